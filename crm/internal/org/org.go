@@ -1,0 +1,146 @@
+// Package org holds the words and rules of a Sales or Service Cloud org: users, profiles, permission sets, connected
+// apps and their policies, sessions and records. It knows no protocol and no SQL; it declares, in small roles, the
+// store that it needs. Facts about the real service are cited as "crm-wire N" (the wire reference), decisions as
+// "DESIGN N".
+package org
+
+import (
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that rules of this package return.
+const (
+	CodeMalformedID fault.Code = "malformed_id"
+	CodeNotFound    fault.Code = "not_found"
+	// CodeInvalidSession: an access token that is unknown, expired, revoked, or whose user is no longer active.
+	CodeInvalidSession fault.Code = "invalid_session"
+	// CodeNotAdminApproved: an admin-approved app, and neither the user's profile nor a permission set of his carries
+	// it (DESIGN 5.3).
+	CodeNotAdminApproved fault.Code = "not_admin_approved"
+	// CodeNotUserApproved: a self-authorize app that the user never approved (DESIGN 5.3).
+	CodeNotUserApproved fault.Code = "not_user_approved"
+)
+
+// Org is one org of this server.
+type Org struct {
+	ID       ID
+	Name     string
+	MyDomain string // unique on the server; the NAME of NAME.my.localhost
+	Sandbox  bool
+	Settings Settings
+}
+
+// Settings are org-wide switches. The zero value is a new org's.
+type Settings struct {
+	// AllowUsernamePasswordFlow: Setup > Identity > OAuth and OpenID Connect Settings (document 004). Off in new orgs.
+	AllowUsernamePasswordFlow bool `json:"allow_username_password_flow,omitempty"`
+	// AdminsCanLoginAsAnyUser: Security > Login Access Policies (document 004). Off in new orgs.
+	AdminsCanLoginAsAnyUser bool `json:"admins_can_login_as_any_user,omitempty"`
+	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
+	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
+}
+
+// SessionTimeout is how long an unused session of the org lives.
+func (s Settings) SessionTimeout() time.Duration {
+	if s.SessionTimeoutMinutes <= 0 {
+		return 2 * time.Hour
+	}
+	return time.Duration(s.SessionTimeoutMinutes) * time.Minute
+}
+
+// User is what identity needs to know of a User record.
+type User struct {
+	Org              ID
+	ID               ID
+	Username         string // unique on the server, compared without case
+	Email            string
+	FirstName        string
+	LastName         string
+	Name             string
+	Nickname         string
+	Alias            string
+	Active           bool
+	Profile          ID
+	ProfileName      string
+	UserType         string // "Standard"
+	TimeZone         string // IANA name, "America/Los_Angeles"
+	Locale           string // "en_US"
+	Language         string // "en_US"
+	Phone            string
+	Street           string
+	City             string
+	State            string
+	PostalCode       string
+	Country          string
+	CreatedDate      time.Time
+	LastModifiedDate time.Time
+	// Permissions are the system permissions of the profile and of every assigned permission set, together.
+	Permissions Permissions
+}
+
+// Permissions is a set of system permissions by API name without prefix: "ApiEnabled".
+type Permissions map[string]bool
+
+// System permissions that decide something (crm-wire 5.2, 6).
+const (
+	PermAPIEnabled            = "ApiEnabled"
+	PermModifyAllData         = "ModifyAllData"
+	PermViewAllData           = "ViewAllData"
+	PermViewSetup             = "ViewSetup"
+	PermManageUsers           = "ManageUsers"
+	PermAssignPermissionSets  = "AssignPermissionSets"
+	PermCustomizeApplication  = "CustomizeApplication"
+	PermManageConnectedApps   = "ManageRemoteAccess"
+	PermResetPasswords        = "ResetPasswords"
+	PermApproveUninstalledApp = "CanApproveUninstalledApps"
+)
+
+// ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).
+type ConnectedApp struct {
+	Org           ID
+	ID            ID
+	Name          string // label: "Salesforce Marketing Cloud"
+	DeveloperName string // full name in the Metadata API: "Salesforce_Marketing_Cloud"
+	Namespace     string // of the managed package that brought it; "" for the org's own
+	Description   string
+	ContactEmail  string
+	ConsumerKey   string
+	SecretHash    []byte // SHA-256 of the consumer secret; nil where the app has none
+	CallbackURLs  []string
+	Scopes        []string // OAuth names, "api" "refresh_token"; the Metadata API's spellings belong to its edge
+	Certificate   string   // PEM; "" where none is set
+
+	AdminApproved            bool // Permitted Users: admin approved users are pre-authorized
+	SecretOptional           bool
+	SecretRequiredForRefresh bool
+	PKCERequired             bool
+	ClientCredentials        bool
+	ClientCredentialsUser    ID
+	IPRelaxation             IPRelaxation
+	RefreshTokenPolicy       RefreshTokenPolicy
+	SessionTimeoutMinutes    int // 0: the org's
+	StartURL                 string
+}
+
+// IPRelaxation is a connected app's IP policy, spelled as in the Metadata API (crm-wire 5.4).
+type IPRelaxation string
+
+// The four values, with the labels of Setup.
+const (
+	IPEnforce             IPRelaxation = "ENFORCE"              // Enforce IP restrictions
+	IPBypass              IPRelaxation = "BYPASS"               // Relax IP restrictions
+	IPBypass2Factor       IPRelaxation = "BYPASS_2FACTOR"       // Relax IP restrictions for activated devices
+	IPEnforceRelaxRefresh IPRelaxation = "ENFORCE_RELAXREFRESH" // Enforce IP restrictions, but relax for refresh tokens
+)
+
+// RefreshTokenPolicy is spelled as in the Metadata API (crm-wire 5.4): "infinite", "zero",
+// "specific_lifetime:N:HOURS|DAYS|MONTHS" or "specific_inactivity:N:HOURS|DAYS|MONTHS".
+type RefreshTokenPolicy string
+
+// The two policies without a period.
+const (
+	RefreshInfinite RefreshTokenPolicy = "infinite" // valid until revoked
+	RefreshZero     RefreshTokenPolicy = "zero"     // immediately expire refresh token
+)
