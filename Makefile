@@ -1,0 +1,48 @@
+# Everything a developer runs. `make test` sets up what it needs on a Debian-like machine with Go and Node.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+export CGO_ENABLED ?= 1
+BIN := bin/twinspan
+# A proxy's 404 must fail at once and not fall through to git.
+export GOPROXY := $(subst $(comma)direct,,$(shell go env GOPROXY))
+comma := ,
+
+.PHONY: build test test-go clients lint demo bench soak clean
+
+build: ## the static binary
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/twinspan
+
+test: clients ## everything, with the race detector, on SQLite and PostgreSQL
+	test/postgres/run.sh $(MAKE) --no-print-directory test-go
+
+test-go:
+	go test -race -timeout 20m ./...
+
+# The client libraries, at the versions that the lock file names.
+clients: test/clients/node_modules/.package-lock.json
+
+test/clients/node_modules/.package-lock.json: test/clients/package.json test/clients/package-lock.json
+	@command -v node >/dev/null || { echo "make: Node 20 or newer is needed for the client tests" >&2; exit 1; }
+	cd test/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
+lint: ## formatting, vet, staticcheck, and go.mod as tidy would leave it
+	@unformatted=$$(go tool -modfile=tools/go.mod gofumpt -l $$(git ls-files '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool -modfile=tools/go.mod staticcheck ./...
+	go mod tidy -diff
+
+demo: ## the first journey, on a machine that has only Go
+	go run ./cmd/twinspan demo
+
+bench: ## our hot paths beside their floors, in one run
+	go run ./test/load
+
+soak: ## long fuzzing and crash loops; not part of CI
+	test/postgres/run.sh test/soak.sh
+
+clean:
+	rm -rf bin test/clients/node_modules

@@ -1,0 +1,121 @@
+// sfmc-sdk 2, unmodified, against the tenant. Its check of auth_url wants the real host's name somewhere in the URL and
+// is not anchored: a fragment satisfies it and never reaches the wire (engagement-wire section 1).
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import SDK from 'sfmc-sdk';
+import { control, ready, until, withClock } from './ready.mjs';
+
+const { engagement: eng } = ready;
+const real = `https://${'mc'.padEnd(28, 'x')}.auth.marketingcloudapis.com/`;
+
+function sdk(over = {}) {
+  return new SDK(
+    {
+      client_id: eng.installed_package.client_id,
+      client_secret: eng.installed_package.client_secret,
+      auth_url: `${eng.auth_url.replace(/\/$/, '')}/v2/token#${real}`,
+      account_id: eng.installed_package.account_id,
+      ...over,
+    },
+    { requestAttempts: 4, retryOnConnectionError: false },
+  );
+}
+
+async function mailTo(address) {
+  const listed = await control('GET', `/mail?to=${encodeURIComponent(address)}`);
+  return (listed.messages ?? listed)[0];
+}
+
+test('token', async () => {
+  const auth = await sdk().auth.getAccessToken();
+  assert.ok(auth.access_token);
+  assert.equal(typeof auth.expires_in, 'number');
+  assert.equal(typeof auth.scope, 'string');
+  assert.equal(auth.refresh_token, undefined);
+  assert.equal(auth.rest_instance_url, eng.rest_url);
+  assert.equal(auth.soap_instance_url, eng.soap_url);
+  assert.ok(auth.rest_instance_url.endsWith('/') && auth.soap_instance_url.endsWith('/'));
+});
+
+test('token by a path that ends in /v2/token', async () => {
+  const auth = await sdk({ auth_url: `${eng.auth_url}${real}` }).auth.getAccessToken();
+  assert.ok(auth.access_token);
+});
+
+test('wrong secret', async () => {
+  await assert.rejects(sdk({ client_secret: 'nope' }).auth.getAccessToken(), (err) => {
+    assert.match(JSON.stringify({ ...err, message: err.message }), /401|invalid_client|authentication failed/i);
+    return true;
+  });
+});
+
+test('one REST call', async () => {
+  const got = await sdk().rest.get('/platform/v1/endpoints');
+  assert.ok(got.items.some((e) => e.type === 'soap' && e.url.endsWith('Service.asmx')));
+});
+
+test('a REST list that getBulk can page', async () => {
+  const got = await sdk().rest.getBulk('/messaging/v1/email/definitions');
+  assert.ok(got.definitions.some((d) => d.definitionKey === 'welcome'), JSON.stringify(got));
+});
+
+test('one SOAP Retrieve', async () => {
+  const got = await sdk().soap.retrieve('BusinessUnit', ['ID', 'Name', 'ParentID'], { QueryAllAccounts: true });
+  assert.equal(got.OverallStatus, 'OK');
+  assert.ok(got.Results.some((bu) => Number(bu.ID) === eng.eid), JSON.stringify(got));
+});
+
+test('SOAP Retrieve with a filter that finds nothing has no Results', async () => {
+  const got = await sdk().soap.retrieve('AccountUser', ['Name', 'UserID'], {
+    filter: { leftOperand: 'UserID', operator: 'equals', rightOperand: 'nobody-of-that-name' },
+  });
+  assert.equal(got.OverallStatus, 'OK');
+  assert.equal(got.Results?.length ?? 0, 0);
+});
+
+test('SOAP Retrieve of an unknown type says so', async () => {
+  await assert.rejects(sdk().soap.retrieve('NoSuchThing', ['ID']), (err) => {
+    assert.match(`${err.message} ${JSON.stringify(err.json ?? {})}`, /Unable to find a handler for object type: NoSuchThing/);
+    return true;
+  });
+});
+
+test('one triggered send by REST, delivered', async () => {
+  const to = `rest-${Date.now()}@example.com`;
+  const key = `client-test-${Date.now()}`;
+  const sent = await sdk().rest.post(`/messaging/v1/email/messages/${key}`, {
+    definitionKey: 'welcome',
+    recipient: { contactKey: to, to, attributes: { FirstName: 'Ada' } },
+  });
+  assert.equal(sent.errorcode, 0);
+  assert.equal(sent.responses[0].messageKey, key);
+  const mail = await until('the mail', () => mailTo(to));
+  assert.ok(mail.subject);
+  await until('its event', async () => (await sdk().rest.get(`/messaging/v1/email/messages/${key}`)).eventCategoryType === 'TransactionalSendEvents.EmailSent');
+});
+
+test('one triggered send by SOAP, delivered', async () => {
+  const to = `soap-${Date.now()}@example.com`;
+  const got = await sdk().soap.create('TriggeredSend', {
+    TriggeredSendDefinition: { CustomerKey: 'welcome' },
+    Subscribers: [{ EmailAddress: to, SubscriberKey: to }],
+  });
+  assert.equal(got.OverallStatus, 'OK', JSON.stringify(got));
+  await until('the mail', () => mailTo(to));
+});
+
+test('an expired token is renewed, by REST and by SOAP', async () => {
+  const client = sdk();
+  const first = (await client.auth.getAccessToken()).access_token;
+  await withClock('21m', async () => {
+    await client.rest.get('/platform/v1/endpoints/soap');
+    const second = client.auth.authObject.access_token;
+    assert.notEqual(second, first, 'REST never renewed');
+  });
+  const again = sdk();
+  const third = (await again.auth.getAccessToken()).access_token;
+  await withClock('21m', async () => {
+    assert.equal((await again.soap.retrieve('BusinessUnit', ['ID'])).OverallStatus, 'OK');
+    assert.notEqual(again.auth.authObject.access_token, third, 'SOAP never renewed');
+  });
+});
