@@ -88,8 +88,9 @@ CREATE TABLE user_account (
     user_permissions_marketing_user INTEGER NOT NULL DEFAULT 0,
     last_login_date BIGINT,
     last_password_change_date BIGINT,
-    -- Values of fields that packages and admins add (et4ae5__…), as JSON; typed flex columns replace it with the record layer.
-    custom TEXT NOT NULL DEFAULT '{}',
+    -- Values of fields that packages add (et4ae5__…): one JSON object, each value a string ("1", "abc", milliseconds), so
+    -- that ->> answers text on both engines. Absent key: null. Typed flex columns come with the custom field layer.
+    custom JSON NOT NULL DEFAULT '{}',
     created_date BIGINT NOT NULL,
     created_by_id TEXT NOT NULL,
     last_modified_date BIGINT NOT NULL,
@@ -99,6 +100,8 @@ CREATE TABLE user_account (
 );
 -- User names are unique on the whole server (DESIGN 5.6).
 CREATE UNIQUE INDEX user_account_username ON user_account (username_key);
+CREATE UNIQUE INDEX user_account_nickname ON user_account (org_id, LOWER(community_nickname));
+CREATE INDEX user_account_profile ON user_account (org_id, profile_id);
 
 CREATE TABLE permission_set (
     org_id TEXT NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
@@ -123,7 +126,8 @@ CREATE TABLE permission_set (
     system_modstamp BIGINT NOT NULL,
     PRIMARY KEY (org_id, id)
 );
-CREATE UNIQUE INDEX permission_set_name ON permission_set (org_id, name_key);
+-- A managed package brings names of its own: unique within their namespace.
+CREATE UNIQUE INDEX permission_set_name ON permission_set (org_id, COALESCE(namespace_prefix, ''), name_key);
 CREATE UNIQUE INDEX permission_set_profile ON permission_set (org_id, profile_id) WHERE profile_id IS NOT NULL;
 
 CREATE TABLE permission_set_assignment (
@@ -170,6 +174,10 @@ CREATE TABLE connected_application (
     oauth_client_credential_user_id TEXT,
     ip_relaxation TEXT NOT NULL,
     refresh_token_policy TEXT NOT NULL,
+    -- The same policy as the ConnectedApplication object shows it: hours (NULL: until revoked), and 1 where they count from
+    -- the last use. Always written together with refresh_token_policy.
+    refresh_token_validity_period INTEGER,
+    options_refresh_token_validity_metric INTEGER NOT NULL DEFAULT 0,
     session_timeout_minutes INTEGER,
     start_url TEXT,
     created_date BIGINT NOT NULL,
@@ -180,7 +188,7 @@ CREATE TABLE connected_application (
     PRIMARY KEY (org_id, id)
 );
 CREATE UNIQUE INDEX connected_application_consumer_key ON connected_application (consumer_key);
-CREATE UNIQUE INDEX connected_application_name ON connected_application (org_id, developer_name);
+CREATE UNIQUE INDEX connected_application_name ON connected_application (org_id, COALESCE(namespace_prefix, ''), LOWER(developer_name));
 
 CREATE TABLE account (
     org_id TEXT NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
@@ -229,6 +237,8 @@ CREATE TABLE contact (
     PRIMARY KEY (org_id, id)
 );
 CREATE INDEX contact_modstamp ON contact (org_id, system_modstamp);
+CREATE INDEX contact_email ON contact (org_id, LOWER(email));
+CREATE INDEX contact_account ON contact (org_id, account_id);
 
 -- +goose Down
 DROP TABLE contact;

@@ -1,0 +1,66 @@
+// Package sqlstore keeps an org's records, identity and sessions in SQL, on SQLite or PostgreSQL (internal/sqldb). It
+// implements the store roles that packages org and soql declare. One SQL text serves both engines; where they differ,
+// the place says so. Every statement that touches an org's rows names the org.
+package sqlstore
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// Migrations are the versioned tables of this house, as sqldb applies them.
+func Migrations() sqldb.Migrations {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		panic("sqlstore: embedded migrations: " + err.Error()) // the name is a constant that go:embed checked
+	}
+	return sqldb.Migrations{Name: "org", FS: files}
+}
+
+// Options say where the database is.
+type Options struct {
+	DSN     string // SQLite file path, or postgres://…
+	Relaxed bool   // SQLite without fsync: for databases that nobody will miss
+	Log     *slog.Logger
+}
+
+// Store is the house's database.
+type Store struct {
+	db *sqldb.DB
+}
+
+// Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to the schema "crm".
+func Open(ctx context.Context, o Options) (*Store, error) {
+	db, err := sqldb.Open(ctx, sqldb.Options{
+		DSN: o.DSN, Schema: "crm", Migrations: []sqldb.Migrations{Migrations()}, Relaxed: o.Relaxed, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db}, nil
+}
+
+// New returns a store on a database that has the tables of [Migrations] already.
+func New(db *sqldb.DB) *Store { return &Store{db: db} }
+
+// DB is the database under the store.
+func (s *Store) DB() *sqldb.DB { return s.db }
+
+// Shared reports whether other processes may write to the same database.
+func (s *Store) Shared() bool { return s.db.Shared() }
+
+// Close closes the database.
+func (s *Store) Close() error { return s.db.Close() }
+
+// millis is how the tables keep a time; fromMillis is its inverse.
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
