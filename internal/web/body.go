@@ -1,0 +1,132 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// maxParameters bounds a form or query.
+const maxParameters = 100
+
+// LimitBody returns h with request bodies cut at limit bytes: a longer one makes the handler's Read fail and closes the
+// connection. The readers of this package have limits of their own; this is the net below them.
+func LimitBody(limit int64, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r2 := new(http.Request)
+		*r2 = *r
+		r2.Body = http.MaxBytesReader(w, r.Body, limit)
+		h.ServeHTTP(w, r2)
+	})
+}
+
+// ReadBody reads the whole body of at most limit bytes. A longer one is a TooLarge fault, announced or not, and
+// closes the connection; a compressed one is Unsupported, because an inflated body has no limit that the sender would
+// know. The body of a GET or HEAD means nothing and reads as empty.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return nil, nil
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		return nil, fault.New(fault.Unsupported, CodeContentType, "Send the body without a content encoding.")
+	}
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge(limit)
+	}
+	// The announced length is believed only so far: it costs the sender nothing.
+	var buf bytes.Buffer
+	buf.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
+	if err != nil {
+		return nil, BodyError(err)
+	}
+	return buf.Bytes(), nil
+}
+
+// BodyError turns the error of reading a request body into a fault: TooLarge where a limit was hit, else Invalid with
+// the cause inside.
+func BodyError(err error) error {
+	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge(over.Limit)
+	}
+	return fault.Wrap(err, fault.Invalid, CodeBodyUnreadable, "The request body could not be read to its end.")
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, CodeBodyTooLarge, "The request body is over %d bytes.", limit)
+}
+
+// CheckContentType returns an Unsupported fault unless the request's media type is one of allowed ("application/json",
+// lower case) and its charset, where given, is UTF-8.
+func CheckContentType(r *http.Request, allowed ...string) error {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || !slices.Contains(allowed, media) {
+		return fault.New(fault.Unsupported, CodeContentType, "Send the body as %s.", strings.Join(allowed, " or "))
+	}
+	if cs := params["charset"]; cs != "" && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "us-ascii") {
+		return fault.New(fault.Unsupported, CodeContentType, "Send the body in UTF-8.")
+	}
+	return nil
+}
+
+// ReadForm reads an application/x-www-form-urlencoded body of at most limit bytes. Parameters in the URL are never
+// looked at, so that no secret is taken from there (RFC 6749 section 2.3.1). A parameter that comes twice, one that is
+// not UTF-8 or holds NUL, and more than 100 of them are refused. No body at all is an empty form.
+func ReadForm(w http.ResponseWriter, r *http.Request, limit int64) (url.Values, error) {
+	if r.ContentLength == 0 && r.Header.Get("Content-Type") == "" {
+		return url.Values{}, nil
+	}
+	if err := CheckContentType(r, "application/x-www-form-urlencoded"); err != nil {
+		return nil, err
+	}
+	body, err := ReadBody(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return parseParameters(string(body))
+}
+
+// Query returns the parameters of the URL, as strictly as ReadForm reads a body (RFC 6749 section 3.1: none twice).
+func Query(r *http.Request) (url.Values, error) { return parseParameters(r.URL.RawQuery) }
+
+func parseParameters(s string) (url.Values, error) {
+	if strings.Count(s, "&") >= maxParameters {
+		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", maxParameters)
+	}
+	values, err := url.ParseQuery(s)
+	if err != nil {
+		// The cause quotes the input, which may be a secret: it is left out on purpose.
+		return nil, fault.New(fault.Invalid, CodeMalformedForm, "The parameters are not properly percent-encoded.")
+	}
+	for name, vs := range values {
+		if len(vs) > 1 {
+			return nil, fault.New(fault.Invalid, CodeRepeatedParameter, "A parameter comes more than once.").In(printable(name))
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(vs[0]) || strings.IndexByte(vs[0], 0) >= 0 {
+			return nil, fault.New(fault.Invalid, CodeMalformedForm, "A parameter is not text in UTF-8.").In(printable(name))
+		}
+	}
+	return values, nil
+}
+
+// printable cuts a name from a request so that it can stand in an answer or a log.
+func printable(name string) string {
+	name = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c == utf8.RuneError {
+			return '?'
+		}
+		return c
+	}, name)
+	if len(name) > 64 {
+		name = strings.ToValidUTF8(name[:64], "")
+	}
+	return name
+}
