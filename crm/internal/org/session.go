@@ -5,6 +5,13 @@ import (
 	"time"
 )
 
+// Types of session, spelled as AuthSession.SessionType (crm-wire 5.2).
+const (
+	SessionAPI    = "API"    // SOAP login
+	SessionOAuth2 = "Oauth2" // any OAuth grant
+	SessionUI     = "UI"     // a browser that signed in
+)
+
 // Session is what a live access token stands for. A token is the org's 15-character id, "!" and random characters of
 // [A-Za-z0-9._]; the store keeps its SHA-256 alone.
 type Session struct {
@@ -12,22 +19,29 @@ type Session struct {
 	Org     ID
 	User    ID
 	App     ID       // connected app that minted it; "" for a SOAP login or a browser session
+	Grant   int64    // number of the grant it was minted from; 0 where none: it ends with its grant
 	Scopes  []string // nil for a SOAP login or a browser session, which may do all
-	Type    string   // AuthSession.SessionType: "API", "Oauth2", "UI" (crm-wire 5.2)
+	Type    string   // SessionAPI, SessionOAuth2 or SessionUI
 	Created time.Time
-	Expires time.Time // moves on with use
+	Expires time.Time     // moves on with use
+	Timeout time.Duration // how long it lives unused
 	// Permissions are the user's as of now, not as of the login.
 	Permissions Permissions
 }
 
 // MayUseREST reports whether the session's scopes reach the data APIs (crm-wire 1.14).
-func (s Session) MayUseREST() bool {
+func (s Session) MayUseREST() bool { return s.HasScope("api", "full") }
+
+// HasScope reports whether the session carries one of the scopes. Sessions without scopes may do all.
+func (s Session) HasScope(any ...string) bool {
 	if s.Scopes == nil {
 		return true
 	}
-	for _, sc := range s.Scopes {
-		if sc == "api" || sc == "full" {
-			return true
+	for _, have := range s.Scopes {
+		for _, want := range any {
+			if have == want {
+				return true
+			}
 		}
 	}
 	return false
@@ -40,4 +54,25 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (Session, error)
 	// End ends the session of the token; ending one that is not live is no error.
 	End(ctx context.Context, token string) error
+}
+
+// StoredSession is a session as the store keeps it, without Permissions.
+type StoredSession struct {
+	Session
+	Hash [32]byte // SHA-256 of the whole token
+	// Ended: the session was ended, or its grant was revoked, or all sessions of its user were ended after it began.
+	Ended bool
+}
+
+// SessionStore keeps sessions. Adding one appends rows and changes none, because that is the cheapest durable write.
+type SessionStore interface {
+	// AddSession keeps a new session together with the history row of the login; both are durable when it returns. A
+	// number that is taken is a Conflict fault with CodeNumberTaken.
+	AddSession(ctx context.Context, s StoredSession, e LoginEvent) error
+	// SessionByID reads one session; a missing one is a NotFound fault.
+	SessionByID(ctx context.Context, id int64) (StoredSession, error)
+	// ExtendSession moves the expiry on; it never moves it back and never wakes a session that was ended.
+	ExtendSession(ctx context.Context, id int64, expires time.Time) error
+	// EndSession ends a session for good.
+	EndSession(ctx context.Context, id int64, at time.Time) error
 }
