@@ -1,0 +1,74 @@
+package tenant
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Limits of an email's parts, in bytes. Engagement documents 200 characters for names and subjects and 100 KB as the
+// size beyond which mail clients cut an email; the last is a refusal here so that a job's memory stays bounded.
+const (
+	MaxEmailName    = 200
+	MaxEmailSubject = 1000
+	MaxEmailBody    = 1 << 20
+)
+
+// Codes of the faults that emails raise.
+const (
+	// CodeInvalidEmail: an email that cannot be stored or rendered.
+	CodeInvalidEmail fault.Code = "invalid_email"
+	// CodeUnsupportedContent: an email with AMPscript or another server language, which is not run here.
+	CodeUnsupportedContent fault.Code = "unsupported_content"
+)
+
+// Email is the content of a message: a subject and one or two bodies with personalisation strings such as
+// %%First Name%% (engagement-wire 3, object Email). A business unit owns it.
+type Email struct {
+	Tenant      EID
+	MID         MID
+	ID          int64  // nine digits, unique in the tenant; 0 before it is stored
+	ObjectID    string // GUID; "" before it is stored
+	CustomerKey string // external key, unique in the business unit without regard to case; at most 100 characters
+	Name        string
+	Subject     string
+	PreHeader   string
+	HTML        string // "" when the email is text only
+	Text        string // "" when the email is HTML only
+	Created     time.Time
+	Modified    time.Time
+}
+
+// Validate reports what keeps the email from being stored.
+func (e Email) Validate() error {
+	switch {
+	case e.CustomerKey == "" || len(e.CustomerKey) > MaxKey:
+		return fault.New(fault.Invalid, CodeInvalidEmail, "An email needs a customer key of at most %d bytes.", MaxKey).In("CustomerKey")
+	case e.Name == "" || len(e.Name) > MaxEmailName:
+		return fault.New(fault.Invalid, CodeInvalidEmail, "An email needs a name of at most %d bytes.", MaxEmailName).In("Name")
+	case e.Subject == "" || len(e.Subject) > MaxEmailSubject || strings.ContainsAny(e.Subject, "\r\n"):
+		return fault.New(fault.Invalid, CodeInvalidEmail, "An email needs a subject of one line and at most %d bytes.", MaxEmailSubject).In("Subject")
+	case e.HTML == "" && e.Text == "":
+		return fault.New(fault.Invalid, CodeInvalidEmail, "An email needs an HTML body, a text body or both.").In("HTMLBody")
+	case len(e.HTML) > MaxEmailBody || len(e.Text) > MaxEmailBody:
+		return fault.New(fault.TooLarge, CodeInvalidEmail, "A body may have at most %d bytes.", MaxEmailBody).In("HTMLBody")
+	}
+	for field, part := range map[string]string{"Subject": e.Subject, "PreHeader": e.PreHeader, "HTMLBody": e.HTML, "TextBody": e.Text} {
+		if !utf8.ValidString(part) {
+			return fault.New(fault.Invalid, CodeInvalidEmail, "The text is not valid UTF-8.").In(field)
+		}
+		if usesScript(part) {
+			return fault.New(fault.Invalid, CodeUnsupportedContent, "AMPscript and server-side script are not run here; use %%%%Attribute Name%%%% personalisation strings.").In(field)
+		}
+	}
+	return nil
+}
+
+// usesScript reports whether the text holds AMPscript (%%[ or %%=) or server-side JavaScript. Delivering such a text
+// as it stands would show the recipient program code.
+func usesScript(text string) bool {
+	return strings.Contains(text, "%%[") || strings.Contains(text, "%%=") ||
+		strings.Contains(strings.ToLower(text), `<script runat="server"`)
+}

@@ -1,0 +1,225 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// SendCode is a subscriber code of the transactional API (engagement-wire 4): why a message was not sent.
+type SendCode int
+
+// The codes that Twinspan gives.
+const (
+	SendUnsubscribed         SendCode = 1
+	SendHeld                 SendCode = 2
+	SendMissingAddress       SendCode = 4
+	SendInvalidAddress       SendCode = 5
+	SendNoListEntry          SendCode = 11
+	SendAddressMismatch      SendCode = 14
+	SendUnspecified          SendCode = 15
+	SendMissingRequiredField SendCode = 19
+	SendInvalidFieldValue    SendCode = 20
+)
+
+// String is the documented name of the code.
+func (c SendCode) String() string {
+	switch c {
+	case SendUnsubscribed:
+		return "Unsubscribed"
+	case SendHeld:
+		return "Held"
+	case SendMissingAddress:
+		return "MissingEmailAddress"
+	case SendInvalidAddress:
+		return "InvalidEmailAddress"
+	case SendNoListEntry:
+		return "NoAllSubscribersListEntry"
+	case SendAddressMismatch:
+		return "EmailAddressMismatch"
+	case SendUnspecified:
+		return "UnspecifiedError"
+	case SendMissingRequiredField:
+		return "MissingRequiredFields"
+	case SendInvalidFieldValue:
+		return "InvalidFieldValue"
+	}
+	return "Code" + strconv.Itoa(int(c))
+}
+
+// Delivery is all that decides whether and how one message goes out, as read at one moment.
+type Delivery struct {
+	Message    Message
+	Definition Definition
+	Email      Email
+	HasEmail   bool
+	Subscriber Subscriber
+	HasEntry   bool // whether Subscriber is on All Subscribers
+	Senders    []VerifiedSender
+}
+
+// Outgoing is a message ready for the mail server.
+type Outgoing struct {
+	FromName    string
+	FromAddress string
+	To          string
+	MessageID   string // without angle brackets; the same for every attempt (RFC 5322 section 3.6.4)
+	Rendered
+}
+
+// Refusal is why a message is not sent.
+type Refusal struct {
+	Code SendCode
+	Text string // one sentence
+}
+
+// Verdict is what to do with a message: hold it for its definition, refuse it, or hand Mail to the mail server.
+type Verdict struct {
+	Hold    bool
+	Refusal *Refusal
+	Mail    Outgoing
+}
+
+// Decide is the rule of sending: it looks at the definition, the sender, the subscriber and the address as they are now,
+// which may be other than at acceptance. An unsubscribed or held subscriber gets nothing, whatever the classification.
+func (d Delivery) Decide(now time.Time) Verdict {
+	refuse := func(code SendCode, format string, args ...any) Verdict {
+		return Verdict{Refusal: &Refusal{Code: code, Text: fmt.Sprintf(format, args...)}}
+	}
+	m := d.Message
+	switch d.Definition.Status {
+	case DefinitionActive:
+	case DefinitionInactive:
+		if now.Sub(m.Accepted) <= HoldLimit {
+			return Verdict{Hold: true}
+		}
+		return refuse(SendUnspecified, "The definition was inactive for more than three days.")
+	default:
+		return refuse(SendUnspecified, "The definition is %s.", strings.ToLower(string(d.Definition.Status)))
+	}
+	if now.Sub(m.Accepted) > HoldLimit && m.Holds > 0 {
+		return refuse(SendUnspecified, "The definition was inactive for more than three days.")
+	}
+	if !d.HasEmail {
+		return refuse(SendUnspecified, "The email of the definition does not exist.")
+	}
+	name, address := d.Definition.FromName, d.Definition.FromAddress
+	if m.FromAddress != "" {
+		name, address = m.FromName, m.FromAddress
+	} else if m.FromName != "" {
+		name = m.FromName
+	}
+	from, ok := fromFor(d.Senders, name, address)
+	if !ok {
+		return refuse(SendInvalidFieldValue, "The From address does not belong to a verified sender.")
+	}
+	switch {
+	case m.To == "":
+		return refuse(SendMissingAddress, "The recipient has no address.")
+	case !ValidAddress(m.To):
+		return refuse(SendInvalidAddress, "The recipient's address is not valid.")
+	case !d.HasEntry:
+		return refuse(SendNoListEntry, "The recipient is not on the All Subscribers list.")
+	case d.Subscriber.Status == SubscriberUnsubscribed:
+		return refuse(SendUnsubscribed, "The subscriber is unsubscribed.")
+	case d.Subscriber.Status == SubscriberHeld:
+		return refuse(SendHeld, "The subscriber is held.")
+	case !d.Definition.AutoUpdate && !strings.EqualFold(d.Subscriber.Address, m.To):
+		return refuse(SendAddressMismatch, "The subscriber has another address.")
+	}
+	out := Outgoing{
+		FromName: from.FromName, FromAddress: from.Domain, To: m.To,
+		MessageID: m.ID + "@" + Domain(from.Domain),
+		Rendered:  d.Email.Render(d.values(now)),
+	}
+	if strings.TrimSpace(out.Subject) == "" {
+		return refuse(SendMissingRequiredField, "The subject is empty after personalisation.")
+	}
+	return Verdict{Mail: out}
+}
+
+// fromFor picks the name and address that the mail is from: the address given where a sender covers it, else, for "", the
+// default sender. In the result Domain holds the whole address.
+func fromFor(senders []VerifiedSender, name, address string) (VerifiedSender, bool) {
+	if address != "" {
+		if !ValidAddress(address) || !MaySend(senders, address) {
+			return VerifiedSender{}, false
+		}
+		return VerifiedSender{FromName: name, Domain: address}, true
+	}
+	for _, s := range senders {
+		if s.Default && s.Kind == SenderUser && s.Sendable {
+			if name == "" {
+				name = s.FromName
+			}
+			return VerifiedSender{FromName: name, Domain: s.Domain}, true
+		}
+	}
+	return VerifiedSender{}, false
+}
+
+// values resolves personalisation strings: the attributes of the request, then the subscriber's profile attributes, then
+// the system's strings. A name is looked up as written and then without blanks and underscores, so that an email with
+// %%First Name%% takes a CRM's FirstName.
+func (d Delivery) values(now time.Time) func(string) string {
+	m := d.Message
+	known := map[string]string{
+		"emailaddr": m.To, "email address": m.To, "emailaddress": m.To,
+		"subscriberkey": m.SubscriberKey, "_subscriberkey": m.SubscriberKey,
+		"_messagekey":    m.Key,
+		"xtmonth":        now.Format("January"),
+		"xtmonthnumeric": now.Format("1"),
+		"xtday":          now.Format("2"),
+		"xtdayofweek":    now.Format("Monday"),
+		"xtyear":         now.Format("2006"),
+		"xtshortdate":    now.Format("1/2/2006"),
+		"xtlongdate":     now.Format("Monday, January 2, 2006"),
+	}
+	for _, attributes := range []map[string]string{d.Subscriber.Attributes, m.Attributes} {
+		for _, name := range AttributeNames(attributes) {
+			lower := strings.ToLower(name)
+			known[bare(lower)] = attributes[name]
+			known[lower] = attributes[name]
+		}
+	}
+	return func(name string) string {
+		if v, ok := known[name]; ok {
+			return v
+		}
+		return known[bare(name)]
+	}
+}
+
+// bare is an attribute name without blanks and underscores.
+func bare(name string) string {
+	return strings.NewReplacer(" ", "", "_", "").Replace(name)
+}
+
+// Outcome is how one attempt ended.
+type Outcome struct {
+	State MessageState
+	Code  SendCode
+	Text  string
+}
+
+// DeliveryStore is what the sender needs of the store.
+type DeliveryStore interface {
+	// LoadDelivery reads the message with all that decides about it. A message that is gone is a NotFound fault with
+	// CodeNoMessage.
+	LoadDelivery(ctx context.Context, tenant EID, messageID string) (Delivery, error)
+	// BeginAttempt marks a queued message as being handed over, durably and before the first byte, and returns the
+	// number of the attempt; false when the message is no longer queued.
+	BeginAttempt(ctx context.Context, tenant EID, messageID string) (int, bool, error)
+	// Settle records how the attempt ended. It reports false when another attempt has begun since or the end is known
+	// already.
+	Settle(ctx context.Context, tenant EID, messageID string, attempt int, o Outcome, now time.Time) (bool, error)
+	// Refuse records that a queued message is not sent; false when it is no longer queued.
+	Refuse(ctx context.Context, tenant EID, messageID string, r Refusal, now time.Time) (bool, error)
+	// Hold lets a queued message wait for its definition; false when the definition is no longer inactive or the message
+	// no longer queued, so that the caller decides anew.
+	Hold(ctx context.Context, tenant EID, messageID, definitionID string) (bool, error)
+	// ReleaseHeld gives jobs to at most limit messages that wait for the definition and returns how many it found.
+	ReleaseHeld(ctx context.Context, tenant EID, definitionID string, limit int) (int, error)
+}
