@@ -1,0 +1,88 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// migrate brings the database to the newest version of each of the migrations. where names the database in errors.
+func migrate(ctx context.Context, db *sql.DB, postgres bool, where string, all []Migrations, log *slog.Logger) error {
+	for _, m := range all {
+		if err := migrateOne(ctx, db, postgres, where, m, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m Migrations, log *slog.Logger) error {
+	table := m.Name + "_schema_version"
+	dialect := goose.DialectSQLite3
+	opts := []goose.ProviderOption{goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	if postgres {
+		dialect = goose.DialectPostgres
+		// A row with a lease: it also works behind poolers and on databases where advisory locks do nothing.
+		locker, err := lock.NewPostgresTableLocker(
+			lock.WithTableName("schema_lock"),
+			lock.WithTableLockTimeout(250*time.Millisecond, 1200),
+			lock.WithTableUnlockTimeout(250*time.Millisecond, 240),
+			lock.WithTableLogger(slog.New(slog.DiscardHandler)))
+		if err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+		opts = append(opts, goose.WithLocker(locker))
+	}
+	p, err := goose.NewProvider(dialect, db, m.FS, opts...)
+	if err != nil {
+		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
+	}
+	current, exists, err := schemaVersion(ctx, db, postgres, table)
+	if err != nil {
+		return fmt.Errorf("%s: reading the version of %s: %w", where, m.Name, err)
+	}
+	if exists {
+		sources := p.ListSources()
+		if ours := sources[len(sources)-1].Version; current > ours {
+			return fmt.Errorf("%s: %w: %s is at version %d, this program knows %d; start the newer program, or restore a backup made before it ran",
+				where, ErrNewer, m.Name, current, ours)
+		}
+		pending, err := p.HasPending(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
+		}
+		if !pending {
+			return nil
+		}
+	}
+	results, err := p.Up(ctx)
+	for _, r := range results {
+		if r.Error == nil {
+			log.InfoContext(ctx, "migration applied", "database", where, "part", m.Name, "version", r.Source.Version, "took", r.Duration)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
+	}
+	return nil
+}
+
+// schemaVersion is the newest version that the database has of a part, and whether it has any.
+func schemaVersion(ctx context.Context, db *sql.DB, postgres bool, table string) (int64, bool, error) {
+	find := "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if postgres {
+		find = "SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+	}
+	var n int
+	if err := db.QueryRowContext(ctx, find, table).Scan(&n); err != nil || n == 0 {
+		return 0, false, err
+	}
+	var version int64
+	err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+table).Scan(&version)
+	return version, err == nil, err
+}

@@ -1,0 +1,87 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Tx is the transaction that a function given to [DB.Write] works in. It is good until that function returns, and for
+// one goroutine. Once a statement has failed, the rest fail with the same error and the transaction is undone, on
+// SQLite as on PostgreSQL.
+type Tx struct {
+	ctx    context.Context
+	run    runner
+	failed error
+	open   []*sql.Rows
+}
+
+// runner runs statements inside an open transaction.
+type runner interface {
+	exec(ctx context.Context, query string, args []any) (sql.Result, error)
+	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
+	queryRow(ctx context.Context, query string, args []any) *sql.Row
+}
+
+// Context is the context of the Write.
+func (t *Tx) Context() context.Context { return t.ctx }
+
+// Exec runs a statement that returns no rows.
+func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	if err := t.ready(); err != nil {
+		return nil, err
+	}
+	res, err := t.run.exec(t.ctx, query, args)
+	if err != nil {
+		t.failed = err
+		return nil, err
+	}
+	return res, nil
+}
+
+// Query runs a statement that returns rows. They are closed when the function returns at the latest.
+func (t *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	if err := t.ready(); err != nil {
+		return nil, err
+	}
+	rows, err := t.run.query(t.ctx, query, args)
+	if err != nil {
+		t.failed = err
+		return nil, err
+	}
+	t.open = append(t.open, rows)
+	return rows, nil
+}
+
+// QueryRow runs a statement that returns at most one row; its Scan returns sql.ErrNoRows for none. Scan must be called.
+func (t *Tx) QueryRow(query string, args ...any) *sql.Row {
+	if t.ready() != nil {
+		// A Row with an error in it can only come from a query; a context that has ended makes one without running it.
+		ended, cancel := context.WithCancelCause(context.WithoutCancel(t.ctx))
+		cancel(t.failed)
+		return t.run.queryRow(ended, query, args)
+	}
+	return t.run.queryRow(t.ctx, query, args)
+}
+
+// ready is the error that keeps the next statement from running.
+func (t *Tx) ready() error {
+	if t.failed == nil {
+		t.failed = t.ctx.Err()
+	}
+	return t.failed
+}
+
+// call runs fn and closes the rows that it left open. An error that fn swallowed is its error all the same.
+func (t *Tx) call(fn func(*Tx) error) error {
+	defer func() {
+		for _, r := range t.open {
+			// A second Close does nothing; an error of the first showed in Rows.Err.
+			_ = r.Close()
+		}
+		t.open = nil
+	}()
+	if err := fn(t); err != nil {
+		return err
+	}
+	return t.failed
+}
