@@ -6,16 +6,19 @@ SHELL := /bin/bash
 export CGO_ENABLED ?= 1
 BIN := bin/twinspan
 # A proxy's 404 must fail at once and not fall through to git.
-export GOPROXY := $(subst $(comma)direct,,$(shell go env GOPROXY))
 comma := ,
+export GOPROXY := $(subst $(comma)direct,,$(shell go env GOPROXY))
 
-.PHONY: build test test-go clients lint demo bench soak clean
+.PHONY: build setup test test-go clients lint demo bench soak clean
 
 build: ## the static binary
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/twinspan
 
-test: clients ## everything, with the race detector, on SQLite and PostgreSQL
+test: setup clients ## everything, with the race detector, on SQLite and PostgreSQL
 	test/postgres/run.sh $(MAKE) --no-print-directory test-go
+
+setup:
+	test/setup.sh
 
 test-go:
 	go test -race -timeout 20m ./...

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Checks that the machine has what the tests need besides Go and Node, and, as root on a Debian-like system, installs what
+# is missing: a C compiler, which the race detector links with.
+set -euo pipefail
+if ! command -v "${CC:-gcc}" >/dev/null && ! command -v cc >/dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "setup: installing gcc for the race detector" >&2
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev; } >&2
+  else
+    echo "setup: the race detector needs a C compiler; install gcc (Debian: apt-get install gcc libc6-dev)" >&2
+    exit 1
+  fi
+fi

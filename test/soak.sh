@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Long runs that CI has no time for: every fuzz target for a while, then the crash and power-cut tests many times over.
+#   FUZZ_TIME   how long each fuzz target runs (default 2m)
+#   CRASH_COUNT how often each crash test runs (default 20)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+fuzz_time=${FUZZ_TIME:-2m}
+crash_count=${CRASH_COUNT:-20}
+
+git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do
+  grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | awk '{print $2}' | while read -r target; do
+    echo "== $target in $(dirname "$file"), $fuzz_time"
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzz_time" "./$(dirname "$file")"
+  done
+done
+
+echo "== power cuts and crashes, $crash_count times"
+go test -count "$crash_count" -timeout 4h -run 'PowerCut|Kill|Crash' ./...
