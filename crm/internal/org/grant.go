@@ -78,3 +78,11 @@ type CodeStore interface {
 	// RevokeCode revokes the grant of a code that was used again.
 	RevokeCode(ctx context.Context, id int64, at time.Time) error
 }
+
+// AssertionStore remembers assertions that may be used once.
+type AssertionStore interface {
+	// UseAssertion keeps a session minted by an assertion that has a jti. Of many callers with the same hash exactly one
+	// succeeds; the others get a Conflict fault with CodeAlreadyUsed. The hash is forgotten after the machine time forget;
+	// now is machine time too.
+	UseAssertion(ctx context.Context, hash [32]byte, now, forget time.Time, s StoredSession, e LoginEvent) error
+}

@@ -32,5 +32,6 @@ type LoginStore interface {
 	LoginHistoryStore
 	GrantStore
 	CodeStore
+	AssertionStore
 	SigningKeyStore
 }

@@ -1,5 +1,7 @@
 -- What logins keep. Sessions and login history are append-only on the way of a login: their keys grow with time, so an
--- insert touches one page at the end. A number is milliseconds, process and sequence in one BIGINT (org.Numbers).
+-- insert touches one page at the end. A number is milliseconds, process and sequence in one BIGINT (org.Numbers). Those
+-- two have no foreign keys: a check for each row would cost a login more than the row, and nothing but the deletion of
+-- an org removes its parent.
 
 -- +goose Up
 CREATE TABLE user_login (
@@ -20,7 +22,7 @@ CREATE TABLE user_login (
 
 CREATE TABLE auth_session (
     id BIGINT PRIMARY KEY,
-    org_id TEXT NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+    org_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     -- '' for a SOAP login or a browser session.
     app_id TEXT NOT NULL,
@@ -37,7 +39,7 @@ CREATE TABLE auth_session (
 );
 
 CREATE TABLE login_history (
-    org_id TEXT NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+    org_id TEXT NOT NULL,
     id TEXT NOT NULL,
     user_id TEXT NOT NULL,
     login_time BIGINT NOT NULL,

@@ -1,0 +1,119 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+var _ org.LoginStore = (*Store)(nil)
+
+var (
+	sessionColumns = []string{"id", "org_id", "user_id", "app_id", "token_hash", "scopes", "session_type", "grant_id", "timeout_ms", "created_ms", "expires_ms"}
+	appendSession  = sqldb.NewAppend("auth_session", sessionColumns...)
+)
+
+func sessionRow(s org.StoredSession) []any {
+	return []any{s.ID, string(s.Org), string(s.User), string(s.App), s.Hash[:], scopesOrNull(s.Scopes), s.Type, s.Grant, s.Timeout.Milliseconds(),
+		millis(s.Created), millis(s.Expires)}
+}
+
+// scopesOrNull keeps apart the session that may do all (NULL) and the one that may do nothing (”).
+func scopesOrNull(scopes []string) sql.NullString {
+	return sql.NullString{String: strings.Join(scopes, " "), Valid: scopes != nil}
+}
+
+// AddSession implements org.SessionStore. The two rows are queued together and so travel in one commit.
+func (s *Store) AddSession(ctx context.Context, ss org.StoredSession, e org.LoginEvent) error {
+	history := make(chan error, 1)
+	go func() { history <- s.db.Append(ctx, appendLogin, loginRow(e)) }()
+	err := s.db.Append(ctx, appendSession, sessionRow(ss))
+	herr := <-history
+	if sqldb.IsUnique(err) || sqldb.IsUnique(herr) {
+		return fault.Wrap(err, fault.Conflict, org.CodeNumberTaken, "number %d is taken", ss.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping a session: %w", err)
+	}
+	if herr != nil {
+		return fmt.Errorf("keeping login history: %w", herr)
+	}
+	return nil
+}
+
+// insertSession keeps a session inside a transaction that does more.
+func insertSession(tx *sqldb.Tx, ss org.StoredSession, e org.LoginEvent) error {
+	_, err := tx.Exec(`INSERT INTO auth_session (id, org_id, user_id, app_id, token_hash, scopes, session_type, grant_id, timeout_ms, created_ms, expires_ms)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, sessionRow(ss)...)
+	if err == nil {
+		err = insertLogin(tx, e)
+	}
+	return err
+}
+
+// numberTaken turns a taken key into the fault that package org knows.
+func numberTaken(err error) error {
+	if sqldb.IsUnique(err) {
+		return fault.Wrap(err, fault.Conflict, org.CodeNumberTaken, "the number is taken")
+	}
+	return err
+}
+
+// SessionByID implements org.SessionStore.
+func (s *Store) SessionByID(ctx context.Context, id int64) (org.StoredSession, error) {
+	ss := org.StoredSession{Session: org.Session{ID: id}}
+	var hash []byte
+	var scopes sql.NullString
+	var timeout, created, expires int64
+	err := s.db.QueryRow(ctx, `SELECT s.org_id, s.user_id, s.app_id, s.token_hash, s.scopes, s.session_type, s.grant_id, s.timeout_ms, s.created_ms, s.expires_ms,
+ CASE WHEN s.ended_ms IS NOT NULL OR g.revoked_ms IS NOT NULL OR COALESCE(u.sessions_after_ms, 0) > s.created_ms THEN 1 ELSE 0 END
+ FROM auth_session s LEFT JOIN oauth_grant g ON g.id = s.grant_id
+ LEFT JOIN user_login u ON u.org_id = s.org_id AND u.user_id = s.user_id WHERE s.id = $1`, id).
+		Scan(&ss.Org, &ss.User, &ss.App, &hash, &scopes, &ss.Type, &ss.Grant, &timeout, &created, &expires, &ss.Ended)
+	if err != nil {
+		return org.StoredSession{}, notFound(err, "session")
+	}
+	copy(ss.Hash[:], hash)
+	if scopes.Valid {
+		ss.Scopes = append([]string{}, strings.Fields(scopes.String)...)
+	}
+	ss.Timeout = time.Duration(timeout) * time.Millisecond
+	ss.Created, ss.Expires = fromMillis(created), fromMillis(expires)
+	return ss, nil
+}
+
+// ExtendSession implements org.SessionStore.
+func (s *Store) ExtendSession(ctx context.Context, id int64, expires time.Time) error {
+	return s.change(ctx, "extending a session", `UPDATE auth_session SET expires_ms = $2 WHERE id = $1 AND expires_ms < $2 AND ended_ms IS NULL`, id, millis(expires))
+}
+
+// EndSession implements org.SessionStore.
+func (s *Store) EndSession(ctx context.Context, id int64, at time.Time) error {
+	return s.change(ctx, "ending a session", `UPDATE auth_session SET ended_ms = $2 WHERE id = $1 AND ended_ms IS NULL`, id, millis(at))
+}
+
+// EndUserSessions ends every session and grant of a user that began before at, in the transaction that deactivates him
+// or changes what his sessions stand on. The caller tells org.Changes afterwards.
+func EndUserSessions(tx *sqldb.Tx, orgID, user org.ID, at time.Time) error {
+	_, err := tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, password_changed_ms, sessions_after_ms) VALUES ($1, $2, '', $3, $3)
+ ON CONFLICT (org_id, user_id) DO UPDATE SET sessions_after_ms = $3`, string(orgID), string(user), millis(at))
+	return err
+}
+
+// change runs one statement as a write of its own.
+func (s *Store) change(ctx context.Context, what, query string, args ...any) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(query, args...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
