@@ -1,0 +1,230 @@
+package twinspan
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/clock"
+)
+
+// Addresses that an empty address in a Config stands for (DESIGN 6).
+const (
+	DefaultCRMAddr        = "127.0.0.1:8080"
+	DefaultEngagementAddr = "127.0.0.1:8081"
+	DefaultConnectAddr    = "127.0.0.1:8082"
+	DefaultControlAddr    = "127.0.0.1:8083"
+)
+
+// DefaultRecord is how many recorded requests are kept where Config.Record is 0.
+const DefaultRecord = 1000
+
+// The fixtures that are built in.
+const (
+	// FixtureDemo is a connected, healthy pair with mapped users, contacts and a triggered send definition.
+	FixtureDemo = "demo"
+	// FixtureNewOrg is an org and a tenant as new ones are, the managed package installed, nothing connected.
+	FixtureNewOrg = "new-org"
+)
+
+// Config says how a Program runs. Its zero value with a DataDir, or with Ephemeral set, is a good one. It is read
+// once, by New; a wrong field is a *ConfigError that names the flag of the same meaning.
+type Config struct {
+	// DataDir is the folder of databases, keys and secrets; made with mode 0700 where it is absent. One process at a
+	// time may use it.
+	DataDir string
+	// Ephemeral uses a temporary folder instead, without waiting for the disk, and removes it on Close.
+	Ephemeral bool
+	// DB is a postgres:// URL; the houses keep their rows in its schemas crm, engagement and connect. "" is SQLite in
+	// the data folder.
+	DB string
+
+	// The three houses. Addr "" is the default above.
+	CRM, Engagement, Connect HouseConfig
+	// ControlAddr is the control API's listen address.
+	ControlAddr string
+
+	// TLSCert and TLSKey are PEM files for the TLS addresses; both or neither.
+	TLSCert, TLSKey string
+	// InsecureHTTP allows plain HTTP on addresses that other machines reach, because a proxy in front does TLS.
+	InsecureHTTP bool
+
+	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, or FixtureNewOrg. A folder
+	// keeps the fixture it was made with; naming another one is refused.
+	Fixture string
+	// ReadyFile is written, mode 0600, when every listener answers, and removed on Close. "" writes none.
+	ReadyFile string
+	// KeyFile holds the key that seals secrets in the databases; made with mode 0600 where it is absent. "" is the
+	// file "key" of the data folder.
+	KeyFile string
+	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
+	SMTP string
+	// Record is how many requests the recorder keeps: 0 means DefaultRecord, less than 0 none.
+	Record int
+
+	// Log gets the program's log; nil discards it.
+	Log *slog.Logger
+	// Machine is machine time; nil is time.Now.
+	Machine clock.Machine
+}
+
+// HouseConfig says where one house answers.
+type HouseConfig struct {
+	// Addr is the host:port to listen on in plain HTTP; port 0 picks a free one.
+	Addr string
+	// URL is the base URL that the house gives itself in links and tokens, where it is not http://Addr.
+	URL string
+	// TLSAddr is a second address that answers https; "" is none.
+	TLSAddr string
+}
+
+// ConfigError is a setting that cannot be used.
+type ConfigError struct {
+	// Flag is the command line's name of the setting, with its dashes.
+	Flag string
+	// Err says what is wrong with it.
+	Err error
+}
+
+// Error names the flag and what is wrong with it.
+func (e *ConfigError) Error() string { return e.Flag + ": " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+func configError(flag, format string, args ...any) *ConfigError {
+	return &ConfigError{Flag: flag, Err: fmt.Errorf(format, args...)}
+}
+
+// house is one house's resolved place, with the flags that an error names.
+type house struct {
+	name string // "crm", "engagement", "connect"
+	HouseConfig
+}
+
+func (h house) addrFlag() string    { return "--" + h.name + "-addr" }
+func (h house) urlFlag() string     { return "--" + h.name + "-url" }
+func (h house) tlsAddrFlag() string { return "--" + h.name + "-tls-addr" }
+
+// resolve checks the whole configuration and fills in the defaults that need no look at the disk.
+func (c Config) resolve() (Config, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Ephemeral && c.DataDir != "" {
+		return c, configError("--ephemeral", "it makes a folder of its own, so --data cannot be given with it")
+	}
+	if !c.Ephemeral && c.DataDir == "" {
+		return c, configError("--data", "a folder is needed (or --ephemeral)")
+	}
+	if c.DB != "" {
+		if err := checkURL(c.DB, "postgres", "postgresql"); err != nil {
+			return c, &ConfigError{Flag: "--db", Err: err}
+		}
+	}
+	if c.SMTP != "" {
+		if err := checkURL(c.SMTP, "smtp", "smtps"); err != nil {
+			return c, &ConfigError{Flag: "--smtp", Err: err}
+		}
+	}
+	switch c.Fixture {
+	case "", FixtureDemo, FixtureNewOrg:
+	default:
+		return c, configError("--fixture", "%q is no built-in fixture (%s, %s)", c.Fixture, FixtureDemo, FixtureNewOrg)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return c, configError("--tls-cert", "--tls-cert and --tls-key go together")
+	}
+	for _, h := range []struct {
+		name string
+		conf *HouseConfig
+		addr string
+	}{{"crm", &c.CRM, DefaultCRMAddr}, {"engagement", &c.Engagement, DefaultEngagementAddr}, {"connect", &c.Connect, DefaultConnectAddr}} {
+		if h.conf.Addr == "" {
+			h.conf.Addr = h.addr
+		}
+		if err := c.checkHouse(house{h.name, *h.conf}); err != nil {
+			return c, err
+		}
+		h.conf.URL = strings.TrimRight(h.conf.URL, "/")
+	}
+	if c.ControlAddr == "" {
+		c.ControlAddr = DefaultControlAddr
+	}
+	if err := c.checkPlain("--control-addr", c.ControlAddr); err != nil {
+		return c, err
+	}
+	if c.Record == 0 {
+		c.Record = DefaultRecord
+	}
+	return c, nil
+}
+
+func (c Config) checkHouse(h house) error {
+	if err := c.checkPlain(h.addrFlag(), h.Addr); err != nil {
+		return err
+	}
+	if h.URL != "" {
+		if err := checkURL(h.URL, "http", "https"); err != nil {
+			return &ConfigError{Flag: h.urlFlag(), Err: err}
+		}
+	}
+	if h.TLSAddr != "" {
+		if _, _, err := splitAddr(h.TLSAddr); err != nil {
+			return &ConfigError{Flag: h.tlsAddrFlag(), Err: err}
+		}
+		if c.TLSCert == "" {
+			return configError(h.tlsAddrFlag(), "--tls-cert and --tls-key are needed with it")
+		}
+	}
+	return nil
+}
+
+// checkPlain refuses an address that other machines reach without TLS: passwords and tokens would cross the network
+// readable.
+func (c Config) checkPlain(flag, addr string) error {
+	host, _, err := splitAddr(addr)
+	if err != nil {
+		return &ConfigError{Flag: flag, Err: err}
+	}
+	if !isLoopback(host) && !c.InsecureHTTP {
+		return configError(flag, "%s is reached by other machines, in plain HTTP; use a loopback address, or --insecure-http where a proxy in front does TLS", addr)
+	}
+	return nil
+}
+
+func splitAddr(addr string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(addr)
+	if err != nil || port == "" {
+		return "", "", fmt.Errorf("%q is no address of the form host:port", addr)
+	}
+	return host, port, nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// checkURL accepts an absolute URL of one of the schemes. Its errors never repeat the URL, which may hold a password.
+func checkURL(raw string, schemes ...string) error {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return errors.New("it is no URL")
+	}
+	for _, s := range schemes {
+		if u.Scheme == s {
+			if u.Host == "" {
+				return fmt.Errorf("the %s URL names no host", s)
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("it must begin with %s://", strings.Join(schemes, ":// or "))
+}

@@ -1,0 +1,69 @@
+package twinspan
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestZeroValuesAreGood(t *testing.T) {
+	t.Parallel()
+	c, err := Config{Ephemeral: true}.resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.CRM.Addr != "127.0.0.1:8080" || c.Engagement.Addr != "127.0.0.1:8081" || c.Connect.Addr != "127.0.0.1:8082" || c.ControlAddr != "127.0.0.1:8083" {
+		t.Errorf("default addresses: %+v", c)
+	}
+	if c.Record != DefaultRecord || c.Log == nil {
+		t.Errorf("defaults: record %d, log %v", c.Record, c.Log)
+	}
+}
+
+func TestWrongSettingsNameTheirFlag(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		conf Config
+		flag string
+		says string
+	}{
+		"no folder":          {Config{}, "--data", "--ephemeral"},
+		"two folders":        {Config{DataDir: "x", Ephemeral: true}, "--ephemeral", "--data"},
+		"all interfaces":     {Config{Ephemeral: true, CRM: HouseConfig{Addr: "0.0.0.0:8080"}}, "--crm-addr", "--insecure-http"},
+		"empty host":         {Config{Ephemeral: true, Engagement: HouseConfig{Addr: ":8081"}}, "--engagement-addr", "--insecure-http"},
+		"control outside":    {Config{Ephemeral: true, ControlAddr: "192.0.2.1:1"}, "--control-addr", "--insecure-http"},
+		"no port":            {Config{Ephemeral: true, Connect: HouseConfig{Addr: "127.0.0.1"}}, "--connect-addr", "host:port"},
+		"url without scheme": {Config{Ephemeral: true, CRM: HouseConfig{URL: "org.example"}}, "--crm-url", "http://"},
+		"url without host":   {Config{Ephemeral: true, CRM: HouseConfig{URL: "https:///x"}}, "--crm-url", "host"},
+		"other database":     {Config{Ephemeral: true, DB: "mysql://u:s3cret@h/d"}, "--db", "postgres://"},
+		"broken database":    {Config{Ephemeral: true, DB: "postgres://u:s3cret@h:x y/d"}, "--db", "URL"},
+		"other mail":         {Config{Ephemeral: true, SMTP: "http://h"}, "--smtp", "smtp://"},
+		"unknown fixture":    {Config{Ephemeral: true, Fixture: "prod"}, "--fixture", "new-org"},
+		"half of TLS":        {Config{Ephemeral: true, TLSCert: "c.pem"}, "--tls-cert", "--tls-key"},
+		"TLS without cert":   {Config{Ephemeral: true, CRM: HouseConfig{TLSAddr: "127.0.0.1:0"}}, "--crm-tls-addr", "--tls-cert"},
+		"TLS address":        {Config{Ephemeral: true, TLSCert: "c", TLSKey: "k", Connect: HouseConfig{TLSAddr: "x"}}, "--connect-tls-addr", "host:port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.conf.resolve()
+			var ce *ConfigError
+			if !errors.As(err, &ce) || ce.Flag != c.flag || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want a mistake of %s that says %q", err, c.flag, c.says)
+			}
+			if err != nil && strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the password is in %q", err)
+			}
+		})
+	}
+}
+
+func TestOutsideAddressesAreAllowedBehindAProxy(t *testing.T) {
+	t.Parallel()
+	c, err := Config{Ephemeral: true, InsecureHTTP: true, CRM: HouseConfig{Addr: "0.0.0.0:8080", URL: "https://org.example/"}}.resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.CRM.URL != "https://org.example" {
+		t.Errorf("URL %q keeps its slash", c.CRM.URL)
+	}
+}
