@@ -22,4 +22,6 @@ const (
 	CodeInvalidEmail         fault.Code = "invalid_email"
 	CodeLastAdmin            fault.Code = "last_admin"
 	CodeLicenseLimit         fault.Code = "license_limit"
+	CodeInactiveOwner        fault.Code = "inactive_owner"
+	CodeInUse                fault.Code = "in_use" // deleting what others depend on
 )

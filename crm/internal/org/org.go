@@ -95,6 +95,8 @@ const (
 	PermManageConnectedApps   = "ManageRemoteAccess"
 	PermResetPasswords        = "ResetPasswords"
 	PermApproveUninstalledApp = "CanApproveUninstalledApps"
+	PermManageInternalUsers   = "ManageInternalUsers"
+	PermManageProfiles        = "ManageProfilesPermissionsets"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).

@@ -1,0 +1,283 @@
+package org
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// change is one record on its way into the store, inside a transaction.
+type change struct {
+	tx      RecordTx
+	session Session
+	schema  *Schema
+	object  *Object
+	id      ID
+	at      time.Time
+	old     Values // the record as it was; nil while it is created
+	values  Values // what will be written
+}
+
+// rules are what an object asks for beyond its schema. Each may change c.values; nil functions ask for nothing.
+type rules struct {
+	before       func(c *change) error // before a record is created or updated
+	after        func(c *change) error // once it is written
+	beforeDelete func(c *change) error
+}
+
+func rulesOf(o *Object) rules {
+	switch o.Name {
+	case ObjectUser:
+		return rules{before: beforeUser, after: afterUser}
+	case ObjectPermissionSet:
+		return rules{before: beforePermissionSet, beforeDelete: beforePermissionSetDelete}
+	case ObjectPermissionSetAssignment:
+		return rules{before: beforeAssignment, beforeDelete: beforeAssignmentDelete}
+	case ObjectSetupEntityAccess:
+		return rules{before: beforeSetupEntityAccess}
+	case ObjectConnectedApplication:
+		return rules{before: beforeConnectedApplication}
+	case ObjectContact:
+		return rules{before: beforeContact}
+	case ObjectAccount:
+		return rules{beforeDelete: beforeAccountDelete}
+	}
+	return rules{}
+}
+
+// get is the value that the record will have.
+func (c *change) get(name string) any {
+	if v, ok := c.values[name]; ok {
+		return v
+	}
+	return c.old[name]
+}
+
+func (c *change) text(name string) string {
+	s, _ := c.get(name).(string)
+	return s
+}
+
+// changes reports whether the field gets another value than it had; on create, whether it gets one.
+func (c *change) changes(name string) bool {
+	v, ok := c.values[name]
+	return ok && v != c.old[name]
+}
+
+func (c *change) create() error {
+	for _, f := range c.object.Fields {
+		if _, given := c.values[f.Name]; !given && f.Default != nil && f.Place != PlaceComputed {
+			c.values[f.Name] = f.Default
+		}
+		if f.Name == "OwnerId" && c.values["OwnerId"] == nil {
+			c.values["OwnerId"] = string(c.session.User)
+		}
+	}
+	if err := c.checkRequired(); err != nil {
+		return err
+	}
+	if err := c.checkReferences(); err != nil {
+		return err
+	}
+	r := rulesOf(c.object)
+	if r.before != nil {
+		if err := r.before(c); err != nil {
+			return err
+		}
+	}
+	if err := c.checkUnique(); err != nil {
+		return err
+	}
+	c.values["Id"] = string(c.id)
+	c.stamp(true)
+	if err := c.tx.Insert(c.object, c.session.Org, c.values); err != nil {
+		return err
+	}
+	if r.after != nil {
+		return r.after(c)
+	}
+	return nil
+}
+
+func (c *change) update() error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	if err := c.checkRequired(); err != nil {
+		return err
+	}
+	if err := c.checkReferences(); err != nil {
+		return err
+	}
+	r := rulesOf(c.object)
+	if r.before != nil {
+		if err := r.before(c); err != nil {
+			return err
+		}
+	}
+	if err := c.checkUnique(); err != nil {
+		return err
+	}
+	c.stamp(false)
+	if _, err := c.tx.Update(c.object, c.session.Org, Values{"Id": string(c.id)}, c.values); err != nil {
+		return err
+	}
+	if r.after != nil {
+		return r.after(c)
+	}
+	return nil
+}
+
+func (c *change) delete() error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	if r := rulesOf(c.object); r.beforeDelete != nil {
+		if err := r.beforeDelete(c); err != nil {
+			return err
+		}
+	}
+	match := Values{"Id": string(c.id)}
+	if !c.object.SoftDelete {
+		_, err := c.tx.Remove(c.object, c.session.Org, match)
+		return err
+	}
+	c.values["IsDeleted"] = true
+	c.stamp(false)
+	_, err := c.tx.Update(c.object, c.session.Org, match, c.values)
+	return err
+}
+
+// load reads the record that is to change and keeps it from changing otherwise.
+func (c *change) load() error {
+	old, err := c.tx.Lock(c.object, c.session.Org, c.id)
+	if err != nil {
+		return err
+	}
+	if old.Flag("IsDeleted") {
+		return entityDeleted()
+	}
+	c.old = old
+	return nil
+}
+
+// stamp writes who and when, as far as the object keeps it.
+func (c *change) stamp(creating bool) {
+	for _, f := range c.object.Fields {
+		switch f.Name {
+		case "CreatedDate":
+			if creating {
+				c.values[f.Name] = c.at
+			}
+		case "CreatedById":
+			if creating {
+				c.values[f.Name] = string(c.session.User)
+			}
+		case "LastModifiedDate", "SystemModstamp":
+			c.values[f.Name] = c.at
+		case "LastModifiedById":
+			c.values[f.Name] = string(c.session.User)
+		}
+	}
+}
+
+// checkRequired: on create every required field has a value, on update none loses it.
+func (c *change) checkRequired() error {
+	var missing []string
+	for _, f := range c.object.Fields {
+		v, given := c.values[f.Name]
+		if v != nil || f.Nillable || f.Type == TypeBoolean {
+			continue
+		}
+		if c.old == nil && f.Required() || c.old != nil && given {
+			missing = append(missing, f.Name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, CodeRequiredFieldMissing, "Required fields are missing: [%s]", strings.Join(missing, ", ")).
+		In(strings.Join(missing, ","))
+}
+
+// checkReferences: every reference that is set names a record of the right kind in this org, and an owner is active.
+func (c *change) checkReferences() error {
+	for _, f := range c.object.Fields {
+		if f.Type != TypeReference || !c.changes(f.Name) || c.values[f.Name] == nil {
+			continue
+		}
+		id := c.values.ID(f.Name)
+		to := c.schema.ByID(id)
+		if to == nil || !slices.Contains(f.ReferenceTo, to.Name) {
+			return fault.New(fault.Invalid, CodeInvalidValue, "%s: id value of incorrect type: %s", f.Label, id).In(f.Name)
+		}
+		found, err := c.tx.Find(to, c.session.Org, Values{"Id": string(id)}, 1)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 || found[0].Flag("IsDeleted") {
+			return fault.New(fault.Invalid, CodeInvalidReference, "invalid cross reference id").In(f.Name)
+		}
+		if f.Name == "OwnerId" && !found[0].Flag("IsActive") {
+			return fault.New(fault.Invalid, CodeInactiveOwner, "operation performed with inactive user [%s] as owner of %s",
+				id, strings.ToLower(c.object.Label)).In(f.Name)
+		}
+	}
+	return nil
+}
+
+// checkUnique: no other record has the values of a unique key. The database's own keys refuse what slips in between.
+func (c *change) checkUnique() error {
+	for _, key := range c.object.Unique {
+		match, touched := Values{}, false
+		for _, name := range key.Fields {
+			match[name] = c.get(name)
+			touched = touched || c.changes(name)
+		}
+		if !touched {
+			continue
+		}
+		where := c.session.Org
+		if key.Server {
+			where = ""
+		}
+		found, err := c.tx.Find(c.object, where, match, 2)
+		if err != nil {
+			return err
+		}
+		for _, other := range found {
+			if other.ID("Id") != c.id {
+				return c.duplicate(key, other.ID("Id"))
+			}
+		}
+	}
+	return nil
+}
+
+// duplicate words the refusal; some objects have words of their own, which clients compare.
+func (c *change) duplicate(key UniqueKey, holder ID) error {
+	field := key.Fields[len(key.Fields)-1]
+	switch {
+	case c.object.Name == ObjectPermissionSetAssignment:
+		return fault.New(fault.Invalid, CodeDuplicateValue, "Duplicate PermissionSetAssignment. Assignee: %s; Permission Set: %s",
+			c.text("AssigneeId"), c.text("PermissionSetId"))
+	case field == "Username":
+		return fault.New(fault.Invalid, CodeDuplicateUsername, "Duplicate Username.<br>The username already exists in this or another Salesforce organization. "+
+			"Usernames must be unique across all Salesforce organizations. To resolve, use a different username (it doesn't need to match the user's email address).").In(field)
+	case field == "CommunityNickname":
+		return fault.New(fault.Invalid, CodeDuplicateNickname, "Duplicate Nickname.<br>Another user has already selected this nickname.<br>Please select another.").In(field)
+	}
+	return fault.New(fault.Invalid, CodeDuplicateValue, "duplicate value found: %s duplicates value on record with id: %s", field, holder)
+}
+
+// related reads one record that a rule depends on; a missing one is nil.
+func (c *change) related(object string, id ID) (Values, error) {
+	v, err := c.tx.Lock(c.schema.must(object), c.session.Org, id)
+	if err != nil && errors.Is(err, noSuchRecord()) {
+		return nil, nil
+	}
+	return v, err
+}

@@ -1,0 +1,248 @@
+package org
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Records creates, reads, changes and deletes records as the schema says and the caller's permissions allow. Every
+// data API of the org goes through it.
+type Records struct {
+	Store   RecordStore
+	Clock   *clock.Domain
+	Changes Changes
+}
+
+// Schema is the schema of the caller's org.
+func (r *Records) Schema(Session) *Schema { return StandardSchema() }
+
+// Record is one record that was read.
+type Record struct {
+	Object *Object
+	ID     ID
+	Fields []*Field // what was read, in the caller's order
+	Values Values
+}
+
+// Create adds a record with the caller's values by field name and returns its id.
+func (r *Records) Create(ctx context.Context, s Session, object string, in map[string]any) (ID, error) {
+	o, err := r.object(s, object)
+	if err != nil {
+		return "", err
+	}
+	if !o.Createable {
+		return "", fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be inserted: %s", o.Label)
+	}
+	if !o.Create.MetBy(s.Permissions) {
+		return "", insufficientAccess("")
+	}
+	values, err := accept(o, in, true)
+	if err != nil {
+		return "", err
+	}
+	id := NewID(o.KeyPrefix)
+	err = r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
+		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: id, at: at, values: Values{}}
+		for k, v := range values {
+			c.values[k] = v
+		}
+		return c.create()
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Read reads one record. No field names mean all fields.
+func (r *Records) Read(ctx context.Context, s Session, object, id string, names []string) (Record, error) {
+	o, key, err := r.record(s, object, id)
+	if err != nil {
+		return Record{}, err
+	}
+	rec := Record{Object: o, ID: key}
+	if len(names) == 0 {
+		for _, f := range o.Fields {
+			if !f.Hidden {
+				rec.Fields = append(rec.Fields, f)
+			}
+		}
+	}
+	for _, n := range names {
+		f := o.Field(n)
+		if f == nil {
+			return Record{}, noSuchColumn(o, n)
+		}
+		if !slices.Contains(rec.Fields, f) {
+			rec.Fields = append(rec.Fields, f)
+		}
+	}
+	read := rec.Fields
+	if o.SoftDelete && !slices.Contains(read, o.Stored("IsDeleted")) {
+		read = append(slices.Clone(read), o.Stored("IsDeleted"))
+	}
+	if rec.Values, err = r.Store.Read(ctx, o, s.Org, key, read); err != nil {
+		return Record{}, err
+	}
+	if rec.Values.Flag("IsDeleted") {
+		return Record{}, entityDeleted()
+	}
+	return rec, nil
+}
+
+// Update changes the given values of a record.
+func (r *Records) Update(ctx context.Context, s Session, object, id string, in map[string]any) error {
+	o, key, err := r.record(s, object, id)
+	if err != nil {
+		return err
+	}
+	if !o.Updateable {
+		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be updated: %s", o.Label)
+	}
+	if !o.Update.MetBy(s.Permissions) {
+		return insufficientAccess(key)
+	}
+	values, err := accept(o, in, false)
+	if err != nil {
+		return err
+	}
+	return r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
+		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: key, at: at, values: Values{}}
+		for k, v := range values {
+			c.values[k] = v
+		}
+		return c.update()
+	})
+}
+
+// Delete deletes a record: for good, or into the recycle bin where the object has one.
+func (r *Records) Delete(ctx context.Context, s Session, object, id string) error {
+	o, key, err := r.record(s, object, id)
+	if err != nil {
+		return err
+	}
+	if !o.Deletable {
+		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be deleted: %s", o.Label)
+	}
+	if !o.Delete.MetBy(s.Permissions) {
+		return insufficientAccess(key)
+	}
+	return r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
+		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: key, at: at, values: Values{}}
+		return c.delete()
+	})
+}
+
+func (r *Records) object(s Session, name string) (*Object, error) {
+	if o := r.Schema(s).Object(name, s.Permissions); o != nil {
+		return o, nil
+	}
+	return nil, fault.New(fault.NotFound, CodeInvalidType, "The requested resource does not exist")
+}
+
+func (r *Records) record(s Session, object, id string) (*Object, ID, error) {
+	o, err := r.object(s, object)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := ParseID(id)
+	if err != nil {
+		return nil, "", err
+	}
+	if key.Prefix() != o.KeyPrefix {
+		return nil, "", noSuchRecord()
+	}
+	return o, key, nil
+}
+
+// write runs fn in a transaction and tells caches of setup that changed. Where another transaction took a unique value
+// between fn's check and its write, fn runs once more, to say in words who holds the value.
+func (r *Records) write(ctx context.Context, s Session, o *Object, fn func(RecordTx, time.Time) error) error {
+	run := func(tx RecordTx) error { return fn(tx, r.Clock.Now(string(s.Org))) }
+	err := r.Store.Write(ctx, run)
+	if errors.Is(err, ErrTaken) {
+		err = r.Store.Write(ctx, run)
+	}
+	if err != nil {
+		return err
+	}
+	if o.Setup && r.Changes != nil {
+		r.Changes.SetupChanged(s.Org)
+	}
+	return nil
+}
+
+// accept checks the caller's values against the schema.
+func accept(o *Object, in map[string]any, creating bool) (Values, error) {
+	names := make([]string, 0, len(in))
+	for n := range in {
+		names = append(names, n)
+	}
+	slices.Sort(names) // so that the same request is refused with the same words
+	var unknown string
+	var fixed []string
+	out := Values{}
+	for _, n := range names {
+		f := o.Field(n)
+		switch {
+		case f == nil:
+			if unknown == "" {
+				unknown = n
+			}
+		case creating && !f.Createable, !creating && !f.Updateable:
+			fixed = append(fixed, f.Name)
+		}
+	}
+	if unknown != "" {
+		return nil, noSuchColumn(o, unknown)
+	}
+	if len(fixed) > 0 {
+		return nil, notWriteable(fixed)
+	}
+	for _, n := range names {
+		f := o.Field(n)
+		if _, twice := out[f.Name]; twice {
+			return nil, fault.New(fault.Invalid, CodeInvalidField, "Duplicate field specified: %s", f.Name).In(f.Name)
+		}
+		v, err := f.Accept(in[n])
+		if err != nil {
+			return nil, err
+		}
+		if v == nil && f.Type == TypeBoolean {
+			v = false
+		}
+		out[f.Name] = v
+	}
+	return out, nil
+}
+
+func noSuchColumn(o *Object, name string) error {
+	return fault.New(fault.Invalid, CodeInvalidField, "No such column '%s' on sobject of type %s", clip(name), o.Name)
+}
+
+func notWriteable(names []string) error {
+	return fault.New(fault.Invalid, CodeFieldNotWriteable,
+		"Unable to create/update fields: %s. Please check the security settings of this field and verify that it is read/write for your profile or permission set.",
+		strings.Join(names, ", ")).In(strings.Join(names, ","))
+}
+
+func noSuchRecord() error {
+	return fault.New(fault.NotFound, CodeNotFound, "The requested resource does not exist")
+}
+
+func entityDeleted() error {
+	return fault.New(fault.NotFound, CodeEntityDeleted, "entity is deleted")
+}
+
+func insufficientAccess(id ID) error {
+	if id == "" {
+		return fault.New(fault.Denied, CodeInsufficientAccess, "insufficient access rights on object id")
+	}
+	return fault.New(fault.Denied, CodeInsufficientAccess, "insufficient access rights on object id: %s", id)
+}

@@ -1,0 +1,55 @@
+package org
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Values are fields of one record by API name. A value is nil, string (texts, ids, and dates as "2006-01-02"), bool,
+// int64 or time.Time; an empty text is nil, as the API knows no empty text.
+type Values map[string]any
+
+// Text is the text under the name; "" where there is none.
+func (v Values) Text(name string) string {
+	s, _ := v[name].(string)
+	return s
+}
+
+// ID is the id under the name; "" where there is none.
+func (v Values) ID(name string) ID { return ID(v.Text(name)) }
+
+// Flag is the boolean under the name; false where there is none.
+func (v Values) Flag(name string) bool {
+	b, _ := v[name].(bool)
+	return b
+}
+
+// ErrTaken is what a RecordStore answers when a unique key of the database is taken.
+var ErrTaken = fault.New(fault.Conflict, "unique_key_taken", "a unique value is taken")
+
+// RecordStore keeps records.
+type RecordStore interface {
+	// Write runs fn in one transaction; fn may run twice. A unique key that is taken is [ErrTaken].
+	Write(ctx context.Context, fn func(RecordTx) error) error
+	// Read reads fields of one record of the org, deleted or not. No such record is a NotFound fault.
+	Read(ctx context.Context, o *Object, org, id ID, fields []*Field) (Values, error)
+}
+
+// RecordTx is the record store inside one transaction. Fields that are computed when read are not among what it
+// returns. Matches compare texts without case.
+type RecordTx interface {
+	// Lock reads all stored fields of one record and keeps others from changing it until the transaction ends. No such
+	// record is a NotFound fault.
+	Lock(o *Object, org, id ID) (Values, error)
+	// Find reads at most limit records that match; an empty org means the whole server.
+	Find(o *Object, org ID, match Values, limit int) ([]Values, error)
+	// Count counts the records that match.
+	Count(o *Object, org ID, match Values) (int, error)
+	// Insert adds one record, whose Id is among the values.
+	Insert(o *Object, org ID, values Values) error
+	// Update sets values of all records that match and tells how many they were.
+	Update(o *Object, org ID, match, values Values) (int, error)
+	// Remove removes all records that match for good and tells how many they were.
+	Remove(o *Object, org ID, match Values) (int, error)
+}

@@ -1,0 +1,238 @@
+package org
+
+import "sync"
+
+// StandardSchema is the schema of every org: the objects that identity and the connection of the two clouds stand on
+// (crm-wire 5.1, 5.2). Orgs with fields of their own will have schemas of their own; see [Records.Schema].
+var StandardSchema = sync.OnceValue(func() *Schema {
+	return NewSchema(accountObject(), connectedApplicationObject(), contactObject(), organizationObject(), permissionSetObject(),
+		permissionSetAssignmentObject(), profileObject(), setupEntityAccessObject(), userObject(), userLicenseObject())
+})
+
+// Names of the objects that rules refer to.
+const (
+	ObjectOrganization            = "Organization"
+	ObjectUserLicense             = "UserLicense"
+	ObjectProfile                 = "Profile"
+	ObjectUser                    = "User"
+	ObjectPermissionSet           = "PermissionSet"
+	ObjectPermissionSetAssignment = "PermissionSetAssignment"
+	ObjectSetupEntityAccess       = "SetupEntityAccess"
+	ObjectConnectedApplication    = "ConnectedApplication"
+	ObjectAccount                 = "Account"
+	ObjectContact                 = "Contact"
+)
+
+func organizationObject() *Object {
+	return &Object{
+		Name: ObjectOrganization, Label: "Organization", Plural: "Organizations", KeyPrefix: PrefixOrganization, Setup: true,
+		Updateable: true, Update: Need{{PermCustomizeApplication}},
+		Fields: fields(idField(),
+			text("Name", "Name", 80).required().updateOnly().name(),
+			picklist("OrganizationType", "Edition", true, values("Developer Edition", "Enterprise Edition", "Unlimited Edition")...).filled().readOnly(),
+			text("InstanceName", "Instance Name", 5).filled().readOnly(),
+			boolean("IsSandbox", "Is Sandbox").readOnly(),
+			text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
+			typed("TrialExpirationDate", "Trial Expiration Date", TypeDateTime, 0).readOnly(),
+			picklist("DefaultLocaleSidKey", "Locale", true, locales()...).filled().updateOnly(),
+			picklist("TimeZoneSidKey", "Time Zone", true, timeZones()...).filled().updateOnly(),
+			picklist("LanguageLocaleKey", "Language", true, languages()...).filled().updateOnly(),
+			auditFields()),
+	}
+}
+
+func userLicenseObject() *Object {
+	return &Object{
+		Name: ObjectUserLicense, Label: "User License", Plural: "User Licenses", KeyPrefix: PrefixUserLicense, Setup: true,
+		View: Need{{PermViewSetup}},
+		Fields: fields(idField(),
+			text("LicenseDefinitionKey", "License Def. ID", 40).required().readOnly(),
+			text("Name", "Name", 40).required().readOnly().name(),
+			text("MasterLabel", "Master Label", 240).required().readOnly(),
+			picklist("Status", "Status", true, values("Active", "Disabled")...).required().readOnly(),
+			typed("TotalLicenses", "Total Licenses", TypeInt, 0).required().readOnly(),
+			notFilterable(typed("UsedLicenses", "Used Licenses", TypeInt, 0).required().computed()),
+			typed("CreatedDate", "Created Date", TypeDateTime, 0).filled().readOnly(),
+			typed("LastModifiedDate", "Last Modified Date", TypeDateTime, 0).filled().readOnly(),
+			modstamp()),
+	}
+}
+
+func notFilterable(f *Field) *Field {
+	f.Filterable, f.Sortable, f.Groupable = false, false, false
+	return f
+}
+
+func profileObject() *Object {
+	return &Object{
+		Name: ObjectProfile, Label: "Profile", Plural: "Profile", KeyPrefix: PrefixProfile, Setup: true,
+		Updateable: true, Update: Need{{PermManageProfiles}},
+		Fields: fields(idField(),
+			text("Name", "Name", 255).required().readOnly().name(),
+			typed("Description", "Description", TypeTextArea, 255).updateOnly(),
+			reference("UserLicenseId", "User License ID", "UserLicense", "", ObjectUserLicense).required().readOnly(),
+			picklist("UserType", "User Type", true, values("Standard")...).required().readOnly(),
+			auditFields()),
+	}
+}
+
+func permissionSetObject() *Object {
+	var flags []*Field
+	for _, p := range AllPermissions() {
+		flags = append(flags, permission(p))
+	}
+	manage := Need{{PermManageProfiles}}
+	return &Object{
+		Name: ObjectPermissionSet, Label: "Permission Set", Plural: "Permission Sets", KeyPrefix: PrefixPermissionSet, Setup: true,
+		Createable: true, Updateable: true, Deletable: true, Create: manage, Update: manage, Delete: manage,
+		Unique: []UniqueKey{{Fields: []string{"NamespacePrefix", "Name"}}},
+		Fields: fields(idField(),
+			text("Name", "Permission Set Name", 80).filled().folded().name(),
+			text("Label", "Permission Set Label", 80).required(),
+			typed("Description", "Description", TypeTextArea, 255),
+			reference("ProfileId", "Profile ID", "Profile", "", ObjectProfile).readOnly(),
+			boolean("IsOwnedByProfile", "Is Owned By Profile").readOnly(),
+			boolean("IsCustom", "Is Custom").readOnly(),
+			boolean("HasActivationRequired", "Session Activation Required"),
+			reference("LicenseId", "License ID", "License", "", ObjectUserLicense).createOnly(),
+			text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
+			picklist("Type", "Type", true, values("Regular", "Profile", "Standard", "Session")...).filled().readOnly(),
+			flags, auditFields()),
+	}
+}
+
+func permissionSetAssignmentObject() *Object {
+	manage := Need{{PermAssignPermissionSets, PermManageUsers}}
+	return &Object{
+		Name: ObjectPermissionSetAssignment, Label: "Permission Set Assignment", Plural: "Permission Set Assignment",
+		KeyPrefix: PrefixPermissionSetAssignment, Setup: true,
+		Createable: true, Deletable: true, Create: manage, Delete: manage,
+		View:   Need{{PermViewSetup, PermAssignPermissionSets, PermManageUsers}},
+		Unique: []UniqueKey{{Fields: []string{"AssigneeId", "PermissionSetId"}}},
+		Fields: fields(idField(),
+			reference("PermissionSetId", "PermissionSet ID", "PermissionSet", "Assignments", ObjectPermissionSet).required().createOnly(),
+			reference("AssigneeId", "Assignee ID", "Assignee", "PermissionSetAssignments", ObjectUser).required().createOnly(),
+			boolean("IsActive", "Is Active").defaults(true).readOnly(),
+			modstamp()),
+	}
+}
+
+func setupEntityAccessObject() *Object {
+	manage := Need{{PermManageProfiles, PermManageConnectedApps, PermCustomizeApplication}}
+	return &Object{
+		Name: ObjectSetupEntityAccess, Label: "Setup Entity Access", Plural: "Setup Entity Access", KeyPrefix: PrefixSetupEntityAccess,
+		Setup: true, Createable: true, Deletable: true, Create: manage, Delete: manage, View: Need{{PermViewSetup}},
+		Unique: []UniqueKey{{Fields: []string{"ParentId", "SetupEntityId"}}},
+		Fields: fields(idField(),
+			reference("ParentId", "Parent ID", "Parent", "SetupEntityAccessItems", ObjectPermissionSet).required().createOnly(),
+			reference("SetupEntityId", "Setup Entity ID", "", "", ObjectConnectedApplication).required().createOnly(),
+			picklist("SetupEntityType", "Setup Entity Type", true, values(ObjectConnectedApplication)...).filled().readOnly(),
+			modstamp()),
+	}
+}
+
+func connectedApplicationObject() *Object {
+	return &Object{
+		Name: ObjectConnectedApplication, Label: "Connected Application", Plural: "Connected Applications",
+		KeyPrefix: PrefixConnectedApplication, Setup: true,
+		// The Object Reference calls it read-only; the command line's users change policies by PATCH (clients 1.4), so the
+		// policy fields can be updated.
+		Updateable: true, Update: Need{{PermManageConnectedApps, PermCustomizeApplication}, {PermModifyAllData}},
+		Fields: fields(idField(),
+			text("Name", "Name", 80).required().readOnly().name(),
+			boolean("OptionsAllowAdminApprovedUsersOnly", "AllowAdminApprovedUsersOnly").updateOnly().in("is_admin_approved"),
+			boolean("OptionsRefreshTokenValidityMetric", "RefreshTokenValidityMetric").updateOnly(),
+			typed("RefreshTokenValidityPeriod", "RefreshTokenValidityPeriod", TypeInt, 0).updateOnly(),
+			text("StartUrl", "StartUrl", 1000).updateOnly(),
+			text("RefreshTokenPolicy", "Refresh Token Policy", 60).hidden(),
+			auditFields()),
+	}
+}
+
+func userObject() *Object {
+	manage := Need{{PermManageUsers, PermManageInternalUsers}}
+	return &Object{
+		Name: ObjectUser, Label: "User", Plural: "Users", KeyPrefix: PrefixUser, Setup: true,
+		Createable: true, Updateable: true, Create: manage, // who may update what is a rule of user.go
+		Unique: []UniqueKey{{Fields: []string{"Username"}, Server: true}, {Fields: []string{"CommunityNickname"}}},
+		Fields: fields(idField(),
+			text("Username", "Username", 80).required().folded().unique(),
+			text("LastName", "Last Name", 80).required(),
+			text("FirstName", "First Name", 40),
+			text("Name", "Full Name", 121).filled().readOnly().name(),
+			text("CompanyName", "Company Name", 80),
+			text("Department", "Department", 80),
+			text("Title", "Title", 80),
+			typed("Street", "Street", TypeTextArea, 255),
+			text("City", "City", 40),
+			text("State", "State/Province", 80),
+			text("PostalCode", "Zip/Postal Code", 20),
+			text("Country", "Country", 80),
+			typed("Email", "Email", TypeEmail, 128).required(),
+			typed("Phone", "Phone", TypePhone, 40),
+			typed("MobilePhone", "Mobile", TypePhone, 40),
+			text("Alias", "Alias", 8).required(),
+			text("CommunityNickname", "Nickname", 40).filled(),
+			boolean("IsActive", "Active").defaults(true),
+			picklist("TimeZoneSidKey", "Time Zone", true, timeZones()...).required(),
+			picklist("LocaleSidKey", "Locale", true, locales()...).required(),
+			picklist("EmailEncodingKey", "Email Encoding", true, encodings()...).required(),
+			reference("ProfileId", "Profile ID", "Profile", "Users", ObjectProfile).required(),
+			picklist("UserType", "User Type", true, values("Standard")...).filled().readOnly(),
+			picklist("LanguageLocaleKey", "Language", true, languages()...).required(),
+			text("EmployeeNumber", "Employee Number", 20),
+			text("FederationIdentifier", "SAML Federation ID", 512),
+			boolean("UserPermissionsMarketingUser", "Marketing User"),
+			typed("LastLoginDate", "Last Login", TypeDateTime, 0).readOnly(),
+			typed("LastPasswordChangeDate", "Last Password Change or Reset", TypeDateTime, 0).readOnly(),
+			boolean("et4ae5__ExactTargetForAppExchangeUser__c", "Marketing Cloud for AppExchange User").custom(),
+			boolean("et4ae5__ExactTargetForAppExchangeAdmin__c", "Marketing Cloud for AppExchange Admin").custom(),
+			text("et4ae5__ExactTarget_OAuth_Token__c", "Marketing Cloud OAuth Token", 175).custom(),
+			auditFields()),
+	}
+}
+
+func accountObject() *Object {
+	return &Object{
+		Name: ObjectAccount, Label: "Account", Plural: "Accounts", KeyPrefix: PrefixAccount,
+		Createable: true, Updateable: true, Deletable: true, SoftDelete: true,
+		Fields: fields(idField(), deletedField(),
+			text("Name", "Account Name", 255).required().name(),
+			typed("Phone", "Account Phone", TypePhone, 40),
+			typed("Website", "Website", TypeURL, 255),
+			ownerField("Accounts"), auditFields()),
+	}
+}
+
+func contactObject() *Object {
+	return &Object{
+		Name: ObjectContact, Label: "Contact", Plural: "Contacts", KeyPrefix: PrefixContact,
+		Createable: true, Updateable: true, Deletable: true, SoftDelete: true,
+		Fields: fields(idField(), deletedField(),
+			reference("AccountId", "Account ID", "Account", "Contacts", ObjectAccount),
+			text("LastName", "Last Name", 80).required(),
+			text("FirstName", "First Name", 40),
+			picklist("Salutation", "Salutation", false, values("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")...),
+			text("Name", "Full Name", 121).filled().readOnly().name(),
+			text("Title", "Title", 128),
+			text("Department", "Department", 80),
+			typed("Email", "Email", TypeEmail, 80),
+			typed("Phone", "Business Phone", TypePhone, 40),
+			typed("MobilePhone", "Mobile Phone", TypePhone, 40),
+			typed("MailingStreet", "Mailing Street", TypeTextArea, 255),
+			text("MailingCity", "Mailing City", 40),
+			text("MailingState", "Mailing State/Province", 80),
+			text("MailingPostalCode", "Mailing Zip/Postal Code", 20),
+			text("MailingCountry", "Mailing Country", 80),
+			typed("Birthdate", "Birthdate", TypeDate, 0),
+			typed("Description", "Contact Description", TypeTextArea, 32000),
+			boolean("HasOptedOutOfEmail", "Email Opt Out"),
+			ownerField("Contacts"), auditFields()),
+	}
+}
+
+func deletedField() *Field { return boolean("IsDeleted", "Deleted").readOnly() }
+
+func ownerField(child string) *Field {
+	return reference("OwnerId", "Owner ID", "Owner", child, ObjectUser).filled()
+}

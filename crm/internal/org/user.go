@@ -1,0 +1,142 @@
+package org
+
+import (
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// AdministratorProfile is the profile that every new org's first user has, StandardUserProfile the other one it comes
+// with.
+const (
+	AdministratorProfile = "System Administrator"
+	StandardUserProfile  = "Standard User"
+)
+
+// ownUserFields are what users without Manage Users may change on their own record.
+var ownUserFields = map[string]bool{
+	"FirstName": true, "LastName": true, "CompanyName": true, "Department": true, "Title": true, "Street": true, "City": true, "State": true,
+	"PostalCode": true, "Country": true, "Email": true, "Phone": true, "MobilePhone": true, "Alias": true, "CommunityNickname": true,
+	"TimeZoneSidKey": true, "LocaleSidKey": true, "EmailEncodingKey": true, "LanguageLocaleKey": true,
+}
+
+// PersonName is a person's full name as records show it, given name first.
+func PersonName(first, last string) string { return strings.TrimSpace(first + " " + last) }
+
+func beforeUser(c *change) error {
+	if c.old != nil && !c.session.Permissions.Any(PermManageUsers, PermManageInternalUsers) {
+		if c.id != c.session.User {
+			return insufficientAccess(c.id)
+		}
+		for _, f := range c.object.Fields {
+			if c.changes(f.Name) && !ownUserFields[f.Name] {
+				return notWriteable([]string{f.Name})
+			}
+		}
+	}
+	if c.changes("Username") {
+		if name := c.text("Username"); !ValidEmail(name) {
+			return fault.New(fault.Invalid, CodeInvalidEmail, "Username must be in the form of an email address (for example, john@acme.com).").In("Username")
+		}
+	}
+	if c.old == nil && c.values["CommunityNickname"] == nil {
+		c.values["CommunityNickname"] = "User" + c.id.Short()
+	}
+	c.values["Name"] = PersonName(c.text("FirstName"), c.text("LastName"))
+	if c.old == nil {
+		c.values["UserType"] = "Standard"
+	}
+	return c.checkSeat()
+}
+
+// checkSeat: a user who becomes active, or gets another profile, needs a licence that is free; and the last active
+// administrator stays one.
+func (c *change) checkSeat() error {
+	active, _ := c.get("IsActive").(bool)
+	wasActive := c.old.Flag("IsActive")
+	moved := c.changes("ProfileId")
+	if c.old != nil && wasActive && (!active || moved) {
+		if err := c.checkLastAdmin(); err != nil {
+			return err
+		}
+	}
+	if !active || wasActive && !moved {
+		return nil
+	}
+	profile, err := c.related(ObjectProfile, ID(c.text("ProfileId")))
+	if err != nil {
+		return err
+	}
+	licence, err := c.related(ObjectUserLicense, profile.ID("UserLicenseId"))
+	if err != nil {
+		return err
+	}
+	if wasActive {
+		before, err := c.related(ObjectProfile, c.old.ID("ProfileId"))
+		if err != nil || before.ID("UserLicenseId") == profile.ID("UserLicenseId") {
+			return err
+		}
+	}
+	used := 0
+	profiles, err := c.tx.Find(c.schema.must(ObjectProfile), c.session.Org, Values{"UserLicenseId": licence.Text("Id")}, maxProfiles)
+	if err != nil {
+		return err
+	}
+	for _, p := range profiles {
+		n, err := c.tx.Count(c.object, c.session.Org, Values{"ProfileId": p.Text("Id"), "IsActive": true})
+		if err != nil {
+			return err
+		}
+		used += n
+	}
+	if total, _ := licence["TotalLicenses"].(int64); int64(used) >= total {
+		return fault.New(fault.Invalid, CodeLicenseLimit, "License Limit Exceeded")
+	}
+	return nil
+}
+
+// maxProfiles bounds how many profiles of one licence are looked at; orgs have fewer.
+const maxProfiles = 1500
+
+// checkLastAdmin: locking the profile makes two administrators who put each other out come one after the other.
+func (c *change) checkLastAdmin() error {
+	profile, err := c.related(ObjectProfile, c.old.ID("ProfileId"))
+	if err != nil || profile.Text("Name") != AdministratorProfile {
+		return err
+	}
+	n, err := c.tx.Count(c.object, c.session.Org, Values{"ProfileId": profile.Text("Id"), "IsActive": true})
+	if err != nil || n > 1 {
+		return err
+	}
+	return fault.New(fault.Invalid, CodeLastAdmin, "You cannot deactivate or change the profile of the last administrator of the organization.").In("IsActive")
+}
+
+// afterUser keeps the assignment of the permission set that the user's profile owns (crm-wire 5.2).
+func afterUser(c *change) error {
+	if !c.changes("ProfileId") {
+		return nil
+	}
+	if c.old != nil {
+		if err := c.assignProfileSet(c.old.ID("ProfileId"), false); err != nil {
+			return err
+		}
+	}
+	return c.assignProfileSet(ID(c.text("ProfileId")), true)
+}
+
+func (c *change) assignProfileSet(profile ID, on bool) error {
+	sets, err := c.tx.Find(c.schema.must(ObjectPermissionSet), c.session.Org, Values{"ProfileId": string(profile)}, 1)
+	if err != nil || len(sets) == 0 {
+		return err
+	}
+	assignments := c.schema.must(ObjectPermissionSetAssignment)
+	pair := Values{"AssigneeId": string(c.id), "PermissionSetId": sets[0].Text("Id")}
+	if !on {
+		_, err := c.tx.Remove(assignments, c.session.Org, pair)
+		return err
+	}
+	return c.tx.Insert(assignments, c.session.Org, Values{
+		"Id": string(NewID(PrefixPermissionSetAssignment)), "AssigneeId": pair["AssigneeId"], "PermissionSetId": pair["PermissionSetId"],
+		"IsActive": true, "SystemModstamp": c.at,
+	})
+}

@@ -1,0 +1,168 @@
+package org
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/mail"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Accept turns a caller's value into the field's own. Callers give what JSON has (nil, string, bool, json.Number or
+// float64) or texts alone, as XML and CSV have.
+func (f *Field) Accept(v any) (any, error) {
+	switch x := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return f.acceptText(x)
+	case bool:
+		switch {
+		case f.Type == TypeBoolean:
+			return x, nil
+		case f.Type.IsText():
+			return f.acceptText(strconv.FormatBool(x))
+		}
+		return nil, f.wrongJSON("VALUE_"+strings.ToUpper(strconv.FormatBool(x)), strconv.FormatBool(x))
+	case json.Number:
+		return f.acceptNumber(x.String())
+	case float64:
+		return f.acceptNumber(strconv.FormatFloat(x, 'f', -1, 64))
+	case map[string]any:
+		return nil, f.wrongJSON("START_OBJECT", "")
+	case []any:
+		return nil, f.wrongJSON("START_ARRAY", "")
+	}
+	return nil, fmt.Errorf("field %s given a Go value of type %T", f.Name, v)
+}
+
+func (f *Field) acceptNumber(s string) (any, error) {
+	if f.Type == TypeInt || f.Type.IsText() {
+		return f.acceptText(s)
+	}
+	return nil, f.wrongJSON("VALUE_NUMBER", s)
+}
+
+func (f *Field) acceptText(s string) (any, error) {
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return nil, f.refuse(CodeInvalidValue, "%s: invalid characters in value", f.Label)
+	}
+	if s == "" {
+		return nil, nil
+	}
+	switch f.Type {
+	case TypeBoolean:
+		switch strings.ToLower(s) {
+		case "true", "1":
+			return true, nil
+		case "false", "0":
+			return false, nil
+		}
+		return nil, f.wrongJSON("VALUE_STRING", s)
+	case TypeInt:
+		return f.acceptInt(s)
+	case TypeDate:
+		for _, layout := range dateLayouts {
+			if t, err := time.Parse(layout, s); err == nil && inCalendar(t) {
+				return t.UTC().Format(time.DateOnly), nil
+			}
+		}
+		return nil, f.wrongJSON("VALUE_STRING", s)
+	case TypeDateTime:
+		t, err := ParseDateTime(s)
+		if err != nil {
+			return nil, f.wrongJSON("VALUE_STRING", s)
+		}
+		return t, nil
+	case TypeID, TypeReference:
+		id, err := ParseID(s)
+		if err != nil {
+			return nil, f.refuse(CodeMalformedID, "%s: id value of incorrect type: %s", f.Label, clip(s))
+		}
+		return string(id), nil
+	}
+	if n := utf8.RuneCountInString(s); n > f.Length {
+		return nil, f.refuse(CodeStringTooLong, "%s: data value too large: %s (max length=%d)", f.Label, clip(s), f.Length)
+	}
+	if f.Type == TypePicklist && f.Restricted {
+		for _, p := range f.Picklist {
+			if p.Value == s {
+				return s, nil
+			}
+		}
+		return nil, f.refuse(CodeInvalidPicklistValue, "%s: bad value for restricted picklist field: %s", f.Label, clip(s))
+	}
+	if f.Type == TypeEmail && !ValidEmail(s) {
+		return nil, f.refuse(CodeInvalidEmail, "%s: invalid email address: %s", f.Label, clip(s))
+	}
+	return s, nil
+}
+
+func (f *Field) acceptInt(s string) (any, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		x, ferr := strconv.ParseFloat(s, 64)
+		if ferr != nil || x != math.Trunc(x) || math.Abs(x) > math.MaxInt32 {
+			return nil, f.wrongJSON("VALUE_STRING", s)
+		}
+		n = int64(x)
+	}
+	if n > math.MaxInt32 || n < math.MinInt32 {
+		return nil, f.refuse(CodeInvalidValue, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
+	}
+	return n, nil
+}
+
+func (f *Field) refuse(code fault.Code, format string, args ...any) error {
+	return fault.New(fault.Invalid, code, format, args...).In(f.Name)
+}
+
+// wrongJSON words a mismatch as the service's JSON reader does.
+func (f *Field) wrongJSON(token, value string) error {
+	kind := string(f.Type)
+	if f.Type.IsText() {
+		kind = "string"
+	}
+	if value != "" {
+		value = " value " + clip(value)
+	}
+	return f.refuse(CodeWrongJSONType, "Cannot deserialize instance of %s from %s%s or request may be missing a required field", kind, token, value)
+}
+
+var dateLayouts = []string{time.DateOnly, "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05.999Z0700", "2006-01-02Z"}
+
+var dateTimeLayouts = []string{"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04Z07:00"}
+
+// ParseDateTime reads an ISO 8601 time with a zone ("Z", "+01:00" or "+0100"), in UTC and cut to milliseconds.
+func ParseDateTime(s string) (time.Time, error) {
+	for _, layout := range dateTimeLayouts {
+		if t, err := time.Parse(layout, s); err == nil && inCalendar(t) {
+			return t.UTC().Truncate(time.Millisecond), nil
+		}
+	}
+	return time.Time{}, fault.New(fault.Invalid, CodeInvalidValue, "not a date and time: %s", clip(s))
+}
+
+// FormatDateTime writes a time as the data APIs do: "2026-01-02T03:04:05.000+0000".
+func FormatDateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }
+
+// inCalendar reports whether the vendor's date fields hold it: years 1700 to 4000.
+func inCalendar(t time.Time) bool { return t.Year() >= 1700 && t.Year() <= 4000 }
+
+// ValidEmail reports whether s is one bare address with a dot in its domain, in ASCII or not.
+func ValidEmail(s string) bool {
+	if len(s) > 254 || strings.ContainsAny(s, " \t\r\n<>(),;:\"\\") {
+		return false
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s {
+		return false
+	}
+	_, domain, _ := strings.Cut(s, "@")
+	return strings.Contains(domain, ".") || domain == "localhost"
+}
