@@ -1,0 +1,100 @@
+// Package connect is a client of Connect's own API (connect/openapi.yaml): the connection, its users and its sends. It
+// knows a base URL and a token.
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Client calls one Connect. It is safe for concurrent use.
+type Client struct {
+	base  string
+	token vault.Secret
+	call  *client.Caller
+}
+
+// New returns a client of the Connect at a base URL, with an API token. hc gives the transport; nil takes the defaults
+// of client.
+func New(baseURL string, token vault.Secret, hc *http.Client) (*Client, error) {
+	base, err := client.ParseBase(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: base, token: token, call: client.NewCaller("Connect", hc)}, nil
+}
+
+// do makes a call. key is the idempotency key of a mutating one: the same key twice acts once.
+func (c *Client) do(ctx context.Context, method, path, key string, in, out any) error {
+	r := client.Request{Method: method, URL: c.base + path, Header: http.Header{"Authorization": {"Bearer " + c.token.Reveal()}}}
+	if key != "" {
+		r.Header.Set("Idempotency-Key", key)
+	}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		r.Body, r.ContentType = body, "application/json"
+	}
+	a, err := c.call.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	if a.Status/100 != 2 {
+		var w struct {
+			Error struct{ Code, Message string }
+		}
+		if a.Type == "application/json" {
+			_ = json.Unmarshal(a.Body, &w) // an answer of another shape keeps its status alone
+		}
+		return c.call.Refusal(a.Status, w.Error.Code, w.Error.Message)
+	}
+	return c.call.JSON(a, out)
+}
+
+// ConnectOrg brings up the span into the org: Connect signs the system user in with its own key and reads back who he
+// is. A refusal carries the org's own code and text. key makes a repeat of the call the same call.
+func (c *Client) ConnectOrg(ctx context.Context, systemUser, key string) error {
+	var out json.RawMessage
+	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser}, &out)
+}
+
+// EngagementAnswer says whether the span into Engagement is up, or where its API user has to sign in once.
+type EngagementAnswer struct {
+	Connected    bool   `json:"connected"`
+	AuthorizeURL string `json:"authorize_url"`
+}
+
+// ConnectEngagement brings up the span into Engagement for the API user, who works in the business unit mid.
+func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int64, key string) (EngagementAnswer, error) {
+	var out EngagementAnswer
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"api_user": apiUser, "account_id": mid}, &out)
+	return out, err
+}
+
+// Send is a triggered send.
+type Send struct {
+	MessageKey string `json:"message_key"`
+	Recipient  string `json:"recipient"`
+	Status     string `json:"status"`
+}
+
+// SendTriggered fires a definition for a contact of the org.
+func (c *Client) SendTriggered(ctx context.Context, contactID, definitionKey, key string) (Send, error) {
+	var out Send
+	err := c.do(ctx, http.MethodPost, "/api/v1/sends/triggered", key, map[string]string{"contact_id": contactID, "definition_key": definitionKey}, &out)
+	return out, err
+}
+
+// Send reads how a send went.
+func (c *Client) Send(ctx context.Context, messageKey string) (Send, error) {
+	var out Send
+	err := c.do(ctx, http.MethodGet, "/api/v1/sends/"+url.PathEscape(messageKey), "", nil, &out)
+	return out, err
+}

@@ -1,0 +1,199 @@
+// Package control is a client of Twinspan's own control API: the clock, the built-in inbox and the recorded requests
+// of a running program (DESIGN 6). It knows a base URL and a token.
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Client calls one program's control API. It is safe for concurrent use.
+type Client struct {
+	base   string
+	token  vault.Secret
+	call   *client.Caller
+	stream *http.Client
+}
+
+// New returns a client of the control API at a base URL. hc gives the transport; nil takes the defaults of client.
+func New(baseURL string, token vault.Secret, hc *http.Client) (*Client, error) {
+	base, err := client.ParseBase(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	stream := &http.Client{Transport: client.NewTransport()}
+	if hc != nil && hc.Transport != nil {
+		stream.Transport = hc.Transport
+	}
+	return &Client{base: base, token: token, call: client.NewCaller("control API", &http.Client{Transport: stream.Transport}), stream: stream}, nil
+}
+
+// Clock is a pair's domain time.
+type Clock struct {
+	Now time.Time `json:"now"`
+	// Offset is how far domain time is ahead of machine time, as time.Duration prints it.
+	Offset string `json:"offset"`
+}
+
+// Clock asks for the domain time of the first pair.
+func (c *Client) Clock(ctx context.Context) (Clock, error) {
+	var out Clock
+	err := c.do(ctx, http.MethodGet, "/clock", nil, &out)
+	return out, err
+}
+
+// Advance moves domain time on by a duration.
+func (c *Client) Advance(ctx context.Context, by time.Duration) (Clock, error) {
+	var out Clock
+	err := c.do(ctx, http.MethodPost, "/clock", map[string]string{"advance": by.String()}, &out)
+	return out, err
+}
+
+// SetClock sets domain time.
+func (c *Client) SetClock(ctx context.Context, now time.Time) (Clock, error) {
+	var out Clock
+	err := c.do(ctx, http.MethodPost, "/clock", map[string]string{"now": now.UTC().Format(time.RFC3339Nano)}, &out)
+	return out, err
+}
+
+// Mail is one message of the built-in inbox. Lists leave the bodies out.
+type Mail struct {
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"` // when the inbox took it
+	From    string    `json:"from"`
+	To      []string  `json:"to"`
+	Subject string    `json:"subject"`
+	Text    string    `json:"text,omitempty"`
+	HTML    string    `json:"html,omitempty"`
+}
+
+// Mails lists the inbox, newest first: the messages to one address, or all where to is "". Where there are none yet it
+// waits for the first up to wait.
+func (c *Client) Mails(ctx context.Context, to string, wait time.Duration) ([]Mail, error) {
+	q := url.Values{}
+	if to != "" {
+		q.Set("to", to)
+	}
+	if wait > 0 {
+		q.Set("wait", wait.String())
+	}
+	var out struct {
+		Messages []Mail `json:"messages"`
+	}
+	err := c.do(ctx, http.MethodGet, "/mail?"+q.Encode(), nil, &out)
+	return out.Messages, err
+}
+
+// Mail reads one message with its bodies.
+func (c *Client) Mail(ctx context.Context, id string) (Mail, error) {
+	var out Mail
+	err := c.do(ctx, http.MethodGet, "/mail/"+url.PathEscape(id), nil, &out)
+	return out, err
+}
+
+// Request is one recorded request and its answer, secrets removed.
+type Request struct {
+	ID       int64           `json:"id"`
+	Time     time.Time       `json:"time"`
+	House    string          `json:"house"` // "crm", "engagement", "connect"
+	Method   string          `json:"method"`
+	Path     string          `json:"path"`
+	Status   int             `json:"status"`
+	Millis   float64         `json:"ms"`
+	Request  json.RawMessage `json:"request,omitempty"`
+	Response json.RawMessage `json:"response,omitempty"`
+}
+
+// Requests lists recorded requests, oldest first: of one house, or of all where house is ""; those after the id since.
+func (c *Client) Requests(ctx context.Context, house string, since int64) ([]Request, error) {
+	var out struct {
+		Requests []Request `json:"requests"`
+	}
+	err := c.do(ctx, http.MethodGet, "/requests?"+requestQuery(house, since).Encode(), nil, &out)
+	return out.Requests, err
+}
+
+func requestQuery(house string, since int64) url.Values {
+	q := url.Values{}
+	if house != "" {
+		q.Set("house", house)
+	}
+	if since > 0 {
+		q.Set("since", strconv.FormatInt(since, 10))
+	}
+	return q
+}
+
+// maxLine bounds one line of a followed stream.
+const maxLine = 4 << 20
+
+// Follow calls each for recorded requests as they come, from the id since on, until ctx ends, the program stops, or
+// each returns an error. The end of ctx is no error.
+func (c *Client) Follow(ctx context.Context, house string, since int64, each func(Request) error) error {
+	q := requestQuery(house, since)
+	q.Set("follow", "1")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/requests?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	resp, err := c.stream.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // nothing is left to read that anybody wants
+	if resp.StatusCode != http.StatusOK {
+		return c.call.Refusal(resp.StatusCode, "", http.StatusText(resp.StatusCode))
+	}
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		var r Request
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return c.call.Protocol(resp.StatusCode, "a line of the stream is no recorded request")
+		}
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return lines.Err()
+}
+
+func (c *Client) do(ctx context.Context, method, target string, in, out any) error {
+	r := client.Request{Method: method, URL: c.base + target, Header: http.Header{"Authorization": {"Bearer " + c.token.Reveal()}}}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		r.Body, r.ContentType = body, "application/json"
+	}
+	a, err := c.call.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	if a.Status != http.StatusOK {
+		var w struct {
+			Error struct{ Code, Message string }
+		}
+		if a.Type == "application/json" {
+			_ = json.Unmarshal(a.Body, &w) // an answer of another shape keeps its status alone
+		}
+		return c.call.Refusal(a.Status, w.Error.Code, w.Error.Message)
+	}
+	return c.call.JSON(a, out)
+}

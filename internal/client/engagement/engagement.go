@@ -1,0 +1,69 @@
+// Package engagement is a client of a Marketing Cloud Engagement tenant's public APIs: the tenant's OAuth endpoints,
+// the transactional messaging REST API and SOAP Retrieve. It knows the tenant's authentication base URL and an
+// http.Client, not a deployment; the REST and SOAP addresses come from the token's answer and must belong to the same
+// site. Its wire structs are its own, held to the wire reference ("engagement-wire N" in comments).
+//
+// A refusal is a *fault.Error whose cause is a *client.RemoteError with the tenant's own code and text.
+package engagement
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Options make a [Client].
+type Options struct {
+	// AuthURL is the tenant's authentication base: "https://mc….auth.marketingcloudapis.com/", "http://127.0.0.1:8081".
+	AuthURL string
+	// HTTP gives the transport and, where its Timeout is set, the limit of one call; nil takes the defaults of client.
+	HTTP *http.Client
+}
+
+// Client calls one tenant's authentication host. API calls go through a [Session]. It is safe for concurrent use.
+type Client struct {
+	base string
+	call *client.Caller
+}
+
+// New checks the options. A base URL that is none is an Invalid fault.
+func New(o Options) (*Client, error) {
+	base, err := client.ParseBase(o.AuthURL)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: base, call: client.NewCaller("tenant", o.HTTP)}, nil
+}
+
+// AuthURL is the configured authentication base without trailing slash.
+func (c *Client) AuthURL() string { return c.base }
+
+// Token is the tenant's answer to a sign-in (engagement-wire 2.1).
+type Token struct {
+	AccessToken  vault.Secret
+	RefreshToken vault.Secret  // "" where the grant gives none
+	ExpiresIn    time.Duration // from the moment of the answer; the token lives about two minutes longer
+	Scope        string        // space separated
+	RESTURL      string        // no trailing slash; checked to be of the auth host's site
+	SOAPURL      string        // no trailing slash; checked likewise
+}
+
+// Session returns the API calls on behalf of the token.
+func (c *Client) Session(t Token) *Session {
+	return &Session{c: c, token: t.AccessToken, rest: t.RESTURL, soap: t.SOAPURL}
+}
+
+// Session makes API calls with one access token. A token that is no longer taken is an Unauthenticated fault with
+// client.CodeUnauthorized.
+type Session struct {
+	c     *Client
+	token vault.Secret
+	rest  string
+	soap  string
+}
+
+func (s *Session) header() http.Header {
+	return http.Header{"Authorization": {"Bearer " + s.token.Reveal()}, "Accept": {"application/json"}}
+}
