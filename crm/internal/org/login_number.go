@@ -48,6 +48,11 @@ func (n *Numbers) Next() int64 {
 	return now>>numberCount<<(numberCount+numberNode) | n.node<<numberCount | now&(1<<numberCount-1)
 }
 
+// LastNumber is no less than any number drawn up to the machine time t.
+func LastNumber(t time.Time) int64 {
+	return (t.UnixMilli()-numberEpoch+1)<<(numberCount+numberNode) - 1
+}
+
 // Redraw chooses another process number after a clash.
 func (n *Numbers) Redraw() {
 	node := randomNode()

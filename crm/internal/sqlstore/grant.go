@@ -15,7 +15,7 @@ import (
 // the user.
 const (
 	grantFrom = ` FROM oauth_grant g LEFT JOIN user_login u ON u.org_id = g.org_id AND u.user_id = g.user_id `
-	liveGrant = `g.revoked_ms IS NULL AND COALESCE(u.sessions_after_ms, 0) <= g.created_ms`
+	liveGrant = `g.revoked_ms IS NULL AND g.id > COALESCE(u.ended_up_to, 0)`
 )
 
 // Grant implements org.GrantStore.

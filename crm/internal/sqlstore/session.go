@@ -72,7 +72,7 @@ func (s *Store) SessionByID(ctx context.Context, id int64) (org.StoredSession, e
 	var scopes sql.NullString
 	var timeout, created, expires int64
 	err := s.db.QueryRow(ctx, `SELECT s.org_id, s.user_id, s.app_id, s.token_hash, s.scopes, s.session_type, s.grant_id, s.timeout_ms, s.created_ms, s.expires_ms,
- CASE WHEN s.ended_ms IS NOT NULL OR g.revoked_ms IS NOT NULL OR COALESCE(u.sessions_after_ms, 0) > s.created_ms THEN 1 ELSE 0 END
+ CASE WHEN s.ended_ms IS NOT NULL OR g.revoked_ms IS NOT NULL OR s.id <= u.ended_up_to THEN 1 ELSE 0 END
  FROM auth_session s LEFT JOIN oauth_grant g ON g.id = s.grant_id
  LEFT JOIN user_login u ON u.org_id = s.org_id AND u.user_id = s.user_id WHERE s.id = $1`, id).
 		Scan(&ss.Org, &ss.User, &ss.App, &hash, &scopes, &ss.Type, &ss.Grant, &timeout, &created, &expires, &ss.Ended)
@@ -98,11 +98,11 @@ func (s *Store) EndSession(ctx context.Context, id int64, at time.Time) error {
 	return s.change(ctx, "ending a session", `UPDATE auth_session SET ended_ms = $2 WHERE id = $1 AND ended_ms IS NULL`, id, millis(at))
 }
 
-// EndUserSessions ends every session and grant of a user that began before at, in the transaction that deactivates him
-// or changes what his sessions stand on. The caller tells org.Changes afterwards.
-func EndUserSessions(tx *sqldb.Tx, orgID, user org.ID, at time.Time) error {
-	_, err := tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, password_changed_ms, sessions_after_ms) VALUES ($1, $2, '', $3, $3)
- ON CONFLICT (org_id, user_id) DO UPDATE SET sessions_after_ms = $3`, string(orgID), string(user), millis(at))
+// EndUserSessions ends every session and grant of a user that has begun at the machine time now, in the transaction
+// that deactivates him or changes what his sessions stand on. The caller tells org.Changes afterwards.
+func EndUserSessions(tx *sqldb.Tx, orgID, user org.ID, now time.Time) error {
+	_, err := tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, password_changed_ms, ended_up_to) VALUES ($1, $2, '', 0, $3)
+ ON CONFLICT (org_id, user_id) DO UPDATE SET ended_up_to = $3`, string(orgID), string(user), org.LastNumber(now))
 	return err
 }
 

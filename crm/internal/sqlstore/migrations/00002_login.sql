@@ -15,8 +15,8 @@ CREATE TABLE user_login (
     password_changed_ms BIGINT NOT NULL,
     failures INTEGER NOT NULL DEFAULT 0,
     locked_until_ms BIGINT NOT NULL DEFAULT 0,
-    -- Sessions and grants that began before are over: the user was deactivated, or all his sessions were ended.
-    sessions_after_ms BIGINT NOT NULL DEFAULT 0,
+    -- Sessions and grants with numbers up to this one are over: the user was deactivated, or all his sessions were ended.
+    ended_up_to BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (org_id, user_id)
 );
 

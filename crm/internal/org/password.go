@@ -1,0 +1,176 @@
+package org
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Defaults of the password policies (crm-wire 6).
+const (
+	MaxLoginAttempts = 10
+	LockoutInterval  = 15 * time.Minute
+)
+
+// maxGiven bounds a password with its security token, in bytes; a longer one is refused before it costs a hash.
+const maxGiven = 1024
+
+// HashCredential makes the credential of a user with a password and a security token ("" for none). It takes the time
+// of one password hash, so it is never called inside a transaction.
+func HashCredential(ctx context.Context, org, user ID, password, token vault.Secret, now time.Time) (Credential, error) {
+	c := Credential{Org: org, User: user, PasswordChanged: now}
+	hash, err := vault.HashPassword(ctx, password)
+	if err != nil {
+		return Credential{}, err
+	}
+	c.PasswordHash = hash
+	if t := token.Reveal(); t != "" {
+		c.SecurityTokenHash, c.SecurityTokenLength = vault.HashToken(t), len(t)
+	}
+	return c, nil
+}
+
+// securityTokenLength is how many characters a security token has (crm-wire 6).
+const securityTokenLength = 24
+
+// NewSecurityToken makes a security token.
+func NewSecurityToken() vault.Secret {
+	return vault.Secret(appendSecret(make([]byte, 0, secretLength))[:securityTokenLength])
+}
+
+// Passwords decides logins by user name and password, whatever door they come through: one count of failures, one lock.
+type Passwords struct {
+	known *Known
+	store CredentialStore
+	clock *clock.Domain
+	turns turns
+}
+
+// NewPasswords returns the service.
+func NewPasswords(known *Known, store CredentialStore, domain *clock.Domain) *Passwords {
+	return &Passwords{known: known, store: store, clock: domain, turns: turns{waiting: map[pair]*turn{}}}
+}
+
+// Check decides a login. withToken says that given is the password followed by the security token, as API logins from
+// outside the trusted ranges have it. The status is for Login History, also where an error is returned; the user is
+// zero where there is none of that name. Refusals are Unauthenticated faults with CodeBadCredentials, and
+// CodeUserInactive where the credentials are right; all of them take the time of one hash.
+func (p *Passwords) Check(ctx context.Context, username string, given vault.Secret, withToken bool) (u User, status string, err error) {
+	bad := fault.New(fault.Unauthenticated, CodeBadCredentials, "Invalid username, password, security token; or user locked out.")
+	u, err = p.known.UserByUsername(ctx, username)
+	if err != nil {
+		if fault.KindOf(err) != fault.NotFound {
+			return User{}, "", err
+		}
+		if err := p.refuseSlowly(ctx, given); err != nil {
+			return User{}, "", err
+		}
+		return User{}, "", bad
+	}
+	// One at a time for one user: a burst of guesses gets no more tries than the limit, and costs one slot of hashing.
+	done, err := p.turns.take(ctx, pair{u.Org, u.ID})
+	if err != nil {
+		return u, "", err
+	}
+	defer done()
+	c, err := p.store.Credential(ctx, u.Org, u.ID)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return u, "", err
+	}
+	now := p.clock.Now(string(u.Org))
+	locked := c.LockedUntil.After(now)
+	if err != nil || c.PasswordHash == "" || locked || len(given) > maxGiven {
+		if err := p.refuseSlowly(ctx, given); err != nil {
+			return u, "", err
+		}
+		if locked {
+			return u, StatusPasswordLockout, bad
+		}
+		return u, StatusInvalidPassword, bad
+	}
+	password, tokenRight := given, true
+	if withToken {
+		password, tokenRight = c.split(given)
+	}
+	right, err := vault.VerifyPassword(ctx, c.PasswordHash, password)
+	switch {
+	case err != nil:
+		return u, "", err
+	case !right || !tokenRight:
+		if err := p.store.CountFailure(ctx, u.Org, u.ID, MaxLoginAttempts, now, now.Add(LockoutInterval)); err != nil {
+			return u, "", err
+		}
+		if right {
+			return u, StatusNeedSecurityToken, bad
+		}
+		return u, StatusInvalidPassword, bad
+	}
+	if c.Failures > 0 || !c.LockedUntil.IsZero() {
+		if err := p.store.ClearFailures(ctx, u.Org, u.ID); err != nil {
+			return u, "", err
+		}
+	}
+	if !u.Active {
+		return u, StatusUserInactive, fault.New(fault.Unauthenticated, CodeUserInactive, "user is inactive")
+	}
+	return u, StatusSuccess, nil
+}
+
+// split cuts the security token off; where what stands there is not the user's token, everything is password, so that
+// one hash tells a forgotten token from a wrong password in Login History.
+func (c Credential) split(given vault.Secret) (vault.Secret, bool) {
+	n := len(given) - c.SecurityTokenLength
+	if c.SecurityTokenHash == nil || n < 0 || !sameHash(sha256.Sum256([]byte(given[n:])), c.SecurityTokenHash) {
+		return given, false
+	}
+	return given[:n], true
+}
+
+func (p *Passwords) refuseSlowly(ctx context.Context, given vault.Secret) error {
+	if len(given) > maxGiven {
+		return nil
+	}
+	return vault.DummyVerify(ctx, given)
+}
+
+// turns lets one login of a user be decided at a time.
+type turns struct {
+	mu      sync.Mutex
+	waiting map[pair]*turn
+}
+
+type turn struct {
+	held chan struct{} // full while somebody has it
+	n    int           // holders and waiters
+}
+
+// take waits for the turn; the caller calls done when the login is decided.
+func (t *turns) take(ctx context.Context, who pair) (done func(), err error) {
+	t.mu.Lock()
+	w := t.waiting[who]
+	if w == nil {
+		w = &turn{held: make(chan struct{}, 1)}
+		t.waiting[who] = w
+	}
+	w.n++
+	t.mu.Unlock()
+	leave := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if w.n--; w.n == 0 {
+			delete(t.waiting, who)
+		}
+	}
+	select {
+	case w.held <- struct{}{}:
+		return func() { <-w.held; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,222 @@
+package org
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// extendParts says how often use moves a session's expiry on: when at least one part in so many of its lifetime has
+// gone by since the last time. Each move is one write, so a busy session costs sixteen writes a lifetime, and what is
+// in memory is what is in the database.
+const extendParts = 16
+
+// knownSessions is how many sessions one generation of the cache keeps, about 400 bytes each.
+const knownSessions = 1 << 16
+
+// Sessions makes, finds and ends sessions.
+type Sessions struct {
+	store   SessionStore
+	known   *Known
+	clock   *clock.Domain
+	numbers *Numbers
+	log     *slog.Logger
+	live    *cache[int64, *sessionEntry]
+}
+
+var _ Authenticator = (*Sessions)(nil)
+
+// sessionEntry is a session in memory. A new reading replaces the entry; these fields change in place.
+type sessionEntry struct {
+	StoredSession
+	mark      mark
+	expires   atomic.Int64 // Unix milliseconds
+	ended     atomic.Bool
+	extending atomic.Bool
+}
+
+// NewSessions returns the service. log gets what went wrong beside an answer that was right.
+func NewSessions(store SessionStore, known *Known, domain *clock.Domain, numbers *Numbers, log *slog.Logger) *Sessions {
+	return &Sessions{store: store, known: known, clock: domain, numbers: numbers, log: log, live: newCache[int64, *sessionEntry](knownSessions)}
+}
+
+// NewSession says what session to make.
+type NewSession struct {
+	User    User
+	App     *App // nil for a SOAP login or a browser session
+	Type    string
+	Scopes  []string // nil: may do all
+	Grant   int64
+	Timeout time.Duration
+	Event   LoginEvent // its ID is filled in
+	// Save keeps the session and the event, with what else belongs to the same act; nil keeps only them.
+	Save func(ctx context.Context, s StoredSession, e LoginEvent) error
+}
+
+// Make makes a session and returns it with its token, when both are durable.
+func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made Session, err error) {
+	m := s.known.epochs.mark() // before anything that the session stands on could have been read again
+	now := s.clock.Now(string(n.User.Org))
+	ss := StoredSession{Session: Session{
+		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
+	}}
+	if n.App != nil {
+		ss.App = n.App.ID
+	}
+	if n.Save == nil {
+		n.Save = s.store.AddSession
+	}
+	for try := 0; ; try++ {
+		ss.ID = s.numbers.Next()
+		token = newAccessToken(ss.Org, ss.ID)
+		ss.Hash = tokenHash(token)
+		n.Event.ID = NumberID(PrefixLoginHistory, ss.ID)
+		err = n.Save(ctx, ss, n.Event)
+		if err == nil {
+			break
+		}
+		if fault.CodeOf(err) != CodeNumberTaken || try == 2 {
+			return "", Session{}, err
+		}
+		s.numbers.Redraw()
+	}
+	e := &sessionEntry{StoredSession: ss, mark: m}
+	e.expires.Store(ss.Expires.UnixMilli())
+	s.live.put(ss.ID, e)
+	made = ss.Session
+	made.Permissions = n.User.Permissions
+	return token, made, nil
+}
+
+func invalidSession() error {
+	return fault.New(fault.Unauthenticated, CodeInvalidSession, "Session expired or invalid")
+}
+
+// entry finds the session of a token, live or not.
+func (s *Sessions) entry(ctx context.Context, token string) (*sessionEntry, error) {
+	org15, id := accessNumber(token)
+	if id < 0 {
+		return nil, invalidSession()
+	}
+	e, ok := s.live.get(id)
+	if !ok || !s.known.epochs.fresh(e.Org, e.mark) && !e.ended.Load() {
+		var err error
+		if e, err = s.read(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	if h := tokenHash(token); !sameHash(h, e.Hash[:]) || e.Org.Short() != org15 {
+		return nil, invalidSession()
+	}
+	return e, nil
+}
+
+func (s *Sessions) read(ctx context.Context, id int64) (*sessionEntry, error) {
+	m := s.known.epochs.mark()
+	ss, err := s.store.SessionByID(ctx, id)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil, invalidSession()
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := &sessionEntry{StoredSession: ss, mark: m}
+	e.expires.Store(ss.Expires.UnixMilli())
+	e.ended.Store(ss.Ended)
+	// A session that was ended while we read stays ended.
+	return s.live.putUnless(id, e, func(have *sessionEntry) bool { return have.ended.Load() }), nil
+}
+
+// Find returns the session of a token, whether it is live or Ended; expiry is the caller's to judge. A token that is
+// none of ours is an Unauthenticated fault with CodeInvalidSession.
+func (s *Sessions) Find(ctx context.Context, token string) (StoredSession, error) {
+	e, err := s.entry(ctx, token)
+	if err != nil {
+		return StoredSession{}, err
+	}
+	ss := e.StoredSession
+	ss.Expires, ss.Ended = time.UnixMilli(e.expires.Load()).UTC(), e.ended.Load()
+	return ss, nil
+}
+
+// Authenticate implements Authenticator. Using a session moves its expiry on.
+func (s *Sessions) Authenticate(ctx context.Context, token string) (Session, error) {
+	out, _, err := s.authenticate(ctx, token, true)
+	return out, err
+}
+
+// Peek is Authenticate without using the session: its expiry stays.
+func (s *Sessions) Peek(ctx context.Context, token string) (Session, User, error) {
+	return s.authenticate(ctx, token, false)
+}
+
+// Use is Authenticate with the user as well.
+func (s *Sessions) Use(ctx context.Context, token string) (Session, User, error) {
+	return s.authenticate(ctx, token, true)
+}
+
+func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Session, User, error) {
+	e, err := s.entry(ctx, token)
+	if err != nil {
+		return Session{}, User{}, err
+	}
+	now := s.clock.Now(string(e.Org))
+	expires := e.expires.Load()
+	if e.ended.Load() || now.UnixMilli() >= expires {
+		return Session{}, User{}, invalidSession()
+	}
+	u, err := s.known.UserByID(ctx, e.Org, e.User)
+	if err != nil && fault.KindOf(err) == fault.NotFound || err == nil && !u.Active {
+		return Session{}, User{}, invalidSession()
+	}
+	if err != nil {
+		return Session{}, User{}, err
+	}
+	if next := now.Add(e.Timeout).UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {
+		expires = s.extend(ctx, e, expires, next)
+	}
+	out := e.Session
+	out.Expires = time.UnixMilli(expires).UTC()
+	out.Permissions = u.Permissions
+	return out, u, nil
+}
+
+// extend moves the expiry on. One caller writes, the others go on; a write that fails is tried again by the next use,
+// and does not refuse a session that is live.
+func (s *Sessions) extend(ctx context.Context, e *sessionEntry, from, to int64) int64 {
+	if !e.extending.CompareAndSwap(false, true) {
+		return from
+	}
+	defer e.extending.Store(false)
+	if err := s.store.ExtendSession(ctx, e.ID, time.UnixMilli(to).UTC()); err != nil {
+		s.log.WarnContext(ctx, "a session was used and not extended", "org", e.Org, "session", e.ID, "error", err)
+		return from
+	}
+	e.expires.Store(to)
+	return to
+}
+
+// End implements Authenticator.
+func (s *Sessions) End(ctx context.Context, token string) error {
+	e, err := s.entry(ctx, token)
+	if fault.CodeOf(err) == CodeInvalidSession {
+		return nil
+	}
+	if err != nil || e.ended.Load() {
+		return err
+	}
+	if err := s.store.EndSession(ctx, e.ID, s.clock.Now(string(e.Org))); err != nil {
+		return err
+	}
+	e.ended.Store(true)
+	s.live.put(e.ID, e)
+	return nil
+}
+
+// GrantRevoked tells the cache that a grant of the org was revoked: its sessions are read again before they are
+// believed.
+func (s *Sessions) GrantRevoked(org ID) { s.known.SetupChanged(org) }
