@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+const sessionColumns = `id, hash, eid, user_id, user_agent, created_at, seen_at, ended_at`
+
+func scanSession(row scanner) (tenant.Session, error) {
+	var s tenant.Session
+	var hash []byte
+	var created, seen int64
+	var ended sql.NullInt64
+	if err := row.Scan(&s.ID, &hash, &s.Tenant, &s.UserID, &s.UserAgent, &created, &seen, &ended); err != nil {
+		return tenant.Session{}, err
+	}
+	copy(s.Hash[:], hash)
+	s.Created, s.Seen, s.Ended = timeOf(created), timeOf(seen), timeOfNull(ended)
+	return s, nil
+}
+
+// AddSession implements tenant.SessionStore.
+func (s *Store) AddSession(ctx context.Context, n tenant.Session) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO web_session (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			n.ID, n.Hash[:], int64(n.Tenant), n.UserID, n.UserAgent, millis(n.Created), millis(n.Seen), nullMillis(n.Ended))
+		return err
+	})
+}
+
+// SessionByID implements tenant.SessionStore.
+func (s *Store) SessionByID(ctx context.Context, id int64) (tenant.Session, error) {
+	n, err := scanSession(s.db.QueryRow(ctx, `SELECT `+sessionColumns+` FROM web_session WHERE id = $1`, id))
+	return n, notFound(err, "session")
+}
+
+// TouchSession implements tenant.SessionStore.
+func (s *Store) TouchSession(ctx context.Context, id int64, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE web_session SET seen_at = $2 WHERE id = $1 AND ended_at IS NULL`, id, millis(now))
+		return err
+	})
+}
+
+// EndSession implements tenant.SessionStore.
+func (s *Store) EndSession(ctx context.Context, id int64, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`UPDATE web_session SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL`, id, millis(now)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`UPDATE token_family SET ended_at = $2 WHERE session_id = $1 AND is_offline = 0 AND ended_at IS NULL`, id, millis(now))
+		return err
+	})
+}
+
+// Sessions implements tenant.SessionStore.
+func (s *Store) Sessions(ctx context.Context, eid tenant.EID, userID int64, limit int) ([]tenant.Session, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sessionColumns+` FROM web_session WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL ORDER BY id DESC LIMIT $3`,
+		int64(eid), userID, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []tenant.Session
+	for rows.Next() {
+		n, err := scanSession(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}

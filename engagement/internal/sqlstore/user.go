@@ -1,0 +1,123 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+const userColumns = `eid, id, customer_key, username, name, email, password_hash, password_changed_at, is_active, is_api_user,
+	must_change_password, failed_logins, locked_at, last_login_at, default_mid, salesforce_username, locale, time_zone, created_at, modified_at`
+
+// UserByID implements tenant.Directory.
+func (s *Store) UserByID(ctx context.Context, eid tenant.EID, id int64) (tenant.User, error) {
+	return s.user(ctx, s.db.QueryRow(ctx, `SELECT `+userColumns+` FROM account_user WHERE eid = $1 AND id = $2`, int64(eid), id))
+}
+
+// UserByUsername implements tenant.Directory.
+func (s *Store) UserByUsername(ctx context.Context, folded string) (tenant.User, error) {
+	return s.user(ctx, s.db.QueryRow(ctx, `SELECT `+userColumns+` FROM account_user WHERE username_key = $1`, folded))
+}
+
+func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
+	var u tenant.User
+	var email, hash, salesforce sql.NullString
+	var changed, locked, login sql.NullInt64
+	var created, modified int64
+	err := row.Scan(&u.Tenant, &u.ID, &u.CustomerKey, &u.Username, &u.Name, &email, &hash, &changed, &u.Active, &u.APIUser,
+		&u.MustChange, &u.FailedLogins, &locked, &login, &u.DefaultMID, &salesforce, &u.Locale, &u.TimeZone, &created, &modified)
+	if err != nil {
+		return tenant.User{}, notFound(err, "user")
+	}
+	u.Email, u.PasswordHash, u.SalesforceUsername = email.String, hash.String, salesforce.String
+	u.PasswordChanged, u.Locked, u.LastLogin = timeOfNull(changed), timeOfNull(locked), timeOfNull(login)
+	u.Created, u.Modified = timeOf(created), timeOf(modified)
+	rows, err := s.db.Query(ctx, `SELECT mid FROM account_user_business_unit WHERE eid = $1 AND user_id = $2 ORDER BY mid`, int64(u.Tenant), u.ID)
+	if err != nil {
+		return tenant.User{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var mid tenant.MID
+		if err := rows.Scan(&mid); err != nil {
+			return tenant.User{}, err
+		}
+		u.MIDs = append(u.MIDs, mid)
+	}
+	return u, rows.Err()
+}
+
+func insertUser(tx *sqldb.Tx, u tenant.User) error {
+	if _, err := tx.Exec(`INSERT INTO account_user (username_key, `+userColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
+		nullMillis(u.PasswordChanged), bit(u.Active), bit(u.APIUser), bit(u.MustChange), u.FailedLogins, nullMillis(u.Locked), nullMillis(u.LastLogin),
+		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified)); err != nil {
+		return err
+	}
+	for _, mid := range u.MIDs {
+		if _, err := tx.Exec(`INSERT INTO account_user_business_unit (eid, user_id, mid) VALUES ($1, $2, $3)`, int64(u.Tenant), u.ID, int64(mid)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CountFailure implements tenant.UserStore.
+func (s *Store) CountFailure(ctx context.Context, eid tenant.EID, id int64, lockAfter int, now time.Time) (bool, error) {
+	var locked bool
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`UPDATE account_user SET failed_logins = failed_logins + 1,
+			locked_at = CASE WHEN locked_at IS NULL AND failed_logins + 1 >= $3 THEN $4 ELSE locked_at END
+			WHERE eid = $1 AND id = $2`, int64(eid), id, lockAfter, millis(now)); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT locked_at IS NOT NULL FROM account_user WHERE eid = $1 AND id = $2`, int64(eid), id).Scan(&locked)
+	})
+	return locked, notFound(err, "user")
+}
+
+// SignedIn implements tenant.UserStore.
+func (s *Store) SignedIn(ctx context.Context, eid tenant.EID, id int64, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE account_user SET failed_logins = 0, last_login_at = $3 WHERE eid = $1 AND id = $2 AND locked_at IS NULL`,
+			int64(eid), id, millis(now))
+		return err
+	})
+}
+
+// SetPassword implements tenant.UserStore.
+func (s *Store) SetPassword(ctx context.Context, eid tenant.EID, id int64, oldHash, newHash string, endGrants bool, now time.Time) (bool, error) {
+	var done bool
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		n, err := change(tx, `UPDATE account_user SET password_hash = $4, password_changed_at = $5, must_change_password = 0, failed_logins = 0, modified_at = $5
+			WHERE eid = $1 AND id = $2 AND password_hash = $3`, int64(eid), id, oldHash, newHash, millis(now))
+		if done = n > 0; err != nil || !done {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE web_session SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, int64(eid), id, millis(now)); err != nil {
+			return err
+		}
+		if !endGrants {
+			return nil
+		}
+		if _, err := tx.Exec(`UPDATE package_grant SET cleared_at = $3, cleared_by = $2 WHERE eid = $1 AND user_id = $2 AND cleared_at IS NULL`,
+			int64(eid), id, millis(now)); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE token_family SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, int64(eid), id, millis(now))
+		return err
+	})
+	return done, err
+}
+
+// Unlock implements tenant.UserStore.
+func (s *Store) Unlock(ctx context.Context, eid tenant.EID, id int64, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		return changeOne(tx, "user", `UPDATE account_user SET failed_logins = 0, locked_at = NULL, modified_at = $3 WHERE eid = $1 AND id = $2`,
+			int64(eid), id, millis(now))
+	})
+}
