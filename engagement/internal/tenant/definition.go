@@ -64,7 +64,7 @@ type Definition struct {
 	FromName       string // "" for the default sender profile's
 	FromAddress    string // "" for the default sender profile's
 	AutoAdd        bool   // unknown subscribers are added to the list
-	AutoUpdate     bool   // known subscribers take the address and attributes of the request
+	AutoUpdate     bool   // known subscribers take the address of the request, and new values of attributes they have
 	TrackLinks     bool
 	Created        time.Time
 	Modified       time.Time
@@ -220,13 +220,11 @@ type Definitions struct {
 	Now func(EID) time.Time
 }
 
-// The permissions and scopes of the definition calls (engagement-wire 2.7, ids 152 to 155).
+// The scopes of the email calls (engagement-wire 2.7).
 const (
 	ScopeEmailRead  = "email_read"
 	ScopeEmailWrite = "email_write"
 	ScopeEmailSend  = "email_send"
-	// PermissionEmailSend is Email > Content > Email > Send (id 9), the permission without which nobody sends.
-	PermissionEmailSend = "Email.Send"
 )
 
 // insufficient is the refusal of a caller who lacks a scope or permission.
@@ -234,26 +232,49 @@ func insufficient(what string) error {
 	return fault.New(fault.Denied, CodeInsufficientPrivileges, "Insufficient privileges: %s is missing.", what)
 }
 
+// mayRead refuses a caller whose token has none of the scopes. Reading asks for no user permission: Engagement's own
+// calls check those on writes alone (engagement-wire 3).
+func mayRead(p Principal, scopes ...string) error {
+	for _, scope := range scopes {
+		if p.HasScope(scope) {
+			return nil
+		}
+	}
+	return insufficient(strings.Join(scopes, " or "))
+}
+
+// mayWrite refuses a caller without the scope in his token, or without the permission of that scope in the snapshot that
+// the token carries.
+func mayWrite(p Principal, scope string) error {
+	if !p.HasScope(scope) {
+		return insufficient(scope)
+	}
+	if permission := PermissionForScope(scope); !p.Can(permission) {
+		return insufficient(permission)
+	}
+	return nil
+}
+
 // Get reads one definition by key.
 func (s *Definitions) Get(ctx context.Context, p Principal, key string) (Definition, error) {
-	if !p.HasScope(ScopeEmailRead) {
-		return Definition{}, insufficient(ScopeEmailRead)
+	if err := mayRead(p, ScopeEmailRead); err != nil {
+		return Definition{}, err
 	}
 	return s.Store.DefinitionByKey(ctx, p.Tenant, p.MID, key)
 }
 
 // List reads one page of definitions and how many there are in all. Page is 1-based.
 func (s *Definitions) List(ctx context.Context, p Principal, status []DefinitionStatus, page, pageSize int) ([]Definition, int, error) {
-	if !p.HasScope(ScopeEmailRead) {
-		return nil, 0, insufficient(ScopeEmailRead)
+	if err := mayRead(p, ScopeEmailRead); err != nil {
+		return nil, 0, err
 	}
 	return s.Store.Definitions(ctx, DefinitionQuery{Tenant: p.Tenant, MID: p.MID, Status: status, Offset: (page - 1) * pageSize, Limit: pageSize})
 }
 
 // Create stores a new definition in the caller's business unit and returns it as stored.
 func (s *Definitions) Create(ctx context.Context, p Principal, d Definition) (Definition, error) {
-	if !p.HasScope(ScopeEmailWrite) {
-		return Definition{}, insufficient(ScopeEmailWrite)
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return Definition{}, err
 	}
 	now := s.Now(p.Tenant)
 	d.Tenant, d.MID, d.ID = p.Tenant, p.MID, NewGUID()
@@ -276,8 +297,8 @@ func (s *Definitions) Create(ctx context.Context, p Principal, d Definition) (De
 // Update changes the definition with the key by the function and stores it; the function sees the stored one and must
 // leave its identity alone.
 func (s *Definitions) Update(ctx context.Context, p Principal, key string, change func(*Definition) error) (Definition, error) {
-	if !p.HasScope(ScopeEmailWrite) {
-		return Definition{}, insufficient(ScopeEmailWrite)
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return Definition{}, err
 	}
 	old, err := s.Store.DefinitionByKey(ctx, p.Tenant, p.MID, key)
 	if err != nil {
@@ -297,8 +318,8 @@ func (s *Definitions) Update(ctx context.Context, p Principal, key string, chang
 
 // Delete marks the definition deleted: its messages keep their history, its key becomes free.
 func (s *Definitions) Delete(ctx context.Context, p Principal, key string) (Definition, error) {
-	if !p.HasScope(ScopeEmailWrite) {
-		return Definition{}, insufficient(ScopeEmailWrite)
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return Definition{}, err
 	}
 	d, err := s.Store.DefinitionByKey(ctx, p.Tenant, p.MID, key)
 	if err != nil {

@@ -139,8 +139,8 @@ func (s *Retrieves) Retrieve(ctx context.Context, p Principal, r RetrieveRequest
 	if err != nil {
 		return Page{}, err
 	}
-	if !mayRetrieve(p, next.Object) {
-		return Page{}, insufficient("a scope for " + next.Object)
+	if err := mayRead(p, retrieveScopes[next.Object]...); err != nil {
+		return Page{}, err
 	}
 	next.Limit = s.Batch
 	if next.Limit <= 0 {
@@ -225,15 +225,6 @@ func (s *Retrieves) accounts(ctx context.Context, p Principal, r RetrieveRequest
 func containsMID(list []MID, id MID) bool {
 	for _, have := range list {
 		if have == id {
-			return true
-		}
-	}
-	return false
-}
-
-func mayRetrieve(p Principal, object string) bool {
-	for _, scope := range retrieveScopes[object] {
-		if p.HasScope(scope) {
 			return true
 		}
 	}

@@ -155,23 +155,12 @@ type Sends struct {
 	Now func(EID) time.Time
 }
 
-// maySend refuses a caller without the scope or without the permission in his token's snapshot.
-func maySend(p Principal) error {
-	if !p.HasScope(ScopeEmailSend) {
-		return insufficient(ScopeEmailSend)
-	}
-	if !p.Can(PermissionEmailSend) {
-		return insufficient(PermissionEmailSend)
-	}
-	return nil
-}
-
 // Accept takes the request: when it returns, every recipient without an error in the receipt has a durable message that
 // will be tried. The whole request is refused with an error when the caller, the definition or the sender is wrong; a
 // recipient alone is refused in the receipt. A recipient whose message key was used before for the same definition and
 // contact is answered with the earlier message, and nothing is sent again.
 func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt, error) {
-	if err := maySend(p); err != nil {
+	if err := mayWrite(p, ScopeEmailSend); err != nil {
 		return Receipt{}, err
 	}
 	switch {
@@ -296,16 +285,16 @@ func (s *Sends) message(ctx context.Context, d Definition, r Recipient) (Message
 
 // Message tells what became of the message with the key.
 func (s *Sends) Message(ctx context.Context, p Principal, key string) (Message, error) {
-	if !p.HasScope(ScopeEmailRead) && !p.HasScope(ScopeEmailSend) {
-		return Message{}, insufficient(ScopeEmailRead)
+	if err := mayRead(p, ScopeEmailRead, ScopeEmailSend); err != nil {
+		return Message{}, err
 	}
 	return s.Store.MessageByKey(ctx, p.Tenant, p.MID, key)
 }
 
 // NotSent lists messages that were not sent, after the event given, at most limit.
 func (s *Sends) NotSent(ctx context.Context, p Principal, after int64, limit int) ([]Message, error) {
-	if !p.HasScope(ScopeEmailRead) && !p.HasScope(ScopeEmailSend) {
-		return nil, insufficient(ScopeEmailRead)
+	if err := mayRead(p, ScopeEmailRead, ScopeEmailSend); err != nil {
+		return nil, err
 	}
 	return s.Store.NotSent(ctx, p.Tenant, p.MID, after, limit)
 }

@@ -155,8 +155,8 @@ type SubscriberChange struct {
 
 // Create puts somebody on the list. The key defaults to the address, as Engagement does without subscriber keys.
 func (s *Subscribers) Create(ctx context.Context, p Principal, c SubscriberChange) (Subscriber, error) {
-	if !p.HasScope(ScopeSubscribersWrite) {
-		return Subscriber{}, insufficient(ScopeSubscribersWrite)
+	if err := mayWrite(p, ScopeSubscribersWrite); err != nil {
+		return Subscriber{}, err
 	}
 	now := s.Now(p.Tenant)
 	fresh := Subscriber{
@@ -180,8 +180,8 @@ func (s *Subscribers) Create(ctx context.Context, p Principal, c SubscriberChang
 
 // Update changes somebody on the list.
 func (s *Subscribers) Update(ctx context.Context, p Principal, c SubscriberChange) (Subscriber, error) {
-	if !p.HasScope(ScopeSubscribersWrite) {
-		return Subscriber{}, insufficient(ScopeSubscribersWrite)
+	if err := mayWrite(p, ScopeSubscribersWrite); err != nil {
+		return Subscriber{}, err
 	}
 	key := c.Key
 	if key == "" {
@@ -211,8 +211,8 @@ func (s *Subscribers) Update(ctx context.Context, p Principal, c SubscriberChang
 
 // Delete takes somebody off the list.
 func (s *Subscribers) Delete(ctx context.Context, p Principal, key string) error {
-	if !p.HasScope(ScopeSubscribersWrite) {
-		return insufficient(ScopeSubscribersWrite)
+	if err := mayWrite(p, ScopeSubscribersWrite); err != nil {
+		return err
 	}
 	return s.Store.DeleteSubscriber(ctx, p.Tenant, key)
 }
@@ -229,6 +229,22 @@ func MergeAttributes(old, change map[string]string) map[string]string {
 	for name, value := range change {
 		if known, ok := spelling[strings.ToLower(name)]; ok {
 			name = known
+		}
+		merged[name] = value
+	}
+	return merged
+}
+
+// KnownAttributes is old with the new values of the attributes that it has; names have no case.
+func KnownAttributes(old, change map[string]string) map[string]string {
+	values := make(map[string]string, len(change))
+	for name, value := range change {
+		values[strings.ToLower(name)] = value
+	}
+	merged := make(map[string]string, len(old))
+	for name, value := range old {
+		if fresh, ok := values[strings.ToLower(name)]; ok {
+			value = fresh
 		}
 		merged[name] = value
 	}

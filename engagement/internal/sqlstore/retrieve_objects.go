@@ -1,0 +1,171 @@
+package sqlstore
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// object says how an object type of the SOAP API is read from the tables. Its columns stand in the order of the WSDL,
+// in which results are written.
+type object struct {
+	name string
+	// from is what follows FROM up to a condition on the tenant, $1.
+	from string
+	// account is a condition on the business units of the row with %s for their list; "" where the enterprise owns it.
+	account string
+	// key is the sort key, unique in the tenant.
+	key     string
+	numeric bool // whether key is a number
+	columns []column
+}
+
+// column is one property and the SQL expression that holds it; expr is "" for what can never be read.
+type column struct {
+	tenant.Property
+	expr string
+}
+
+func text(name, expr string) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindString, Retrievable: true}, expr}
+}
+
+func number(name, expr string) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindNumber, Retrievable: true}, expr}
+}
+
+func boolean(name, expr string) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindBoolean, Retrievable: true}, expr}
+}
+
+func moment(name, expr string) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindTime, Retrievable: true}, expr}
+}
+
+// hidden is a property that exists and is never shown.
+func hidden(name string) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindString, Updatable: true}, ""}
+}
+
+// updatable marks properties that Create and Update take.
+func updatable(c column, maxLength int) column {
+	c.Updatable, c.MaxLength = true, maxLength
+	return c
+}
+
+// retrievable is every object type that Retrieve and Describe know, by its case-sensitive name (engagement-wire 3).
+var retrievable = map[string]object{
+	"BusinessUnit": {
+		name: "BusinessUnit",
+		from: `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1`,
+		account: `b.mid IN (%s)`, key: `b.mid`, numeric: true,
+		columns: []column{
+			number("Client.ID", `b.mid`), number("ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.modified_at`),
+			text("CustomerKey", `CAST(b.mid AS TEXT)`),
+			text("AccountType", `CASE WHEN b.parent_mid = 0 THEN t.account_type ELSE 'BUSINESS_UNIT' END`),
+			number("ParentID", `b.parent_mid`), text("Name", `b.name`), boolean("IsActive", `b.is_active`),
+			text("ParentName", `COALESCE(p.name, '')`), text("MasterUnsubscribeBehavior", `'ENTIRE_ENTERPRISE'`),
+		},
+	},
+	"AccountUser": {
+		name: "AccountUser",
+		from: `account_user u WHERE u.eid = $1`,
+		account: `EXISTS (SELECT 1 FROM account_user_business_unit ub WHERE ub.eid = u.eid AND ub.user_id = u.id AND ub.mid IN (%s))`,
+		key:     `u.id`, numeric: true,
+		columns: []column{
+			number("Client.ID", `u.eid`), number("ID", `u.id`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`),
+			text("CustomerKey", `u.customer_key`), number("AccountUserID", `u.id`), text("UserID", `u.username`), hidden("Password"),
+			text("Name", `u.name`), text("Email", `u.email`), boolean("MustChangePassword", `u.must_change_password`),
+			boolean("ActiveFlag", `u.is_active`), hidden("ChallengePhrase"), hidden("ChallengeAnswer"),
+			moment("LastSuccessfulLogin", `NULLIF(u.last_login_at, 0)`), boolean("IsAPIUser", `u.is_api_user`),
+			boolean("IsLocked", `CASE WHEN COALESCE(u.locked_at, 0) = 0 THEN 0 ELSE 1 END`),
+			number("DefaultBusinessUnit", `u.default_mid`), text("Locale.LocaleCode", `u.locale`), text("TimeZone.Name", `u.time_zone`),
+			// Ours: the value beside Salesforce.com Status on the user's page (DESIGN 5.10).
+			text("SalesforceUsername", `u.salesforce_username`),
+		},
+	},
+	"Role": {
+		name: "Role", from: `role r WHERE r.eid = $1`, key: `r.id`,
+		columns: []column{
+			number("Client.ID", `r.eid`), text("ObjectID", `r.id`), moment("CreatedDate", `r.created_at`), moment("ModifiedDate", `r.modified_at`),
+			text("CustomerKey", `r.customer_key`), text("Name", `r.name`), text("Description", `r.description`),
+			boolean("IsPrivate", `0`), boolean("IsSystemDefined", `r.is_system`),
+		},
+	},
+	"Email": {
+		name: "Email", from: `email e WHERE e.eid = $1`, account: `e.mid IN (%s)`, key: `e.id`, numeric: true,
+		columns: []column{
+			number("Client.ID", `e.mid`), number("ID", `e.id`), text("ObjectID", `e.object_id`), moment("CreatedDate", `e.created_at`),
+			moment("ModifiedDate", `e.modified_at`), text("CustomerKey", `e.customer_key`), text("Name", `e.name`),
+			text("PreHeader", `e.pre_header`), text("HTMLBody", `e.html_body`), text("TextBody", `e.text_body`),
+			text("Subject", `e.subject`), boolean("IsActive", `1`), text("CharacterSet", `'UTF-8'`),
+		},
+	},
+	"TriggeredSendDefinition": {
+		name: "TriggeredSendDefinition",
+		from: `send_definition d LEFT JOIN email e ON e.eid = d.eid AND e.mid = d.mid AND e.key_fold = d.email_key_fold WHERE d.eid = $1`,
+		account: `d.mid IN (%s)`, key: `d.id`,
+		columns: []column{
+			number("Client.ID", `d.mid`), text("ObjectID", `d.id`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`),
+			text("CustomerKey", `d.definition_key`), text("Name", `d.name`), text("Description", `d.description`),
+			text("SendClassification.CustomerKey", `d.classification`), text("FromName", `d.from_name`), text("FromAddress", `d.from_address`),
+			text("TriggeredSendType", `'Continuous'`), text("TriggeredSendStatus", `d.status`), number("Email.ID", `e.id`),
+			text("Email.CustomerKey", `d.email_key`), number("List.ID", `d.eid`), text("List.CustomerKey", `d.list_key`),
+			boolean("AutoAddSubscribers", `d.auto_add`), boolean("AutoUpdateSubscribers", `d.auto_update`), boolean("IsWrapped", `d.track_links`),
+			text("EmailSubject", `e.subject`), boolean("IsMultipart", `1`),
+		},
+	},
+	"Subscriber": {
+		name: "Subscriber", from: `subscriber s WHERE s.eid = $1`, key: `s.id`, numeric: true,
+		columns: []column{
+			number("Client.ID", `s.eid`), number("ID", `s.id`), moment("CreatedDate", `s.created_at`), moment("ModifiedDate", `s.modified_at`),
+			updatable(text("EmailAddress", `s.email_address`), 254), updatable(text("SubscriberKey", `s.subscriber_key`), tenant.MaxSubscriberKey),
+			moment("UnsubscribedDate", `NULLIF(s.unsubscribed_at, 0)`), updatable(text("Status", `s.status`), 0),
+			text("EmailTypePreference", `'HTML'`),
+		},
+	},
+	"List": {
+		name: "List", from: `tenant t WHERE t.eid = $1`, key: `t.eid`, numeric: true,
+		columns: []column{
+			number("Client.ID", `t.eid`), number("ID", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`),
+			text("CustomerKey", `'All Subscribers'`), text("ListName", `'All Subscribers'`), text("Type", `'Private'`),
+			text("Description", `'Contains all subscribers'`), text("ListClassification", `'ExactTargetList'`),
+		},
+	},
+}
+
+// column finds a readable property without regard to case.
+func (o object) column(name string) (column, bool) {
+	i := slices.IndexFunc(o.columns, func(c column) bool { return c.Retrievable && strings.EqualFold(c.Name, name) })
+	if i < 0 {
+		return column{}, false
+	}
+	return o.columns[i], true
+}
+
+// choose turns the properties asked for into columns, in the WSDL's order and each once.
+func (o object) choose(properties []string) ([]column, error) {
+	wanted := make(map[string]bool, len(properties))
+	var unknown []string
+	for _, p := range properties {
+		c, ok := o.column(p)
+		if !ok {
+			unknown = append(unknown, clip(p))
+			continue
+		}
+		wanted[c.Name] = true
+	}
+	if len(unknown) > 0 {
+		return nil, fault.New(fault.Invalid, tenant.CodeInvalidRetrieve, "The Request Property(s) %s do not match with the fields of %s retrieve",
+			strings.Join(unknown[:min(len(unknown), 10)], ", "), o.name)
+	}
+	var columns []column
+	for _, c := range o.columns {
+		if wanted[c.Name] {
+			columns = append(columns, c)
+		}
+	}
+	return columns, nil
+}
