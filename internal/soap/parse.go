@@ -17,7 +17,7 @@ type Limits struct {
 	Bytes      int64 // of the whole text, default 10 MB
 	Depth      int   // of nested elements, the Envelope being 1; default 64
 	Elements   int   // in all, default 200,000
-	Attributes int   // of one element, declarations included, default 256
+	Attributes int   // of one element, declarations included, and namespaces in scope of one; default 256
 	Text       int   // bytes of one element's text or one attribute, default Bytes
 }
 
@@ -278,6 +278,9 @@ func start(t xml.StartElement, bindings map[string]string, limits Limits) (*open
 		}
 		bindings[prefix] = a.Value
 		declared++
+	}
+	if len(bindings) > limits.Attributes { // what one element copies stays bounded, however deep it is
+		return nil, tooLarge("namespaces in scope", int64(limits.Attributes))
 	}
 	o := &open{element: &Element{Local: t.Name.Local}, prefix: t.Name.Space, bindings: bindings}
 	if o.element.Space = bindings[o.prefix]; o.element.Space == "" && o.prefix != "" {

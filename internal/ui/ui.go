@@ -1,0 +1,303 @@
+// Package ui renders the server-made HTML pages of every house: a frame with title, breadcrumb and messages, and blocks
+// for forms, tables and definitions. Pages work without script, keyboard alone and on paper, meet WCAG 2.2 AA (labels
+// tied to inputs, an error summary that links to the fields, visible focus, contrast, language), load nothing from
+// elsewhere, and go out under a content security policy that allows only their own style sheet.
+package ui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Page is one HTML page. Every text is plain text; escaping is done here.
+type Page struct {
+	Lang   string // BCP 47, "en" where empty
+	Title  string // of the document and of the first heading
+	Brand  string // what the visitor is in: "Twinspan Org"; in the header and the document title
+	User   string // who is signed in, "" for nobody
+	Crumbs []Link // from the root down to, not including, this page
+	Alerts []Alert
+	Blocks []Block
+	Footer string // where this is: the standing (DESIGN 2), "" for none
+	Narrow bool   // a single column for sign-in and consent
+
+	// FormAction are CSP sources besides 'self' that a form's answer may redirect to; see [web.PagePolicy].
+	FormAction []string
+	// FrameAncestors are origins that may frame the page; none where empty.
+	FrameAncestors []string
+}
+
+// Link is a text with an address. Addresses with a scheme other than http, https and mailto are not rendered as links
+// that work.
+type Link struct {
+	Text string
+	Href string
+}
+
+// AlertKind says how an alert looks and how assistive software announces it.
+type AlertKind string
+
+// The kinds of alerts.
+const (
+	Notice  AlertKind = "notice"
+	Success AlertKind = "success"
+	Warning AlertKind = "warning"
+	Error   AlertKind = "error"
+)
+
+// Alert is a message box at the top of a page. Errors are announced at once (role=alert), the others politely
+// (role=status). Links stand below the text: for the errors of a form they lead to the fields.
+type Alert struct {
+	Kind  AlertKind // Notice where empty
+	Title string
+	Text  string
+	Links []Link
+}
+
+// Block is a part of a page's main content: one of the types of this package.
+type Block interface{ template() string }
+
+// Heading is a heading within the page. Blocks that follow belong to it for readers, not in structure.
+type Heading struct {
+	Text string
+	ID   string // to link to, "" for none
+}
+
+// Text is a paragraph.
+type Text string
+
+// Links is a list of links.
+type Links []Link
+
+// List is a list of texts: what a consent asks for, what comes next.
+type List []string
+
+// Definitions is a list of names with values.
+type Definitions []Definition
+
+// Definition is a name with its value.
+type Definition struct {
+	Name  string
+	Value string
+	Href  string // makes the value a link where not empty
+}
+
+// Table is a data table. The first cell of each row is its header.
+type Table struct {
+	Caption string
+	Columns []string
+	Rows    [][]Cell
+	Empty   string // what stands in place of a table without rows
+}
+
+// Cell is one cell of a table.
+type Cell struct {
+	Text string
+	Href string // makes the text a link where not empty
+}
+
+// Row makes cells of plain texts.
+func Row(texts ...string) []Cell {
+	row := make([]Cell, len(texts))
+	for i, t := range texts {
+		row[i].Text = t
+	}
+	return row
+}
+
+// Form is an HTML form. Errors of its fields are listed in a box on top of the page too.
+type Form struct {
+	Action  string // path on this server, "" for the page's own
+	Get     bool   // GET for a search that changes nothing; POST otherwise
+	Legend  string // what the form is for, as a heading of its group; "" where the page's title says it
+	Fields  []Field
+	Submits []Submit
+
+	id int
+}
+
+// FieldType is the kind of an input.
+type FieldType string
+
+// The types of fields.
+const (
+	TextField     FieldType = "text"
+	PasswordField FieldType = "password"
+	EmailField    FieldType = "email"
+	NumberField   FieldType = "number"
+	HiddenField   FieldType = "hidden"
+	CheckboxField FieldType = "checkbox"
+	SelectField   FieldType = "select"
+)
+
+// Field is an input of a form with its label.
+type Field struct {
+	Type         FieldType // TextField where empty
+	Name         string
+	Label        string // needed unless hidden
+	Value        string // never rendered for a password
+	Hint         string
+	Error        string // what is wrong with the value, as a sentence
+	Required     bool
+	Checked      bool   // of a checkbox
+	Autocomplete string // token of the HTML standard: "username", "current-password", "new-password", "off"
+	Autofocus    bool
+	MaxLength    int
+	Options      []Option // of a select; Value chooses among them
+
+	form int
+}
+
+// Option is a choice of a select.
+type Option struct {
+	Value string
+	Label string
+}
+
+// Submit is a button that sends the form.
+type Submit struct {
+	Label     string
+	Name      string // "" where the form has only one
+	Value     string
+	Secondary bool // for the way out: Deny, Cancel
+}
+
+func (Heading) template() string     { return "heading" }
+func (Text) template() string        { return "text" }
+func (Links) template() string       { return "links" }
+func (List) template() string        { return "list" }
+func (Definitions) template() string { return "definitions" }
+func (Table) template() string       { return "table" }
+func (Form) template() string        { return "form" }
+
+// ID is the element id of the field's input, unique on its page.
+func (f Field) ID() string { return "f" + strconv.Itoa(f.form) + "-" + f.Name }
+
+// DescribedBy lists the ids of the hint and the error.
+func (f Field) DescribedBy() string {
+	var ids []string
+	if f.Hint != "" {
+		ids = append(ids, f.ID()+"-hint")
+	}
+	if f.Error != "" {
+		ids = append(ids, f.ID()+"-error")
+	}
+	return strings.Join(ids, " ")
+}
+
+//go:embed page.html style.css
+var files embed.FS
+
+// sheet is the parsed template with its style sheet and the sheet's CSP hash.
+type sheet struct {
+	page *template.Template
+	css  template.CSS
+	hash string
+}
+
+var pages = mustLoad()
+
+// mustLoad parses the embedded files; a fault in them is a fault in the program, found by the first test.
+func mustLoad() sheet {
+	css, err := files.ReadFile("style.css")
+	if err != nil {
+		panic(err)
+	}
+	sum := sha256.Sum256(css)
+	s := sheet{css: template.CSS(css), hash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
+	s.page = template.New("page.html")
+	s.page.Funcs(template.FuncMap{"render": s.block})
+	template.Must(s.page.ParseFS(files, "page.html"))
+	return s
+}
+
+// block renders a block by the template of its name.
+func (s *sheet) block(b Block) (template.HTML, error) {
+	var out bytes.Buffer
+	if err := s.page.ExecuteTemplate(&out, b.template(), b); err != nil {
+		return "", err
+	}
+	return template.HTML(out.String()), nil
+}
+
+// Render answers with the page. Where it returns an error nothing has been written, except when the connection itself
+// failed.
+func Render(w http.ResponseWriter, status int, p Page) error {
+	if p.Lang == "" {
+		p.Lang = "en"
+	}
+	p.Blocks, p.Alerts = number(p.Blocks), append(summary(p.Blocks), p.Alerts...)
+	var out bytes.Buffer
+	view := struct {
+		Page
+		CSS    template.CSS
+		Failed bool
+	}{p, pages.css, false}
+	for i := range p.Alerts {
+		if p.Alerts[i].Kind == "" {
+			p.Alerts[i].Kind = Notice
+		}
+		view.Failed = view.Failed || p.Alerts[i].Kind == Error
+	}
+	if err := pages.page.ExecuteTemplate(&out, "page.html", view); err != nil {
+		return fmt.Errorf("ui: rendering %q: %w", p.Title, err)
+	}
+	web.PageHeaders(w, web.PagePolicy{
+		StyleSources: []string{pages.hash}, FormAction: p.FormAction, FrameAncestors: p.FrameAncestors,
+	})
+	w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// number gives the forms and their fields numbers of which ids are made, on copies.
+func number(blocks []Block) []Block {
+	out := make([]Block, len(blocks))
+	n := 0
+	for i, b := range blocks {
+		if f, ok := b.(Form); ok {
+			n++
+			f.id = n
+			f.Fields = append([]Field(nil), f.Fields...)
+			for j := range f.Fields {
+				f.Fields[j].form = n
+				if f.Fields[j].Type == "" {
+					f.Fields[j].Type = TextField
+				}
+			}
+			b = f
+		}
+		out[i] = b
+	}
+	return out
+}
+
+// summary collects the errors of all fields into one alert that leads to them.
+func summary(blocks []Block) []Alert {
+	var links []Link
+	for _, b := range number(blocks) {
+		f, ok := b.(Form)
+		if !ok {
+			continue
+		}
+		for _, field := range f.Fields {
+			if field.Error != "" {
+				links = append(links, Link{Text: field.Error, Href: "#" + field.ID()})
+			}
+		}
+	}
+	if links == nil {
+		return nil
+	}
+	return []Alert{{Kind: Error, Title: "There is a problem", Links: links}}
+}

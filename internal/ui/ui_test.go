@@ -1,0 +1,239 @@
+package ui_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/twinspan/twinspan/internal/ui"
+)
+
+const payload = `"><script>alert(1)</script>`
+
+// full is a page with every part, each holding a text that breaks out where it is not escaped.
+func full() ui.Page {
+	return ui.Page{
+		Title: "Sign in" + payload, Brand: "Org" + payload, User: "ann" + payload, Footer: "embedded" + payload,
+		Crumbs: []ui.Link{{Text: "Setup" + payload, Href: "/setup?x=" + payload}},
+		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "W" + payload, Text: "t" + payload}, {Text: "plain"}},
+		Blocks: []ui.Block{
+			ui.Heading{Text: "H" + payload, ID: "h"}, ui.Text("T" + payload),
+			ui.Links{{Text: "L" + payload, Href: "javascript:alert(1)"}}, ui.List{"I" + payload},
+			ui.Definitions{{Name: "N" + payload, Value: "V" + payload}, {Name: "n", Value: "v", Href: "/x"}},
+			ui.Table{Caption: "C" + payload, Columns: []string{"a", "b"}, Rows: [][]ui.Cell{ui.Row("1"+payload, "2"), {{Text: "x", Href: "/y"}, {Text: "z"}}}},
+			ui.Table{Caption: "None", Empty: "no rows"},
+			ui.Form{Action: "/login", Legend: "Legend", Fields: []ui.Field{
+				{Name: "username", Label: "Username" + payload, Value: "ann" + payload, Hint: "hint", Error: "Enter a user name.", Required: true, Autocomplete: "username", Autofocus: true, MaxLength: 80},
+				{Type: ui.PasswordField, Name: "password", Label: "Password", Value: "never-shown", Required: true},
+				{Type: ui.HiddenField, Name: "state", Value: "s" + payload},
+				{Type: ui.CheckboxField, Name: "remember", Label: "Remember", Checked: true},
+				{Type: ui.SelectField, Name: "bu", Label: "Unit", Value: "2", Options: []ui.Option{{Value: "1", Label: "One"}, {Value: "2", Label: "Two"}}},
+			}, Submits: []ui.Submit{{Label: "Go"}, {Label: "Deny", Name: "deny", Value: "1", Secondary: true}}},
+			ui.Form{Get: true, Fields: []ui.Field{{Name: "username", Label: "Find"}}, Submits: []ui.Submit{{Label: "Search"}}},
+		},
+	}
+}
+
+func render(t *testing.T, p ui.Page) (*httptest.ResponseRecorder, *html.Node) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := ui.Render(w, 200, p); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := html.Parse(strings.NewReader(w.Body.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, doc
+}
+
+func walk(n *html.Node, f func(*html.Node)) {
+	f(n)
+	for c := range n.ChildNodes() {
+		walk(c, f)
+	}
+}
+
+func attr(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+func TestNothingOnThePageBreaksOut(t *testing.T) {
+	t.Parallel()
+	w, doc := render(t, full())
+	walk(doc, func(n *html.Node) {
+		if n.Type != html.ElementNode {
+			return
+		}
+		if n.Data == "script" {
+			t.Error("a script element got onto the page")
+		}
+		if href, ok := attr(n, "href"); ok && strings.HasPrefix(strings.ToLower(href), "javascript:") {
+			t.Error("a script address got onto the page")
+		}
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
+				t.Errorf("<%s> has the attribute %s, which the policy forbids", n.Data, a.Key)
+			}
+		}
+	})
+	if strings.Contains(w.Body.String(), "never-shown") {
+		t.Error("a password was sent back")
+	}
+}
+
+func TestLabelsErrorsAndIDs(t *testing.T) {
+	t.Parallel()
+	_, doc := render(t, full())
+	ids := map[string]*html.Node{}
+	var inputs, labels, links []*html.Node
+	alerts := 0
+	walk(doc, func(n *html.Node) {
+		if n.Type != html.ElementNode {
+			return
+		}
+		if id, ok := attr(n, "id"); ok {
+			if ids[id] != nil {
+				t.Errorf("id %q is on the page twice", id)
+			}
+			ids[id] = n
+		}
+		if role, _ := attr(n, "role"); role == "alert" {
+			alerts++
+		}
+		switch n.Data {
+		case "input", "select":
+			if typ, _ := attr(n, "type"); typ != "hidden" {
+				inputs = append(inputs, n)
+			}
+		case "label":
+			labels = append(labels, n)
+		case "a":
+			links = append(links, n)
+		case "html":
+			if lang, _ := attr(n, "lang"); lang != "en" {
+				t.Errorf("lang is %q", lang)
+			}
+		}
+	})
+	labelled := map[string]bool{}
+	for _, l := range labels {
+		to, _ := attr(l, "for")
+		labelled[to] = true
+	}
+	for _, in := range inputs {
+		id, _ := attr(in, "id")
+		if !labelled[id] {
+			t.Errorf("input %q has no label", id)
+		}
+		if by, ok := attr(in, "aria-describedby"); ok {
+			for part := range strings.FieldsSeq(by) {
+				if ids[part] == nil {
+					t.Errorf("input %q is described by %q, which is not there", id, part)
+				}
+			}
+		}
+	}
+	if alerts != 1 {
+		t.Errorf("%d error summaries, want 1", alerts)
+	}
+	for _, l := range links {
+		if href, _ := attr(l, "href"); strings.HasPrefix(href, "#") && href != "#ZgotmplZ" && ids[href[1:]] == nil {
+			t.Errorf("link %q leads nowhere", href)
+		}
+	}
+	user := ids["f1-username"]
+	if v, _ := attr(user, "aria-invalid"); v != "true" {
+		t.Error("the wrong field is not marked invalid")
+	}
+	if v, _ := attr(user, "aria-describedby"); v != "f1-username-hint f1-username-error" {
+		t.Errorf("aria-describedby = %q", v)
+	}
+}
+
+func TestPolicyAllowsTheStyleSheetAndNoMore(t *testing.T) {
+	t.Parallel()
+	p := full()
+	p.FormAction = []string{"http://localhost:1717"}
+	w, doc := render(t, p)
+	policy := w.Header().Get("Content-Security-Policy")
+	walk(doc, func(n *html.Node) {
+		if n.Type == html.ElementNode && n.Data == "style" {
+			sum := sha256.Sum256([]byte(n.FirstChild.Data))
+			if !strings.Contains(policy, "style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+				t.Errorf("the policy %q does not allow the page's own style sheet", policy)
+			}
+		}
+	})
+	for _, want := range []string{"default-src 'none'", "base-uri 'none'", "form-action 'self' http://localhost:1717", "frame-ancestors 'none'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("policy %q lacks %q", policy, want)
+		}
+	}
+	for header, want := range map[string]string{
+		"X-Frame-Options": "DENY", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer", "Content-Type": "text/html; charset=utf-8",
+	} {
+		if got := w.Header().Get(header); got != want {
+			t.Errorf("%s: %q, want %q", header, got, want)
+		}
+	}
+	if strings.Contains(w.Body.String(), "http://") || strings.Contains(w.Body.String(), "https://") {
+		t.Error("the page names another host")
+	}
+}
+
+func TestFramedPagesNameTheirAncestors(t *testing.T) {
+	t.Parallel()
+	w, _ := render(t, ui.Page{Title: "Tab", FrameAncestors: []string{"http://127.0.0.1:8080"}})
+	if got := w.Header().Get("Content-Security-Policy"); !strings.Contains(got, "frame-ancestors http://127.0.0.1:8080") {
+		t.Errorf("policy %q", got)
+	}
+	if w.Header().Get("X-Frame-Options") != "" {
+		t.Error("X-Frame-Options contradicts frame-ancestors")
+	}
+}
+
+func TestTitleTellsOfErrors(t *testing.T) {
+	t.Parallel()
+	w, _ := render(t, ui.Page{Title: "Login", Brand: "Org", Alerts: []ui.Alert{{Kind: ui.Error, Text: "No."}}})
+	if !strings.Contains(w.Body.String(), "<title>Error: Login | Org</title>") {
+		t.Errorf("title: %s", w.Body.String()[:300])
+	}
+	w, _ = render(t, ui.Page{Title: "Login"})
+	if !strings.Contains(w.Body.String(), "<title>Login</title>") {
+		t.Error("a page without errors says there is one")
+	}
+}
+
+func TestContrast(t *testing.T) {
+	t.Parallel()
+	// Pairs of text and background in style.css; WCAG 2.2 AA asks for 4.5, for borders and focus rings 3.
+	for _, c := range []struct {
+		name     string
+		fg, bg   string
+		atLeast  float64
+		fromFile bool
+	}{
+		{"text", "#1d2530", "#f4f6f9", 4.5, true}, {"link", "#0b5cab", "#f4f6f9", 4.5, true}, {"header", "#ffffff", "#16325c", 4.5, false},
+		{"hint", "#54606e", "#ffffff", 4.5, true}, {"footer", "#54606e", "#f4f6f9", 4.5, true}, {"error", "#b3121d", "#ffffff", 4.5, true},
+		{"button", "#ffffff", "#0b5cab", 4.5, false}, {"input border", "#6b7785", "#ffffff", 3, true}, {"focus", "#b35900", "#f4f6f9", 3, true},
+	} {
+		if got := contrast(t, c.fg, c.bg); got < c.atLeast {
+			t.Errorf("%s: contrast %.2f, want %.1f", c.name, got, c.atLeast)
+		}
+		w, _ := render(t, ui.Page{Title: "x"})
+		if c.fromFile && !strings.Contains(w.Body.String(), c.fg) {
+			t.Errorf("%s: the style sheet no longer has %s", c.name, c.fg)
+		}
+	}
+}
