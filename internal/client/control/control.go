@@ -75,15 +75,24 @@ type Mail struct {
 	HTML    string    `json:"html,omitempty"`
 }
 
-// Mails lists the inbox, newest first: the messages to one address, or all where to is "". Where there are none yet it
-// waits for the first up to wait.
-func (c *Client) Mails(ctx context.Context, to string, wait time.Duration) ([]Mail, error) {
+// MailQuery selects messages.
+type MailQuery struct {
+	To    string        // only to this address; "" is all
+	After string        // only those that came after the message with this id
+	Wait  time.Duration // wait this long for the first where there is none
+}
+
+// Mails lists the inbox, newest first.
+func (c *Client) Mails(ctx context.Context, m MailQuery) ([]Mail, error) {
 	q := url.Values{}
-	if to != "" {
-		q.Set("to", to)
+	if m.To != "" {
+		q.Set("to", m.To)
 	}
-	if wait > 0 {
-		q.Set("wait", wait.String())
+	if m.After != "" {
+		q.Set("after", m.After)
+	}
+	if m.Wait > 0 {
+		q.Set("wait", m.Wait.String())
 	}
 	var out struct {
 		Messages []Mail `json:"messages"`

@@ -1,0 +1,113 @@
+// Package journey joins an org and a tenant as the founding documents tell people to: an admin sets the connected app's
+// policies and the permission set (document 001), Connect raises both spans of trust (document 002), a user signs in
+// once and is mapped, and a message goes out. Every step is made over HTTP, through public APIs and pages, with the
+// credentials of the person whose step it is. The demo prints the steps; the built-in fixture is made by them.
+package journey
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Names that the documents and the managed package give.
+const (
+	// PackageApp is the label of the connected app that the managed package brings; PackageAppFullName its name in the
+	// Metadata API.
+	PackageApp         = "Salesforce Marketing Cloud"
+	PackageAppFullName = "et4ae5__Salesforce_Marketing_Cloud"
+	// ApprovalSet is the permission set that document 001 gives as its example; it carries users to the app and may
+	// be empty otherwise (S003-45). ApprovalSetName is the API name that Setup generates from it.
+	ApprovalSet     = "Marketing Cloud Connected App"
+	ApprovalSetName = "Marketing_Cloud_Connected_App"
+)
+
+// PackageSets are the labels of the package's own permission sets, which the system user gets besides (S001-25..27).
+func PackageSets() []string {
+	return []string{"Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"}
+}
+
+// Person is somebody's credentials in one cloud.
+type Person struct {
+	Username      string
+	Password      vault.Secret
+	SecurityToken vault.Secret // of the org's users
+}
+
+// Member is a user of the org and the Engagement user that he is to be mapped to.
+type Member struct {
+	Org, Tenant Person
+}
+
+// Pair is where an org, a tenant and Connect answer, and who does what there.
+type Pair struct {
+	OrgURL     string // no trailing slash
+	AuthURL    string // the tenant's authentication base
+	ConnectURL string // no trailing slash
+	ControlURL string // "" where there is no inbox to look into
+
+	ConnectToken, ControlToken vault.Secret
+
+	OrgAdmin, SystemUser Person
+	APIUser              Person
+	EID                  int64 // the tenant's top business unit, in which the API user works
+	Members              []Member
+	// Outsider is a user of the org whom nobody assigns the permission set.
+	Outsider Person
+	// DefinitionKey is the triggered send definition that the message goes out by.
+	DefinitionKey string
+}
+
+// Journey walks the steps on one pair.
+type Journey struct {
+	pair     Pair
+	http     *http.Client
+	org      *crm.Client
+	connect  *connect.Client
+	control  *control.Client // nil where the pair has no control API
+	orgSite  string          // origins of the two clouds' login forms
+	authSite string
+}
+
+// New returns a journey on the pair.
+func New(p Pair) (*Journey, error) {
+	hc := &http.Client{Transport: client.NewTransport()}
+	j := &Journey{pair: p, http: hc}
+	var err error
+	if j.org, err = crm.New(crm.Options{BaseURL: p.OrgURL, HTTP: hc}); err != nil {
+		return nil, err
+	}
+	if j.connect, err = connect.New(p.ConnectURL, p.ConnectToken, hc); err != nil {
+		return nil, err
+	}
+	if p.ControlURL != "" {
+		if j.control, err = control.New(p.ControlURL, p.ControlToken, hc); err != nil {
+			return nil, err
+		}
+	}
+	if j.orgSite, err = origin(p.OrgURL); err != nil {
+		return nil, err
+	}
+	j.authSite, err = origin(p.AuthURL)
+	return j, err
+}
+
+// Close lets go of the connections.
+func (j *Journey) Close() { j.http.CloseIdleConnections() }
+
+func origin(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	return browser.Origin(u), nil
+}
+
+// consent are the buttons that a person presses who agrees to what he came for.
+var consent = []string{"Allow", "Connect to Marketing Cloud", "Continue"}

@@ -1,0 +1,100 @@
+package journey
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// mailWait is how long a message may take to its inbox.
+const mailWait = 30 * time.Second
+
+// Contact is a person in the org who gets mail.
+type Contact struct {
+	FirstName, LastName, Email string
+}
+
+// Send creates the contact in the org where it has none of that address, lets Connect send it the definition's message, and
+// returns that message as the inbox has it.
+func (j *Journey) Send(ctx context.Context, c Contact) (control.Mail, error) {
+	var none control.Mail
+	if j.control == nil {
+		return none, fault.New(fault.Conflict, "no_inbox", "There is no built-in inbox to see the message in.")
+	}
+	admin, err := j.signInAdmin(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer func() { _ = admin.Logout(context.WithoutCancel(ctx)) }() // a session left behind expires by itself
+	id, err := ensure(ctx, admin, "Contact", map[string]any{"Email": c.Email}, map[string]any{"FirstName": c.FirstName, "LastName": c.LastName})
+	if err != nil {
+		return none, fmt.Errorf("the contact %s: %w", c.Email, err)
+	}
+	last := ""
+	switch before, err := j.control.Mails(ctx, control.MailQuery{To: c.Email}); {
+	case err != nil:
+		return none, err
+	case len(before) > 0:
+		last = before[0].ID
+	}
+	sent, err := j.connect.SendTriggered(ctx, id, j.pair.DefinitionKey, rand.Text())
+	if err != nil {
+		return none, err
+	}
+	mails, err := j.control.Mails(ctx, control.MailQuery{To: c.Email, After: last, Wait: mailWait})
+	if err != nil {
+		return none, err
+	}
+	if len(mails) > 0 {
+		return mails[0], nil
+	}
+	return none, fault.New(fault.Unavailable, "mail_missing", "No message for %s came within %v; Connect says of %s: %s.", c.Email, mailWait, sent.MessageKey, sent.Status)
+}
+
+// Refusal is how the org refused a user, in its own words.
+type Refusal struct {
+	Code, Text string // "invalid_app_access", "user is not admin approved to access this app"
+	// History is the user's newest line of Login History.
+	History string
+}
+
+// String is the refusal in one line.
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s: %s (Login History: %s)", r.Code, r.Text, r.History)
+}
+
+// RefuseOutsider lets Connect try to sign the outsider in, as it signs the system user in, and returns the refusal. The
+// sign-in going through is an error.
+func (j *Journey) RefuseOutsider(ctx context.Context) (Refusal, error) {
+	name := j.pair.Outsider.Username
+	err := j.connect.ConnectOrg(ctx, name, rand.Text())
+	if err == nil {
+		return Refusal{}, fault.New(fault.Conflict, "not_refused", "The org let %s in, whom nobody approved for the app.", name)
+	}
+	remote := client.Remote(err)
+	if remote == nil || remote.Status < 400 || remote.Status > 499 {
+		return Refusal{}, err
+	}
+	admin, err := j.signInAdmin(ctx)
+	if err != nil {
+		return Refusal{}, err
+	}
+	defer func() { _ = admin.Logout(context.WithoutCancel(ctx)) }() // a session left behind expires by itself
+	user, err := one(ctx, admin, "User", map[string]any{"Username": name})
+	if err != nil {
+		return Refusal{}, err
+	}
+	rows, err := admin.Query(ctx, "SELECT Status, LoginTime FROM LoginHistory WHERE UserId = '"+soqlEscape(user)+"' ORDER BY LoginTime DESC LIMIT 1")
+	if err != nil {
+		return Refusal{}, err
+	}
+	if len(rows) == 0 {
+		return Refusal{}, fault.New(fault.NotFound, "no_login_history", "Login History has no line of %s.", name)
+	}
+	return Refusal{Code: remote.Code, Text: remote.Description, History: rows[0].String("Status")}, nil
+}
