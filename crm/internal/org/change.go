@@ -16,7 +16,8 @@ type change struct {
 	schema  *Schema
 	object  *Object
 	id      ID
-	at      time.Time
+	at      time.Time // domain time
+	machine time.Time
 	old     Values // the record as it was; nil while it is created
 	values  Values // what will be written
 }

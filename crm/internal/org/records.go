@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -47,17 +46,34 @@ func (r *Records) Create(ctx context.Context, s Session, object string, in map[s
 		return "", err
 	}
 	id := NewID(o.KeyPrefix)
-	err = r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
-		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: id, at: at, values: Values{}}
-		for k, v := range values {
-			c.values[k] = v
-		}
-		return c.create()
+	err = r.write(ctx, s, o, func(tx RecordTx) error {
+		return r.change(tx, s, o, id, values).create()
 	})
 	if err != nil {
 		return "", err
 	}
 	return id, nil
+}
+
+// CreateIn is Create inside a transaction of the caller's, under an id of the caller's. It checks values and rules, not
+// permissions, and tells nobody: the caller does, after the commit.
+func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[string]any) error {
+	o := r.Schema(s).must(object)
+	values, err := accept(o, in, true)
+	if err != nil {
+		return err
+	}
+	return r.change(tx, s, o, id, values).create()
+}
+
+// change begins a change; the values are copied, because a transaction may run twice.
+func (r *Records) change(tx RecordTx, s Session, o *Object, id ID, values Values) *change {
+	c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: id, values: Values{},
+		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine()}
+	for k, v := range values {
+		c.values[k] = v
+	}
+	return c
 }
 
 // Read reads one record. No field names mean all fields.
@@ -112,12 +128,8 @@ func (r *Records) Update(ctx context.Context, s Session, object, id string, in m
 	if err != nil {
 		return err
 	}
-	return r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
-		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: key, at: at, values: Values{}}
-		for k, v := range values {
-			c.values[k] = v
-		}
-		return c.update()
+	return r.write(ctx, s, o, func(tx RecordTx) error {
+		return r.change(tx, s, o, key, values).update()
 	})
 }
 
@@ -133,9 +145,8 @@ func (r *Records) Delete(ctx context.Context, s Session, object, id string) erro
 	if !o.Delete.MetBy(s.Permissions) {
 		return insufficientAccess(key)
 	}
-	return r.write(ctx, s, o, func(tx RecordTx, at time.Time) error {
-		c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: key, at: at, values: Values{}}
-		return c.delete()
+	return r.write(ctx, s, o, func(tx RecordTx) error {
+		return r.change(tx, s, o, key, nil).delete()
 	})
 }
 
@@ -163,11 +174,10 @@ func (r *Records) record(s Session, object, id string) (*Object, ID, error) {
 
 // write runs fn in a transaction and tells caches of setup that changed. Where another transaction took a unique value
 // between fn's check and its write, fn runs once more, to say in words who holds the value.
-func (r *Records) write(ctx context.Context, s Session, o *Object, fn func(RecordTx, time.Time) error) error {
-	run := func(tx RecordTx) error { return fn(tx, r.Clock.Now(string(s.Org))) }
-	err := r.Store.Write(ctx, run)
+func (r *Records) write(ctx context.Context, s Session, o *Object, fn func(RecordTx) error) error {
+	err := r.Store.Write(ctx, fn)
 	if errors.Is(err, ErrTaken) {
-		err = r.Store.Write(ctx, run)
+		err = r.Store.Write(ctx, fn)
 	}
 	if err != nil {
 		return err

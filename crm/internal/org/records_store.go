@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -52,4 +53,6 @@ type RecordTx interface {
 	Update(o *Object, org ID, match, values Values) (int, error)
 	// Remove removes all records that match for good and tells how many they were.
 	Remove(o *Object, org ID, match Values) (int, error)
+	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
+	EndSessions(org, user ID, machine time.Time) error
 }

@@ -111,8 +111,14 @@ func (c *change) checkLastAdmin() error {
 	return fault.New(fault.Invalid, CodeLastAdmin, "You cannot deactivate or change the profile of the last administrator of the organization.").In("IsActive")
 }
 
-// afterUser keeps the assignment of the permission set that the user's profile owns (crm-wire 5.2).
+// afterUser ends the sessions of a user who is deactivated, and keeps the assignment of the permission set that the
+// user's profile owns (crm-wire 5.2).
 func afterUser(c *change) error {
+	if c.old.Flag("IsActive") && c.values["IsActive"] == false {
+		if err := c.tx.EndSessions(c.session.Org, c.id, c.machine); err != nil {
+			return err
+		}
+	}
 	if !c.changes("ProfileId") {
 		return nil
 	}

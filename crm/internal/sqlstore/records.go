@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -46,6 +47,10 @@ func (s *Store) Read(ctx context.Context, o *org.Object, orgID, id org.ID, field
 
 func noSuchRecord() error {
 	return fault.New(fault.NotFound, org.CodeNotFound, "The requested resource does not exist")
+}
+
+func noSuchOrg(id org.ID) error {
+	return fault.New(fault.NotFound, org.CodeNotFound, "no org %s", id)
 }
 
 type recordTx struct {
@@ -323,6 +328,11 @@ func (t recordTx) Remove(o *org.Object, orgID org.ID, match org.Values) (int, er
 		return 0, err
 	}
 	return t.exec(o, "removing", `DELETE FROM `+tableOf(o)+` AS t WHERE `+where, args)
+}
+
+// EndSessions implements org.RecordTx.
+func (t recordTx) EndSessions(orgID, user org.ID, machine time.Time) error {
+	return EndUserSessions(t.tx, orgID, user, machine)
 }
 
 func (t recordTx) exec(o *org.Object, doing, query string, args []any) (int, error) {

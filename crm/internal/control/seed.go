@@ -1,0 +1,341 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// totalLicenses is how many Salesforce user licences a new org has.
+const totalLicenses = 1000
+
+// CodeBadSpec: the description of an org names what is not there, or lacks what must be.
+const CodeBadSpec fault.Code = "bad_org_spec"
+
+func badSpec(format string, args ...any) error {
+	return fault.New(fault.Invalid, CodeBadSpec, format, args...)
+}
+
+// CreateOrg makes the org that the spec describes, in one transaction. An org whose id exists is left as it is.
+func (c *Control) CreateOrg(ctx context.Context, spec org.Spec) error {
+	id, err := org.ParseID(spec.ID)
+	if err != nil || id.Prefix() != org.PrefixOrganization {
+		return badSpec("%q is no org id", spec.ID)
+	}
+	if exists, err := c.Store.OrgExists(ctx, id); err != nil || exists {
+		return err
+	}
+	p, err := c.plan(ctx, id, spec)
+	if err != nil {
+		return err
+	}
+	err = c.Store.WriteTx(ctx, func(tx *sqldb.Tx, records org.RecordTx) error { return p.write(tx, records) })
+	if errors.Is(err, org.ErrTaken) {
+		// Another process may have made the same org meanwhile.
+		if exists, readErr := c.Store.OrgExists(ctx, id); readErr != nil || exists {
+			return readErr
+		}
+		return fault.Wrap(err, fault.Conflict, CodeBadSpec, "org %s: its My Domain name or a consumer key is taken by another org", id)
+	}
+	if err != nil {
+		return err
+	}
+	c.Changes.SetupChanged(id)
+	return nil
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// plan is a new org with everything made that a transaction must not wait for: ids, hashes.
+type plan struct {
+	control  *Control
+	spec     org.Spec
+	org      org.Org
+	session  org.Session // of the administrator, in whose name it all is made
+	schema   *org.Schema
+	licence  org.ID
+	profiles map[string]org.ID // by name
+	users    map[string]org.ID // by folded user name
+	creds    []org.Credential
+	apps     []org.ConnectedApp
+	appIDs   map[string]org.ID // by developer name
+	sets     []org.ID
+}
+
+func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, error) {
+	p := &plan{
+		control: c, spec: spec, schema: org.StandardSchema(), licence: org.NewID(org.PrefixUserLicense),
+		org: org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow}},
+		profiles: map[string]org.ID{
+			org.AdministratorProfile: org.NewID(org.PrefixProfile), org.StandardUserProfile: org.NewID(org.PrefixProfile),
+		},
+		users: map[string]org.ID{}, appIDs: map[string]org.ID{},
+	}
+	if p.org.Name == "" {
+		p.org.Name = "Twinspan"
+	}
+	if p.org.MyDomain == "" {
+		p.org.MyDomain = "org-" + strings.ToLower(id.Short())
+	}
+	if len(spec.Users) == 0 || spec.Users[0].Profile != org.AdministratorProfile {
+		return nil, badSpec("the first user of an org must be there and have the profile %s", org.AdministratorProfile)
+	}
+	if err := p.planUsers(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.planApps(); err != nil {
+		return nil, err
+	}
+	// Names are unique within a namespace, and a set gets its namespace after it is created: packages' sets go first.
+	p.spec.PermissionSets = slices.Clone(spec.PermissionSets)
+	slices.SortStableFunc(p.spec.PermissionSets, func(a, b org.PermissionSetSpec) int {
+		return cmp.Compare(flag(a.Namespace == ""), flag(b.Namespace == ""))
+	})
+	for range p.spec.PermissionSets {
+		p.sets = append(p.sets, org.NewID(org.PrefixPermissionSet))
+	}
+	return p, nil
+}
+
+func (p *plan) planUsers(ctx context.Context) error {
+	for i, u := range p.spec.Users {
+		key := org.Fold(u.Username)
+		if _, twice := p.users[key]; twice {
+			return badSpec("user %s comes twice", u.Username)
+		}
+		if _, ok := p.profiles[u.Profile]; !ok {
+			return badSpec("user %s: no profile is called %q", u.Username, u.Profile)
+		}
+		id := org.NewID(org.PrefixUser)
+		p.users[key] = id
+		if i == 0 {
+			p.session = org.Session{Org: p.org.ID, User: id}
+		}
+		if u.Password == "" {
+			continue
+		}
+		hash, err := vault.HashPassword(ctx, u.Password)
+		if err != nil {
+			return err
+		}
+		cred := org.Credential{Org: p.org.ID, User: id, PasswordHash: hash}
+		if u.SecurityToken != "" {
+			cred.SecurityTokenHash = vault.HashToken(u.SecurityToken.Reveal())
+			cred.SecurityTokenLength = len(u.SecurityToken.Reveal())
+		}
+		p.creds = append(p.creds, cred)
+	}
+	return nil
+}
+
+func emailOf(u org.UserSpec) string {
+	if u.Email != "" {
+		return u.Email
+	}
+	return u.Username
+}
+
+func (p *plan) planApps() error {
+	for _, s := range p.spec.ConnectedApps {
+		a := org.ConnectedApp{
+			Org: p.org.ID, ID: org.NewID(org.PrefixConnectedApplication), Name: s.Name, DeveloperName: s.DeveloperName, Namespace: s.Namespace,
+			ContactEmail: s.ContactEmail, ConsumerKey: s.ConsumerKey, CallbackURLs: s.CallbackURLs, Scopes: s.Scopes, Certificate: s.Certificate,
+			AdminApproved: s.AdminApproved, PKCERequired: s.PKCERequired, SecretOptional: s.SecretOptional,
+			SecretRequiredForRefresh: s.Secret != "" && !s.SecretOptional,
+			IPRelaxation:             org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite,
+		}
+		var err error
+		if s.IPRelaxation != "" {
+			if a.IPRelaxation, err = org.ParseIPRelaxation(s.IPRelaxation); err != nil {
+				return badSpec("connected app %s: %v", s.Name, err)
+			}
+		}
+		if s.RefreshTokenPolicy != "" {
+			if a.RefreshTokenPolicy, err = org.ParseRefreshTokenPolicy(s.RefreshTokenPolicy); err != nil {
+				return badSpec("connected app %s: %v", s.Name, err)
+			}
+		}
+		if a.DeveloperName == "" {
+			a.DeveloperName = org.APIName(s.Name)
+		}
+		if !org.ValidAPIName(a.DeveloperName) {
+			return badSpec("connected app %q has no valid API name", s.Name)
+		}
+		if a.ConsumerKey == "" {
+			a.ConsumerKey = "3MVG9" + oauth.NewToken(60)
+		}
+		if a.ContactEmail == "" {
+			a.ContactEmail = emailOf(p.spec.Users[0])
+		}
+		if s.Secret != "" {
+			a.SecretHash = vault.HashToken(s.Secret.Reveal())
+		}
+		if s.ClientCredentialsUser != "" {
+			user, ok := p.users[org.Fold(s.ClientCredentialsUser)]
+			if !ok {
+				return badSpec("connected app %s: no user is called %s", s.Name, s.ClientCredentialsUser)
+			}
+			a.ClientCredentials, a.ClientCredentialsUser = true, user
+		}
+		if _, twice := p.appIDs[a.DeveloperName]; twice {
+			return badSpec("connected app %s comes twice", a.DeveloperName)
+		}
+		p.appIDs[a.DeveloperName] = a.ID
+		p.apps = append(p.apps, a)
+	}
+	return nil
+}
+
+func (p *plan) write(tx *sqldb.Tx, records org.RecordTx) error {
+	at := p.control.Clock.Now(string(p.org.ID))
+	if err := sqlstore.InsertOrg(tx, p.org, p.session.User, at); err != nil {
+		return err
+	}
+	if err := p.writeProfiles(records, at); err != nil {
+		return err
+	}
+	for _, u := range p.spec.Users {
+		if err := p.control.Records.CreateIn(records, p.session, org.ObjectUser, p.users[org.Fold(u.Username)], p.userValues(u)); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.creds {
+		c.PasswordChanged = at
+		if err := sqlstore.PutCredential(tx, c); err != nil {
+			return err
+		}
+	}
+	for _, a := range p.apps {
+		if err := sqlstore.InsertApp(tx, a, p.session.User, at); err != nil {
+			return err
+		}
+	}
+	for i, s := range p.spec.PermissionSets {
+		if err := p.writeSet(records, p.sets[i], s); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.spec.Contacts {
+		err := p.control.Records.CreateIn(records, p.session, org.ObjectContact, org.NewID(org.PrefixContact), map[string]any{
+			"FirstName": c.FirstName, "LastName": c.LastName, "Email": c.Email, "Phone": c.Phone,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeProfiles adds the licence and the two profiles, each with the permission set that it owns.
+func (p *plan) writeProfiles(records org.RecordTx, at time.Time) error {
+	err := records.Insert(p.schema.Object(org.ObjectUserLicense, org.Permissions{org.PermViewSetup: true}), p.org.ID, org.Values{
+		"Id": string(p.licence), "LicenseDefinitionKey": "SFDC", "Name": "Salesforce", "MasterLabel": "Salesforce", "Status": "Active",
+		"TotalLicenses": int64(totalLicenses), "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at,
+	})
+	if err != nil {
+		return err
+	}
+	for _, profile := range []struct {
+		name        string
+		permissions []string
+	}{
+		{org.AdministratorProfile, org.AdministratorPermissions()}, {org.StandardUserProfile, org.StandardUserPermissions()},
+	} {
+		id := p.profiles[profile.name]
+		values := org.Values{"Id": string(id), "Name": profile.name, "UserLicenseId": string(p.licence), "UserType": "Standard"}
+		p.stamp(values, at)
+		if err := records.Insert(p.schema.Object(org.ObjectProfile, nil), p.org.ID, values); err != nil {
+			return err
+		}
+		own := "X" + id.Short()
+		values = org.Values{
+			"Id": string(org.NewID(org.PrefixPermissionSet)), "Name": own, "Label": own, "ProfileId": string(id), "IsOwnedByProfile": true,
+			"IsCustom": true, "HasActivationRequired": false, "Type": "Profile",
+		}
+		for _, perm := range profile.permissions {
+			values["Permissions"+perm] = true
+		}
+		p.stamp(values, at)
+		if err := records.Insert(p.schema.Object(org.ObjectPermissionSet, nil), p.org.ID, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *plan) stamp(v org.Values, at time.Time) {
+	v["CreatedDate"], v["LastModifiedDate"], v["SystemModstamp"] = at, at, at
+	v["CreatedById"], v["LastModifiedById"] = string(p.session.User), string(p.session.User)
+}
+
+func (p *plan) userValues(u org.UserSpec) map[string]any {
+	last := u.LastName
+	if last == "" {
+		last, _, _ = strings.Cut(u.Username, "@")
+	}
+	alias := []rune(strings.ToLower(last))
+	v := map[string]any{
+		"Username": u.Username, "Email": emailOf(u), "FirstName": u.FirstName, "LastName": last, "Alias": string(alias[:min(len(alias), 8)]),
+		"TimeZoneSidKey": "America/Los_Angeles", "LocaleSidKey": "en_US", "LanguageLocaleKey": "en_US", "EmailEncodingKey": "UTF-8",
+		"ProfileId": string(p.profiles[u.Profile]), "UserPermissionsMarketingUser": u.MarketingUser,
+	}
+	for name, value := range u.Custom {
+		v[name] = value
+	}
+	return v
+}
+
+func (p *plan) writeSet(records org.RecordTx, id org.ID, s org.PermissionSetSpec) error {
+	values := map[string]any{"Label": s.Label, "Name": s.Name}
+	for _, perm := range s.Permissions {
+		values["Permissions"+perm] = true
+	}
+	if err := p.control.Records.CreateIn(records, p.session, org.ObjectPermissionSet, id, values); err != nil {
+		return err
+	}
+	if s.Namespace != "" {
+		_, err := records.Update(p.schema.Object(org.ObjectPermissionSet, nil), p.org.ID, org.Values{"Id": string(id)},
+			org.Values{"NamespacePrefix": s.Namespace})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range s.Assignees {
+		user, ok := p.users[org.Fold(name)]
+		if !ok {
+			return badSpec("permission set %s: no user is called %s", s.Label, name)
+		}
+		err := p.control.Records.CreateIn(records, p.session, org.ObjectPermissionSetAssignment, org.NewID(org.PrefixPermissionSetAssignment),
+			map[string]any{"PermissionSetId": string(id), "AssigneeId": string(user)})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range s.Apps {
+		app, ok := p.appIDs[name]
+		if !ok {
+			return badSpec("permission set %s: no connected app is called %s", s.Label, name)
+		}
+		err := p.control.Records.CreateIn(records, p.session, org.ObjectSetupEntityAccess, org.NewID(org.PrefixSetupEntityAccess),
+			map[string]any{"ParentId": string(id), "SetupEntityId": string(app)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
