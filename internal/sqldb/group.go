@@ -120,6 +120,7 @@ func (w *writer) call(r *request) {
 	}()
 	tx := Tx{ctx: r.ctx, run: w.conn}
 	r.err = tx.call(r.fn)
+	r.after = tx.after
 }
 
 // runAlone gives each request of a group that was lost a transaction of its own. Those that failed already keep their

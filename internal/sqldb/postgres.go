@@ -133,7 +133,13 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(*Tx) error) erro
 		}
 		return err
 	}
-	return commitError(tx.Commit())
+	if err := commitError(tx.Commit()); err != nil {
+		return err
+	}
+	for _, fn := range t.after {
+		fn()
+	}
+	return nil
 }
 
 // commitError tells a COMMIT that the server refused, after which nothing is stored, from one without an answer.

@@ -13,6 +13,7 @@ type Tx struct {
 	run    runner
 	failed error
 	open   []*sql.Rows
+	after  []func()
 }
 
 // runner runs statements inside an open transaction.
@@ -62,6 +63,10 @@ func (t *Tx) QueryRow(query string, args ...any) *sql.Row {
 	}
 	return t.run.queryRow(t.ctx, query, args)
 }
+
+// AfterCommit has fn called once the transaction is stored, in the goroutine of the Write, before Write returns. It is
+// for telling the rest of the process: a wake-up, a cache that forgets. fn is dropped when the transaction is undone.
+func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }
 
 // ready is the error that keeps the next statement from running.
 func (t *Tx) ready() error {

@@ -50,6 +50,7 @@ type request struct {
 	appended bool         // the owner's: taken up by runAppends
 	err      error
 	panicked *panicValue
+	after    []func()      // to call once it is stored
 	done     chan struct{} // receives once; the request can then be reused
 }
 
@@ -99,11 +100,16 @@ func (w *writer) submit(r *request) error {
 		}
 		<-r.done // it has started, so its outcome is known within a commit
 	}
-	err, p := r.err, r.panicked
+	err, p, after := r.err, r.panicked, r.after
 	*r = request{done: r.done}
 	requests.Put(r)
 	if p != nil {
 		panic(p.value)
+	}
+	if err == nil {
+		for _, fn := range after {
+			fn()
+		}
 	}
 	return err
 }
