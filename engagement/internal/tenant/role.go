@@ -154,3 +154,8 @@ func HasRoles(userID int64, roles []Role, given []Assignment, keys ...string) bo
 	}
 	return true
 }
+
+// Equal reports whether both allow the same.
+func (s Snapshot) Equal(o Snapshot) bool {
+	return slices.Equal(s.Base, o.Base) && maps.EqualFunc(s.ByMID, o.ByMID, slices.Equal)
+}

@@ -1,0 +1,90 @@
+package tenant
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Authentication is the tenant's own [Authenticator]: tokens by the registry's memory, passwords by SignIns.
+type Authentication struct {
+	Registry *Registry
+	SignIns  *SignIns
+	Clock    Clock
+}
+
+var _ Authenticator = (*Authentication)(nil)
+
+var errInvalidToken = fault.New(fault.Unauthenticated, CodeInvalidToken, "The access token is invalid, expired, or revoked.")
+
+// Token implements Authenticator.
+func (a *Authentication) Token(ctx context.Context, text string) (Principal, error) {
+	id, ok := parseCredential(kindAccess, text)
+	if !ok {
+		return Principal{}, errInvalidToken
+	}
+	t, err := a.Registry.token(ctx, id)
+	if err != nil {
+		return Principal{}, absent(err, errInvalidToken)
+	}
+	if !sameHash(text, t.Hash) || !a.Clock.Now(t.Tenant).Before(t.Expires) {
+		return Principal{}, errInvalidToken
+	}
+	pkg, err := a.Registry.Package(ctx, t.ClientID)
+	if err != nil {
+		return Principal{}, absent(err, errInvalidToken)
+	}
+	user, err := a.Registry.User(ctx, t.Tenant, t.UserID)
+	if err != nil {
+		return Principal{}, absent(err, errInvalidToken)
+	}
+	if !pkg.Active || !user.Active {
+		return Principal{}, errInvalidToken
+	}
+	may, err := a.permissions(ctx, t)
+	if err != nil {
+		return Principal{}, absent(err, errInvalidToken)
+	}
+	return Principal{Tenant: t.Tenant, MID: t.MID, ClientID: t.ClientID, UserID: user.ID, Username: user.Username,
+		Scopes: t.Scopes, Permissions: may, Expires: t.Expires}, nil
+}
+
+// permissions is what a live token carries; a token whose sign-in or grant has ended carries nothing.
+func (a *Authentication) permissions(ctx context.Context, t knownToken) ([]string, error) {
+	may := t.own
+	if t.FamilyID != 0 {
+		f, err := a.Registry.family(ctx, t.FamilyID)
+		if err != nil {
+			return nil, err
+		}
+		if !f.Ended.IsZero() {
+			return nil, errInvalidToken
+		}
+		may = f.Snapshot.At(t.MID)
+	}
+	if t.GrantID != 0 {
+		g, err := a.Registry.grant(ctx, t.GrantID)
+		if err != nil {
+			return nil, err
+		}
+		if !g.Live() {
+			return nil, errInvalidToken
+		}
+		may = g.Snapshot.At(t.MID)
+	}
+	return may, nil
+}
+
+// Password implements Authenticator.
+func (a *Authentication) Password(ctx context.Context, username, password string) (Principal, error) {
+	user, err := a.SignIns.CheckAPI(ctx, username, password)
+	if err != nil {
+		return Principal{}, err
+	}
+	snapshot, err := a.Registry.Snapshot(ctx, user.Tenant, user.ID)
+	if err != nil {
+		return Principal{}, err
+	}
+	return Principal{Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username,
+		Permissions: snapshot.At(user.DefaultMID), Expires: a.Clock.Now(user.Tenant).Add(AccessTokenLife)}, nil
+}

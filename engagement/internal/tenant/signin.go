@@ -1,0 +1,209 @@
+package tenant
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// SignIns checks user names and passwords, whichever door they come in by, with one count of wrong ones for each user.
+// A user whom the count has locked stays so until an admin unlocks him (connect-facts 1.5).
+type SignIns struct {
+	registry *Registry
+	dir      Directory
+	users    UserStore
+	clock    Clock
+	turns    [256]chan struct{}
+	verified *memo[userKey, proof]
+	key      [32]byte
+}
+
+// proof remembers, for a short while, that a password was the one of a hash.
+type proof struct {
+	hash string   // the stored hash it was checked against
+	mac  [32]byte // HMAC of the password under a key of this process
+}
+
+// maxTurnWait bounds how long a check waits for another one of the same user.
+const maxTurnWait = 2 * time.Second
+
+// NewSignIns makes the service.
+func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock) *SignIns {
+	s := &SignIns{registry: registry, dir: dir, users: users, clock: clock,
+		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine)}
+	for i := range s.turns {
+		s.turns[i] = make(chan struct{}, 1)
+	}
+	_, _ = rand.Read(s.key[:]) // never fails: crypto/rand ends the program instead
+	return s
+}
+
+var errLoginFailed = fault.New(fault.Unauthenticated, CodeLoginFailed, "The user name or password is wrong, or the user is locked or disabled.")
+
+// Check finds the user whom name and password open. Whatever keeps them from opening one is the same Unauthenticated
+// fault with CodeLoginFailed, after the same time; a temporary password is CodeMustChangePassword.
+func (s *SignIns) Check(ctx context.Context, username, password string) (User, error) {
+	user, err := s.check(ctx, username, password)
+	if err != nil {
+		return User{}, err
+	}
+	if user.MustChange {
+		return User{}, fault.New(fault.Denied, CodeMustChangePassword, "The password is temporary. Choose a new one.")
+	}
+	now := s.clock.Now(user.Tenant)
+	if err := s.users.SignedIn(ctx, user.Tenant, user.ID, now); err != nil {
+		return User{}, err
+	}
+	s.registry.UserChanged(user.Tenant, user.ID)
+	user.FailedLogins, user.LastLogin = 0, now
+	return user, nil
+}
+
+// check is Check without the rule about temporary passwords and without a trace of success.
+func (s *SignIns) check(ctx context.Context, username, password string) (User, error) {
+	user, err := s.find(ctx, username)
+	if fault.KindOf(err) == fault.NotFound && err != nil || err == nil && user.IsApp() {
+		if err := vault.DummyVerify(ctx, vault.Secret(password)); err != nil {
+			return User{}, err
+		}
+		return User{}, errLoginFailed
+	}
+	if err != nil {
+		return User{}, err
+	}
+	// One check of a user at a time: otherwise a burst would be evaluated before the first failure is counted.
+	leave, err := s.turn(ctx, user)
+	if err != nil {
+		return User{}, err
+	}
+	defer leave()
+	if user, err = s.dir.UserByID(ctx, user.Tenant, user.ID); err != nil {
+		return User{}, absent(err, errLoginFailed)
+	}
+	ok, err := vault.VerifyPassword(ctx, user.PasswordHash, vault.Secret(password))
+	if err != nil {
+		return User{}, err
+	}
+	if ok && user.May() {
+		return user, nil
+	}
+	if !ok && user.May() {
+		if err := s.countFailure(ctx, user); err != nil {
+			return User{}, err
+		}
+	}
+	return User{}, errLoginFailed
+}
+
+func (s *SignIns) find(ctx context.Context, username string) (User, error) {
+	folded := FoldUsername(username)
+	if folded == "" || strings.IndexByte(folded, 0) >= 0 { // no database keeps a NUL
+		return User{}, fault.New(fault.NotFound, CodeNotFound, "There is no such user.")
+	}
+	return s.dir.UserByUsername(ctx, folded)
+}
+
+func (s *SignIns) countFailure(ctx context.Context, user User) error {
+	t, err := s.registry.Tenant(ctx, user.Tenant)
+	if err != nil {
+		return err
+	}
+	_, err = s.users.CountFailure(ctx, user.Tenant, user.ID, t.Settings.Lockout(), s.clock.Now(user.Tenant))
+	s.registry.UserChanged(user.Tenant, user.ID)
+	return err
+}
+
+// turn waits until no other check of the user runs. Users share a few places; that delays and does not confuse.
+func (s *SignIns) turn(ctx context.Context, user User) (leave func(), err error) {
+	place := s.turns[uint64(user.ID)%uint64(len(s.turns))]
+	t := time.NewTimer(maxTurnWait)
+	defer t.Stop()
+	select {
+	case place <- struct{}{}:
+		return func() { <-place }, nil
+	case <-t.C:
+		return nil, vault.ErrBusy
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// CheckAPI is Check for the password of a web service call: for API users alone, where the account allows it, and
+// without counting as a login. A password that was right is remembered for up to five minutes, as its HMAC, for as
+// long as the stored hash stays the same, since every call brings it again.
+func (s *SignIns) CheckAPI(ctx context.Context, username, password string) (User, error) {
+	if user, err := s.registry.UserByName(ctx, username); err == nil && user.May() {
+		key, mac := userKey{user.Tenant, user.ID}, s.mac(password)
+		known, err := s.verified.get(key, func() (proof, error) {
+			checked, err := s.check(ctx, username, password)
+			return proof{checked.PasswordHash, mac}, err
+		})
+		if err != nil {
+			return User{}, err
+		}
+		if known.hash == user.PasswordHash && subtle.ConstantTimeCompare(known.mac[:], mac[:]) == 1 {
+			return s.mayCallByPassword(ctx, user)
+		}
+		s.verified.drop(key) // another password than last time, or changed since: look again
+	}
+	user, err := s.check(ctx, username, password)
+	if err != nil {
+		return User{}, err
+	}
+	return s.mayCallByPassword(ctx, user)
+}
+
+func (s *SignIns) mayCallByPassword(ctx context.Context, user User) (User, error) {
+	t, err := s.registry.Tenant(ctx, user.Tenant)
+	if err != nil {
+		return User{}, err
+	}
+	if !user.APIUser || user.MustChange || t.Settings.NoSOAPPasswords {
+		return User{}, errLoginFailed
+	}
+	return user, nil
+}
+
+func (s *SignIns) mac(password string) [32]byte {
+	h := hmac.New(sha256.New, s.key[:])
+	h.Write([]byte(password))
+	return [32]byte(h.Sum(nil))
+}
+
+// ChangePassword replaces a password by a new one, given the old one. It ends the user's browser sessions; a change of
+// an API user's password also ends his grants and tokens, as the real one severs Connect (engagement-wire 5).
+func (s *SignIns) ChangePassword(ctx context.Context, username, old, fresh string) error {
+	user, err := s.check(ctx, username, old)
+	if err != nil {
+		return err
+	}
+	if err := CheckNewPassword(username, old, fresh); err != nil {
+		return err
+	}
+	hash, err := vault.HashPassword(ctx, vault.Secret(fresh))
+	if err != nil {
+		return err
+	}
+	done, err := s.users.SetPassword(ctx, user.Tenant, user.ID, user.PasswordHash, hash, user.APIUser, s.clock.Now(user.Tenant))
+	s.registry.UserChanged(user.Tenant, user.ID)
+	s.registry.issuedChanged()
+	s.verified.drop(userKey{user.Tenant, user.ID})
+	if err == nil && !done {
+		return errLoginFailed // changed by somebody else at this moment: the old one is no longer right
+	}
+	return err
+}
+
+// Unlock lets a locked user sign in again.
+func (s *SignIns) Unlock(ctx context.Context, eid EID, userID int64) error {
+	err := s.users.Unlock(ctx, eid, userID, s.clock.Now(eid))
+	s.registry.UserChanged(eid, userID)
+	return err
+}

@@ -1,0 +1,171 @@
+package tenant
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// CodeNotIntegrated: the user's Salesforce.com Status is not set, so nobody may vouch for him.
+const CodeNotIntegrated fault.Code = "not_integrated"
+
+// Vouching lets the API user of a connection manage the grants of its package: make one for an integrated user, list
+// them, clear one (DESIGN 5.2). A user sees and clears his own.
+type Vouching struct {
+	Registry *Registry
+	Grants   GrantStore
+	Serials  *Serials
+	Clock    Clock
+}
+
+// NamedGrant is a grant with the users it is about.
+type NamedGrant struct {
+	Grant
+	Username string
+	MadeBy   string
+	// Stale: the user's permissions are no longer those of the snapshot.
+	Stale bool
+}
+
+// Make makes a grant for the user, vouched for by the caller. A live grant is kept as it is; made says which it was.
+func (s *Vouching) Make(ctx context.Context, caller Principal, username string) (grant NamedGrant, made bool, err error) {
+	pkg, err := s.vouching(ctx, caller, "")
+	if err != nil {
+		return NamedGrant{}, false, err
+	}
+	user, err := s.user(ctx, caller, username)
+	if err != nil {
+		return NamedGrant{}, false, err
+	}
+	switch {
+	case !user.May() || user.IsApp():
+		return NamedGrant{}, false, fault.New(fault.Conflict, CodeMayNotVouch, "The user is disabled, locked, or no person.").In("username")
+	case user.SalesforceUsername == "":
+		return NamedGrant{}, false, fault.New(fault.Conflict, CodeNotIntegrated, "The user's Salesforce.com Status is not set.").In("username")
+	}
+	snapshot, err := s.Registry.Snapshot(ctx, user.Tenant, user.ID)
+	if err != nil {
+		return NamedGrant{}, false, err
+	}
+	mine := Grant{ID: s.Serials.Next(), Tenant: user.Tenant, ClientID: pkg.ClientID, UserID: user.ID, Snapshot: snapshot,
+		Made: s.Clock.Now(user.Tenant), MadeBy: caller.UserID}
+	live, err := s.Grants.PutGrant(ctx, mine, false)
+	s.Registry.grantChanged(pkg.ClientID, user.ID)
+	if err != nil {
+		return NamedGrant{}, false, err
+	}
+	grant, err = s.name(ctx, live)
+	return grant, live.ID == mine.ID, err
+}
+
+// Clear ends the user's grant for the caller's package, and every token that came of it.
+func (s *Vouching) Clear(ctx context.Context, caller Principal, username string) error {
+	pkg, err := s.vouching(ctx, caller, username)
+	if err != nil {
+		return err
+	}
+	user, err := s.user(ctx, caller, username)
+	if err != nil {
+		return err
+	}
+	_, err = s.Grants.ClearGrant(ctx, pkg.ClientID, user.ID, caller.UserID, s.Clock.Now(user.Tenant))
+	s.Registry.grantChanged(pkg.ClientID, user.ID)
+	return err
+}
+
+// List gives live grants of the caller's package after the one numbered, at most limit: all of them to the API user, to
+// others their own.
+func (s *Vouching) List(ctx context.Context, caller Principal, after int64, limit int) ([]NamedGrant, error) {
+	only := int64(0)
+	pkg, err := s.vouching(ctx, caller, "")
+	if fault.CodeOf(err) == CodeMayNotVouch {
+		only = caller.UserID
+		pkg, err = s.vouching(ctx, caller, caller.Username)
+	}
+	if err != nil {
+		return nil, err
+	}
+	grants, err := s.Grants.Grants(ctx, pkg.ClientID, only, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]NamedGrant, 0, len(grants))
+	for _, g := range grants {
+		named, err := s.name(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, named)
+	}
+	return out, nil
+}
+
+// vouching checks that the caller acts through a "connect" package and is an API user with the administrators' roles of
+// today, or is himself the user named.
+func (s *Vouching) vouching(ctx context.Context, caller Principal, own string) (Package, error) {
+	refused := fault.New(fault.Denied, CodeMayNotVouch, "Only an API user with the roles Administrator and Marketing Cloud Administrator, signed in through a connect package, manages grants of others.")
+	if caller.ClientID == "" {
+		return Package{}, refused
+	}
+	pkg, err := s.Registry.Package(ctx, caller.ClientID)
+	if err != nil {
+		return Package{}, err
+	}
+	if pkg.Type != ConnectIntegration {
+		return Package{}, refused
+	}
+	if own != "" && FoldUsername(own) == FoldUsername(caller.Username) {
+		return pkg, nil
+	}
+	t, err := s.Registry.Tenant(ctx, caller.Tenant)
+	if err != nil {
+		return Package{}, err
+	}
+	user, err := s.Registry.User(ctx, caller.Tenant, caller.UserID)
+	if err != nil {
+		return Package{}, err
+	}
+	roles, given, err := s.Registry.rolesOf(ctx, caller.Tenant, caller.UserID)
+	if err != nil {
+		return Package{}, err
+	}
+	needed := []string{RoleMarketingCloudAdministrator}
+	if t.Type == Enterprise2 { // other editions need no Administrator (connect-facts 1.5)
+		needed = append(needed, RoleAdministrator)
+	}
+	if !user.APIUser || !user.May() || !HasRoles(user.ID, roles, given, needed...) {
+		return Package{}, refused
+	}
+	return pkg, nil
+}
+
+// user finds a user of the caller's tenant by name; one of another tenant is as unknown as none.
+func (s *Vouching) user(ctx context.Context, caller Principal, username string) (User, error) {
+	none := fault.New(fault.NotFound, CodeNotFound, "There is no such user.").In("username")
+	user, err := s.Registry.UserByName(ctx, username)
+	if err != nil {
+		return User{}, absent(err, none)
+	}
+	if user.Tenant != caller.Tenant {
+		return User{}, none
+	}
+	return user, nil
+}
+
+func (s *Vouching) name(ctx context.Context, g Grant) (NamedGrant, error) {
+	user, err := s.Registry.User(ctx, g.Tenant, g.UserID)
+	if err != nil {
+		return NamedGrant{}, err
+	}
+	by := user
+	if g.Vouched() {
+		if by, err = s.Registry.User(ctx, g.Tenant, g.MadeBy); err != nil {
+			return NamedGrant{}, err
+		}
+	}
+	now, err := s.Registry.Snapshot(ctx, g.Tenant, g.UserID)
+	if err != nil {
+		return NamedGrant{}, err
+	}
+	return NamedGrant{Grant: g, Username: user.Username, MadeBy: by.Username, Stale: !g.Snapshot.Equal(now)}, nil
+}
