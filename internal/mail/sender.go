@@ -1,0 +1,172 @@
+package mail
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	netmail "net/mail"
+	"net/url"
+	"strconv"
+	"time"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// sendTimeout bounds each step of a conversation with the server: connecting, and the whole transfer.
+const sendTimeout = 30 * time.Second
+
+// SMTP is a Sender that talks to one server, a connection for each message.
+type SMTP struct {
+	host     string
+	implicit bool // TLS from the first byte
+	options  []gomail.Option
+}
+
+// NewSender returns a Sender for a URL: smtp://host[:port] (port 25, or 587 with credentials), smtps://host[:port] (TLS
+// from the first byte, port 465). Credentials, smtp://user:password@host, are sent over TLS alone: with smtp:// the
+// server must then offer STARTTLS. Without credentials STARTTLS is used where offered. Errors do not quote the URL.
+func NewSender(smtpURL string) (*SMTP, error) {
+	bad := func(why string) (*SMTP, error) {
+		return nil, fault.New(fault.Invalid, "malformed_smtp_url", "The SMTP URL %s.", why)
+	}
+	u, err := url.Parse(smtpURL)
+	if err != nil || u.Hostname() == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return bad("is not smtp://[user:password@]host[:port] or smtps://…")
+	}
+	s := &SMTP{host: u.Hostname(), options: []gomail.Option{gomail.WithTimeout(sendTimeout), gomail.WithoutNoop(), gomail.WithHELO("localhost")}}
+	password, credentials := u.User.Password()
+	port, policy := 25, gomail.TLSOpportunistic
+	if credentials {
+		port, policy = 587, gomail.TLSMandatory
+		s.options = append(s.options, gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
+			gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin))
+	} else if u.User != nil {
+		return bad("has a user and no password")
+	}
+	switch u.Scheme {
+	case "smtp":
+	case "smtps":
+		port, policy, s.implicit = 465, gomail.NoTLS, true
+	default:
+		return bad("begins with neither smtp:// nor smtps://")
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
+			return bad("has a port that is none")
+		}
+	}
+	s.options = append(s.options, gomail.WithTLSPolicy(policy), gomail.WithPort(port))
+	if _, err := gomail.NewClient(s.host, s.options...); err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "malformed_smtp_url", "The SMTP server's address cannot be used.")
+	}
+	return s, nil
+}
+
+// Send implements [Sender]. When ctx ends the connection is cut; if the message had just ended, that is in doubt.
+func (s *SMTP) Send(ctx context.Context, m Message) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	msg, err := m.compose()
+	if err != nil {
+		return err
+	}
+	// The connection is made here so that it can be cut while the library waits, and is closed whatever happens.
+	var conn net.Conn
+	defer func() {
+		if conn != nil {
+			_ = conn.Close() // the message's fate is known or lost by now
+		}
+	}()
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		if conn = raw; !s.implicit {
+			return raw, nil
+		}
+		return tls.Client(raw, &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}), nil
+	}
+	client, err := gomail.NewClient(s.host, append(s.options[:len(s.options):len(s.options)], gomail.WithDialContextFunc(dial))...)
+	if err != nil {
+		return fmt.Errorf("mail: preparing to send: %w", err)
+	}
+	cutAll := make(chan struct{})
+	session, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The mail server %s cannot be reached.", s.host)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = conn.Close() // wakes the sender below; what it was doing decides the outcome
+		close(cutAll)
+	})
+	err = client.SendWithSMTPClient(session, msg)
+	if !stop() {
+		<-cutAll
+	}
+	if msg.IsDelivered() { // an error after that concerns the next message on the connection, and there is none
+		if session.HasConnection() {
+			_ = session.Quit() // politeness: the message has been taken
+		}
+		return nil
+	}
+	if err == nil {
+		err = errors.New("mail: the library neither delivered nor failed")
+	}
+	return classify(err)
+}
+
+// classify turns the library's error into a fault by what is known of the message's fate.
+func classify(err error) error {
+	sent, ok := errors.AsType[*gomail.SendError](err)
+	switch {
+	case ok && sent.ErrorCode() >= 500:
+		return fault.Wrap(err, fault.Invalid, CodeRefused, "The mail server refused the message with %d %s.", sent.ErrorCode(), sent.EnhancedStatusCode())
+	case ok && sent.ErrorCode() >= 400:
+		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The mail server put the message off with %d %s.", sent.ErrorCode(), sent.EnhancedStatusCode())
+	case ok && sent.Reason == gomail.ErrSMTPDataClose:
+		return fault.Wrap(err, fault.Unavailable, CodeInDoubt, "The connection broke before the mail server answered; it may have taken the message.")
+	case ok && (sent.Reason == gomail.ErrGetSender || sent.Reason == gomail.ErrGetRcpts || sent.Reason == gomail.ErrNoUnencoded):
+		return fault.Wrap(err, fault.Invalid, CodeRefused, "The mail server cannot take this message.")
+	default:
+		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The connection to the mail server broke.")
+	}
+}
+
+// compose makes the library's message of a checked one.
+func (m Message) compose() (*gomail.Msg, error) {
+	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
+	msg.FromMailAddress(&netmail.Address{Name: m.From.Name, Address: m.From.Email})
+	msg.ToMailAddress(&netmail.Address{Name: m.To.Name, Address: m.To.Email})
+	if m.ReplyTo.Email != "" {
+		msg.ReplyToMailAddress(&netmail.Address{Name: m.ReplyTo.Name, Address: m.ReplyTo.Email})
+	}
+	if from, err := msg.GetSender(false); err != nil || from != m.From.Email {
+		return nil, fault.Wrap(fmt.Errorf("mail: sender %w", err), fault.Invalid, CodeMalformed, "The mail's from is not one plain mail address.").In("from")
+	}
+	msg.Subject(m.Subject)
+	msg.SetMessageIDWithValue(m.MessageID)
+	if m.Date.IsZero() {
+		msg.SetDate()
+	} else {
+		msg.SetDateWithValue(m.Date)
+	}
+	for name, value := range m.Headers {
+		msg.SetGenHeader(gomail.Header(name), value)
+	}
+	switch {
+	case m.HTML == "":
+		msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+	case m.Text == "":
+		msg.SetBodyString(gomail.TypeTextHTML, m.HTML)
+	default:
+		msg.SetBodyString(gomail.TypeTextPlain, m.Text)
+		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
+	}
+	return msg, nil
+}
