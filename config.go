@@ -57,8 +57,8 @@ type Config struct {
 	Fixture string
 	// ReadyFile is written, mode 0600, when every listener answers, and removed on Close. "" writes none.
 	ReadyFile string
-	// KeyFile holds the key that seals secrets in the databases; made with mode 0600 where it is absent. "" is the
-	// file "key" of the data folder.
+	// KeyFile holds the key set that seals secrets in the databases; made with mode 0600 where it is absent. "" is the
+	// file keys.json of the data folder.
 	KeyFile string
 	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
 	SMTP string
