@@ -1,0 +1,133 @@
+// Package connect is the bridge between an org and a tenant. It reaches both only through their public HTTP APIs, by
+// base URL: into the org as the system user, into Engagement as the API user and as every mapped user, by keys of its
+// own whose certificates the two clouds hold. It keeps no password of either.
+package connect
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/api"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/pages"
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Options make a [Bridge].
+type Options struct {
+	// DSN is the path of an SQLite file or a postgres:// URL, whose schema "connect" is used.
+	DSN string
+	// Relaxed does without waiting for the disk.
+	Relaxed bool
+	// BaseURL is where browsers reach this Connect, without trailing slash. The clouds hold it in redirect URIs.
+	BaseURL string
+	// Vault seals keys and other secrets at rest.
+	Vault *vault.Vault
+	// Log gets refusals and failures; nil discards it.
+	Log *slog.Logger
+	// Machine is machine time; nil is time.Now.
+	Machine clock.Machine
+	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
+	HTTP *http.Client
+}
+
+// Bridge is Connect, running. It is safe for concurrent use.
+type Bridge struct {
+	store   *sqlstore.Store
+	links   *link.Service
+	handler http.Handler
+	own     *http.Transport // of calls to the clouds, where it is the bridge's own
+}
+
+// LinkSpec are the public parameters of a pair and the secret of its API.
+type LinkSpec struct {
+	PairID            string
+	CRMURL            string       // the org's base URL
+	ConnectedApp      string       // label of the connected app: "Salesforce Marketing Cloud"
+	ConsumerKey       string       // of that app, which holds the org certificate of Certificates
+	ConsoleClientID   string       // consumer key of the org's app "Twinspan Console"
+	EngagementAuthURL string       // the tenant's authentication base URL
+	PackageClientID   string       // of the installed package that holds the tenant certificate of Certificates
+	EID               int64        // the tenant's enterprise id
+	APIToken          vault.Secret // bearer token of Connect's API for this pair; its hash is kept
+}
+
+// New opens Connect's database, brings its tables up to date, and wires the parts.
+func New(ctx context.Context, o Options) (*Bridge, error) {
+	base, err := client.ParseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Vault == nil {
+		return nil, errors.New("connect: no vault")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Machine == nil {
+		o.Machine = time.Now
+	}
+	b := &Bridge{}
+	if o.HTTP == nil {
+		b.own = client.NewTransport()
+		o.HTTP = &http.Client{Transport: b.own}
+	}
+	if b.store, err = sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log}); err != nil {
+		return nil, err
+	}
+	b.links = link.NewService(b.store, link.NewKeyring(b.store, o.Vault), o.HTTP, o.Machine)
+	signins := signin.NewService(b.store, b.links, o.Vault, base)
+	mappings := mapping.NewService(b.store, b.links)
+	sends := send.NewService(b.store, b.links, o.Machine)
+
+	mux := web.NewMux()
+	api.New(api.Options{Links: b.links, Signins: signins, Mappings: mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine}).Mount(mux)
+	pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: mappings, BaseURL: base, Log: o.Log}).Mount(mux)
+	b.handler = mux
+	return b, nil
+}
+
+// Handler answers the API under /api/v1 and the pages.
+func (b *Bridge) Handler() http.Handler { return b.handler }
+
+// Certificates returns the PEM certificates that the two clouds must hold for the pair: the org's connected app and the
+// tenant's installed package. The first call makes the keys; the private halves stay sealed in Connect's database.
+func (b *Bridge) Certificates(ctx context.Context, pairID string) (orgPEM, tenantPEM string, err error) {
+	return b.links.Certificates(ctx, pairID)
+}
+
+// PutLink makes the connection of a pair, or changes its parameters. New addresses keep the connection; a new consumer
+// key, package or enterprise takes the span concerned down.
+func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
+	if s.APIToken == "" {
+		return fault.New(fault.Invalid, link.CodeInvalidLink, "The pair needs an API token.").In("api_token")
+	}
+	return b.links.Put(ctx, s.PairID, vault.HashToken(s.APIToken.Reveal()), link.Params{
+		CRMURL: s.CRMURL, ConnectedApp: s.ConnectedApp, ConsumerKey: s.ConsumerKey, ConsoleClientID: s.ConsoleClientID,
+		AuthURL: s.EngagementAuthURL, PackageClientID: s.PackageClientID, EID: s.EID,
+	})
+}
+
+// SetClock moves the domain time of a pair to machine time plus offset.
+func (b *Bridge) SetClock(ctx context.Context, pairID string, offset time.Duration) error {
+	return b.links.SetClock(ctx, pairID, offset)
+}
+
+// Close closes the database and idle connections. Stop serving the handler first.
+func (b *Bridge) Close() error {
+	if b.own != nil {
+		b.own.CloseIdleConnections()
+	}
+	return b.store.Close()
+}

@@ -1,0 +1,192 @@
+// Package api is Connect's own HTTP API, described by connect/openapi.yaml. A bearer token names the pair it speaks for
+// and reaches nothing else. Answers are JSON; an error is {"error":{"code","message"}}, and where a cloud refused, code
+// and message are that cloud's own words, with its name beside them.
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// maxBody is the largest request body in bytes.
+const maxBody = 64 << 10
+
+// Page sizes of lists.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+// Options wire a [Server].
+type Options struct {
+	Links    *link.Service
+	Signins  *signin.Service
+	Mappings *mapping.Service
+	Sends    *send.Service
+	Calls    Calls
+	Vault    *vault.Vault
+	Log      *slog.Logger
+	Machine  clock.Machine
+}
+
+// Server answers the API. It is safe for concurrent use.
+type Server struct {
+	Options
+}
+
+// New returns a server.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Machine == nil {
+		o.Machine = time.Now
+	}
+	return &Server{o}
+}
+
+// Route is one method and path of the API. Path values are written {name}.
+type Route struct {
+	Method string
+	Path   string
+	serve  func(*Server, context.Context, call) (any, error)
+}
+
+// Routes are all routes of the API, in the order of the description.
+func Routes() []Route {
+	return []Route{
+		{http.MethodGet, "/api/v1/status", (*Server).status},
+		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg},
+		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement},
+		{http.MethodGet, "/api/v1/users", (*Server).users},
+		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered},
+		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send},
+	}
+}
+
+// Mount registers the routes. Other paths under /api/ are answered by this API's own 404.
+func (s *Server) Mount(mux *web.Mux) {
+	for _, r := range Routes() {
+		mux.HandleFunc(r.Method+" "+r.Path, func(w http.ResponseWriter, req *http.Request) { s.answer(w, req, r) })
+	}
+	mux.HandleFunc("/api/{rest...}", func(w http.ResponseWriter, req *http.Request) {
+		s.refuse(w, req, fault.New(fault.NotFound, "not_found", "There is no such resource."))
+	})
+}
+
+// call is a request, parsed once.
+type call struct {
+	link  link.Link
+	body  []byte
+	key   string // Idempotency-Key; "" where none was sent
+	value string // of the path
+	after string
+	limit int
+}
+
+// decode reads the body strictly: a key that the API does not know is a mistake worth telling.
+func (c call) decode(v any) error { return web.DecodeJSON(c.body, v, web.KnownKeysOnly()) }
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
+	web.NoStore(w)
+	c, err := s.parse(w, r, route)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	if route.Method == http.MethodGet || c.key == "" {
+		body, err := route.serve(s, r.Context(), c)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		s.write(w, r, http.StatusOK, body)
+		return
+	}
+	s.once(w, r, route, c)
+}
+
+func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (call, error) {
+	token, ok := oauth.Bearer(r)
+	if !ok {
+		return call{}, fault.New(fault.Unauthenticated, CodeUnauthorized, "Send the API token as a bearer token.")
+	}
+	l, err := s.Links.Authenticate(r.Context(), vault.HashToken(token))
+	if fault.CodeOf(err) == link.CodeNotFound {
+		return call{}, fault.New(fault.Unauthenticated, CodeUnauthorized, "The API token is not known.")
+	}
+	if err != nil {
+		return call{}, err
+	}
+	c := call{link: l, value: r.PathValue("message_key"), limit: defaultPage}
+	query, err := web.Query(r)
+	if err != nil {
+		return call{}, err
+	}
+	c.after = query.Get("after")
+	if raw := query.Get("limit"); raw != "" {
+		if c.limit, err = strconv.Atoi(raw); err != nil || c.limit < 1 || c.limit > maxPage {
+			return call{}, fault.New(fault.Invalid, CodeInvalidLimit, "limit is a number from 1 to %d.", maxPage).In("limit")
+		}
+	}
+	if route.Method == http.MethodGet {
+		return c, nil
+	}
+	if err := web.CheckContentType(r, "application/json"); err != nil {
+		return call{}, err
+	}
+	if c.body, err = web.ReadBody(w, r, maxBody); err != nil {
+		return call{}, err
+	}
+	c.key, err = idempotencyKey(r)
+	return c, err
+}
+
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, v any) {
+	if err := web.WriteJSON(w, status, v); err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelWarn, "answer not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+	}
+}
+
+// refuse answers with an error and logs what its caller may not see.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, body := translate(err)
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // the caller is gone
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="twinspan"`)
+	}
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(r.Context(), level, "refused", slog.String("path", r.Pattern), slog.Int("status", status), slog.String("error", err.Error()),
+		slog.String("request_id", web.RequestIDFrom(r.Context())))
+	s.write(w, r, status, body)
+}
+
+// encode is the JSON text of an answer, as WriteJSON writes it.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
+}

@@ -1,0 +1,204 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+type statusBody struct {
+	Pair       string         `json:"pair"`
+	State      link.State     `json:"state"`
+	Org        orgBody        `json:"org"`
+	Engagement engagementBody `json:"engagement"`
+}
+
+type orgBody struct {
+	State        link.SpanState `json:"state"`
+	URL          string         `json:"url"`
+	ConnectedApp string         `json:"connected_app"`
+	SystemUser   string         `json:"system_user,omitempty"`
+	OrgID        string         `json:"org_id,omitempty"`
+	UserID       string         `json:"user_id,omitempty"`
+	ConnectedAt  *time.Time     `json:"connected_at,omitempty"`
+	Cause        *causeBody     `json:"cause,omitempty"`
+}
+
+type engagementBody struct {
+	State       link.SpanState `json:"state"`
+	AuthURL     string         `json:"auth_url"`
+	EID         int64          `json:"eid"`
+	APIUser     string         `json:"api_user,omitempty"`
+	UserID      string         `json:"user_id,omitempty"`
+	AccountID   int64          `json:"account_id,omitempty"`
+	ConnectedAt *time.Time     `json:"connected_at,omitempty"`
+	Cause       *causeBody     `json:"cause,omitempty"`
+}
+
+type causeBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func cause(c link.Cause) *causeBody {
+	if c == (link.Cause{}) {
+		return nil
+	}
+	return &causeBody{c.Code, c.Text}
+}
+
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func orgOf(l link.Link) orgBody {
+	return orgBody{State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
+		UserID: l.Org.UserID, ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause)}
+}
+
+func engagementOf(l link.Link) engagementBody {
+	return engagementBody{State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
+		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause)}
+}
+
+func (s *Server) status(_ context.Context, c call) (any, error) {
+	return statusBody{Pair: c.link.Pair, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link)}, nil
+}
+
+type connectedOrgBody struct {
+	Connected bool    `json:"connected"`
+	Org       orgBody `json:"org"`
+}
+
+func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
+	var in struct {
+		SystemUser string `json:"system_user"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser)
+	if err != nil {
+		return nil, err
+	}
+	return connectedOrgBody{Connected: true, Org: orgOf(l)}, nil
+}
+
+type connectedEngagementBody struct {
+	Connected    bool            `json:"connected"`
+	AuthorizeURL string          `json:"authorize_url,omitempty"`
+	Engagement   *engagementBody `json:"engagement,omitempty"`
+}
+
+func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
+	var in struct {
+		APIUser   string `json:"api_user"`
+		AccountID int64  `json:"account_id"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if in.AccountID < 0 {
+		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
+	}
+	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID)
+	if link.NeedsGrant(err) {
+		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
+		return connectedEngagementBody{AuthorizeURL: url}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	body := engagementOf(l)
+	return connectedEngagementBody{Connected: true, Engagement: &body}, nil
+}
+
+type usersBody struct {
+	Users []userBody `json:"users"`
+	// Next is the value of "after" for the next page; absent on the last.
+	Next string `json:"next,omitempty"`
+}
+
+type userBody struct {
+	CRMUserID          string    `json:"crm_user_id"`
+	CRMUsername        string    `json:"crm_username"`
+	EngagementUserID   string    `json:"engagement_user_id"`
+	EngagementUsername string    `json:"engagement_username"`
+	AccountID          int64     `json:"account_id"`
+	MappedAt           time.Time `json:"mapped_at"`
+}
+
+func userOf(m mapping.Mapping) userBody {
+	return userBody{CRMUserID: m.CRMUserID, CRMUsername: m.CRMUsername, EngagementUserID: m.EngagementUserID,
+		EngagementUsername: m.EngagementUser, AccountID: m.MID, MappedAt: m.CreatedAt}
+}
+
+func (s *Server) users(ctx context.Context, c call) (any, error) {
+	found, err := s.Mappings.List(ctx, c.link.Pair, c.after, c.limit+1)
+	if err != nil {
+		return nil, err
+	}
+	body := usersBody{Users: make([]userBody, 0, min(len(found), c.limit))}
+	for i, m := range found {
+		if i == c.limit {
+			body.Next = found[i-1].CRMUsername
+			break
+		}
+		body.Users = append(body.Users, userOf(m))
+	}
+	return body, nil
+}
+
+type sendBody struct {
+	MessageKey    string      `json:"message_key"`
+	DefinitionKey string      `json:"definition_key"`
+	ContactID     string      `json:"contact_id"`
+	Recipient     string      `json:"recipient"`
+	Status        send.Status `json:"status"`
+	Reason        *causeBody  `json:"reason,omitempty"`
+	CreatedAt     time.Time   `json:"created_at"`
+	UpdatedAt     time.Time   `json:"updated_at"`
+}
+
+func sendOf(v send.Send) sendBody {
+	b := sendBody{MessageKey: v.MessageKey, DefinitionKey: v.DefinitionKey, ContactID: v.ContactID, Recipient: v.Recipient,
+		Status: v.Status, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt}
+	if v.ReasonCode != "" {
+		b.Reason = &causeBody{v.ReasonCode, v.Reason}
+	}
+	return b
+}
+
+func (s *Server) sendTriggered(ctx context.Context, c call) (any, error) {
+	var in struct {
+		ContactID     string `json:"contact_id"`
+		DefinitionKey string `json:"definition_key"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	v, err := s.Sends.Trigger(ctx, c.link, send.Request{ContactID: in.ContactID, DefinitionKey: in.DefinitionKey, IdempotencyKey: c.key})
+	if err != nil {
+		return nil, err
+	}
+	return sendOf(v), nil
+}
+
+func (s *Server) send(ctx context.Context, c call) (any, error) {
+	v, err := s.Sends.Status(ctx, c.link, c.value)
+	if err != nil && v.MessageKey == "" {
+		return nil, err
+	}
+	if err != nil { // the tenant could not be asked: the record stands, and says when it was made
+		s.Log.LogAttrs(ctx, slog.LevelInfo, "status of a send not refreshed", slog.String("message_key", v.MessageKey), slog.String("error", err.Error()))
+	}
+	return sendOf(v), nil
+}

@@ -1,0 +1,246 @@
+// Package link holds the words and rules of the connection between one org and one tenant: its two spans of trust, who
+// stands on each, in what state they are, and the keys and access tokens that they work with. It declares, in small
+// roles, the store that it needs. Facts about the real service are cited as "connect-facts N", decisions as "DESIGN N".
+//
+// A span is one direction. The org span leads from Engagement into the org: Connect signs the system user in by a JWT
+// bearer assertion for the connected app. The tenant span leads from the org into Engagement: Connect signs the API
+// user, and every mapped user, in by an assertion for the installed package. Neither needs a password (document 002).
+package link
+
+import (
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that this package returns. Refusals by a cloud keep that cloud's own code beside them.
+const (
+	CodeNotFound fault.Code = "not_found"
+	// CodeNotConnected: the span that the work needs is not up.
+	CodeNotConnected fault.Code = "not_connected"
+	// CodeWrongUser: the cloud signed in somebody else than was named.
+	CodeWrongUser fault.Code = "wrong_user"
+	// CodeWrongAccount: the cloud signed somebody in, but in another org, enterprise or business unit.
+	CodeWrongAccount fault.Code = "wrong_account"
+	// CodeUserRequired: the user name is missing or cannot be one.
+	CodeUserRequired fault.Code = "user_required"
+	// CodeCredentialCorrupt: a sealed key cannot be opened: another key file, or a changed database.
+	CodeCredentialCorrupt fault.Code = "credential_corrupt"
+	// CodeInvalidLink: public parameters of a pair that cannot be right.
+	CodeInvalidLink fault.Code = "invalid_link"
+)
+
+// Direction names a span.
+type Direction string
+
+// The two spans.
+const (
+	IntoOrg    Direction = "org"        // from Engagement into the org
+	IntoTenant Direction = "engagement" // from the org into Engagement
+)
+
+// Params are the public parameters of a pair: where its clouds are and as which clients Connect is known there.
+type Params struct {
+	CRMURL          string // the org's sign-in host, no trailing slash
+	ConnectedApp    string // label: "Salesforce Marketing Cloud"
+	ConsumerKey     string // of the connected app that holds Connect's org certificate
+	ConsoleClientID string // of the org's app "Twinspan Console", through which people sign in
+	AuthURL         string // the tenant's authentication host, no trailing slash
+	PackageClientID string // of the installed package that holds Connect's tenant certificate
+	EID             int64  // enterprise id of the tenant
+}
+
+// Link is the connection of one pair.
+type Link struct {
+	Pair string
+	Params
+	Org         OrgSpan
+	Tenant      TenantSpan
+	ClockOffset time.Duration // domain time is machine time plus this
+	Revision    int64         // grows with every change; the store compares and swaps on it
+}
+
+// SpanState says how a span was found last.
+type SpanState string
+
+// The states of a span.
+const (
+	SpanDown   SpanState = "not_connected" // never connected, or disconnected
+	SpanUp     SpanState = "connected"
+	SpanBroken SpanState = "broken" // was connected; the cloud refused the last sign-in
+)
+
+// Cause is why a span is broken, in the refusing cloud's own words.
+type Cause struct {
+	Code string // "invalid_app_access"
+	Text string
+}
+
+// OrgSpan is the span into the org and its system user.
+type OrgSpan struct {
+	State       SpanState
+	Username    string // of the system user
+	UserID      string // 18 characters
+	OrgID       string // 18 characters
+	ConnectedAt time.Time
+	Cause       Cause // where broken
+}
+
+// TenantSpan is the span into Engagement and its API user.
+type TenantSpan struct {
+	State       SpanState
+	Username    string // of the Marketing Cloud Connect API user
+	UserID      string // AccountUserID in decimal
+	MID         int64  // business unit in which the API user works
+	ConnectedAt time.Time
+	Cause       Cause // where broken
+}
+
+// State says how far the whole connection has come.
+type State string
+
+// The states of a connection.
+const (
+	NotConnected    State = "not_connected"
+	OrgConnected    State = "org_connected"        // the org span alone is up
+	TenantConnected State = "engagement_connected" // the tenant span alone is up
+	Connected       State = "connected"
+	Broken          State = "broken" // a span that was up is refused; its Cause says why
+)
+
+// State tells the connection's state from its spans.
+func (l Link) State() State {
+	switch {
+	case l.Org.State == SpanBroken || l.Tenant.State == SpanBroken:
+		return Broken
+	case l.Org.State == SpanUp && l.Tenant.State == SpanUp:
+		return Connected
+	case l.Org.State == SpanUp:
+		return OrgConnected
+	case l.Tenant.State == SpanUp:
+		return TenantConnected
+	}
+	return NotConnected
+}
+
+// Ready refuses work on a connection whose spans are not both up. A broken span is tried again: what broke it may have
+// been repaired, and the attempt says so.
+func (l Link) Ready() error {
+	switch {
+	case l.Org.Username == "":
+		return fault.New(fault.Conflict, CodeNotConnected, "Engagement is not connected to the org yet: connect the Salesforce system user first.")
+	case l.Tenant.Username == "":
+		return fault.New(fault.Conflict, CodeNotConnected, "The org is not connected to Engagement yet: connect the Marketing Cloud Connect API user first.")
+	}
+	return nil
+}
+
+// Revise returns the link with new parameters. A span whose client changes is down: its user must be connected anew.
+// Addresses may change freely, because every sign-in checks that it reached the same org or enterprise.
+func (l Link) Revise(p Params) Link {
+	if p.ConsumerKey != l.ConsumerKey {
+		l.Org = OrgSpan{State: SpanDown}
+	}
+	if p.PackageClientID != l.PackageClientID || p.EID != l.EID {
+		l.Tenant = TenantSpan{State: SpanDown}
+	}
+	l.Params = p
+	return l
+}
+
+// OrgUser is whom the org says it signed in.
+type OrgUser struct {
+	OrgID    string
+	UserID   string
+	Username string
+	Name     string
+}
+
+// TenantUser is whom the tenant says it signed in, and where.
+type TenantUser struct {
+	EID      int64
+	MID      int64
+	UserID   string
+	Username string
+	Name     string
+}
+
+// ConnectOrg puts the org span up for the system user named, if it was he who was signed in. An org that was connected
+// before stays that org: another answers under the same address only after Disconnect.
+func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, error) {
+	if !SameUsername(named, found.Username) {
+		return l, fault.New(fault.Denied, CodeWrongUser, "The org signed in %s where %s was named.", found.Username, named)
+	}
+	if l.Org.OrgID != "" && l.Org.OrgID != found.OrgID {
+		return l, fault.New(fault.Denied, CodeWrongAccount, "The org signed in is %s; this connection belongs to org %s.", found.OrgID, l.Org.OrgID)
+	}
+	l.Org = OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: now}
+	return l, nil
+}
+
+// CheckAPIUser refuses whoever is not the API user named, in this enterprise. Documents 001 and 003 warn that
+// connecting takes over whatever session is live in the browser; so whoever else is found there is named and refused.
+func (l Link) CheckAPIUser(named string, found TenantUser) error {
+	if !SameUsername(named, found.Username) {
+		return fault.New(fault.Denied, CodeWrongUser,
+			"Engagement has %s signed in where the API user %s was named. Log out of all active Engagement sessions (closing the tab does not end one) and connect again.", found.Username, named)
+	}
+	if found.EID != l.EID {
+		return fault.New(fault.Denied, CodeWrongAccount, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
+	}
+	return nil
+}
+
+// ConnectTenant puts the tenant span up for the API user named, if it was he who was signed in, in this enterprise and,
+// where mid is not 0, in that business unit.
+func (l Link) ConnectTenant(named string, mid int64, found TenantUser, now time.Time) (Link, error) {
+	if err := l.CheckAPIUser(named, found); err != nil {
+		return l, err
+	}
+	if mid != 0 && found.MID != mid {
+		return l, fault.New(fault.Denied, CodeWrongAccount, "%s was signed in to business unit %d where %d was named.", found.Username, found.MID, mid)
+	}
+	l.Tenant = TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: now}
+	return l, nil
+}
+
+// Broke marks a span that was up as broken, with the cloud's words. It reports whether anything changed.
+func (l Link) Broke(d Direction, c Cause) (Link, bool) {
+	before := l
+	switch d {
+	case IntoOrg:
+		if l.Org.State != SpanDown {
+			l.Org.State, l.Org.Cause = SpanBroken, c
+		}
+	case IntoTenant:
+		if l.Tenant.State != SpanDown {
+			l.Tenant.State, l.Tenant.Cause = SpanBroken, c
+		}
+	}
+	return l, l != before
+}
+
+// Mended marks a broken span as up again after its user was signed in. It reports whether anything changed.
+func (l Link) Mended(d Direction) (Link, bool) {
+	switch {
+	case d == IntoOrg && l.Org.State == SpanBroken:
+		l.Org.State, l.Org.Cause = SpanUp, Cause{}
+	case d == IntoTenant && l.Tenant.State == SpanBroken:
+		l.Tenant.State, l.Tenant.Cause = SpanUp, Cause{}
+	default:
+		return l, false
+	}
+	return l, true
+}
+
+// SameUsername compares user names as both clouds do: without regard to case.
+func SameUsername(a, b string) bool { return strings.EqualFold(a, b) }
+
+// CheckUsername refuses what cannot be a user name of either cloud.
+func CheckUsername(name string) error {
+	if name == "" || len(name) > 255 || strings.ContainsAny(name, "\r\n\t\x00") || strings.TrimSpace(name) != name {
+		return fault.New(fault.Invalid, CodeUserRequired, "Give the user name, as it is written in the user's record.")
+	}
+	return nil
+}

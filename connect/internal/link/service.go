@@ -1,0 +1,314 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Lifetimes of what the service remembers.
+const (
+	// orgTokenLife is how long an org token is used: the org says no lifetime (crm-wire 1.4), and the shortest session
+	// setting is 15 minutes.
+	orgTokenLife = 14 * time.Minute
+	// refreshMargin is how long before its expiry a tenant token is replaced.
+	refreshMargin = time.Minute
+)
+
+// Service connects, disconnects and uses the spans. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	keys    *Keyring
+	http    *http.Client
+	machine clock.Machine
+	org     *cache[crm.Token]
+	tenant  *cache[engagement.Token]
+}
+
+// NewService wires the service. hc is shared by all calls to the clouds.
+func NewService(store Store, keys *Keyring, hc *http.Client, machine clock.Machine) *Service {
+	if machine == nil {
+		machine = time.Now
+	}
+	return &Service{store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000)}
+}
+
+// Now is the domain time of the link's pair, in whole milliseconds as the databases keep it.
+func (s *Service) Now(l Link) time.Time {
+	return s.machine().Add(l.ClockOffset).UTC().Truncate(time.Millisecond)
+}
+
+// Link reads the connection of a pair.
+func (s *Service) Link(ctx context.Context, pair string) (Link, error) {
+	return s.store.Link(ctx, pair)
+}
+
+// First reads the connection that was made first.
+func (s *Service) First(ctx context.Context) (Link, error) { return s.store.FirstLink(ctx) }
+
+// Authenticate finds the connection that an API token speaks for.
+func (s *Service) Authenticate(ctx context.Context, tokenHash []byte) (Link, error) {
+	return s.store.LinkByToken(ctx, tokenHash)
+}
+
+// Put makes the connection of a pair or changes its public parameters.
+func (s *Service) Put(ctx context.Context, pair string, tokenHash []byte, p Params) error {
+	if pair == "" || len(pair) > 100 {
+		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs an id of at most 100 bytes.").In("pair")
+	}
+	if len(tokenHash) == 0 {
+		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs an API token.").In("api_token")
+	}
+	var err error
+	if p.CRMURL, err = client.ParseBase(p.CRMURL); err != nil {
+		return fault.Of(err).In("crm_url")
+	}
+	if p.AuthURL, err = client.ParseBase(p.AuthURL); err != nil {
+		return fault.Of(err).In("engagement_auth_url")
+	}
+	for field, value := range map[string]string{"consumer_key": p.ConsumerKey, "console_client_id": p.ConsoleClientID, "package_client_id": p.PackageClientID} {
+		if value == "" || len(value) > 500 {
+			return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs a %s.", field).In(field)
+		}
+	}
+	if p.EID <= 0 {
+		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs the tenant's enterprise id.").In("eid")
+	}
+	return s.store.PutLink(ctx, pair, tokenHash, func(l Link) Link { return l.Revise(p) })
+}
+
+// Certificates returns the PEM certificates of both spans' keys, which are made on the first call.
+func (s *Service) Certificates(ctx context.Context, pair string) (orgPEM, tenantPEM string, err error) {
+	now := s.machine().UTC()
+	if orgPEM, err = s.keys.Certificate(ctx, pair, IntoOrg, now); err != nil {
+		return "", "", err
+	}
+	tenantPEM, err = s.keys.Certificate(ctx, pair, IntoTenant, now)
+	return orgPEM, tenantPEM, err
+}
+
+// SetClock moves the domain time of a pair.
+func (s *Service) SetClock(ctx context.Context, pair string, offset time.Duration) error {
+	return s.store.SetClock(ctx, pair, offset)
+}
+
+// OrgClient is a client of the link's org.
+func (s *Service) OrgClient(l Link) (*crm.Client, error) {
+	return crm.New(crm.Options{BaseURL: l.CRMURL, HTTP: s.http})
+}
+
+// TenantClient is a client of the link's tenant.
+func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
+	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.http})
+}
+
+// ConnectOrg signs the named system user in to the org by key, reads back who that is, and puts the org span up. The
+// org's refusal comes back in its own words and leaves the span as it was.
+func (s *Service) ConnectOrg(ctx context.Context, pair, username string) (Link, error) {
+	if err := CheckUsername(username); err != nil {
+		return Link{}, fault.Of(err).In("system_user")
+	}
+	l, err := s.store.Link(ctx, pair)
+	if err != nil {
+		return Link{}, err
+	}
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return Link{}, err
+	}
+	token, err := s.mintOrg(ctx, l, username) // a fresh one: a connection is not proven by an old token
+	if err != nil {
+		return Link{}, err
+	}
+	id, err := org.Session(token).UserInfo(ctx)
+	if err != nil {
+		return Link{}, err
+	}
+	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	l, err = s.store.UpdateLink(ctx, pair, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
+	if err != nil {
+		return Link{}, err
+	}
+	s.org.put(orgKey(l, l.Org.Username), item[crm.Token]{token, s.Now(l).Add(orgTokenLife)}, s.Now(l))
+	return l, nil
+}
+
+// ConnectTenant signs the named API user in to the tenant by key, reads back who that is, and puts the tenant span up.
+// mid 0 means the user's default business unit. A user without a grant is refused with the tenant's invalid_grant:
+// [NeedsGrant] tells; he signs in once in a browser, and this is called again.
+func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid int64) (Link, error) {
+	if err := CheckUsername(username); err != nil {
+		return Link{}, fault.Of(err).In("api_user")
+	}
+	l, err := s.store.Link(ctx, pair)
+	if err != nil {
+		return Link{}, err
+	}
+	tenant, err := s.TenantClient(l)
+	if err != nil {
+		return Link{}, err
+	}
+	token, err := s.mintTenant(ctx, l, username, mid)
+	if err != nil {
+		return Link{}, err
+	}
+	id, err := tenant.Session(token).UserInfo(ctx)
+	if err != nil {
+		return Link{}, err
+	}
+	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	return s.store.UpdateLink(ctx, pair, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, s.Now(l)) })
+}
+
+// NeedsGrant reports whether the tenant refused because the user never signed in for the package, or his grant was
+// cleared since (DESIGN 5.2).
+func NeedsGrant(err error) bool {
+	r := client.Remote(err)
+	return r != nil && r.Cloud == "tenant" && r.Code == "invalid_grant"
+}
+
+// CallOrg runs fn with a session of the system user. A token that the org no longer takes is replaced and fn runs once
+// more. What the org refuses at sign-in marks the span broken.
+func (s *Service) CallOrg(ctx context.Context, l Link, fn func(*crm.Session) error) error {
+	if l.Org.Username == "" {
+		return l.Ready()
+	}
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return err
+	}
+	for try := 0; ; try++ {
+		token, err := s.orgToken(ctx, l)
+		if err != nil {
+			return err
+		}
+		err = fn(org.Session(token))
+		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
+			return err
+		}
+		s.org.drop(orgKey(l, l.Org.Username), func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
+	}
+}
+
+// CallTenant runs fn with a session of the API user in his business unit, as CallOrg does for the org.
+func (s *Service) CallTenant(ctx context.Context, l Link, fn func(*engagement.Session) error) error {
+	if l.Tenant.Username == "" {
+		return l.Ready()
+	}
+	return s.CallTenantAs(ctx, l, l.Tenant.Username, l.Tenant.MID, fn)
+}
+
+// CallTenantAs runs fn with a session of any user who has a grant.
+func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid int64, fn func(*engagement.Session) error) error {
+	tenant, err := s.TenantClient(l)
+	if err != nil {
+		return err
+	}
+	key := tenantKey(l, username, mid)
+	for try := 0; ; try++ {
+		token, err := s.tenant.get(ctx, key, s.Now(l), func(ctx context.Context) (engagement.Token, time.Time, error) {
+			t, err := s.mintTenant(ctx, l, username, mid)
+			return t, s.Now(l).Add(t.ExpiresIn - refreshMargin), err
+		})
+		if username == l.Tenant.Username {
+			err = s.note(ctx, l, IntoTenant, err)
+		}
+		if err != nil {
+			return err
+		}
+		err = fn(tenant.Session(token))
+		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
+			return err
+		}
+		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == token.AccessToken })
+	}
+}
+
+func (s *Service) orgToken(ctx context.Context, l Link) (crm.Token, error) {
+	token, err := s.org.get(ctx, orgKey(l, l.Org.Username), s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
+		t, err := s.mintOrg(ctx, l, l.Org.Username)
+		if err == nil && (t.OrgID != l.Org.OrgID || t.UserID != l.Org.UserID) {
+			err = fault.New(fault.Denied, CodeWrongAccount, "The org now signs in another user or is another org than the one connected.")
+		}
+		return t, s.Now(l).Add(orgTokenLife), err
+	})
+	return token, s.note(ctx, l, IntoOrg, err)
+}
+
+// mintOrg gets a token of the user from the org by key.
+func (s *Service) mintOrg(ctx context.Context, l Link, username string) (crm.Token, error) {
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return crm.Token{}, err
+	}
+	key, err := s.keys.Private(ctx, l.Pair, IntoOrg, s.machine())
+	if err != nil {
+		return crm.Token{}, err
+	}
+	return org.JWTBearer(ctx, crm.JWTGrant{ConsumerKey: l.ConsumerKey, Username: username, Key: key, Now: s.Now(l)})
+}
+
+// mintTenant gets a token of the user from the tenant by key.
+func (s *Service) mintTenant(ctx context.Context, l Link, username string, mid int64) (engagement.Token, error) {
+	tenant, err := s.TenantClient(l)
+	if err != nil {
+		return engagement.Token{}, err
+	}
+	key, err := s.keys.Private(ctx, l.Pair, IntoTenant, s.machine())
+	if err != nil {
+		return engagement.Token{}, err
+	}
+	return tenant.JWTBearer(ctx, engagement.JWTGrant{ClientID: l.PackageClientID, Username: username, Key: key, MID: mid, Now: s.Now(l)})
+}
+
+// note keeps in the link what the sign-in of a span's own user showed: refused marks the span broken, well marks it
+// mended. Anything else, such as a cloud that does not answer, says nothing about the span. It returns err, or the
+// store's error where there was none.
+func (s *Service) note(ctx context.Context, l Link, d Direction, err error) error {
+	change := func(l Link) (Link, bool) { return l.Mended(d) }
+	if err != nil {
+		cause, refused := refusal(err)
+		if !refused {
+			return err
+		}
+		change = func(l Link) (Link, bool) { return l.Broke(d, cause) }
+	}
+	if _, changed := change(l); !changed {
+		return err
+	}
+	_, putErr := s.store.UpdateLink(ctx, l.Pair, func(l Link) (Link, error) {
+		l, _ = change(l)
+		return l, nil
+	})
+	if err != nil {
+		return err
+	}
+	return putErr
+}
+
+func refusal(err error) (Cause, bool) {
+	switch fault.CodeOf(err) {
+	case client.CodeRefused:
+		if r := client.Remote(err); r != nil {
+			return Cause{Code: r.Code, Text: r.Description}, true
+		}
+	case CodeWrongAccount:
+		return Cause{Code: string(CodeWrongAccount), Text: fault.Of(err).Message}, true
+	}
+	return Cause{}, false
+}
+
+func orgKey(l Link, username string) string {
+	return fmt.Sprintf("%s|%s|%s|%s|%s", l.Pair, l.CRMURL, l.ConsumerKey, l.Org.OrgID, username)
+}
+
+func tenantKey(l Link, username string, mid int64) string {
+	return fmt.Sprintf("%s|%s|%s|%d|%s", l.Pair, l.AuthURL, l.PackageClientID, mid, username)
+}

@@ -1,0 +1,41 @@
+package link
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps connections. A missing one is a NotFound fault with CodeNotFound.
+type Store interface {
+	// Link reads the connection of a pair.
+	Link(ctx context.Context, pair string) (Link, error)
+	// FirstLink reads the connection that was made first; pages use it where nothing names a pair.
+	FirstLink(ctx context.Context) (Link, error)
+	// LinkByToken finds the connection whose API token has this SHA-256.
+	LinkByToken(ctx context.Context, hash []byte) (Link, error)
+	// PutLink makes the connection of a pair, or applies change to the one there is. tokenHash is the SHA-256 of its
+	// API token; nil keeps the one there is.
+	PutLink(ctx context.Context, pair string, tokenHash []byte, change func(Link) Link) error
+	// UpdateLink applies change to a connection, comparing and swapping on its Revision; change may run several times.
+	// An error of change leaves the connection as it is and is returned.
+	UpdateLink(ctx context.Context, pair string, change func(Link) (Link, error)) (Link, error)
+	// SetClock moves the pair's domain time.
+	SetClock(ctx context.Context, pair string, offset time.Duration) error
+}
+
+// SealedKey is the key of one span as it is stored: the private half sealed, the certificate public.
+type SealedKey struct {
+	Pair        string
+	Direction   Direction
+	Sealed      []byte // PKCS #8 in DER, sealed by the vault under [KeyAAD]
+	Certificate string // PEM
+	CreatedAt   time.Time
+}
+
+// Keys keeps the spans' keys.
+type Keys interface {
+	// Key reads the key of a span; a missing one is a NotFound fault with CodeNotFound.
+	Key(ctx context.Context, pair string, d Direction) (SealedKey, error)
+	// AddKey stores the key unless the span has one already, and returns the one that is stored.
+	AddKey(ctx context.Context, k SealedKey) (SealedKey, error)
+}

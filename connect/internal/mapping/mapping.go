@@ -1,0 +1,115 @@
+// Package mapping holds the rules by which users of the org and of the tenant belong together: one Engagement user for
+// each CRM user of an org, and one CRM user of an org for each Engagement user (connect-facts 1.1, 3.6). A mapping is
+// made when the CRM user signs in to Engagement once; after that nothing is asked of him (document 002).
+package mapping
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that this package returns.
+const (
+	CodeNotFound fault.Code = "not_found"
+	// CodeAPIUser: the visitor signed in to Engagement as the API user (document 000: the usual mistake).
+	CodeAPIUser fault.Code = "api_user_cannot_be_mapped"
+	// CodeTaken: the Engagement user is mapped to another user of the org.
+	CodeTaken fault.Code = "engagement_user_taken"
+	// CodeWrongEnterprise: the Engagement user belongs to another enterprise than the connection.
+	CodeWrongEnterprise fault.Code = "wrong_enterprise"
+)
+
+// Mapping joins a CRM user and an Engagement user.
+type Mapping struct {
+	Pair             string
+	CRMUserID        string // 18 characters
+	CRMUsername      string
+	CRMName          string
+	EngagementUserID string // AccountUserID in decimal
+	EngagementUser   string // user name
+	EngagementName   string
+	MID              int64 // business unit in which the user works
+	CreatedAt        time.Time
+}
+
+// Store keeps mappings.
+type Store interface {
+	// Mapping reads the mapping of a CRM user; a missing one is a NotFound fault with CodeNotFound.
+	Mapping(ctx context.Context, pair, crmUserID string) (Mapping, error)
+	// Mappings lists a pair's mappings by CRM user name, at most limit of them after the user name given.
+	Mappings(ctx context.Context, pair, after string, limit int) ([]Mapping, error)
+	// PutMapping stores the mapping in place of the CRM user's former one. An Engagement user who is mapped to another
+	// CRM user is a Conflict fault with CodeTaken.
+	PutMapping(ctx context.Context, m Mapping) error
+	// DeleteMapping removes the mapping of a CRM user if it still is to this Engagement user.
+	DeleteMapping(ctx context.Context, pair, crmUserID, engagementUserID string) error
+}
+
+// Decide says whether a visitor may be mapped to the Engagement user who signed in, and how the mapping reads.
+func Decide(l link.Link, v signin.Visitor, found link.TenantUser, now time.Time) (Mapping, error) {
+	if found.EID != l.EID {
+		return Mapping{}, fault.New(fault.Denied, CodeWrongEnterprise, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
+	}
+	if link.SameUsername(found.Username, l.Tenant.Username) || found.UserID == l.Tenant.UserID {
+		return Mapping{}, fault.New(fault.Denied, CodeAPIUser,
+			"You signed in as %s, the Marketing Cloud Connect API user. Sign in with your own Engagement user.", found.Username)
+	}
+	return Mapping{
+		Pair: l.Pair, CRMUserID: v.UserID, CRMUsername: v.Username, CRMName: v.Name,
+		EngagementUserID: found.UserID, EngagementUser: found.Username, EngagementName: found.Name, MID: found.MID, CreatedAt: now,
+	}, nil
+}
+
+// Taken is the refusal of an Engagement user who is mapped already. It does not say to whom: the visitor may be a
+// stranger to that user.
+func Taken(username string) error {
+	return fault.New(fault.Conflict, CodeTaken, "The Engagement user %s is mapped to another user of this org. An Engagement user can be mapped to one user of an org.", username)
+}
+
+// Service makes and checks mappings. It is safe for concurrent use.
+type Service struct {
+	store Store
+	links *link.Service
+}
+
+// NewService wires the service.
+func NewService(store Store, links *link.Service) *Service {
+	return &Service{store: store, links: links}
+}
+
+// Save maps a visitor to the Engagement user who signed in.
+func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) (Mapping, error) {
+	m, err := Decide(l, v, found, s.links.Now(l))
+	if err != nil {
+		return Mapping{}, err
+	}
+	return m, s.store.PutMapping(ctx, m)
+}
+
+// Check reads a CRM user's mapping and tries it: Connect signs the Engagement user in by key. A mapping whose grant the
+// tenant no longer has is removed and reported as not found, so that the user signs in anew (document 000). One that
+// cannot be tried now, because the tenant does not answer, is returned with that error.
+func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
+	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
+	if err != nil {
+		return Mapping{}, err
+	}
+	err = s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, func(*engagement.Session) error { return nil })
+	if link.NeedsGrant(err) {
+		if err := s.store.DeleteMapping(ctx, l.Pair, crmUserID, m.EngagementUserID); err != nil {
+			return Mapping{}, err
+		}
+		return Mapping{}, fault.New(fault.NotFound, CodeNotFound, "The mapping to %s was cleared in Engagement.", m.EngagementUser)
+	}
+	return m, err
+}
+
+// List gives a pair's mappings by CRM user name, at most limit after the user name given.
+func (s *Service) List(ctx context.Context, pair, after string, limit int) ([]Mapping, error) {
+	return s.store.Mappings(ctx, pair, after, limit)
+}

@@ -1,0 +1,278 @@
+// Package pages are what a visitor's browser sees of Connect: the Marketing Cloud tab, on which a CRM user maps himself,
+// and the redirects of the trips to both clouds. Every trip ends at the tab, and the tab alone decides what is next:
+//
+//	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
+//	POST /marketing-cloud/connect     the button: to the tenant
+//	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
+//	GET  /oauth/crm/callback          back from the org
+//	GET  /oauth/engagement/start      the link for the API user: to the tenant
+//	GET  /oauth/engagement/callback   back from the tenant
+package pages
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// TabPath is where the Marketing Cloud tab of the org leads.
+const TabPath = "/marketing-cloud"
+
+const (
+	connectPath = TabPath + "/connect"
+	signOutPath = TabPath + "/sign-out"
+)
+
+// Options wire a [Server].
+type Options struct {
+	Links    *link.Service
+	Signins  *signin.Service
+	Mappings *mapping.Service
+	BaseURL  string // without trailing slash; https makes the cookies secure ones
+	Log      *slog.Logger
+}
+
+// Server answers the pages. It is safe for concurrent use.
+type Server struct {
+	Options
+	cookies cookies
+}
+
+// New returns a server.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{o, newCookies(strings.HasPrefix(o.BaseURL, "https://"))}
+}
+
+// Mount registers the pages.
+func (s *Server) Mount(mux *web.Mux) {
+	guard := func(h http.HandlerFunc) http.Handler {
+		return web.ProtectForms(h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.refuse(w, r, fault.New(fault.Denied, "cross_site", "This form was sent by a page of another site. Open the Marketing Cloud tab and try again."))
+		}))
+	}
+	mux.HandleFunc("GET "+TabPath, s.tab)
+	mux.Handle("POST "+connectPath, guard(s.connect))
+	mux.Handle("POST "+signOutPath, guard(s.signOut))
+	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
+	mux.HandleFunc("GET "+signin.TenantStartPath, s.tenantStart)
+	mux.HandleFunc("GET "+signin.TenantCallbackPath, s.tenantCallback)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { redirect(w, r, TabPath) })
+}
+
+// tab is the one place that decides what a visitor needs next.
+func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
+	session, l, err := s.session(r)
+	if fault.KindOf(err) == fault.Unauthenticated {
+		s.visit(w, r)
+		return
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	m, err := s.Mappings.Check(r.Context(), l, session.Visitor.UserID)
+	switch {
+	case err == nil:
+		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, nil))
+	case fault.CodeOf(err) == mapping.CodeNotFound:
+		s.render(w, r, http.StatusOK, unmapped(session.Visitor, l))
+	case m.CRMUserID != "":
+		s.log(r, http.StatusOK, err)
+		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, err))
+	default:
+		s.refuse(w, r, err)
+	}
+}
+
+// visit sends a visitor whom Connect does not know to the org. The parameter pair chooses among several connections;
+// absent, it is the first.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request) {
+	query, err := web.Query(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	var l link.Link
+	if pair := query.Get("pair"); pair != "" {
+		l, err = s.Links.Link(r.Context(), pair)
+	} else {
+		l, err = s.Links.First(r.Context())
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	location, err := s.Signins.BeginVisit(r.Context(), l, s.cookies.browser(w, r))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	redirect(w, r, location)
+}
+
+// connect is the button of an unmapped visitor.
+func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
+	session, l, err := s.session(r)
+	if fault.KindOf(err) == fault.Unauthenticated {
+		redirect(w, r, TabPath)
+		return
+	}
+	if err == nil {
+		var location string
+		if location, err = s.Signins.BeginMapping(r.Context(), l, session.Visitor, s.cookies.browser(w, r)); err == nil {
+			redirect(w, r, location)
+			return
+		}
+	}
+	s.refuse(w, r, err)
+}
+
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
+	if value := s.cookies.get(r, s.cookies.session); value != "" {
+		if err := s.Signins.EndSession(r.Context(), value); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+	}
+	s.cookies.drop(w, s.cookies.session)
+	s.render(w, r, http.StatusOK, signedOut())
+}
+
+func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
+	back, err := parseReturn(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	_, cookie, err := s.Signins.EndVisit(r.Context(), back, s.cookies.get(r, s.cookies.visitor))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.cookies.set(w, s.cookies.session, cookie, int(signin.SessionLife.Seconds()))
+	redirect(w, r, TabPath)
+}
+
+func (s *Server) tenantStart(w http.ResponseWriter, r *http.Request) {
+	query, err := web.Query(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	location, err := s.Signins.StartAPIUser(r.Context(), query.Get("flow"), s.cookies.browser(w, r))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	redirect(w, r, location)
+}
+
+func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
+	back, err := parseReturn(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	arrival, err := s.Signins.EndTenant(r.Context(), back, s.cookies.get(r, s.cookies.visitor))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	if arrival.Purpose == signin.MapUser {
+		if _, err := s.Mappings.Save(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		redirect(w, r, TabPath)
+		return
+	}
+	// The API user's sign-in made the grant; the span is up only when Connect has signed him in by its own key.
+	if err := arrival.Link.CheckAPIUser(arrival.Flow.Username, arrival.User); err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, arrival.Flow.Username, arrival.Flow.MID)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, apiUserConnected(l))
+}
+
+func (s *Server) session(r *http.Request) (signin.Session, link.Link, error) {
+	return s.Signins.Session(r.Context(), s.cookies.get(r, s.cookies.session))
+}
+
+// parseReturn reads what a cloud sent the browser back with.
+func parseReturn(r *http.Request) (signin.Return, error) {
+	query, err := web.Query(r)
+	if err != nil {
+		return signin.Return{}, err
+	}
+	return signin.Return{State: query.Get("state"), Code: vault.Secret(query.Get("code")), Error: query.Get("error"), ErrorDescription: query.Get("error_description")}, nil
+}
+
+// redirect sends the browser on with GET.
+func redirect(w http.ResponseWriter, r *http.Request, location string) {
+	web.NoStore(w)
+	http.Redirect(w, r, location, http.StatusSeeOther)
+}
+
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, p ui.Page) {
+	if err := ui.Render(w, status, p); err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "page not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+	}
+}
+
+// refuse shows an error page with a way on, and logs what the visitor may not see.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+		return // the visitor is gone
+	}
+	f := fault.Of(err)
+	status, text := f.Kind.HTTPStatus(), f.Message
+	if f.Kind == fault.Internal {
+		text = "Something went wrong on our side. The log has the details."
+	}
+	if remote := client.Remote(err); remote != nil && remote.Status != 0 && f.Kind != fault.Unavailable {
+		status = http.StatusForbidden // the cloud's status is about Connect's call, not about this page
+	}
+	s.log(r, status, err)
+	s.render(w, r, status, failed(text, web.RequestIDFrom(r.Context())))
+}
+
+func (s *Server) log(r *http.Request, status int, err error) {
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(r.Context(), level, "refused", slog.String("path", r.Pattern), slog.Int("status", status), slog.String("error", err.Error()),
+		slog.String("request_id", web.RequestIDFrom(r.Context())))
+}
+
+// tenantSource lets a form's answer lead to the tenant's sign-in.
+func tenantSource(l link.Link) []string {
+	u, err := url.Parse(l.AuthURL)
+	if err != nil {
+		return nil
+	}
+	source, err := web.CSPSource(u.String())
+	if err != nil {
+		return nil
+	}
+	return []string{source}
+}

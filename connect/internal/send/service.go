@@ -1,0 +1,247 @@
+package send
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+const (
+	// workTimeout bounds the talk with the tenant about one send.
+	workTimeout = 60 * time.Second
+	// leaseTime is how long after a crash nobody else takes a send over; longer than workTimeout.
+	leaseTime = 90 * time.Second
+)
+
+// Service fires sends and follows them. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	links   *link.Service
+	machine clock.Machine
+}
+
+// NewService wires the service.
+func NewService(store Store, links *link.Service, machine clock.Machine) *Service {
+	if machine == nil {
+		machine = time.Now
+	}
+	return &Service{store: store, links: links, machine: machine}
+}
+
+// Trigger sends one definition to one contact, once for each [MessageKey]. It returns the send as recorded: Accepted,
+// Sent, NotSent or InDoubt. A contact that cannot be mailed is recorded as Refused and comes back as a fault with its
+// code; so does whatever kept the tenant from being asked, and then asking again continues.
+func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, error) {
+	if err := r.Check(); err != nil {
+		return Send{}, err
+	}
+	if err := l.Ready(); err != nil {
+		return Send{}, err
+	}
+	if r.IdempotencyKey != "" { // the same send may be recorded: then the contact's present state changes nothing
+		known, err := s.store.Send(ctx, l.Pair, messageKey(l, r, Contact{}))
+		switch {
+		case err == nil:
+			return s.resume(ctx, l, known, nil)
+		case fault.CodeOf(err) != CodeNotFound:
+			return Send{}, err
+		}
+	}
+	contact, err := s.contact(ctx, l, r.ContactID)
+	refusal := contact.Mailable()
+	if fault.CodeOf(err) == CodeContactNotFound {
+		refusal = fault.Of(err)
+		contact.ID = r.ContactID
+	} else if err != nil {
+		return Send{}, err
+	}
+	now := s.links.Now(l)
+	fresh := Send{Pair: l.Pair, MessageKey: messageKey(l, r, contact), DefinitionKey: r.DefinitionKey, ContactID: contact.ID,
+		Recipient: contact.Email, Status: Queueing, CreatedAt: now, UpdatedAt: now, Lease: s.machine().Add(leaseTime)}
+	if refusal != nil {
+		fresh.Status, fresh.ReasonCode, fresh.Reason, fresh.Lease = Refused, string(refusal.Code), refusal.Message, time.Time{}
+	}
+	stored, added, err := s.store.AddSend(ctx, fresh)
+	if err != nil {
+		return Send{}, err
+	}
+	if !added || stored.Status == Refused {
+		return s.resume(ctx, l, stored, &contact)
+	}
+	return s.queue(ctx, l, stored, contact, false)
+}
+
+// messageKey is the request's key: the idempotency key makes the occasion, else the contact's state. With an
+// idempotency key the record's id is taken as 15 characters, which both forms of the id share.
+func messageKey(l link.Link, r Request, c Contact) string {
+	occasion := "key:" + r.IdempotencyKey
+	if r.IdempotencyKey == "" {
+		occasion = "at:" + c.Modstamp
+	}
+	return MessageKey(l.Pair, r.DefinitionKey, r.ContactID[:15], occasion)
+}
+
+// contact reads what the send needs of the contact, as the system user.
+func (s *Service) contact(ctx context.Context, l link.Link, id string) (Contact, error) {
+	var c Contact
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		r, err := org.GetRecord(ctx, "Contact", id, "Id", "FirstName", "LastName", "Name", "Email", "HasOptedOutOfEmail", "SystemModstamp")
+		if fault.CodeOf(err) == client.CodeNotFound {
+			return fault.Wrap(err, fault.NotFound, CodeContactNotFound, "The org has no contact %s that the system user may see.", id)
+		}
+		if err != nil {
+			return err
+		}
+		c = Contact{ID: r.String("Id"), FirstName: r.String("FirstName"), LastName: r.String("LastName"), Name: r.String("Name"),
+			Email: r.String("Email"), OptedOut: r.Bool("HasOptedOutOfEmail"), Modstamp: r.String("SystemModstamp")}
+		if len(c.ID) != 18 || c.ID[:15] != id[:15] || c.Modstamp == "" {
+			return fault.New(fault.Unavailable, client.CodeProtocol, "The org answered with another record than contact %s.", id)
+		}
+		return nil
+	})
+	return c, err
+}
+
+// resume continues a send that is on record. contact is nil where it was not read yet.
+func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact *Contact) (Send, error) {
+	switch {
+	case stored.Status == Refused:
+		kind := fault.Conflict
+		if stored.ReasonCode == string(CodeContactNotFound) {
+			kind = fault.NotFound
+		}
+		return stored, fault.New(kind, fault.Code(stored.ReasonCode), "%s", stored.Reason)
+	case stored.Status.Final() || stored.Status == Accepted:
+		return stored, nil
+	case s.machine().Before(stored.Lease):
+		return stored, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
+	}
+	stored.Lease = s.machine().Add(leaseTime)
+	claimed, won, err := s.store.UpdateSend(ctx, stored)
+	if err != nil {
+		return Send{}, err
+	}
+	if !won {
+		return claimed, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
+	}
+	if contact == nil {
+		read, err := s.contact(ctx, l, stored.ContactID)
+		if err != nil {
+			return s.release(ctx, l, claimed, err)
+		}
+		contact = &read
+	}
+	return s.queue(ctx, l, claimed, *contact, true)
+}
+
+// queue hands a claimed send to the tenant. Where an earlier attempt may have got there, the tenant is asked first.
+func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contact, again bool) (Send, error) {
+	// The caller may go away; the send is on record and its outcome must be too.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
+	defer cancel()
+	posted := false
+	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		if again {
+			status, err := tenant.MessageStatus(ctx, claimed.MessageKey)
+			if err == nil {
+				claimed = claimed.observe(status)
+				return nil
+			}
+			if fault.CodeOf(err) != client.CodeNotFound {
+				return err
+			}
+		}
+		posted = true
+		receipt, err := tenant.SendMessage(ctx, claimed.MessageKey, engagement.Message{
+			DefinitionKey: claimed.DefinitionKey, ContactKey: claimed.ContactID, To: claimed.Recipient,
+			Attributes: map[string]string{"First Name": c.FirstName, "Last Name": c.LastName, "Full Name": c.Name},
+		})
+		if err == nil {
+			claimed.Status, claimed.RequestID, claimed.ReasonCode, claimed.Reason = Accepted, receipt.RequestID, "", ""
+			return nil
+		}
+		if client.Unknown(err) { // ask at once: most often the answer alone was lost
+			if status, statusErr := tenant.MessageStatus(ctx, claimed.MessageKey); statusErr == nil {
+				claimed = claimed.observe(status)
+				return nil
+			}
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+	case posted && client.Unknown(err):
+		claimed.Status, claimed.ReasonCode = InDoubt, string(fault.CodeOf(err))
+		claimed.Reason = "The tenant may have the message: " + fault.Of(err).Message
+	case posted && fault.CodeOf(err) == client.CodeRefused, posted && fault.CodeOf(err) == client.CodeNotFound:
+		claimed.Status = NotSent
+		if r := client.Remote(err); r != nil {
+			claimed.ReasonCode, claimed.Reason = r.Code, r.Description
+		}
+	default: // the tenant surely does not have it, or is asked again first: the next request continues
+		return s.release(ctx, l, claimed, err)
+	}
+	return s.finish(ctx, l, claimed)
+}
+
+// release gives a claimed send up for the next request and returns cause.
+func (s *Service) release(ctx context.Context, l link.Link, claimed Send, cause error) (Send, error) {
+	stored, err := s.finish(ctx, l, claimed)
+	if err != nil {
+		return stored, err
+	}
+	return stored, cause
+}
+
+// finish records the outcome, even where the caller has gone away.
+func (s *Service) finish(ctx context.Context, l link.Link, claimed Send) (Send, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	claimed.Lease, claimed.UpdatedAt = time.Time{}, s.links.Now(l)
+	stored, _, err := s.store.UpdateSend(ctx, claimed)
+	return stored, err
+}
+
+// observe takes over what the tenant says about the message.
+func (s Send) observe(m engagement.MessageStatus) Send {
+	switch m.State {
+	case engagement.MessageSent:
+		s.Status, s.ReasonCode, s.Reason = Sent, "", ""
+	case engagement.MessageNotSent:
+		s.Status, s.ReasonCode, s.Reason = NotSent, m.StatusCode, m.StatusMessage
+	case engagement.MessageQueued:
+		s.Status, s.ReasonCode, s.Reason = Accepted, "", ""
+	}
+	return s
+}
+
+// Status reads a send. One that may still change is asked for in the tenant first; where that cannot be asked now, the
+// send as recorded is returned with the error.
+func (s *Service) Status(ctx context.Context, l link.Link, key string) (Send, error) {
+	if err := CheckMessageKey(key); err != nil {
+		return Send{}, err
+	}
+	stored, err := s.store.Send(ctx, l.Pair, key)
+	if err != nil || stored.Status.Final() || stored.Status == Queueing {
+		return stored, err
+	}
+	var seen engagement.MessageStatus
+	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
+		seen, err = tenant.MessageStatus(ctx, key)
+		return err
+	})
+	if err != nil {
+		return stored, err
+	}
+	now := stored.observe(seen)
+	if now == stored {
+		return stored, nil
+	}
+	return s.finish(ctx, l, now)
+}

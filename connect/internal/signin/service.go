@@ -1,0 +1,277 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Paths of Connect that the clouds and people come to. The redirect paths are registered with the clouds.
+const (
+	OrgCallbackPath    = "/oauth/crm/callback"
+	TenantCallbackPath = "/oauth/engagement/callback"
+	TenantStartPath    = "/oauth/engagement/start"
+)
+
+// tokenBytes is the size of handles, states, nonces and cookies: 256 bits.
+const tokenBytes = 32
+
+// Service begins and ends trips to the clouds. It is safe for concurrent use.
+type Service struct {
+	store Store
+	links *link.Service
+	vault *vault.Vault
+	base  string
+}
+
+// NewService wires the service; base is Connect's base URL without trailing slash.
+func NewService(store Store, links *link.Service, v *vault.Vault, base string) *Service {
+	return &Service{store: store, links: links, vault: v, base: base}
+}
+
+// secrets are what a trip must not lose and nobody may read.
+type secrets struct {
+	Verifier string `json:"verifier"`
+	Nonce    string `json:"nonce,omitempty"`
+}
+
+// FlowAAD binds a flow's sealed secrets to the flow.
+func FlowAAD(key []byte) []byte { return fmt.Appendf(nil, "connect/flow/v1|%x", key) }
+
+// NewCookie returns a value for a browser or session cookie.
+func NewCookie() string { return oauth.NewToken(tokenBytes) }
+
+// BeginVisit sends a browser to the org, to learn who the visitor is.
+func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (location string, err error) {
+	org, err := s.links.OrgClient(l)
+	if err != nil {
+		return "", err
+	}
+	state, sec, err := s.leave(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser)
+	if err != nil {
+		return "", err
+	}
+	return org.AuthorizeURL(crm.AuthorizeRequest{ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
+		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier)}), nil
+}
+
+// BeginMapping sends a visitor's browser to the tenant, to learn which Engagement user he is.
+func (s *Service) BeginMapping(ctx context.Context, l link.Link, v Visitor, browser string) (location string, err error) {
+	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: MapUser, Visitor: v}, browser)
+}
+
+// OfferAPIUser makes the link under which the API user gives his grant, in whatever browser opens it first.
+func (s *Service) OfferAPIUser(ctx context.Context, l link.Link, username string, mid int64) (startURL string, err error) {
+	handle := oauth.NewToken(tokenBytes)
+	err = s.store.AddFlow(ctx, Flow{Key: vault.HashToken(handle), Pair: l.Pair, Purpose: APIUser, Step: Offered,
+		Expires: s.links.Now(l).Add(FlowLife), Username: username, MID: mid})
+	return s.base + TenantStartPath + "?flow=" + url.QueryEscape(handle), err
+}
+
+// StartAPIUser takes up an offer and sends the browser to the tenant.
+func (s *Service) StartAPIUser(ctx context.Context, handle, browser string) (location string, err error) {
+	f, l, err := s.take(ctx, handle, Offered, "")
+	if err != nil {
+		return "", err
+	}
+	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: APIUser, Username: f.Username, MID: f.MID}, browser)
+}
+
+func (s *Service) toTenant(ctx context.Context, l link.Link, f Flow, browser string) (string, error) {
+	tenant, err := s.links.TenantClient(l)
+	if err != nil {
+		return "", err
+	}
+	state, sec, err := s.leave(ctx, l, f, browser)
+	if err != nil {
+		return "", err
+	}
+	return tenant.AuthorizeURL(engagement.AuthorizeRequest{ClientID: l.PackageClientID, RedirectURI: s.base + TenantCallbackPath,
+		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: "login"}), nil
+}
+
+// leave stores a flow in step Away and returns its state parameter and secrets.
+func (s *Service) leave(ctx context.Context, l link.Link, f Flow, browser string) (string, secrets, error) {
+	sec := secrets{Verifier: oauth.NewVerifier(), Nonce: oauth.NewToken(tokenBytes)}
+	plain, err := json.Marshal(sec)
+	if err != nil {
+		return "", sec, err
+	}
+	state := oauth.NewToken(tokenBytes)
+	f.Key, f.Step, f.Expires = vault.HashToken(state), Away, s.links.Now(l).Add(FlowLife)
+	f.Browser = vault.HashToken(browser)
+	if f.Secrets, err = s.vault.Seal(plain, FlowAAD(f.Key)); err != nil {
+		return "", sec, err
+	}
+	return state, sec, s.store.AddFlow(ctx, f)
+}
+
+// take ends the flow's stay in the store, where it is in the step and belongs to the browser.
+func (s *Service) take(ctx context.Context, token string, step Step, browser string) (Flow, link.Link, error) {
+	if token == "" || len(token) > 200 {
+		return Flow{}, link.Link{}, Unknown()
+	}
+	key := vault.HashToken(token)
+	f, err := s.store.Flow(ctx, key)
+	if err != nil {
+		return Flow{}, link.Link{}, err
+	}
+	l, err := s.links.Link(ctx, f.Pair)
+	if err != nil {
+		return Flow{}, link.Link{}, err
+	}
+	var hash []byte
+	if browser != "" {
+		hash = vault.HashToken(browser)
+	}
+	if err := f.Accept(step, hash, s.links.Now(l)); err != nil {
+		return Flow{}, l, err
+	}
+	return f, l, s.store.TakeFlow(ctx, key)
+}
+
+// Return is what a cloud sent the browser back with.
+type Return struct {
+	State            string
+	Code             vault.Secret
+	Error            string // the cloud's own word, "access_denied"; "" where it sent a code
+	ErrorDescription string
+}
+
+// check refuses a return without a code, in the cloud's own words.
+func (r Return) check(cloud string) error {
+	switch {
+	case r.Error != "":
+		remote := &client.RemoteError{Cloud: cloud, Code: client.Clip(r.Error, 100), Description: client.Clip(r.ErrorDescription, 500)}
+		return fault.Wrap(remote, fault.Denied, CodeSignInRefused, "The %s refused the sign-in: %s: %s", cloud, remote.Code, remote.Description)
+	case r.Code == "" || len(r.Code) > 2048:
+		return fault.New(fault.Invalid, CodeSignInRefused, "The %s sent no code back.", cloud)
+	}
+	return nil
+}
+
+// open takes the flow of a return and its secrets.
+func (s *Service) open(ctx context.Context, cloud string, r Return, browser string) (Flow, link.Link, secrets, error) {
+	var sec secrets
+	f, l, err := s.take(ctx, r.State, Away, browser)
+	if err != nil {
+		return f, l, sec, err
+	}
+	if err := r.check(cloud); err != nil {
+		return f, l, sec, err
+	}
+	plain, err := s.vault.Open(f.Secrets, FlowAAD(f.Key))
+	if err != nil {
+		return f, l, sec, fault.Wrap(err, fault.Internal, link.CodeCredentialCorrupt, "The sign-in cannot be continued.")
+	}
+	return f, l, sec, json.Unmarshal(plain, &sec)
+}
+
+// EndVisit finishes the trip to the org: it proves by id_token and userinfo who came back, and begins his session.
+// cookie is the session's value for the browser.
+func (s *Service) EndVisit(ctx context.Context, r Return, browser string) (v Visitor, cookie string, err error) {
+	f, l, sec, err := s.open(ctx, "org", r, browser)
+	if err != nil {
+		return v, "", err
+	}
+	if f.Purpose != Visit {
+		return v, "", Unknown()
+	}
+	org, err := s.links.OrgClient(l)
+	if err != nil {
+		return v, "", err
+	}
+	token, err := org.ExchangeCode(ctx, crm.CodeGrant{ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath, Verifier: vault.Secret(sec.Verifier)})
+	if err != nil {
+		return v, "", err
+	}
+	proof, err := org.VerifyIDToken(ctx, token.IDToken, l.ConsoleClientID, sec.Nonce, s.links.Now(l))
+	if err != nil {
+		return v, "", err
+	}
+	id, err := org.Session(token).UserInfo(ctx)
+	if err != nil {
+		return v, "", err
+	}
+	if id.UserID != proof.UserID || id.OrgID != proof.OrgID {
+		return v, "", fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
+	}
+	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
+		return v, "", fault.New(fault.Denied, link.CodeWrongAccount, "You signed in to org %s; this connection belongs to org %s.", id.OrgID, l.Org.OrgID)
+	}
+	v = Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	cookie = NewCookie()
+	return v, cookie, s.store.AddSession(ctx, Session{Token: vault.HashToken(cookie), Visitor: v, Expires: s.links.Now(l).Add(SessionLife)})
+}
+
+// Arrival is who came back from the tenant, and for what.
+type Arrival struct {
+	Link    link.Link
+	Flow    Flow
+	User    link.TenantUser
+	Purpose Purpose
+}
+
+// EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. The tokens
+// of the exchange are not kept: signing in made the grant, and the span's key works from there.
+func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arrival, error) {
+	f, l, sec, err := s.open(ctx, "tenant", r, browser)
+	a := Arrival{Link: l, Flow: f, Purpose: f.Purpose}
+	if err != nil {
+		return a, err
+	}
+	if f.Purpose != MapUser && f.Purpose != APIUser {
+		return a, Unknown()
+	}
+	tenant, err := s.links.TenantClient(l)
+	if err != nil {
+		return a, err
+	}
+	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath, Verifier: vault.Secret(sec.Verifier)})
+	if err != nil {
+		return a, err
+	}
+	id, err := tenant.Session(token).UserInfo(ctx)
+	if err != nil {
+		return a, err
+	}
+	a.User = link.TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	return a, nil
+}
+
+// Session finds the session of a cookie. An unknown or expired one is an Unauthenticated fault.
+func (s *Service) Session(ctx context.Context, cookie string) (Session, link.Link, error) {
+	none := fault.New(fault.Unauthenticated, CodeNotFound, "Not signed in.")
+	if cookie == "" || len(cookie) > 200 {
+		return Session{}, link.Link{}, none
+	}
+	found, err := s.store.Session(ctx, vault.HashToken(cookie))
+	if fault.CodeOf(err) == CodeNotFound {
+		return Session{}, link.Link{}, none
+	}
+	if err != nil {
+		return Session{}, link.Link{}, err
+	}
+	l, err := s.links.Link(ctx, found.Visitor.Pair)
+	if err != nil {
+		return Session{}, link.Link{}, err
+	}
+	if !s.links.Now(l).Before(found.Expires) || l.Org.OrgID != "" && l.Org.OrgID != found.Visitor.OrgID {
+		return Session{}, link.Link{}, none
+	}
+	return found, l, nil
+}
+
+// EndSession signs a visitor out of Connect.
+func (s *Service) EndSession(ctx context.Context, cookie string) error {
+	return s.store.EndSession(ctx, vault.HashToken(cookie))
+}

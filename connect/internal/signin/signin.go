@@ -1,0 +1,125 @@
+// Package signin holds what happens in a browser: a visitor proves through the org who he is, and an Engagement user
+// signs in once, be it to map himself or, as the API user, to connect the tenant span.
+//
+// Each trip to a cloud is a stored [Flow] in one of two steps:
+//
+//	offered --start--> away --callback--> gone
+//	                   away is where a trip begins that a page started itself
+//
+// A flow is used once, dies ten minutes of domain time after it was made, and belongs to one browser, which a cookie
+// names, from the moment it leaves. Steps never route to one another: every callback ends at the page that began, and
+// that page decides what is next from what is stored.
+package signin
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that this package returns.
+const (
+	CodeNotFound fault.Code = "not_found"
+	// CodeFlowUnknown: the sign-in is not known: used before, never made, or made up.
+	CodeFlowUnknown fault.Code = "signin_unknown"
+	// CodeFlowExpired: the sign-in took longer than FlowLife.
+	CodeFlowExpired fault.Code = "signin_expired"
+	// CodeOtherBrowser: the sign-in was begun in another browser.
+	CodeOtherBrowser fault.Code = "signin_other_browser"
+	// CodeSignInRefused: the cloud sent the browser back with an error instead of a code.
+	CodeSignInRefused fault.Code = "signin_refused"
+)
+
+// Lifetimes, in domain time.
+const (
+	FlowLife    = 10 * time.Minute
+	SessionLife = 8 * time.Hour
+)
+
+// Purpose says what a trip is for.
+type Purpose string
+
+// The purposes.
+const (
+	Visit   Purpose = "visit"    // to the org: who is the visitor?
+	MapUser Purpose = "map_user" // to the tenant: which Engagement user is he?
+	APIUser Purpose = "api_user" // to the tenant: the API user gives his grant
+)
+
+// Step is how far a flow has come.
+type Step string
+
+// The steps.
+const (
+	Offered Step = "offered" // a start link was handed out; no browser has it yet
+	Away    Step = "away"    // the browser was sent to the cloud
+)
+
+// Flow is one trip to a cloud.
+type Flow struct {
+	Key     []byte // SHA-256 of the start link's handle (Offered) or of the state parameter (Away)
+	Pair    string
+	Purpose Purpose
+	Step    Step
+	Browser []byte // SHA-256 of the browser's cookie; nil while Offered
+	Secrets []byte // PKCE verifier and nonce, sealed under FlowAAD; nil while Offered
+	Expires time.Time
+
+	// Visitor is whom the mapping is for; of purpose MapUser.
+	Visitor Visitor
+	// Username and MID name the API user who must come back; of purpose APIUser.
+	Username string
+	MID      int64
+}
+
+// Accept refuses a flow that is not in the step, has expired, or belongs to another browser.
+func (f Flow) Accept(step Step, browser []byte, now time.Time) error {
+	switch {
+	case f.Step != step:
+		return Unknown()
+	case !now.Before(f.Expires):
+		return fault.New(fault.Invalid, CodeFlowExpired, "This sign-in took longer than %d minutes. Begin again.", FlowLife/time.Minute)
+	case step == Away && (len(browser) == 0 || !bytes.Equal(f.Browser, browser)):
+		return fault.New(fault.Denied, CodeOtherBrowser, "This sign-in was begun in another browser. Begin again in this one.")
+	}
+	return nil
+}
+
+// Unknown is the refusal of a flow that is not there.
+func Unknown() error {
+	return fault.New(fault.Invalid, CodeFlowUnknown, "This sign-in is not known or was used already. Begin again.")
+}
+
+// Visitor is a CRM user whom the org signed in.
+type Visitor struct {
+	Pair     string
+	OrgID    string // 18 characters
+	UserID   string // 18 characters
+	Username string
+	Name     string
+}
+
+// Session is a visitor's stay in one browser.
+type Session struct {
+	Token   []byte // SHA-256 of the cookie
+	Visitor Visitor
+	Expires time.Time
+}
+
+// Store keeps flows and sessions.
+type Store interface {
+	// AddFlow stores a flow and removes some that have expired long ago.
+	AddFlow(ctx context.Context, f Flow) error
+	// Flow reads the flow under key; a missing one is Unknown.
+	Flow(ctx context.Context, key []byte) (Flow, error)
+	// TakeFlow removes the flow under key; all callers but one get Unknown.
+	TakeFlow(ctx context.Context, key []byte) error
+	// AddSession stores a session and removes some that have expired long ago.
+	AddSession(ctx context.Context, s Session) error
+	// Session reads a session by the hash of its cookie; a missing one is a NotFound fault with CodeNotFound.
+	Session(ctx context.Context, token []byte) (Session, error)
+	// EndSession removes a session; removing one that is not there is no error.
+	EndSession(ctx context.Context, token []byte) error
+}

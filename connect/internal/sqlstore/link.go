@@ -1,0 +1,174 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+const linkColumns = `pair_id, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
+	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
+	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, revision`
+
+func scanLink(row scanner) (link.Link, error) {
+	var l link.Link
+	var offset, orgAt, tenantAt int64
+	err := row.Scan(&l.Pair, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
+		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
+		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &l.Revision)
+	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
+	return l, found(err, link.CodeNotFound, "connection")
+}
+
+// Link implements link.Store.
+func (s *Store) Link(ctx context.Context, pair string) (link.Link, error) {
+	return scanLink(s.db.QueryRow(ctx, `SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+}
+
+// FirstLink implements link.Store.
+func (s *Store) FirstLink(ctx context.Context) (link.Link, error) {
+	return scanLink(s.db.QueryRow(ctx, `SELECT `+linkColumns+` FROM link ORDER BY position LIMIT 1`))
+}
+
+// LinkByToken implements link.Store.
+func (s *Store) LinkByToken(ctx context.Context, hash []byte) (link.Link, error) {
+	return scanLink(s.db.QueryRow(ctx, `SELECT `+linkColumns+` FROM link WHERE api_token_hash = $1`, hash))
+}
+
+// errSwapped: the row changed between reading and writing it.
+var errSwapped = errors.New("sqlstore: the row changed meanwhile")
+
+// maxSwaps bounds compare-and-swap attempts; each failure means that somebody else succeeded.
+const maxSwaps = 20
+
+// PutLink implements link.Store.
+func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, change func(link.Link) link.Link) error {
+	err := errSwapped
+	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			var taken string
+			switch err := tx.QueryRow(`SELECT pair_id FROM link WHERE api_token_hash = $1 AND pair_id <> $2`, tokenHash, pair).Scan(&taken); {
+			case err == nil:
+				return fault.New(fault.Conflict, link.CodeInvalidLink, "The API token belongs to another pair.").In("api_token")
+			case !errors.Is(err, sql.ErrNoRows):
+				return err
+			}
+			l, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+			if fault.CodeOf(err) == link.CodeNotFound {
+				return insertLink(tx, change(link.Link{Pair: pair, Org: link.OrgSpan{State: link.SpanDown}, Tenant: link.TenantSpan{State: link.SpanDown}}), tokenHash)
+			}
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(`UPDATE link SET api_token_hash = $2 WHERE pair_id = $1`, pair, tokenHash); err != nil {
+				return err
+			}
+			return swapLink(tx, change(l))
+		})
+	}
+	return err
+}
+
+func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {
+	res, err := tx.Exec(`INSERT INTO link (pair_id, position, api_token_hash, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, org_state, engagement_state, revision)
+		VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM link), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON CONFLICT DO NOTHING`,
+		l.Pair, tokenHash, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID, string(l.Org.State), string(l.Tenant.State))
+	return swapped(res, err)
+}
+
+// swapLink stores a link that was read with l.Revision.
+func swapLink(tx *sqldb.Tx, l link.Link) error {
+	res, err := tx.Exec(`UPDATE link SET crm_url = $2, connected_app = $3, consumer_key = $4, console_client_id = $5, engagement_auth_url = $6, package_client_id = $7, eid = $8,
+			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
+			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19, engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
+			revision = revision + 1
+		WHERE pair_id = $1 AND revision = $23`,
+		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
+		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
+		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision)
+	return swapped(res, err)
+}
+
+// swapped is errSwapped where the statement changed no row.
+func swapped(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	return errSwapped
+}
+
+// UpdateLink implements link.Store.
+func (s *Store) UpdateLink(ctx context.Context, pair string, change func(link.Link) (link.Link, error)) (link.Link, error) {
+	var stored link.Link
+	err := errSwapped
+	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			l, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+			if err != nil {
+				return err
+			}
+			if stored, err = change(l); err != nil {
+				return err
+			}
+			if err := swapLink(tx, stored); err != nil {
+				return err
+			}
+			stored.Revision++
+			return nil
+		})
+	}
+	if err != nil {
+		return link.Link{}, err
+	}
+	return stored, nil
+}
+
+// SetClock implements link.Store.
+func (s *Store) SetClock(ctx context.Context, pair string, offset time.Duration) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`UPDATE link SET clock_offset_ms = $2, revision = revision + 1 WHERE pair_id = $1`, pair, offset.Milliseconds())
+		return swapped(res, err)
+	})
+	if errors.Is(err, errSwapped) {
+		return found(sql.ErrNoRows, link.CodeNotFound, "connection")
+	}
+	return err
+}
+
+// Key implements link.Keys.
+func (s *Store) Key(ctx context.Context, pair string, d link.Direction) (link.SealedKey, error) {
+	return scanKey(s.db.QueryRow(ctx, keyQuery, pair, string(d)))
+}
+
+const keyQuery = `SELECT pair_id, direction, private_key_sealed, certificate, created_at FROM span_key WHERE pair_id = $1 AND direction = $2`
+
+func scanKey(row scanner) (link.SealedKey, error) {
+	var k link.SealedKey
+	var created int64
+	err := row.Scan(&k.Pair, &k.Direction, &k.Sealed, &k.Certificate, &created)
+	k.CreatedAt = at(created)
+	return k, found(err, link.CodeNotFound, "key")
+}
+
+// AddKey implements link.Keys.
+func (s *Store) AddKey(ctx context.Context, k link.SealedKey) (link.SealedKey, error) {
+	var stored link.SealedKey
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO span_key (pair_id, direction, private_key_sealed, certificate, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			k.Pair, string(k.Direction), k.Sealed, k.Certificate, ms(k.CreatedAt))
+		if err != nil {
+			return err
+		}
+		stored, err = scanKey(tx.QueryRow(keyQuery, k.Pair, string(k.Direction)))
+		return err
+	})
+	return stored, err
+}

@@ -1,0 +1,58 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+const (
+	sendColumns = `pair_id, message_key, definition_key, contact_id, recipient, status, reason_code, reason, request_id, created_at, updated_at, lease_until, revision`
+	sendQuery   = `SELECT ` + sendColumns + ` FROM send WHERE pair_id = $1 AND message_key = $2`
+)
+
+func scanSend(row scanner) (send.Send, error) {
+	var v send.Send
+	var created, updated, lease int64
+	err := row.Scan(&v.Pair, &v.MessageKey, &v.DefinitionKey, &v.ContactID, &v.Recipient, &v.Status, &v.ReasonCode, &v.Reason, &v.RequestID, &created, &updated, &lease, &v.Revision)
+	v.CreatedAt, v.UpdatedAt, v.Lease = at(created), at(updated), at(lease)
+	return v, found(err, send.CodeNotFound, "send")
+}
+
+// Send implements send.Store.
+func (s *Store) Send(ctx context.Context, pair, messageKey string) (send.Send, error) {
+	return scanSend(s.db.QueryRow(ctx, sendQuery, pair, messageKey))
+}
+
+// AddSend implements send.Store.
+func (s *Store) AddSend(ctx context.Context, v send.Send) (stored send.Send, added bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`INSERT INTO send (`+sendColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT DO NOTHING`,
+			v.Pair, v.MessageKey, v.DefinitionKey, v.ContactID, v.Recipient, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.CreatedAt), ms(v.UpdatedAt), ms(v.Lease))
+		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
+			return err
+		}
+		added = err == nil
+		stored, err = scanSend(tx.QueryRow(sendQuery, v.Pair, v.MessageKey))
+		return err
+	})
+	return stored, added, err
+}
+
+// UpdateSend implements send.Store.
+func (s *Store) UpdateSend(ctx context.Context, v send.Send) (stored send.Send, won bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`UPDATE send SET status = $3, reason_code = $4, reason = $5, request_id = $6, updated_at = $7, lease_until = $8, revision = revision + 1
+			WHERE pair_id = $1 AND message_key = $2 AND revision = $9`,
+			v.Pair, v.MessageKey, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.UpdatedAt), ms(v.Lease), v.Revision)
+		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
+			return err
+		}
+		won = err == nil
+		stored, err = scanSend(tx.QueryRow(sendQuery, v.Pair, v.MessageKey))
+		return err
+	})
+	return stored, won, err
+}
