@@ -58,11 +58,11 @@ func updatable(c column, maxLength int) column {
 // retrievable is every object type that Retrieve and Describe know, by its case-sensitive name (engagement-wire 3).
 var retrievable = map[string]object{
 	"BusinessUnit": {
-		name: "BusinessUnit",
-		from: `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1`,
+		name:    "BusinessUnit",
+		from:    `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1`,
 		account: `b.mid IN (%s)`, key: `b.mid`, numeric: true,
 		columns: []column{
-			number("Client.ID", `b.mid`), number("ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.modified_at`),
+			number("Client.ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.modified_at`), number("ID", `b.mid`),
 			text("CustomerKey", `CAST(b.mid AS TEXT)`),
 			text("AccountType", `CASE WHEN b.parent_mid = 0 THEN t.account_type ELSE 'BUSINESS_UNIT' END`),
 			number("ParentID", `b.parent_mid`), text("Name", `b.name`), boolean("IsActive", `b.is_active`),
@@ -70,12 +70,12 @@ var retrievable = map[string]object{
 		},
 	},
 	"AccountUser": {
-		name: "AccountUser",
-		from: `account_user u WHERE u.eid = $1`,
+		name:    "AccountUser",
+		from:    `account_user u WHERE u.eid = $1`,
 		account: `EXISTS (SELECT 1 FROM account_user_business_unit ub WHERE ub.eid = u.eid AND ub.user_id = u.id AND ub.mid IN (%s))`,
 		key:     `u.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `u.eid`), number("ID", `u.id`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`),
+			number("Client.ID", `u.eid`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
 			text("CustomerKey", `u.customer_key`), number("AccountUserID", `u.id`), text("UserID", `u.username`), hidden("Password"),
 			text("Name", `u.name`), text("Email", `u.email`), boolean("MustChangePassword", `u.must_change_password`),
 			boolean("ActiveFlag", `u.is_active`), hidden("ChallengePhrase"), hidden("ChallengeAnswer"),
@@ -89,7 +89,7 @@ var retrievable = map[string]object{
 	"Role": {
 		name: "Role", from: `role r WHERE r.eid = $1`, key: `r.id`,
 		columns: []column{
-			number("Client.ID", `r.eid`), text("ObjectID", `r.id`), moment("CreatedDate", `r.created_at`), moment("ModifiedDate", `r.modified_at`),
+			number("Client.ID", `r.eid`), moment("CreatedDate", `r.created_at`), moment("ModifiedDate", `r.modified_at`), text("ObjectID", `r.id`),
 			text("CustomerKey", `r.customer_key`), text("Name", `r.name`), text("Description", `r.description`),
 			boolean("IsPrivate", `0`), boolean("IsSystemDefined", `r.is_system`),
 		},
@@ -97,18 +97,18 @@ var retrievable = map[string]object{
 	"Email": {
 		name: "Email", from: `email e WHERE e.eid = $1`, account: `e.mid IN (%s)`, key: `e.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `e.mid`), number("ID", `e.id`), text("ObjectID", `e.object_id`), moment("CreatedDate", `e.created_at`),
-			moment("ModifiedDate", `e.modified_at`), text("CustomerKey", `e.customer_key`), text("Name", `e.name`),
+			number("Client.ID", `e.mid`), moment("CreatedDate", `e.created_at`), moment("ModifiedDate", `e.modified_at`), number("ID", `e.id`),
+			text("ObjectID", `e.object_id`), text("CustomerKey", `e.customer_key`), text("Name", `e.name`),
 			text("PreHeader", `e.pre_header`), text("HTMLBody", `e.html_body`), text("TextBody", `e.text_body`),
 			text("Subject", `e.subject`), boolean("IsActive", `1`), text("CharacterSet", `'UTF-8'`),
 		},
 	},
 	"TriggeredSendDefinition": {
-		name: "TriggeredSendDefinition",
-		from: `send_definition d LEFT JOIN email e ON e.eid = d.eid AND e.mid = d.mid AND e.key_fold = d.email_key_fold WHERE d.eid = $1`,
+		name:    "TriggeredSendDefinition",
+		from:    `send_definition d LEFT JOIN email e ON e.eid = d.eid AND e.mid = d.mid AND e.key_fold = d.email_key_fold WHERE d.eid = $1`,
 		account: `d.mid IN (%s)`, key: `d.id`,
 		columns: []column{
-			number("Client.ID", `d.mid`), text("ObjectID", `d.id`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`),
+			number("Client.ID", `d.mid`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`), text("ObjectID", `d.id`),
 			text("CustomerKey", `d.definition_key`), text("Name", `d.name`), text("Description", `d.description`),
 			text("SendClassification.CustomerKey", `d.classification`), text("FromName", `d.from_name`), text("FromAddress", `d.from_address`),
 			text("TriggeredSendType", `'Continuous'`), text("TriggeredSendStatus", `d.status`), number("Email.ID", `e.id`),
@@ -120,7 +120,7 @@ var retrievable = map[string]object{
 	"Subscriber": {
 		name: "Subscriber", from: `subscriber s WHERE s.eid = $1`, key: `s.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `s.eid`), number("ID", `s.id`), moment("CreatedDate", `s.created_at`), moment("ModifiedDate", `s.modified_at`),
+			number("Client.ID", `s.eid`), moment("CreatedDate", `s.created_at`), moment("ModifiedDate", `s.modified_at`), number("ID", `s.id`),
 			updatable(text("EmailAddress", `s.email_address`), 254), updatable(text("SubscriberKey", `s.subscriber_key`), tenant.MaxSubscriberKey),
 			moment("UnsubscribedDate", `NULLIF(s.unsubscribed_at, 0)`), updatable(text("Status", `s.status`), 0),
 			text("EmailTypePreference", `'HTML'`),
@@ -129,7 +129,7 @@ var retrievable = map[string]object{
 	"List": {
 		name: "List", from: `tenant t WHERE t.eid = $1`, key: `t.eid`, numeric: true,
 		columns: []column{
-			number("Client.ID", `t.eid`), number("ID", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`),
+			number("Client.ID", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`), number("ID", `t.eid`),
 			text("CustomerKey", `'All Subscribers'`), text("ListName", `'All Subscribers'`), text("Type", `'Private'`),
 			text("Description", `'Contains all subscribers'`), text("ListClassification", `'ExactTargetList'`),
 		},

@@ -20,9 +20,9 @@ const (
 	JobRelease = "engagement.release"
 )
 
-// deliverAttempts is how often a delivery is started before the message counts as not sent. With the queue's back-off
-// that is about a day.
-const deliverAttempts = 16
+// deliverAttempts is how often a delivery is started before the message counts as not sent. With the queue's back-off,
+// which ends at ten minutes less a random part, that is about half a day.
+const deliverAttempts = 100
 
 // DeliverPayload names the message of a JobDeliver.
 type DeliverPayload struct {

@@ -199,13 +199,9 @@ func (s *Retrieves) accounts(ctx context.Context, p Principal, r RetrieveRequest
 	if !r.QueryAllAccounts && len(r.ClientIDs) == 0 {
 		return []MID{p.MID}, nil
 	}
-	reach := []MID{p.MID}
-	if int64(p.MID) == int64(p.Tenant) {
-		all, err := s.Store.BusinessUnits(ctx, p.Tenant)
-		if err != nil {
-			return nil, err
-		}
-		reach = all
+	reach, err := s.reach(ctx, p)
+	if err != nil {
+		return nil, err
 	}
 	if len(r.ClientIDs) == 0 {
 		return reach, nil
@@ -220,6 +216,31 @@ func (s *Retrieves) accounts(ctx context.Context, p Principal, r RetrieveRequest
 		}
 	}
 	return named, nil
+}
+
+// reach lists the business units that the caller may work in from where he is: his own, and from the top unit all.
+func (s *Retrieves) reach(ctx context.Context, p Principal) ([]MID, error) {
+	if int64(p.MID) != int64(p.Tenant) {
+		return []MID{p.MID}, nil
+	}
+	return s.Store.BusinessUnits(ctx, p.Tenant)
+}
+
+// InUnit moves the caller into another business unit, which a request addresses as Client.ID (engagement-wire 3). Only
+// from the top unit is there anywhere to go.
+func (s *Retrieves) InUnit(ctx context.Context, p Principal, mid MID) (Principal, error) {
+	if mid == p.MID {
+		return p, nil
+	}
+	reach, err := s.reach(ctx, p)
+	if err != nil {
+		return p, err
+	}
+	if !containsMID(reach, mid) {
+		return p, insufficient("access to the business unit")
+	}
+	p.MID = mid
+	return p, nil
 }
 
 func containsMID(list []MID, id MID) bool {

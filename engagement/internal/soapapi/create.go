@@ -1,0 +1,259 @@
+package soapapi
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/soap"
+)
+
+// maxObjects bounds the objects of one Create, Update or Delete; Engagement advises against more than 200.
+const maxObjects = 200
+
+// result is what became of one object of a Create, Update or Delete.
+type result struct {
+	kind      string // xsi:type of the result; "" for the operation's plain one
+	failed    bool
+	message   string
+	errorCode int    // 0 where it did not fail
+	newID     int64  // Create alone
+	newObject string // GUID; Create alone
+	failures  []subscriberFailure
+}
+
+// subscriberFailure is one refused subscriber of a triggered send.
+type subscriberFailure struct {
+	subscriber  *soap.Element
+	code        int
+	description string
+	ordinal     int
+}
+
+// objectCall is one object of a request, with what the handlers of its type need.
+type objectCall struct {
+	p       tenant.Principal
+	el      *soap.Element
+	upsert  bool // Create with SaveAction UpdateAdd
+	ordinal int
+}
+
+// objectHandler does one operation on one object. An error without a place in resultError's table fails the whole call.
+type objectHandler func(ctx context.Context, c objectCall) (result, error)
+
+func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
+	return s.each(ctx, p, op, "CreateResponse", map[string]objectHandler{
+		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber,
+	})
+}
+
+func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
+	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{"Subscriber": s.updateSubscriber})
+}
+
+func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
+	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{"Subscriber": s.deleteSubscriber})
+}
+
+// each runs the operation on every object in order and writes Results, RequestID, OverallStatus (engagement-wire 3).
+func (s *Server) each(ctx context.Context, p tenant.Principal, op *soap.Element, message string, handlers map[string]objectHandler) (func(*soap.Writer), error) {
+	objects := op.All("Objects")
+	if len(objects) == 0 || len(objects) > maxObjects {
+		return nil, fault.New(fault.Invalid, "invalid_objects", "A request holds 1 to %d objects.", maxObjects)
+	}
+	upsert := false
+	for _, o := range op.Find("Options", "SaveOptions").All("SaveOption") {
+		upsert = upsert || strings.EqualFold(o.Value("SaveAction"), "UpdateAdd")
+	}
+	results := make([]result, len(objects))
+	failed := 0
+	for i, el := range objects {
+		var err error
+		results[i], err = s.one(ctx, objectCall{p: p, el: el, upsert: upsert, ordinal: i}, op, handlers)
+		if err != nil {
+			refusal, ok := resultError(err)
+			if !ok && i == 0 {
+				return nil, err
+			}
+			if !ok {
+				// What was done before must not be hidden behind a fault: the client would do it again.
+				s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", i), slog.Any("error", err))
+			}
+			results[i] = refusal
+		}
+		if results[i].failed {
+			failed++
+		}
+	}
+	return func(x *soap.Writer) {
+		x.Open(message, "xmlns", Namespace)
+		for i, res := range results {
+			writeResult(x, message, objects[i], i, res)
+		}
+		x.Text("RequestID", tenant.NewGUID())
+		switch failed {
+		case 0:
+			x.Text("OverallStatus", "OK")
+		case len(results):
+			x.Text("OverallStatus", "Error")
+		default:
+			x.Text("OverallStatus", "Has Errors")
+		}
+		x.Close()
+	}, nil
+}
+
+// one finds the object's business unit and handler and runs it.
+func (s *Server) one(ctx context.Context, c objectCall, op *soap.Element, handlers map[string]objectHandler) (result, error) {
+	kind := c.el.XSIType()
+	handler, ok := handlers[kind]
+	if !ok {
+		return result{}, fault.New(fault.Invalid, codeUnknownObject, "Unable to find a handler for object type: %s. Object types are case-sensitive, check spelling.", kind)
+	}
+	unit := c.el.Find("Client", "ID")
+	if unit == nil {
+		unit = op.Find("Options", "Client", "ID")
+	}
+	if unit != nil {
+		mid, err := readMID(unit)
+		if err != nil {
+			return result{}, err
+		}
+		if c.p, err = s.o.Retrieves.InUnit(ctx, c.p, mid); err != nil {
+			return result{}, err
+		}
+	}
+	return handler(ctx, c)
+}
+
+// codeUnknownObject is the fault of an object type that an operation does not know.
+const codeUnknownObject fault.Code = "unknown_object"
+
+// Error codes of results (engagement-wire 3).
+const (
+	errorPermission      = 11
+	errorUnknownObject   = 10001
+	errorSubscriber      = 12000
+	errorSubscriberEmail = 12002
+	errorSubscriberFound = 12014
+	errorSendInactive    = 18001
+	errorSendNotFound    = 18002
+	errorSendSubscriber  = 18006
+)
+
+// resultError turns a refusal of one object into its result; false for an error that is no refusal, with a result that
+// tells nothing of it.
+func resultError(err error) (result, bool) {
+	f := fault.Of(err)
+	refuse := func(code int, message string) (result, bool) {
+		return result{failed: true, errorCode: code, message: message}, true
+	}
+	switch f.Code {
+	case tenant.CodeInsufficientPrivileges:
+		return refuse(errorPermission, "API Permission Failed.")
+	case codeUnknownObject:
+		return refuse(errorUnknownObject, f.Message)
+	case tenant.CodeSubscriberExists:
+		return refuse(errorSubscriberFound, f.Message)
+	case tenant.CodeInvalidSubscriber, tenant.CodeNoSubscriber, tenant.CodeMissingTo, tenant.CodeMissingContactKey:
+		return refuse(subscriberCode(f), f.Message)
+	case tenant.CodeDefinitionInactive:
+		return refuse(errorSendInactive, f.Message)
+	case tenant.CodeNoDefinition:
+		return refuse(errorSendNotFound, f.Message)
+	case tenant.CodeUnverifiedSender, tenant.CodeNoRecipients, tenant.CodeTooManyRecipients:
+		return refuse(errorSendSubscriber, f.Message)
+	}
+	if f.Kind == fault.Invalid {
+		return refuse(errorUnknownObject, f.Message)
+	}
+	return result{failed: true, errorCode: 2, message: "Unplanned Outage"}, false
+}
+
+// subscriberCode is the error code of a refused subscriber.
+func subscriberCode(f *fault.Error) int {
+	if f.Field == "EmailAddress" || f.Code == tenant.CodeMissingTo {
+		return errorSubscriberEmail
+	}
+	return errorSubscriber
+}
+
+// writeResult writes one Results element with the object as it came.
+func writeResult(x *soap.Writer, message string, el *soap.Element, ordinal int, res result) {
+	var attrs []string
+	if res.kind != "" {
+		attrs = []string{"xsi:type", res.kind}
+	}
+	x.Open("Results", attrs...)
+	status := "OK"
+	if res.failed {
+		status = "Error"
+	}
+	x.Text("StatusCode", status)
+	x.Text("StatusMessage", res.message)
+	x.Text("OrdinalID", strconv.Itoa(ordinal))
+	if res.errorCode != 0 {
+		x.Text("ErrorCode", strconv.Itoa(res.errorCode))
+	}
+	if message == "CreateResponse" { // strict clients refuse NewID elsewhere (clients 3.8)
+		x.Text("NewID", strconv.FormatInt(res.newID, 10))
+		if res.newObject != "" {
+			x.Text("NewObjectID", res.newObject)
+		}
+	}
+	echo(x, el, res)
+	for _, f := range res.failures {
+		x.Open("SubscriberFailures")
+		x.Open("Subscriber")
+		writeEchoed(x, f.subscriber)
+		x.Close()
+		x.Text("ErrorCode", strconv.Itoa(f.code))
+		x.Text("ErrorDescription", f.description)
+		x.Text("Ordinal", strconv.Itoa(f.ordinal))
+		x.Close()
+	}
+	x.Close()
+}
+
+// echo repeats the object of the request.
+func echo(x *soap.Writer, el *soap.Element, res result) {
+	var attrs []string
+	if kind := el.XSIType(); soap.ValidName(kind) {
+		attrs = []string{"xsi:type", kind}
+	}
+	x.Open("Object", attrs...)
+	for _, c := range el.All("Client") {
+		x.Element(c, Namespace)
+	}
+	x.Nil("PartnerKey")
+	if res.newID != 0 {
+		x.Text("ID", strconv.FormatInt(res.newID, 10))
+	}
+	if res.newObject != "" {
+		x.Text("ObjectID", res.newObject)
+	} else {
+		x.Nil("ObjectID")
+	}
+	writeEchoed(x, el, "Client", "PartnerKey", "ObjectID")
+	x.Close()
+}
+
+// writeEchoed repeats the members of an element but those named, and never a password.
+func writeEchoed(x *soap.Writer, el *soap.Element, without ...string) {
+	for _, c := range el.Children {
+		skip := !soap.ValidName(c.Local)
+		for _, name := range without {
+			skip = skip || c.Local == name
+		}
+		switch {
+		case skip:
+		case strings.EqualFold(c.Local, "Password"):
+			x.Empty("Password")
+		default:
+			x.Element(c, Namespace)
+		}
+	}
+}
