@@ -91,10 +91,27 @@ func (t *Traveller) Visit(ctx context.Context) (Visit, error) {
 		return Visit{}, err
 	}
 	v := Visit{OrgForms: t.browser.Forms[j.orgSite] - org, TenantForms: t.browser.Forms[j.authSite] - tenant, Page: page.Text}
-	if page.Status != 200 || !strings.Contains(page.Text, "onnected as") || !strings.Contains(page.Text, t.member.Tenant.Username) {
+	if page.Status != 200 || !strings.Contains(page.Text, t.member.Tenant.Username) {
 		return v, fault.New(fault.Conflict, CodeNotMapped, "The visit of %s ended with status %d: %s", t.member.Org.Username, page.Status, client.Clip(page.Text, 300))
 	}
-	return v, nil
+	return v, j.checkMapped(ctx, t.member)
+}
+
+// checkMapped reads the mapping back from Connect.
+func (j *Journey) checkMapped(ctx context.Context, m Member) error {
+	users, err := j.connect.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if strings.EqualFold(u.CRMUsername, m.Org.Username) {
+			if strings.EqualFold(u.EngagementUsername, m.Tenant.Username) {
+				return nil
+			}
+			return fault.New(fault.Conflict, CodeNotMapped, "%s is mapped to %s.", u.CRMUsername, u.EngagementUsername)
+		}
+	}
+	return fault.New(fault.Conflict, CodeNotMapped, "Connect has no mapping of %s.", m.Org.Username)
 }
 
 // VisitAgain is a visit that may ask for nothing (S002-12).

@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -26,7 +29,7 @@ func New(baseURL string, token vault.Secret, hc *http.Client) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: base, token: token, call: client.NewCaller("Connect", hc)}, nil
+	return &Client{base: base, token: token, call: client.NewCaller("Connect server", hc)}, nil
 }
 
 // do makes a call. key is the idempotency key of a mutating one: the same key twice acts once.
@@ -47,15 +50,94 @@ func (c *Client) do(ctx context.Context, method, path, key string, in, out any) 
 		return err
 	}
 	if a.Status/100 != 2 {
-		var w struct {
-			Error struct{ Code, Message string }
-		}
-		if a.Type == "application/json" {
-			_ = json.Unmarshal(a.Body, &w) // an answer of another shape keeps its status alone
-		}
-		return c.call.Refusal(a.Status, w.Error.Code, w.Error.Message)
+		return c.refusal(a)
 	}
 	return c.call.JSON(a, out)
+}
+
+// refusal keeps the code and text of an error answer, and says whose words they are: Connect's own or a cloud's.
+func (c *Client) refusal(a *client.Answer) error {
+	var w struct {
+		Error struct{ Code, Message, Cloud string }
+	}
+	if a.Type == "application/json" {
+		_ = json.Unmarshal(a.Body, &w) // an answer of another shape keeps its status alone
+	}
+	e := w.Error
+	if e.Cloud == "" {
+		return c.call.Refusal(a.Status, e.Code, e.Message)
+	}
+	remote := &client.RemoteError{Cloud: client.Clip(e.Cloud, 20), Status: a.Status, Code: client.Clip(e.Code, 100), Description: client.Clip(e.Message, 1000)}
+	return fault.Wrap(remote, fault.Denied, client.CodeRefused, "The %s refused: %s: %s.", remote.Cloud, remote.Code, strings.TrimSuffix(remote.Description, "."))
+}
+
+// Span is how one direction of the connection stands.
+type Span struct {
+	State        string     `json:"state"` // "not_connected", "connected", "broken"
+	URL          string     `json:"url,omitempty"`
+	AuthURL      string     `json:"auth_url,omitempty"`
+	ConnectedApp string     `json:"connected_app,omitempty"`
+	SystemUser   string     `json:"system_user,omitempty"`
+	OrgID        string     `json:"org_id,omitempty"`
+	APIUser      string     `json:"api_user,omitempty"`
+	EID          int64      `json:"eid,omitempty"`
+	AccountID    int64      `json:"account_id,omitempty"`
+	ConnectedAt  *time.Time `json:"connected_at,omitempty"`
+	// Cause is why the span is broken, in the refusing cloud's words.
+	Cause *struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"cause,omitempty"`
+}
+
+// Status is how the connection of a pair stands.
+type Status struct {
+	Pair       string `json:"pair"`
+	State      string `json:"state"` // "connected" where both spans are up
+	Org        Span   `json:"org"`   // from Engagement into the org
+	Engagement Span   `json:"engagement"`
+}
+
+// StateConnected is the State of a connection whose spans are both up.
+const StateConnected = "connected"
+
+// Status asks how the connection stands.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var out Status
+	err := c.do(ctx, http.MethodGet, "/api/v1/status", "", nil, &out)
+	return out, err
+}
+
+// User is a mapping of a user of the org to one of Engagement.
+type User struct {
+	CRMUsername        string    `json:"crm_username"`
+	EngagementUsername string    `json:"engagement_username"`
+	AccountID          int64     `json:"account_id"`
+	MappedAt           time.Time `json:"mapped_at"`
+}
+
+// maxPages bounds a list: 1,000 pages.
+const maxPages = 1000
+
+// Users lists all mappings.
+func (c *Client) Users(ctx context.Context) ([]User, error) {
+	var users []User
+	after := ""
+	for range maxPages {
+		var page struct {
+			Users []User `json:"users"`
+			Next  string `json:"next"`
+		}
+		if err := c.do(ctx, http.MethodGet, "/api/v1/users?after="+url.QueryEscape(after), "", nil, &page); err != nil {
+			return nil, err
+		}
+		users = append(users, page.Users...)
+		if page.Next == "" {
+			return users, nil
+		}
+		after = page.Next
+	}
+	return nil, c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
 }
 
 // ConnectOrg brings up the span into the org: Connect signs the system user in with its own key and reads back who he

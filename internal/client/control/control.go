@@ -66,13 +66,13 @@ func (c *Client) SetClock(ctx context.Context, now time.Time) (Clock, error) {
 
 // Mail is one message of the built-in inbox. Lists leave the bodies out.
 type Mail struct {
-	ID      string    `json:"id"`
-	Time    time.Time `json:"time"` // when the inbox took it
-	From    string    `json:"from"`
-	To      []string  `json:"to"`
-	Subject string    `json:"subject"`
-	Text    string    `json:"text,omitempty"`
-	HTML    string    `json:"html,omitempty"`
+	ID       string    `json:"id"`
+	Received time.Time `json:"received"`
+	From     string    `json:"from"`
+	To       []string  `json:"to"`
+	Subject  string    `json:"subject"`
+	Text     string    `json:"text,omitempty"`
+	HTML     string    `json:"html,omitempty"`
 }
 
 // MailQuery selects messages.
@@ -110,15 +110,18 @@ func (c *Client) Mail(ctx context.Context, id string) (Mail, error) {
 
 // Request is one recorded request and its answer, secrets removed.
 type Request struct {
-	ID       int64           `json:"id"`
-	Time     time.Time       `json:"time"`
-	House    string          `json:"house"` // "crm", "engagement", "connect"
-	Method   string          `json:"method"`
-	Path     string          `json:"path"`
-	Status   int             `json:"status"`
-	Millis   float64         `json:"ms"`
-	Request  json.RawMessage `json:"request,omitempty"`
-	Response json.RawMessage `json:"response,omitempty"`
+	ID     int64     `json:"id"`
+	Time   time.Time `json:"time"`
+	House  string    `json:"house"` // "crm", "engagement", "connect"
+	Method string    `json:"method"`
+	Path   string    `json:"path"`
+	Status int       `json:"status"`
+	Millis float64   `json:"ms"`
+
+	RequestHeader  http.Header `json:"request_header"`
+	RequestBody    string      `json:"request_body,omitempty"`
+	ResponseHeader http.Header `json:"response_header"`
+	ResponseBody   string      `json:"response_body,omitempty"`
 }
 
 // Requests lists recorded requests, oldest first: of one house, or of all where house is ""; those after the id since.
