@@ -1,0 +1,176 @@
+// Package sender delivers accepted messages: it takes them from the durable queue, lets the rules of package tenant
+// decide, and hands what may go to the mail server. A message is handed over at most once unless the server is known not
+// to have taken it: before the first byte goes out the attempt is written down, so whoever finds an attempt without an
+// end (a crash, a cut connection) knows that nobody can tell, and reports the message in doubt instead of sending it
+// again (DESIGN 5.9).
+package sender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/mail"
+)
+
+const (
+	// settleTimeout bounds the writing down of an attempt's end, which happens even when the attempt was cut short.
+	settleTimeout = 15 * time.Second
+	// releaseBatch is how many waiting messages one transaction lets go: two rows each (DESIGN 5.5).
+	releaseBatch = 100
+	// decisions is how often a message is looked at anew because its definition changed meanwhile.
+	decisions = 3
+)
+
+// Options are what a sender stands on.
+type Options struct {
+	Store tenant.DeliveryStore
+	// Queue is where acceptance leaves its jobs; the sender runs it.
+	Queue *jobs.Queue
+	Mail  mail.Sender
+	// Now tells the tenant's domain time.
+	Now func(tenant.EID) time.Time
+	Log *slog.Logger
+}
+
+// Sender delivers messages between Start and Stop.
+type Sender struct{ o Options }
+
+// New makes a sender and gives its handlers to the queue, which must not have been started.
+func New(o Options) (*Sender, error) {
+	if o.Store == nil || o.Queue == nil || o.Mail == nil || o.Now == nil {
+		return nil, errors.New("sender: a part is missing")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Sender{o: o}
+	o.Queue.Handle(sqlstore.JobDeliver, s.deliver)
+	o.Queue.Handle(sqlstore.JobRelease, s.release)
+	return s, nil
+}
+
+// Start begins to deliver; a second Start does nothing.
+func (s *Sender) Start(ctx context.Context) { s.o.Queue.Start(ctx) }
+
+// Stop takes no more messages and waits for those that are being handed over, until ctx ends. It may be called again.
+func (s *Sender) Stop(ctx context.Context) error { return s.o.Queue.Stop(ctx) }
+
+// deliver is the handler of one message's job.
+func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
+	var p sqlstore.DeliverPayload
+	if err := json.Unmarshal(r.Payload, &p); err != nil {
+		return jobs.Permanent(fmt.Errorf("sender: reading a job: %w", err))
+	}
+	for range decisions {
+		d, err := s.o.Store.LoadDelivery(ctx, p.Tenant, p.Message)
+		switch {
+		case fault.CodeOf(err) == tenant.CodeNoMessage:
+			return jobs.Permanent(err)
+		case err != nil:
+			return err
+		}
+		switch d.Message.State {
+		case tenant.MessageQueued:
+		case tenant.MessageSending:
+			return s.abandoned(ctx, d.Message)
+		default:
+			return nil // an earlier run of this job got to the end and could not say so
+		}
+		v := d.Decide(s.o.Now(p.Tenant))
+		switch {
+		case v.Hold:
+			held, err := s.o.Store.Hold(ctx, p.Tenant, p.Message, d.Definition.ID)
+			if held || err != nil {
+				return err
+			}
+			// The definition is active by now, or an earlier run has held the message already.
+		case v.Refusal != nil:
+			_, err := s.o.Store.Refuse(ctx, p.Tenant, p.Message, *v.Refusal, s.o.Now(p.Tenant))
+			return err
+		default:
+			return s.handOver(ctx, r, p, v.Mail)
+		}
+	}
+	return nil // held, or another run has it
+}
+
+// abandoned ends a message whose attempt began and has no end: the process was killed between the two.
+func (s *Sender) abandoned(ctx context.Context, m tenant.Message) error {
+	_, err := s.o.Store.Settle(ctx, m.Tenant, m.ID, m.Attempt, tenant.Outcome{State: tenant.MessageInDoubt,
+		Text: "The sender was stopped while it handed the message over; the mail server may have taken it."}, s.o.Now(m.Tenant))
+	return err
+}
+
+// handOver gives the message to the mail server and writes down how that ended.
+func (s *Sender) handOver(ctx context.Context, r *jobs.Run, p sqlstore.DeliverPayload, out tenant.Outgoing) error {
+	attempt, begun, err := s.o.Store.BeginAttempt(ctx, p.Tenant, p.Message)
+	if err != nil || !begun {
+		return err
+	}
+	failure := s.o.Mail.Send(ctx, mail.Message{
+		From: mail.Address{Name: out.FromName, Email: out.FromAddress}, To: mail.Address{Email: out.To},
+		Subject: out.Subject, HTML: out.HTML, Text: out.Text, MessageID: out.MessageID,
+	})
+	o, again := outcome(failure, r.Attempt >= r.MaxAttempts)
+	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	known, err := s.o.Store.Settle(settling, p.Tenant, p.Message, attempt, o, s.o.Now(p.Tenant))
+	if err != nil {
+		return fmt.Errorf("sender: writing down that a message is %s: %w", o.State, err)
+	}
+	if !known {
+		s.o.Log.Warn("sender: a message was settled by another run", slog.String("message", p.Message), slog.String("here", string(o.State)))
+	}
+	if o.State != tenant.MessageSent {
+		s.o.Log.Warn("sender: a message did not go out", slog.String("message", p.Message), slog.Int("attempt", attempt),
+			slog.String("state", string(o.State)), slog.Any("error", failure))
+	}
+	if again && known {
+		return failure // the queue tries again later
+	}
+	return nil
+}
+
+// outcome is the table from the mail server's answers to message states; again asks for another attempt. An error of a
+// kind that the mail package does not promise tells nothing about the message's fate, so it is in doubt.
+func outcome(failure error, last bool) (o tenant.Outcome, again bool) {
+	if failure == nil {
+		return tenant.Outcome{State: tenant.MessageSent}, false
+	}
+	f := fault.Of(failure)
+	switch f.Code {
+	case mail.CodeMalformed:
+		return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendInvalidFieldValue, Text: f.Message}, false
+	case mail.CodeRefused:
+		return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message}, false
+	case mail.CodeDeferred:
+		if last {
+			return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message}, false
+		}
+		return tenant.Outcome{State: tenant.MessageQueued, Text: f.Message}, true
+	}
+	return tenant.Outcome{State: tenant.MessageInDoubt, Text: "Nobody can tell whether the mail server took the message."}, false
+}
+
+// release lets the messages go that waited for a definition. Each batch is stored before the next, so that a crash
+// leaves the rest to the next run.
+func (s *Sender) release(ctx context.Context, r *jobs.Run) error {
+	var p sqlstore.ReleasePayload
+	if err := json.Unmarshal(r.Payload, &p); err != nil {
+		return jobs.Permanent(fmt.Errorf("sender: reading a job: %w", err))
+	}
+	for {
+		n, err := s.o.Store.ReleaseHeld(ctx, p.Tenant, p.Definition, releaseBatch)
+		if err != nil || n < releaseBatch {
+			return err
+		}
+	}
+}
