@@ -2,22 +2,26 @@
 // each grant, the SOAP API's login and session calls, and the pages a browser signs in on. It translates between the
 // wire (crm-wire 1 and 2) and the rules in package org.
 //
-//	/services/oauth2/authorize   login page -> consent page -> code        authorize.go
-//	/services/oauth2/token       token.go runs the shared steps, grant_*.go fill in their own
-//	/services/oauth2/revoke, introspect, userinfo, singleaccess; /id/…     revoke.go, introspect.go, identity.go
-//	/services/Soap/u, /c         login, logout, getUserInfo                soap.go
-//	/login, /secur/…             the login form, logout, frontdoor         browser.go
+//	/services/oauth2/authorize    sign-in page -> consent page -> code       authorize.go, consent.go
+//	/services/oauth2/token        token.go runs the shared steps; grant_*.go fill in their own
+//	/services/oauth2/revoke, introspect, userinfo; /id/ORG/USER              revoke.go, introspect.go, identity.go
+//	/.well-known/openid-configuration, /id/keys                              discovery.go
+//	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_calls.go
+//	/, /login, /secur/logout.jsp  the browser's session                      browser.go
 package login
 
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -42,19 +46,33 @@ type Options struct {
 	Log      *slog.Logger // nil discards
 }
 
-// IPPolicy decides whether a user may log in with an app ("" for none) from an address. It returns nil or a fault with
-// org.CodeIPRestricted.
+// IPPolicy decides whether a user may log in from an address.
 type IPPolicy interface {
-	AllowLogin(ctx context.Context, u org.User, app org.ConnectedApp, ip, subtype string) error
+	// AllowLogin returns nil, or a fault with org.CodeIPRestricted. app is nil for a SOAP login or a browser's; subtype is
+	// the LoginHistory subtype of the grant, "" where there is none.
+	AllowLogin(ctx context.Context, u org.User, app *org.App, ip, subtype string) error
 }
 
 // Server serves the login endpoints of all orgs. It is an org.Authenticator and an org.Changes.
 type Server struct {
-	base   string
-	host   string
-	secure bool
-	opts   Options
-	log    *slog.Logger
+	base      string // BaseURL
+	host      string
+	secure    bool // https
+	audiences map[string]bool
+	store     org.LoginStore
+	clock     *clock.Domain
+	vault     Sealer
+	ip        IPPolicy
+	log       *slog.Logger
+
+	known     *org.Known
+	sessions  *org.Sessions
+	passwords *org.Passwords
+	numbers   *org.Numbers
+	seen      *firstSeen
+	grants    map[string]grant
+	keys      signingKey
+	discovery []byte
 }
 
 var (
@@ -65,26 +83,168 @@ var (
 // New makes a Server.
 func New(o Options) (*Server, error) {
 	u, err := url.Parse(o.BaseURL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.HasSuffix(o.BaseURL, "/") {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Path != "" || u.RawQuery != "" {
 		return nil, fault.New(fault.Invalid, "base_url", "The base URL must be http(s)://host[:port] without a trailing slash.")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{base: o.BaseURL, host: u.Host, secure: u.Scheme == "https", opts: o, log: o.Log}, nil
+	machine := o.Clock.Machine
+	known := org.NewKnown(o.Directory, o.Store, machine, oauth.ParseCertificate)
+	numbers := org.NewNumbers(machine)
+	s := &Server{
+		base: o.BaseURL, host: u.Host, secure: u.Scheme == "https", audiences: audiences(u, o.Audiences),
+		store: o.Store, clock: o.Clock, vault: o.Vault, ip: o.IPPolicy, log: o.Log,
+		known: known, numbers: numbers,
+		sessions:  org.NewSessions(o.Store, known, o.Clock, numbers, o.Log),
+		passwords: org.NewPasswords(known, o.Store, o.Clock),
+		seen:      newFirstSeen(),
+		keys:      signingKey{store: o.Store, vault: o.Vault},
+	}
+	s.discovery, err = discoveryDocument(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s.grants = map[string]grant{
+		oauth.GrantJWTBearer:         jwtGrant{s},
+		oauth.GrantAuthorizationCode: codeGrant{s},
+		oauth.GrantRefreshToken:      refreshGrant{s},
+		oauth.GrantPassword:          passwordGrant{s},
+		oauth.GrantClientCredentials: clientGrant{s},
+	}
+	return s, nil
 }
+
+// audiences are the values of aud that mean this server, whatever the org (crm-wire 0.4): its URL and its token
+// endpoint, and the two login hosts that some clients always name; each with and without a slash at the end. On a
+// loopback address the other spellings of it mean the same server.
+func audiences(u *url.URL, more []string) map[string]bool {
+	all := map[string]bool{}
+	add := func(base string) {
+		for _, a := range []string{base, base + tokenPath} {
+			all[a], all[a+"/"] = true, true
+		}
+	}
+	add(u.Scheme + "://" + u.Host)
+	if isLoopback(u.Hostname()) {
+		for _, host := range []string{"localhost", "127.0.0.1", "[::1]"} {
+			if port := u.Port(); port != "" {
+				host += ":" + port
+			}
+			add(u.Scheme + "://" + host)
+		}
+	}
+	for _, a := range append([]string{"https://login.salesforce.com", "https://test.salesforce.com"}, more...) {
+		all[a], all[a+"/"] = true, true
+	}
+	return all
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Paths that other parts of the package name.
+const (
+	authorizePath = "/services/oauth2/authorize"
+	tokenPath     = "/services/oauth2/token"
+	consentPath   = "/setup/secur/RemoteAccessAuthorizationPage.apexp"
+	loginPath     = "/login"
+	logoutPath    = "/secur/logout.jsp"
+	idPath        = "/id/"
+)
 
 // Mount routes the server's endpoints.
 func (s *Server) Mount(m *web.Mux) {
+	m.HandleFunc("POST "+tokenPath, s.serveToken)
+	m.HandleFunc("GET "+tokenPath, s.serveTokenGet)
+	m.HandleFunc("GET /services/oauth2/revoke", s.serveRevoke)
+	m.HandleFunc("POST /services/oauth2/revoke", s.serveRevoke)
+	m.HandleFunc("POST /services/oauth2/introspect", s.serveIntrospect)
+	m.HandleFunc("GET /services/oauth2/userinfo", s.serveUserinfo)
+	m.HandleFunc("POST /services/oauth2/userinfo", s.serveUserinfo)
+	m.HandleFunc("GET /id/{org}/{user}", s.serveIdentity)
+	m.HandleFunc("POST /id/{org}/{user}", s.serveIdentity)
+	m.HandleFunc("GET /id/keys", s.serveKeys)
+	m.HandleFunc("GET /.well-known/openid-configuration", s.serveDiscovery)
+	for _, api := range []string{"u", "c"} {
+		h := soapAPI{s, api}
+		for _, tail := range []string{"", "/{org}", "/{org}/{package}"} {
+			m.Handle("POST /services/Soap/"+api+"/{version}"+tail, h)
+		}
+	}
+	form := func(h http.HandlerFunc) http.Handler { return web.ProtectForms(h, http.HandlerFunc(s.denyForm)) }
+	m.HandleFunc("GET "+authorizePath, s.serveAuthorize)
+	m.HandleFunc("POST "+authorizePath, s.serveAuthorize)
+	m.Handle("POST "+consentPath, form(s.serveConsent))
+	m.HandleFunc("GET /", s.serveHome)
+	m.HandleFunc("GET "+loginPath, s.serveLoginPage)
+	m.Handle("POST "+loginPath, form(s.serveLogin))
+	m.HandleFunc("GET "+logoutPath, s.serveLogout)
+	m.HandleFunc("POST "+logoutPath, s.serveLogout)
+	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
 }
 
 // Authenticate implements org.Authenticator.
 func (s *Server) Authenticate(ctx context.Context, token string) (org.Session, error) {
-	return org.Session{}, fault.New(fault.Unauthenticated, org.CodeInvalidSession, "Session expired or invalid")
+	return s.sessions.Authenticate(ctx, token)
 }
 
 // End implements org.Authenticator.
-func (s *Server) End(ctx context.Context, token string) error { return nil }
+func (s *Server) End(ctx context.Context, token string) error { return s.sessions.End(ctx, token) }
 
 // SetupChanged implements org.Changes.
-func (s *Server) SetupChanged(id org.ID) {}
+func (s *Server) SetupChanged(id org.ID) { s.known.SetupChanged(id) }
+
+// idURL is the identity URL of a user (crm-wire 1.8).
+func (s *Server) idURL(orgID, user org.ID) string {
+	return s.base + idPath + string(orgID) + "/" + string(user)
+}
+
+// caller is what a login notes about who sent the request.
+type caller struct {
+	ip    string
+	agent string
+}
+
+func callerOf(r *http.Request) caller {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		ip = r.RemoteAddr
+	}
+	return caller{ip: ip, agent: agentName(r.UserAgent())}
+}
+
+// agentName is the first product of a User-Agent, cut to what a column holds.
+func agentName(agent string) string {
+	name, _, _ := strings.Cut(agent, " ")
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, name)
+}
+
+// event begins a row of Login History.
+func (s *Server) event(u org.User, c caller, kind, subtype, application string) org.LoginEvent {
+	return org.LoginEvent{
+		Org: u.Org, User: u.ID, Time: s.clock.Now(string(u.Org)), Type: kind, Subtype: subtype, SourceIP: c.ip, LoginURL: s.host,
+		Status: org.StatusSuccess, Application: application, Browser: c.agent, Platform: "Unknown",
+	}
+}
+
+// noteRefused keeps the row of a login that was refused. The refusal stands whether the row can be kept or not.
+func (s *Server) noteRefused(ctx context.Context, e org.LoginEvent, status string) {
+	e.ID, e.Status = org.NumberID(org.PrefixLoginHistory, s.numbers.Next()), status
+	if err := s.store.AddLoginEvent(ctx, e); err != nil {
+		s.log.ErrorContext(ctx, "a refused login is missing from login history", "org", e.Org, "user", e.User, "status", status, "error", err)
+	}
+}

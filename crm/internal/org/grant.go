@@ -68,13 +68,13 @@ type Redemption struct {
 type CodeStore interface {
 	// AddCode keeps a code, and with it the grant of an approval where one was given now; the oldest grant over
 	// MaxGrants is revoked. A number that is taken means that this transaction was answered before: a Conflict fault
-	// with CodeNumberTaken.
-	AddCode(ctx context.Context, c AuthCode, approval *Grant) error
+	// with CodeNumberTaken. dropped reports whether a grant was revoked.
+	AddCode(ctx context.Context, c AuthCode, approval *Grant) (dropped bool, err error)
 	// Code reads one code, used or not; a missing one is a NotFound fault.
 	Code(ctx context.Context, id int64) (AuthCode, error)
 	// RedeemCode marks the code as used and keeps what it makes. Of many callers exactly one succeeds; the others get a
-	// Conflict fault with CodeAlreadyUsed, and whatever the code made is revoked.
-	RedeemCode(ctx context.Context, r Redemption) error
+	// Conflict fault with CodeAlreadyUsed. dropped reports whether a grant over MaxGrants was revoked.
+	RedeemCode(ctx context.Context, r Redemption) (dropped bool, err error)
 	// RevokeCode revokes the grant of a code that was used again.
 	RevokeCode(ctx context.Context, id int64, at time.Time) error
 }

@@ -14,6 +14,7 @@ const (
 	StatusNotApproved       = "Failed: Not approved for access"
 	StatusNeedSecurityToken = "Failed: API security token required"
 	StatusPasswordFlowOff   = "Username-Password Flow Disabled"
+	StatusNoAccess          = "No Salesforce.com Access"
 	StatusRestrictedIP      = "Restricted IP"
 	StatusNoAPIAccess       = "Failed: API access disabled for this user"
 	StatusVersionRemoved    = "Failed: API Version Removed"

@@ -70,3 +70,28 @@ func accessNumber(token string) (string, int64) {
 	}
 	return token[:orgShort], secretNumber(token[orgShort+1:], accessMarker, "")
 }
+
+// NewRefreshToken makes the refresh token of a grant, and its hash for the store.
+func NewRefreshToken(grant int64) (token string, hash []byte) {
+	token = newSecret(refreshMarker, grant, "")
+	h := tokenHash(token)
+	return token, h[:]
+}
+
+// RefreshNumber is the number of the grant that a refresh token says it is of; -1 where the text is no refresh token.
+func RefreshNumber(token string) int64 { return secretNumber(token, refreshMarker, "") }
+
+// Matches reports whether token is the grant's refresh token.
+func (g Grant) Matches(token string) bool { return sameHash(tokenHash(token), g.RefreshHash) }
+
+// NewAuthCode makes the authorization code of a number, and its hash for the store.
+func NewAuthCode(number int64) (code string, hash [32]byte) {
+	code = newSecret(codeMarker, number, codeEnd)
+	return code, tokenHash(code)
+}
+
+// AuthCodeNumber is the number in an authorization code; -1 where the text is none.
+func AuthCodeNumber(code string) int64 { return secretNumber(code, codeMarker, codeEnd) }
+
+// Matches reports whether code is the whole code.
+func (c AuthCode) Matches(code string) bool { return sameHash(tokenHash(code), c.Hash[:]) }

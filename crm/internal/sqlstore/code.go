@@ -11,8 +11,8 @@ import (
 )
 
 // AddCode implements org.CodeStore.
-func (s *Store) AddCode(ctx context.Context, c org.AuthCode, approval *org.Grant) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+func (s *Store) AddCode(ctx context.Context, c org.AuthCode, approval *org.Grant) (dropped bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		grant := c.Grant
 		if approval != nil {
 			grant = approval.ID
@@ -22,11 +22,11 @@ func (s *Store) AddCode(ctx context.Context, c org.AuthCode, approval *org.Grant
 			c.ID, c.Hash[:], string(c.Org), string(c.User), string(c.App), c.ConsumerKey, c.RedirectURI, c.Challenge, c.Nonce, strings.Join(c.Scopes, " "), grant,
 			millis(c.AuthTime), millis(c.Created), millis(c.Expires))
 		if err == nil && approval != nil {
-			err = putGrant(tx, *approval)
+			dropped, err = putGrant(tx, *approval)
 		}
 		return err
 	})
-	return numberTaken(err)
+	return dropped, numberTaken(err)
 }
 
 // Code implements org.CodeStore.
@@ -48,8 +48,8 @@ func (s *Store) Code(ctx context.Context, id int64) (org.AuthCode, error) {
 
 // RedeemCode implements org.CodeStore. The first statement decides who wins; the code then names the grant, so that a
 // second use finds what to revoke.
-func (s *Store) RedeemCode(ctx context.Context, r org.Redemption) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+func (s *Store) RedeemCode(ctx context.Context, r org.Redemption) (dropped bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2, grant_id = $3 WHERE id = $1 AND used_ms IS NULL`, r.Code, millis(r.At), r.Grant.ID)
 		if err != nil {
 			return err
@@ -57,12 +57,12 @@ func (s *Store) RedeemCode(ctx context.Context, r org.Redemption) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return orFault(err, fault.New(fault.Conflict, org.CodeAlreadyUsed, "the code was used before"))
 		}
-		if err := putGrant(tx, r.Grant); err != nil {
+		if dropped, err = putGrant(tx, r.Grant); err != nil {
 			return err
 		}
 		return insertSession(tx, r.Session, r.Event)
 	})
-	return numberTaken(err)
+	return dropped, numberTaken(err)
 }
 
 // RevokeCode implements org.CodeStore.

@@ -86,20 +86,24 @@ func (s *Store) RevokeGrant(ctx context.Context, id int64, at time.Time) error {
 }
 
 // putGrant keeps a new grant, or gives the grant of an approval its refresh token, and revokes the oldest over the limit.
-func putGrant(tx *sqldb.Tx, g org.Grant) error {
+func putGrant(tx *sqldb.Tx, g org.Grant) (dropped bool, err error) {
 	scopes := strings.Join(g.Scopes, " ")
 	res, err := tx.Exec(`INSERT INTO oauth_grant (id, org_id, user_id, app_id, scopes, refresh_hash, created_ms, last_used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
  ON CONFLICT (id) DO UPDATE SET refresh_hash = $6, scopes = $5 WHERE oauth_grant.refresh_hash IS NULL AND oauth_grant.revoked_ms IS NULL
  AND oauth_grant.org_id = $2 AND oauth_grant.user_id = $3 AND oauth_grant.app_id = $4`,
 		g.ID, string(g.Org), string(g.User), string(g.App), scopes, g.RefreshHash, millis(g.Created))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return orFault(err, fault.New(fault.Conflict, org.CodeGrantRevoked, "the approval was revoked"))
+		return false, orFault(err, fault.New(fault.Conflict, org.CodeGrantRevoked, "the approval was revoked"))
 	}
-	_, err = tx.Exec(`UPDATE oauth_grant SET revoked_ms = $5 WHERE id IN (SELECT id FROM oauth_grant
+	res, err = tx.Exec(`UPDATE oauth_grant SET revoked_ms = $5 WHERE id IN (SELECT id FROM oauth_grant
  WHERE org_id = $1 AND user_id = $2 AND app_id = $3 AND revoked_ms IS NULL ORDER BY id DESC LIMIT 100 OFFSET $4)`,
 		string(g.Org), string(g.User), string(g.App), org.MaxGrants, millis(g.Created))
-	return err
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
 }

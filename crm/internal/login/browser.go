@@ -1,0 +1,244 @@
+package login
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/pages"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// page is one of package pages.
+type page interface {
+	Render(w http.ResponseWriter) error
+}
+
+func (s *Server) render(w http.ResponseWriter, r *http.Request, p page) {
+	if err := p.Render(w); err != nil {
+		s.unexpected(r, err)
+	}
+}
+
+// pageError shows an error to a person.
+func (s *Server) pageError(w http.ResponseWriter, r *http.Request, err error) {
+	e, expected := wireError(err)
+	f := fault.Of(err)
+	p := pages.Refused{Status: e.status, Title: "This did not work", Code: e.code, Description: e.description}
+	switch {
+	case f.Code == codeTransactionClosed:
+		p = pages.Refused{Status: f.Kind.HTTPStatus(), Title: "Please start again", Description: f.Message}
+	case !expected:
+		s.unexpected(r, err)
+	}
+	s.render(w, r, p)
+}
+
+// denyForm answers a form that another site's page sent.
+func (s *Server) denyForm(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, pages.Refused{Status: http.StatusForbidden, Title: "Please start again", Description: "The form was not sent from this server's own page."})
+}
+
+// visitor is who the browser's session is of; ok is false for nobody.
+func (s *Server) visitor(r *http.Request) (sess org.Session, u org.User, ok bool, err error) {
+	token := s.cookie(r, sessionCookie)
+	if token == "" {
+		return sess, u, false, nil
+	}
+	sess, u, err = s.sessions.Use(r.Context(), token)
+	if fault.CodeOf(err) == org.CodeInvalidSession {
+		return org.Session{}, org.User{}, false, nil
+	}
+	return sess, u, err == nil && sess.Type == org.SessionUI, err
+}
+
+func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
+	_, u, ok, err := s.visitor(r)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	if !ok {
+		s.showPlainLogin(w, r, "/")
+		return
+	}
+	o, err := s.known.OrgByID(r.Context(), u.Org)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.Home{User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: logoutPath})
+}
+
+// serveLoginPage is the sign-in page for who comes by himself; startURL or retURL is where he wants to go.
+func (s *Server) serveLoginPage(w http.ResponseWriter, r *http.Request) {
+	q, err := web.Query(r)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	then := q.Get("startURL")
+	if then == "" {
+		then = q.Get("retURL")
+	}
+	s.showPlainLogin(w, r, localPath(then))
+}
+
+func (s *Server) showPlainLogin(w http.ResponseWriter, r *http.Request, then string) {
+	t := s.newTransaction()
+	t.Then = then
+	s.showLogin(w, r, t, "", "")
+}
+
+// showLogin renders the sign-in form of a transaction.
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, t *transaction, username, refusal string) {
+	p := pages.SignIn{Action: loginPath, Username: username, Error: refusal, RedirectURI: t.Redirect}
+	if p.Username == "" {
+		p.Username = t.LoginHint
+	}
+	if t.Consumer != "" {
+		app, err := s.known.AppByConsumerKey(r.Context(), t.Consumer)
+		if err != nil {
+			s.pageError(w, r, err)
+			return
+		}
+		p.App = app.Name
+	}
+	var err error
+	if p.Transaction, err = s.seal(t, s.browser(w, r)); err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, p)
+}
+
+// maxForm bounds a page's form, in bytes: a transaction can carry a long state.
+const maxForm = 64 << 10
+
+// Texts of the sign-in page.
+const (
+	textLoginRefused = "Check your username and password. If you still cannot log in, ask your administrator."
+	textWrongOrgApp  = "This app belongs to another org. Log in as one of its users."
+	textAPIOnly      = "This user may log in through the API only."
+)
+
+// serveLogin takes the sign-in form. Every refusal of name, password, lock and state reads the same.
+func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxForm)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	t, err := s.unseal(form.Get(pages.FieldTransaction), s.cookie(r, browserCookie))
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	ctx := r.Context()
+	username := strings.TrimSpace(form.Get(pages.FieldUsername))
+	var app *org.App
+	label := "Browser"
+	if t.Consumer != "" {
+		if app, err = s.known.AppByConsumerKey(ctx, t.Consumer); err != nil {
+			s.pageError(w, r, err)
+			return
+		}
+		label = app.Name
+	}
+	u, status, err := s.passwords.Check(ctx, username, vault.Secret(form.Get(pages.FieldPassword)), false)
+	e := s.event(u, callerOf(r), org.LoginTypeApplication, "", label)
+	if err == nil && s.ip != nil {
+		if err = s.ip.AllowLogin(ctx, u, app, e.SourceIP, ""); err != nil {
+			status = org.StatusRestrictedIP
+		}
+	}
+	text := ""
+	switch code := fault.CodeOf(err); {
+	case code == org.CodeBadCredentials || code == org.CodeUserInactive || code == org.CodeIPRestricted:
+		text = textLoginRefused
+	case err != nil:
+		s.pageError(w, r, err)
+		return
+	case u.Permissions["ApiUserOnly"]:
+		status, text = org.StatusNoAccess, textAPIOnly
+	case app != nil && app.In(u.Org).Org != u.Org:
+		status, text = org.StatusNotApproved, textWrongOrgApp
+	}
+	if text != "" {
+		if u.ID != "" && status != "" {
+			s.noteRefused(ctx, e, status)
+		}
+		s.showLogin(w, r, t, username, text)
+		return
+	}
+	if err := s.signIn(w, r, u, t, e); err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+}
+
+// signIn gives the browser a session of its own, never one that it had before, and sends it on.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *transaction, e org.LoginEvent) error {
+	ctx := r.Context()
+	o, err := s.known.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	if old := s.cookie(r, sessionCookie); old != "" {
+		if err := s.sessions.End(ctx, old); err != nil {
+			return err
+		}
+	}
+	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: o.Settings.SessionTimeout(), Event: e})
+	if err != nil {
+		return err
+	}
+	s.setCookie(w, sessionCookie, token)
+	to := t.Then
+	if t.Consumer != "" {
+		t.Session = session.ID
+		sealed, err := s.seal(t, s.browser(w, r))
+		if err != nil {
+			return err
+		}
+		to = authorizePath + "?" + url.Values{pages.FieldTransaction: {sealed}}.Encode()
+	}
+	redirect(w, http.StatusSeeOther, to)
+	return nil
+}
+
+// redirect leads a browser on. Its Location is kept by no cache and sent to nobody as a Referer.
+func redirect(w http.ResponseWriter, status int, to string) {
+	h := w.Header()
+	h.Set("Location", to)
+	h.Set("Referrer-Policy", "no-referrer")
+	web.NoStore(w)
+	w.WriteHeader(status)
+}
+
+// serveLogout ends the browser's session.
+func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
+	if token := s.cookie(r, sessionCookie); token != "" {
+		if err := s.sessions.End(r.Context(), token); err != nil {
+			s.pageError(w, r, err)
+			return
+		}
+	}
+	s.setCookie(w, sessionCookie, "")
+	s.render(w, r, pages.SignedOut{Login: loginPath})
+}
+
+// localPath is a path of this server that a parameter names, "/" where it names anything else.
+func localPath(to string) string {
+	if len(to) > 2000 || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t\x00") {
+		return "/"
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.IsAbs() || u.Host != "" || strings.HasPrefix(u.Path, "//") {
+		return "/"
+	}
+	return to
+}

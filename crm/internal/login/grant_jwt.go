@@ -1,0 +1,180 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// jwtGrant is the JWT bearer grant (RFC 7523 section 2.1, crm-wire 1.5): the app's key signs for a user who is not there.
+// The client shows who it is by the signature, so client_id and secret are not looked at.
+type jwtGrant struct{ s *Server }
+
+func (jwtGrant) subtype() string      { return org.SubtypeJWTBearer }
+func (jwtGrant) anonymous() bool      { return true }
+func (jwtGrant) secret(*org.App) bool { return false }
+
+func (g jwtGrant) allowed(ctx context.Context, sub *subject) error {
+	return g.s.known.AllowedUnasked(ctx, sub.user, sub.app)
+}
+
+// Tolerances of an assertion's times, in the order of the security reference (JW-18 to JW-21).
+const (
+	assertionSkew     = 30 * time.Second // exp and nbf
+	assertionFuture   = 60 * time.Second // iat
+	assertionMaxAge   = 5 * time.Minute  // iat, and the effective life of one whose exp is far away
+	assertionFar      = 10 * time.Minute // exp that is further ahead limits nothing
+	assertionRemember = 400 * 24 * time.Hour
+)
+
+func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*subject, error) {
+	if r.assertion == "" {
+		return nil, errMissing("assertion")
+	}
+	a, err := oauth.ParseAssertion(r.assertion)
+	if err != nil {
+		return nil, err
+	}
+	if a.Issuer == "" {
+		return nil, errClientUnknown()
+	}
+	app, err := g.s.known.AppByConsumerKey(ctx, a.Issuer)
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return nil, errClientUnknown()
+		}
+		return nil, err
+	}
+	if err := a.Verify(app.Key); err != nil {
+		return nil, err
+	}
+	if err := g.s.checkAudience(ctx, app, a.Audience); err != nil {
+		return nil, err
+	}
+	early, err := g.s.checkTimes(app.Org, a)
+	if err != nil {
+		return nil, err
+	}
+	u, err := g.s.assertedUser(ctx, app, a.Subject)
+	if err != nil {
+		return nil, err
+	}
+	sub := &subject{app: app, user: u, scopes: org.WithoutRefresh(app.Scopes)}
+	if a.ID != "" {
+		hash := sha256.Sum256([]byte(a.Issuer + "\x00" + a.ID))
+		now := g.s.clock.Machine()
+		forget := now.Add(min(a.Expires.Sub(early)+2*assertionSkew, assertionRemember))
+		sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {
+			return g.s.store.UseAssertion(ctx, hash, now, forget, s, e)
+		}
+	} else if a.Expires.Sub(early) > assertionFar && !g.s.seen.allow(a.Digest(), g.s.clock.Machine()) {
+		return nil, errAssertionExpired()
+	}
+	return sub, nil
+}
+
+func errAssertionExpired() error {
+	return fault.New(fault.Unauthenticated, codeAssertionExpired, "expired authorization code")
+}
+
+// checkAudience compares aud with the names of this server and of the app's org: exactly one, exactly equal.
+func (s *Server) checkAudience(ctx context.Context, app *org.App, aud []string) error {
+	if len(aud) == 1 {
+		if s.audiences[aud[0]] {
+			return nil
+		}
+		o, err := s.known.OrgByID(ctx, app.Org)
+		if err != nil {
+			return err
+		}
+		if strings.TrimSuffix(strings.TrimSuffix(aud[0], "/"), tokenPath) == s.myDomainURL(o) {
+			return nil
+		}
+	}
+	return fault.New(fault.Unauthenticated, codeAudience, "audience is invalid")
+}
+
+// myDomainURL is the server under the org's own name (DESIGN 5.6).
+func (s *Server) myDomainURL(o org.Org) string {
+	scheme, host := "http://", s.host
+	if s.secure {
+		scheme = "https://"
+	}
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		port = host[i:]
+	}
+	return scheme + o.MyDomain + ".my.localhost" + port
+}
+
+// checkTimes judges exp, iat and nbf. The assertion was made elsewhere, by a clock that does not follow when the org's
+// domain time is moved: so it is too old only where both times say so, and too new likewise. early is the earlier of
+// the two.
+func (s *Server) checkTimes(orgID org.ID, a *oauth.Assertion) (early time.Time, err error) {
+	early = s.clock.Now(string(orgID))
+	late := s.clock.Machine().UTC()
+	if late.Before(early) {
+		early, late = late, early
+	}
+	switch {
+	case !a.Expires.Add(assertionSkew).After(early):
+		return early, errAssertionExpired()
+	case !a.IssuedAt.IsZero() && a.IssuedAt.After(late.Add(assertionFuture)), !a.NotBefore.IsZero() && a.NotBefore.After(late.Add(assertionSkew)):
+		return early, fault.New(fault.Unauthenticated, oauth.CodeInvalidAssertion, "The assertion is not valid yet.")
+	case !a.IssuedAt.IsZero() && a.IssuedAt.Add(assertionMaxAge+assertionSkew).Before(early):
+		return early, errAssertionExpired()
+	}
+	return early, nil
+}
+
+// assertedUser finds the user of sub: a user name, or the id of a user, of the app's org. Unknown users and those of
+// other orgs get the same answer as one who never approved the app.
+func (s *Server) assertedUser(ctx context.Context, app *org.App, sub string) (org.User, error) {
+	var u org.User
+	err := error(fault.New(fault.NotFound, org.CodeNotFound, "no subject"))
+	if id, iderr := org.ParseID(sub); iderr == nil && id.Prefix() == org.PrefixUser {
+		u, err = s.known.UserByID(ctx, app.Org, id)
+	} else if sub != "" {
+		u, err = s.known.UserByUsername(ctx, sub)
+	}
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return org.User{}, err
+	}
+	if err != nil || u.Org != app.Org {
+		return org.User{}, fault.New(fault.Denied, org.CodeNotUserApproved, "user hasn't approved this consumer")
+	}
+	return u, nil
+}
+
+// firstSeen bounds the life of assertions whose exp is years away and that have no jti, as the sf CLI's: each is good
+// for five minutes from when it was first shown here. It remembers the last 100,000 or so.
+type firstSeen struct {
+	mu         sync.Mutex
+	young, old map[[sha256.Size]byte]int64 // Unix seconds
+}
+
+const seenSize = 1 << 16
+
+func newFirstSeen() *firstSeen { return &firstSeen{young: map[[sha256.Size]byte]int64{}} }
+
+func (f *firstSeen) allow(digest [sha256.Size]byte, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first, ok := f.young[digest]
+	if !ok {
+		if first, ok = f.old[digest]; !ok {
+			first = now.Unix()
+		}
+		f.young[digest] = first
+		if len(f.young) >= seenSize {
+			f.young, f.old = make(map[[sha256.Size]byte]int64, seenSize/4), f.young
+		}
+	}
+	return now.Unix()-first <= int64(assertionMaxAge/time.Second)
+}

@@ -1,0 +1,194 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// maxSmallBody bounds the requests that carry one token, in bytes.
+const maxSmallBody = 8 << 10
+
+// formType is the content type of revoke's errors, which jsforce parses as a query string (crm-wire 0.8).
+var formType = []string{"application/x-www-form-urlencoded;charset=UTF-8"}
+
+// serveRevoke ends an access token's session, or a refresh token with all that came from it (crm-wire 1.12). Having the
+// token is all it takes; a client that shows who it is must be the one it was given to. Revoking again is fine.
+func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
+	token, client, err := readRevoke(w, r)
+	if err == nil {
+		err = s.revoke(r.Context(), token.Reveal(), client)
+	}
+	if err == nil {
+		writeBody(w, http.StatusOK, formType, nil)
+		return
+	}
+	e, expected := wireError(err)
+	if fault.CodeOf(err) == org.CodeInvalidSession {
+		e, expected = oauthError{http.StatusBadRequest, "invalid_token", "invalid token"}, true
+	}
+	if !expected { // it is not known whether the token lives on: the client asks again
+		s.unexpected(r, err)
+		e.status = http.StatusServiceUnavailable
+	}
+	body := url.Values{"error": {e.code}, "error_description": {e.description}}
+	writeBody(w, e.status, formType, []byte(body.Encode()))
+}
+
+// readRevoke takes the token from the body, or from the URL of a GET.
+func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, client string, err error) {
+	var form url.Values
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		form, err = web.Query(r)
+	} else {
+		form, err = web.ReadForm(w, r, maxSmallBody)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	if token = vault.Secret(form.Get("token")); token == "" {
+		return "", "", errMissing("token")
+	}
+	return token, form.Get("client_id"), nil
+}
+
+func (s *Server) revoke(ctx context.Context, token, client string) error {
+	unknown := fault.New(fault.Invalid, org.CodeInvalidSession, "invalid token")
+	if number := org.RefreshNumber(token); number >= 0 {
+		g, err := s.store.Grant(ctx, number)
+		if err != nil {
+			if fault.KindOf(err) == fault.NotFound {
+				return unknown
+			}
+			return err
+		}
+		if !g.Matches(token) || !s.isClient(ctx, client, g.Org, g.App) {
+			return unknown
+		}
+		if !g.Revoked {
+			if err := s.store.RevokeGrant(ctx, g.ID, s.clock.Now(string(g.Org))); err != nil {
+				return err
+			}
+		}
+		s.sessions.GrantRevoked(g.Org)
+		return nil
+	}
+	session, err := s.sessions.Find(ctx, token)
+	if err != nil {
+		return err
+	}
+	if !s.isClient(ctx, client, session.Org, session.App) {
+		return unknown
+	}
+	return s.sessions.End(ctx, token)
+}
+
+// isClient reports whether a consumer key is the app's; "" is anybody.
+func (s *Server) isClient(ctx context.Context, key string, orgID, app org.ID) bool {
+	if key == "" {
+		return true
+	}
+	a, err := s.known.AppByConsumerKey(ctx, key)
+	return err == nil && a.ID == app && a.In(orgID).Org == orgID
+}
+
+// introspection is the answer of RFC 7662 (crm-wire 1.10).
+type introspection struct {
+	Active    bool   `json:"active"`
+	Scope     string `json:"scope,omitempty"`
+	ClientID  string `json:"client_id,omitempty"`
+	Username  string `json:"username,omitempty"`
+	Sub       string `json:"sub,omitempty"`
+	TokenType string `json:"token_type,omitempty"`
+	Exp       int64  `json:"exp,omitempty"`
+	Iat       int64  `json:"iat,omitempty"`
+	Nbf       int64  `json:"nbf,omitempty"`
+}
+
+// serveIntrospect tells an app about its own tokens, and about any others only that they are not active.
+func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxSmallBody)
+	if err != nil {
+		s.tokenError(w, r, err)
+		return
+	}
+	ctx := r.Context()
+	id, secret, given, err := clientCredentials(r, form)
+	var app *org.App
+	if err == nil {
+		app, err = s.client(ctx, id, secret, given, func(a *org.App) bool { return len(a.SecretHash) > 0 })
+	}
+	if code := fault.CodeOf(err); code == codeClientUnknown || code == codeClientSecret {
+		w.Header().Set("WWW-Authenticate", `Basic realm="introspect"`)
+		writeJSON(w, http.StatusUnauthorized, errorBody{"invalid_client", "invalid client credentials"})
+		return
+	}
+	token := form.Get("token")
+	if err == nil && token == "" {
+		err = errMissing("token")
+	}
+	var answer introspection
+	if err == nil {
+		answer, err = s.introspect(ctx, token, app)
+	}
+	if err != nil {
+		s.tokenError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (s *Server) introspect(ctx context.Context, token string, app *org.App) (introspection, error) {
+	var dead introspection
+	a := introspection{Active: true, ClientID: app.ConsumerKey}
+	var u org.User
+	if number := org.RefreshNumber(token); number >= 0 {
+		g, err := s.store.Grant(ctx, number)
+		if err != nil {
+			return dead, unlessNotFound(err)
+		}
+		if !g.Matches(token) || g.Revoked || g.App != app.ID || g.Org != app.In(g.Org).Org ||
+			app.RefreshTokenPolicy.Expired(g.Created, g.LastUsed, s.clock.Now(string(g.Org))) {
+			return dead, nil
+		}
+		if u, err = s.known.UserByID(ctx, g.Org, g.User); err != nil || !u.Active {
+			return dead, unlessNotFound(err)
+		}
+		a.Scope, a.TokenType, a.Iat = strings.Join(g.Scopes, " "), "refresh_token", g.Created.Unix()
+	} else {
+		session, user, err := s.sessions.Peek(ctx, token)
+		if err != nil {
+			if fault.CodeOf(err) == org.CodeInvalidSession {
+				err = nil
+			}
+			return dead, err
+		}
+		if session.App != app.ID || session.Org != app.In(session.Org).Org {
+			return dead, nil
+		}
+		u = user
+		a.Scope, a.TokenType = strings.Join(session.Scopes, " "), "access_token"
+		a.Exp, a.Iat = session.Expires.Unix(), session.Created.Unix()
+	}
+	a.Nbf, a.Username, a.Sub = a.Iat, u.Username, s.idURL(u.Org, u.ID)
+	return a, nil
+}
+
+func unlessNotFound(err error) error {
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}
+
+// hasAny reports whether one of the scopes is there; nil scopes are all scopes.
+func hasAny(scopes []string, names ...string) bool {
+	return scopes == nil || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(scopes, n) })
+}

@@ -1,0 +1,306 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/soap"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// soapAPI serves the partner ("u") or enterprise ("c") SOAP API: login, logout, getUserInfo, getServerTimestamp. The
+// operation is the Body's first element, whatever SOAPAction says (crm-wire 2.1).
+type soapAPI struct {
+	s   *Server
+	api string
+}
+
+// Limits of the SOAP API.
+const (
+	maxEnvelope = 256 << 10 // bytes
+	// Versions that SOAP login has been seen in; it was retired below and is announced to end above (crm-wire 0).
+	minLoginVersion = 31
+	maxLoginVersion = 65
+	minAPIVersion   = 31
+	maxAPIVersion   = 66
+)
+
+func (h soapAPI) namespace() string {
+	if h.api == "c" {
+		return "urn:enterprise.soap.sforce.com"
+	}
+	return "urn:partner.soap.sforce.com"
+}
+
+func (h soapAPI) faultNamespace() string {
+	if h.api == "c" {
+		return "urn:fault.enterprise.soap.sforce.com"
+	}
+	return "urn:fault.partner.soap.sforce.com"
+}
+
+func (h soapAPI) apiType() string {
+	if h.api == "c" {
+		return "SOAP Enterprise"
+	}
+	return "SOAP Partner"
+}
+
+// soapRequest is a call, parsed once.
+type soapRequest struct {
+	version   int    // 0 for a path that names none
+	text      string // "50.0", as in the path
+	operation *soap.Element
+	session   vault.Secret // of SessionHeader
+	client    string       // of CallOptions
+	loginOrg  string       // of LoginScopeHeader
+	caller    caller
+}
+
+// soapFault is a refusal in the shape of crm-wire 2.4.
+type soapFault struct {
+	element string // LoginFault, UnexpectedErrorFault, ApiFault
+	code    string // exceptionCode
+	message string
+	prefix  bool // sf: before the faultcode
+	// client faults have no exceptionCode of the vendor's in faultcode but soapenv:Client.
+	client bool
+}
+
+func (f *soapFault) Error() string { return f.code + ": " + f.message }
+
+// Texts of SOAP faults that clients match.
+const (
+	textInvalidLogin   = "Invalid username, password, security token; or user locked out."
+	textInvalidSession = "Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session hash"
+)
+
+func loginFault(code, message string) *soapFault {
+	return &soapFault{element: "LoginFault", code: code, message: message}
+}
+
+func unexpectedFault(code, message string) *soapFault {
+	return &soapFault{element: "UnexpectedErrorFault", code: code, message: message, prefix: true}
+}
+
+// soapFaultOf is the SOAP API's one table.
+func soapFaultOf(err error) (*soapFault, bool) {
+	if f, ok := err.(*soapFault); ok {
+		return f, true
+	}
+	f := fault.Of(err)
+	switch f.Code {
+	case org.CodeBadCredentials, org.CodeUserInactive:
+		return loginFault("INVALID_LOGIN", textInvalidLogin), true
+	case org.CodeIPRestricted:
+		return loginFault("LOGIN_DURING_RESTRICTED_DOMAIN", "User has attempted to login from a restricted domain"), true
+	case org.CodeInvalidSession:
+		return unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession), true
+	case soap.CodeMalformed, soap.CodeForbidden, soap.CodeTooLarge, soap.CodeRepeated, web.CodeBodyTooLarge, web.CodeBodyUnreadable, web.CodeContentType:
+		return &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", message: f.Message, client: true}, true
+	}
+	if f.Kind == fault.Unavailable {
+		return unexpectedFault("SERVER_UNAVAILABLE", f.Message), true
+	}
+	return unexpectedFault("UNKNOWN_EXCEPTION", "An unexpected error occurred. Please try again."), false
+}
+
+// ServeHTTP answers one call.
+func (h soapAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var out []byte
+	req, err := h.read(w, r)
+	if err == nil {
+		out, err = h.call(r.Context(), req)
+	}
+	status := http.StatusOK
+	if err != nil {
+		f, expected := soapFaultOf(err)
+		if !expected {
+			h.s.unexpected(r, err)
+		}
+		status = http.StatusInternalServerError
+		switch fault.KindOf(err) {
+		case fault.TooLarge:
+			status = http.StatusRequestEntityTooLarge
+		case fault.Unsupported:
+			status = http.StatusUnsupportedMediaType
+		}
+		if out, err = h.writeFault(f); err != nil {
+			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+			return
+		}
+	}
+	writeBody(w, status, xmlType, out)
+}
+
+var xmlType = []string{"text/xml;charset=UTF-8"}
+
+func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, error) {
+	body, err := web.ReadBody(w, r, maxEnvelope)
+	if err != nil {
+		return nil, err
+	}
+	if err := web.CheckContentType(r, "text/xml", "application/xml", "application/soap+xml"); err != nil {
+		return nil, err
+	}
+	env, err := soap.Parse(strings.NewReader(string(body)), soap.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	req := &soapRequest{text: r.PathValue("version"), operation: env.Operation(), caller: callerOf(r)}
+	req.version = parseVersion(req.text)
+	if req.operation == nil {
+		return nil, &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", message: "The Body holds no operation.", client: true}
+	}
+	header, err := env.Header.One("SessionHeader")
+	if err != nil {
+		return nil, err
+	}
+	id, err := header.One("sessionId")
+	if err != nil {
+		return nil, err
+	}
+	if id != nil {
+		req.session = vault.Secret(strings.TrimSpace(id.Text))
+	}
+	req.client = env.Header.Value("CallOptions", "client")
+	req.loginOrg = env.Header.Value("LoginScopeHeader", "organizationId")
+	return req, nil
+}
+
+// call runs the operation.
+func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
+	op := req.operation
+	if op.Space != h.namespace() {
+		return nil, noOperation(op)
+	}
+	if op.Local == "login" {
+		return h.login(ctx, req)
+	}
+	if req.version < minAPIVersion || req.version > maxAPIVersion {
+		return nil, unexpectedFault("UNSUPPORTED_API_VERSION", "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL")
+	}
+	switch op.Local {
+	case "logout", "getUserInfo", "getServerTimestamp":
+	default:
+		if !notHere[op.Local] {
+			return nil, noOperation(op)
+		}
+	}
+	session, u, err := h.s.sessions.Use(ctx, req.session.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
+		return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: This session is not valid for use with the API")
+	}
+	switch op.Local {
+	case "logout":
+		if err := h.s.sessions.End(ctx, req.session.Reveal()); err != nil {
+			return nil, err
+		}
+		return h.respond(op.Local, nil)
+	case "getServerTimestamp":
+		return h.respond(op.Local, func(x *soap.Writer) {
+			x.Text("timestamp", h.s.clock.Now(string(u.Org)).Format("2006-01-02T15:04:05.000Z"))
+		})
+	case "getUserInfo":
+		o, err := h.s.known.OrgByID(ctx, u.Org)
+		if err != nil {
+			return nil, err
+		}
+		return h.respond(op.Local, func(x *soap.Writer) { writeUserInfo(x, o, u, int(session.Timeout.Seconds())) })
+	}
+	return nil, unexpectedFault("FUNCTIONALITY_NOT_ENABLED", "FUNCTIONALITY_NOT_ENABLED: "+op.Local+"() is not available in this SOAP API; use the REST API")
+}
+
+// notHere are operations of the API that exist and that this server has in its REST API alone.
+var notHere = map[string]bool{
+	"query": true, "queryAll": true, "queryMore": true, "search": true, "create": true, "update": true, "upsert": true, "delete": true, "undelete": true,
+	"retrieve": true, "describeGlobal": true, "describeSObject": true, "describeSObjects": true, "describeLayout": true, "getUpdated": true, "getDeleted": true,
+	"setPassword": true, "changeOwnPassword": true, "resetPassword": true, "invalidateSessions": true, "sendEmail": true, "merge": true, "convertLead": true,
+	"emptyRecycleBin": true, "process": true, "describeTabs": true, "findDuplicates": true,
+}
+
+func noOperation(op *soap.Element) error {
+	return &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", client: true,
+		message: "No operation available for request {" + clipText(op.Space) + "}" + clipText(op.Local) + ", please check the WSDL for the service."}
+}
+
+func clipText(s string) string {
+	if len(s) > 100 {
+		return strings.ToValidUTF8(s[:100], "")
+	}
+	return s
+}
+
+// loginVersion reports whether SOAP login exists in the version.
+func (req *soapRequest) loginVersion() bool {
+	return req.version >= minLoginVersion && req.version <= maxLoginVersion
+}
+
+// login is the login call (crm-wire 2.2): password with the security token appended.
+func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
+	s := h.s
+	if !req.loginVersion() {
+		return nil, loginFault("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
+	}
+	username, err := req.operation.One("username")
+	if err != nil {
+		return nil, err
+	}
+	password, err := req.operation.One("password")
+	if err != nil {
+		return nil, err
+	}
+	if username == nil || password == nil {
+		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)
+	}
+	u, status, err := s.passwords.Check(ctx, strings.TrimSpace(username.Text), vault.Secret(password.Text), true)
+	e := s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)
+	e.APIType, e.APIVersion = h.apiType(), req.text
+	if err == nil && req.loginOrg != "" {
+		if id, idErr := org.ParseID(req.loginOrg); idErr != nil || id != u.Org {
+			status, err = org.StatusInvalidPassword, loginFault("INVALID_LOGIN", textInvalidLogin)
+		}
+	}
+	if err == nil && !u.Permissions[org.PermAPIEnabled] {
+		status, err = org.StatusNoAPIAccess, loginFault("API_CURRENTLY_DISABLED", "API is disabled for this User")
+	}
+	if err == nil && s.ip != nil {
+		if err = s.ip.AllowLogin(ctx, u, nil, req.caller.ip, ""); err != nil {
+			status = org.StatusRestrictedIP
+		}
+	}
+	if err != nil {
+		if u.ID != "" && status != "" {
+			s.noteRefused(ctx, e, status)
+		}
+		return nil, err
+	}
+	o, err := s.known.OrgByID(ctx, u.Org)
+	if err != nil {
+		return nil, err
+	}
+	timeout := o.Settings.SessionTimeout()
+	token, _, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionAPI, Timeout: timeout, Event: e})
+	if err != nil {
+		return nil, err
+	}
+	return h.respond("login", func(x *soap.Writer) {
+		x.Text("metadataServerUrl", s.base+"/services/Soap/m/"+req.text+"/"+u.Org.Short())
+		x.Text("passwordExpired", "false")
+		x.Text("sandbox", strconv.FormatBool(o.Sandbox))
+		x.Text("serverUrl", s.base+"/services/Soap/"+h.api+"/"+req.text+"/"+u.Org.Short())
+		x.Text("sessionId", token)
+		x.Text("userId", string(u.ID))
+		x.Open("userInfo")
+		writeUserInfo(x, o, u, int(timeout.Seconds()))
+		x.Close()
+	})
+}
