@@ -49,7 +49,7 @@ func TestASecondWorkerGoesOnFromTheCheckpoint(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		frozen, thaw, zombie := make(chan struct{}), make(chan struct{}), make(chan error, 2)
-		first := b.queue(jobs.Options{})
+		first := b.queue(jobs.Options{Workers: 1}) // busy, so it takes nothing more itself
 		first.Handle("walk", func(ctx context.Context, r *jobs.Run) error {
 			for step := 1; step <= 2; step++ {
 				if err := effect(ctx, b, r, step); err != nil {
@@ -105,7 +105,7 @@ func TestAFencedSaveSaysSo(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
 		frozen, thaw, got := make(chan struct{}), make(chan struct{}), make(chan error, 3)
-		first := b.queue(jobs.Options{})
+		first := b.queue(jobs.Options{Workers: 1}) // busy, so it takes nothing more itself
 		first.Handle("walk", func(ctx context.Context, r *jobs.Run) error {
 			close(frozen)
 			<-thaw
@@ -190,7 +190,7 @@ func TestALostWorkerUsesUpAttempts(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		stuck := make(chan struct{}, 3)
 		for n := 1; n <= 2; n++ {
-			q := b.queue(jobs.Options{})
+			q := b.queue(jobs.Options{Workers: 1})
 			q.Handle("crash", func(ctx context.Context, _ *jobs.Run) error {
 				stuck <- struct{}{}
 				<-ctx.Done()
@@ -312,44 +312,57 @@ func TestCancelOfAFailingJob(t *testing.T) {
 	})
 }
 
-func TestStop(t *testing.T) {
+func TestStopWaitsForTheRunning(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
-		q := b.queue(jobs.Options{Workers: 2})
-		gate, causes := make(chan struct{}), make(chan error, 1)
+		q := b.queue(jobs.Options{})
+		gate := make(chan struct{})
 		q.Handle("finish", func(ctx context.Context, _ *jobs.Run) error {
 			<-gate
 			return ctx.Err()
 		})
+		q.Start(t.Context())
+		id := b.enqueue(q, jobs.Job{Kind: "finish"})
+		b.await(id, jobs.Running)
+		stopped := make(chan error)
+		go func() { stopped <- q.Stop(t.Context()) }()
+		close(gate)
+		if err := <-stopped; err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+		if i := b.info(q, id); i.State != jobs.Done {
+			t.Errorf("after Stop: %+v", i)
+		}
+	})
+}
+
+func TestStopPutsBackWhatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		q := b.queue(jobs.Options{Workers: 1})
+		causes := make(chan error, 1)
 		q.Handle("linger", func(ctx context.Context, _ *jobs.Run) error {
 			<-ctx.Done()
 			causes <- context.Cause(ctx)
 			return ctx.Err()
 		})
 		q.Start(t.Context())
-		finish := b.enqueue(q, jobs.Job{Kind: "finish"})
-		b.await(finish, jobs.Running)
 		linger := b.enqueue(q, jobs.Job{Kind: "linger"})
 		b.await(linger, jobs.Running)
-		later := b.enqueue(q, jobs.Job{Kind: "finish"})
+		later := b.enqueue(q, jobs.Job{Kind: "linger"})
 
 		ctx, cancel := context.WithCancel(t.Context())
-		stopped := make(chan error)
-		go func() { stopped <- q.Stop(ctx) }()
-		close(gate)
-		b.await(finish, jobs.Done)
 		cancel()
-		if err := <-stopped; !errors.Is(err, context.Canceled) {
+		if err := q.Stop(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("Stop: %v", err)
 		}
 		if err := <-causes; !errors.Is(err, jobs.ErrStopping) {
 			t.Errorf("cause: %v", err)
 		}
-		if i := b.info(q, linger); i.State != jobs.Queued || i.Attempt != 0 {
-			t.Errorf("the one that lingered: %+v", i)
-		}
-		if i := b.info(q, later); i.State != jobs.Queued || i.Attempt != 0 {
-			t.Errorf("the one that waited: %+v", i)
+		for name, id := range map[string]string{"lingered": linger, "waited": later} {
+			if i := b.info(q, id); i.State != jobs.Queued || i.Attempt != 0 {
+				t.Errorf("the one that %s: %+v", name, i)
+			}
 		}
 		if err := q.Stop(t.Context()); err != nil {
 			t.Errorf("again: %v", err)
@@ -357,7 +370,6 @@ func TestStop(t *testing.T) {
 		q.Start(t.Context()) // does nothing
 
 		next := b.queue(jobs.Options{})
-		next.Handle("finish", func(context.Context, *jobs.Run) error { return nil })
 		next.Handle("linger", func(context.Context, *jobs.Run) error { return nil })
 		next.Start(t.Context())
 		left := map[string]bool{linger: true, later: true}

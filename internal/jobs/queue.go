@@ -238,7 +238,9 @@ func (q *Queue) work(r *Run) {
 	err := errors.New("the handler ended its goroutine") // unless it returns: testing.T.FailNow, runtime.Goexit
 	defer func() {
 		q.mu.Lock()
-		delete(q.runs, r.ID)
+		if q.runs[r.ID] == r { // not if this queue has taken the job again after losing it
+			delete(q.runs, r.ID)
+		}
 		q.mu.Unlock()
 		cause := context.Cause(r.ctx)
 		r.cancel(nil)
