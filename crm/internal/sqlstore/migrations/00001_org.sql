@@ -240,7 +240,20 @@ CREATE INDEX contact_modstamp ON contact (org_id, system_modstamp);
 CREATE INDEX contact_email ON contact (org_id, LOWER(email));
 CREATE INDEX contact_account ON contact (org_id, account_id);
 
+-- Queries whose answers are fetched in batches.
+CREATE TABLE query_locator (
+    org_id TEXT NOT NULL REFERENCES organization (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    query TEXT NOT NULL,
+    deleted INTEGER NOT NULL,
+    created_ms BIGINT NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+CREATE INDEX query_locator_user ON query_locator (org_id, user_id, created_ms);
+
 -- +goose Down
+DROP TABLE query_locator;
 DROP TABLE contact;
 DROP TABLE account;
 DROP TABLE connected_application;

@@ -1,0 +1,41 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+var _ soql.LocatorStore = (*Store)(nil)
+
+// keptLocators is how many locators of a user are kept, as the vendor keeps ten.
+const keptLocators = 10
+
+// AddLocator implements soql.LocatorStore.
+func (s *Store) AddLocator(ctx context.Context, l soql.Locator) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO query_locator (org_id, id, user_id, query, deleted, created_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
+			string(l.Org), string(l.ID), string(l.User), l.Query, flag(l.Deleted), millis(l.Created)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`DELETE FROM query_locator WHERE org_id = $1 AND user_id = $2 AND id NOT IN (
+ SELECT id FROM query_locator WHERE org_id = $1 AND user_id = $2 ORDER BY created_ms DESC, id LIMIT $3) AND id <> $4`,
+			string(l.Org), string(l.User), keptLocators, string(l.ID))
+		return err
+	})
+}
+
+// Locator implements soql.LocatorStore.
+func (s *Store) Locator(ctx context.Context, orgID, id org.ID) (soql.Locator, error) {
+	l := soql.Locator{Org: orgID, ID: id}
+	var created int64
+	err := s.db.QueryRow(ctx, `SELECT user_id, query, deleted, created_ms FROM query_locator WHERE org_id = $1 AND id = $2`,
+		string(orgID), string(id)).Scan(&l.User, &l.Query, &l.Deleted, &created)
+	if err != nil {
+		return soql.Locator{}, notFound(err, "query locator")
+	}
+	l.Created = fromMillis(created)
+	return l, nil
+}
