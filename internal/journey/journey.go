@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/control"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -45,6 +46,12 @@ type Member struct {
 	Org, Tenant Person
 }
 
+// Client is a program's credentials in Engagement.
+type Client struct {
+	ID     string
+	Secret vault.Secret
+}
+
 // Pair is where an org, a tenant and Connect answer, and who does what there.
 type Pair struct {
 	OrgURL     string // no trailing slash
@@ -60,8 +67,11 @@ type Pair struct {
 	Members              []Member
 	// Outsider is a user of the org whom nobody assigns the permission set.
 	Outsider Person
-	// DefinitionKey is the triggered send definition that the message goes out by.
-	DefinitionKey string
+	// Marketer is the tenant's installed package under whose client credentials the definition is made.
+	Marketer Client
+	// DefinitionKey is the triggered send definition that the message goes out by; where it is missing it is made, of the
+	// email with the customer key EmailKey.
+	DefinitionKey, EmailKey string
 }
 
 // Journey walks the steps on one pair.
@@ -69,6 +79,7 @@ type Journey struct {
 	pair     Pair
 	http     *http.Client
 	org      *crm.Client
+	tenant   *engagement.Client
 	connect  *connect.Client
 	control  *control.Client // nil where the pair has no control API
 	orgSite  string          // origins of the two clouds' login forms
@@ -81,6 +92,9 @@ func New(p Pair) (*Journey, error) {
 	j := &Journey{pair: p, http: hc}
 	var err error
 	if j.org, err = crm.New(crm.Options{BaseURL: p.OrgURL, HTTP: hc}); err != nil {
+		return nil, err
+	}
+	if j.tenant, err = engagement.New(engagement.Options{AuthURL: p.AuthURL, HTTP: hc}); err != nil {
 		return nil, err
 	}
 	if j.connect, err = connect.New(p.ConnectURL, p.ConnectToken, hc); err != nil {

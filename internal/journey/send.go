@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -19,8 +21,8 @@ type Contact struct {
 	FirstName, LastName, Email string
 }
 
-// Send creates the contact in the org where it has none of that address, lets Connect send it the definition's message, and
-// returns that message as the inbox has it.
+// Send creates the contact in the org and the definition in the tenant where they are missing, lets Connect send the
+// contact the definition's message, and returns that message as the inbox has it.
 func (j *Journey) Send(ctx context.Context, c Contact) (control.Mail, error) {
 	var none control.Mail
 	if j.control == nil {
@@ -34,6 +36,9 @@ func (j *Journey) Send(ctx context.Context, c Contact) (control.Mail, error) {
 	id, err := ensure(ctx, admin, "Contact", map[string]any{"Email": c.Email}, map[string]any{"FirstName": c.FirstName, "LastName": c.LastName})
 	if err != nil {
 		return none, fmt.Errorf("the contact %s: %w", c.Email, err)
+	}
+	if err := j.ensureDefinition(ctx); err != nil {
+		return none, fmt.Errorf("the triggered send definition %s: %w", j.pair.DefinitionKey, err)
 	}
 	last := ""
 	switch before, err := j.control.Mails(ctx, control.MailQuery{To: c.Email}); {
@@ -54,6 +59,26 @@ func (j *Journey) Send(ctx context.Context, c Contact) (control.Mail, error) {
 		return mails[0], nil
 	}
 	return none, fault.New(fault.Unavailable, "mail_missing", "No message for %s came within %v; Connect says of %s: %s.", c.Email, mailWait, sent.MessageKey, sent.Status)
+}
+
+// ensureDefinition makes the definition in the tenant where it has none of the key.
+func (j *Journey) ensureDefinition(ctx context.Context) error {
+	token, err := j.tenant.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: j.pair.Marketer.ID, Secret: j.pair.Marketer.Secret})
+	if err != nil {
+		return err
+	}
+	session := j.tenant.Session(token)
+	list, err := session.Definitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		if strings.EqualFold(d.Key, j.pair.DefinitionKey) {
+			return nil
+		}
+	}
+	_, err = session.CreateDefinition(ctx, engagement.NewDefinition{Key: j.pair.DefinitionKey, Name: "Welcome", EmailKey: j.pair.EmailKey})
+	return err
 }
 
 // Refusal is how the org refused a user, in its own words.
