@@ -1,0 +1,71 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+)
+
+// saved is the answer to a create.
+type saved struct {
+	ID      org.ID      `json:"id"`
+	Success bool        `json:"success"`
+	Errors  []wireError `json:"errors"`
+}
+
+func (s *Server) createRecord(ctx context.Context, c *call) (answer, error) {
+	delete(c.body, "attributes") // clients send back what they read
+	id, err := s.Records.Create(ctx, c.session, c.object, c.body)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusCreated, saved{ID: id, Success: true, Errors: []wireError{}}}, nil
+}
+
+func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
+	var names []string
+	if list := c.query.Get("fields"); list != "" {
+		for _, n := range strings.Split(list, ",") {
+			names = append(names, strings.TrimSpace(n))
+		}
+	}
+	rec, err := s.Records.Read(ctx, c.session, c.object, c.id, names)
+	if err != nil {
+		return answer{}, err
+	}
+	out := object{attributes(c.base, rec.Object, rec.ID)}
+	hasID := false
+	for _, f := range rec.Fields {
+		out = append(out, member{f.Name, wireValue(rec.Values[f.Name])})
+		hasID = hasID || f.Name == "Id"
+	}
+	if !hasID {
+		out = append(out, member{"Id", rec.ID})
+	}
+	return answer{http.StatusOK, out}, nil
+}
+
+func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {
+	delete(c.body, "attributes")
+	if err := s.Records.Update(ctx, c.session, c.object, c.id, c.body); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+func (s *Server) deleteRecord(ctx context.Context, c *call) (answer, error) {
+	if err := s.Records.Delete(ctx, c.session, c.object, c.id); err != nil {
+		return answer{}, err
+	}
+	return answer{status: http.StatusNoContent}, nil
+}
+
+// overriddenMethod serves clients that cannot send PATCH: POST with ?_HttpMethod=PATCH (crm-wire 3.5).
+func (s *Server) overriddenMethod(ctx context.Context, c *call) (answer, error) {
+	if strings.EqualFold(c.query.Get("_HttpMethod"), http.MethodPatch) {
+		return s.updateRecord(ctx, c)
+	}
+	return answer{}, methodNotAllowed(http.MethodPost, "HEAD,GET,PATCH,DELETE")
+}

@@ -1,0 +1,73 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strconv"
+)
+
+// Versions that are served; Winter '14 is the first of them.
+const (
+	firstVersion = 29
+	lastVersion  = 67
+)
+
+var versionPattern = regexp.MustCompile(`^v([1-9][0-9])\.0$`)
+
+// parseVersion takes "v65.0" and gives "65.0".
+func parseVersion(segment string) (string, bool) {
+	m := versionPattern.FindStringSubmatch(segment)
+	if m == nil {
+		return "", false
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil || n < firstVersion || n > lastVersion {
+		return "", false
+	}
+	return segment[1:], true
+}
+
+// label is a version's release: three a year, 62 is Winter '25.
+func label(version int) string {
+	const winter25, year = 62, 25
+	season, years := (version-winter25)%3, (version-winter25)/3
+	if season < 0 {
+		season, years = season+3, years-1
+	}
+	return fmt.Sprintf("%s '%02d", [...]string{"Winter", "Spring", "Summer"}[season], year+years)
+}
+
+type version struct {
+	Label   string `json:"label"`
+	URL     string `json:"url"`
+	Version string `json:"version"`
+}
+
+// versions needs no session.
+func (s *Server) versions(w http.ResponseWriter, r *http.Request) {
+	list := make([]version, 0, lastVersion-firstVersion+1)
+	for v := firstVersion; v <= lastVersion; v++ {
+		number := strconv.Itoa(v) + ".0"
+		list = append(list, version{Label: label(v), URL: "/services/data/v" + number, Version: number})
+	}
+	s.send(w, r, answer{http.StatusOK, list})
+}
+
+// resources lists what there is under a version; clients use it to see whether their token lives.
+func (s *Server) resources(_ context.Context, c *call) (answer, error) {
+	return answer{http.StatusOK, map[string]string{
+		"tooling":  c.base + "/tooling",
+		"query":    c.base + "/query",
+		"queryAll": c.base + "/queryAll",
+		"sobjects": c.base + "/sobjects",
+		"identity": s.BaseURL + "/id/" + string(c.session.Org) + "/" + string(c.session.User),
+	}}, nil
+}
+
+func (s *Server) toolingResources(_ context.Context, c *call) (answer, error) {
+	return answer{http.StatusOK, map[string]string{
+		"query": c.base + "/tooling/query", "queryAll": c.base + "/tooling/queryAll", "sobjects": c.base + "/tooling/sobjects",
+	}}, nil
+}
