@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -105,4 +106,21 @@ func (k *keys) of(certificate string) (*rsa.PublicKey, error) {
 	}
 	k.known[sum] = key
 	return key, nil
+}
+
+// TokenPaths returns h with every POST to a path that ends in /v2/token sent to the token endpoint: some clients put a
+// whole URL of the real service into the path (engagement-wire 1).
+func TokenPaths(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := strings.TrimRight(r.URL.Path, "/")
+		if n := len(path) - len(TokenPath); n > 0 && r.Method == http.MethodPost && strings.EqualFold(path[n:], TokenPath) {
+			r2 := new(http.Request)
+			*r2 = *r
+			u := *r.URL
+			u.Path, u.RawPath = TokenPath, ""
+			r2.URL = &u
+			r = r2
+		}
+		h.ServeHTTP(w, r)
+	})
 }

@@ -115,3 +115,8 @@ func ParseMID(text string) (MID, bool) {
 	}
 	return MID(n), true
 }
+
+// OffsetOf is how far the tenant's domain time is ahead of machine time, as this process knows it.
+func (c Clock) OffsetOf(eid EID) time.Duration {
+	return c.Offset(strconv.FormatInt(int64(eid), 10))
+}

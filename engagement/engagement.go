@@ -1,0 +1,186 @@
+// Package engagement is the house of Marketing Cloud Engagement tenants: any number of them on one set of URLs, with the
+// real wire protocols on the outside (auth host, REST and SOAP API) and one database underneath. This file is its only
+// door; everything else is internal (DESIGN 3).
+package engagement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/control"
+	"github.com/twinspan/twinspan/engagement/internal/login"
+	"github.com/twinspan/twinspan/engagement/internal/rest"
+	"github.com/twinspan/twinspan/engagement/internal/sender"
+	"github.com/twinspan/twinspan/engagement/internal/soapapi"
+	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// The parts of a tenant's description. See [tenant.Spec] for what each field holds.
+type (
+	// TenantSpec describes a tenant to be made.
+	TenantSpec = tenant.Spec
+	// BusinessUnitSpec describes a child business unit.
+	BusinessUnitSpec = tenant.BusinessUnitSpec
+	// UserSpec describes a user.
+	UserSpec = tenant.UserSpec
+	// PackageSpec describes an installed package.
+	PackageSpec = tenant.PackageSpec
+	// EmailSpec describes an email.
+	EmailSpec = tenant.EmailSpec
+	// DefinitionSpec describes a triggered send definition.
+	DefinitionSpec = tenant.DefinitionSpec
+)
+
+// NewEID returns a random enterprise id, which is also the MID of the top business unit. It serves for other MIDs too.
+func NewEID() int64 { return int64(tenant.NewEID()) }
+
+// NewSubdomain returns a random subdomain of 28 characters.
+func NewSubdomain() string { return tenant.NewSubdomain() }
+
+// Options say what the house stands on.
+type Options struct {
+	// DSN is an SQLite file or a PostgreSQL URL; there the tables live in the schema "engagement".
+	DSN string
+	// Relaxed gives up durability for speed (SQLite synchronous=OFF).
+	Relaxed bool
+	// BaseURL is the public URL without trailing slash. Clients are told it, with a slash, as auth, REST and SOAP URL.
+	BaseURL string
+	// Mail sends what the tenants send.
+	Mail mail.Sender
+	// Vault seals what must be read again. Nothing of the sort is kept yet; nil is allowed.
+	Vault   *vault.Vault
+	Log     *slog.Logger  // nil discards
+	Machine clock.Machine // time.Now where nil
+}
+
+// Cloud is the running house.
+type Cloud struct {
+	store    *sqlstore.Store
+	queue    *jobs.Queue
+	registry *tenant.Registry
+	sender   *sender.Sender
+	control  *control.Control
+	handler  http.Handler
+	once     sync.Once
+	closed   error
+}
+
+// New opens the database and starts the house. Call Close when done.
+func New(ctx context.Context, o Options) (*Cloud, error) {
+	if o.Mail == nil {
+		return nil, errors.New("engagement: no mail sender")
+	}
+	o.BaseURL = strings.TrimRight(o.BaseURL, "/")
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Machine == nil {
+		o.Machine = time.Now
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations}, Log: o.Log, Machine: o.Machine})
+	if err != nil {
+		return nil, fmt.Errorf("engagement: %w", err)
+	}
+	c := &Cloud{store: store, queue: jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})}
+	if err := c.wire(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("engagement: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+// wire is the one place where the rooms of the house meet.
+func (c *Cloud) wire(ctx context.Context, o Options) error {
+	clk := tenant.Clock{Domain: clock.NewDomain(o.Machine)}
+	serials := tenant.NewSerials(o.Machine)
+	c.registry = tenant.NewRegistry(c.store, c.store, c.store, o.Machine)
+	signIns := tenant.NewSignIns(c.registry, c.store, c.store, clk)
+	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk}
+	var err error
+	if c.control, err = control.Start(ctx, control.Options{Store: c.store, Registry: c.registry, Clock: clk, Log: o.Log}); err != nil {
+		return err
+	}
+
+	sending := sqlstore.NewSending(c.store.DB(), c.queue)
+	sends := &tenant.Sends{Store: sending, Now: clk.Now}
+	if c.sender, err = sender.New(sender.Options{Store: sending, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
+		return err
+	}
+
+	loginServer, err := login.New(login.Options{
+		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
+		Issuer:   &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
+		Sessions: &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk},
+		Vouching: &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
+	})
+	if err != nil {
+		return err
+	}
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	soapServer, err := soapapi.New(soapapi.Options{Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now},
+		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	mux := web.NewMux()
+	mux.IgnoreCase = true
+	loginServer.Mount(mux)
+	restServer.Mount(mux)
+	soapServer.Mount(mux)
+	mux.NotFound, mux.MethodNotAllowed = http.HandlerFunc(restServer.NotFound), http.HandlerFunc(restServer.MethodNotAllowed)
+	c.handler = login.TokenPaths(mux)
+	// Delivery lasts until Close, whatever becomes of the context of the start.
+	c.sender.Start(context.WithoutCancel(ctx))
+	return nil
+}
+
+// Handler serves the auth host, REST and SOAP on one listener: paths have no case and tolerate repeated slashes.
+func (c *Cloud) Handler() http.Handler { return c.handler }
+
+// CreateTenant makes a tenant, in one transaction. A tenant whose EID is there already is left as it is.
+func (c *Cloud) CreateTenant(ctx context.Context, spec TenantSpec) error {
+	return c.control.Create(ctx, spec)
+}
+
+// SetClock moves the domain time of the tenant to machine time plus offset. Other processes on the same database follow
+// within a second.
+func (c *Cloud) SetClock(ctx context.Context, eid int64, offset time.Duration) error {
+	return c.control.SetClock(ctx, tenant.EID(eid), offset)
+}
+
+// Clock is how far the tenant's domain time is ahead of machine time.
+func (c *Cloud) Clock(eid int64) time.Duration { return c.control.Offset(tenant.EID(eid)) }
+
+// drainTime bounds how long Close waits for messages that are being handed over.
+const drainTime = 20 * time.Second
+
+// Close lets running jobs end, keeps what is queued, and closes the database. A second Close does nothing.
+func (c *Cloud) Close() error {
+	c.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		if c.sender != nil {
+			c.closed = c.sender.Stop(ctx)
+		}
+		if c.control != nil {
+			c.control.Stop()
+		}
+		c.closed = errors.Join(c.closed, c.store.Close())
+	})
+	return c.closed
+}
