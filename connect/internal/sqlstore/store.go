@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -39,9 +40,14 @@ type Store struct {
 	db *sqldb.DB
 }
 
-// Open opens the database and brings its tables up to date.
+// Open opens the database and brings its tables up to date. On PostgreSQL they are in the schema "connect", unless the
+// URL's own search_path names another.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: "connect", Migrations: []sqldb.Migrations{Migrations()}, Relaxed: o.Relaxed, Log: o.Log})
+	schema := "connect"
+	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
+		schema = ""
+	}
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations()}, Relaxed: o.Relaxed, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,388 @@
+package linktest
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/twinspan/twinspan/connect/internal/api"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// Store is all that Connect's rules need of a store.
+type Store interface {
+	link.Store
+	link.Keys
+	signin.Store
+	mapping.Store
+	send.Store
+	api.Calls
+}
+
+// At is a moment as databases keep it: whole milliseconds, UTC.
+func At(seconds int) time.Time {
+	return time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC).Add(time.Duration(seconds) * time.Second)
+}
+
+// Params are parameters of a link; n makes them differ.
+func Params(n int) link.Params {
+	return link.Params{
+		CRMURL: fmt.Sprintf("http://127.0.0.1:%d", 8000+n), ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: fmt.Sprintf("consumer-%d", n),
+		ConsoleClientID: fmt.Sprintf("console-%d", n), AuthURL: fmt.Sprintf("http://127.0.0.1:%d", 9000+n), PackageClientID: fmt.Sprintf("package-%d", n), EID: int64(7000000 + n),
+	}
+}
+
+// Put makes the link of a pair with Params(n) and the API token "token-" + pair.
+func Put(t testing.TB, s Store, pair string, n int) link.Link {
+	t.Helper()
+	if err := s.PutLink(t.Context(), pair, vault.HashToken("token-"+pair), func(l link.Link) link.Link { return l.Revise(Params(n)) }); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Link(t.Context(), pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// RunStore holds a store to its contract. open returns a new, empty store.
+func RunStore(t *testing.T, open func(*testing.T) Store) {
+	for name, test := range map[string]func(*testing.T, Store){
+		"links": links, "links swap": linksSwap, "keys": keys, "flows": flows, "sessions": sessions, "mappings": mappings, "sends": sends, "calls": calls,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func wantCode(t *testing.T, err error, code fault.Code) {
+	t.Helper()
+	if fault.CodeOf(err) != code {
+		t.Fatalf("error %v, want code %q", err, code)
+	}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func same(t *testing.T, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("-want +got\n%s", d)
+	}
+}
+
+func links(t *testing.T, s Store) {
+	ctx := t.Context()
+	_, err := s.Link(ctx, "a")
+	wantCode(t, err, link.CodeNotFound)
+	_, err = s.FirstLink(ctx)
+	wantCode(t, err, link.CodeNotFound)
+	a := Put(t, s, "a", 1)
+	b := Put(t, s, "b", 2)
+	if a.Params != Params(1) || a.State() != link.NotConnected {
+		t.Fatalf("link a is %+v", a)
+	}
+	first, err := s.FirstLink(ctx)
+	ok(t, err)
+	same(t, first, a)
+	byToken, err := s.LinkByToken(ctx, vault.HashToken("token-b"))
+	ok(t, err)
+	same(t, byToken, b)
+	_, err = s.LinkByToken(ctx, vault.HashToken("token-c"))
+	wantCode(t, err, link.CodeNotFound)
+	// Another pair's token is refused and changes nothing.
+	err = s.PutLink(ctx, "b", vault.HashToken("token-a"), func(l link.Link) link.Link { return l.Revise(Params(3)) })
+	wantCode(t, err, link.CodeInvalidLink)
+	still, err := s.Link(ctx, "b")
+	ok(t, err)
+	same(t, still, b)
+	// A new token replaces the old one.
+	ok(t, s.PutLink(ctx, "b", vault.HashToken("token-new"), func(l link.Link) link.Link { return l.Revise(Params(4)) }))
+	_, err = s.LinkByToken(ctx, vault.HashToken("token-b"))
+	wantCode(t, err, link.CodeNotFound)
+	moved, err := s.LinkByToken(ctx, vault.HashToken("token-new"))
+	ok(t, err)
+	if moved.Params != Params(4) || moved.Revision <= b.Revision {
+		t.Fatalf("link b is %+v", moved)
+	}
+	ok(t, s.SetClock(ctx, "a", 14*24*time.Hour))
+	a, err = s.Link(ctx, "a")
+	ok(t, err)
+	if a.ClockOffset != 14*24*time.Hour {
+		t.Fatalf("offset is %v", a.ClockOffset)
+	}
+	wantCode(t, s.SetClock(ctx, "none", time.Hour), link.CodeNotFound)
+}
+
+func linksSwap(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	want := link.OrgSpan{State: link.SpanUp, Username: "system@x.example", UserID: "005000000000001AAA", OrgID: "00D000000000001AAA", ConnectedAt: At(0)}
+	broken := link.TenantSpan{State: link.SpanBroken, Username: "api", UserID: "712", MID: 7000001, ConnectedAt: At(1), Cause: link.Cause{Code: "invalid_grant", Text: "gone"}}
+	got, err := s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+		l.Org, l.Tenant = want, broken
+		return l, nil
+	})
+	ok(t, err)
+	read, err := s.Link(ctx, "a")
+	ok(t, err)
+	same(t, read, got)
+	same(t, read.Org, want)
+	same(t, read.Tenant, broken)
+	refused := fault.New(fault.Denied, "no", "no")
+	_, err = s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+		l.Org.Username = "other"
+		return l, refused
+	})
+	wantCode(t, err, "no")
+	_, err = s.UpdateLink(ctx, "none", func(l link.Link) (link.Link, error) { return l, nil })
+	wantCode(t, err, link.CodeNotFound)
+	// No change of concurrent writers is lost.
+	const writers = 8
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			_, err := s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+				l.Tenant.MID++
+				return l, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	read, err = s.Link(ctx, "a")
+	ok(t, err)
+	if read.Tenant.MID != broken.MID+writers || read.Org.Username != want.Username {
+		t.Fatalf("after %d increments: %+v", writers, read)
+	}
+}
+
+func keys(t *testing.T, s Store) {
+	ctx := t.Context()
+	_, err := s.Key(ctx, "a", link.IntoOrg)
+	wantCode(t, err, link.CodeNotFound)
+	one := link.SealedKey{Pair: "a", Direction: link.IntoOrg, Sealed: []byte{0, 1, 255}, Certificate: "PEM 1", CreatedAt: At(0)}
+	two := one
+	two.Sealed, two.Certificate = []byte{9}, "PEM 2"
+	got, err := s.AddKey(ctx, one)
+	ok(t, err)
+	same(t, got, one)
+	got, err = s.AddKey(ctx, two) // the first stays
+	ok(t, err)
+	same(t, got, one)
+	two.Direction = link.IntoTenant
+	got, err = s.AddKey(ctx, two)
+	ok(t, err)
+	same(t, got, two)
+	got, err = s.Key(ctx, "a", link.IntoOrg)
+	ok(t, err)
+	same(t, got, one)
+}
+
+func flows(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	f := signin.Flow{Key: vault.HashToken("state"), Pair: "a", Purpose: signin.MapUser, Step: signin.Away, Browser: vault.HashToken("browser"), Secrets: []byte{1, 2},
+		Expires: At(0), Visitor: signin.Visitor{Pair: "a", OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "U"}, Username: "api", MID: 7}
+	ok(t, s.AddFlow(ctx, f))
+	got, err := s.Flow(ctx, f.Key)
+	ok(t, err)
+	same(t, got, f)
+	offered := signin.Flow{Key: vault.HashToken("handle"), Pair: "a", Purpose: signin.APIUser, Step: signin.Offered, Expires: At(0), Username: "api", Visitor: signin.Visitor{Pair: "a"}}
+	ok(t, s.AddFlow(ctx, offered))
+	got, err = s.Flow(ctx, offered.Key)
+	ok(t, err)
+	if len(got.Browser) != 0 || len(got.Secrets) != 0 {
+		t.Fatalf("an offered flow has a browser or secrets: %+v", got)
+	}
+	// One of many takers wins.
+	var mu sync.Mutex
+	won := 0
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			switch err := s.TakeFlow(ctx, f.Key); fault.CodeOf(err) {
+			case "":
+				mu.Lock()
+				won++
+				mu.Unlock()
+			case signin.CodeFlowUnknown:
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won != 1 {
+		t.Fatalf("%d took the flow, want 1", won)
+	}
+	_, err = s.Flow(ctx, f.Key)
+	wantCode(t, err, signin.CodeFlowUnknown)
+	// A flow that comes sweeps out what expired a day before.
+	late := f
+	late.Key, late.Expires = vault.HashToken("late"), At(0).Add(25*time.Hour)
+	ok(t, s.AddFlow(ctx, late))
+	_, err = s.Flow(ctx, offered.Key)
+	wantCode(t, err, signin.CodeFlowUnknown)
+}
+
+func sessions(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	v := signin.Session{Token: vault.HashToken("cookie"), Visitor: signin.Visitor{Pair: "a", OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "Ü"}, Expires: At(0)}
+	ok(t, s.AddSession(ctx, v))
+	got, err := s.Session(ctx, v.Token)
+	ok(t, err)
+	same(t, got, v)
+	ok(t, s.EndSession(ctx, v.Token))
+	ok(t, s.EndSession(ctx, v.Token))
+	_, err = s.Session(ctx, v.Token)
+	wantCode(t, err, signin.CodeNotFound)
+}
+
+func mappings(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	Put(t, s, "b", 2)
+	m := func(pair, crm, eng string) mapping.Mapping {
+		return mapping.Mapping{Pair: pair, CRMUserID: "005" + crm, CRMUsername: crm + "@x.example", CRMName: crm, EngagementUserID: eng, EngagementUser: "eng-" + eng, EngagementName: "E", MID: 7, CreatedAt: At(0)}
+	}
+	ok(t, s.PutMapping(ctx, m("a", "one", "1")))
+	ok(t, s.PutMapping(ctx, m("a", "two", "2")))
+	ok(t, s.PutMapping(ctx, m("b", "one", "1"))) // another pair is another world
+	got, err := s.Mapping(ctx, "a", "005one")
+	ok(t, err)
+	same(t, got, m("a", "one", "1"))
+	// An Engagement user belongs to one CRM user, and a refused change leaves the former mapping.
+	err = s.PutMapping(ctx, m("a", "two", "1"))
+	wantCode(t, err, mapping.CodeTaken)
+	got, err = s.Mapping(ctx, "a", "005two")
+	ok(t, err)
+	same(t, got, m("a", "two", "2"))
+	// A CRM user has one mapping: the newest.
+	ok(t, s.PutMapping(ctx, m("a", "two", "3")))
+	all, err := s.Mappings(ctx, "a", "", 10)
+	ok(t, err)
+	same(t, all, []mapping.Mapping{m("a", "one", "1"), m("a", "two", "3")})
+	page, err := s.Mappings(ctx, "a", "one@x.example", 1)
+	ok(t, err)
+	same(t, page, []mapping.Mapping{m("a", "two", "3")})
+	ok(t, s.DeleteMapping(ctx, "a", "005two", "2")) // no longer to that user: nothing happens
+	_, err = s.Mapping(ctx, "a", "005two")
+	ok(t, err)
+	ok(t, s.DeleteMapping(ctx, "a", "005two", "3"))
+	_, err = s.Mapping(ctx, "a", "005two")
+	wantCode(t, err, mapping.CodeNotFound)
+}
+
+func sends(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	key := send.MessageKey("a", "welcome", "003000000000001", "key:1")
+	_, err := s.Send(ctx, "a", key)
+	wantCode(t, err, send.CodeNotFound)
+	v := send.Send{Pair: "a", MessageKey: key, DefinitionKey: "welcome", ContactID: "003000000000001AAA", Recipient: "ann@x.example", Status: send.Queueing,
+		CreatedAt: At(0), UpdatedAt: At(0), Lease: At(90)}
+	stored, added, err := s.AddSend(ctx, v)
+	ok(t, err)
+	v.Revision = stored.Revision
+	same(t, stored, v)
+	if !added {
+		t.Fatal("a new send is not new")
+	}
+	other := v
+	other.Recipient = "bob@x.example"
+	stored, added, err = s.AddSend(ctx, other)
+	ok(t, err)
+	if added {
+		t.Fatal("a send was added twice")
+	}
+	same(t, stored, v)
+	// Of two who hold the same revision one wins.
+	v.Status, v.ReasonCode, v.Reason, v.RequestID, v.UpdatedAt, v.Lease = send.InDoubt, "cloud_no_answer", "…", "req", At(5), time.Time{}
+	won, isMine, err := s.UpdateSend(ctx, v)
+	ok(t, err)
+	if !isMine || won.Revision != v.Revision+1 {
+		t.Fatalf("the first update: %+v %v", won, isMine)
+	}
+	v.Status = send.NotSent
+	lost, isMine, err := s.UpdateSend(ctx, v)
+	ok(t, err)
+	if isMine {
+		t.Fatal("a stale update won")
+	}
+	same(t, lost, won)
+	read, err := s.Send(ctx, "a", key)
+	ok(t, err)
+	same(t, read, won)
+}
+
+func calls(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	now := At(0)
+	c := api.Call{Pair: "a", Key: vault.HashToken("key"), Request: vault.HashToken("request"), Holder: "one", Lease: now.Add(time.Minute), Created: now}
+	begin := func(c api.Call, now time.Time) (api.Call, bool) {
+		t.Helper()
+		stored, won, err := s.BeginCall(ctx, c, now, now.Add(-api.CallLife))
+		ok(t, err)
+		return stored, won
+	}
+	if _, won := begin(c, now); !won {
+		t.Fatal("a new call is not its holder's")
+	}
+	second := c
+	second.Holder = "two"
+	if stored, won := begin(second, now); won || stored.Holder != "one" || stored.Status != 0 {
+		t.Fatalf("a running call passed on: %+v", stored)
+	}
+	// Its lease over, the call passes to the next holder of the same request, not to another request.
+	later := now.Add(2 * time.Minute)
+	second.Lease = later.Add(time.Minute)
+	foreign := second
+	foreign.Request = vault.HashToken("another")
+	if stored, won := begin(foreign, later); won || !bytes.Equal(stored.Request, c.Request) {
+		t.Fatal("another request took a call over")
+	}
+	if _, won := begin(second, later); !won {
+		t.Fatal("an abandoned call cannot be taken over")
+	}
+	first := c
+	first.Status, first.Answer = 200, []byte("late")
+	ok(t, s.FinishCall(ctx, first)) // the former holder comes too late
+	ok(t, s.ForgetCall(ctx, first))
+	second.Status, second.Answer = 200, []byte("answer")
+	ok(t, s.FinishCall(ctx, second))
+	stored, won := begin(c, later.Add(time.Hour))
+	if won || stored.Status != 200 || string(stored.Answer) != "answer" {
+		t.Fatalf("the answer is %+v, %v", stored, won)
+	}
+	// A day later the key is free again.
+	tomorrow := now.Add(api.CallLife + time.Second)
+	c.Created = tomorrow
+	if _, won := begin(c, tomorrow); !won {
+		t.Fatal("an old call is in the way")
+	}
+	ok(t, s.ForgetCall(ctx, c))
+	if _, won := begin(second, tomorrow); !won {
+		t.Fatal("a forgotten call is in the way")
+	}
+}

@@ -1,0 +1,44 @@
+package sqlstore_test
+
+import (
+	"testing"
+
+	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunStore(t, func(t *testing.T) linktest.Store {
+				return sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
+			})
+		})
+	}
+}
+
+func TestOpenKeepsTheSchemaOfTheURL(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dsn := sqldbtest.DSN(t, kind)
+			for range 2 { // the second time the tables are there
+				s, err := sqlstore.Open(t.Context(), sqlstore.Options{DSN: dsn, Relaxed: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.FirstLink(t.Context()); err == nil {
+					t.Fatal("a new database has a link")
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
