@@ -271,6 +271,11 @@ func mappings(t *testing.T, s Store) {
 	got, err := s.Mapping(ctx, "a", "005one")
 	ok(t, err)
 	same(t, got, m("a", "one", "1"))
+	got, err = s.MappingTo(ctx, "a", "2")
+	ok(t, err)
+	same(t, got, m("a", "two", "2"))
+	_, err = s.MappingTo(ctx, "a", "3")
+	wantCode(t, err, mapping.CodeNotFound)
 	// An Engagement user belongs to one CRM user, and a refused change leaves the former mapping.
 	err = s.PutMapping(ctx, m("a", "two", "1"))
 	wantCode(t, err, mapping.CodeTaken)

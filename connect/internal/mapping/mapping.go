@@ -43,6 +43,8 @@ type Store interface {
 	Mapping(ctx context.Context, pair, crmUserID string) (Mapping, error)
 	// Mappings lists a pair's mappings by CRM user name, at most limit of them after the user name given.
 	Mappings(ctx context.Context, pair, after string, limit int) ([]Mapping, error)
+	// MappingTo reads the mapping to an Engagement user; a missing one is a NotFound fault with CodeNotFound.
+	MappingTo(ctx context.Context, pair, engagementUserID string) (Mapping, error)
 	// PutMapping stores the mapping in place of the CRM user's former one. An Engagement user who is mapped to another
 	// CRM user is a Conflict fault with CodeTaken.
 	PutMapping(ctx context.Context, m Mapping) error
@@ -89,6 +91,18 @@ func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found
 		return Mapping{}, err
 	}
 	return m, s.store.PutMapping(ctx, m)
+}
+
+// Needs reports whether the connection works with the Engagement user's grant: he is its API user, or mapped.
+func (s *Service) Needs(ctx context.Context, l link.Link, u link.TenantUser) (bool, error) {
+	if u.UserID == l.Tenant.UserID || link.SameUsername(u.Username, l.Tenant.Username) {
+		return true, nil
+	}
+	_, err := s.store.MappingTo(ctx, l.Pair, u.UserID)
+	if fault.CodeOf(err) == CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Check reads a CRM user's mapping and tries it: Connect signs the Engagement user in by key. A mapping whose grant the

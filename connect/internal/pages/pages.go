@@ -194,6 +194,7 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	if arrival.Purpose == signin.MapUser {
 		if _, err := s.Mappings.Save(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User); err != nil {
+			s.giveBack(r, arrival)
 			s.refuse(w, r, err)
 			return
 		}
@@ -202,6 +203,7 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	// The API user's sign-in made the grant; the span is up only when Connect has signed him in by its own key.
 	if err := arrival.Link.CheckAPIUser(arrival.Flow.Username, arrival.User); err != nil {
+		s.giveBack(r, arrival)
 		s.refuse(w, r, err)
 		return
 	}
@@ -211,6 +213,18 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.render(w, r, http.StatusOK, apiUserConnected(l))
+}
+
+// giveBack gives up the grant of somebody who was not meant, unless the connection works with it already. A tenant
+// that knows no grants refuses, which the log is told: the visitor's page is about the refusal of his sign-in.
+func (s *Server) giveBack(r *http.Request, a signin.Arrival) {
+	needed, err := s.Mappings.Needs(r.Context(), a.Link, a.User)
+	if err == nil && !needed {
+		err = a.GiveBack(r.Context())
+	}
+	if err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelWarn, "grant of a refused sign-in not cleared", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+	}
 }
 
 func (s *Server) session(r *http.Request) (signin.Session, link.Link, error) {

@@ -219,6 +219,14 @@ type Arrival struct {
 	Flow    Flow
 	User    link.TenantUser
 	Purpose Purpose
+
+	session *engagement.Session
+}
+
+// GiveBack clears the grant that signing in made, with the arrived user's own token: he was not the one who was meant,
+// and Connect shall not be able to act for him.
+func (a Arrival) GiveBack(ctx context.Context) error {
+	return a.session.ClearGrant(ctx, a.User.Username)
 }
 
 // EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. The tokens
@@ -240,7 +248,8 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
-	id, err := tenant.Session(token).UserInfo(ctx)
+	a.session = tenant.Session(token)
+	id, err := a.session.UserInfo(ctx)
 	if err != nil {
 		return a, err
 	}

@@ -23,6 +23,11 @@ func (s *Store) Mapping(ctx context.Context, pair, crmUserID string) (mapping.Ma
 	return scanMapping(s.db.QueryRow(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, pair, crmUserID))
 }
 
+// MappingTo implements mapping.Store.
+func (s *Store) MappingTo(ctx context.Context, pair, engagementUserID string) (mapping.Mapping, error) {
+	return scanMapping(s.db.QueryRow(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2`, pair, engagementUserID))
+}
+
 // Mappings implements mapping.Store.
 func (s *Store) Mappings(ctx context.Context, pair, after string, limit int) ([]mapping.Mapping, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)

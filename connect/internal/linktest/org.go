@@ -1,0 +1,146 @@
+package linktest
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// OrgID is the id of the test org.
+const OrgID = "00D000000000001EAA"
+
+// Org is a test org: token endpoint (JWT bearer and code with PKCE), a sign-in form, userinfo, keys, and Contacts.
+type Org struct {
+	cloud
+	// Certificate is the connected app's; ConsumerKey its client id.
+	Certificate, ConsumerKey string
+
+	approved map[string]bool
+	contacts map[string]map[string]any
+	key      oauth.SigningKey
+}
+
+// NewOrg starts an org with people; those approved may sign in by JWT.
+func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
+	t.Helper()
+	o := &Org{approved: map[string]bool{}, contacts: map[string]map[string]any{}}
+	for _, name := range approved {
+		o.approved[name] = true
+	}
+	var err error
+	if o.key, err = oauth.NewSigningKey(); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /services/oauth2/token", o.token)
+	mux.HandleFunc("/services/oauth2/authorize", func(w http.ResponseWriter, r *http.Request) { o.authorize(w, r, nil) })
+	mux.HandleFunc("GET /services/oauth2/userinfo", o.userinfo)
+	mux.HandleFunc("GET /id/keys", func(w http.ResponseWriter, _ *http.Request) {
+		set, err := oauth.JWKS(o.key)
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(set)
+	})
+	mux.HandleFunc("GET /services/data/{version}/sobjects/Contact/{id}", o.contact)
+	o.start(t, "org_sid", mux, people)
+	return o
+}
+
+// Approve lets a user in by JWT, or no longer.
+func (o *Org) Approve(username string, yes bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.approved[username] = yes
+}
+
+// PutContact stores a contact under its id of 18 characters.
+func (o *Org) PutContact(id, email string, optedOut bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	stamp := strconv.Itoa(100 + len(o.contacts))
+	c := map[string]any{"Id": id, "FirstName": "Ann", "LastName": "Lee", "Name": "Ann Lee", "Email": email, "HasOptedOutOfEmail": optedOut,
+		"SystemModstamp": "2026-01-02T03:04:05." + stamp + "+0000"}
+	if email == "" {
+		c["Email"] = nil
+	}
+	o.contacts[id] = c
+}
+
+func (o *Org) identity(p Person) string { return o.URL + "/id/" + OrgID + "/" + p.ID }
+
+func (o *Org) token(w http.ResponseWriter, r *http.Request) {
+	refuse := func(code, text string) {
+		Answer(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": text})
+	}
+	var g grant
+	switch r.PostFormValue("grant_type") {
+	case oauth.GrantJWTBearer:
+		subject, why := o.assertion(r.PostFormValue("assertion"), o.Certificate, o.ConsumerKey, o.URL)
+		if why != "" {
+			refuse("invalid_grant", "invalid assertion")
+			return
+		}
+		o.mu.Lock()
+		approved := o.approved[subject]
+		o.mu.Unlock()
+		if !approved {
+			refuse("invalid_app_access", "user is not admin approved to access this app")
+			return
+		}
+		g = grant{username: subject, client: o.ConsumerKey, scope: "api"}
+	case oauth.GrantAuthorizationCode:
+		var known bool
+		if g, known = o.spend(r.PostFormValue("code"), r.PostFormValue("client_id"), r.PostFormValue("redirect_uri"), r.PostFormValue("code_verifier")); !known {
+			refuse("invalid_grant", "invalid authorization code")
+			return
+		}
+	default:
+		refuse("unsupported_grant_type", "grant type not supported")
+		return
+	}
+	o.mu.Lock()
+	p := o.people[g.username]
+	o.mu.Unlock()
+	body := map[string]string{"access_token": o.issue(g, OrgID[:15]+"!"), "instance_url": o.URL, "id": o.identity(p), "token_type": "Bearer",
+		"issued_at": strconv.FormatInt(o.now().UnixMilli(), 10), "scope": g.scope}
+	if strings.Contains(g.scope, "openid") {
+		id, err := oauth.SignIDToken(o.key, oauth.IDToken{Issuer: o.URL, Subject: o.identity(p), Audience: g.client, Nonce: g.nonce, IssuedAt: o.now(), Expires: o.now().Add(2 * time.Minute)})
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		body["id_token"] = id
+	}
+	Answer(w, http.StatusOK, body)
+}
+
+func (o *Org) userinfo(w http.ResponseWriter, r *http.Request) {
+	p, live := o.bearer(r)
+	if !live {
+		http.Error(w, "Bad_OAuth_Token", http.StatusForbidden)
+		return
+	}
+	Answer(w, http.StatusOK, map[string]any{"sub": o.identity(p), "user_id": p.ID, "organization_id": OrgID, "preferred_username": p.Username, "name": p.Name, "active": true})
+}
+
+func (o *Org) contact(w http.ResponseWriter, r *http.Request) {
+	if _, live := o.bearer(r); !live {
+		Answer(w, http.StatusUnauthorized, []map[string]string{{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}})
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id, c := range o.contacts {
+		if want := r.PathValue("id"); want == id || want == id[:15] {
+			Answer(w, http.StatusOK, c)
+			return
+		}
+	}
+	Answer(w, http.StatusNotFound, []map[string]string{{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}})
+}

@@ -1,0 +1,215 @@
+package linktest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// EID is the enterprise id of the test tenant and the MID of its only business unit.
+const EID = 7000001
+
+// Message is a message that the test tenant took.
+type Message struct {
+	Key, DefinitionKey, ContactKey, To string
+	Attributes                         map[string]string
+	Event                              string // "EmailQueued", "EmailSent", "EmailNotSent"
+}
+
+// Tenant is a test tenant: token endpoint (JWT bearer and code with PKCE), a sign-in form that makes grants, userinfo,
+// grants, and transactional messages.
+type Tenant struct {
+	cloud
+	// Certificate is the installed package's; ClientID its client id.
+	Certificate, ClientID string
+
+	grants   map[string]bool
+	spent    map[string]bool
+	messages map[string]Message
+}
+
+// NewTenant starts a tenant with people, none of whom has a grant.
+func NewTenant(t testing.TB, people []Person) *Tenant {
+	t.Helper()
+	v := &Tenant{grants: map[string]bool{}, spent: map[string]bool{}, messages: map[string]Message{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v2/token", v.token)
+	mux.HandleFunc("/v2/authorize", func(w http.ResponseWriter, r *http.Request) {
+		v.authorize(w, r, func(username string) { v.Grant(username, true) })
+	})
+	mux.HandleFunc("GET /v2/userinfo", v.userinfo)
+	mux.HandleFunc("DELETE /v2/grants/{username}", v.clearGrant)
+	mux.HandleFunc("POST /messaging/v1/email/messages/{key}", v.send)
+	mux.HandleFunc("GET /messaging/v1/email/messages/{key}", v.status)
+	v.start(t, "tenant_sid", mux, people)
+	return v
+}
+
+// Grant gives a user a grant, or takes it.
+func (v *Tenant) Grant(username string, yes bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.grants[username] = yes
+}
+
+// Granted reports whether the user has a grant.
+func (v *Tenant) Granted(username string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.grants[username]
+}
+
+// Messages are the messages taken so far.
+func (v *Tenant) Messages() []Message {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := make([]Message, 0, len(v.messages))
+	for _, m := range v.messages {
+		all = append(all, m)
+	}
+	return all
+}
+
+// SetEvent moves a message on: "EmailSent", "EmailNotSent".
+func (v *Tenant) SetEvent(key, event string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m := v.messages[key]
+	m.Event = event
+	v.messages[key] = m
+}
+
+func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		GrantType    string `json:"grant_type"`
+		ClientID     string `json:"client_id"`
+		Code         string `json:"code"`
+		RedirectURI  string `json:"redirect_uri"`
+		CodeVerifier string `json:"code_verifier"`
+		Assertion    string `json:"assertion"`
+		AccountID    int64  `json:"account_id"`
+	}
+	refuse := func(code, text string) {
+		Answer(w, http.StatusBadRequest, map[string]string{"error": code, "error_description": text})
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		refuse("invalid_request", "no JSON")
+		return
+	}
+	var g grant
+	body := map[string]any{"token_type": "Bearer", "expires_in": 1079, "scope": "email_send", "rest_instance_url": v.URL + "/", "soap_instance_url": v.URL + "/"}
+	switch in.GrantType {
+	case oauth.GrantJWTBearer:
+		subject, why := v.assertion(in.Assertion, v.Certificate, v.ClientID, v.URL+"/")
+		if why != "" || in.AccountID != 0 && in.AccountID != EID {
+			refuse("invalid_grant", "The assertion is invalid.")
+			return
+		}
+		v.mu.Lock()
+		granted, replayed := v.grants[subject], v.spent[in.Assertion]
+		v.spent[in.Assertion] = true
+		v.mu.Unlock()
+		if !granted || replayed {
+			refuse("invalid_grant", "There is no grant of this user.")
+			return
+		}
+		g = grant{username: subject}
+	case oauth.GrantAuthorizationCode:
+		var known bool
+		if g, known = v.spend(in.Code, in.ClientID, in.RedirectURI, in.CodeVerifier); !known {
+			refuse("invalid_grant", "The code is invalid.")
+			return
+		}
+		body["refresh_token"] = "refresh-" + oauth.NewToken(16)
+	default:
+		refuse("unsupported_grant_type", "no")
+		return
+	}
+	body["access_token"] = v.issue(g, "tenant-")
+	Answer(w, http.StatusOK, body)
+}
+
+func (v *Tenant) dead(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="x", error="invalid_token"`)
+	Answer(w, http.StatusUnauthorized, map[string]any{"errorcode": 0, "message": "Not Authorized", "documentation": ""})
+}
+
+func (v *Tenant) userinfo(w http.ResponseWriter, r *http.Request) {
+	p, live := v.bearer(r)
+	if !live {
+		v.dead(w)
+		return
+	}
+	Answer(w, http.StatusOK, map[string]any{
+		"user":         map[string]any{"sub": p.ID, "preferred_username": p.Username, "name": p.Name, "email": "x@x.example"},
+		"organization": map[string]any{"member_id": EID, "enterprise_id": EID},
+		"permissions":  []map[string]any{{"objectTypeName": "Email", "operationName": "Send", "id": 9}},
+	})
+}
+
+func (v *Tenant) clearGrant(w http.ResponseWriter, r *http.Request) {
+	p, live := v.bearer(r)
+	if !live {
+		v.dead(w)
+		return
+	}
+	if p.Username != r.PathValue("username") {
+		Answer(w, http.StatusForbidden, map[string]any{"errorcode": 20002, "message": "Insufficient Privileges"})
+		return
+	}
+	v.Grant(p.Username, false)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (v *Tenant) send(w http.ResponseWriter, r *http.Request) {
+	if _, live := v.bearer(r); !live {
+		v.dead(w)
+		return
+	}
+	var in struct {
+		DefinitionKey string `json:"definitionKey"`
+		Recipient     struct {
+			ContactKey string            `json:"contactKey"`
+			To         string            `json:"to"`
+			Attributes map[string]string `json:"attributes"`
+		} `json:"recipient"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !strings.EqualFold(in.DefinitionKey, "welcome") {
+		Answer(w, http.StatusNotFound, map[string]any{"errorcode": 30003, "message": "The definition does not exist."})
+		return
+	}
+	key := r.PathValue("key")
+	v.mu.Lock()
+	if _, twice := v.messages[key]; twice {
+		v.mu.Unlock()
+		Answer(w, http.StatusConflict, map[string]any{"errorcode": 30004, "message": "The message key was used."})
+		return
+	}
+	v.messages[key] = Message{Key: key, DefinitionKey: in.DefinitionKey, ContactKey: in.Recipient.ContactKey, To: in.Recipient.To, Attributes: in.Recipient.Attributes, Event: "EmailQueued"}
+	v.mu.Unlock()
+	Answer(w, http.StatusAccepted, map[string]any{"requestId": "req-1", "errorcode": 0, "responses": []map[string]string{{"messageKey": key}}})
+}
+
+func (v *Tenant) status(w http.ResponseWriter, r *http.Request) {
+	if _, live := v.bearer(r); !live {
+		v.dead(w)
+		return
+	}
+	v.mu.Lock()
+	m, known := v.messages[r.PathValue("key")]
+	v.mu.Unlock()
+	if !known {
+		Answer(w, http.StatusNotFound, map[string]any{"errorcode": 30003, "message": "No message exists for the key."})
+		return
+	}
+	info := map[string]any{"messageKey": m.Key, "contactKey": m.ContactKey, "to": m.To}
+	if m.Event == "EmailNotSent" {
+		info["statusCode"], info["statusMessage"] = 24, "ListDetectiveExclusion"
+	}
+	Answer(w, http.StatusOK, map[string]any{"requestId": "req-2", "eventCategoryType": "TransactionalSendEvents." + m.Event,
+		"timestamp": v.now().UTC().Format(time.RFC3339), "info": info})
+}

@@ -1,0 +1,72 @@
+package engagement
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
+)
+
+// Grants are Twinspan's own addition to the auth host (DESIGN 5.2): the standing permissions of users for a connect
+// package to act for them. A tenant without them answers with a refusal.
+
+// Grant is a user's standing permission for the token's package.
+type Grant struct {
+	ID          string    `json:"id"`
+	Username    string    `json:"username"`
+	ClientID    string    `json:"client_id"`
+	MadeBy      string    `json:"made_by"` // user name: the user himself, or the API user who vouched for him
+	MadeAt      time.Time `json:"made_at"`
+	Stale       bool      `json:"stale"` // the user's permissions have changed since
+	Permissions []string  `json:"permissions"`
+}
+
+// Grants lists live grants: all of the package to the API user, to others their own.
+func (s *Session) Grants(ctx context.Context) ([]Grant, error) {
+	const maxPages = 10_000
+	var all []Grant
+	after := ""
+	for range maxPages {
+		var page struct {
+			Items []Grant `json:"items"`
+			Next  string  `json:"next"`
+		}
+		target := s.c.base + "/v2/grants"
+		if after != "" {
+			target += "?after=" + url.QueryEscape(after)
+		}
+		if err := s.do(ctx, http.MethodGet, target, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			return all, nil
+		}
+		if page.Next == after {
+			return nil, s.c.call.Protocol(http.StatusOK, "its next page is the same page")
+		}
+		after = page.Next
+	}
+	return nil, s.c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
+}
+
+// MakeGrant lets the API user vouch for a user whose Salesforce.com Status is set. A live grant is left as it is.
+func (s *Session) MakeGrant(ctx context.Context, username string) (Grant, error) {
+	var g Grant
+	err := s.do(ctx, http.MethodPost, s.c.base+"/v2/grants", map[string]string{"username": username}, &g)
+	return g, err
+}
+
+// ClearGrant ends a user's grant and every token that came of it. One that is not there is a NotFound fault.
+func (s *Session) ClearGrant(ctx context.Context, username string) error {
+	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, URL: s.c.base + "/v2/grants/" + url.PathEscape(username), Header: s.header()})
+	if err != nil {
+		return err
+	}
+	if a.Status/100 != 2 {
+		return s.refusal(a)
+	}
+	return nil
+}
