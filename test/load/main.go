@@ -224,8 +224,8 @@ func startFloor(dir, keyFile string) (process, string, error) {
 	return process{cmd}, strings.TrimSpace(line), nil
 }
 
-// grantRequests signs assertions ahead of the clock and returns them as form bodies. They are used in turn: the org's
-// wire allows an assertion to be presented again until it expires.
+// grantRequests signs assertions ahead of the clock and returns them as form bodies. They are used in turn: without a
+// jti, as most clients send them, an assertion may be presented again until it expires.
 func grantRequests(keyFile, clientID, username, audience string) ([]string, error) {
 	text, err := os.ReadFile(keyFile)
 	if err != nil {
@@ -247,7 +247,7 @@ func grantRequests(keyFile, clientID, username, audience string) ([]string, erro
 	bodies := make([]string, 0, 2000)
 	for i := range cap(bodies) {
 		claims, err := json.Marshal(map[string]any{
-			"iss": clientID, "sub": username, "aud": audience, "exp": time.Now().Add(time.Hour).Unix(), "jti": strconv.Itoa(i),
+			"iss": clientID, "sub": username, "aud": audience, "exp": time.Now().Add(9*time.Minute - time.Duration(i%60)*time.Second).Unix(), "n": i,
 		})
 		if err != nil {
 			return nil, err
