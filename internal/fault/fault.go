@@ -109,8 +109,16 @@ func Of(err error) *Error {
 	return &Error{Kind: Internal, Code: "internal", Message: "An unexpected error occurred.", Err: err}
 }
 
-// KindOf returns the kind of err; Internal where err is no *Error.
-func KindOf(err error) Kind { return Of(err).Kind }
+// noKind is the kind of no error at all.
+const noKind Kind = 255
+
+// KindOf returns the kind of err; Internal where err is no *Error, and none of the kinds for nil.
+func KindOf(err error) Kind {
+	if err == nil {
+		return noKind
+	}
+	return Of(err).Kind
+}
 
 // CodeOf returns the code of err; "internal" where err is no *Error, and "" for nil.
 func CodeOf(err error) Code {

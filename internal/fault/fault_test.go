@@ -31,7 +31,7 @@ func TestUnknownErrorsShowNothing(t *testing.T) {
 	if !errors.Is(got, io.ErrUnexpectedEOF) {
 		t.Error("the cause is lost to the log")
 	}
-	if fault.Of(nil) != nil || fault.CodeOf(nil) != "" {
+	if fault.Of(nil) != nil || fault.CodeOf(nil) != "" || fault.KindOf(nil) <= fault.Unavailable {
 		t.Error("nil is an error")
 	}
 }
