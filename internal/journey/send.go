@@ -14,7 +14,7 @@ import (
 )
 
 // mailWait is how long a message may take to its inbox.
-const mailWait = 30 * time.Second
+const mailWait = 20 * time.Second
 
 // Contact is a person in the org who gets mail.
 type Contact struct {

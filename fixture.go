@@ -1,0 +1,172 @@
+package twinspan
+
+import (
+	"github.com/twinspan/twinspan/crm"
+	"github.com/twinspan/twinspan/engagement"
+	"github.com/twinspan/twinspan/internal/journey"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// packageNamespace is the managed package's (connect-facts 0).
+const packageNamespace = "et4ae5"
+
+// Developer names and labels of the apps that a fixture's org has besides the package's.
+const (
+	tenantName      = "Twinspan Tenant"
+	testAppName     = "Integration Test"
+	consoleAppName  = "Twinspan Console"
+	testAppSetName  = "Integration_Test_Users"
+	connectPkgName  = "Marketing Cloud Connect"
+	serverPkgName   = "Integration Test"
+	webPkgName      = "Integration Test Web App"
+	welcomeKey      = "welcome"
+	welcomeEmailKey = "welcome-email"
+)
+
+// person is one of the people who work in both clouds of a fixture.
+type person struct{ user, first, last string }
+
+// persons are the ordinary users of a fixture, the same in both clouds.
+func persons() []person {
+	return []person{{"maya.chen", "Maya", "Chen"}, {"jonas.weber", "Jonas", "Weber"}, {"priya.nair", "Priya", "Nair"}}
+}
+
+// redirectURIs are where clients under test listen: the Salesforce CLI's address, and one for everybody else. Loopback
+// addresses match with any port (RFC 8252 section 7.3).
+func redirectURIs() []string {
+	return []string{"http://localhost:1717/OauthRedirect", "http://localhost:9876/callback"}
+}
+
+// orgSpec is the org of a fixture, its connected app holding Connect's certificate. A new org has the managed package
+// installed and untouched: anybody may self-authorize, no permission set carries the app (document 001 begins there).
+func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
+	demo := s.Fixture == FixtureDemo
+	spec := crm.OrgSpec{
+		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, UsernamePasswordFlow: demo,
+		Users: []crm.UserSpec{
+			orgUser(s.OrgAdmin, "Alma", "Admin", "System Administrator", demo, demo),
+			orgUser(s.SystemUser, "System", "User", "System Administrator", demo, demo),
+		},
+	}
+	everybody := []string{s.OrgAdmin.Username, s.SystemUser.Username}
+	for i, p := range persons() {
+		spec.Users = append(spec.Users, orgUser(s.OrgUsers[i], p.first, p.last, "Standard User", demo, false))
+		everybody = append(everybody, s.OrgUsers[i].Username)
+	}
+	test := crm.ConnectedAppSpec{
+		Name: testAppName, DeveloperName: "Integration_Test", ConsumerKey: s.TestApp.ClientID, Secret: vault.Secret(s.TestApp.Secret),
+		CallbackURLs: redirectURIs(), Scopes: []string{"openid", "id", "api", "web", "refresh_token"},
+		Certificate: s.TestAppCert, AdminApproved: true, IPRelaxation: "BYPASS",
+	}
+	if demo {
+		test.ClientCredentialsUser = s.OrgAdmin.Username
+	}
+	spec.ConnectedApps = []crm.ConnectedAppSpec{
+		{
+			Name: journey.PackageApp, DeveloperName: "Salesforce_Marketing_Cloud", Namespace: packageNamespace, ConsumerKey: s.PackageApp.ClientID, Secret: vault.Secret(s.PackageApp.Secret),
+			CallbackURLs: []string{connectURL + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: certificate,
+		},
+		{
+			Name: consoleAppName, DeveloperName: "Twinspan_Console", ConsumerKey: s.ConsoleAppID,
+			CallbackURLs: []string{connectURL + "/oauth/crm/callback"}, Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true,
+		},
+		test,
+	}
+	spec.PermissionSets = []crm.PermissionSetSpec{{Name: testAppSetName, Label: "Integration Test Users", Assignees: everybody, Apps: []string{"Integration_Test"}}}
+	for _, label := range journey.PackageSets() {
+		spec.PermissionSets = append(spec.PermissionSets, crm.PermissionSetSpec{Label: label, Namespace: packageNamespace})
+	}
+	if demo {
+		spec.Contacts = []crm.ContactSpec{
+			{FirstName: "Rosa", LastName: "Marin", Email: "rosa.marin@customer.example", Phone: "+1 555 0100"},
+			{FirstName: "Ivo", LastName: "Brandt", Email: "ivo.brandt@customer.example", Phone: "+49 30 5550101"},
+			{FirstName: "Nia", LastName: "Okafor", Email: "nia.okafor@customer.example", Phone: "+44 20 5550102"},
+		}
+	}
+	return spec
+}
+
+// orgUser is a user of the org. integrated and admin tick the package's two boxes on the User record (connect-facts 1.4).
+func orgUser(l Login, first, last, profile string, integrated, admin bool) crm.UserSpec {
+	u := crm.UserSpec{
+		Username: l.Username, Email: l.Username, FirstName: first, LastName: last, Profile: profile,
+		Password: vault.Secret(l.Password), SecurityToken: vault.Secret(l.SecurityToken), MarketingUser: integrated,
+	}
+	if integrated {
+		u.Custom = map[string]any{"et4ae5__ExactTargetForAppExchangeUser__c": true}
+		if admin {
+			u.Custom["et4ae5__ExactTargetForAppExchangeAdmin__c"] = true
+		}
+	}
+	return u
+}
+
+// tenantSpec is the tenant of a fixture; its package "Marketing Cloud Connect" holds Connect's certificate.
+func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec {
+	demo := s.Fixture == FixtureDemo
+	spec := engagement.TenantSpec{
+		EID: s.EID, Subdomain: s.Subdomain, Name: tenantName, AccountType: "ENTERPRISE_2",
+		Users: []engagement.UserSpec{
+			{Username: s.TenantAdmin.Username, Name: "Alma Admin", Email: "alma.admin@tenant.example", Password: vault.Secret(s.TenantAdmin.Password), Roles: []string{"Administrator"}},
+			{
+				Username: s.APIUser.Username, Name: "Marketing Cloud Connect API User", Email: "api.user@tenant.example", Password: vault.Secret(s.APIUser.Password),
+				APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}, // connect-facts 1.5
+			},
+		},
+		Packages: []engagement.PackageSpec{
+			{
+				Name: connectPkgName, Type: "connect", ClientID: s.ConnectPackageID, Certificate: certificate,
+				RedirectURIs: []string{connectURL + "/oauth/engagement/callback"},
+				Scopes:       []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"},
+			},
+			{
+				Name: serverPkgName, Type: "server", ClientID: s.ServerPackage.ClientID, Secret: vault.Secret(s.ServerPackage.Secret), MID: s.EID,
+				Scopes: []string{
+					"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read",
+					"data_extensions_write", "users_read", "users_write", "accounts_read",
+				},
+			},
+			{
+				Name: webPkgName, Type: "web", ClientID: s.WebPackage.ClientID, Secret: vault.Secret(s.WebPackage.Secret), RedirectURIs: redirectURIs(),
+				Scopes: []string{"email_read", "email_send", "list_and_subscribers_read", "data_extensions_read", "offline"},
+			},
+		},
+		Emails: []engagement.EmailSpec{{
+			CustomerKey: welcomeEmailKey, Name: "Welcome", Subject: "Welcome, %%First Name%%",
+			HTML: "<p>Dear %%First Name%% %%Last Name%%,</p><p>thank you for joining us.</p>",
+			Text: "Dear %%First Name%% %%Last Name%%,\n\nthank you for joining us.\n",
+		}},
+	}
+	if demo {
+		spec.Definitions = []engagement.DefinitionSpec{{Key: welcomeKey, Name: "Welcome", EmailKey: welcomeEmailKey, FromName: "Twinspan"}}
+	}
+	for _, bu := range s.BusinessUnits {
+		spec.BusinessUnits = append(spec.BusinessUnits, engagement.BusinessUnitSpec{MID: bu.MID, Name: bu.Name})
+	}
+	for i, p := range persons() {
+		u := engagement.UserSpec{
+			Username: s.TenantUsers[i].Username, Name: p.first + " " + p.last, Email: p.user + "@tenant.example", Password: vault.Secret(s.TenantUsers[i].Password),
+			Roles: []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}, // connect-facts 1.6
+		}
+		if demo {
+			u.SalesforceStatus = s.OrgUsers[i].Username
+		}
+		spec.Users = append(spec.Users, u)
+	}
+	return spec
+}
+
+// pair is the fixture's pair for the journey's steps. Nobody is left out: all ordinary users are members.
+func (s *seed) pair(r Ready) journey.Pair {
+	person := func(l Login) journey.Person {
+		return journey.Person{Username: l.Username, Password: vault.Secret(l.Password), SecurityToken: vault.Secret(l.SecurityToken)}
+	}
+	p := journey.Pair{
+		OrgURL: r.CRM.URL, AuthURL: r.Engagement.AuthURL, ConnectURL: r.Connect.URL, ConnectToken: vault.Secret(s.APIToken),
+		OrgAdmin: person(s.OrgAdmin), SystemUser: person(s.SystemUser), APIUser: person(s.APIUser), EID: s.EID, DefinitionKey: welcomeKey,
+	}
+	for i := range s.OrgUsers {
+		p.Members = append(p.Members, journey.Member{Org: person(s.OrgUsers[i]), Tenant: person(s.TenantUsers[i])})
+	}
+	return p
+}

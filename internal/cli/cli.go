@@ -1,0 +1,202 @@
+// Package cli is the command line: it reads flags, variables and twinspan.yaml into a configuration, runs the program
+// (up, demo) or talks over HTTP to one that runs (all other commands), and prints.
+//
+// Manners: results go to standard output, everything else to standard error with the prefix "twinspan: ", in small
+// letters and without a full stop. Colour and progress appear on a terminal alone. Secrets are never arguments. The
+// exit code is 0 for done, 1 for failed, 2 for a usage mistake, 3 where the answer is "no".
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Exit codes (DESIGN 6).
+const (
+	ExitDone   = 0
+	ExitFailed = 1
+	ExitUsage  = 2
+	ExitNo     = 3
+)
+
+// Env is what the command line takes from its process. Tests put their own in.
+type Env struct {
+	Stdout, Stderr io.Writer
+	// Lookup reads an environment variable, as os.LookupEnv does.
+	Lookup func(name string) (string, bool)
+	// Terminal says that Stdout and Stderr are one.
+	Terminal bool
+	// Signals delivers requests to stop; a second one ends the process at once.
+	Signals <-chan os.Signal
+	// Exit ends the process; for the second signal alone.
+	Exit func(code int)
+}
+
+// OS is the environment of this process.
+func OS() Env {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	return Env{
+		Stdout: os.Stdout, Stderr: os.Stderr, Lookup: os.LookupEnv,
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stderr.Fd())), Signals: signals, Exit: os.Exit,
+	}
+}
+
+// grammar is the whole command line, as kong reads it from the tags.
+type grammar struct {
+	Config string `help:"Settings file; twinspan.yaml of the working folder where it exists." placeholder:"FILE"`
+	JSON   bool   `help:"Print JSON."`
+
+	Up   upCmd   `cmd:"" help:"Start an org, a tenant and Connect, and stay up."`
+	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
+
+	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
+	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
+	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
+	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+// app is one run of the command line.
+type app struct {
+	Env
+	args  []string
+	json  bool
+	model *kong.Application
+}
+
+// errNo is the answer "no": exit code 3, and nothing printed beyond what the command said.
+var errNo = errors.New("no")
+
+// usageError is a mistake in how the command was called, found after parsing.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// leave is what kong's own exits (help) panic with, so that they unwind to Main.
+type leave struct{ code int }
+
+// Main runs one command line, without the program's name, and returns the exit code.
+func Main(args []string, env Env) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			l, ok := p.(leave)
+			if !ok {
+				panic(p)
+			}
+			code = l.code
+		}
+	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go watchSignals(ctx, cancel, env)
+
+	a := &app{Env: env, args: args}
+	var g grammar
+	k, err := kong.New(
+		&g,
+		kong.Name("twinspan"),
+		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained."),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Vars{"default_ready": defaultData + "/ready.json"},
+		kong.Exit(func(code int) { panic(leave{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("TWINSPAN"),
+		kong.WithBeforeResolve(func(ctx *kong.Context) error { return a.readSettings(ctx) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(a),
+	)
+	if err != nil {
+		return a.fail(fmt.Errorf("the command line is built wrongly: %w", err))
+	}
+	a.model = k.Model
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := k.Parse(args)
+	if err != nil {
+		return a.failUsage(err)
+	}
+	a.json = g.JSON
+	return a.fail(parsed.Run())
+}
+
+// watchSignals ends ctx at the first signal and the process at the second.
+func watchSignals(ctx context.Context, cancel context.CancelFunc, env Env) {
+	select {
+	case <-env.Signals:
+		cancel()
+	case <-ctx.Done():
+		return
+	}
+	<-env.Signals
+	fmt.Fprintln(env.Stderr, "twinspan: stopped at once; what was acknowledged is kept")
+	env.Exit(ExitFailed)
+}
+
+// fail prints err in the way of its kind and returns the exit code.
+func (a *app) fail(err error) int {
+	var config *twinspan.ConfigError
+	var usage usageError
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.Is(err, errNo):
+		return ExitNo
+	case errors.As(err, &config), errors.As(err, &usage):
+		a.errorf("%v", err)
+		return ExitUsage
+	}
+	a.errorf("%v", forPeople(err))
+	return ExitFailed
+}
+
+// failUsage prints a parse error with a hint where to look.
+func (a *app) failUsage(err error) int {
+	a.errorf("%v", err)
+	command := "twinspan"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if c := parse.Context.Command(); c != "" {
+			command += " " + strings.Fields(c)[0]
+		}
+	}
+	fmt.Fprintf(a.Stderr, "try \"%s --help\"\n", command)
+	return ExitUsage
+}
+
+// errorf prints one line of trouble.
+func (a *app) errorf(format string, args ...any) {
+	fmt.Fprintf(a.Stderr, "twinspan: "+format+"\n", args...)
+}
+
+// forPeople gives a fault's sentence and its cause in one line, without the code that programs read.
+func forPeople(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Message == "" {
+		return err
+	}
+	if f.Kind == fault.Internal && f.Err != nil {
+		return f.Err
+	}
+	return errors.New(f.Message)
+}
+
+// logger writes the program's log to standard error from a level on.
+func (a *app) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: level}))
+}

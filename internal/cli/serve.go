@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"cmp"
+	"log/slog"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan"
+)
+
+// defaultData is the folder that up uses where none is named.
+const defaultData = "twinspan-data"
+
+// serveFlags are the flags of the commands that start the parts (DESIGN 6).
+type serveFlags struct {
+	Data      string `help:"Folder of databases, keys and secrets." placeholder:"DIR" group:"Data"`
+	Ephemeral bool   `help:"Use a temporary folder, fast and gone at the end." group:"Data"`
+	DB        string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
+	KeyFile   string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
+	Fixture   string `help:"What a new folder is filled with: demo or new-org." placeholder:"NAME" group:"Data"`
+
+	CRMAddr        string `name:"crm-addr" help:"Address of the org; port 0 picks a free one." placeholder:"HOST:PORT" group:"Addresses"`
+	EngagementAddr string `help:"Address of the tenant." placeholder:"HOST:PORT" group:"Addresses"`
+	ConnectAddr    string `help:"Address of Connect." placeholder:"HOST:PORT" group:"Addresses"`
+	ControlAddr    string `help:"Address of the control API." placeholder:"HOST:PORT" group:"Addresses"`
+	CRMURL         string `name:"crm-url" help:"Base URL of the org, where it is not http://HOST:PORT." placeholder:"URL" group:"Addresses"`
+	EngagementURL  string `name:"engagement-url" help:"Base URL of the tenant." placeholder:"URL" group:"Addresses"`
+	ConnectURL     string `name:"connect-url" help:"Base URL of Connect." placeholder:"URL" group:"Addresses"`
+
+	TLSCert           string `name:"tls-cert" help:"Certificate, PEM, for the TLS addresses." placeholder:"FILE" group:"Addresses"`
+	TLSKey            string `name:"tls-key" help:"Key of the certificate, PEM." placeholder:"FILE" group:"Addresses"`
+	CRMTLSAddr        string `name:"crm-tls-addr" help:"Second address of the org, https." placeholder:"HOST:PORT" group:"Addresses"`
+	EngagementTLSAddr string `name:"engagement-tls-addr" help:"Second address of the tenant, https." placeholder:"HOST:PORT" group:"Addresses"`
+	ConnectTLSAddr    string `name:"connect-tls-addr" help:"Second address of Connect, https." placeholder:"HOST:PORT" group:"Addresses"`
+	InsecureHTTP      bool   `name:"insecure-http" help:"Allow plain HTTP on addresses that other machines reach: a proxy in front does TLS." group:"Addresses"`
+
+	ReadyFile string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
+	Clouds    string `help:"Whose clouds: embedded." default:"embedded" placeholder:"embedded" group:"Running"`
+	SMTP      string `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
+	Record    string `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
+	LogLevel  string `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
+}
+
+// config is the program's configuration. addr and level stand in for an address and a log level that were not given;
+// addr "" leaves the program's default.
+func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error) {
+	var none twinspan.Config
+	switch f.Clouds {
+	case "embedded":
+	case "none":
+		return none, usagef("--clouds none: this version runs with its embedded org and tenant only")
+	default:
+		return none, usagef("--clouds: %q is not embedded", f.Clouds)
+	}
+	record, err := parseRecord(f.Record)
+	if err != nil {
+		return none, err
+	}
+	if _, err := os.Stat(f.Fixture); f.Fixture != "" && f.Fixture != twinspan.FixtureDemo && f.Fixture != twinspan.FixtureNewOrg && err == nil {
+		return none, usagef("--fixture: fixtures from a file are not read by this version; use %s or %s", twinspan.FixtureDemo, twinspan.FixtureNewOrg)
+	}
+	a.warnPassword("--db", f.DB, "TWINSPAN_DB")
+	a.warnPassword("--smtp", f.SMTP, "TWINSPAN_SMTP")
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(cmp.Or(f.LogLevel, level))); err != nil {
+		return none, usagef("--log-level: %q is none of debug, info, warn, error", f.LogLevel)
+	}
+	return twinspan.Config{
+		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Fixture: f.Fixture,
+		CRM:         twinspan.HouseConfig{Addr: cmp.Or(f.CRMAddr, addr), URL: f.CRMURL, TLSAddr: f.CRMTLSAddr},
+		Engagement:  twinspan.HouseConfig{Addr: cmp.Or(f.EngagementAddr, addr), URL: f.EngagementURL, TLSAddr: f.EngagementTLSAddr},
+		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},
+		ControlAddr: cmp.Or(f.ControlAddr, addr),
+		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP,
+		ReadyFile: f.ReadyFile, SMTP: f.SMTP, Record: record, Log: a.logger(least),
+	}, nil
+}
+
+// parseRecord reads --record: a count, "off", or "" for the default.
+func parseRecord(s string) (int, error) {
+	switch s {
+	case "":
+		return 0, nil
+	case "off":
+		return -1, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1_000_000 {
+		return 0, usagef("--record: %q is neither a number from 1 to 1000000 nor off", s)
+	}
+	return n, nil
+}
+
+// warnPassword warns of a URL with a password that stands in the process list. A variable or twinspan.yaml that gave
+// the same value is fine.
+func (a *app) warnPassword(flag, raw, variable string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return
+	}
+	if _, has := u.User.Password(); !has {
+		return
+	}
+	for _, arg := range a.args {
+		if arg == raw || strings.HasPrefix(arg, flag+"=") {
+			a.errorf("the password in %s is visible to everybody on this machine; %s or twinspan.yaml keep it out of the process list", flag, variable)
+			return
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client/connect"
+)
+
+// statusCmd says how the connection stands.
+type statusCmd struct {
+	connectFlags
+}
+
+// Run prints the status; exit code 3 where the clouds are not connected.
+func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = a.printJSON(s)
+	} else {
+		err = a.print(describe(s))
+	}
+	if err == nil && s.State != connect.StateConnected {
+		err = errNo
+	}
+	return err
+}
+
+// describe says a status in lines.
+func describe(s connect.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "connection       %s\n", oneLine(words(s.State)))
+	span := func(title string, sp connect.Span, user, where string) {
+		fmt.Fprintf(&b, "%-16s %s", title, oneLine(words(sp.State)))
+		if user != "" {
+			fmt.Fprintf(&b, " as %s", oneLine(user))
+		}
+		if sp.ConnectedAt != nil {
+			fmt.Fprintf(&b, " since %s", sp.ConnectedAt.Format(time.RFC3339))
+		}
+		fmt.Fprintf(&b, ", %s\n", oneLine(where))
+		if sp.Cause != nil {
+			fmt.Fprintf(&b, "                 %s: %s\n", oneLine(sp.Cause.Code), oneLine(sp.Cause.Message))
+		}
+	}
+	span("into the org", s.Org, s.Org.SystemUser, s.Org.URL)
+	span("into Engagement", s.Engagement, s.Engagement.APIUser, s.Engagement.AuthURL)
+	return b.String()
+}
+
+// words is a state for people.
+func words(state string) string { return strings.ReplaceAll(cmp.Or(state, "unknown"), "_", " ") }

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/twinspan/twinspan"
+)
+
+// upCmd starts the parts and stays up.
+type upCmd struct {
+	serveFlags
+}
+
+// Help is what `twinspan up --help` says beneath the flags' summary.
+func (*upCmd) Help() string {
+	return `Without --data or --ephemeral the folder is ` + defaultData + ` of the working folder. A new folder is filled with the fixture ` + "`demo`" + `, a
+connected pair with mapped users; later starts find it as its users left it. Every flag can stand in TWINSPAN_NAME or in
+twinspan.yaml. The addresses are 127.0.0.1:8080 (org), 8081 (tenant), 8082 (Connect) and 8083 (control API).`
+}
+
+// Run starts, prints the addresses, and waits until it is asked to stop.
+func (c *upCmd) Run(ctx context.Context, a *app) error {
+	if c.Data == "" && !c.Ephemeral {
+		c.Data = defaultData
+	}
+	c.readyInData()
+	cfg, err := c.config(a, "", "info")
+	if err != nil {
+		return err
+	}
+	p, err := twinspan.New(ctx, cfg)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer func() { _ = p.Close() }() // Run closes; this is for a failure to print
+	if err := a.printReady(p.Ready(), cfg.ReadyFile); err != nil {
+		return err
+	}
+	return p.Run(ctx)
+}
+
+// readyInData puts the ready file into the data folder where no other place is named.
+func (f *serveFlags) readyInData() {
+	if f.ReadyFile == "" && f.Data != "" {
+		f.ReadyFile = filepath.Join(f.Data, "ready.json")
+	}
+}
+
+// stopped turns the error of a start that a signal broke off into no error.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// printReady says where everything answers.
+func (a *app) printReady(r twinspan.Ready, readyFile string) error {
+	if a.json {
+		return a.printJSON(withoutSecrets(r))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "org          %s\n", r.CRM.URL)
+	fmt.Fprintf(&b, "tenant       %s\n", strings.TrimSuffix(r.Engagement.AuthURL, "/"))
+	fmt.Fprintf(&b, "Connect      %s/marketing-cloud\n", r.Connect.URL)
+	fmt.Fprintf(&b, "control API  %s\n", r.Control.URL)
+	for _, tls := range []string{r.CRM.TLSURL, r.Engagement.TLSURL, r.Connect.TLSURL} {
+		if tls != "" {
+			fmt.Fprintf(&b, "https        %s\n", tls)
+		}
+	}
+	if readyFile != "" {
+		fmt.Fprintf(&b, "users, passwords and clients are in %s\n", readyFile)
+	}
+	return a.print(b.String())
+}
+
+// withoutSecrets is what may be printed without being asked for credentials.
+func withoutSecrets(r twinspan.Ready) map[string]string {
+	return map[string]string{
+		"crm": r.CRM.URL, "engagement": r.Engagement.AuthURL, "connect": r.Connect.URL, "control": r.Control.URL,
+		"org_id": r.CRM.OrgID, "eid": fmt.Sprint(r.Engagement.EID),
+	}
+}

@@ -1,0 +1,41 @@
+package twinspan
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/twinspan/twinspan/internal/journey"
+)
+
+// makeReady says what the pair's users need to know, and puts the test app's key where it says.
+func (p *Program) makeReady() (Ready, error) {
+	s := p.seed
+	key := p.folder.file("integration-test.key.pem")
+	if have, err := readFile(key, maxSeedFile); err != nil || !bytes.Equal(have, []byte(s.TestAppKey)) {
+		if err := writeFile(key, []byte(s.TestAppKey)); err != nil {
+			return Ready{}, fmt.Errorf("the test app's key: %w", err)
+		}
+	}
+	tenant := p.sites.engagement.url + "/"
+	return Ready{
+		Version: readyVersion,
+		CRM: ReadyCRM{
+			URL: p.sites.crm.url, TLSURL: p.sites.crm.tlsURL, OrgID: s.OrgID, Admin: s.OrgAdmin, SystemUser: s.SystemUser, Users: s.OrgUsers,
+			ConnectedApps: map[string]ReadyApp{
+				journey.PackageApp: {ClientID: s.PackageApp.ClientID, ClientSecret: s.PackageApp.Secret},
+				testAppName: {
+					ClientID: s.TestApp.ClientID, ClientSecret: s.TestApp.Secret, PrivateKeyFile: key, RedirectURIs: redirectURIs(),
+				},
+			},
+		},
+		Engagement: ReadyEngagement{
+			AuthURL: tenant, RESTURL: tenant, SOAPURL: tenant, TLSURL: p.sites.engagement.tlsURL, Subdomain: s.Subdomain, EID: s.EID,
+			BusinessUnits: append([]ReadyBusinessUnit{{MID: s.EID, Name: tenantName}}, s.BusinessUnits...),
+			Admin:         s.TenantAdmin, APIUser: s.APIUser, Users: s.TenantUsers,
+			InstalledPackage: ReadyPackage{ClientID: s.ServerPackage.ClientID, ClientSecret: s.ServerPackage.Secret, AccountID: s.EID},
+			WebAppPackage:    ReadyPackage{ClientID: s.WebPackage.ClientID, ClientSecret: s.WebPackage.Secret, RedirectURIs: redirectURIs()},
+		},
+		Connect: ReadyConnect{URL: p.sites.connect.url, TLSURL: p.sites.connect.tlsURL, APIToken: s.APIToken},
+		Control: ReadyControl{URL: p.sites.control.url, Token: s.ControlToken},
+	}, nil
+}

@@ -1,0 +1,180 @@
+package twinspan
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/crm"
+	"github.com/twinspan/twinspan/engagement"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// seed is everything about the first pair that is generated: names, ids and secrets. It is on the disk before the
+// first of its values is used anywhere, so a start that breaks off at any moment is completed by the next one with
+// the same values. Its file is DIR/seed.json, mode 0600; nothing else keeps these secrets in clear.
+type seed struct {
+	Version int    `json:"version"`
+	Fixture string `json:"fixture"`
+	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
+	Complete bool   `json:"complete"`
+	PairID   string `json:"pair_id"`
+
+	OrgID        string  `json:"org_id"`
+	MyDomain     string  `json:"my_domain"`
+	OrgAdmin     Login   `json:"org_admin"`
+	SystemUser   Login   `json:"system_user"`
+	OrgUsers     []Login `json:"org_users"`
+	PackageApp   seedApp `json:"package_app"` // "Salesforce Marketing Cloud"
+	TestApp      seedApp `json:"test_app"`    // "Integration Test"
+	TestAppKey   string  `json:"test_app_key"`
+	TestAppCert  string  `json:"test_app_certificate"`
+	ConsoleAppID string  `json:"console_app_id"` // "Twinspan Console", a public client
+
+	EID              int64               `json:"eid"`
+	Subdomain        string              `json:"subdomain"`
+	BusinessUnits    []ReadyBusinessUnit `json:"business_units"` // children alone
+	TenantAdmin      Login               `json:"tenant_admin"`
+	APIUser          Login               `json:"api_user"`
+	TenantUsers      []Login             `json:"tenant_users"`
+	ServerPackage    seedApp             `json:"server_package"`
+	WebPackage       seedApp             `json:"web_package"`
+	ConnectPackageID string              `json:"connect_package_id"` // "Marketing Cloud Connect", holds a certificate
+
+	APIToken     string `json:"api_token"`
+	ControlToken string `json:"control_token"`
+}
+
+// seedApp is a generated pair of client credentials.
+type seedApp struct {
+	ClientID string `json:"client_id"`
+	Secret   string `json:"client_secret"`
+}
+
+const (
+	seedVersion = 1
+	maxSeedFile = 1 << 20
+)
+
+// loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. fixture "" takes what the
+// folder has, the demo where it has none.
+func loadSeed(f *folder, fixture string) (*seed, error) {
+	path := f.file("seed.json")
+	s, err := readSeed(path)
+	switch {
+	case err == nil:
+		if fixture != "" && fixture != s.Fixture {
+			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, fixture)
+		}
+		return s, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	if fixture == "" {
+		fixture = FixtureDemo
+	}
+	if s, err = newSeed(fixture); err != nil {
+		return nil, err
+	}
+	return s, s.save(path)
+}
+
+func readSeed(path string) (*seed, error) {
+	data, err := readFile(path, maxSeedFile)
+	if err != nil {
+		return nil, err
+	}
+	var s seed
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	if s.Version > seedVersion {
+		return nil, fmt.Errorf("%s has version %d, newer than this twinspan knows (%d); use the newer program", path, s.Version, seedVersion)
+	}
+	if s.OrgID == "" || s.EID == 0 || s.ControlToken == "" {
+		return nil, fmt.Errorf("%s is damaged: ids are missing", path)
+	}
+	return &s, nil
+}
+
+func (s *seed) save(path string) error {
+	data, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return fmt.Errorf("the seed file: %w", err)
+	}
+	if err := writeFile(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("keeping the secrets of the new pair: %w", err)
+	}
+	return nil
+}
+
+// newSeed generates the names, ids and secrets of one pair.
+func newSeed(fixture string) (*seed, error) {
+	slug := "bridge-" + strings.ToLower(rand.Text()[:8])
+	host := slug + ".example" // RFC 2606: nobody's mail
+	s := &seed{
+		Version: seedVersion, Fixture: fixture, PairID: slug,
+		OrgID: crm.NewOrgID(), MyDomain: slug,
+		OrgAdmin:     newOrgLogin("admin@" + host),
+		SystemUser:   newOrgLogin("system.user@" + host),
+		PackageApp:   newApp(),
+		TestApp:      newApp(),
+		ConsoleAppID: newApp().ClientID,
+
+		EID: engagement.NewEID(), Subdomain: engagement.NewSubdomain(),
+		BusinessUnits:    []ReadyBusinessUnit{{MID: engagement.NewEID(), Name: "Newsletter"}},
+		TenantAdmin:      newTenantLogin("admin." + slug),
+		APIUser:          newTenantLogin("mc-api-user." + slug),
+		ServerPackage:    newPackageApp(),
+		WebPackage:       newPackageApp(),
+		ConnectPackageID: newPackageApp().ClientID,
+
+		APIToken:     "tsp_" + newSecret(),
+		ControlToken: "tsc_" + newSecret(),
+	}
+	for _, p := range persons() {
+		s.OrgUsers = append(s.OrgUsers, newOrgLogin(p.user+"@"+host))
+		s.TenantUsers = append(s.TenantUsers, newTenantLogin(p.user+"."+slug))
+	}
+	key, err := oauth.NewKey()
+	if err != nil {
+		return nil, fmt.Errorf("making the test app's key: %w", err)
+	}
+	text, err := oauth.EncodeKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("making the test app's key: %w", err)
+	}
+	s.TestAppKey = string(text)
+	now := time.Now()
+	if s.TestAppCert, err = oauth.NewCertificate(testAppName, key, now.Add(-24*time.Hour), now.AddDate(10, 0, 0)); err != nil {
+		return nil, fmt.Errorf("making the test app's certificate: %w", err)
+	}
+	return s, nil
+}
+
+func newOrgLogin(username string) Login {
+	return Login{Username: username, Password: newPassword(), SecurityToken: rand.Text()[:24]}
+}
+
+func newTenantLogin(username string) Login {
+	return Login{Username: username, Password: newPassword()}
+}
+
+// newPassword has 130 random bits behind a prefix that satisfies every password policy either cloud offers.
+func newPassword() string { return "Tw1-" + strings.ToLower(rand.Text()) }
+
+// newApp makes a consumer key of the length and look of real ones, and a secret of 260 bits.
+func newApp() seedApp {
+	return seedApp{ClientID: "3MVG9" + rand.Text() + rand.Text() + rand.Text(), Secret: newSecret()}
+}
+
+// newPackageApp makes an installed package's client id, 24 lower-case characters as real ones have, and its secret.
+func newPackageApp() seedApp {
+	return seedApp{ClientID: strings.ToLower(rand.Text()[:24]), Secret: newSecret()}
+}
+
+func newSecret() string { return rand.Text() + rand.Text() }

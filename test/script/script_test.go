@@ -1,0 +1,168 @@
+// Package script_test runs the command line as its users do. The scripts in testdata read as a manual: each shows some
+// commands, what they print, and with which exit code they end.
+package script_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite"
+
+	"github.com/twinspan/twinspan/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"twinspan": func() { os.Exit(cli.Main(os.Args[1:], cli.OS())) },
+	})
+}
+
+// patience is how long a script waits for anything.
+const patience = 90 * time.Second
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			// Every listener on a free port: scripts run beside each other.
+			for _, name := range []string{"CRM", "ENGAGEMENT", "CONNECT", "CONTROL"} {
+				env.Setenv("TWINSPAN_"+name+"_ADDR", "127.0.0.1:0")
+			}
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await": await, "json": jsonValue, "http": request, "mode": mode, "sqlite": sqlite,
+		},
+	})
+}
+
+// await FILE waits until a file exists; ! await FILE until it does not.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: await FILE")
+	}
+	path := ts.MkAbs(args[0])
+	deadline := time.After(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) == neg {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("waited %v for %s", patience, args[0])
+		}
+	}
+}
+
+// json VARIABLE FILE a.b.c puts a value of a JSON file into a variable; a number in the path counts into a list. FILE
+// may be stdout.
+func jsonValue(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: json VARIABLE FILE PATH")
+	}
+	var v any
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile(args[1])))
+	d.UseNumber()
+	ts.Check(d.Decode(&v))
+	for _, key := range strings.Split(args[2], ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("%s: no element %s", args[1], key)
+			}
+			v = at[i]
+		}
+	}
+	if v == nil {
+		ts.Fatalf("%s has no %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], fmt.Sprint(v))
+}
+
+// http STATUS [-token T] [-type TYPE] [-body FILE | -size BYTES] METHOD URL makes a request, checks the status and prints the answer's body.
+func request(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: http STATUS [flags] METHOD URL")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	flags := flag.NewFlagSet("http", flag.ContinueOnError)
+	token := flags.String("token", "", "bearer token")
+	contentType := flags.String("type", "", "content type")
+	bodyFile := flags.String("body", "", "file with the body")
+	size := flags.Int("size", 0, "send a body of so many bytes")
+	ts.Check(flags.Parse(args[1:]))
+	var body io.Reader
+	switch {
+	case *bodyFile != "":
+		body = strings.NewReader(ts.ReadFile(*bodyFile))
+	case *size > 0:
+		body = bytes.NewReader(bytes.Repeat([]byte("a"), *size))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, flags.Arg(0), flags.Arg(1), body)
+	ts.Check(err)
+	if *token != "" {
+		req.Header.Set("Authorization", "Bearer "+*token)
+	}
+	if *contentType != "" {
+		req.Header.Set("Content-Type", *contentType)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	ts.Check(err)
+	_, err = ts.Stdout().Write(answer)
+	ts.Check(err)
+	if resp.StatusCode != want {
+		ts.Fatalf("%s %s: status %d, want %d\n%s", flags.Arg(0), flags.Arg(1), resp.StatusCode, want, answer)
+	}
+}
+
+// mode FILE 600 checks a file's permission bits.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode FILE OCTAL")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := strconv.FormatUint(uint64(info.Mode().Perm()), 8); got != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], got, args[1])
+	}
+}
+
+// sqlite FILE STATEMENT changes a database behind the program's back.
+func sqlite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sqlite FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
+}

@@ -1,0 +1,298 @@
+// Package twinspan is the whole program as a value: an org, a tenant and Connect between them, each on its own listener, with a
+// control API beside. It is the one package that knows all three houses.
+//
+//	p, err := twinspan.New(ctx, twinspan.Config{Ephemeral: true})
+//	…
+//	defer p.Close()
+//	fmt.Println(p.Ready().CRM.URL)
+//
+// New returns when everything answers. Run waits until its context ends or a part fails, and closes.
+package twinspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/crm"
+	"github.com/twinspan/twinspan/engagement"
+	"github.com/twinspan/twinspan/internal/journey"
+	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/probe"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Program is a running org, tenant, Connect and control API.
+type Program struct {
+	config Config
+	log    *slog.Logger
+	folder *folder
+	seed   *seed
+	ready  Ready
+	sites  *sites
+
+	org      *crm.Cloud
+	tenant   *engagement.Cloud
+	bridge   *connect.Bridge
+	inbox    *mail.Inbox     // nil where the mail goes elsewhere
+	recorder *probe.Recorder // nil where recording is off
+	clock    sync.Mutex      // held while a clock moves in all three houses
+
+	closers   []func() error // in the order of opening
+	failed    chan error     // gets the error of a part that stopped by itself
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New starts everything and returns when every listener answers and the ready file stands; ctx bounds the start
+// alone. It listens first: a port in use is reported before anything else is touched.
+func New(ctx context.Context, c Config) (*Program, error) {
+	c, err := c.resolve()
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{config: c, log: c.Log, failed: make(chan error, 1)}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// start is the wiring, from top to bottom. What it opened stands in closers when it fails.
+func (p *Program) start(ctx context.Context) error {
+	c := p.config
+	var err error
+	if p.sites, err = listen(c); err != nil {
+		return err
+	}
+	p.onClose(p.sites.Close)
+	if p.folder, err = openFolder(c); err != nil {
+		return err
+	}
+	p.onClose(p.folder.Close)
+	if err := removeStale(c.ReadyFile); err != nil {
+		return err
+	}
+	if p.seed, err = loadSeed(p.folder, c.Fixture); err != nil {
+		return err
+	}
+	keys := c.KeyFile
+	if keys == "" {
+		keys = p.folder.file("keys.json")
+	}
+	v, err := vault.Open(keys)
+	if err != nil {
+		return fmt.Errorf("--key-file: %w", err)
+	}
+	sender, err := p.openMail()
+	if err != nil {
+		return err
+	}
+	if err := p.openHouses(ctx, v, sender); err != nil {
+		return err
+	}
+	if p.ready, err = p.makeReady(); err != nil {
+		return err
+	}
+	p.serve()
+	if err := p.fill(ctx); err != nil {
+		return err
+	}
+	if c.ReadyFile == "" {
+		return nil
+	}
+	p.onClose(func() error { return removeStale(c.ReadyFile) })
+	return writeReady(c.ReadyFile, p.ready)
+}
+
+func (p *Program) onClose(f func() error) { p.closers = append(p.closers, f) }
+
+// openMail opens the built-in inbox, or the way to the server that takes its place.
+func (p *Program) openMail() (mail.Sender, error) {
+	if p.config.SMTP != "" {
+		sender, err := mail.NewSender(p.config.SMTP)
+		if err != nil {
+			return nil, fmt.Errorf("--smtp: %w", err)
+		}
+		return sender, nil
+	}
+	inbox, err := mail.OpenInbox(mail.InboxOptions{Dir: p.folder.file("mail"), Listener: p.sites.smtp, Log: p.log})
+	if err != nil {
+		return nil, fmt.Errorf("the built-in inbox: %w", err)
+	}
+	p.inbox = inbox
+	p.onClose(inbox.Close)
+	return mail.NewSender(inbox.URL())
+}
+
+// openHouses opens the three and joins what they have to know of each other: the org's connected app and the tenant's
+// package hold Connect's two certificates, and Connect knows where the clouds answer and as which clients it is known
+// there. Doing it again changes nothing but the addresses.
+func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Sender) (err error) {
+	c, s := p.config, p.seed
+	relaxed := c.Ephemeral
+	p.bridge, err = connect.New(ctx, connect.Options{
+		DSN: p.dsn("connect"), Relaxed: relaxed, BaseURL: p.sites.connect.url, Vault: v, Log: p.log.With("house", "connect"), Machine: c.Machine,
+	})
+	if err != nil {
+		return fmt.Errorf("opening Connect: %w", err)
+	}
+	p.onClose(p.bridge.Close)
+	orgCertificate, tenantCertificate, err := p.bridge.Certificates(ctx, s.PairID)
+	if err != nil {
+		return fmt.Errorf("making Connect's keys: %w", err)
+	}
+	p.org, err = crm.New(ctx, crm.Options{
+		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Log: p.log.With("house", "crm"), Machine: c.Machine,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the org: %w", err)
+	}
+	p.onClose(p.org.Close)
+	if err := p.org.CreateOrg(ctx, s.orgSpec(orgCertificate, p.sites.connect.url)); err != nil {
+		return fmt.Errorf("creating the org: %w", err)
+	}
+	p.tenant, err = engagement.New(ctx, engagement.Options{
+		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Log: p.log.With("house", "engagement"), Machine: c.Machine,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the tenant: %w", err)
+	}
+	p.onClose(p.tenant.Close)
+	if err := p.tenant.CreateTenant(ctx, s.tenantSpec(tenantCertificate, p.sites.connect.url)); err != nil {
+		return fmt.Errorf("creating the tenant: %w", err)
+	}
+	err = p.bridge.PutLink(ctx, connect.LinkSpec{
+		PairID: s.PairID, CRMURL: p.sites.crm.url, ConnectedApp: journey.PackageApp, ConsumerKey: s.PackageApp.ClientID, ConsoleClientID: s.ConsoleAppID,
+		EngagementAuthURL: p.sites.engagement.url + "/", PackageClientID: s.ConnectPackageID, EID: s.EID, APIToken: vault.Secret(s.APIToken),
+	})
+	if err != nil {
+		return fmt.Errorf("telling Connect of the pair: %w", err)
+	}
+	return p.alignClocks(ctx)
+}
+
+// dsn is one house's database: a file of the data folder, or the one PostgreSQL database, in which the house has the
+// schema of its name.
+func (p *Program) dsn(house string) string {
+	if p.config.DB != "" {
+		return p.config.DB
+	}
+	return p.folder.file(house + ".db")
+}
+
+// serve answers on every listener until Close.
+func (p *Program) serve() {
+	if p.config.Record > 0 {
+		p.recorder = probe.NewRecorder(p.config.Record)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	for _, s := range []struct {
+		*site
+		handler http.Handler
+	}{
+		{p.sites.crm, p.recorder.Wrap("crm", p.org.Handler())},
+		{p.sites.engagement, p.recorder.Wrap("engagement", p.tenant.Handler())},
+		{p.sites.connect, p.recorder.Wrap("connect", p.bridge.Handler())},
+		{p.sites.control, newControl(ctx, p)},
+	} {
+		running.Go(func() {
+			err := web.Serve(ctx, s.listeners, s.handler, web.ServeOptions{Log: p.log, House: s.name})
+			if err == nil {
+				return
+			}
+			mu.Lock()
+			errs = append(errs, err)
+			mu.Unlock()
+			select {
+			case p.failed <- err:
+			default: // one is enough to stop for
+			}
+		})
+	}
+	p.onClose(func() error {
+		stop()
+		running.Wait()
+		return errors.Join(errs...)
+	})
+}
+
+// fill completes the fixture over HTTP, as its people would do it by hand, where an earlier start has not.
+func (p *Program) fill(ctx context.Context) error {
+	if p.seed.Complete {
+		return nil
+	}
+	if p.seed.Fixture == FixtureDemo {
+		if err := p.join(ctx); err != nil {
+			return fmt.Errorf("filling in the fixture %s: %w", p.seed.Fixture, err)
+		}
+	}
+	p.seed.Complete = true
+	return p.seed.save(p.folder.file("seed.json"))
+}
+
+func (p *Program) join(ctx context.Context) error {
+	pair := p.seed.pair(p.ready)
+	j, err := journey.New(pair)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := j.SetUpOrg(ctx, journey.OrgSetup{}); err != nil {
+		return err
+	}
+	if err := j.Connect(ctx); err != nil {
+		return err
+	}
+	for _, m := range pair.Members {
+		if _, err := j.Traveller(m).Visit(ctx); err != nil {
+			return fmt.Errorf("mapping %s: %w", m.Org.Username, err)
+		}
+	}
+	return nil
+}
+
+// Ready is what the ready file says.
+func (p *Program) Ready() Ready { return p.ready }
+
+// Run waits until ctx ends, which is no error, or a part fails, and closes.
+func (p *Program) Run(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-p.failed:
+	}
+	return errors.Join(err, p.Close())
+}
+
+// Close stops accepting, lets requests in flight and work under way finish, and closes the houses; what is queued stays
+// queued. Closing again returns the first answer.
+func (p *Program) Close() error {
+	p.closeOnce.Do(func() {
+		for i := len(p.closers) - 1; i >= 0; i-- {
+			p.closeErr = errors.Join(p.closeErr, p.closers[i]())
+		}
+	})
+	return p.closeErr
+}
+
+// removeStale removes a ready file: where it stands, everything answers.
+func removeStale(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--ready-file: %w", err)
+	}
+	return nil
+}
