@@ -146,8 +146,9 @@ func (m Message) compose() (*gomail.Msg, error) {
 	if m.ReplyTo.Email != "" {
 		msg.ReplyToMailAddress(&netmail.Address{Name: m.ReplyTo.Name, Address: m.ReplyTo.Email})
 	}
-	if from, err := msg.GetSender(false); err != nil || from != m.From.Email {
-		return nil, fault.Wrap(fmt.Errorf("mail: sender %w", err), fault.Invalid, CodeMalformed, "The mail's from is not one plain mail address.").In("from")
+	// The library gives the address of MAIL FROM in angle brackets; one that it would change is not sent.
+	if from, err := msg.GetSender(false); err != nil || from != "<"+m.From.Email+">" {
+		return nil, fault.Wrap(err, fault.Invalid, CodeMalformed, "The mail's from is not one plain mail address.").In("from")
 	}
 	msg.Subject(m.Subject)
 	msg.SetMessageIDWithValue(m.MessageID)
