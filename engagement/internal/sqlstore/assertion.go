@@ -24,9 +24,9 @@ func (s *Store) SpendAssertion(ctx context.Context, t tenant.AccessToken, assert
 		if !s.spent.add(assertion, s.machine()) {
 			return errReplayed
 		}
-		return s.db.Append(ctx, appendToken, tokenRow(t, assertion[:]))
+		return taken(s.db.Append(ctx, appendToken, tokenRow(t, assertion[:])))
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := change(tx, `INSERT INTO spent_assertion (hash, token_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, assertion[:], t.ID)
 		if err != nil {
 			return err
@@ -36,7 +36,7 @@ func (s *Store) SpendAssertion(ctx context.Context, t tenant.AccessToken, assert
 		}
 		_, err = tx.Exec(insertToken, tokenRow(t, assertion[:])...)
 		return err
-	})
+	}))
 }
 
 // loadSpent reads the assertions that may still be replayed.

@@ -77,7 +77,7 @@ func (s *Store) HasTenant(tx *sqldb.Tx, eid tenant.EID) (bool, error) {
 }
 
 // InsertTenant stores a whole new tenant. A subdomain, MID, user name or client id that is taken on this server is a
-// Conflict fault from the caller's Write: see [Taken].
+// unique key's refusal, which [Taken] names.
 func (s *Store) InsertTenant(tx *sqldb.Tx, b tenant.Blueprint) error {
 	t := b.Tenant
 	settings, err := toJSON(t.Settings)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -51,11 +52,15 @@ type Store struct {
 	spent   *spentAssertions
 }
 
-// Open opens the database, in PostgreSQL the schema "engagement", applies the migrations and reads what is kept in
-// memory.
+// Open opens the database, applies the migrations and reads what is kept in memory. In PostgreSQL the tables live in the
+// schema "engagement", unless the URL has a search_path of its own.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	schema := "engagement"
+	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
+		schema = ""
+	}
 	db, err := sqldb.Open(ctx, sqldb.Options{
-		DSN: o.DSN, Schema: "engagement", Relaxed: o.Relaxed, Log: o.Log,
+		DSN: o.DSN, Schema: schema, Relaxed: o.Relaxed, Log: o.Log,
 		Migrations: append([]sqldb.Migrations{Migrations()}, o.More...),
 	})
 	if err != nil {
@@ -96,6 +101,14 @@ func (s *Store) Close() error { return s.db.Close() }
 func notFound(err error, what string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.New(fault.NotFound, tenant.CodeNotFound, "There is no such %s.", what)
+	}
+	return err
+}
+
+// taken turns the refusal of a number or name that is there already into a Conflict fault; other errors pass.
+func taken(err error) error {
+	if sqldb.IsUnique(err) {
+		return fault.Wrap(err, fault.Conflict, tenant.CodeTaken, "The number or name is taken.")
 	}
 	return err
 }

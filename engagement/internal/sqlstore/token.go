@@ -28,7 +28,7 @@ const insertToken = `INSERT INTO access_token (` + tokenColumns + `) VALUES ($1,
 
 // AddToken implements tenant.TokenStore.
 func (s *Store) AddToken(ctx context.Context, t tenant.AccessToken) error {
-	return s.db.Append(ctx, appendToken, tokenRow(t, nil))
+	return taken(s.db.Append(ctx, appendToken, tokenRow(t, nil)))
 }
 
 // TokenByID implements tenant.TokenStore.
@@ -56,12 +56,12 @@ func (s *Store) AddFamily(ctx context.Context, f tenant.Family) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 			f.ID, f.CodeHash[:], int64(f.Tenant), f.ClientID, f.UserID, int64(f.MID), strings.Join(f.Scopes, " "), snapshot, f.RedirectURI, f.Challenge,
 			f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended))
 		return err
-	})
+	}))
 }
 
 // FamilyByID implements tenant.TokenStore.
@@ -96,7 +96,7 @@ func (s *Store) UseCode(ctx context.Context, familyID int64, now time.Time, t te
 		}
 		return insertRefresh(tx, r)
 	})
-	return won, err
+	return won, taken(err)
 }
 
 // EndFamily implements tenant.TokenStore.
@@ -146,7 +146,7 @@ func (s *Store) Rotate(ctx context.Context, old, next tenant.RefreshToken, seed 
 		_, err = tx.Exec(insertToken, tokenRow(t, nil)...)
 		return err
 	})
-	return won, err
+	return won, taken(err)
 }
 
 func insertRefresh(tx *sqldb.Tx, r tenant.RefreshToken) error {
