@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
@@ -91,11 +92,26 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mappings := mapping.NewService(b.store, b.links)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
-	api.New(api.Options{Links: b.links, Signins: signins, Mappings: mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine}).Mount(mux)
-	pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: mappings, BaseURL: base, Log: o.Log}).Mount(mux)
+	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
+	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
+	calls.Mount(mux)
+	views.Mount(mux)
 	b.handler = mux
 	return b, nil
+}
+
+// byPrefix lets the API answer for its paths and the pages for all others.
+func byPrefix(calls, views http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, api.Prefix) {
+			calls(w, r)
+			return
+		}
+		views(w, r)
+	})
 }
 
 // Handler answers the API under /api/v1 and the pages.

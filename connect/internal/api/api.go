@@ -80,14 +80,24 @@ func Routes() []Route {
 	}
 }
 
-// Mount registers the routes. Other paths under /api/ are answered by this API's own 404.
+// Prefix begins the paths of the API.
+const Prefix = "/api/"
+
+// Mount registers the routes.
 func (s *Server) Mount(mux *web.Mux) {
 	for _, r := range Routes() {
 		mux.HandleFunc(r.Method+" "+r.Path, func(w http.ResponseWriter, req *http.Request) { s.answer(w, req, r) })
 	}
-	mux.HandleFunc("/api/{rest...}", func(w http.ResponseWriter, req *http.Request) {
-		s.refuse(w, req, fault.New(fault.NotFound, "not_found", "There is no such resource."))
-	})
+}
+
+// NotFound answers paths under Prefix that are no route.
+func (s *Server) NotFound(w http.ResponseWriter, r *http.Request) {
+	s.refuse(w, r, fault.New(fault.NotFound, link.CodeNotFound, "There is no such resource."))
+}
+
+// MethodNotAllowed answers routes under Prefix that have other methods.
+func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	s.refuse(w, r, fault.New(fault.Invalid, CodeMethod, "The method is not allowed here. Allowed: %s.", w.Header().Get("Allow")))
 }
 
 // call is a request, parsed once.

@@ -16,12 +16,14 @@ const (
 	CodeKeyReused        fault.Code = "idempotency_key_reused"
 	CodeCallInProgress   fault.Code = "call_in_progress"
 	CodeInvalidAccountID fault.Code = "invalid_account_id"
+	CodeMethod           fault.Code = "method_not_allowed"
 )
 
 // statuses are the codes whose HTTP status is another than their kind's.
 var statuses = map[fault.Code]int{
 	send.CodeOptedOut:       http.StatusUnprocessableEntity,
 	send.CodeNoEmail:        http.StatusUnprocessableEntity,
+	CodeMethod:              http.StatusMethodNotAllowed,
 	CodeKeyReused:           http.StatusUnprocessableEntity,
 	client.CodeUnauthorized: http.StatusBadGateway, // ours with the cloud, not the caller's with us
 	client.CodeProtocol:     http.StatusBadGateway,

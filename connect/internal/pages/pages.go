@@ -73,6 +73,16 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { redirect(w, r, TabPath) })
 }
 
+// NotFound answers addresses that no page has.
+func (s *Server) NotFound(w http.ResponseWriter, r *http.Request) {
+	s.refuse(w, r, fault.New(fault.NotFound, link.CodeNotFound, "There is no such page."))
+}
+
+// MethodNotAllowed answers pages that are not there for the method.
+func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, http.StatusMethodNotAllowed, failed("The page is not there for this method.", web.RequestIDFrom(r.Context())))
+}
+
 // tab is the one place that decides what a visitor needs next.
 func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 	session, l, err := s.session(r)

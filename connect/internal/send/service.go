@@ -166,6 +166,10 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 			claimed.Status, claimed.RequestID, claimed.ReasonCode, claimed.Reason = Accepted, receipt.RequestID, "", ""
 			return nil
 		}
+		if fault.CodeOf(err) == client.CodeUnauthorized {
+			posted = false // a dead token: the tenant took nothing, and what comes next is another sign-in
+			return err
+		}
 		if client.Unknown(err) { // ask at once: most often the answer alone was lost
 			if status, statusErr := tenant.MessageStatus(ctx, claimed.MessageKey); statusErr == nil {
 				claimed = claimed.observe(status)

@@ -1,0 +1,358 @@
+package connect_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+const (
+	apiToken = "api-token-canary-8f2d"
+	contact  = "003000000000001AAA"
+)
+
+var (
+	system   = linktest.Person{ID: "005000000000001AAA", Username: "system@org.example", Password: "canary-system-Qx1", Name: "System User"}
+	ann      = linktest.Person{ID: "005000000000002AAA", Username: "ann@org.example", Password: "canary-ann-Zk2", Name: "Ann Lee"}
+	bob      = linktest.Person{ID: "005000000000003AAA", Username: "bob@org.example", Password: "canary-bob-Wv3", Name: "Bob Ray"}
+	apiUser  = linktest.Person{ID: "700001", Username: "mc-api-user", Password: "canary-api-Lm4", Name: "API User"}
+	annMC    = linktest.Person{ID: "700002", Username: "ann.mc", Password: "canary-annmc-Ty5", Name: "Ann MC"}
+	bobMC    = linktest.Person{ID: "700003", Username: "bob.mc", Password: "canary-bobmc-Pn6", Name: "Bob MC"}
+	canaries = []string{system.Password, ann.Password, bob.Password, apiUser.Password, annMC.Password, bobMC.Password, apiToken}
+)
+
+// world is an org, a tenant and a bridge between them.
+type world struct {
+	org    *linktest.Org
+	tenant *linktest.Tenant
+	bridge *connect.Bridge
+	url    string
+	dsn    string
+	log    *logBuffer
+
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+// logBuffer keeps what was logged, for the search for secrets.
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func newWorld(t *testing.T, kind string) *world {
+	t.Helper()
+	w := &world{dsn: sqldbtest.DSN(t, kind), log: &logBuffer{}}
+	w.org = linktest.NewOrg(t, []linktest.Person{system, ann, bob}, system.Username)
+	w.tenant = linktest.NewTenant(t, []linktest.Person{apiUser, annMC, bobMC})
+	w.org.Now, w.tenant.Now = w.now, w.now
+	w.org.PutContact(contact, "ann@customer.example", false)
+	v, err := vault.Open(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	srv := linktest.NewLate(t)
+	w.url = srv.URL
+	w.bridge, err = connect.New(t.Context(), connect.Options{DSN: w.dsn, Relaxed: true, BaseURL: srv.URL, Vault: v, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.bridge.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	srv.Serve(web.Front(w.bridge.Handler(), log, "connect"))
+	w.org.Certificate, w.tenant.Certificate, err = w.bridge.Certificates(t.Context(), "pair-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.org.ConsumerKey, w.tenant.ClientID = "consumer-key", "package-client"
+	w.put(t, "pair-1", apiToken)
+	return w
+}
+
+func (w *world) put(t *testing.T, pair string, token vault.Secret) {
+	t.Helper()
+	err := w.bridge.PutLink(t.Context(), connect.LinkSpec{PairID: pair, CRMURL: w.org.URL + "/", ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: w.org.ConsumerKey,
+		ConsoleClientID: "console", EngagementAuthURL: w.tenant.URL + "/", PackageClientID: w.tenant.ClientID, EID: linktest.EID, APIToken: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.offset)
+}
+
+// advance moves the domain time of all three.
+func (w *world) advance(t *testing.T, d time.Duration) {
+	t.Helper()
+	w.mu.Lock()
+	w.offset += d
+	offset := w.offset
+	w.mu.Unlock()
+	if err := w.bridge.SetClock(t.Context(), "pair-1", offset); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) call(t *testing.T, path, key string, body any) (int, map[string]any) {
+	t.Helper()
+	return linktest.Call(t, w.url, apiToken, path, key, body)
+}
+
+// wantCall makes a call and checks status and one text of the answer.
+func (w *world) wantCall(t *testing.T, path, key string, body any, status int, member, text string) map[string]any {
+	t.Helper()
+	got, answer := w.call(t, path, key, body)
+	if got != status || linktest.Text(answer, member) != text {
+		t.Fatalf("%s answered %d %v, want %d with %s %q", path, got, answer, status, member, text)
+	}
+	return answer
+}
+
+// visit opens an address as a person would.
+func (w *world) visit(t *testing.T, b *browser.Browser, address string, org, tenant linktest.Person) *browser.Page {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	page, err := b.Visit(ctx, address, browser.Errand{
+		Logins: map[string]browser.Credentials{w.org.URL: {Username: org.Username, Password: org.Password}, w.tenant.URL: {Username: tenant.Username, Password: tenant.Password}},
+		Press:  []string{"Connect to Marketing Cloud"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func wantPage(t *testing.T, p *browser.Page, status int, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if p.Status != status || !strings.Contains(p.Text, text) {
+			t.Fatalf("the page has status %d, want %d with %q: %s", p.Status, status, text, p.Text)
+		}
+	}
+}
+
+// connectBoth raises both spans as an admin and the API user would.
+func (w *world) connectBoth(t *testing.T) {
+	t.Helper()
+	w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username}, 200, "org.org_id", linktest.OrgID)
+	answer := w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username, "account_id": linktest.EID}, 200, "engagement.state", "")
+	page := w.visit(t, browser.New(nil), linktest.Text(answer, "authorize_url"), linktest.Person{}, apiUser)
+	wantPage(t, page, 200, "The org is connected to Engagement", apiUser.Username)
+	w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "connected")
+}
+
+func each(t *testing.T, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			test(t, newWorld(t, kind))
+		})
+	}
+}
+
+func TestJourney(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "not_connected")
+		w.connectBoth(t)
+
+		// The first visit asks for both clouds once, the second for nothing.
+		b := browser.New(nil)
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.", ann.Username)
+		forms := b.Sent()
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", linktest.Person{}, linktest.Person{}), 200, "Connected as ann.mc.")
+		if b.Sent() != forms || forms != 3 { // two logins and the button
+			t.Fatalf("%d forms at the first visit, %d at the second", forms, b.Sent()-forms)
+		}
+		users := w.wantCall(t, "/api/v1/users", "", nil, 200, "next", "")["users"].([]any)
+		if len(users) != 1 || users[0].(map[string]any)["engagement_username"] != "ann.mc" {
+			t.Fatalf("users: %v", users)
+		}
+
+		sent := w.wantCall(t, "/api/v1/sends/triggered", "k-1", map[string]any{"contact_id": contact, "definition_key": "welcome"}, 200, "status", "accepted")
+		key := linktest.Text(sent, "message_key")
+		w.tenant.SetEvent(key, "EmailSent")
+		w.wantCall(t, "/api/v1/sends/"+key, "", nil, 200, "status", "sent")
+		m := w.tenant.Messages()
+		if len(m) != 1 || m[0].To != "ann@customer.example" || m[0].ContactKey != contact || m[0].Attributes["First Name"] != "Ann" {
+			t.Fatalf("messages: %+v", m)
+		}
+		w.noSecrets(t)
+	})
+}
+
+func TestNotApproved(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		answer := w.wantCall(t, "/api/v1/connection/org", "k", map[string]any{"system_user": bob.Username}, 403, "error.code", "invalid_app_access")
+		if linktest.Text(answer, "error.message") != "user is not admin approved to access this app" || linktest.Text(answer, "error.cloud") != "org" {
+			t.Fatalf("answer: %v", answer)
+		}
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "org.state", "not_connected")
+		// A refusal is not kept under its key: assigned, the same call connects.
+		w.org.Approve(bob.Username, true)
+		w.wantCall(t, "/api/v1/connection/org", "k", map[string]any{"system_user": bob.Username}, 200, "org.system_user", bob.Username)
+	})
+}
+
+// TestWrongAPIUser: whoever else is signed in is named and refused, and Connect cannot act for him (documents 001, 003).
+func TestWrongAPIUser(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		answer := w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username}, 200, "engagement.state", "")
+		page := w.visit(t, browser.New(nil), linktest.Text(answer, "authorize_url"), linktest.Person{}, bobMC)
+		wantPage(t, page, 403, "Engagement has bob.mc signed in", "mc-api-user was named", "Log out of all active Engagement sessions")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "engagement.state", "not_connected")
+		if w.tenant.Granted(bobMC.Username) {
+			t.Fatal("the grant of the wrong user stays")
+		}
+		// The link was used; it does not work again.
+		wantPage(t, w.visit(t, browser.New(nil), linktest.Text(answer, "authorize_url"), linktest.Person{}, apiUser), 400, "not known or was used already")
+	})
+}
+
+func TestMappingRules(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.connectBoth(t)
+		tab := w.url + "/marketing-cloud"
+		// Document 000's mistake: the API user's credentials. His grant stays, the connection works with it.
+		wantPage(t, w.visit(t, browser.New(nil), tab, ann, apiUser), 403, "You signed in as mc-api-user, the Marketing Cloud Connect API user")
+		if !w.tenant.Granted(apiUser.Username) {
+			t.Fatal("the API user's grant was given back")
+		}
+		wantPage(t, w.visit(t, browser.New(nil), tab, ann, annMC), 200, "Connected as ann.mc.")
+		// One CRM user of an org for each Engagement user; the refused one keeps the grant that the other works with.
+		wantPage(t, w.visit(t, browser.New(nil), tab, bob, annMC), 409, "The Engagement user ann.mc is mapped to another user of this org")
+		if !w.tenant.Granted(annMC.Username) {
+			t.Fatal("a mapped user's grant was given back")
+		}
+		b := browser.New(nil)
+		wantPage(t, w.visit(t, b, tab, ann, linktest.Person{}), 200, "Connected as ann.mc.")
+		// Cleared in Engagement, the next visit asks for a sign-in there again, once (document 000).
+		w.tenant.Grant(annMC.Username, false)
+		w.tenant.DropTokens()
+		w.advance(t, 20*time.Minute)
+		wantPage(t, w.visit(t, b, tab, linktest.Person{}, annMC), 200, "Connected as ann.mc.")
+		if n := b.Forms[w.tenant.URL]; n != 1 {
+			t.Fatalf("%d forms in Engagement after clearing, want 1", n)
+		}
+	})
+}
+
+// TestBrowserBinding: a trip to a cloud ends in the browser that began it, once, within ten minutes.
+func TestBrowserBinding(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		jump := func(t *testing.T, client *http.Client, address string) *http.Response {
+			t.Helper()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close() // the headers are enough
+			return resp
+		}
+		stay := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		begun := jump(t, stay, w.url+"/marketing-cloud")
+		location, err := begun.Location()
+		if err != nil || begun.StatusCode != http.StatusSeeOther {
+			t.Fatalf("the tab sends to %v, %v", location, err)
+		}
+		q := location.Query()
+		for name, want := range map[string]string{"response_type": "code", "client_id": "console", "redirect_uri": w.url + "/oauth/crm/callback", "scope": "openid id", "code_challenge_method": "S256"} {
+			if q.Get(name) != want {
+				t.Errorf("%s is %q, want %q", name, q.Get(name), want)
+			}
+		}
+		if len(q.Get("state")) < 40 || len(q.Get("nonce")) < 40 || q.Get("code_challenge") == "" {
+			t.Errorf("state, nonce or challenge is short: %v", q)
+		}
+		ck := begun.Cookies()[0]
+		if !ck.HttpOnly || ck.SameSite != http.SameSiteLaxMode || ck.Path != "/" {
+			t.Errorf("cookie: %v", ck)
+		}
+		callback := w.url + "/oauth/crm/callback?code=x&state=" + q.Get("state")
+		if resp := jump(t, stay, callback); resp.StatusCode != http.StatusForbidden { // no cookie: another browser
+			t.Fatalf("another browser ended the sign-in with %d", resp.StatusCode)
+		}
+		b := browser.New(nil)
+		page, err := b.Open(t.Context(), callback)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 403, "begun in another browser")
+		w.advance(t, 11*time.Minute)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, callback, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.AddCookie(ck)
+		resp, err := stay.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close() // the status is enough
+		if resp.StatusCode != http.StatusBadRequest {
+			t.Fatalf("a sign-in of eleven minutes ended with %d", resp.StatusCode)
+		}
+		for _, query := range []string{"", "?state=unknown&code=x", "?error=access_denied&error_description=end-user+denied&state=unknown", "?state=a&state=b"} {
+			if resp := jump(t, stay, w.url+"/oauth/engagement/callback"+query); resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("callback %q answered %d", query, resp.StatusCode)
+			}
+		}
+	})
+}
+
+// TestCloudSaysNo: what the cloud sends the browser back with is shown, as text.
+func TestCloudSaysNo(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		b := browser.New(nil)
+		w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/services/oauth2/authorize" {
+				return false
+			}
+			q := r.URL.Query()
+			http.Redirect(rw, r, q.Get("redirect_uri")+"?error=OAUTH_APP_ACCESS_DENIED&error_description=%3Cb%3Euser+is+not+admin+approved&state="+q.Get("state"), http.StatusFound)
+			return true
+		})
+		page, err := b.Open(t.Context(), w.url+"/marketing-cloud")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 403, "OAUTH_APP_ACCESS_DENIED", "<b>user is not admin approved")
+	})
+}
