@@ -96,6 +96,7 @@ const (
 	PermResetPasswords        = "ResetPasswords"
 	PermApproveUninstalledApp = "CanApproveUninstalledApps"
 	PermManageInternalUsers   = "ManageInternalUsers"
+	PermModifyMetadata        = "ModifyMetadata"
 	PermManageProfiles        = "ManageProfilesPermissionsets"
 )
 

@@ -1,9 +1,7 @@
 package sqlstore
 
 import (
-	"context"
 	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 
@@ -11,10 +9,10 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-const appColumns = `org_id, id, name, developer_name, COALESCE(namespace_prefix, ''), COALESCE(description, ''), contact_email, consumer_key,
- consumer_secret_hash, callback_urls, scopes, COALESCE(certificate, ''), is_admin_approved, is_consumer_secret_optional,
- is_secret_required_for_refresh_token, is_pkce_required, is_client_credential_enabled, COALESCE(oauth_client_credential_user_id, ''),
- ip_relaxation, refresh_token_policy, COALESCE(session_timeout_minutes, 0), COALESCE(start_url, '')`
+const appColumns = `a.org_id, a.id, a.name, a.developer_name, COALESCE(a.namespace_prefix, ''), COALESCE(a.description, ''), a.contact_email,
+ a.consumer_key, a.consumer_secret_hash, a.callback_urls, a.scopes, COALESCE(a.certificate, ''), a.is_admin_approved, a.is_consumer_secret_optional,
+ a.is_secret_required_for_refresh_token, a.is_pkce_required, a.is_client_credential_enabled, COALESCE(a.oauth_client_credential_user_id, ''),
+ a.ip_relaxation, a.refresh_token_policy, COALESCE(a.session_timeout_minutes, 0), COALESCE(a.start_url, '')`
 
 func scanApp(row interface{ Scan(...any) error }) (org.ConnectedApp, error) {
 	var a org.ConnectedApp
@@ -28,32 +26,11 @@ func scanApp(row interface{ Scan(...any) error }) (org.ConnectedApp, error) {
 }
 
 func readApp(q rowQuerier, where string, args ...any) (org.ConnectedApp, error) {
-	a, err := scanApp(q.QueryRow(`SELECT `+appColumns+` FROM connected_application WHERE `+where, args...))
+	a, err := scanApp(q.QueryRow(`SELECT `+appColumns+` FROM connected_application a WHERE `+where, args...))
 	if err != nil {
 		return org.ConnectedApp{}, notFound(err, "connected app")
 	}
 	return a, nil
-}
-
-// Apps lists the connected apps of the org, by name.
-func (s *Store) Apps(ctx context.Context, orgID org.ID) ([]org.ConnectedApp, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+appColumns+` FROM connected_application WHERE org_id = $1 ORDER BY LOWER(developer_name), id`, string(orgID))
-	if err != nil {
-		return nil, fmt.Errorf("reading connected apps: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what matters
-	var apps []org.ConnectedApp
-	for rows.Next() {
-		a, err := scanApp(rows)
-		if err != nil {
-			return nil, fmt.Errorf("reading connected apps: %w", err)
-		}
-		apps = append(apps, a)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading connected apps: %w", err)
-	}
-	return apps, nil
 }
 
 // appValues are the columns that creating and changing an app both write, in the order of appAssignments.

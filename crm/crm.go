@@ -1,0 +1,159 @@
+// Package crm is a Sales or Service Cloud org, or many, in one process: users, permission sets, connected apps, OAuth
+// and SOAP logins, the REST data API and the Metadata API on one http.Handler. All orgs of a Cloud share its URL; an
+// org is found by token, consumer key, user name or cookie (DESIGN 5.6).
+//
+// This package is the only door of the house. What speaks to an org otherwise speaks HTTP.
+package crm
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/control"
+	"github.com/twinspan/twinspan/crm/internal/login"
+	"github.com/twinspan/twinspan/crm/internal/metadata"
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/rest"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Options say where a Cloud keeps its data and how it is reached.
+type Options struct {
+	DSN     string // SQLite file path, or postgres://… (schema "crm" of that database)
+	Relaxed bool   // SQLite without fsync, for data that nobody will miss
+	BaseURL string // where clients reach the handler, without a trailing slash; also the OpenID issuer
+	Log     *slog.Logger
+	Machine clock.Machine // time.Now where nil
+	Vault   *vault.Vault  // seals the key that signs id_tokens, and what browsers carry between two pages
+}
+
+// What orgs are made of.
+type (
+	// OrgSpec describes a new org.
+	OrgSpec = org.Spec
+	// UserSpec describes a user of a new org.
+	UserSpec = org.UserSpec
+	// PermissionSetSpec describes a permission set of a new org.
+	PermissionSetSpec = org.PermissionSetSpec
+	// ConnectedAppSpec describes a connected app of a new org.
+	ConnectedAppSpec = org.ConnectedAppSpec
+	// ContactSpec describes a contact of a new org.
+	ContactSpec = org.ContactSpec
+)
+
+// NewOrgID returns a random org id of 18 characters.
+func NewOrgID() string { return string(org.NewID(org.PrefixOrganization)) }
+
+// Cloud is the house, open.
+type Cloud struct {
+	store   *sqlstore.Store
+	clock   *clock.Domain
+	control *control.Control
+	handler http.Handler
+}
+
+// New opens the house: its database, brought up to date, and everything that serves it.
+func New(ctx context.Context, o Options) (*Cloud, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	c, err := assemble(ctx, o, store)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return c, nil
+}
+
+func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, error) {
+	domain := clock.NewDomain(o.Machine)
+	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	records := &org.Records{Store: store, Clock: domain, Changes: logins}
+	ctl := &control.Control{Store: store, Records: records, Clock: domain, Changes: logins, Log: o.Log}
+	if err := ctl.Start(ctx); err != nil {
+		return nil, err
+	}
+	data := &rest.Server{
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Log: o.Log,
+		Queries: &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
+	}
+	meta := &metadata.Server{Auth: logins, Apps: &org.Apps{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
+
+	mux := web.NewMux()
+	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isData(r.URL.Path) {
+			data.NotFound(w, r)
+			return
+		}
+		page(w, r, o.Log, http.StatusNotFound, "Page not found", "URL No Longer Exists. You have attempted to reach a page that does not exist in this org.")
+	})
+	mux.MethodNotAllowed = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isData(r.URL.Path) {
+			data.MethodNotAllowed(w, r)
+			return
+		}
+		page(w, r, o.Log, http.StatusMethodNotAllowed, "Method not allowed", "This address exists, but not for the method of your request.")
+	})
+	logins.Mount(mux)
+	data.Mount(mux)
+	meta.Mount(mux)
+	return &Cloud{store: store, clock: domain, control: ctl, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
+}
+
+func isData(path string) bool {
+	return path == "/services/data" || strings.HasPrefix(path, "/services/data/")
+}
+
+func page(w http.ResponseWriter, r *http.Request, log *slog.Logger, status int, title, text string) {
+	err := ui.Render(w, status, ui.Page{Title: title, Brand: "Twinspan Org", Narrow: true, Blocks: []ui.Block{ui.Text(text)}})
+	if err != nil && r.Context().Err() == nil {
+		log.ErrorContext(r.Context(), "a page could not be shown", "path", r.URL.Path, "error", err)
+	}
+}
+
+// Handler serves everything at BaseURL.
+func (c *Cloud) Handler() http.Handler { return c.handler }
+
+// CreateOrg makes an org, in one transaction; passwords are hashed before it. An org whose id exists is left as it is.
+func (c *Cloud) CreateOrg(ctx context.Context, spec OrgSpec) error {
+	return c.control.CreateOrg(ctx, spec)
+}
+
+// SetClock puts the org's domain time ahead of machine time by the offset; other processes follow within a second.
+func (c *Cloud) SetClock(ctx context.Context, orgID string, offset time.Duration) error {
+	id, err := org.ParseID(orgID)
+	if err != nil {
+		return err
+	}
+	return c.control.SetClock(ctx, id, offset)
+}
+
+// Clock is how far the org's domain time is ahead of machine time.
+func (c *Cloud) Clock(orgID string) time.Duration {
+	id, err := org.ParseID(orgID)
+	if err != nil {
+		return 0
+	}
+	return c.clock.Offset(string(id))
+}
+
+// Close ends the house's own work and closes its database. Stop serving its Handler first.
+func (c *Cloud) Close() error {
+	c.control.Stop()
+	return c.store.Close()
+}

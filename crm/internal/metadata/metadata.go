@@ -1,0 +1,239 @@
+// Package metadata is the org's Metadata API over SOAP, for connected apps: describeMetadata, listMetadata, readMetadata
+// and updateMetadata (crm-wire 2.1, 5.4).
+package metadata
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/soap"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Server serves the API. Fill in the fields, then Mount.
+type Server struct {
+	Auth org.Authenticator
+	Apps *org.Apps
+	Log  *slog.Logger
+}
+
+const (
+	namespace = "http://soap.sforce.com/2006/04/metadata"
+	maxBody   = 1 << 20 // bytes of an envelope
+
+	// maxComponents is how many components one call may read or update.
+	maxComponents = 10
+
+	firstVersion, lastVersion = 29, 67
+
+	typeConnectedApp = "ConnectedApp"
+)
+
+// Codes of this edge's own refusals.
+const (
+	codeVersion   fault.Code = "unsupported_api_version"
+	codeOperation fault.Code = "no_such_operation"
+	codeType      fault.Code = "unknown_metadata_type"
+	codeArguments fault.Code = "metadata_arguments"
+	codeNotForAPI fault.Code = "session_not_for_api"
+)
+
+// Mount routes the API under /services/Soap/m.
+func (s *Server) Mount(m *web.Mux) {
+	m.HandleFunc("POST /services/Soap/m/{version}", s.serve)
+	m.HandleFunc("POST /services/Soap/m/{version}/{org}", s.serve)
+}
+
+// call is a request, parsed.
+type call struct {
+	session   org.Session
+	version   string // "65.0"
+	operation *soap.Element
+}
+
+type operation func(context.Context, *call, *soap.Writer) error
+
+func (s *Server) operations() map[string]operation {
+	return map[string]operation{
+		"describeMetadata": s.describe, "listMetadata": s.list, "readMetadata": s.read, "updateMetadata": s.update,
+	}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := s.answer(w, r)
+	status := http.StatusOK
+	if err != nil {
+		if fault.KindOf(err) == fault.Internal && r.Context().Err() == nil {
+			s.Log.ErrorContext(r.Context(), "a metadata call failed", "path", r.URL.Path, "error", err)
+		}
+		if status, body, err = writeFault(err); err != nil {
+			s.Log.ErrorContext(r.Context(), "a SOAP fault could not be written", "error", err)
+			http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that went away
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	c, err := s.parse(w, r)
+	if err != nil {
+		return nil, err
+	}
+	op, ok := s.operations()[c.operation.Local]
+	if !ok {
+		return nil, fault.New(fault.Invalid, codeOperation, "No operation available for request {%s}%s", namespace, clip(c.operation.Local))
+	}
+	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", namespace, "xmlns:xsi", soap.NamespaceXSI}})
+	x.OpenBody()
+	x.Open(c.operation.Local + "Response")
+	if err := op(r.Context(), c, x); err != nil {
+		return nil, err
+	}
+	return x.Bytes()
+}
+
+var versionPattern = regexp.MustCompile(`^([1-9][0-9])\.0$`)
+
+func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
+	if err := web.CheckContentType(r, "text/xml", "application/soap+xml", "application/xml"); err != nil {
+		return nil, err
+	}
+	text, err := web.ReadBody(w, r, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	env, err := soap.Parse(bytes.NewReader(text), soap.Limits{Bytes: maxBody, Depth: 32, Elements: 20_000})
+	if err != nil {
+		return nil, err
+	}
+	c := &call{version: r.PathValue("version"), operation: env.Operation()}
+	m := versionPattern.FindStringSubmatch(c.version)
+	if m == nil {
+		return nil, unsupportedVersion(c.version)
+	}
+	if n, err := strconv.Atoi(m[1]); err != nil || n < firstVersion || n > lastVersion {
+		return nil, unsupportedVersion(c.version)
+	}
+	if c.operation == nil {
+		return nil, fault.New(fault.Invalid, codeOperation, "The Body holds no operation.")
+	}
+	if c.session, err = s.authenticate(r.Context(), env); err != nil {
+		return nil, err
+	}
+	// A path that names an org must name the session's.
+	if inPath := r.PathValue("org"); inPath != "" {
+		id, err := org.ParseID(inPath)
+		if err != nil || id != c.session.Org {
+			return nil, invalidSession()
+		}
+	}
+	return c, nil
+}
+
+func unsupportedVersion(v string) error {
+	return fault.New(fault.Invalid, codeVersion, "Invalid Api version specified on URL: %s", clip(v))
+}
+
+func invalidSession() error {
+	return fault.New(fault.Unauthenticated, org.CodeInvalidSession,
+		"Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session hash")
+}
+
+func (s *Server) authenticate(ctx context.Context, env *soap.Envelope) (org.Session, error) {
+	if env.Header == nil {
+		return org.Session{}, invalidSession()
+	}
+	header, err := env.Header.One("SessionHeader")
+	if err != nil {
+		return org.Session{}, err
+	}
+	if header == nil {
+		return org.Session{}, invalidSession()
+	}
+	id, err := header.One("sessionId")
+	if err != nil {
+		return org.Session{}, err
+	}
+	if id == nil {
+		return org.Session{}, invalidSession()
+	}
+	session, err := s.Auth.Authenticate(ctx, strings.TrimSpace(id.Text))
+	if fault.CodeOf(err) == org.CodeInvalidSession {
+		return org.Session{}, invalidSession()
+	}
+	if err != nil {
+		return org.Session{}, err
+	}
+	if !session.MayUseREST() {
+		return org.Session{}, fault.New(fault.Denied, codeNotForAPI, "This session is not valid for use with the API")
+	}
+	if !session.Permissions[org.PermAPIEnabled] {
+		return org.Session{}, fault.New(fault.Denied, codeNotForAPI, "API is disabled for this User")
+	}
+	return session, nil
+}
+
+// exceptionCodes is the one table from the codes inside to the API's; kinds answers for the rest.
+var exceptionCodes = map[fault.Code]string{
+	org.CodeInvalidSession: "INVALID_SESSION_ID", codeNotForAPI: "API_CURRENTLY_DISABLED", codeVersion: "UNSUPPORTED_API_VERSION",
+	codeType: "INVALID_TYPE", org.CodeInsufficientAccess: "INSUFFICIENT_ACCESS", codeArguments: "INVALID_TYPE",
+	org.CodeNotFound: "INVALID_CROSS_REFERENCE_KEY", org.CodeInvalidReference: "INVALID_CROSS_REFERENCE_KEY",
+	org.CodeInvalidValue: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidEmail: "INVALID_EMAIL_ADDRESS",
+}
+
+var kindCodes = map[fault.Kind]string{fault.Unavailable: "SERVER_UNAVAILABLE", fault.Limited: "REQUEST_LIMIT_EXCEEDED"}
+
+func exceptionCode(f *fault.Error) string {
+	if c, ok := exceptionCodes[f.Code]; ok {
+		return c
+	}
+	if c, ok := kindCodes[f.Kind]; ok {
+		return c
+	}
+	return "UNKNOWN_EXCEPTION"
+}
+
+// writeFault writes a fault as clients read it: prefix sf, status 500 (crm-wire 2.4), but 413 and 415 where HTTP
+// itself is at fault.
+func writeFault(err error) (int, []byte, error) {
+	f := fault.Of(err)
+	status := http.StatusInternalServerError
+	if f.Kind == fault.TooLarge || f.Kind == fault.Unsupported {
+		status = f.Kind.HTTPStatus()
+	}
+	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:sf", namespace, "xmlns:xsi", soap.NamespaceXSI}})
+	x.OpenBody()
+	code := exceptionCode(f)
+	faultCode := "sf:" + code
+	text := code + ": " + f.Message
+	switch f.Code {
+	case codeOperation, soap.CodeMalformed, soap.CodeForbidden, soap.CodeTooLarge, soap.CodeRepeated:
+		faultCode, text = "soapenv:Client", f.Message
+	}
+	x.Fault(faultCode, nil, text, "", func() {
+		x.Open("sf:UnexpectedErrorFault", "xsi:type", "sf:UnexpectedErrorFault")
+		x.Text("sf:exceptionCode", code)
+		x.Text("sf:exceptionMessage", f.Message)
+		x.Close()
+	})
+	body, err := x.Bytes()
+	return status, body, err
+}
+
+func clip(s string) string {
+	if len(s) > 60 {
+		return strings.ToValidUTF8(s[:60], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,320 @@
+package org
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// AppRecord is a connected app with what its administrators see beside it.
+type AppRecord struct {
+	ConnectedApp
+	// PermissionSets and Profiles carry the app; sets by full name ("et4ae5__Connector"), profiles by name.
+	PermissionSets     []string
+	Profiles           []string
+	RunAs              string // user name of the client-credentials user; "" for none
+	Created, Modified  time.Time
+	CreatedBy          ID
+	CreatedByName      string
+	LastModifiedBy     ID
+	LastModifiedByName string
+}
+
+// FullName is the app's name in the Metadata API, with the namespace of the package that brought it.
+func (a ConnectedApp) FullName() string { return fullName(a.Namespace, a.DeveloperName) }
+
+func fullName(namespace, name string) string {
+	if namespace == "" {
+		return name
+	}
+	return namespace + "__" + name
+}
+
+// called reports whether the app goes by the full name; without its namespace it is found too, as clients that know
+// the package's own metadata call it.
+func (a ConnectedApp) called(name string) bool {
+	return strings.EqualFold(a.FullName(), name) || strings.EqualFold(a.DeveloperName, name)
+}
+
+// AppChange is what an administrator changes of an app; nil fields stay as they are.
+type AppChange struct {
+	Name, Description, ContactEmail, StartURL *string
+	CallbackURLs, Scopes                      *[]string
+	Certificate                               *string // PEM, already checked; "" takes it away
+	ConsumerKey                               *string // may only repeat what it is
+	SecretHash                                []byte
+	AdminApproved, SecretOptional             *bool
+	SecretRequiredForRefresh, PKCERequired    *bool
+	ClientCredentials                         *bool
+	ClientCredentialsUser                     *string // user name; "" for none
+	IPRelaxation                              *IPRelaxation
+	RefreshTokenPolicy                        *RefreshTokenPolicy
+	SessionTimeoutMinutes                     *int
+	PermissionSets, Profiles                  *[]string // replace all of the kind
+}
+
+// AppStore keeps connected apps.
+type AppStore interface {
+	// AppRecords lists the org's apps by developer name.
+	AppRecords(ctx context.Context, org ID) ([]AppRecord, error)
+	// ChangeApp runs fn on an app that nobody else changes meanwhile, and keeps what it made of it; fn may run twice.
+	ChangeApp(ctx context.Context, org, app, by ID, at time.Time, fn func(RecordTx, *ConnectedApp) error) error
+}
+
+// Apps reads and changes connected apps as the Metadata API does.
+type Apps struct {
+	Store   AppStore
+	Clock   *clock.Domain
+	Changes Changes
+}
+
+var mayChangeApps = Need{{PermManageConnectedApps, PermCustomizeApplication}, {PermModifyAllData, PermModifyMetadata}}
+
+func mayUseMetadata(s Session) error {
+	if (Need{{PermModifyAllData, PermModifyMetadata}}).MetBy(s.Permissions) {
+		return nil
+	}
+	return fault.New(fault.Denied, CodeInsufficientAccess, "use of the Metadata API requires a user with the ModifyAllData or ModifyMetadata permissions")
+}
+
+// List lists the apps of the caller's org.
+func (a *Apps) List(ctx context.Context, s Session) ([]AppRecord, error) {
+	if err := mayUseMetadata(s); err != nil {
+		return nil, err
+	}
+	return a.Store.AppRecords(ctx, s.Org)
+}
+
+// Find finds an app by full name.
+func (a *Apps) Find(ctx context.Context, s Session, name string) (AppRecord, error) {
+	list, err := a.List(ctx, s)
+	if err != nil {
+		return AppRecord{}, err
+	}
+	// The exact full name first: a package's app and the org's own may share the developer name.
+	for _, app := range list {
+		if strings.EqualFold(app.FullName(), name) {
+			return app, nil
+		}
+	}
+	for _, app := range list {
+		if app.called(name) {
+			return app, nil
+		}
+	}
+	return AppRecord{}, fault.New(fault.NotFound, CodeNotFound, "In field: fullName - no ConnectedApp named %s found", clip(name))
+}
+
+// Change changes an app by full name, all of it or nothing.
+func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange) error {
+	app, err := a.Find(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	if !mayChangeApps.MetBy(s.Permissions) {
+		return insufficientAccess(app.ID)
+	}
+	at := a.Clock.Now(string(s.Org))
+	err = a.Store.ChangeApp(ctx, s.Org, app.ID, s.User, at, func(tx RecordTx, app *ConnectedApp) error {
+		if err := c.apply(app); err != nil {
+			return err
+		}
+		w := appWriter{tx: tx, schema: StandardSchema(), app: app, at: at}
+		return w.write(c)
+	})
+	if err != nil {
+		return err
+	}
+	a.Changes.SetupChanged(s.Org)
+	return nil
+}
+
+// Bounds of an app's texts.
+const (
+	maxAppLabel     = 80
+	maxCallbackURLs = 100
+	maxAppURL       = 2000
+	maxSessionTime  = 24 * 60 // minutes
+)
+
+func (c AppChange) apply(app *ConnectedApp) error {
+	bad := func(field, format string, args ...any) error {
+		return fault.New(fault.Invalid, CodeInvalidValue, format, args...).In(field)
+	}
+	if c.ConsumerKey != nil && *c.ConsumerKey != app.ConsumerKey {
+		return bad("consumerKey", "The consumer key can be set only when the app is created.")
+	}
+	if c.Name != nil {
+		if *c.Name == "" || len([]rune(*c.Name)) > maxAppLabel {
+			return bad("label", "label must have 1 to %d characters", maxAppLabel)
+		}
+		app.Name = *c.Name
+	}
+	if c.ContactEmail != nil {
+		if !ValidEmail(*c.ContactEmail) {
+			return fault.New(fault.Invalid, CodeInvalidEmail, "contactEmail: invalid email address: %s", clip(*c.ContactEmail)).In("contactEmail")
+		}
+		app.ContactEmail = *c.ContactEmail
+	}
+	if c.CallbackURLs != nil {
+		if len(*c.CallbackURLs) == 0 || len(*c.CallbackURLs) > maxCallbackURLs {
+			return bad("callbackUrl", "callbackUrl must hold 1 to %d URLs", maxCallbackURLs)
+		}
+		app.CallbackURLs = slices.Clone(*c.CallbackURLs)
+	}
+	if c.Scopes != nil {
+		app.Scopes = slices.Clone(*c.Scopes)
+	}
+	if c.StartURL != nil && len(*c.StartURL) > maxAppURL {
+		return bad("startUrl", "startUrl: data value too large (max length=%d)", maxAppURL)
+	}
+	if c.SessionTimeoutMinutes != nil && (*c.SessionTimeoutMinutes < 0 || *c.SessionTimeoutMinutes > maxSessionTime) {
+		return bad("sessionTimeout", "sessionTimeout must be 0 to %d minutes", maxSessionTime)
+	}
+	if c.SecretHash != nil {
+		app.SecretHash = c.SecretHash
+	}
+	set(&app.Description, c.Description)
+	set(&app.StartURL, c.StartURL)
+	set(&app.Certificate, c.Certificate)
+	set(&app.AdminApproved, c.AdminApproved)
+	set(&app.SecretOptional, c.SecretOptional)
+	set(&app.SecretRequiredForRefresh, c.SecretRequiredForRefresh)
+	set(&app.PKCERequired, c.PKCERequired)
+	set(&app.ClientCredentials, c.ClientCredentials)
+	set(&app.IPRelaxation, c.IPRelaxation)
+	set(&app.RefreshTokenPolicy, c.RefreshTokenPolicy)
+	set(&app.SessionTimeoutMinutes, c.SessionTimeoutMinutes)
+	return nil
+}
+
+func set[T any](to *T, v *T) {
+	if v != nil {
+		*to = *v
+	}
+}
+
+// appWriter resolves the names in a change to records.
+type appWriter struct {
+	tx     RecordTx
+	schema *Schema
+	app    *ConnectedApp
+	at     time.Time
+}
+
+func (w appWriter) write(c AppChange) error {
+	if c.ClientCredentialsUser != nil {
+		w.app.ClientCredentialsUser = ""
+		if *c.ClientCredentialsUser != "" {
+			found, err := w.tx.Find(w.schema.must(ObjectUser), w.app.Org, Values{"Username": *c.ClientCredentialsUser}, 1)
+			if err != nil {
+				return err
+			}
+			if len(found) == 0 {
+				return w.missing("oauthClientCredentialUser", "User", *c.ClientCredentialsUser)
+			}
+			w.app.ClientCredentialsUser = found[0].ID("Id")
+		}
+	}
+	if c.PermissionSets != nil {
+		if err := w.access(false, *c.PermissionSets, w.permissionSet); err != nil {
+			return err
+		}
+	}
+	if c.Profiles != nil {
+		return w.access(true, *c.Profiles, w.profileSet)
+	}
+	return nil
+}
+
+func (w appWriter) missing(field, kind, name string) error {
+	return fault.New(fault.Invalid, CodeInvalidReference, "In field: %s - no %s named %s found", field, kind, clip(name)).In(field)
+}
+
+// permissionSet finds a set by full name.
+func (w appWriter) permissionSet(name string) (ID, error) {
+	namespace, local, ok := strings.Cut(name, "__")
+	match := Values{"Name": local, "NamespacePrefix": namespace, "IsOwnedByProfile": false}
+	if !ok {
+		match = Values{"Name": name, "NamespacePrefix": nil, "IsOwnedByProfile": false}
+	}
+	return w.one(ObjectPermissionSet, match, "permissionSetName", "PermissionSet", name)
+}
+
+// profileSet finds the set that a profile owns. The Metadata API calls two standard profiles by shorter names.
+func (w appWriter) profileSet(name string) (ID, error) {
+	label := name
+	switch name {
+	case "Admin":
+		label = AdministratorProfile
+	case "Standard":
+		label = StandardUserProfile
+	}
+	profile, err := w.one(ObjectProfile, Values{"Name": label}, "profileName", "Profile", name)
+	if err != nil {
+		return "", err
+	}
+	return w.one(ObjectPermissionSet, Values{"ProfileId": string(profile)}, "profileName", "Profile", name)
+}
+
+func (w appWriter) one(object string, match Values, field, kind, name string) (ID, error) {
+	found, err := w.tx.Find(w.schema.must(object), w.app.Org, match, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", w.missing(field, kind, name)
+	}
+	return found[0].ID("Id"), nil
+}
+
+// maxAppParents bounds how many sets carry one app.
+const maxAppParents = 1500
+
+// access makes the sets of one kind that carry the app be those of the names.
+func (w appWriter) access(ofProfiles bool, names []string, find func(string) (ID, error)) error {
+	wanted := map[ID]bool{}
+	for _, n := range names {
+		id, err := find(n)
+		if err != nil {
+			return err
+		}
+		wanted[id] = true
+	}
+	entity := w.schema.must(ObjectSetupEntityAccess)
+	rows, err := w.tx.Find(entity, w.app.Org, Values{"SetupEntityId": string(w.app.ID)}, maxAppParents)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		parent := row.ID("ParentId")
+		set, err := w.tx.Lock(w.schema.must(ObjectPermissionSet), w.app.Org, parent)
+		if err != nil {
+			return err
+		}
+		if set.Flag("IsOwnedByProfile") != ofProfiles {
+			continue
+		}
+		if wanted[parent] {
+			delete(wanted, parent)
+			continue
+		}
+		if _, err := w.tx.Remove(entity, w.app.Org, Values{"Id": row.Text("Id")}); err != nil {
+			return err
+		}
+	}
+	for id := range wanted {
+		err := w.tx.Insert(entity, w.app.Org, Values{
+			"Id": string(NewID(PrefixSetupEntityAccess)), "ParentId": string(id), "SetupEntityId": string(w.app.ID),
+			"SetupEntityType": ObjectConnectedApplication, "SystemModstamp": w.at,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
