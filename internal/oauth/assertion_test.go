@@ -328,6 +328,16 @@ func BenchmarkParseAndVerify(b *testing.B) {
 	}
 }
 
+func BenchmarkParse(b *testing.B) {
+	text := rawJWT(testKey(), `{"alg":"RS256","typ":"JWT"}`, goodClaims)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := oauth.ParseAssertion(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkVerifyAlone is the floor of BenchmarkParseAndVerify.
 func BenchmarkVerifyAlone(b *testing.B) {
 	sum := sha256.Sum256([]byte("signed"))
