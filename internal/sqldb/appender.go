@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,7 +130,7 @@ func (a *appender) send(group []*appendRequest) {
 		ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
 		err := a.insert(ctx, group[0].table, rows)
 		cancel()
-		if _, refused := errors.AsType[*pgconn.PgError](err); !refused {
+		if !isRefusal(err) {
 			for _, r := range group {
 				r.err = err
 				close(r.done)
@@ -160,7 +159,7 @@ func (a *appender) insert(ctx context.Context, table *Append, rows [][]any) erro
 
 func (a *appender) insertOnce(ctx context.Context, table *Append, rows [][]any) error {
 	if len(rows) <= maxAppendRows { // one statement is a transaction by itself: one round trip
-		_, err := a.db.ExecContext(ctx, table.texts[len(rows)], flatten(rows)...)
+		_, err := a.db.ExecContext(ctx, table.postgres(len(rows)), flatten(rows)...)
 		if pgconn.SafeToRetry(err) {
 			return err // it never left
 		}
@@ -173,7 +172,7 @@ func (a *appender) insertOnce(ctx context.Context, table *Append, rows [][]any) 
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
 	for len(rows) > 0 {
 		n := min(len(rows), maxAppendRows)
-		if _, err := tx.ExecContext(ctx, table.texts[n], flatten(rows[:n])...); err != nil {
+		if _, err := tx.ExecContext(ctx, table.postgres(n), flatten(rows[:n])...); err != nil {
 			return err
 		}
 		rows = rows[n:]

@@ -30,6 +30,13 @@ func isTransient(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
+// isRefusal reports whether PostgreSQL refused a statement, and so stored nothing of it. The last words of a server that
+// ends the connection are no refusal: it may have ended after storing.
+func isRefusal(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.SeverityUnlocalized == "ERROR"
+}
+
 // sqliteCode is the primary result code of an SQLite error, 0 where err is none.
 func sqliteCode(err error) int {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {

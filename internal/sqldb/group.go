@@ -225,7 +225,7 @@ func (w *writer) insert(table *Append, rows [][]any) error {
 		for _, row := range rows[:n] {
 			w.flat = append(w.flat, row...)
 		}
-		_, err := w.conn.run(table.texts[n], w.flat)
+		_, err := w.conn.run(table.sqlite(n), w.flat)
 		clear(w.flat)
 		if err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -144,10 +143,7 @@ func (e *postgresEngine) writeOnce(ctx context.Context, fn func(*Tx) error) erro
 
 // commitError tells a COMMIT that the server refused, after which nothing is stored, from one without an answer.
 func commitError(err error) error {
-	if err == nil || errors.Is(err, pgx.ErrTxCommitRollback) {
-		return err
-	}
-	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+	if err == nil || errors.Is(err, pgx.ErrTxCommitRollback) || isRefusal(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)

@@ -38,7 +38,8 @@ type Options struct {
 	// Log gets migrations that were applied and writes that were stopped; nil discards.
 	Log *slog.Logger
 
-	synchronous string // tests of the file layer: another PRAGMA synchronous than FULL or OFF
+	// For tests of the file layer: its name, and another PRAGMA synchronous than FULL or OFF.
+	vfs, synchronous string
 }
 
 // Migrations are the numbered SQL files of one part of a database.

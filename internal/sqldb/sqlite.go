@@ -37,7 +37,7 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := openSQLiteFile(ctx, path, "", o, lock)
+	db, err := openSQLiteFile(ctx, path, o, lock)
 	if err != nil {
 		lock.release()
 		return nil, explainSQLite(path, err)
@@ -45,8 +45,8 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-// openSQLiteFile opens a file that is ours. vfs is the name of the SQLite file layer, "" for the usual one.
-func openSQLiteFile(ctx context.Context, path, vfs string, o Options, lock *fileLock) (_ *DB, err error) {
+// openSQLiteFile opens a file that is ours.
+func openSQLiteFile(ctx context.Context, path string, o Options, lock *fileLock) (_ *DB, err error) {
 	synchronous := "FULL"
 	if o.Relaxed {
 		synchronous = "OFF"
@@ -54,12 +54,12 @@ func openSQLiteFile(ctx context.Context, path, vfs string, o Options, lock *file
 	if o.synchronous != "" {
 		synchronous = o.synchronous
 	}
-	writer, err := openSQLitePool(path, vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)",
+	writer, err := openSQLitePool(path, o.vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)",
 		"temp_store(MEMORY)", "cache_size(-16000)", "wal_autocheckpoint(2000)", "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}
-	readers, err := openSQLitePool(path, vfs, sqliteReaders(), "busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8000)")
+	readers, err := openSQLitePool(path, o.vfs, sqliteReaders(), "busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8000)")
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -187,10 +187,11 @@ func (e *sqliteEngine) close() error {
 // sqliteConn is the writing connection, reached below database/sql where it is worth it: a grouped write is a handful
 // of statements of a few microseconds each.
 type sqliteConn struct {
-	conn  *sql.Conn
-	raw   driver.Conn
-	stmts map[string]driver.Stmt
-	named []driver.NamedValue // reused
+	conn    *sql.Conn
+	raw     driver.Conn
+	stmts   map[string]driver.Stmt
+	queries map[string]*sql.Stmt
+	named   []driver.NamedValue // reused
 }
 
 // maxWriterStmts bounds the statements that the writer keeps prepared; writers' texts are fixed, so it is a backstop.
@@ -201,7 +202,7 @@ func newSQLiteConn(ctx context.Context, pool *sql.DB) (*sqliteConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &sqliteConn{conn: conn, stmts: map[string]driver.Stmt{}}
+	c := &sqliteConn{conn: conn, stmts: map[string]driver.Stmt{}, queries: map[string]*sql.Stmt{}}
 	// Using the driver's connection after Raw returns is sound here, and only here: the pool has one connection, conn
 	// holds it until close, and one goroutine at a time uses either.
 	if err := conn.Raw(func(dc any) error { c.raw = dc.(driver.Conn); return nil }); err != nil {
@@ -258,11 +259,29 @@ func (c *sqliteConn) queryRow(ctx context.Context, query string, args []any) *sq
 	if ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
-	return c.conn.QueryRowContext(ctx, query, args...)
+	// Only single rows are read with kept statements: a second use while rows of the first are being read would end those.
+	s, ok := c.queries[query]
+	if !ok {
+		var err error
+		if s, err = c.conn.PrepareContext(ctx, query); err != nil {
+			return c.conn.QueryRowContext(ctx, query, args...) // which says what is wrong
+		}
+		if len(c.queries) >= maxWriterStmts {
+			for _, old := range c.queries {
+				_ = old.Close()
+			}
+			clear(c.queries)
+		}
+		c.queries[query] = s
+	}
+	return s.QueryRowContext(ctx, args...)
 }
 
 func (c *sqliteConn) close() error {
 	for _, s := range c.stmts {
+		_ = s.Close()
+	}
+	for _, s := range c.queries {
 		_ = s.Close()
 	}
 	return c.conn.Close()

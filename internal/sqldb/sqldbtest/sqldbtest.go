@@ -65,36 +65,34 @@ func DSN(t testing.TB, kind string) string {
 	return ""
 }
 
+// Schemas calls test with the URL of the test server and the names of three schemas that do not exist yet, and drops
+// them afterwards.
+func Schemas(t testing.TB, test func(dsn string, names []string)) {
+	t.Helper()
+	base := server(t)
+	names := []string{newName(), newName(), newName()}
+	defer func() {
+		for _, name := range names {
+			if err := run(base, "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
+				t.Errorf("dropping a test schema: %v", err)
+			}
+		}
+	}()
+	test(base, names)
+}
+
 func postgres(t testing.TB) string {
 	t.Helper()
-	base := os.Getenv("TWINSPAN_TEST_POSTGRES")
-	if base == "" {
-		t.Fatal("TWINSPAN_TEST_POSTGRES is not set. `make test` starts a PostgreSQL server and sets it; to run one package, use\n" +
-			"\ttest/postgres/run.sh go test ./internal/sqldb/...\nor set it to the URL of a test server: postgres://user@127.0.0.1:5432/postgres")
-	}
+	base, name := server(t), newName()
 	u, err := url.Parse(base)
 	if err != nil {
 		t.Fatalf("TWINSPAN_TEST_POSTGRES: %v", err)
 	}
-	schema := make([]byte, 8)
-	_, _ = rand.Read(schema) // never fails (crypto/rand)
-	name := "test_" + hex.EncodeToString(schema)
-	run := func(statement string) error {
-		db, err := sql.Open("pgx", base)
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_, err = db.ExecContext(ctx, statement)
-		return err
-	}
-	if err := run("CREATE SCHEMA " + name); err != nil {
+	if err := run(base, "CREATE SCHEMA "+name); err != nil {
 		t.Fatalf("the test server of TWINSPAN_TEST_POSTGRES: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := run("DROP SCHEMA " + name + " CASCADE"); err != nil {
+		if err := run(base, "DROP SCHEMA "+name+" CASCADE"); err != nil {
 			t.Errorf("dropping the test schema: %v", err)
 		}
 	})
@@ -102,4 +100,34 @@ func postgres(t testing.TB) string {
 	q.Set("search_path", name)
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// server is the URL of the test server.
+func server(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv("TWINSPAN_TEST_POSTGRES")
+	if base == "" {
+		t.Fatal("TWINSPAN_TEST_POSTGRES is not set. `make test` starts a PostgreSQL server and sets it; to run one package, use\n" +
+			"\ttest/postgres/run.sh go test ./internal/sqldb/...\nor set it to the URL of a test server: postgres://user@127.0.0.1:5432/postgres")
+	}
+	return base
+}
+
+func newName() string {
+	name := make([]byte, 8)
+	_, _ = rand.Read(name) // never fails (crypto/rand)
+	return "test_" + hex.EncodeToString(name)
+}
+
+// run runs one statement on the test server.
+func run(url, statement string) error {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err = db.ExecContext(ctx, statement)
+	return err
 }
