@@ -1,9 +1,6 @@
 package tenant
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -105,45 +102,6 @@ func (f *Filter) validate(depth int, parts, values *int) error {
 		}
 	}
 	return nil
-}
-
-// Properties lists the properties that the filter compares, in order, each once.
-func (f *Filter) Properties() []string {
-	if f == nil {
-		return nil
-	}
-	if f.Joined() {
-		list := f.Left.Properties()
-		for _, p := range f.Right.Properties() {
-			if !containsFold(list, p) {
-				list = append(list, p)
-			}
-		}
-		return list
-	}
-	return []string{f.Property}
-}
-
-// String shows the filter as a condition, for logs of tests.
-func (f *Filter) String() string {
-	switch {
-	case f == nil:
-		return ""
-	case f.Joined() && f.Or:
-		return fmt.Sprintf("(%v OR %v)", f.Left, f.Right)
-	case f.Joined():
-		return fmt.Sprintf("(%v AND %v)", f.Left, f.Right)
-	}
-	return fmt.Sprintf("%s %s %q", f.Property, f.Operator, f.Values)
-}
-
-func containsFold(list []string, s string) bool {
-	for _, have := range list {
-		if strings.EqualFold(have, s) {
-			return true
-		}
-	}
-	return false
 }
 
 // invalidRetrieve is a refusal whose message the caller reads after "Error: ".
