@@ -85,11 +85,16 @@ export class Browser {
     throw new Error(`too many redirects from ${url}`);
   }
 
-  /** submit fills the page's first form that has all the named fields and sends it; button picks a named submit. */
-  async submit(page, fields, button) {
+  /**
+   * submit fills the page's first form that has all the named fields and sends it; button picks a named submit. The
+   * field "password" stands for the form's password input, whatever its name.
+   */
+  async submit(page, wanted, button) {
     for (const [, attrs, inner] of page.text.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)) {
       const controls = [...inner.matchAll(/<(?:input|button)\b([^>]*)>/gi)].map(([, a]) =>
         Object.fromEntries([...a.matchAll(/([\w-]+)(?:="([^"]*)")?/g)].map(([, k, v]) => [k.toLowerCase(), decode(v ?? '')])));
+      const password = controls.find((c) => c.type === 'password')?.name;
+      const fields = Object.fromEntries(Object.entries(wanted).map(([k, v]) => [k === 'password' ? password : k, v]));
       if (!Object.keys(fields).every((f) => controls.some((c) => c.name === f))) continue;
       if (button && !controls.some((c) => c.name === button[0] && c.value === button[1])) continue;
       const data = new URLSearchParams();
@@ -107,7 +112,7 @@ export class Browser {
         body: data.toString(),
       });
     }
-    throw new Error(`no form with ${Object.keys(fields)} on ${page.url}: ${page.text.slice(0, 400)}`);
+    throw new Error(`no form with ${Object.keys(wanted)} on ${page.url}: ${page.text.slice(0, 400)}`);
   }
 }
 
