@@ -171,6 +171,22 @@ func (h *house) send(t *testing.T, token, method, path string, body any) (int, h
 	return status, res.Header, answer
 }
 
+// batch fetches one page of a query, 200 records at a time.
+func (h *house) batch(t *testing.T, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", h.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+h.admin)
+	req.Header.Set("Sforce-Query-Options", "batchSize=200")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return finish(t, res)
+}
+
 const data = "/services/data/v65.0"
 
 // create makes a record that must be accepted, and returns its id.
