@@ -36,12 +36,14 @@ var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 type house struct {
 	t       testing.TB
 	login   *login.Server
+	handler http.Handler
 	store   *sqlstore.Store
 	records *org.Records
 	clock   *clock.Domain
 	url     string
 	machine atomic.Int64 // nanoseconds after start
 	log     *logBuffer
+	vault   *vault.Vault
 	org     orgFixture
 }
 
@@ -85,8 +87,10 @@ func newHouse(t testing.TB, db *sqldb.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.vault = v
 	mux := web.NewMux()
-	srv := httptest.NewUnstartedServer(web.CleanPath(mux))
+	h.handler = web.CleanPath(mux)
+	srv := httptest.NewUnstartedServer(h.handler)
 	h.url = "http://" + srv.Listener.Addr().String()
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(h.log, t.Output()), nil))
 	h.login, err = login.New(login.Options{BaseURL: h.url, Directory: h.store, Store: h.store, Clock: h.clock, Vault: v, Log: log})
@@ -523,4 +527,22 @@ func (h *house) exec(query string, args ...any) (n int64, err error) {
 		return err
 	})
 	return n, err
+}
+
+// anotherProcess is a second server on the same database, as a restart or a replica is.
+func (h *house) anotherProcess() *house {
+	h.t.Helper()
+	p := &house{t: h.t, store: sqlstore.New(h.store.DB()), log: h.log, clock: h.clock, org: h.org}
+	mux := web.NewMux()
+	p.handler = web.CleanPath(mux)
+	srv := httptest.NewServer(p.handler)
+	h.t.Cleanup(srv.Close)
+	p.url = srv.URL
+	var err error
+	p.login, err = login.New(login.Options{BaseURL: h.url, Directory: p.store, Store: p.store, Clock: h.clock, Vault: h.vault})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	p.login.Mount(mux)
+	return p
 }
