@@ -5,7 +5,7 @@ import "sync"
 // StandardSchema is the schema of every org: the objects that identity and the connection of the two clouds stand on
 // (crm-wire 5.1, 5.2). Orgs with fields of their own will have schemas of their own; see [Records.Schema].
 var StandardSchema = sync.OnceValue(func() *Schema {
-	return NewSchema(accountObject(), connectedApplicationObject(), contactObject(), organizationObject(), permissionSetObject(),
+	return NewSchema(accountObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
 		permissionSetAssignmentObject(), profileObject(), setupEntityAccessObject(), userObject(), userLicenseObject())
 })
 
