@@ -10,9 +10,9 @@ func Groups(db *DB) int64 {
 	return 0
 }
 
-// OpenOn is Open for an SQLite file on another file layer (vfs) with another PRAGMA synchronous.
-func OpenOn(ctx context.Context, path, vfs, synchronous string, o Options) (*DB, error) {
-	o.DSN, o.vfs, o.synchronous = path, vfs, synchronous
+// OpenOn is Open for an SQLite file on another file layer (vfs), with another PRAGMA synchronous and wal_autocheckpoint.
+func OpenOn(ctx context.Context, path, vfs, synchronous string, checkpoint int, o Options) (*DB, error) {
+	o.DSN, o.vfs, o.synchronous, o.checkpoint = path, vfs, synchronous, checkpoint
 	return Open(ctx, o)
 }
 

@@ -38,8 +38,9 @@ type Options struct {
 	// Log gets migrations that were applied and writes that were stopped; nil discards.
 	Log *slog.Logger
 
-	// For tests of the file layer: its name, and another PRAGMA synchronous than FULL or OFF.
+	// For tests of the file layer: its name, another PRAGMA synchronous than FULL or OFF, another wal_autocheckpoint.
 	vfs, synchronous string
+	checkpoint       int
 }
 
 // Migrations are the numbered SQL files of one part of a database.

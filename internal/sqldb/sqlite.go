@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -55,7 +56,7 @@ func openSQLiteFile(ctx context.Context, path string, o Options, lock *fileLock)
 		synchronous = o.synchronous
 	}
 	writer, err := openSQLitePool(path, o.vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)",
-		"temp_store(MEMORY)", "cache_size(-16000)", "wal_autocheckpoint(2000)", "journal_size_limit(67108864)")
+		"temp_store(MEMORY)", "cache_size(-16000)", fmt.Sprintf("wal_autocheckpoint(%d)", cmp.Or(o.checkpoint, 2000)), "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"strings"
 )
 
 // Tx is the transaction that a function given to [DB.Write] works in. It is good until that function returns, and for
@@ -30,6 +32,10 @@ func (t *Tx) Context() context.Context { return t.ctx }
 func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if err := t.ready(); err != nil {
 		return nil, err
+	}
+	if steers(query) {
+		t.failed = errSteering
+		return nil, errSteering
 	}
 	res, err := t.run.exec(t.ctx, query, args)
 	if err != nil {
@@ -67,6 +73,20 @@ func (t *Tx) QueryRow(query string, args ...any) *sql.Row {
 // AfterCommit has fn called once the transaction is stored, in the goroutine of the Write, before Write returns. It is
 // for telling the rest of the process: a wake-up, a cache that forgets. fn is dropped when the transaction is undone.
 func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }
+
+// errSteering: the transaction belongs to Write; its end is the function's return.
+var errSteering = errors.New("sqldb: a function given to Write must not begin or end transactions")
+
+// steers reports whether the statement begins or ends a transaction or a savepoint.
+func steers(query string) bool {
+	query = strings.TrimLeft(query, " \t\r\n")
+	word, _, _ := strings.Cut(query[:min(len(query), 10)], " ")
+	switch strings.ToUpper(strings.TrimRight(word, ";\t\r\n")) {
+	case "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE":
+		return true
+	}
+	return false
+}
 
 // ready is the error that keeps the next statement from running.
 func (t *Tx) ready() error {
