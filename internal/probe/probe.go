@@ -82,14 +82,15 @@ func (r *Recorder) keep(house string, req *http.Request, in *tee, out *answer, s
 	if e.Status == 0 {
 		e.Status = http.StatusOK
 	}
-	s := newScrubber()
+	s := &scrubber{}
 	path := req.URL.EscapedPath()
 	query := s.form(req.URL.RawQuery)
 	e.RequestHeader = s.header(req.Header)
-	e.RequestBody = s.body(req.Header.Get("Content-Type"), in.kept, in.total)
+	e.RequestBody = s.body(req.Header.Get("Content-Type"), in.kept, in.total, false)
+	s.answer = true
 	header := out.Header().Clone()
 	e.ResponseHeader = s.header(header)
-	e.ResponseBody = s.body(header.Get("Content-Type"), out.kept, out.total)
+	e.ResponseBody = s.body(header.Get("Content-Type"), out.kept, out.total, e.Status >= 400)
 	e.Path = path
 	if req.URL.RawQuery != "" {
 		e.Path += "?" + query

@@ -5,11 +5,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"html"
 	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,15 +18,15 @@ import (
 const mask = "***"
 
 // secretNames are the names of form parameters, JSON members and XML elements whose values are taken out: lower case,
-// without "_", "-" and ":" prefixes, so that client_secret, clientSecret and CLIENT-SECRET are one.
+// without "_", "-" and prefixes, so that session_id, sessionId and SESSION-ID are one. So are names that end in one of
+// secretEndings: client_secret, newPassword, refresh_token, et4ae5__ExactTarget_OAuth_Token__c.
 var secretNames = func() map[string]bool {
 	names := map[string]bool{}
 	for _, n := range []string{
-		"password", "passwd", "pw", "newpassword", "oldpassword", "currentpassword", "confirmpassword",
-		"clientsecret", "consumersecret", "secret", "apikey", "privatekey",
-		"accesstoken", "refreshtoken", "idtoken", "oauthtoken", "token", "subjecttoken", "actortoken", "legacytoken", "apitoken", "csrftoken",
-		"securitytoken", "sessionid", "sid", "fueloauth", "oauthtoken", "codeverifier", "code", "assertion", "clientassertion",
-		"idtokenhint", "jwt", "samlresponse", "samlrequest", "devicecode", "usercode", "signature", "csrf", "authorization",
+		"password", "passwd", "pw", "secret", "apikey", "privatekey",
+		"token", "idtokenhint",
+		"securitytoken", "sessionid", "sid", "fueloauth", "codeverifier", "code", "assertion", "clientassertion",
+		"jwt", "samlresponse", "samlrequest", "devicecode", "usercode", "signature", "csrf", "authorization",
 	} {
 		names[n] = true
 	}
@@ -53,8 +53,21 @@ func secretName(name string) bool {
 		b[n] = c
 		n++
 	}
-	return secretNames[string(b[:n])]
+	if secretNames[string(b[:n])] {
+		return true
+	}
+	if string(b[:n]) == "usernametoken" { // of WS-Security: it holds the user name too
+		return false
+	}
+	for _, ending := range secretEndings {
+		if bytes.HasSuffix(b[:n], ending) {
+			return true
+		}
+	}
+	return false
 }
+
+var secretEndings = [][]byte{[]byte("password"), []byte("secret"), []byte("token"), []byte("tokenc")}
 
 // secretHeaders are taken out whole.
 var secretHeaders = map[string]bool{
@@ -67,12 +80,17 @@ var urlHeaders = map[string]bool{"Location": true, "Referer": true, "Content-Loc
 
 // scrubber takes secrets out of one exchange. It remembers each secret that it met under a name, and takes the same
 // text out wherever else it stands: an answer that echoes a password, a path that holds a token.
-type scrubber struct{ met []string }
+type scrubber struct {
+	met    []string
+	answer bool // an answer is looked at: there "code" is an error's, never an authorization code
+}
 
-func newScrubber() *scrubber { return &scrubber{} }
+func (s *scrubber) secret(name string) bool {
+	return secretName(name) && (!s.answer || !strings.EqualFold(name[strings.LastIndexByte(name, ':')+1:], "code"))
+}
 
 // shortest is how long a secret must be to be looked for elsewhere: shorter ones stand in many a word.
-const shortest = 6
+const shortest = 8
 
 func (s *scrubber) meet(secret string) {
 	if len(secret) >= shortest && len(s.met) < 32 && secret != mask && !slices.Contains(s.met, secret) {
@@ -126,8 +144,10 @@ func (s *scrubber) meetCredentials(v string) {
 	}
 }
 
-// address takes secrets out of a URL's query and fragment.
+// address takes secrets out of a URL's query and fragment; there "code" is an authorization code in answers too.
 func (s *scrubber) address(v string) string {
+	defer func(answer bool) { s.answer = answer }(s.answer)
+	s.answer = false
 	head, fragment, hasFragment := strings.Cut(v, "#")
 	head, query, hasQuery := strings.Cut(head, "?")
 	if hasQuery {
@@ -154,7 +174,7 @@ func (s *scrubber) form(text string) string {
 		if err != nil {
 			name = rawName
 		}
-		if !secretName(name) || value == "" {
+		if !s.secret(name) || value == "" {
 			continue
 		}
 		s.meet(value)
@@ -166,29 +186,33 @@ func (s *scrubber) form(text string) string {
 	return strings.Join(parts, "&")
 }
 
-// body takes secrets out of a body by its content type. Types that cannot be read are told by type and size alone.
-func (s *scrubber) body(contentType string, kept []byte, total int64) string {
+// body takes secrets out of a body by its content type. Others are told by type and size alone, but for the short plain
+// texts of refusals.
+func (s *scrubber) body(contentType string, kept []byte, total int64, refusal bool) string {
 	if total == 0 {
 		return ""
 	}
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		kind = ""
+		kind = "no type"
 	}
+	whole := int64(len(kept)) == total
 	var text string
 	switch {
-	case !utf8.Valid(bytes.TrimRight(kept, "\x80\xff")) && int64(len(kept)) == total:
-		return fmt.Sprintf("[%d bytes, not text]", total)
+	case whole && !utf8.Valid(kept):
+		return fmt.Sprintf("[%d bytes of %s, not text]", total, limit(kind, 80))
 	case kind == "application/x-www-form-urlencoded":
 		text = s.form(string(kept))
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		text = s.json(string(kept))
 	case kind == "text/xml" || kind == "application/xml" || strings.HasSuffix(kind, "+xml"):
 		text = s.xml(string(kept))
+	case kind == "text/plain" && refusal && total <= 256:
+		text = string(kept)
 	default:
-		return fmt.Sprintf("[%d bytes of %s, not shown]", total, strconv.Quote(limit(kind, 80)))
+		return fmt.Sprintf("[%d bytes of %s, not shown]", total, limit(kind, 80))
 	}
-	if total > int64(len(kept)) {
+	if !whole {
 		text += fmt.Sprintf("… [%d bytes in all]", total)
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
@@ -198,10 +222,14 @@ func (s *scrubber) body(contentType string, kept []byte, total int64) string {
 // text, a number, an array or an object.
 func (s *scrubber) json(text string) string {
 	var out strings.Builder
+	out.Grow(len(text))
 	for i := 0; i < len(text); {
-		if text[i] != '"' {
-			out.WriteByte(text[i])
-			i++
+		if next := strings.IndexByte(text[i:], '"'); next != 0 {
+			if next < 0 {
+				next = len(text) - i
+			}
+			out.WriteString(text[i : i+next])
+			i += next
 			continue
 		}
 		end := stringEnd(text, i)
@@ -209,7 +237,7 @@ func (s *scrubber) json(text string) string {
 		key := unquote(text[i:end])
 		after := skipSpace(text, end)
 		i = end
-		if after >= len(text) || text[after] != ':' || !secretName(key) {
+		if after >= len(text) || text[after] != ':' || !s.secret(key) {
 			continue
 		}
 		value := skipSpace(text, after+1)
@@ -275,6 +303,9 @@ func stringEnd(text string, i int) int {
 }
 
 func unquote(quoted string) string {
+	if n := len(quoted); n >= 2 && quoted[n-1] == '"' && strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : n-1]
+	}
 	var v string
 	if json.Unmarshal([]byte(quoted), &v) == nil {
 		return v
@@ -313,7 +344,7 @@ func (s *scrubber) xml(text string) string {
 			name = name[:i]
 		}
 		out.WriteString(s.attributes(tag))
-		if !secretName(name) || strings.HasSuffix(tag, "/>") {
+		if !s.secret(name) || strings.HasSuffix(tag, "/>") {
 			continue
 		}
 		stop := strings.Index(text, "</"+name)
@@ -373,7 +404,7 @@ func (s *scrubber) attributes(tag string) string {
 		}
 		value := tag[start+1 : start+1+stop]
 		out.WriteString(tag[:start+1])
-		if secretName(name) {
+		if s.secret(name) {
 			s.meet(unescapeXML(value))
 			value = mask
 		}
@@ -392,34 +423,67 @@ var xmlEntities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&quot;", `"`, "
 func unescapeXML(s string) string { return xmlEntities.Replace(s) }
 
 // finish takes every secret that was met under a name out of the rest of the exchange: as it is, and as the encodings
-// of form, JSON, XML and base64 spell it.
+// of form, path, JSON, XML and base64 spell it.
 func (s *scrubber) finish(e *Exchange) {
-	if len(s.met) == 0 {
-		return
-	}
-	// Longer ones first, so that a secret inside another does not leave the other's rest.
-	slices.SortFunc(s.met, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, secret := range s.met {
-		spellings := []string{secret, url.QueryEscape(secret), url.PathEscape(secret),
-			base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret))}
-		if quoted, err := json.Marshal(secret); err == nil { // a string always encodes
-			spellings = append(spellings, strings.Trim(string(quoted), `"`))
-		}
-		slices.Sort(spellings)
-		for _, spelling := range slices.Compact(spellings) {
-			pairs = append(pairs, spelling, mask)
-		}
-	}
-	r := strings.NewReplacer(pairs...)
-	e.Path = r.Replace(e.Path)
-	e.RequestBody = r.Replace(e.RequestBody)
-	e.ResponseBody = r.Replace(e.ResponseBody)
+	texts := []*string{&e.Path, &e.RequestBody, &e.ResponseBody}
 	for _, h := range []http.Header{e.RequestHeader, e.ResponseHeader} {
 		for _, values := range h {
 			for i := range values {
-				values[i] = r.Replace(values[i])
+				texts = append(texts, &values[i])
 			}
 		}
 	}
+	// Longer ones first, so that a secret inside another does not leave the other's rest.
+	slices.SortFunc(s.met, func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range s.met {
+		for _, spelling := range spellings(secret) {
+			for _, text := range texts {
+				if strings.Contains(*text, spelling) {
+					*text = strings.ReplaceAll(*text, spelling, mask)
+				}
+			}
+		}
+	}
+}
+
+// longestEncoded bounds the secrets that are looked for in base64 too: assertions and tokens above it are never shown
+// so, and making the texts would cost more than all the rest.
+const longestEncoded = 256
+
+// spellings are the texts by which a secret can appear, each once.
+func spellings(secret string) []string {
+	all := []string{secret}
+	add := func(s string) {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	if !plain(secret) {
+		add(url.QueryEscape(secret))
+		add(url.PathEscape(secret))
+		add(html.EscapeString(secret))
+		if quoted, err := json.Marshal(secret); err == nil { // a string always encodes
+			add(string(quoted[1 : len(quoted)-1]))
+		}
+	}
+	if len(secret) > longestEncoded {
+		return all
+	}
+	encoded := base64.RawStdEncoding.EncodeToString([]byte(secret)) // padding may follow
+	add(encoded)
+	if strings.ContainsAny(encoded, "+/") {
+		add(base64.RawURLEncoding.EncodeToString([]byte(secret)))
+	}
+	return all
+}
+
+// plain reports a text that every encoding but base64 leaves alone.
+func plain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_') {
+			return false
+		}
+	}
+	return true
 }
