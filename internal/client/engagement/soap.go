@@ -137,13 +137,12 @@ type AccountUser struct {
 	Active     bool
 	APIUser    bool
 	DefaultMID int64
-	Roles      []string // names
 }
 
 // AccountUsers lists users; filter nil means all that the token's user reaches.
 func (s *Session) AccountUsers(ctx context.Context, filter *Filter) ([]AccountUser, error) {
 	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "AccountUser", Filter: filter, AllAccounts: true,
-		Properties: []string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit", "Roles"}})
+		Properties: []string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit"}})
 	if err != nil {
 		return nil, err
 	}
@@ -154,9 +153,6 @@ func (s *Session) AccountUsers(ctx context.Context, filter *Filter) ([]AccountUs
 		u.ID, u.DefaultMID = number(e.Value("AccountUserID")), number(e.Value("DefaultBusinessUnit"))
 		if u.ID == 0 {
 			u.ID = number(e.Value("ID"))
-		}
-		for _, r := range e.Find("Roles").All("Role") {
-			u.Roles = append(u.Roles, r.Value("Name"))
 		}
 		users = append(users, u)
 	}

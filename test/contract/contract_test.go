@@ -1,0 +1,215 @@
+package contract_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/crm"
+	"github.com/twinspan/twinspan/engagement"
+	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/test/contract"
+)
+
+// TestEmbedded runs the suite on the three houses in this process.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			contract.Run(t, embedded(t, kind))
+		})
+	}
+}
+
+// dsns gives each house its database: a file, or one fresh PostgreSQL database for all.
+func dsns(t *testing.T, kind string) func(house string) string {
+	t.Helper()
+	if kind == "sqlite" {
+		dir := t.TempDir()
+		return func(house string) string { return filepath.Join(dir, house+".db") }
+	}
+	server := os.Getenv("TWINSPAN_TEST_POSTGRES")
+	if server == "" {
+		t.Fatal("TWINSPAN_TEST_POSTGRES is not set; test/postgres/run.sh COMMAND starts a server and sets it")
+	}
+	var r [8]byte
+	_, _ = rand.Read(r[:]) // never fails
+	name := "contract_" + hex.EncodeToString(r[:])
+	admin := func(statement string) error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		conn, err := pgx.Connect(ctx, server)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, statement)
+		return errors.Join(err, conn.Close(ctx))
+	}
+	if err := admin("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return func(string) string { return u.String() }
+}
+
+// site is a listener whose handler comes later: a house must know its URL before it is made.
+type site struct {
+	listener net.Listener
+	url      string
+}
+
+func newSite(t *testing.T) site {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site{l, "http://" + l.Addr().String()}
+}
+
+func (s site) serve(t *testing.T, h http.Handler, log *slog.Logger, house string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		done <- web.Serve(ctx, []net.Listener{s.listener}, h, web.ServeOptions{Log: log, House: house})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func person(name string) contract.Person {
+	return contract.Person{Username: name, Password: vault.Secret("Pw1-" + oauth.NewToken(12)), SecurityToken: vault.Secret(oauth.NewToken(18))}
+}
+
+// embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32.
+func embedded(t *testing.T, kind string) contract.Deployment {
+	t.Helper()
+	ctx := t.Context()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	closing := func(c interface{ Close() error }) {
+		t.Cleanup(func() {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	dsn := dsns(t, kind)
+	v, err := vault.Open(filepath.Join(t.TempDir(), "key"))
+	must(err)
+	orgSite, tenantSite, connectSite, smtp := newSite(t), newSite(t), newSite(t), newSite(t)
+	inbox, err := mail.OpenInbox(mail.InboxOptions{Dir: t.TempDir(), Listener: smtp.listener, Log: log})
+	must(err)
+	closing(inbox)
+	sender, err := mail.NewSender(inbox.URL())
+	must(err)
+
+	suffix := hex.EncodeToString([]byte(kind))
+	at := func(name string) string { return name + "@" + suffix + ".example" }
+	key, err := oauth.NewKey()
+	must(err)
+	certificate, err := oauth.NewCertificate("contract", key, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0))
+	must(err)
+	d := contract.Deployment{
+		OrgURL: orgSite.url, AuthURL: tenantSite.url + "/", ConnectURL: connectSite.url, ConnectToken: vault.Secret(oauth.NewToken(32)),
+		OrgAdmin: person(at("admin")), SystemUser: person(at("system")), Member: person(at("member")), Outsider: person(at("outsider")),
+		JWTApp: "jwt-app-" + oauth.NewToken(16), JWTAppKey: key, PublicApp: "public-app-" + oauth.NewToken(16), Redirect: "http://localhost:9876/callback",
+		PackageApp: "et4ae5__Salesforce_Marketing_Cloud",
+		EID:        engagement.NewEID(), APIUser: person("mc-api-user"), TenantMember: person("member.mc"), TenantOther: person("other.mc"),
+		ServerPackage: "s" + oauth.NewToken(16), ServerSecret: vault.Secret(oauth.NewToken(24)), Definition: "welcome",
+	}
+	packageKey, consoleKey, packageClient := "package-app-"+oauth.NewToken(16), "console-"+oauth.NewToken(16), "c"+oauth.NewToken(16)
+
+	bridge, err := connect.New(ctx, connect.Options{DSN: dsn("connect"), Relaxed: true, BaseURL: connectSite.url, Vault: v, Log: log})
+	must(err)
+	closing(bridge)
+	orgPEM, tenantPEM, err := bridge.Certificates(ctx, "pair")
+	must(err)
+
+	org, err := crm.New(ctx, crm.Options{DSN: dsn("crm"), Relaxed: true, BaseURL: orgSite.url, Vault: v, Log: log})
+	must(err)
+	closing(org)
+	user := func(p contract.Person, profile string) crm.UserSpec {
+		return crm.UserSpec{Username: p.Username, Email: p.Username, FirstName: "F", LastName: "L", Profile: profile, Password: p.Password, SecurityToken: p.SecurityToken}
+	}
+	must(org.CreateOrg(ctx, crm.OrgSpec{
+		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix,
+		Users: []crm.UserSpec{user(d.OrgAdmin, "System Administrator"), user(d.SystemUser, "System Administrator"), user(d.Member, "Standard User"), user(d.Outsider, "Standard User")},
+		ConnectedApps: []crm.ConnectedAppSpec{
+			{Name: "Salesforce Marketing Cloud", DeveloperName: "Salesforce_Marketing_Cloud", Namespace: "et4ae5", ConsumerKey: packageKey,
+				CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: orgPEM, AdminApproved: true},
+			{Name: "Twinspan Console", DeveloperName: "Twinspan_Console", ConsumerKey: consoleKey, CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"},
+				Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true},
+			{Name: "JWT", DeveloperName: "JWT", ConsumerKey: d.JWTApp, CallbackURLs: []string{d.Redirect}, Scopes: []string{"api", "refresh_token", "openid"}, Certificate: certificate, AdminApproved: true},
+			{Name: "Public", DeveloperName: "Public", ConsumerKey: d.PublicApp, CallbackURLs: []string{d.Redirect}, Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true},
+		},
+		PermissionSets: []crm.PermissionSetSpec{
+			{Label: "Marketing Cloud Connected App", Assignees: []string{d.SystemUser.Username}, Apps: []string{"Salesforce_Marketing_Cloud"}},
+			{Label: "JWT", Assignees: []string{d.OrgAdmin.Username}, Apps: []string{"JWT"}},
+		},
+	}))
+
+	tenant, err := engagement.New(ctx, engagement.Options{DSN: dsn("engagement"), Relaxed: true, BaseURL: tenantSite.url, Vault: v, Mail: sender, Log: log})
+	must(err)
+	closing(tenant)
+	member := []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}
+	must(tenant.CreateTenant(ctx, engagement.TenantSpec{
+		EID: d.EID, Name: "Contract", AccountType: "ENTERPRISE_2",
+		Users: []engagement.UserSpec{
+			{Username: d.APIUser.Username, Email: "api@tenant.example", Password: d.APIUser.Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
+			{Username: d.TenantMember.Username, Email: "member@tenant.example", Password: d.TenantMember.Password, Roles: member},
+			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member},
+		},
+		Packages: []engagement.PackageSpec{
+			{Name: "Marketing Cloud Connect", Type: "connect", ClientID: packageClient, Certificate: tenantPEM, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"}},
+			{Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"}},
+		},
+		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},
+		Definitions: []engagement.DefinitionSpec{{Key: d.Definition, Name: "Welcome", EmailKey: "welcome-email", FromName: "Twinspan"}},
+	}))
+	must(bridge.PutLink(ctx, connect.LinkSpec{PairID: "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
+		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken}))
+
+	connectSite.serve(t, bridge.Handler(), log, "connect")
+	orgSite.serve(t, org.Handler(), log, "crm")
+	tenantSite.serve(t, tenant.Handler(), log, "engagement")
+	return d
+}
