@@ -49,7 +49,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	}
 	for _, r := range results {
 		if r.err != nil && !errors.Is(r.err, errNotRun) {
-			return stopped(ctx, fmt.Errorf("step %d, %s: %w", r.number, r.title, forPeople(r.err)))
+			return fmt.Errorf("step %d, %s: %w", r.number, r.title, forPeople(r.err))
 		}
 	}
 	if !c.Keep {

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			for _, name := range []string{"CRM", "ENGAGEMENT", "CONNECT", "CONTROL"} {
 				env.Setenv("TWINSPAN_"+name+"_ADDR", "127.0.0.1:0")
 			}
+			env.Setenv("TWINSPAN_LOG_LEVEL", "warn")
 			env.Setenv("HOME", env.WorkDir)
 			return nil
 		},
@@ -52,19 +53,21 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// await FILE waits until a file exists; ! await FILE until it does not.
+// await FILE [TEXT] waits until a file exists and holds the text.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: await FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: await FILE [TEXT]")
 	}
 	path := ts.MkAbs(args[0])
 	deadline := time.After(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) == neg {
+		switch have, err := os.ReadFile(path); {
+		case err == nil && (len(args) == 1 || bytes.Contains(have, []byte(args[1]))):
 			return
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			ts.Fatalf("%v", err)
 		}
 		select {
 		case <-tick.C:
