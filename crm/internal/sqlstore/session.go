@@ -101,8 +101,14 @@ func (s *Store) EndSession(ctx context.Context, id int64, at time.Time) error {
 // EndUserSessions ends every session and grant of a user that has begun at the machine time now, in the transaction
 // that deactivates him or changes what his sessions stand on. The caller tells org.Changes afterwards.
 func EndUserSessions(tx *sqldb.Tx, orgID, user org.ID, now time.Time) error {
-	_, err := tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, password_changed_ms, ended_up_to) VALUES ($1, $2, '', 0, $3)
- ON CONFLICT (org_id, user_id) DO UPDATE SET ended_up_to = $3`, string(orgID), string(user), org.LastNumber(now))
+	// What is there already counts by itself, for a clock may have been set back since.
+	var upTo int64
+	err := tx.QueryRow(`SELECT COALESCE(MAX(id), 0) FROM (SELECT MAX(id) AS id FROM auth_session UNION ALL SELECT MAX(id) AS id FROM oauth_grant) newest`).Scan(&upTo)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, password_changed_ms, ended_up_to) VALUES ($1, $2, '', 0, $3)
+ ON CONFLICT (org_id, user_id) DO UPDATE SET ended_up_to = $3`, string(orgID), string(user), max(upTo, org.LastNumber(now)))
 	return err
 }
 
