@@ -96,6 +96,7 @@ var restErrors = map[fault.Code]struct{ status, number int }{
 	tenant.CodeInvalidToken:  {http.StatusUnauthorized, 0},
 	tenant.CodeMayNotVouch:   {http.StatusForbidden, 20002},
 	tenant.CodeNotIntegrated: {http.StatusConflict, 30001},
+	tenant.CodeUserUnfit:     {http.StatusConflict, 30001},
 	tenant.CodeNotFound:      {http.StatusNotFound, 30003},
 }
 

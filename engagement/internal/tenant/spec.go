@@ -52,7 +52,10 @@ type UserSpec struct {
 	Name     string // "" is the user name
 	Email    string
 	Password vault.Secret
-	APIUser  bool
+	// PasswordHash stands for the password where it is not "": its hash as vault.HashPassword makes it. Who makes many
+	// tenants with one password hashes it once.
+	PasswordHash string
+	APIUser      bool
 	// MustChangePassword makes the password a temporary one.
 	MustChangePassword bool
 	// Roles are names ("Content Creator") or customer keys ("SYS_DEF_ADMIN"), given in the whole enterprise.
@@ -249,16 +252,18 @@ func (p *planner) user(ctx context.Context, s UserSpec) {
 	if !u.MayUse(u.DefaultMID) {
 		p.refuse("user %s may not work in its default business unit %d", s.Username, s.DefaultMID)
 	}
-	if err := CheckNewPassword(s.Username, "", s.Password.Reveal()); err != nil {
-		p.refuse("user %s: %s", s.Username, fault.Of(err).Message)
-		return
+	if u.PasswordHash = s.PasswordHash; u.PasswordHash == "" {
+		if err := CheckNewPassword(s.Username, "", s.Password.Reveal()); err != nil {
+			p.refuse("user %s: %s", s.Username, fault.Of(err).Message)
+			return
+		}
+		hash, err := vault.HashPassword(ctx, s.Password)
+		if err != nil {
+			p.wrong = append(p.wrong, err)
+			return
+		}
+		u.PasswordHash = hash
 	}
-	hash, err := vault.HashPassword(ctx, s.Password)
-	if err != nil {
-		p.wrong = append(p.wrong, err)
-		return
-	}
-	u.PasswordHash = hash
 	p.out.Users = append(p.out.Users, u)
 	for _, name := range s.Roles {
 		i := slices.IndexFunc(p.out.Roles, func(r Role) bool { return r.Name == name || r.CustomerKey == name })

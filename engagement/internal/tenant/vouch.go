@@ -6,8 +6,13 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// CodeNotIntegrated: the user's Salesforce.com Status is not set, so nobody may vouch for him.
-const CodeNotIntegrated fault.Code = "not_integrated"
+// Codes of the faults about users whom nobody may vouch for.
+const (
+	// CodeNotIntegrated: the user's Salesforce.com Status is not set.
+	CodeNotIntegrated fault.Code = "not_integrated"
+	// CodeUserUnfit: the user is disabled, locked, or a package's app user.
+	CodeUserUnfit fault.Code = "user_unfit"
+)
 
 // Vouching lets the API user of a connection manage the grants of its package: make one for an integrated user, list
 // them, clear one (DESIGN 5.2). A user sees and clears his own.
@@ -39,7 +44,7 @@ func (s *Vouching) Make(ctx context.Context, caller Principal, username string) 
 	}
 	switch {
 	case !user.May() || user.IsApp():
-		return NamedGrant{}, false, fault.New(fault.Conflict, CodeMayNotVouch, "The user is disabled, locked, or no person.").In("username")
+		return NamedGrant{}, false, fault.New(fault.Conflict, CodeUserUnfit, "The user is disabled, locked, or no person.").In("username")
 	case user.SalesforceUsername == "":
 		return NamedGrant{}, false, fault.New(fault.Conflict, CodeNotIntegrated, "The user's Salesforce.com Status is not set.").In("username")
 	}

@@ -3,6 +3,7 @@
 package tenanttest
 
 import (
+	"context"
 	"crypto/rsa"
 	"sync"
 	"time"
@@ -52,6 +53,14 @@ var certificate = sync.OnceValue(func() string {
 	return pem
 })
 
+var passwordHash = sync.OnceValue(func() string {
+	hash, err := vault.HashPassword(context.Background(), vault.Secret(Password))
+	if err != nil {
+		panic(err)
+	}
+	return hash
+})
+
 // Spec describes a tenant whose numbers and names are its own.
 func Spec() House {
 	tag := oauth.NewToken(8)
@@ -62,7 +71,7 @@ func Spec() House {
 	}
 	scopes := []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", tenant.ScopeOffline}
 	user := func(name string, change func(*tenant.UserSpec), roles ...string) tenant.UserSpec {
-		u := tenant.UserSpec{Username: name, Email: name + ".example", Password: vault.Secret(Password), Roles: roles}
+		u := tenant.UserSpec{Username: name, Email: name + ".example", PasswordHash: passwordHash(), Roles: roles}
 		if change != nil {
 			change(&u)
 		}

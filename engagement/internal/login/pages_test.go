@@ -1,0 +1,367 @@
+package login_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenanttest"
+)
+
+func TestSignInPage(t *testing.T) {
+	each(t, func(h *house) {
+		b := h.browser()
+		f := h.flow(h.Web)
+		page := b.get(f.path())
+		if page.status != 200 || !strings.Contains(page.header.Get("Content-Security-Policy"), "frame-ancestors 'none'") || page.header.Get("X-Frame-Options") != "DENY" ||
+			!strings.Contains(page.header.Get("Cache-Control"), "no-store") || page.header.Get("Referrer-Policy") != "no-referrer" {
+			h.Fatalf("headers: %v", page.header)
+		}
+		if strings.Contains(page.text, "<script") || !strings.Contains(page.text, "Web") {
+			h.Fatalf("page: %s", page.text)
+		}
+		for _, c := range page.header["Set-Cookie"] {
+			if !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Lax") {
+				h.Fatalf("cookie: %s", c)
+			}
+		}
+		token := b.formToken(page)
+		// Wrong: the page again, with the name, without the password, whatever is wrong.
+		other := tenanttest.Spec()
+		h.make(other)
+		var texts []string
+		for _, c := range [][2]string{{h.Sender, "wrong password"}, {"nobody", tenanttest.Password}, {other.Sender, tenanttest.Password}, {"Server app user", ""}, {h.Sender + "\u212a", tenanttest.Password}} {
+			if c[1] == "" {
+				c[1] = "x"
+			}
+			a := b.post(f.path(), url.Values{"form_token": {token}, "username": {c[0]}, "password": {c[1]}})
+			if a.status != 401 || strings.Contains(a.text, c[1]+`"`) || strings.Contains(a.header.Get("Set-Cookie"), "mce_session") {
+				h.Fatalf("%v: %d %s", c, a.status, a.text)
+			}
+			i := strings.Index(a.text, "You are not signed in")
+			texts = append(texts, a.text[i:i+200])
+		}
+		for _, text := range texts {
+			if text != texts[0] {
+				h.Fatalf("texts differ:\n%s\n%s", texts[0], text)
+			}
+		}
+		if a := b.post(f.path(), url.Values{"form_token": {token}, "username": {h.Sender}}); a.status != 400 {
+			h.Fatalf("no password: %d", a.status)
+		}
+		if a := b.post(f.path(), url.Values{"form_token": {token}, "username": {`"><script>alert(1)</script>`}, "password": {"x"}}); strings.Contains(a.text, "<script") {
+			h.Fatal("the name is not escaped")
+		}
+		a := b.post(f.path(), url.Values{"form_token": {token}, "username": {" " + h.Sender + " "}, "password": {tenanttest.Password}})
+		if a.status != http.StatusSeeOther || b.back(f, a).Get("code") == "" {
+			h.Fatalf("right: %d %s", a.status, a.text)
+		}
+	})
+}
+
+func TestForgedForms(t *testing.T) {
+	each(t, func(h *house) {
+		b, mallory := h.browser(), h.browser()
+		f := h.flow(h.Web)
+		mine, theirs := b.formToken(b.get(f.path())), mallory.formToken(mallory.get(f.path()))
+		right := url.Values{"username": {h.Sender}, "password": {tenanttest.Password}}
+		for name, token := range map[string][]string{"none": nil, "empty": {""}, "another browser's": {theirs}} {
+			right["form_token"] = token
+			if a := b.post(f.path(), right); a.status != 403 || a.header.Get("Location") != "" {
+				h.Errorf("%s: %d", name, a.status)
+			}
+		}
+		right["form_token"] = []string{mine}
+		if a := h.browser().post(f.path(), right); a.status != 403 {
+			h.Errorf("without cookie: %d", a.status)
+		}
+		r := h.request("POST", f.path(), "application/x-www-form-urlencoded", right.Encode())
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.AddCookie(&http.Cookie{Name: "mce_form", Value: mine})
+		if a := h.do(r); a.status != 403 {
+			h.Errorf("cross-site: %d", a.status)
+		}
+		// The request in the form's address is checked again.
+		f.extra = url.Values{"redirect_uri": {"https://evil.example/"}}
+		if a := b.post(f.path(), right); a.status != 400 || a.header.Get("Location") != "" {
+			h.Errorf("changed redirect: %d", a.status)
+		}
+		f.extra = nil
+		if a := b.post(f.path(), right); a.status != 303 {
+			h.Errorf("the real one: %d", a.status)
+		}
+	})
+}
+
+func TestLockout(t *testing.T) {
+	each(t, func(h *house) {
+		b := h.browser()
+		f := h.flow(h.Web)
+		token := b.formToken(b.get(f.path()))
+		try := func(name, password string) int {
+			return b.post(f.path(), url.Values{"form_token": {token}, "username": {name}, "password": {password}}).status
+		}
+		// Four wrong ones and a right one: the count begins anew. Spelling does not split the count, nor does the door.
+		for range 4 {
+			try(h.API, "wrong")
+		}
+		if try(h.API, tenanttest.Password) != 303 {
+			h.Fatal("locked too early")
+		}
+		for i, name := range []string{h.API, strings.ToUpper(h.API), " " + h.API, h.API} {
+			if i == 2 {
+				if _, err := h.auth.Password(h.Context(), h.API, "wrong"); err == nil {
+					h.Fatal("a wrong password opened the web services")
+				}
+			}
+			try(name, "wrong")
+		}
+		if try(h.API, tenanttest.Password) != 401 {
+			h.Fatal("not locked after five")
+		}
+		if _, err := h.auth.Password(h.Context(), h.API, tenanttest.Password); err == nil {
+			h.Fatal("locked on one door only")
+		}
+		// Time does not unlock; an admin does.
+		h.advance(48 * time.Hour)
+		if try(h.API, tenanttest.Password) != 401 {
+			h.Fatal("time unlocked the user")
+		}
+		if err := h.signIns.Unlock(h.Context(), h.EID, h.user(h.API).ID); err != nil {
+			h.Fatal(err)
+		}
+		if try(h.API, tenanttest.Password) != 303 {
+			h.Fatal("unlocking did not help")
+		}
+	})
+}
+
+// TestLockoutRace: of many wrong passwords at once no more are evaluated than the limit says.
+func TestLockoutRace(t *testing.T) {
+	each(t, func(h *house) {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := h.signIns.Check(h.Context(), h.Sender, "wrong"); err == nil {
+					h.Error("a wrong password was right")
+				}
+			})
+		}
+		all.Wait()
+		if u := h.user(h.Sender); u.FailedLogins != 5 || u.Locked.IsZero() {
+			h.Fatalf("%d wrong passwords evaluated, locked %v", u.FailedLogins, u.Locked)
+		}
+	})
+}
+
+func TestPasswordOfWebServices(t *testing.T) {
+	each(t, func(h *house) {
+		for range 3 {
+			p, err := h.auth.Password(h.Context(), h.API, tenanttest.Password)
+			if err != nil || p.Username != h.API || p.ClientID != "" || !p.HasScope("users_write") || !p.Can("Users.Write") || int64(p.MID) != int64(h.EID) {
+				h.Fatalf("%+v %v", p, err)
+			}
+			for name, c := range map[string][2]string{"wrong": {h.API, "wrong"}, "no API user": {h.Sender, tenanttest.Password}, "nobody": {"nobody", tenanttest.Password},
+				"empty": {h.API, ""}, "temporary": {h.Temporary, tenanttest.Password}} {
+				if _, err := h.auth.Password(h.Context(), c[0], c[1]); err == nil {
+					h.Errorf("%s: let in", name)
+				}
+			}
+			if err := h.signIns.Unlock(h.Context(), h.EID, h.user(h.API).ID); err != nil {
+				h.Fatal(err)
+			}
+		}
+		// Remembered, and still: a new hash, a disabled user and the account's switch decide.
+		h.sql(`UPDATE tenant SET settings = $2 WHERE eid = $1`, int64(h.EID), `{"no_soap_passwords":true}`)
+		if _, err := h.auth.Password(h.Context(), h.API, tenanttest.Password); err == nil {
+			h.Error("the account's switch does nothing")
+		}
+		h.sql(`UPDATE tenant SET settings = '{}' WHERE eid = $1`, int64(h.EID))
+		if err := h.signIns.ChangePassword(h.Context(), h.API, tenanttest.Password, "another password"); err != nil {
+			h.Fatal(err)
+		}
+		if _, err := h.auth.Password(h.Context(), h.API, tenanttest.Password); err == nil {
+			h.Error("the old password is remembered")
+		}
+		if _, err := h.auth.Password(h.Context(), h.API, "another password"); err != nil {
+			h.Error(err)
+		}
+		h.sql(`UPDATE account_user SET is_active = 0 WHERE username = $1`, h.API)
+		if _, err := h.auth.Password(h.Context(), h.API, "another password"); err == nil {
+			h.Error("a disabled user is remembered")
+		}
+	})
+}
+
+func TestTemporaryPassword(t *testing.T) {
+	each(t, func(h *house) {
+		b := h.browser()
+		f := h.flow(h.Connect)
+		token := b.formToken(b.get(f.path()))
+		form := url.Values{"form_token": {token}, "username": {h.Temporary}, "password": {tenanttest.Password}}
+		a := b.post(f.path(), form)
+		if a.status != 200 || !strings.Contains(a.text, "new_password_again") || strings.Contains(a.header.Get("Set-Cookie"), "mce_session") {
+			h.Fatalf("the temporary password: %d %s", a.status, a.text)
+		}
+		for name, c := range map[string]struct {
+			old, fresh, again string
+			status            int
+		}{
+			"short":     {tenanttest.Password, "short", "short", 400},
+			"the same":  {tenanttest.Password, tenanttest.Password, tenanttest.Password, 400},
+			"the name":  {tenanttest.Password, h.Temporary, h.Temporary, 400},
+			"mistyped":  {tenanttest.Password, "new password 1", "new password 2", 400},
+			"wrong old": {"wrong", "new password 1", "new password 1", 401},
+			"too long":  {tenanttest.Password, strings.Repeat("x", 300), strings.Repeat("x", 300), 400},
+		} {
+			form["password"], form["new_password"], form["new_password_again"] = []string{c.old}, []string{c.fresh}, []string{c.again}
+			if a := b.post(f.path(), form); a.status != c.status || a.header.Get("Location") != "" {
+				h.Errorf("%s: %d %s", name, a.status, a.text)
+			}
+		}
+		form["password"], form["new_password"], form["new_password_again"] = []string{tenanttest.Password}, []string{"new password 1"}, []string{"new password 1"}
+		a = b.post(f.path(), form)
+		if a.status != 303 {
+			h.Fatalf("changing: %d %s", a.status, a.text)
+		}
+		h.granted(h.token(h.exchange(f, b.back(f, a).Get("code"))))
+		h.granted(h.token(h.assert(h.Temporary, nil)))
+		if _, err := h.signIns.Check(h.Context(), h.Temporary, tenanttest.Password); err == nil {
+			h.Fatal("the temporary password still opens")
+		}
+	})
+}
+
+// TestAPIUsersNewPasswordSeversTheLink is engagement-wire 5: a changed password of the API user ends what stood on it.
+func TestAPIUsersNewPasswordSeversTheLink(t *testing.T) {
+	each(t, func(h *house) {
+		a := h.sign(h.Connect, h.API)
+		minted := h.granted(h.token(h.assert(h.API, nil)))
+		if err := h.signIns.ChangePassword(h.Context(), h.API, tenanttest.Password, "another password"); err != nil {
+			h.Fatal(err)
+		}
+		h.refused(h.token(h.assert(h.API, nil)), 400, "invalid_grant")
+		h.refused(h.token(m{"grant_type": "refresh_token", "client_id": h.Connect, "refresh_token": a.str("refresh_token")}), 400, "invalid_grant")
+		if h.alive(minted) || h.alive(a.str("access_token")) {
+			h.Fatal("old tokens are honoured")
+		}
+		// Another user's change of password leaves his grant.
+		h.sign(h.Connect, h.Sender)
+		if err := h.signIns.ChangePassword(h.Context(), h.Sender, tenanttest.Password, "another password"); err != nil {
+			h.Fatal(err)
+		}
+		h.granted(h.token(h.assert(h.Sender, nil)))
+	})
+}
+
+func TestSessions(t *testing.T) {
+	each(t, func(h *house) {
+		b := h.browser()
+		f := h.flow(h.Web)
+		b.signIn(f, h.Sender, tenanttest.Password)
+		silent := func(b *browser) bool {
+			a := b.get(h.flow(h.Web).path())
+			if a.status != 200 && a.status != 302 {
+				h.Fatalf("%d %s", a.status, a.text)
+			}
+			return a.status == 302
+		}
+		// It lives as long as it is used.
+		for range 3 {
+			h.advance(19 * time.Minute)
+			if !silent(b) {
+				h.Fatal("ended while in use")
+			}
+		}
+		if h.browser(); silent(h.browser()) {
+			h.Fatal("another browser has the session")
+		}
+		// prompt=login asks all the same.
+		f.extra = url.Values{"prompt": {"login"}}
+		if a := b.get(f.path()); a.status != 200 {
+			h.Fatalf("prompt=login: %d", a.status)
+		}
+		h.advance(21 * time.Minute)
+		if silent(b) {
+			h.Fatal("alive after 20 minutes without use")
+		}
+		// Disabled, locked: no session.
+		b = h.browser()
+		b.signIn(h.flow(h.Web), h.Sender, tenanttest.Password)
+		h.sql(`UPDATE account_user SET is_active = 0 WHERE username = $1`, h.Sender)
+		if silent(b) {
+			h.Fatal("a disabled user has a session")
+		}
+		// A user of another tenant has none here.
+		other := tenanttest.Spec()
+		h.make(other)
+		b = h.browser()
+		b.signIn(h.flow(h.Web), h.Admin, tenanttest.Password)
+		if a := b.get(h.flow(other.Web).path()); a.status != 200 {
+			h.Fatalf("at another tenant's package: %d", a.status)
+		}
+	})
+}
+
+func TestLogout(t *testing.T) {
+	each(t, func(h *house) {
+		b, elsewhere := h.browser(), h.browser()
+		f, offline := h.flow(h.Web), h.flow(h.Web)
+		f.extra = url.Values{"scope": {"email_read"}}
+		offline.extra = url.Values{"scope": {"email_read offline"}}
+		short := h.token(h.exchange(f, b.signIn(f, h.Sender, tenanttest.Password).Get("code")))
+		long := h.token(h.exchange(offline, b.back(offline, b.get(offline.path())).Get("code")))
+		elsewhere.signIn(f, h.Sender, tenanttest.Password)
+
+		page := b.get("/v2/logout")
+		if page.status != 200 || !strings.Contains(page.text, h.Sender) || strings.Count(page.text, "Go-http-client") != 2 {
+			h.Fatalf("the list of sessions: %d %s", page.status, page.text)
+		}
+		if a := b.post("/v2/logout", url.Values{"form_token": {"forged"}}); a.status != 403 {
+			h.Fatalf("forged: %d", a.status)
+		}
+		if a := b.post("/v2/logout", url.Values{"form_token": {b.formToken(page)}, "which": {"this"}}); a.status != 200 {
+			h.Fatalf("logout: %d %s", a.status, a.text)
+		}
+		if b.get(f.path()).status != 200 || elsewhere.get(f.path()).status != 302 {
+			h.Fatal("the wrong session ended")
+		}
+		// Tokens without offline ended with it (engagement-wire 2.1).
+		if h.alive(short.str("access_token")) || !h.alive(long.str("access_token")) {
+			h.Fatal("the wrong tokens ended")
+		}
+		refresh := func(token string) answer {
+			return h.token(m{"grant_type": "refresh_token", "client_id": h.Web, "client_secret": tenanttest.WebSecret, "refresh_token": token})
+		}
+		h.refused(refresh(short.str("refresh_token")), 400, "invalid_grant")
+		h.granted(refresh(long.str("refresh_token")))
+
+		b.signIn(f, h.Sender, tenanttest.Password)
+		page = b.get("/v2/logout")
+		b.post("/v2/logout", url.Values{"form_token": {b.formToken(page)}, "which": {"all"}})
+		if elsewhere.get(f.path()).status != 200 || b.get(f.path()).status != 200 {
+			h.Fatal("signing out everywhere left a session")
+		}
+		if page := b.get("/v2/logout"); page.status != 200 || !strings.Contains(page.text, "signed out") {
+			h.Fatalf("%d %s", page.status, page.text)
+		}
+	})
+}
+
+// TestSignInEndsTheSessionBefore: the browser's earlier session, of whomever, does not stay behind.
+func TestSignInEndsTheSessionBefore(t *testing.T) {
+	each(t, func(h *house) {
+		b := h.browser()
+		f := h.flow(h.Web)
+		b.signIn(f, h.Sender, tenanttest.Password)
+		f.extra = url.Values{"prompt": {"login"}}
+		b.signIn(f, h.Admin, tenanttest.Password)
+		list, err := h.store.Sessions(h.Context(), h.EID, h.user(h.Sender).ID, 10)
+		if err != nil || len(list) != 0 {
+			h.Fatalf("%d sessions, %v", len(list), err)
+		}
+	})
+}
