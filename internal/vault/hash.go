@@ -36,7 +36,7 @@ const (
 const maxPassword = 4096
 
 // maxHashWait is how long a caller queues for a slot; then the answer is "busy" (LG-10 of the security reference).
-const maxHashWait = 2 * time.Second
+var maxHashWait = 2 * time.Second
 
 // slots bounds the hashes that run at the same time, in the whole process: each takes a core and 19 MiB, and a flood of
 // logins must leave the other half of the cores to everybody else.

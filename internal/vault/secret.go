@@ -3,7 +3,7 @@ package vault
 import "log/slog"
 
 // Secret is a string that does not show itself: formatted, logged or marshalled it is "***". Reveal gives the string
-// where it is really needed.
+// where it is really needed. As the key of a map it would show in JSON: encoding/json takes such keys as they are.
 type Secret string
 
 const hidden = "***"
