@@ -12,6 +12,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -131,7 +132,12 @@ func (c *Control) Create(ctx context.Context, spec tenant.Spec) error {
 		return putSends(tx, plan, now)
 	})
 	c.o.Registry.SetupChanged()
-	return sqlstore.Taken(err)
+	if err = sqlstore.Taken(err); fault.CodeOf(err) == tenant.CodeTaken {
+		if _, there := c.o.Store.Tenant(ctx, eid); there == nil {
+			return nil // another process made it at this moment
+		}
+	}
+	return err
 }
 
 // putSends stores the emails and the definitions that use them, in the top business unit.
