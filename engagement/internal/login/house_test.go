@@ -30,7 +30,7 @@ import (
 
 // house is an auth host with one tenant in it, reached over HTTP, whose domain clock the test moves.
 type house struct {
-	*testing.T
+	testing.TB
 	tenanttest.House
 	store    *sqlstore.Store
 	registry *tenant.Registry
@@ -39,6 +39,7 @@ type house struct {
 	clock    tenant.Clock
 	offset   atomic.Int64
 	url      string
+	handler  http.Handler
 	serials  *tenant.Serials
 }
 
@@ -49,12 +50,15 @@ func each(t *testing.T, test func(*house)) {
 	for _, kind := range sqldbtest.Kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			test(newHouse(t, sqldbtest.DSN(t, kind), tenanttest.Spec()))
+			h := newHouse(t, sqldbtest.DSN(t, kind), tenanttest.Spec())
+			h.make(h.House)
+			test(h)
 		})
 	}
 }
 
-func newHouse(t *testing.T, dsn string, spec tenanttest.House) *house {
+// newHouse is an auth host on the database, whose tenant is made, or has been, with the spec.
+func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 	t.Helper()
 	store, err := sqlstore.Open(t.Context(), sqlstore.Options{DSN: dsn, Relaxed: true, More: []sqldb.Migrations{jobs.Migrations}})
 	if err != nil {
@@ -65,14 +69,14 @@ func newHouse(t *testing.T, dsn string, spec tenanttest.House) *house {
 			t.Error(err)
 		}
 	})
-	h := &house{T: t, House: spec, store: store, serials: tenant.NewSerials(nil), clock: tenant.Clock{Domain: clock.NewDomain(nil)}}
-	h.make(spec)
+	h := &house{TB: t, House: spec, store: store, serials: tenant.NewSerials(nil), clock: tenant.Clock{Domain: clock.NewDomain(nil)}}
 	h.registry = tenant.NewRegistry(store, store, store, nil)
 	h.signIns = tenant.NewSignIns(h.registry, store, store, h.clock)
 	h.auth = &tenant.Authentication{Registry: h.registry, SignIns: h.signIns, Clock: h.clock}
 	mux := web.NewMux()
 	mux.IgnoreCase = true
-	srv := httptest.NewServer(web.Front(login.TokenPaths(mux), slog.New(slog.DiscardHandler), "engagement"))
+	h.handler = web.Front(login.TokenPaths(mux), slog.New(slog.DiscardHandler), "engagement")
+	srv := httptest.NewServer(h.handler)
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
 	s, err := login.New(login.Options{
