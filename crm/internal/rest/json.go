@@ -1,14 +1,15 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
-// object is a JSON object that keeps the order of its members.
+// object is a JSON object that keeps the order of its members. Records are written by the methods here and not by
+// reflection: they are most of what the API sends.
 type object []member
 
 type member struct {
@@ -17,25 +18,71 @@ type member struct {
 }
 
 // MarshalJSON writes the members in order.
-func (o object) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	b.WriteByte('{')
+func (o object) MarshalJSON() ([]byte, error) { return o.append(nil) }
+
+func (o object) append(b []byte) ([]byte, error) {
+	var err error
+	b = append(b, '{')
 	for i, m := range o {
 		if i > 0 {
-			b.WriteByte(',')
+			b = append(b, ',')
 		}
-		if err := enc.Encode(m.key); err != nil {
+		if b, err = appendString(b, m.key); err != nil {
 			return nil, err
 		}
-		b.WriteByte(':')
-		if err := enc.Encode(m.value); err != nil {
+		b = append(b, ':')
+		if b, err = appendValue(b, m.value); err != nil {
 			return nil, err
 		}
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(b, '}'), nil
+}
+
+// appendValue writes what records are made of by hand and leaves the rest to encoding/json.
+func appendValue(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case string:
+		return appendString(b, v)
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case int:
+		return strconv.AppendInt(b, int64(v), 10), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case object:
+		return v.append(b)
+	case *nest:
+		return v.append(b)
+	case []object:
+		b = append(b, '[')
+		for i, o := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = o.append(b); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	text, err := json.Marshal(v)
+	return append(b, text...), err
+}
+
+// appendString writes a JSON string; < > & stay as they are, which are harmless in application/json.
+func appendString(b []byte, s string) ([]byte, error) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			text, err := json.Marshal(s)
+			return append(b, text...), err
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"'), nil
 }
 
 // wireValue is a field's value as JSON has it.

@@ -87,12 +87,12 @@ func queryRecord(base string, p *soql.Plan, row soql.Row) object {
 	return root.out
 }
 
-// MarshalJSON writes the parent, null where it is missing.
-func (n *nest) MarshalJSON() ([]byte, error) {
+// append writes the parent, null where it is missing.
+func (n *nest) append(b []byte) ([]byte, error) {
 	if n.id == "" {
-		return []byte("null"), nil
+		return append(b, "null"...), nil
 	}
-	return n.out.MarshalJSON()
+	return n.out.append(b)
 }
 
 // follow finds the join that a relationship leads to.

@@ -2,9 +2,7 @@
 package rest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -176,10 +174,8 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a answer) {
 		w.WriteHeader(a.status)
 		return
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(a.body); err != nil {
+	body, err := appendValue(nil, a.body)
+	if err != nil {
 		s.Log.ErrorContext(r.Context(), "an answer could not be written as JSON", "path", r.URL.Path, "error", err)
 		http.Error(w, `[{"message":"An unexpected error occurred.","errorCode":"UNKNOWN_EXCEPTION"}]`, http.StatusInternalServerError)
 		return
@@ -187,7 +183,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a answer) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(a.status)
-	_, _ = w.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n"))) // a client that went away
+	_, _ = w.Write(body) // a client that went away
 }
 
 func clip(s string) string {
