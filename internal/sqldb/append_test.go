@@ -1,6 +1,7 @@
 package sqldb_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,53 @@ func TestOnlyTheGuiltyAppendFails(t *testing.T) {
 		}
 		if groups := sqldb.Groups(db) - before; !db.Postgres() && groups > n/2 {
 			t.Errorf("%d commits for %d appends", groups, n)
+		}
+	})
+}
+
+// Rows for several tables go in together or not at all, whoever travels with them.
+func TestAppendAll(t *testing.T) {
+	t.Parallel()
+	table := sqldb.NewAppend("thing", "id", "n")
+	part := sqldb.NewAppend("part", "thing_id", "n")
+	sqldbtest.Each(t, thing(), func(t *testing.T, db *sqldb.DB) {
+		if err := db.AppendAll(t.Context()); err != nil {
+			t.Errorf("nothing: %v", err)
+		}
+		if err := db.AppendAll(t.Context(), table.Of(), part.Of()); err != nil {
+			t.Errorf("no rows: %v", err)
+		}
+		var wg sync.WaitGroup
+		const n = 120
+		for i := range n {
+			wg.Go(func() {
+				id := fmt.Sprint(i)
+				parts := [][]any{{id, 1}, {id, 2}}
+				guilty := i%40 == 7
+				if guilty {
+					parts[1][0] = "nobody" // no such thing
+				}
+				err := db.AppendAll(t.Context(), table.Of([]any{id, i}), part.Of(parts...))
+				if guilty != (err != nil) || errors.Is(err, sqldb.ErrUnknownOutcome) {
+					t.Errorf("caller %d: %v", i, err)
+				}
+			})
+		}
+		wg.Wait()
+		if err := db.AppendAll(t.Context(), table.Of([]any{"text", 1}), part.Of([]any{"text", "three"})); db.Postgres() != (err != nil) {
+			t.Errorf("a text for a number: %v", err) // SQLite keeps it as it is; on PostgreSQL it does not even leave
+		}
+		var orphans, parts int
+		err := db.QueryRow(t.Context(), `SELECT (SELECT COUNT(*) FROM thing WHERE id <> 'text' AND id NOT IN (SELECT thing_id FROM part)),
+			(SELECT COUNT(*) FROM part WHERE thing_id <> 'text')`).Scan(&orphans, &parts)
+		if err != nil || orphans != 0 || parts != 2*(n-n/40) {
+			t.Errorf("%d things without parts, %d parts: %v", orphans, parts, err)
+		}
+		if got := things(t, db); db.Postgres() && got["text"] != 0 {
+			t.Error("half of a refused append is there")
+		}
+		if err := db.Write(t.Context(), insert("next", 1)); err != nil {
+			t.Errorf("the next write: %v", err)
 		}
 	})
 }

@@ -3,11 +3,15 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 const (
@@ -29,8 +33,8 @@ type appender struct {
 
 type appendRequest struct {
 	ctx   context.Context
-	table *Append
-	rows  [][]any
+	parts []Part
+	rows  int
 	state atomic.Int32
 	err   error
 	done  chan struct{}
@@ -53,8 +57,11 @@ func (a *appender) stop() {
 	a.done.Wait()
 }
 
-func (e *postgresEngine) append(ctx context.Context, table *Append, rows [][]any) error {
-	r := &appendRequest{ctx: ctx, table: table, rows: rows, done: make(chan struct{})}
+func (e *postgresEngine) append(ctx context.Context, parts []Part) error {
+	r := &appendRequest{ctx: ctx, parts: parts, done: make(chan struct{})}
+	for _, p := range parts {
+		r.rows += len(p.rows)
+	}
 	a := e.appender
 	a.mu.Lock()
 	switch {
@@ -96,26 +103,24 @@ func (a *appender) run() {
 	}
 }
 
-// takeGroup takes the requests at the front of the queue's first table that still have a caller, up to maxAppendRows
-// rows or one request that has more.
+// takeGroup takes the requests at the front of the queue that still have a caller, up to maxGroup rows or one request
+// that has more.
 func (a *appender) takeGroup() []*appendRequest {
 	var group []*appendRequest
-	rows := 0
-	rest := a.queue[:0]
+	rows, taking := 0, 0
 	for _, r := range a.queue {
-		fits := len(group) == 0 || (r.table == group[0].table && rows+len(r.rows) <= maxAppendRows)
-		if !fits {
-			rest = append(rest, r)
-			continue
+		if len(group) > 0 && rows+r.rows > maxGroup {
+			break
 		}
-		if !r.state.CompareAndSwap(waiting, taken) {
-			continue
+		taking++
+		if r.state.CompareAndSwap(waiting, taken) {
+			group = append(group, r)
+			rows += r.rows
 		}
-		group = append(group, r)
-		rows += len(r.rows)
 	}
-	clear(a.queue[len(rest):])
-	a.queue = rest
+	rest := copy(a.queue, a.queue[taking:])
+	clear(a.queue[rest:])
+	a.queue = a.queue[:rest]
 	return group
 }
 
@@ -123,14 +128,14 @@ func (a *appender) takeGroup() []*appendRequest {
 // fails. Rows whose outcome is unknown are not sent again: they could be stored twice.
 func (a *appender) send(group []*appendRequest) {
 	if len(group) > 1 {
-		var rows [][]any
+		var all gathering
 		for _, r := range group {
-			rows = append(rows, r.rows...)
+			all.add(r.parts)
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), groupTimeout)
-		err := a.insert(ctx, group[0].table, rows)
+		err := a.insert(ctx, all.parts)
 		cancel()
-		if !isRefusal(err) {
+		if err == nil || errors.Is(err, ErrUnknownOutcome) {
 			for _, r := range group {
 				r.err = err
 				close(r.done)
@@ -139,16 +144,17 @@ func (a *appender) send(group []*appendRequest) {
 		}
 	}
 	for _, r := range group {
-		r.err = a.insert(r.ctx, r.table, r.rows)
+		r.err = a.insert(r.ctx, r.parts)
 		close(r.done)
 	}
 }
 
-// insert stores rows, all or none, again where PostgreSQL undid it because of others.
-func (a *appender) insert(ctx context.Context, table *Append, rows [][]any) error {
+// insert stores rows, all or none, again where PostgreSQL undid it because of others. ErrUnknownOutcome is in its error
+// unless it is certain that nothing is stored.
+func (a *appender) insert(ctx context.Context, parts []Part) error {
 	for try := 1; ; try++ {
-		err := a.insertOnce(ctx, table, rows)
-		if err == nil || try == maxTries || !isTransient(err) {
+		err := a.insertOnce(ctx, parts)
+		if err == nil || try == maxTries || !isTransient(err) && !pgconn.SafeToRetry(err) {
 			return err
 		}
 		if err := backOff(ctx, try); err != nil {
@@ -157,33 +163,49 @@ func (a *appender) insert(ctx context.Context, table *Append, rows [][]any) erro
 	}
 }
 
-func (a *appender) insertOnce(ctx context.Context, table *Append, rows [][]any) error {
-	if len(rows) <= maxAppendRows { // one statement is a transaction by itself: one round trip
-		_, err := a.db.ExecContext(ctx, table.postgres(len(rows)), flatten(rows)...)
-		if pgconn.SafeToRetry(err) {
-			return err // it never left
-		}
-		return commitError(err)
-	}
-	tx, err := a.db.BeginTx(ctx, nil)
+func (a *appender) insertOnce(ctx context.Context, parts []Part) error {
+	conn, err := a.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
-	for len(rows) > 0 {
-		n := min(len(rows), maxAppendRows)
-		if _, err := tx.ExecContext(ctx, table.postgres(n), flatten(rows[:n])...); err != nil {
-			return err
+	// This returns the connection to the pool, which looks whether it is still good before its next use.
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(driver any) error {
+		c := driver.(*stdlib.Conn).Conn()
+		err := sendParts(ctx, c, parts)
+		switch {
+		case err == nil:
+			return nil
+		case c.IsClosed() && !pgconn.SafeToRetry(err):
+			return fmt.Errorf("%w: %w", ErrUnknownOutcome, err) // it broke, or ctx ended, before the answer
+		case !c.IsClosed() && c.PgConn().TxStatus() != 'I':
+			if _, undo := c.Exec(ctx, sqlRollback); undo != nil {
+				// A closed connection ends its transaction.
+				return errors.Join(err, c.Close(ctx))
+			}
 		}
-		rows = rows[n:]
-	}
-	return commitError(tx.Commit())
+		return err
+	})
 }
 
-func flatten(rows [][]any) []any {
-	flat := make([]any, 0, len(rows)*len(rows[0]))
-	for _, r := range rows {
-		flat = append(flat, r...)
+// sendParts sends all the statements at once, so that several tables cost one round trip and one commit as a single
+// statement does. When it fails on a connection that is still open, COMMIT has not run.
+func sendParts(ctx context.Context, c *pgx.Conn, parts []Part) error {
+	var batch pgx.Batch
+	batch.Queue("BEGIN")
+	_ = statements(parts, func(table *Append, rows [][]any) error { // fn never fails
+		args := make([]any, 0, len(rows)*len(table.columns))
+		for _, r := range rows {
+			args = append(args, r...)
+		}
+		batch.Queue(table.postgres(len(rows)), args...)
+		return nil
+	})
+	if len(batch.QueuedQueries) == 2 { // a single statement is a transaction by itself
+		only := batch.QueuedQueries[1]
+		_, err := c.Exec(ctx, only.SQL, only.Arguments...)
+		return err
 	}
-	return flat
+	batch.Queue(sqlCommit)
+	return c.SendBatch(ctx, &batch).Close()
 }

@@ -59,7 +59,7 @@ func (w *writer) runGroup() {
 func (w *writer) runAll(savepoints bool) error {
 	appends := 0
 	for _, r := range w.group {
-		if r.table != nil {
+		if r.fn == nil {
 			appends++
 			continue
 		}
@@ -67,10 +67,13 @@ func (w *writer) runAll(savepoints bool) error {
 			return err
 		}
 	}
-	if appends > 0 {
-		return w.runAppends(appends, savepoints)
+	switch appends {
+	case 0:
+		return nil
+	case 1:
+		return w.appendsAlone(savepoints)
 	}
-	return nil
+	return w.appendsTogether()
 }
 
 // runOne runs one request in a savepoint of its own. Without savepoints the request is the only one in the
@@ -85,7 +88,7 @@ func (w *writer) runOne(r *request, savepoint bool) error {
 	if r.fn != nil {
 		w.call(r)
 	} else {
-		r.err = w.insert(r.table, r.rows)
+		r.err = w.insert(r.parts)
 	}
 	w.current = nil
 	failed := r.err != nil || r.panicked != nil
@@ -157,43 +160,19 @@ func (w *writer) runInOwn(r *request) {
 	}
 }
 
-// runAppends runs the group's appends, those of one table together. When a table's rows do not go in together, each
-// caller's go in alone, so that only the guilty one fails.
-func (w *writer) runAppends(left int, savepoints bool) error {
-	for first := 0; left > 0; first++ {
-		table := w.group[first].table
-		if table == nil || w.group[first].appended {
-			continue
-		}
-		w.same = w.same[:0]
-		w.rows = w.rows[:0]
-		for _, r := range w.group[first:] {
-			if r.table == table {
-				r.appended = true
-				w.same = append(w.same, r)
-				w.rows = append(w.rows, r.rows...)
-			}
-		}
-		left -= len(w.same)
-		if len(w.same) == 1 {
-			if err := w.runOne(w.same[0], savepoints); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := w.insertTogether(table); err != nil {
-			return err
+// appendsTogether stores the rows of all appends of the group in as few statements as they need. When they do not go
+// in together, each caller's go in alone, so that only the guilty one fails.
+func (w *writer) appendsTogether() error {
+	defer w.rows.clear()
+	for _, r := range w.group {
+		if r.fn == nil {
+			w.rows.add(r.parts)
 		}
 	}
-	return nil
-}
-
-// insertTogether inserts w.rows, which are those of w.same.
-func (w *writer) insertTogether(table *Append) error {
 	if err := w.control(sqlSavepoint); err != nil {
 		return w.check(err)
 	}
-	err := w.insert(table, w.rows)
+	err := w.insert(w.rows.parts)
 	if isDiskError(err) {
 		return w.check(err)
 	}
@@ -208,31 +187,32 @@ func (w *writer) insertTogether(table *Append) error {
 	if err == nil {
 		return nil
 	}
-	for _, r := range w.same {
-		if err := w.runOne(r, true); err != nil {
-			return err
+	return w.appendsAlone(true)
+}
+
+// appendsAlone runs each append of the group by itself.
+func (w *writer) appendsAlone(savepoints bool) error {
+	for _, r := range w.group {
+		if r.fn == nil {
+			if err := w.runOne(r, savepoints); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// insert adds rows in statements of at most maxAppendRows. An error leaves earlier statements' rows to the caller's
-// savepoint or transaction.
-func (w *writer) insert(table *Append, rows [][]any) error {
-	for len(rows) > 0 {
-		n := min(len(rows), maxAppendRows)
+// insert stores the parts' rows. An error leaves the rows of earlier statements to the caller's savepoint or transaction.
+func (w *writer) insert(parts []Part) error {
+	return statements(parts, func(table *Append, rows [][]any) error {
 		w.flat = w.flat[:0]
-		for _, row := range rows[:n] {
+		for _, row := range rows {
 			w.flat = append(w.flat, row...)
 		}
-		_, err := w.conn.run(table.sqlite(n), w.flat)
+		_, err := w.conn.run(table.sqlite(len(rows)), w.flat)
 		clear(w.flat)
-		if err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
+		return err
+	})
 }
 
 // control runs a statement that steers the transaction.
@@ -279,7 +259,7 @@ func (w *writer) abort(cause error) {
 		case r == w.current:
 			r.answer(cause)
 		default:
-			r.err, r.panicked, r.appended = nil, nil, false
+			r.err, r.panicked, r.after = nil, nil, nil
 			r.state.Store(waiting)
 			again = append(again, r)
 		}

@@ -1,8 +1,10 @@
 package sqldb_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/url"
 	"sync"
 	"testing"
 
@@ -146,5 +148,28 @@ func TestARefusedCommit(t *testing.T) {
 	})
 	if err == nil || errors.Is(err, sqldb.ErrUnknownOutcome) || told {
 		t.Errorf("error: %v, told %v", err, told)
+	}
+}
+
+// Every connection of the pool dies, as when the server is started anew: who has not sent anything yet tries again.
+func TestAppendsOutliveTheirConnections(t *testing.T) {
+	t.Parallel()
+	dsn := sqldbtest.DSN(t, "postgres")
+	name := "victim " + rand.Text()
+	db := sqldbtest.Open(t, dsn+"&application_name="+url.QueryEscape(name), thing())
+	other := sqldbtest.Open(t, dsn, thing())
+	table := sqldb.NewAppend("thing", "id", "n")
+	for i := range 5 {
+		err := db.Append(t.Context(), table, []any{fmt.Sprint(i), i})
+		if err != nil && !errors.Is(err, sqldb.ErrUnknownOutcome) {
+			t.Errorf("append %d: %v", i, err)
+		}
+		if err := other.QueryRow(t.Context(), `SELECT COUNT(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+			WHERE application_name = $1`, name).Scan(new(int)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Append(t.Context(), table, []any{"last", 1}); err != nil && !errors.Is(err, sqldb.ErrUnknownOutcome) {
+		t.Error(err)
 	}
 }

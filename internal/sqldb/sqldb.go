@@ -77,7 +77,7 @@ type DB struct {
 // engine is what the two databases do differently.
 type engine interface {
 	write(ctx context.Context, fn func(*Tx) error) error
-	append(ctx context.Context, a *Append, rows [][]any) error
+	append(ctx context.Context, parts []Part) error
 	postgres() bool
 	close() error
 }
@@ -126,18 +126,27 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 // Every row has a value for each column of a, in order. Rows of concurrent callers travel together, which costs a
 // fraction of a [DB.Write]; a caller whose row is refused does not harm the others.
 func (db *DB) Append(ctx context.Context, a *Append, rows ...[]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	for _, r := range rows {
-		if len(r) != len(a.columns) {
-			return fmt.Errorf("sqldb: a row for %s has %d values for %d columns", a.table, len(r), len(a.columns))
+	return db.AppendAll(ctx, a.Of(rows...))
+}
+
+// AppendAll is Append to several tables at once: all the rows of all the parts, or none and an error. The parts are
+// stored in their order, so a later one may refer to rows of an earlier one where its table does. The rows are not the
+// caller's any more.
+func (db *DB) AppendAll(ctx context.Context, parts ...Part) error {
+	rows := 0
+	for _, p := range parts {
+		if err := p.convert(); err != nil {
+			return err
 		}
+		rows += len(p.rows)
+	}
+	if rows == 0 {
+		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return db.engine.append(ctx, a, rows)
+	return db.engine.append(ctx, parts)
 }
 
 // Query reads rows. The caller closes them, and looks at their Err.

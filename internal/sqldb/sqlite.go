@@ -238,14 +238,19 @@ func (c *sqliteConn) run(query string, args []any) (driver.Result, error) {
 		return nil, err
 	}
 	c.named = c.named[:0]
-	for i, a := range args {
-		v, err := driver.DefaultParameterConverter.ConvertValue(a)
-		if err != nil {
-			return nil, fmt.Errorf("sqldb: argument $%d: %w", i+1, err)
+	for i, v := range args {
+		switch v.(type) {
+		case int64, string, []byte, nil: // what they nearly always are
+		default:
+			if v, err = driver.DefaultParameterConverter.ConvertValue(v); err != nil {
+				return nil, fmt.Errorf("sqldb: argument $%d: %w", i+1, err)
+			}
 		}
 		c.named = append(c.named, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	return s.(driver.StmtExecContext).ExecContext(context.Background(), c.named)
+	res, err := s.(driver.StmtExecContext).ExecContext(context.Background(), c.named)
+	clear(c.named)
+	return res, err
 }
 
 func (c *sqliteConn) exec(_ context.Context, query string, args []any) (sql.Result, error) {

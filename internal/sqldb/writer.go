@@ -36,17 +36,15 @@ type writer struct {
 	// The owner's alone:
 	group   []*request // what the open transaction is about; nil where answered
 	current *request   // whose function is running
-	same    []*request // appends to one table
-	rows    [][]any    // their rows
+	rows    gathering  // of the group's appends
 	flat    []any      // arguments of one INSERT
 }
 
-// request is one queued write: fn, or rows for an append-only table.
+// request is one queued write: fn, or else rows for append-only tables.
 type request struct {
 	ctx   context.Context
 	fn    func(*Tx) error
-	table *Append
-	rows  [][]any
+	parts []Part
 
 	state    atomic.Int32 // waiting, then taken or abandoned
 	appended bool         // the owner's: taken up by runAppends
@@ -83,9 +81,9 @@ func (w *writer) write(ctx context.Context, fn func(*Tx) error) error {
 	return w.submit(r)
 }
 
-func (w *writer) append(ctx context.Context, a *Append, rows [][]any) error {
+func (w *writer) append(ctx context.Context, parts []Part) error {
 	r := requests.Get().(*request)
-	r.ctx, r.table, r.rows = ctx, a, rows
+	r.ctx, r.parts = ctx, parts
 	return w.submit(r)
 }
 
