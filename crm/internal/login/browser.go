@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -174,16 +175,22 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.showLogin(w, r, t, username, text)
 		return
 	}
-	if err := s.signIn(w, r, u, t, e); err != nil {
+	if err := s.signIn(w, r, u, t, e, 0, nil); err != nil {
 		s.pageError(w, r, err)
 		return
 	}
 }
 
-// signIn gives the browser a session of its own, never one that it had before, and sends it on.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *transaction, e org.LoginEvent) error {
+// signIn gives the browser a session of its own, never one that it had before, and sends it on. grant and save are as
+// for org.NewSession.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *transaction, e org.LoginEvent, grant int64,
+	save func(context.Context, org.StoredSession, org.LoginEvent) error) error {
 	ctx := r.Context()
 	o, err := s.known.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: o.Settings.SessionTimeout(), Event: e, Grant: grant, Save: save})
 	if err != nil {
 		return err
 	}
@@ -191,10 +198,6 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *t
 		if err := s.sessions.End(ctx, old); err != nil {
 			return err
 		}
-	}
-	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: o.Settings.SessionTimeout(), Event: e})
-	if err != nil {
-		return err
 	}
 	s.setCookie(w, sessionCookie, token)
 	to := t.Then

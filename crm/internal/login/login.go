@@ -8,6 +8,7 @@
 //	/.well-known/openid-configuration, /id/keys                              discovery.go
 //	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_calls.go
 //	/, /login, /secur/logout.jsp  the browser's session                      browser.go
+//	/services/oauth2/singleaccess, /secur/frontdoor.jsp                      frontdoor.go
 package login
 
 import (
@@ -167,6 +168,9 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("POST /services/oauth2/introspect", s.serveIntrospect)
 	m.HandleFunc("GET /services/oauth2/userinfo", s.serveUserinfo)
 	m.HandleFunc("POST /services/oauth2/userinfo", s.serveUserinfo)
+	m.HandleFunc("GET /services/oauth2/singleaccess", s.serveSingleAccess)
+	m.HandleFunc("POST /services/oauth2/singleaccess", s.serveSingleAccess)
+	m.HandleFunc("GET "+frontdoorPath, s.serveFrontdoor)
 	m.HandleFunc("GET /id/{org}/{user}", s.serveIdentity)
 	m.HandleFunc("POST /id/{org}/{user}", s.serveIdentity)
 	m.HandleFunc("GET /id/keys", s.serveKeys)
