@@ -312,7 +312,7 @@ func (w *world) noSecrets(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{system.Username, "pair-1"} { // the search finds what is there
+	for _, want := range []string{system.Username, linktest.Pair} { // the search finds what is there
 		if !linktest.Contains(dump, want) {
 			t.Fatalf("the dump lacks %q", want)
 		}

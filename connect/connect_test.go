@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect"
 	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -71,8 +71,12 @@ func newWorld(t *testing.T, kind string) *world {
 	w.tenant = linktest.NewTenant(t, []linktest.Person{apiUser, annMC, bobMC})
 	w.org.Now, w.tenant.Now = w.now, w.now
 	w.org.PutContact(contact, "ann@customer.example", false)
-	v, err := vault.Open(filepath.Join(t.TempDir(), "key"))
+	store, err := sqlstore.Open(t.Context(), sqlstore.Options{DSN: w.dsn, Relaxed: true})
 	if err != nil {
+		t.Fatal(err)
+	}
+	v := linktest.PutKeys(t, store)
+	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -88,12 +92,12 @@ func newWorld(t *testing.T, kind string) *world {
 		}
 	})
 	srv.Serve(web.Front(w.bridge.Handler(), log, "connect"))
-	w.org.Certificate, w.tenant.Certificate, err = w.bridge.Certificates(t.Context(), "pair-1")
+	w.org.Certificate, w.tenant.Certificate, err = w.bridge.Certificates(t.Context(), linktest.Pair)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.org.ConsumerKey, w.tenant.ClientID = "consumer-key", "package-client"
-	w.put(t, "pair-1", apiToken)
+	w.put(t, linktest.Pair, apiToken)
 	return w
 }
 
@@ -119,7 +123,7 @@ func (w *world) advance(t *testing.T, d time.Duration) {
 	w.offset += d
 	offset := w.offset
 	w.mu.Unlock()
-	if err := w.bridge.SetClock(t.Context(), "pair-1", offset); err != nil {
+	if err := w.bridge.SetClock(t.Context(), linktest.Pair, offset); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -27,13 +27,9 @@ type Org struct {
 // NewOrg starts an org with people; those approved may sign in by JWT.
 func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
 	t.Helper()
-	o := &Org{approved: map[string]bool{}, contacts: map[string]map[string]any{}}
+	o := &Org{approved: map[string]bool{}, contacts: map[string]map[string]any{}, key: signingKey(t)}
 	for _, name := range approved {
 		o.approved[name] = true
-	}
-	var err error
-	if o.key, err = oauth.NewSigningKey(); err != nil {
-		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /services/oauth2/token", o.token)

@@ -170,6 +170,19 @@ func (v *Tenant) send(w http.ResponseWriter, r *http.Request) {
 		v.dead(w)
 		return
 	}
+	switch key := v.Accept(r); key {
+	case "":
+		Answer(w, http.StatusNotFound, map[string]any{"errorcode": 30003, "message": "The definition does not exist."})
+	case "used":
+		Answer(w, http.StatusConflict, map[string]any{"errorcode": 30004, "message": "The message key was used."})
+	default:
+		Answer(w, http.StatusAccepted, map[string]any{"requestId": "req-1", "errorcode": 0, "responses": []map[string]string{{"messageKey": key}}})
+	}
+}
+
+// Accept takes the message of a request without answering it, and returns its key; "" for an unknown definition, "used"
+// for a key that was used.
+func (v *Tenant) Accept(r *http.Request) string {
 	var in struct {
 		DefinitionKey string `json:"definitionKey"`
 		Recipient     struct {
@@ -179,19 +192,16 @@ func (v *Tenant) send(w http.ResponseWriter, r *http.Request) {
 		} `json:"recipient"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !strings.EqualFold(in.DefinitionKey, "welcome") {
-		Answer(w, http.StatusNotFound, map[string]any{"errorcode": 30003, "message": "The definition does not exist."})
-		return
+		return ""
 	}
-	key := r.PathValue("key")
+	key := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	if _, twice := v.messages[key]; twice {
-		v.mu.Unlock()
-		Answer(w, http.StatusConflict, map[string]any{"errorcode": 30004, "message": "The message key was used."})
-		return
+		return "used"
 	}
 	v.messages[key] = Message{Key: key, DefinitionKey: in.DefinitionKey, ContactKey: in.Recipient.ContactKey, To: in.Recipient.To, Attributes: in.Recipient.Attributes, Event: "EmailQueued"}
-	v.mu.Unlock()
-	Answer(w, http.StatusAccepted, map[string]any{"requestId": "req-1", "errorcode": 0, "responses": []map[string]string{{"messageKey": key}}})
+	return key
 }
 
 func (v *Tenant) status(w http.ResponseWriter, r *http.Request) {

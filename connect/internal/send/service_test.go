@@ -1,0 +1,288 @@
+package send_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/connect/internal/send"
+	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+const contact = "003000000000001AAA"
+
+// world is a connected pair and the service that sends.
+type world struct {
+	org    *linktest.Org
+	tenant *linktest.Tenant
+	store  *sqlstore.Store
+	sends  *send.Service
+	links  *link.Service
+	ahead  atomic.Int64 // machine time is this much ahead
+}
+
+func newWorld(t *testing.T, db *sqldb.DB) *world {
+	t.Helper()
+	system := linktest.Person{ID: "005000000000001AAA", Username: "system@org.example"}
+	api := linktest.Person{ID: "7", Username: "api"}
+	w := &world{store: sqlstore.New(db), org: linktest.NewOrg(t, []linktest.Person{system}, system.Username), tenant: linktest.NewTenant(t, []linktest.Person{api})}
+	v := linktest.PutKeys(t, w.store)
+	machine := func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+	w.org.Now, w.tenant.Now = machine, machine
+	tr := client.NewTransport()
+	t.Cleanup(tr.CloseIdleConnections)
+	w.links = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: 5 * time.Second}, machine)
+	w.sends = send.NewService(w.store, w.links, machine)
+	ctx := t.Context()
+	var err error
+	if w.org.Certificate, w.tenant.Certificate, err = w.links.Certificates(ctx, linktest.Pair); err != nil {
+		t.Fatal(err)
+	}
+	w.org.ConsumerKey, w.tenant.ClientID = "key", "package"
+	err = w.links.Put(ctx, linktest.Pair, vault.HashToken("t"), link.Params{CRMURL: w.org.URL, ConsumerKey: "key", ConsoleClientID: "c", AuthURL: w.tenant.URL, PackageClientID: "package", EID: linktest.EID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tenant.Grant(api.Username, true)
+	if _, err := w.links.ConnectOrg(ctx, linktest.Pair, system.Username); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.links.ConnectTenant(ctx, linktest.Pair, api.Username, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.org.PutContact(contact, "ann@customer.example", false)
+	return w
+}
+
+func (w *world) link(t *testing.T) link.Link {
+	t.Helper()
+	l, err := w.links.Link(t.Context(), linktest.Pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func (w *world) trigger(t *testing.T, key string) (send.Send, error) {
+	t.Helper()
+	return w.sends.Trigger(t.Context(), w.link(t), send.Request{ContactID: contact, DefinitionKey: "welcome", IdempotencyKey: key})
+}
+
+func (w *world) posts(key string) int {
+	return w.tenant.Calls("POST /messaging/v1/email/messages/" + key)
+}
+
+func each(t *testing.T, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Parallel()
+	sqldbtest.Each(t, []sqldb.Migrations{sqlstore.Migrations()}, func(t *testing.T, db *sqldb.DB) { test(t, newWorld(t, db)) })
+}
+
+func isMessage(r *http.Request, method string) bool {
+	return r.Method == method && strings.HasPrefix(r.URL.Path, "/messaging/")
+}
+
+func drop() { panic(http.ErrAbortHandler) }
+
+// TestAnswerLost: the tenant took the message and its answer was lost; asking shows it, and nothing is sent twice.
+func TestAnswerLost(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenant.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+			if !isMessage(r, http.MethodPost) {
+				return false
+			}
+			w.tenant.Accept(r)
+			drop()
+			return true
+		})
+		v, err := w.trigger(t, "k")
+		if err != nil || v.Status != send.Accepted {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		if again, err := w.trigger(t, "k"); err != nil || again.MessageKey != v.MessageKey || w.posts(v.MessageKey) != 1 {
+			t.Fatalf("%+v, %v, %d posts", again, err, w.posts(v.MessageKey))
+		}
+	})
+}
+
+// TestInDoubt: what nobody can tell is in doubt, is never repeated unasked, and is settled by asking.
+func TestInDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		took  bool // the tenant had taken the message
+		posts int  // in the end
+	}{"taken": {true, 1}, "not taken": {false, 2}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				w.tenant.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+					if strings.HasPrefix(r.URL.Path, "/messaging/") {
+						if c.took && r.Method == http.MethodPost {
+							w.tenant.Accept(r)
+						}
+						drop()
+					}
+					return false
+				})
+				v, err := w.trigger(t, "k")
+				if err != nil || v.Status != send.InDoubt || v.ReasonCode != string(client.CodeNoAnswer) {
+					t.Fatalf("%+v, %v", v, err)
+				}
+				// While the tenant says nothing, asking again changes nothing and sends nothing.
+				if again, err := w.trigger(t, "k"); err == nil || again.Status != send.InDoubt || w.posts(v.MessageKey) != 1 {
+					t.Fatalf("%+v, %v, %d posts", again, err, w.posts(v.MessageKey))
+				}
+				stale, err := w.sends.Status(t.Context(), w.link(t), v.MessageKey)
+				if err == nil || stale.Status != send.InDoubt {
+					t.Fatalf("%+v, %v", stale, err)
+				}
+				w.tenant.Before(nil)
+				settled, err := w.trigger(t, "k")
+				if err != nil || settled.Status != send.Accepted || settled.ReasonCode != "" || w.posts(v.MessageKey) != c.posts || len(w.tenant.Messages()) != 1 {
+					t.Fatalf("%+v, %v, %d posts", settled, err, w.posts(v.MessageKey))
+				}
+			})
+		})
+	}
+}
+
+// TestTenantFails: what each way of failing makes of a send.
+func TestTenantFails(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for name, c := range map[string]struct {
+			answer func(http.ResponseWriter)
+			status send.Status
+			code   fault.Code // of the error; "" for none
+			reason string
+		}{
+			"refuses": {func(rw http.ResponseWriter) {
+				linktest.Answer(rw, 400, map[string]any{"errorcode": 10005, "message": "bad value"})
+			}, send.NotSent, "", "10005"},
+			"fails": {func(rw http.ResponseWriter) {
+				linktest.Answer(rw, 500, map[string]any{"errorcode": 30000, "message": "x"})
+			}, send.InDoubt, "", "cloud_failed"},
+			"speaks HTML": {func(rw http.ResponseWriter) { rw.Header().Set("Content-Type", "text/html"); rw.WriteHeader(200) }, send.InDoubt, "", "cloud_protocol"},
+			"asks to wait": {func(rw http.ResponseWriter) {
+				linktest.Answer(rw, 429, map[string]any{"errorcode": 50100, "message": "Rate limit exceeded"})
+			}, send.Queueing, client.CodeLimited, ""},
+			"denies tokens": {func(rw http.ResponseWriter) {
+				linktest.Answer(rw, 401, map[string]any{"errorcode": 0, "message": "Not Authorized"})
+			}, send.Queueing, client.CodeUnauthorized, ""},
+		} {
+			w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+				if isMessage(r, http.MethodPost) {
+					c.answer(rw)
+					return true
+				}
+				return false
+			})
+			v, err := w.trigger(t, name)
+			if fault.CodeOf(err) != c.code || v.Status != c.status || v.ReasonCode != c.reason {
+				t.Errorf("%s: %+v, %v", name, v, err)
+			}
+			w.tenant.Before(nil)
+			after, err := w.trigger(t, name)
+			want := send.Accepted
+			if c.status.Final() {
+				want = c.status
+			}
+			if err != nil || after.Status != want {
+				t.Errorf("%s, then well: %+v, %v", name, after, err)
+			}
+		}
+	})
+}
+
+// TestFollow: the tenant's later word is taken over and is the last.
+func TestFollow(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		v, err := w.trigger(t, "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct {
+			event  string
+			want   send.Status
+			reason string
+		}{{"EmailQueued", send.Accepted, ""}, {"EmailNotSent", send.NotSent, "24"}, {"EmailSent", send.NotSent, "24"}} {
+			w.tenant.SetEvent(v.MessageKey, step.event)
+			got, err := w.sends.Status(t.Context(), w.link(t), v.MessageKey)
+			if err != nil || got.Status != step.want || got.ReasonCode != step.reason {
+				t.Fatalf("%s: %+v, %v", step.event, got, err)
+			}
+		}
+	})
+}
+
+// TestTakenOver: a send whose sender died is left alone while he might live, then asked for and continued.
+func TestTakenOver(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		died := send.Send{Pair: linktest.Pair, MessageKey: send.MessageKey(linktest.Pair, "welcome", contact[:15], "key:k"), DefinitionKey: "welcome", ContactID: contact, Recipient: "ann@customer.example",
+			Status: send.Queueing, CreatedAt: time.Now(), UpdatedAt: time.Now(), Lease: time.Now().Add(time.Minute)}
+		if _, _, err := w.store.AddSend(ctx, died); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.trigger(t, "k"); fault.CodeOf(err) != send.CodeInProgress {
+			t.Fatalf("within the lease: %v", err)
+		}
+		w.ahead.Store(int64(2 * time.Minute))
+		v, err := w.trigger(t, "k")
+		if err != nil || v.Status != send.Accepted || w.tenant.Calls("GET /messaging/v1/email/messages/"+v.MessageKey) != 1 || w.posts(v.MessageKey) != 1 {
+			t.Fatalf("%+v, %v", v, err)
+		}
+	})
+}
+
+// TestLyingOrg: another record than the one asked for is not mailed.
+func TestLyingOrg(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for name, body := range map[string]map[string]any{
+			"another contact": {"Id": "003000000000002AAA", "Email": "eve@evil.example", "SystemModstamp": "2026-01-02T03:04:05.000+0000"},
+			"no id":           {"Email": "eve@evil.example", "SystemModstamp": "2026-01-02T03:04:05.000+0000"},
+			"no modstamp":     {"Id": contact, "Email": "eve@evil.example"},
+			"other types":     {"Id": 7, "Email": []string{"eve@evil.example"}},
+		} {
+			w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+				if strings.Contains(r.URL.Path, "/sobjects/") {
+					linktest.Answer(rw, 200, body)
+					return true
+				}
+				return false
+			})
+			if _, err := w.trigger(t, name); fault.CodeOf(err) != client.CodeProtocol {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if n := len(w.tenant.Messages()); n != 0 {
+			t.Errorf("%d messages went out", n)
+		}
+	})
+}
+
+// TestAnotherOrgAnswers: tokens of another org or user than the ones connected are not used.
+func TestAnotherOrgAnswers(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.ahead.Store(int64(time.Hour)) // the token of connecting is over
+		w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/services/oauth2/token" {
+				return false
+			}
+			linktest.Answer(rw, 200, map[string]any{"access_token": "x!y", "instance_url": w.org.URL, "id": w.org.URL + "/id/00D000000000009AAA/005000000000001AAA", "token_type": "Bearer"})
+			return true
+		})
+		if _, err := w.trigger(t, "k"); fault.CodeOf(err) != link.CodeWrongAccount {
+			t.Fatalf("another org: %v", err)
+		}
+		if l := w.link(t); l.Org.State != link.SpanBroken || l.Org.Cause.Code != string(link.CodeWrongAccount) {
+			t.Fatalf("the span is %+v", l.Org)
+		}
+	})
+}
