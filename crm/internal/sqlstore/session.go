@@ -29,22 +29,16 @@ func scopesOrNull(scopes []string) sql.NullString {
 	return sql.NullString{String: strings.Join(scopes, " "), Valid: scopes != nil}
 }
 
-// AddSession implements org.SessionStore. The two rows are queued together and so travel in one commit.
+// AddSession implements org.SessionStore.
 func (s *Store) AddSession(ctx context.Context, ss org.StoredSession, e org.LoginEvent) error {
-	history := make(chan error, 1)
-	go func() { history <- s.db.Append(ctx, appendLogin, loginRow(e)) }()
-	err := s.db.Append(ctx, appendSession, sessionRow(ss))
-	herr := <-history
-	if sqldb.IsUnique(err) || sqldb.IsUnique(herr) {
-		return fault.Wrap(err, fault.Conflict, org.CodeNumberTaken, "number %d is taken", ss.ID)
+	err := s.db.AppendAll(ctx, appendSession.Of(sessionRow(ss)), appendLogin.Of(loginRow(e)))
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("keeping a session: %w", err)
+	if err := numberTaken(err); fault.CodeOf(err) == org.CodeNumberTaken {
+		return err
 	}
-	if herr != nil {
-		return fmt.Errorf("keeping login history: %w", herr)
-	}
-	return nil
+	return fmt.Errorf("keeping a session: %w", err)
 }
 
 // insertSession keeps a session inside a transaction that does more.
