@@ -91,8 +91,10 @@ func New(db *sqldb.DB, o Options) *Queue {
 	if o.Keep <= 0 {
 		o.Keep = 7 * 24 * time.Hour
 	}
-	return &Queue{db: db, o: o, machine: o.Machine, log: o.Log, owner: process + "/" + rand.Text(), wake: make(chan struct{}, 1),
-		handlers: map[string]Handler{}, runs: map[string]*Run{}, quit: make(chan struct{}), loop: make(chan struct{})}
+	return &Queue{
+		db: db, o: o, machine: o.Machine, log: o.Log, owner: process + "/" + rand.Text(), wake: make(chan struct{}, 1),
+		handlers: map[string]Handler{}, runs: map[string]*Run{}, quit: make(chan struct{}), loop: make(chan struct{}),
+	}
 }
 
 // Handle names the handler of a kind. It panics after Start and for a kind that has one: both are mistakes in wiring.

@@ -47,7 +47,6 @@ type request struct {
 	parts []Part
 
 	state    atomic.Int32 // waiting, then taken or abandoned
-	appended bool         // the owner's: taken up by runAppends
 	err      error
 	panicked *panicValue
 	after    []func()      // to call once it is stored

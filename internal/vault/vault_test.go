@@ -234,8 +234,10 @@ func TestPasswords(t *testing.T) {
 	if again, err := vault.HashPassword(ctx, "correct horse"); err != nil || again == hash {
 		t.Errorf("hashed twice the same (%v)", err)
 	}
-	for password, want := range map[vault.Secret]bool{"correct horse": true, "correct hors": false, "": false, "Correct horse": false,
-		vault.Secret(strings.Repeat("x", 5000)): false} {
+	for password, want := range map[vault.Secret]bool{
+		"correct horse": true, "correct hors": false, "": false, "Correct horse": false,
+		vault.Secret(strings.Repeat("x", 5000)): false,
+	} {
 		if ok, err := vault.VerifyPassword(ctx, hash, password); ok != want || err != nil {
 			t.Errorf("%q: %v %v", password.Reveal(), ok, err)
 		}

@@ -70,9 +70,11 @@ func (f *FS) register() error {
 		tls.Close()
 		return err
 	}
-	r := registered{tls: tls, name: name, usual: usual,
+	r := registered{
+		tls: tls, name: name, usual: usual,
 		vfs:     libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(sqlite3.Tsqlite3_vfs{}))),
-		methods: libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))}
+		methods: libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{}))),
+	}
 	f.vfs = r
 	if r.vfs == 0 || r.methods == 0 {
 		f.free()
