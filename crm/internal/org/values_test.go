@@ -171,3 +171,38 @@ func asSet(list []string) map[string]bool {
 	}
 	return out
 }
+
+// Whatever text comes, a field takes it as a value of its kind or refuses it as the sender's mistake.
+func FuzzAccept(f *testing.F) {
+	for _, s := range []string{"x", "", "true", "2024-02-29", "2026-01-02T03:04:05.678+0200", "a@x.example", "00Dxx0000001gPLEAY", "1e9", "-1", "\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, o := range org.StandardSchema().Objects {
+			for _, field := range o.Fields {
+				v, err := field.Accept(s)
+				if err != nil {
+					if fault.KindOf(err) != fault.Invalid {
+						t.Fatalf("%s.%s = %q: %v", o.Name, field.Name, s, err)
+					}
+					continue
+				}
+				again, err := field.Accept(wire(v))
+				if err != nil || again != v {
+					t.Fatalf("%s.%s = %q: %v comes back as %v, %v", o.Name, field.Name, s, v, again, err)
+				}
+			}
+		}
+	})
+}
+
+// wire is a value as an answer has it, and a client sends it back.
+func wire(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return org.FormatDateTime(v)
+	case int64:
+		return float64(v)
+	}
+	return v
+}
