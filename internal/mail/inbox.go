@@ -243,10 +243,14 @@ func (b *Inbox) Close() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil
 	}
-	b.conns.closeAll()
+	// The server closes only a listener that it has begun to serve, which it may not have yet.
+	if closed := b.conns.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {
+		err = errors.Join(err, closed)
+	}
 	if served := <-b.served; served != nil && !errors.Is(served, net.ErrClosed) {
 		err = errors.Join(err, served)
 	}
+	b.conns.closeAll()
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()

@@ -25,9 +25,11 @@ const patience = 20 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
+func mailListener() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := mailListener()
 	if err != nil {
 		t.Fatal(err)
 	}
