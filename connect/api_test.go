@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/connect"
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -220,6 +221,17 @@ func TestPairsApart(t *testing.T) {
 		if answer["pair"] != "pair-2" || answer["state"] != "not_connected" {
 			t.Fatalf("the other pair is %v", answer)
 		}
+		// A visitor of the one pair who opens the tab of the other is asked who he is there.
+		b := browser.New(nil)
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.")
+		page, err := b.Open(t.Context(), w.url+"/marketing-cloud?pair=pair-2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connect to Marketing Cloud")
+		// There the package holds another certificate than the pair's: signing in maps nobody, and says why.
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud?pair=pair-2", linktest.Person{}, linktest.Person{}), 403, "The assertion is invalid")
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud?pair=none", linktest.Person{}, linktest.Person{}), 404, "no such connection")
 		// The other pair's keys are its own: its assertions do not verify by this pair's certificates.
 		status, answer = linktest.Call(t, w.url, "other-token", "/api/v1/connection/org", "", map[string]any{"system_user": system.Username})
 		if status != 403 || linktest.Text(answer, "error.message") != "invalid assertion" {

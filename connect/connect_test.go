@@ -266,7 +266,6 @@ func TestMappingRules(t *testing.T) {
 		// Cleared in Engagement, the next visit asks for a sign-in there again, once (document 000).
 		w.tenant.Grant(annMC.Username, false)
 		w.tenant.DropTokens()
-		w.advance(t, 20*time.Minute)
 		wantPage(t, w.visit(t, b, tab, linktest.Person{}, annMC), 200, "Connected as ann.mc.")
 		if n := b.Forms[w.tenant.URL]; n != 1 {
 			t.Fatalf("%d forms in Engagement after clearing, want 1", n)

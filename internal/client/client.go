@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -133,6 +134,8 @@ type Request struct {
 	Header      http.Header
 	ContentType string
 	Body        []byte
+	// Secrets are what the request carries that must not come back in an error's text; the bearer token is one anyway.
+	Secrets []string
 }
 
 // Answer is a whole answer within the limits. Redirects never come as an Answer.
@@ -141,6 +144,8 @@ type Answer struct {
 	Header http.Header
 	Type   string // media type in lower case, without parameters
 	Body   []byte
+
+	secrets []string // of the request
 }
 
 // Do makes the call. It fails with CodeUnreachable, CodeNoAnswer or CodeProtocol; an answer of any status but 3xx is
@@ -184,7 +189,28 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		media = "" // absent or malformed: equal to no type for whoever insists on one
 	}
-	return &Answer{Status: resp.StatusCode, Header: resp.Header, Type: media, Body: body}, nil
+	secrets := r.Secrets
+	if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
+		secrets = append(slices.Clone(secrets), token)
+	}
+	return &Answer{Status: resp.StatusCode, Header: resp.Header, Type: media, Body: body, secrets: secrets}, nil
+}
+
+// scrub takes the request's secrets out of a text of the remote: one that echoes them must not get them into errors,
+// logs and databases (security SE-05).
+func (a *Answer) scrub(text string) string {
+	for _, s := range a.secrets {
+		if len(s) >= 4 { // shorter ones are no secrets, and would garble any text
+			text = strings.ReplaceAll(text, s, "***")
+		}
+	}
+	return text
+}
+
+// Refused is [Caller.Refusal] in the words of an answer, without the request's secrets. status is the answer's own,
+// except where the API says it otherwise.
+func (c *Caller) Refused(a *Answer, status int, code, text string) error {
+	return c.Refusal(status, a.scrub(code), a.scrub(text))
 }
 
 func (c *Caller) noAnswer(err error, rawURL string) error {

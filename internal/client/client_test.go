@@ -158,6 +158,24 @@ func TestRefusalKinds(t *testing.T) {
 	}
 }
 
+// TestEcho: a remote that echoes the request's secrets does not get them into the error.
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	c := client.NewCaller("org", nil)
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(r.Header.Get("Authorization"))) // read below
+	})
+	a, err := c.Do(t.Context(), client.Request{Method: http.MethodPost, URL: url, Header: http.Header{"Authorization": {"Bearer canary-token"}}, Secrets: []string{"canary-code", "", "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Refused(a, a.Status, "canary-code", string(a.Body)+" canary-code x")
+	if r := client.Remote(err); strings.Contains(err.Error(), "canary") || r.Code != "***" || r.Description != "Bearer *** *** x" {
+		t.Fatalf("%v %+v", err, r)
+	}
+}
+
 func TestParseBase(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{

@@ -12,16 +12,16 @@ import (
 
 // SOAP posts an envelope and returns the operation element of the answer's body. A SOAP fault is a refusal with the
 // fault's code, without its prefix, and its text; a fault that unauthorized recognises becomes Unauthenticated, as it
-// comes with status 500 (crm-wire 2.4, engagement-wire 3).
-func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byte, unauthorized func(code, text string) bool) (*soap.Element, error) {
-	a, err := c.Do(ctx, Request{Method: http.MethodPost, URL: target, ContentType: "text/xml; charset=UTF-8", Body: envelope,
+// comes with status 500 (crm-wire 2.4, engagement-wire 3). secret is what the envelope carries.
+func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byte, secret string, unauthorized func(code, text string) bool) (*soap.Element, error) {
+	a, err := c.Do(ctx, Request{Method: http.MethodPost, URL: target, ContentType: "text/xml; charset=UTF-8", Body: envelope, Secrets: []string{secret},
 		Header: http.Header{"Soapaction": {`"` + action + `"`}}})
 	if err != nil {
 		return nil, err
 	}
 	if a.Type != "text/xml" && a.Type != "application/soap+xml" {
 		if a.Status/100 != 2 {
-			return nil, c.Refusal(a.Status, "", "")
+			return nil, c.Refused(a, a.Status, "", "")
 		}
 		return nil, c.Protocol(a.Status, "it is %q where SOAP was promised", Clip(a.Type, 60))
 	}
@@ -36,7 +36,7 @@ func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byt
 	case op.Local != "Fault" && a.Status/100 == 2:
 		return op, nil
 	case op.Local != "Fault":
-		return nil, c.Refusal(a.Status, "", "")
+		return nil, c.Refused(a, a.Status, "", "")
 	}
 	code := op.Value("faultcode")
 	code = code[strings.IndexByte(code, ':')+1:]
@@ -48,9 +48,9 @@ func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byt
 	}
 	switch {
 	case unauthorized(code, text):
-		return nil, c.Refusal(http.StatusUnauthorized, code, text)
+		return nil, c.Refused(a, http.StatusUnauthorized, code, text)
 	case code == "Server":
-		return nil, c.Refusal(http.StatusInternalServerError, code, text)
+		return nil, c.Refused(a, http.StatusInternalServerError, code, text)
 	}
-	return nil, c.Refusal(http.StatusBadRequest, code, text) // a fault is a decision, whatever its HTTP status
+	return nil, c.Refused(a, http.StatusBadRequest, code, text) // a fault is a decision, whatever its HTTP status
 }

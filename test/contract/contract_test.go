@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -33,7 +34,9 @@ func TestEmbedded(t *testing.T) {
 	for _, kind := range sqldbtest.Kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			contract.Run(t, embedded(t, kind))
+			d, dsn := embedded(t, kind)
+			contract.Run(t, d)
+			noPasswords(t, d, dsn)
 		})
 	}
 }
@@ -112,8 +115,65 @@ func person(name string) contract.Person {
 	return contract.Person{Username: name, Password: vault.Secret("Pw1-" + oauth.NewToken(12)), SecurityToken: vault.Secret(oauth.NewToken(18))}
 }
 
-// embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32.
-func embedded(t *testing.T, kind string) contract.Deployment {
+// noPasswords searches all that Connect stored for the passwords that the suite's people typed.
+func noPasswords(t *testing.T, d contract.Deployment, dsn string) {
+	t.Helper()
+	var stored []byte
+	if u, err := url.Parse(dsn); err == nil && u.Scheme == "postgres" {
+		stored = dump(t, dsn)
+	} else {
+		for _, suffix := range []string{"", "-wal"} {
+			part, err := os.ReadFile(dsn + suffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stored = append(stored, part...)
+		}
+	}
+	if !bytes.Contains(stored, []byte(d.TenantMember.Username)) {
+		t.Fatal("the search does not find what is there")
+	}
+	for _, p := range []contract.Person{d.OrgAdmin, d.SystemUser, d.Member, d.Outsider, d.APIUser, d.TenantMember, d.TenantOther} {
+		for _, secret := range []vault.Secret{p.Password, p.SecurityToken, d.ConnectToken} {
+			if secret != "" && bytes.Contains(stored, []byte(secret.Reveal())) {
+				t.Errorf("Connect's database holds a secret of %s", p.Username)
+			}
+		}
+	}
+}
+
+// dump is every row of every table of Connect's schema.
+func dump(t *testing.T, dsn string) []byte {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // read below
+	query := func(text string) []string {
+		rows, err := conn.Query(ctx, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	var out bytes.Buffer
+	for _, table := range query(`SELECT table_name FROM information_schema.tables WHERE table_schema = 'connect'`) {
+		for _, row := range query(`SELECT encode(convert_to(r::text, 'UTF8'), 'escape') FROM connect.` + table + ` r`) {
+			out.WriteString(row + "\n")
+		}
+	}
+	return out.Bytes()
+}
+
+// embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32, and gives the
+// DSN of Connect's database.
+func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 	t.Helper()
 	ctx := t.Context()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -211,5 +271,5 @@ func embedded(t *testing.T, kind string) contract.Deployment {
 	connectSite.serve(t, bridge.Handler(), log, "connect")
 	orgSite.serve(t, org.Handler(), log, "crm")
 	tenantSite.serve(t, tenant.Handler(), log, "engagement")
-	return d
+	return d, dsn("connect")
 }

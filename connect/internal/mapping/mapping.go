@@ -84,13 +84,28 @@ func NewService(store Store, links *link.Service) *Service {
 	return &Service{store: store, links: links}
 }
 
-// Save maps a visitor to the Engagement user who signed in.
+// Save maps a visitor to the Engagement user who signed in, once Connect has signed that user in by its own key: a
+// mapping that does not work is none.
 func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) (Mapping, error) {
 	m, err := Decide(l, v, found, s.links.Now(l))
 	if err != nil {
 		return Mapping{}, err
 	}
+	if err := s.try(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
 	return m, s.store.PutMapping(ctx, m)
+}
+
+// try signs the mapping's Engagement user in by key and reads back who he is.
+func (s *Service) try(ctx context.Context, l link.Link, m Mapping) error {
+	return s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, func(tenant *engagement.Session) error {
+		id, err := tenant.UserInfo(ctx)
+		if err == nil && id.UserID != m.EngagementUserID {
+			err = fault.New(fault.Denied, link.CodeWrongUser, "Engagement signed in %s where %s was named.", id.Username, m.EngagementUser)
+		}
+		return err
+	})
 }
 
 // Needs reports whether the connection works with the Engagement user's grant: he is its API user, or mapped.
@@ -113,8 +128,7 @@ func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Map
 	if err != nil {
 		return Mapping{}, err
 	}
-	err = s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, func(*engagement.Session) error { return nil })
-	if link.NeedsGrant(err) {
+	if err = s.try(ctx, l, m); link.NeedsGrant(err) {
 		if err := s.store.DeleteMapping(ctx, l.Pair, crmUserID, m.EngagementUserID); err != nil {
 			return Mapping{}, err
 		}

@@ -85,9 +85,15 @@ func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 
 // tab is the one place that decides what a visitor needs next.
 func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
+	query, err := web.Query(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
 	session, l, err := s.session(r)
-	if fault.KindOf(err) == fault.Unauthenticated {
-		s.visit(w, r)
+	pair := query.Get("pair")
+	if fault.KindOf(err) == fault.Unauthenticated || err == nil && pair != "" && pair != l.Pair {
+		s.visit(w, r, pair)
 		return
 	}
 	if err != nil {
@@ -108,16 +114,11 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// visit sends a visitor whom Connect does not know to the org. The parameter pair chooses among several connections;
-// absent, it is the first.
-func (s *Server) visit(w http.ResponseWriter, r *http.Request) {
-	query, err := web.Query(r)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
+// visit sends a visitor whom Connect does not know to the org of the pair; "" is the pair that was made first.
+func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 	var l link.Link
-	if pair := query.Get("pair"); pair != "" {
+	var err error
+	if pair != "" {
 		l, err = s.Links.Link(r.Context(), pair)
 	} else {
 		l, err = s.Links.First(r.Context())

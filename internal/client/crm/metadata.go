@@ -164,5 +164,5 @@ func (s *Session) metadata(ctx context.Context, operation string, body func(*soa
 	if err != nil {
 		return nil, err
 	}
-	return s.c.call.SOAP(ctx, s.instance+"/services/Soap/m/"+s.c.version, operation, envelope, invalidSession)
+	return s.c.call.SOAP(ctx, s.instance+"/services/Soap/m/"+s.c.version, operation, envelope, s.token.Reveal(), invalidSession)
 }

@@ -63,7 +63,7 @@ func (s *Session) UserInfo(ctx context.Context) (Identity, error) {
 	}
 	if a.Status != http.StatusOK {
 		if text := strings.TrimSpace(string(a.Body)); a.Status == http.StatusForbidden && text == "Bad_OAuth_Token" {
-			return Identity{}, s.c.call.Refusal(http.StatusUnauthorized, text, "the access token is not live")
+			return Identity{}, s.c.call.Refused(a, http.StatusUnauthorized, text, "the access token is not live")
 		}
 		return Identity{}, s.refusal(a)
 	}
@@ -196,10 +196,10 @@ func (s *Session) refusal(a *client.Answer) error {
 		Message string `json:"message"`
 	}
 	if a.Type == "application/json" && json.Unmarshal(a.Body, &w) == nil && len(w) > 0 {
-		return s.c.call.Refusal(a.Status, w[0].Code, w[0].Message)
+		return s.c.call.Refused(a, a.Status, w[0].Code, w[0].Message)
 	}
 	if a.Type == "application/json" {
 		return s.c.oauthError(a)
 	}
-	return s.c.call.Refusal(a.Status, "", "")
+	return s.c.call.Refused(a, a.Status, "", "")
 }

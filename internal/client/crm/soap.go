@@ -30,7 +30,7 @@ func (c *Client) Login(ctx context.Context, username string, password vault.Secr
 	if err != nil {
 		return Token{}, err
 	}
-	op, err := c.call.SOAP(ctx, c.base+"/services/Soap/u/"+c.version, "login", body, invalidSession)
+	op, err := c.call.SOAP(ctx, c.base+"/services/Soap/u/"+c.version, "login", body, password.Reveal(), invalidSession)
 	if err != nil {
 		return Token{}, err
 	}
@@ -64,6 +64,6 @@ func (s *Session) Logout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.c.call.SOAP(ctx, s.instance+"/services/Soap/u/"+s.c.version, "logout", body, invalidSession)
+	_, err = s.c.call.SOAP(ctx, s.instance+"/services/Soap/u/"+s.c.version, "logout", body, s.token.Reveal(), invalidSession)
 	return err
 }

@@ -130,7 +130,8 @@ func (c *Client) Revoke(ctx context.Context, token vault.Secret) error {
 
 func form(target string, q url.Values) client.Request {
 	return client.Request{Method: http.MethodPost, URL: target, ContentType: "application/x-www-form-urlencoded", Body: []byte(q.Encode()),
-		Header: http.Header{"Accept": {"application/json"}}}
+		Header:  http.Header{"Accept": {"application/json"}},
+		Secrets: []string{q.Get("assertion"), q.Get("code"), q.Get("code_verifier"), q.Get("client_secret"), q.Get("refresh_token"), q.Get("token")}}
 }
 
 // tokenAnswer has strings only: all values of the org's token answer are (crm-wire 0.14).
@@ -204,10 +205,10 @@ func (c *Client) oauthError(a *client.Answer) error {
 		Description string `json:"error_description"`
 	}
 	if a.Type == "application/json" && json.Unmarshal(a.Body, &w) == nil && w.Error != "" {
-		return c.call.Refusal(a.Status, w.Error, w.Description)
+		return c.call.Refused(a, a.Status, w.Error, w.Description)
 	}
 	if q, err := url.ParseQuery(string(a.Body)); err == nil && len(a.Body) < 4096 && q.Get("error") != "" { // revoke, crm-wire 1.12
-		return c.call.Refusal(a.Status, q.Get("error"), q.Get("error_description"))
+		return c.call.Refused(a, a.Status, q.Get("error"), q.Get("error_description"))
 	}
-	return c.call.Refusal(a.Status, "", "")
+	return c.call.Refused(a, a.Status, "", "")
 }

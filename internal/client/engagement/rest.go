@@ -220,7 +220,7 @@ func (s *Session) refusal(a *client.Answer) error {
 		Code    json.Number `json:"errorcode"`
 	}
 	if a.Type == "application/json" && json.Unmarshal(a.Body, &w) == nil {
-		return s.c.call.Refusal(a.Status, w.Code.String(), w.Message)
+		return s.c.call.Refused(a, a.Status, w.Code.String(), w.Message)
 	}
-	return s.c.call.Refusal(a.Status, "", "")
+	return s.c.call.Refused(a, a.Status, "", "")
 }

@@ -98,7 +98,7 @@ func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued
 	if err != nil {
 		return nil, err
 	}
-	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", "Retrieve", envelope, deadToken)
+	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", "Retrieve", envelope, s.token.Reveal(), deadToken)
 	if err == nil && op.Local != "RetrieveResponseMsg" {
 		return nil, s.c.call.Protocol(http.StatusOK, "it is no retrieve response")
 	}

@@ -149,7 +149,7 @@ func (c *Client) token(ctx context.Context, r tokenRequest) (Token, error) {
 		return Token{}, err
 	}
 	a, err := c.call.Do(ctx, client.Request{Method: http.MethodPost, URL: c.base + "/v2/token", ContentType: "application/json", Body: body,
-		Header: http.Header{"Accept": {"application/json"}}})
+		Header: http.Header{"Accept": {"application/json"}}, Secrets: []string{r.ClientSecret, r.Code, r.CodeVerifier, r.RefreshToken, r.Assertion}})
 	if err != nil {
 		return Token{}, err
 	}
@@ -187,11 +187,11 @@ func (c *Client) authError(a *client.Answer) error {
 	}
 	if a.Type == "application/json" && json.Unmarshal(a.Body, &w) == nil {
 		if w.Error != "" {
-			return c.call.Refusal(plain(a.Status), w.Error, w.Description)
+			return c.call.Refused(a, plain(a.Status), w.Error, w.Description)
 		}
-		return c.call.Refusal(plain(a.Status), w.Code.String(), w.Message)
+		return c.call.Refused(a, plain(a.Status), w.Code.String(), w.Message)
 	}
-	return c.call.Refusal(plain(a.Status), "", "")
+	return c.call.Refused(a, plain(a.Status), "", "")
 }
 
 // plain makes 401 of the token endpoint a 400: there is no access token that a fresh one could replace.
