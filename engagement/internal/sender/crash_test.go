@@ -68,7 +68,7 @@ func acceptOne(t *testing.T, dsn string) {
 	t.Helper()
 	db := open(t, dsn)
 	defer closing(t, db)
-	sendertest.Seed(t, db, time.Now())
+	sendertest.Seed(t, db)
 	store := sqlstore.NewSending(db, jobs.New(db, jobs.Options{}))
 	sends := tenant.Sends{Store: store, Now: func(tenant.EID) time.Time { return time.Now() }}
 	if _, err := sends.Accept(t.Context(), sendertest.Principal(sendertest.Top), tenant.SendRequest{DefinitionKey: "welcome",

@@ -82,6 +82,31 @@ func TestTheSameKeyIsSentOnce(t *testing.T) {
 	})
 }
 
+// TestAskingAgainAfterTheDefinitionIsGone: who repeats a request must hear that it was accepted, though it would not be now.
+func TestAskingAgainAfterTheDefinitionIsGone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *sqldb.DB) {
+		k := sendertest.New(t, db, sendertest.Options{Idle: true})
+		first := k.Send("k", "c", "c@example.com", nil)
+		if _, err := k.Definitions.Delete(t.Context(), sendertest.Principal(sendertest.Top), "welcome"); err != nil {
+			t.Fatal(err)
+		}
+		again := k.Send("K", "c", "c@example.com", nil)
+		if !again.Results[0].Repeated || again.RequestID != first.RequestID {
+			t.Errorf("%+v", again)
+		}
+		for name, r := range map[string]tenant.Recipient{
+			"another key":     {MessageKey: "other", ContactKey: "c", To: "c@example.com"},
+			"no key":          {ContactKey: "c", To: "c@example.com"},
+			"another contact": {MessageKey: "k", ContactKey: "d", To: "d@example.com"},
+		} {
+			if _, err := accept(t, k, r); fault.CodeOf(err) != tenant.CodeNoDefinition {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
 func accept(t *testing.T, k *sendertest.Kit, r tenant.Recipient) (tenant.Message, error) {
 	t.Helper()
 	receipt, err := k.Sends.Accept(t.Context(), sendertest.Principal(sendertest.Top), tenant.SendRequest{DefinitionKey: "WELCOME", Recipients: []tenant.Recipient{r}})

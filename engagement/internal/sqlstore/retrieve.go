@@ -15,6 +15,9 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
+// maxPageBytes ends a page before its number of rows does: email bodies are long.
+const maxPageBytes = 8 << 20
+
 // Properties lists what can be asked of an object type.
 func (s *Sending) Properties(object string) ([]tenant.Property, bool) {
 	o, ok := retrievable[object]
@@ -52,14 +55,20 @@ func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retriev
 	for _, c := range columns {
 		out.Properties = append(out.Properties, c.Name)
 	}
+	size := 0
 	for rows.Next() {
-		if len(out.Values) == r.Limit {
+		if len(out.Values) == r.Limit || size > maxPageBytes {
 			out.More = true
 			break
 		}
 		values, key, err := scanRow(rows, columns)
 		if err != nil {
 			return tenant.Rows{}, err
+		}
+		for _, v := range values {
+			if text, ok := v.(string); ok {
+				size += len(text)
+			}
 		}
 		out.Values, out.Last = append(out.Values, values), key
 	}

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -338,6 +339,32 @@ func TestCursorsExpire(t *testing.T) {
 		var n int
 		if err := k.DB.QueryRow(ctx, `SELECT COUNT(*) FROM retrieve_cursor`).Scan(&n); err != nil || n != 1 {
 			t.Errorf("%d cursors are kept, %v", n, err)
+		}
+	})
+}
+
+func TestAPageEndsWhenItIsLong(t *testing.T) {
+	t.Parallel()
+	sending(t, func(t *testing.T, k *sendertest.Kit) {
+		err := k.DB.Write(t.Context(), func(tx *sqldb.Tx) error {
+			for i := range 10 {
+				if err := sqlstore.PutEmail(tx, tenant.Email{Tenant: sendertest.EID, MID: sendertest.Child, CustomerKey: fmt.Sprint("e", i), Name: "n", Subject: "s", HTML: strings.Repeat("x", tenant.MaxEmailBody)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := tenant.Retrieval{Object: "Email", Properties: []string{"HTMLBody"}, Accounts: []tenant.MID{sendertest.Child}, Limit: 100}
+		first, err := k.Store.Retrieve(t.Context(), sendertest.EID, ask)
+		if err != nil || !first.More || len(first.Values) != 9 {
+			t.Fatalf("%d emails of 1 MB each, more %v, %v", len(first.Values), first.More, err)
+		}
+		ask.After = first.Last
+		if rest, err := k.Store.Retrieve(t.Context(), sendertest.EID, ask); err != nil || rest.More || len(rest.Values) != 1 {
+			t.Errorf("then %d, more %v, %v", len(rest.Values), rest.More, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -101,9 +102,8 @@ type Recipient struct {
 
 // Receipt tells what became of a request. Results stand in the order of its recipients.
 type Receipt struct {
-	RequestID  string
-	Definition Definition
-	Results    []RecipientResult
+	RequestID string
+	Results   []RecipientResult
 }
 
 // Failed counts the recipients that were refused.
@@ -169,19 +169,17 @@ func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt
 	case len(r.Recipients) > MaxRecipients:
 		return Receipt{}, fault.New(fault.Invalid, CodeTooManyRecipients, "A request may name at most %d recipients.", MaxRecipients)
 	}
-	d, err := s.definition(ctx, p, r)
+	d, err := s.usable(ctx, p, r)
 	if err != nil {
+		// Whoever asks again must not be told that nothing was sent because the definition has changed since.
+		if earlier, ok := s.earlier(ctx, p, r); ok {
+			return earlier, nil
+		}
 		return Receipt{}, err
 	}
-	if d.Status != DefinitionActive && (!r.QueueInactive || d.Status != DefinitionInactive) {
-		return Receipt{}, fault.New(fault.Conflict, CodeDefinitionInactive, "The triggered send definition %s is not active.", d.Key)
-	}
-	receipt := Receipt{RequestID: r.RequestID, Definition: d, Results: make([]RecipientResult, len(r.Recipients))}
+	receipt := Receipt{RequestID: r.RequestID, Results: make([]RecipientResult, len(r.Recipients))}
 	if receipt.RequestID == "" {
 		receipt.RequestID = NewGUID()
-	}
-	if err := s.checkSender(ctx, d, d.FromAddress); err != nil {
-		return Receipt{}, err
 	}
 	now := s.Now(p.Tenant)
 	var batch []Message
@@ -227,6 +225,39 @@ func answer(asked Message, got Accepted) RecipientResult {
 			"The message key belongs to an earlier message with another definition or contact.")}
 	}
 	return RecipientResult{Message: got.Message, Repeated: !got.Fresh}
+}
+
+// usable finds the definition that the request names and checks that it may be fired now.
+func (s *Sends) usable(ctx context.Context, p Principal, r SendRequest) (Definition, error) {
+	d, err := s.definition(ctx, p, r)
+	if err != nil {
+		return d, err
+	}
+	if d.Status != DefinitionActive && (!r.QueueInactive || d.Status != DefinitionInactive) {
+		return d, fault.New(fault.Conflict, CodeDefinitionInactive, "The triggered send definition %s is not active.", d.Key)
+	}
+	return d, s.checkSender(ctx, d, d.FromAddress)
+}
+
+// earlier answers a request whose definition cannot be fired any more but whose messages were all accepted before; false
+// where they were not.
+func (s *Sends) earlier(ctx context.Context, p Principal, r SendRequest) (Receipt, bool) {
+	if len(r.Recipients) > acceptBatch {
+		return Receipt{}, false
+	}
+	receipt := Receipt{Results: make([]RecipientResult, len(r.Recipients))}
+	for i, rcpt := range r.Recipients {
+		if rcpt.MessageKey == "" {
+			return Receipt{}, false
+		}
+		m, err := s.Store.MessageByKey(ctx, p.Tenant, p.MID, rcpt.MessageKey)
+		if err != nil || m.SubscriberKey != rcpt.ContactKey || !strings.EqualFold(m.DefinitionKey, r.DefinitionKey) && m.DefinitionID != r.DefinitionID {
+			return Receipt{}, false
+		}
+		receipt.RequestID = m.RequestID
+		receipt.Results[i] = RecipientResult{Message: m, Repeated: true}
+	}
+	return receipt, true
 }
 
 // definition finds the definition that the request names.

@@ -92,7 +92,7 @@ type Options struct {
 // New builds the kit on a database with Migrations.
 func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	t.Helper()
-	k := &Kit{DB: db, t: t, Time: &Time{now: time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)}, changed: make(chan struct{})}
+	k := &Kit{DB: db, t: t, Time: &Time{now: epoch}, changed: make(chan struct{})}
 	var machine clock.Machine = k.Time.Now
 	lease := time.Duration(0)
 	if o.RealTime {
@@ -120,7 +120,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 		t.Fatal(err)
 	}
 	if !o.Kept {
-		Seed(t, db, k.Time.Now())
+		Seed(t, db)
 	}
 	if !o.Idle {
 		s.Start(context.Background())
@@ -135,11 +135,12 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	return k
 }
 
-// Seed stores the tenant.
-func Seed(t testing.TB, db *sqldb.DB, now time.Time) {
-	t.Helper()
-	ctx := context.Background()
-	plan, err := tenant.Plan(ctx, tenant.Spec{
+// epoch is when the tenant was made, and where a kit's time begins.
+var epoch = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// blueprint plans the tenant once for all tests of a process: its passwords are hashed slowly.
+var blueprint = sync.OnceValues(func() (tenant.Blueprint, error) {
+	return tenant.Plan(context.Background(), tenant.Spec{
 		EID: int64(EID), Name: "Northern Trail", BusinessUnits: []tenant.BusinessUnitSpec{{MID: int64(Child), Name: "Trail Europe"}},
 		Users: []tenant.UserSpec{
 			{Username: APIUser, Name: "API User", Email: "api@example.com", Password: Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
@@ -147,7 +148,14 @@ func Seed(t testing.TB, db *sqldb.DB, now time.Time) {
 		},
 		Packages: []tenant.PackageSpec{{Name: "Test", Type: tenant.ServerIntegration, ClientID: "clientidclientidclientid", Secret: "secretsecretsecretsecret",
 			Scopes: []string{"email_send"}}},
-	}, now)
+	}, epoch)
+})
+
+// Seed stores the tenant.
+func Seed(t testing.TB, db *sqldb.DB) {
+	t.Helper()
+	ctx := context.Background()
+	plan, err := blueprint()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +169,7 @@ func Seed(t testing.TB, db *sqldb.DB, now time.Time) {
 		}
 		return sqlstore.PutSending(tx, EID, []tenant.EmailSpec{
 			{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<html><body><p>Hello %%First Name%%</p></body></html>", Text: "Hello %%First Name%%"},
-		}, []tenant.DefinitionSpec{{Key: "welcome", Name: "Welcome", EmailKey: "welcome-email", FromName: "Northern Trail", FromAddress: From}}, now)
+		}, []tenant.DefinitionSpec{{Key: "welcome", Name: "Welcome", EmailKey: "welcome-email", FromName: "Northern Trail", FromAddress: From}}, epoch)
 	})
 	if err != nil {
 		t.Fatal(err)
