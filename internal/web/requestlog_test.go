@@ -134,3 +134,13 @@ func TestStreamsGetThroughTheFront(t *testing.T) {
 		t.Error("not flushed")
 	}
 }
+
+func BenchmarkFront(b *testing.B) {
+	h := web.Front(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }), slog.New(slog.DiscardHandler), "crm")
+	r := httptest.NewRequest("POST", "/services/oauth2/token", nil)
+	w := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(w, r)
+	}
+}
