@@ -239,7 +239,7 @@ func TestPutIsRepeatable(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = k.DB.Write(ctx, func(tx *sqldb.Tx) error {
-			return sqlstore.PutSending(tx, sendertest.EID, []tenant.EmailSpec{{CustomerKey: "WELCOME-EMAIL", Subject: "New", Text: "t"}},
+			return sendertest.Put(tx, sendertest.EID, []tenant.EmailSpec{{CustomerKey: "WELCOME-EMAIL", Subject: "New", Text: "t"}},
 				[]tenant.DefinitionSpec{{Key: "Welcome", Name: "Other", EmailKey: "welcome-email", FromName: "X", FromAddress: sendertest.From},
 					{Key: "second", EmailKey: "welcome-email", FromAddress: "second@example.com"}}, k.Time.Now())
 		})

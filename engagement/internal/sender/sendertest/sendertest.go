@@ -167,7 +167,7 @@ func Seed(t testing.TB, db *sqldb.DB) {
 		if err := store.InsertTenant(tx, plan); err != nil {
 			return err
 		}
-		return sqlstore.PutSending(tx, EID, []tenant.EmailSpec{
+		return Put(tx, EID, []tenant.EmailSpec{
 			{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<html><body><p>Hello %%First Name%%</p></body></html>", Text: "Hello %%First Name%%"},
 		}, []tenant.DefinitionSpec{{Key: "welcome", Name: "Welcome", EmailKey: "welcome-email", FromName: "Northern Trail", FromAddress: From}}, epoch)
 	})

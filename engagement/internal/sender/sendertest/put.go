@@ -1,19 +1,21 @@
-package sqlstore
+package sendertest
 
 import (
+	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-// PutSending stores what a new tenant sends, in its top business unit: the emails, a verified sender for each From
+// Put stores things to send in the top business unit of a tenant: the emails, a verified sender for each From
 // address (the first is the default sender profile), and the definitions, active. What has no name is
 // named by its key.
-func PutSending(tx *sqldb.Tx, eid tenant.EID, emails []tenant.EmailSpec, definitions []tenant.DefinitionSpec, now time.Time) error {
+func Put(tx *sqldb.Tx, eid tenant.EID, emails []tenant.EmailSpec, definitions []tenant.DefinitionSpec, now time.Time) error {
 	mid := tenant.MID(eid)
 	for _, e := range emails {
-		if err := PutEmail(tx, tenant.Email{
+		if err := sqlstore.PutEmail(tx, tenant.Email{
 			Tenant: eid, MID: mid, CustomerKey: e.CustomerKey, Name: or(e.Name, e.CustomerKey), Subject: e.Subject, HTML: e.HTML, Text: e.Text,
 			Created: now, Modified: now,
 		}); err != nil {
@@ -22,15 +24,15 @@ func PutSending(tx *sqldb.Tx, eid tenant.EID, emails []tenant.EmailSpec, definit
 	}
 	known := map[string]bool{}
 	for _, d := range definitions {
-		if d.FromAddress != "" && !known[fold(d.FromAddress)] {
-			if err := PutSender(tx, tenant.VerifiedSender{
+		if d.FromAddress != "" && !known[strings.ToLower(d.FromAddress)] {
+			if err := sqlstore.PutSender(tx, tenant.VerifiedSender{
 				Tenant: eid, MID: mid, Kind: tenant.SenderUser, Domain: d.FromAddress, FromName: d.FromName, Default: len(known) == 0, Sendable: true, Created: now,
 			}); err != nil {
 				return err
 			}
-			known[fold(d.FromAddress)] = true
+			known[strings.ToLower(d.FromAddress)] = true
 		}
-		if err := PutDefinition(tx, tenant.Definition{
+		if err := sqlstore.PutDefinition(tx, tenant.Definition{
 			Tenant: eid, MID: mid, Key: d.Key, Name: or(d.Name, d.Key), Classification: tenant.ClassificationTransactional,
 			Status: tenant.DefinitionActive, EmailKey: d.EmailKey, ListKey: tenant.AllSubscribers, FromName: d.FromName, FromAddress: d.FromAddress,
 			AutoAdd: true, AutoUpdate: true, Created: now, Modified: now,
