@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -44,7 +45,7 @@ func (s *Server) makeGrant(w http.ResponseWriter, r *http.Request) {
 	var q struct {
 		Username string `json:"username"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, web.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
 		s.restFault(w, r, err)
 		return
 	}

@@ -55,7 +55,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 		{Name: "username", Label: "User name", Value: in.username, Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
 		{Type: ui.PasswordField, Name: "password", Label: "Password", Required: true, Autocomplete: "current-password", MaxLength: tenant.MaxPassword},
 	}, Submits: []ui.Submit{{Label: "Sign in"}}}
-	intro := "to let " + a.pkg.Name + " act for you"
+	intro := "Sign in to let " + a.pkg.Name + " act for you."
 	if in.changing {
 		page.Title = "Choose a new password"
 		intro = "Your password is temporary. Give it once more, and a new one, to go on to " + a.pkg.Name + "."

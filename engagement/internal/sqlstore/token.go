@@ -155,18 +155,43 @@ func insertRefresh(tx *sqldb.Tx, r tenant.RefreshToken) error {
 	return err
 }
 
+// How long rows are kept at least, in machine time from their making. Until then a token that is used twice is known to
+// have been one.
+const (
+	keepTokens  = 24 * time.Hour
+	keepSignIns = 31 * 24 * time.Hour
+)
+
+// purges are what Purge runs, each with the lowest number that stays, the machine time in milliseconds, and the most
+// rows that may go. A refresh token goes when it has expired in its tenant's own time; its sign-in when none is left.
+var purges = []struct {
+	keep time.Duration
+	text string
+}{
+	{keepTokens, `DELETE FROM access_token WHERE id IN (SELECT id FROM access_token WHERE id < $1 AND CAST($2 AS BIGINT) > 0 ORDER BY id LIMIT $3)`},
+	{keepTokens, `DELETE FROM spent_assertion WHERE hash IN (SELECT hash FROM spent_assertion WHERE token_id < $1 AND CAST($2 AS BIGINT) > 0 ORDER BY token_id LIMIT $3)`},
+	{keepSignIns, `DELETE FROM refresh_token WHERE id IN (SELECT r.id FROM refresh_token r JOIN token_family f ON f.id = r.family_id JOIN tenant t ON t.eid = f.eid
+		WHERE r.id < $1 AND r.expires_at < CAST($2 AS BIGINT) + t.clock_offset_ms ORDER BY r.id LIMIT $3)`},
+	{keepSignIns, `DELETE FROM token_family WHERE id IN (SELECT f.id FROM token_family f WHERE f.id < $1 AND f.created_at < $2
+		AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.family_id = f.id) ORDER BY f.id LIMIT $3)`},
+	{keepSignIns, `DELETE FROM web_session WHERE id IN (SELECT s.id FROM web_session s JOIN tenant t ON t.eid = s.eid
+		WHERE s.id < $1 AND s.seen_at < CAST($2 AS BIGINT) + t.clock_offset_ms - 86400000 ORDER BY s.id LIMIT $3)`},
+}
+
 // Purge implements tenant.TokenStore.
-func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	var gone int64
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		oldest := tenant.SerialAt(before)
-		n, err := change(tx, `DELETE FROM access_token WHERE id IN (SELECT id FROM access_token WHERE id < $1 ORDER BY id LIMIT $2)`, oldest, limit)
-		if err != nil {
+	for _, p := range purges {
+		var rows int64
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			n, err := change(tx, p.text, tenant.SerialAt(now.Add(-p.keep)), millis(now), limit)
+			rows = n
 			return err
+		})
+		if err != nil {
+			return int(gone), err
 		}
-		m, err := change(tx, `DELETE FROM spent_assertion WHERE hash IN (SELECT hash FROM spent_assertion WHERE token_id < $1 ORDER BY token_id LIMIT $2)`, oldest, limit)
-		gone = n + m
-		return err
-	})
-	return int(gone), err
+		gone += rows
+	}
+	return int(gone), nil
 }

@@ -82,8 +82,9 @@ type TokenStore interface {
 	RefreshByID(ctx context.Context, id int64) (RefreshToken, error)
 	// Rotate spends a refresh token and stores its successor and the access token; false where it was used before.
 	Rotate(ctx context.Context, old RefreshToken, next RefreshToken, seed []byte, t AccessToken, now time.Time) (bool, error)
-	// Purge deletes access tokens made before the machine time, at most limit of them, and reports how many.
-	Purge(ctx context.Context, before time.Time, limit int) (int, error)
+	// Purge deletes what nobody can use any more and has been there for long: access tokens, sign-ins, refresh tokens
+	// and sessions. now is machine time; at most limit rows of each go, and it reports how many went.
+	Purge(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // SessionStore keeps browser sessions.

@@ -29,7 +29,7 @@ type Maker func(ctx context.Context, plan tenant.Blueprint) error
 func RunStore(t *testing.T, open func(t *testing.T) (Store, Maker)) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"directory": testDirectory, "missing": testMissing, "users": testUsers, "passwords": testPasswords, "grants": testGrants,
-		"tokens": testTokens, "assertions": testAssertions, "codes": testCodes, "refresh": testRefresh, "sessions": testSessions,
+		"tokens": testTokens, "assertions": testAssertions, "codes": testCodes, "refresh": testRefresh, "sessions": testSessions, "purge": testPurge,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -324,14 +324,52 @@ func testTokens(t *testing.T, b *bench) {
 	if got, err := b.s.TokenByID(ctx, none.ID); err != nil || len(got.Scopes) != 0 {
 		t.Fatalf("no scopes came back as %v, %v", got.Scopes, err)
 	}
-	if n, err := b.s.Purge(ctx, time.Now().Add(-time.Hour), 10); err != nil || n != 0 {
+	if n, err := b.s.Purge(ctx, time.Now().Add(23*time.Hour), 10); err != nil || n != 0 {
 		t.Fatalf("purged %d of what is younger, %v", n, err)
 	}
-	if n, err := b.s.Purge(ctx, time.Now().Add(time.Hour), 1); err != nil || n != 1 {
+	if n, err := b.s.Purge(ctx, time.Now().Add(25*time.Hour), 1); err != nil || n != 1 {
 		t.Fatalf("purged %d, want 1, %v", n, err)
 	}
 	_, err = b.s.TokenByID(ctx, want.ID)
 	b.code(err, tenant.CodeNotFound)
+}
+
+// testPurge: sign-ins go when they are old and nothing of them can be used, and not before.
+func testPurge(t *testing.T, b *bench) {
+	ctx := t.Context()
+	now := time.Now()
+	old, young := b.family(b.h.Sender, 0, 0, true), b.family(b.h.Sender, 0, 0, true)
+	expired, live := b.refresh(old.ID), b.refresh(young.ID)
+	expired.Expires, live.Expires = now.Add(time.Hour), now.Add(100*24*time.Hour)
+	for f, r := range map[int64]tenant.RefreshToken{old.ID: expired, young.ID: live} {
+		if won, err := b.s.UseCode(ctx, f, at, b.token(f, 0), r); err != nil || !won {
+			t.Fatal(won, err)
+		}
+	}
+	session := tenant.Session{ID: b.serials.Next(), Tenant: b.h.EID, UserID: b.user(b.h.Sender).ID, Created: now, Seen: now}
+	b.ok(b.s.AddSession(ctx, session))
+	purge := func(after time.Duration) {
+		for range 5 {
+			_, err := b.s.Purge(ctx, now.Add(after), 100)
+			b.ok(err)
+		}
+	}
+	purge(30 * 24 * time.Hour)
+	for _, r := range []int64{expired.ID, live.ID} {
+		_, err := b.s.RefreshByID(ctx, r)
+		b.ok(err)
+	}
+	purge(32 * 24 * time.Hour)
+	_, err := b.s.RefreshByID(ctx, expired.ID)
+	b.code(err, tenant.CodeNotFound)
+	_, err = b.s.FamilyByID(ctx, old.ID)
+	b.code(err, tenant.CodeNotFound)
+	_, err = b.s.SessionByID(ctx, session.ID)
+	b.code(err, tenant.CodeNotFound)
+	_, err = b.s.RefreshByID(ctx, live.ID)
+	b.ok(err)
+	_, err = b.s.FamilyByID(ctx, young.ID)
+	b.ok(err)
 }
 
 func testAssertions(t *testing.T, b *bench) {
