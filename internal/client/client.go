@@ -294,7 +294,8 @@ func host(rawURL string) string {
 // host, and have no user, query or fragment; anything else is an Invalid fault with code "invalid_url".
 func ParseBase(raw string) (string, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+	if err != nil || u.Host == "" || u.Hostname() == "" ||
+		u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
 		return "", fault.New(fault.Invalid, "invalid_url", "%q is no base URL: write scheme, host and port, as https://host or http://127.0.0.1:8080.", Clip(raw, 200))
 	}
 	return strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/"), nil

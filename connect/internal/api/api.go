@@ -21,6 +21,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -111,7 +112,7 @@ type call struct {
 }
 
 // decode reads the body strictly: a key that the API does not know is a mistake worth telling.
-func (c call) decode(v any) error { return web.DecodeJSON(c.body, v, web.KnownKeysOnly()) }
+func (c call) decode(v any) error { return strictjson.Decode(c.body, v, strictjson.KnownKeysOnly()) }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 	web.NoStore(w)

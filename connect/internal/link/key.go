@@ -78,7 +78,8 @@ func (k *Keyring) Private(ctx context.Context, pair string, d Direction, now tim
 		}
 		der, err := k.vault.Open(stored.Sealed, KeyAAD(pair, d))
 		if err != nil {
-			return nil, time.Time{}, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt, "The key of the connection cannot be opened: the key file is another one, or the database was changed.")
+			return nil, time.Time{}, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt,
+				"The key of the connection cannot be opened: the key file is another one, or the database was changed.")
 		}
 		defer clear(der)
 		parsed, err := x509.ParsePKCS8PrivateKey(der)

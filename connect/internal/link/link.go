@@ -184,7 +184,8 @@ func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, erro
 func (l Link) CheckAPIUser(named string, found TenantUser) error {
 	if !SameUsername(named, found.Username) {
 		return fault.New(fault.Denied, CodeWrongUser,
-			"Engagement has %s signed in where the API user %s was named. Log out of all active Engagement sessions (closing the tab does not end one) and connect again.", found.Username, named)
+			"Engagement has %s signed in where the API user %s was named. Log out of all active Engagement sessions (closing the tab does not end one) and connect again.",
+			found.Username, named)
 	}
 	if found.EID != l.EID {
 		return fault.New(fault.Denied, CodeWrongAccount, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)

@@ -55,7 +55,8 @@ type Store interface {
 // Decide says whether a visitor may be mapped to the Engagement user who signed in, and how the mapping reads.
 func Decide(l link.Link, v signin.Visitor, found link.TenantUser, now time.Time) (Mapping, error) {
 	if found.EID != l.EID {
-		return Mapping{}, fault.New(fault.Denied, CodeWrongEnterprise, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
+		return Mapping{}, fault.New(fault.Denied, CodeWrongEnterprise,
+			"%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
 	}
 	if link.SameUsername(found.Username, l.Tenant.Username) || found.UserID == l.Tenant.UserID {
 		return Mapping{}, fault.New(fault.Denied, CodeAPIUser,
@@ -70,7 +71,8 @@ func Decide(l link.Link, v signin.Visitor, found link.TenantUser, now time.Time)
 // Taken is the refusal of an Engagement user who is mapped already. It does not say to whom: the visitor may be a
 // stranger to that user.
 func Taken(username string) error {
-	return fault.New(fault.Conflict, CodeTaken, "The Engagement user %s is mapped to another user of this org. An Engagement user can be mapped to one user of an org.", username)
+	return fault.New(fault.Conflict, CodeTaken,
+		"The Engagement user %s is mapped to another user of this org. An Engagement user can be mapped to one user of an org.", username)
 }
 
 // Service makes and checks mappings. It is safe for concurrent use.

@@ -234,7 +234,8 @@ func (s *Server) giveBack(r *http.Request, a signin.Arrival) {
 		err = a.GiveBack(r.Context())
 	}
 	if err != nil {
-		s.Log.LogAttrs(r.Context(), slog.LevelWarn, "grant of a refused sign-in not cleared", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+		s.Log.LogAttrs(r.Context(), slog.LevelWarn, "grant of a refused sign-in not cleared",
+			slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
 	}
 }
 

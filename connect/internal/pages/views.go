@@ -54,7 +54,8 @@ func stateText(s link.State) string {
 func unmapped(v signin.Visitor, l link.Link) ui.Page {
 	return ui.Page{Title: "Connect to Marketing Cloud", Brand: brand, User: v.Username, FormAction: tenantSource(l),
 		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Log out of Engagement first",
-			Text: "This connects you to any active Engagement session. To prevent an incorrect connection, log out of all active Engagement sessions. Closing the tab doesn’t end an active session."}},
+			Text: "This connects you to any active Engagement session. To prevent an incorrect connection, " +
+				"log out of all active Engagement sessions. Closing the tab doesn’t end an active session."}},
 		Blocks: []ui.Block{
 			ui.Text("Sign in once with your own Engagement user, not with the API user. After that you are connected without being asked."),
 			ui.Form{Action: connectPath, Submits: []ui.Submit{{Label: "Connect to Marketing Cloud"}}},

@@ -190,7 +190,8 @@ func (s *Service) EndVisit(ctx context.Context, r Return, browser string) (v Vis
 	if err != nil {
 		return v, "", err
 	}
-	token, err := org.ExchangeCode(ctx, crm.CodeGrant{ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath, Verifier: vault.Secret(sec.Verifier)})
+	token, err := org.ExchangeCode(ctx, crm.CodeGrant{ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
+		Verifier: vault.Secret(sec.Verifier)})
 	if err != nil {
 		return v, "", err
 	}
@@ -244,7 +245,8 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
-	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath, Verifier: vault.Secret(sec.Verifier)})
+	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath,
+		Verifier: vault.Secret(sec.Verifier)})
 	if err != nil {
 		return a, err
 	}

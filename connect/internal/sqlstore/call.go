@@ -26,7 +26,8 @@ func (s *Store) beginCall(ctx context.Context, c api.Call, now, expired time.Tim
 		if _, err := tx.Exec(`DELETE FROM idempotent_call WHERE pair_id = $1 AND created_at < $2`, c.Pair, ms(expired)); err != nil {
 			return err
 		}
-		res, err := tx.Exec(`INSERT INTO idempotent_call (pair_id, key_hash, request_hash, lease_until, holder, status, created_at) VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING`,
+		res, err := tx.Exec(`INSERT INTO idempotent_call (pair_id, key_hash, request_hash, lease_until, holder, status, created_at)
+			VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING`,
 			c.Pair, c.Key, c.Request, ms(c.Lease), c.Holder, ms(c.Created))
 		if err = swapped(res, err); err == nil {
 			stored, won = c, true
@@ -34,7 +35,8 @@ func (s *Store) beginCall(ctx context.Context, c api.Call, now, expired time.Tim
 		} else if !errors.Is(err, errSwapped) {
 			return err
 		}
-		res, err = tx.Exec(`UPDATE idempotent_call SET holder = $3, lease_until = $4 WHERE pair_id = $1 AND key_hash = $2 AND request_hash = $5 AND status = 0 AND lease_until < $6`,
+		res, err = tx.Exec(`UPDATE idempotent_call SET holder = $3, lease_until = $4
+			WHERE pair_id = $1 AND key_hash = $2 AND request_hash = $5 AND status = 0 AND lease_until < $6`,
 			c.Pair, c.Key, c.Holder, ms(c.Lease), c.Request, ms(now))
 		if err = swapped(res, err); err == nil {
 			stored, won = c, true

@@ -75,7 +75,8 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, chan
 }
 
 func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {
-	res, err := tx.Exec(`INSERT INTO link (pair_id, position, api_token_hash, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, org_state, engagement_state, revision)
+	res, err := tx.Exec(`INSERT INTO link (pair_id, position, api_token_hash, crm_url, connected_app, consumer_key, console_client_id,
+			engagement_auth_url, package_client_id, eid, org_state, engagement_state, revision)
 		VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM link), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON CONFLICT DO NOTHING`,
 		l.Pair, tokenHash, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID, string(l.Org.State), string(l.Tenant.State))
 	return swapped(res, err)
@@ -83,9 +84,11 @@ func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {
 
 // swapLink stores a link that was read with l.Revision.
 func swapLink(tx *sqldb.Tx, l link.Link) error {
-	res, err := tx.Exec(`UPDATE link SET crm_url = $2, connected_app = $3, consumer_key = $4, console_client_id = $5, engagement_auth_url = $6, package_client_id = $7, eid = $8,
+	res, err := tx.Exec(`UPDATE link SET crm_url = $2, connected_app = $3, consumer_key = $4, console_client_id = $5,
+			engagement_auth_url = $6, package_client_id = $7, eid = $8,
 			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
-			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19, engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
+			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
+			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
 			revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,

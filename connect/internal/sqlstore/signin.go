@@ -19,9 +19,11 @@ func (s *Store) AddFlow(ctx context.Context, f signin.Flow) error {
 		if _, err := tx.Exec(`DELETE FROM signin_flow WHERE pair_id = $1 AND expires_at < $2`, f.Pair, ms(f.Expires.Add(-keepExpired))); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`INSERT INTO signin_flow (flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id, crm_username, crm_name, engagement_username, engagement_mid)
+		_, err := tx.Exec(`INSERT INTO signin_flow (flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id,
+				crm_username, crm_name, engagement_username, engagement_mid)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			f.Key, f.Pair, string(f.Purpose), string(f.Step), f.Browser, f.Secrets, ms(f.Expires), f.Visitor.OrgID, f.Visitor.UserID, f.Visitor.Username, f.Visitor.Name, f.Username, f.MID)
+			f.Key, f.Pair, string(f.Purpose), string(f.Step), f.Browser, f.Secrets, ms(f.Expires),
+			f.Visitor.OrgID, f.Visitor.UserID, f.Visitor.Username, f.Visitor.Name, f.Username, f.MID)
 		return err
 	})
 }
@@ -30,9 +32,11 @@ func (s *Store) AddFlow(ctx context.Context, f signin.Flow) error {
 func (s *Store) Flow(ctx context.Context, key []byte) (signin.Flow, error) {
 	var f signin.Flow
 	var expires int64
-	err := s.db.QueryRow(ctx, `SELECT flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id, crm_username, crm_name, engagement_username, engagement_mid
+	err := s.db.QueryRow(ctx, `SELECT flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id, crm_username, crm_name,
+			engagement_username, engagement_mid
 		FROM signin_flow WHERE flow_hash = $1`, key).
-		Scan(&f.Key, &f.Pair, &f.Purpose, &f.Step, &f.Browser, &f.Secrets, &expires, &f.Visitor.OrgID, &f.Visitor.UserID, &f.Visitor.Username, &f.Visitor.Name, &f.Username, &f.MID)
+		Scan(&f.Key, &f.Pair, &f.Purpose, &f.Step, &f.Browser, &f.Secrets, &expires,
+			&f.Visitor.OrgID, &f.Visitor.UserID, &f.Visitor.Username, &f.Visitor.Name, &f.Username, &f.MID)
 	if errors.Is(err, sql.ErrNoRows) {
 		return signin.Flow{}, signin.Unknown()
 	}
