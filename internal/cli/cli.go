@@ -184,16 +184,18 @@ func (a *app) errorf(format string, args ...any) {
 	fmt.Fprintf(a.Stderr, "twinspan: "+format+"\n", args...)
 }
 
-// forPeople gives a fault's sentence and its cause in one line, without the code that programs read.
+// forPeople puts a fault's sentence where its code and cause would stand; what callers said around it stays. An
+// internal fault has no sentence worth reading, so its cause stands there.
 func forPeople(err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Message == "" {
 		return err
 	}
+	say := f.Message
 	if f.Kind == fault.Internal && f.Err != nil {
-		return f.Err
+		say = f.Err.Error()
 	}
-	return errors.New(f.Message)
+	return errors.New(strings.Replace(err.Error(), f.Error(), say, 1))
 }
 
 // logger writes the program's log to standard error from a level on.

@@ -39,7 +39,7 @@ func (a *app) printTable(head []string, rows [][]string) error {
 	if a.Terminal { // a long cell breaks inside its column; a pipe gets it whole
 		configs := make([]table.ColumnConfig, len(head))
 		for i := range head {
-			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: maxCell}
+			configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: maxCell, WidthMaxEnforcer: text.WrapSoft}
 		}
 		t.SetColumnConfigs(configs)
 	}
