@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -102,7 +103,7 @@ func (c *control) setClock(w http.ResponseWriter, r *http.Request) {
 		Now     *time.Time `json:"now"`
 		Advance *string    `json:"advance"`
 	}
-	if err := web.ReadJSON(w, r, 4<<10, &in, web.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, 4<<10, &in, strictjson.KnownKeysOnly()); err != nil {
 		c.refuse(w, err)
 		return
 	}

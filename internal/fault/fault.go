@@ -9,6 +9,8 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 )
 
 // Kind says what sort of refusal an error is. Edges fall back on it when their table does not name the code.
@@ -70,10 +72,19 @@ func Wrap(cause error, kind Kind, code Code, format string, args ...any) *Error 
 	return &Error{Kind: kind, Code: code, Message: fmt.Sprintf(format, args...), Err: cause}
 }
 
-// In returns a copy of e that names the input at fault.
+// In returns a copy of e that names the input at fault. The name may come from a request: it is cut to 64 bytes, and
+// what is no printable character becomes "?", so that it can stand in an answer or a log.
 func (e *Error) In(field string) *Error {
 	c := *e
-	c.Field = field
+	c.Field = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, field)
+	if len(c.Field) > 64 {
+		c.Field = strings.ToValidUTF8(c.Field[:64], "")
+	}
 	return &c
 }
 

@@ -52,3 +52,21 @@ func TestEveryKindHasNameAndStatus(t *testing.T) {
 		t.Errorf("unknown kind: %v %d", k, k.HTTPStatus())
 	}
 }
+
+func TestFieldNamesAreFitToShow(t *testing.T) {
+	t.Parallel()
+	base := fault.New(fault.Invalid, "malformed", "No.")
+	for in, want := range map[string]string{
+		"client_id":              "client_id",
+		"a\x00b\nc":              "a?b?c",
+		"bad\xff":                "bad?",
+		strings.Repeat("é", 100): strings.Repeat("é", 32),
+	} {
+		if got := base.In(in).Field; got != want {
+			t.Errorf("In(%q).Field = %q, want %q", in, got, want)
+		}
+	}
+	if base.Field != "" {
+		t.Error("In changed the declared error")
+	}
+}

@@ -18,7 +18,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/internal/strictjson"
 )
 
 // Bounds of an assertion, in bytes.
@@ -122,12 +122,12 @@ func badAssertion(format string, args ...any) *fault.Error {
 }
 
 func (a *Assertion) readHeader(data []byte) error {
-	if err := web.CheckJSON(data); err != nil {
+	if err := strictjson.Check(data); err != nil {
 		return badAssertion("its header is no JSON")
 	}
 	alg := ""
 	var refused string
-	err := web.Members(data, func(key string, raw []byte) error {
+	err := strictjson.Members(data, func(key string, raw []byte) error {
 		switch key {
 		case "alg":
 			alg, _ = jsonText(raw)
@@ -158,11 +158,11 @@ func (a *Assertion) readHeader(data []byte) error {
 }
 
 func (a *Assertion) readClaims(data []byte) error {
-	if err := web.CheckJSON(data); err != nil {
+	if err := strictjson.Check(data); err != nil {
 		return badAssertion("its claims are no JSON")
 	}
 	expires := false
-	err := web.Members(data, func(key string, raw []byte) error {
+	err := strictjson.Members(data, func(key string, raw []byte) error {
 		var ok bool
 		switch key {
 		case "iss":

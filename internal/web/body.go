@@ -108,25 +108,11 @@ func parseParameters(s string) (url.Values, error) {
 	}
 	for name, vs := range values {
 		if len(vs) > 1 {
-			return nil, fault.New(fault.Invalid, CodeRepeatedParameter, "A parameter comes more than once.").In(printable(name))
+			return nil, fault.New(fault.Invalid, CodeRepeatedParameter, "A parameter comes more than once.").In(name)
 		}
 		if !utf8.ValidString(name) || !utf8.ValidString(vs[0]) || strings.IndexByte(vs[0], 0) >= 0 {
-			return nil, fault.New(fault.Invalid, CodeMalformedForm, "A parameter is not text in UTF-8.").In(printable(name))
+			return nil, fault.New(fault.Invalid, CodeMalformedForm, "A parameter is not text in UTF-8.").In(name)
 		}
 	}
 	return values, nil
-}
-
-// printable cuts a name from a request so that it can stand in an answer or a log.
-func printable(name string) string {
-	name = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c == utf8.RuneError {
-			return '?'
-		}
-		return c
-	}, name)
-	if len(name) > 64 {
-		name = strings.ToValidUTF8(name[:64], "")
-	}
-	return name
 }

@@ -21,7 +21,4 @@ const (
 	CodeMalformedForm fault.Code = "malformed_form"
 	// CodeRepeatedParameter: a form or query parameter comes twice (kind Invalid, Field names it; RFC 6749 section 3.1).
 	CodeRepeatedParameter fault.Code = "repeated_parameter"
-	// CodeMalformedJSON: the text is not one JSON value in UTF-8, nests too deep, repeats a key, or does not fit the
-	// type asked for (kind Invalid, Field names the member where one is to blame).
-	CodeMalformedJSON fault.Code = "malformed_json"
 )

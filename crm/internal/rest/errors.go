@@ -7,7 +7,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/internal/strictjson"
 )
 
 // Codes of this edge's own refusals.
@@ -65,7 +65,7 @@ var translation = map[fault.Code]struct {
 	soql.CodeTooComplicated:      {400, "QUERY_TOO_COMPLICATED"},
 	soql.CodeTimeout:             {400, "QUERY_TIMEOUT"},
 	soql.CodeInvalidLocator:      {400, "INVALID_QUERY_LOCATOR"},
-	web.CodeMalformedJSON:        {400, "JSON_PARSER_ERROR"},
+	strictjson.CodeMalformed:        {400, "JSON_PARSER_ERROR"},
 }
 
 // kinds answers for codes that the table does not name.

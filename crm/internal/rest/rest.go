@@ -11,6 +11,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -114,7 +115,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 			return nil, err
 		}
 		if c.body == nil { // the JSON value null
-			return nil, fault.New(fault.Invalid, web.CodeMalformedJSON, "The HTTP entity body is required, but this request has no entity body.")
+			return nil, fault.New(fault.Invalid, strictjson.CodeMalformed, "The HTTP entity body is required, but this request has no entity body.")
 		}
 	}
 	return c, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -34,7 +35,7 @@ var table = map[fault.Code]wire{
 	tenant.CodeInvalidToken:           {401, 0},
 	codeTokenInURL:                    {401, 40004},
 	tenant.CodeInsufficientPrivileges: {403, 20002},
-	web.CodeMalformedJSON:             {400, 10004},
+	strictjson.CodeMalformed:             {400, 10004},
 	web.CodeMalformedForm:             {400, 10003},
 	web.CodeRepeatedParameter:         {400, 10005},
 	tenant.CodeInvalidDefinition:      {400, 10005},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -254,7 +255,7 @@ func attributes(raw map[string]json.RawMessage) (map[string]string, error) {
 		case '"':
 			var text string
 			if err := json.Unmarshal(value, &text); err != nil {
-				return nil, fault.Wrap(err, fault.Invalid, web.CodeMalformedJSON, "An attribute's value cannot be read.")
+				return nil, fault.Wrap(err, fault.Invalid, strictjson.CodeMalformed, "An attribute's value cannot be read.")
 			}
 			out[name] = text
 		case '{', '[':
