@@ -38,7 +38,7 @@ func (j *Journey) SetUpOrg(ctx context.Context, o OrgSetup) error {
 	if err := setPolicies(ctx, admin); err != nil {
 		return fmt.Errorf("the policies of %q: %w", PackageApp, err)
 	}
-	set, err := ensure(ctx, admin, "PermissionSet", map[string]any{"Name": ApprovalSetName}, map[string]any{"Label": ApprovalSet})
+	set, err := ensure(ctx, admin, "PermissionSet", map[string]any{"Label": ApprovalSet}, nil)
 	if err != nil {
 		return fmt.Errorf("the permission set %q: %w", ApprovalSet, err)
 	}
@@ -46,7 +46,7 @@ func (j *Journey) SetUpOrg(ctx context.Context, o OrgSetup) error {
 	if err != nil {
 		return err
 	}
-	if made.String("Name") != ApprovalSetName { // S001-22: check the generated API name
+	if made.String("Name") != ApprovalSetName { // S001-22: check the API name that the org generated
 		return notKept("the permission set's API name is %q", made.String("Name"))
 	}
 	if !o.LeaveOutAssignments {

@@ -28,7 +28,11 @@ import (
 	"github.com/twinspan/twinspan/test/contract"
 )
 
-// TestEmbedded runs the suite on the three houses in this process.
+// TestEmbedded runs the suite on the three houses in this process, and then looks for every password that was typed in
+// everything that Connect keeps.
+//
+// seed:api S001-03 S001-04 S002-08 S002-09 S002-20 S002-21
+// seed:page S001-50 S001-51
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {
