@@ -149,17 +149,17 @@ func (p *Program) moveClock(ctx context.Context, change func(offset time.Duratio
 		return err
 	}
 	if err := p.org.SetClock(ctx, p.seed.OrgID, offset); err != nil {
-		return fmt.Errorf("the org's clock: %w", err)
+		return fmt.Errorf("the clock of the org: %w", err)
 	}
 	return nil
 }
 
 func (p *Program) setClocks(ctx context.Context, offset time.Duration) error {
 	if err := p.bridge.SetClock(ctx, p.seed.PairID, offset); err != nil {
-		return fmt.Errorf("Connect's clock: %w", err)
+		return fmt.Errorf("the clock of Connect: %w", err)
 	}
 	if err := p.tenant.SetClock(ctx, p.seed.EID, offset); err != nil {
-		return fmt.Errorf("the tenant's clock: %w", err)
+		return fmt.Errorf("the clock of the tenant: %w", err)
 	}
 	return nil
 }

@@ -160,7 +160,10 @@ func (d *demo) mapUser(ctx context.Context) (string, error) {
 	if err := t.VisitAgain(ctx); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s is %s; first visit %d forms, second none", m.Org.Username, m.Tenant.Username, first.OrgForms+first.TenantForms), nil
+	if err := d.journey.Traveller(m).VisitMapped(ctx); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is %s; first visit %d forms, second none, Engagement asks nowhere again", m.Org.Username, m.Tenant.Username, first.OrgForms+first.TenantForms), nil
 }
 
 func (d *demo) send(ctx context.Context) (string, error) {

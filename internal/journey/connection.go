@@ -125,3 +125,12 @@ func (t *Traveller) VisitAgain(ctx context.Context) error {
 	}
 	return nil
 }
+
+// VisitMapped is a mapped member's visit in whatever browser: the org may ask who he is, Engagement may not (S002-12).
+func (t *Traveller) VisitMapped(ctx context.Context) error {
+	v, err := t.Visit(ctx)
+	if err == nil && v.TenantForms != 0 {
+		err = fault.New(fault.Conflict, CodeAsked, "Engagement asked the mapped user %s again: %d forms.", t.member.Org.Username, v.TenantForms)
+	}
+	return err
+}
