@@ -103,8 +103,10 @@ func newWorld(t *testing.T, kind string) *world {
 
 func (w *world) put(t *testing.T, pair string, token vault.Secret) {
 	t.Helper()
-	err := w.bridge.PutLink(t.Context(), connect.LinkSpec{PairID: pair, CRMURL: w.org.URL + "/", ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: w.org.ConsumerKey,
-		ConsoleClientID: "console", EngagementAuthURL: w.tenant.URL + "/", PackageClientID: w.tenant.ClientID, EID: linktest.EID, APIToken: token})
+	err := w.bridge.PutLink(t.Context(), connect.LinkSpec{
+		PairID: pair, CRMURL: w.org.URL + "/", ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: w.org.ConsumerKey,
+		ConsoleClientID: "console", EngagementAuthURL: w.tenant.URL + "/", PackageClientID: w.tenant.ClientID, EID: linktest.EID, APIToken: token,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,8 +110,10 @@ func TestMetadataIsRefused(t *testing.T) {
 		{"unknown set", h.admin, update("<permissionSetName>Nope</permissionSetName>"), 200, []string{"In field: permissionSetName - no PermissionSet named Nope found"}},
 		{"a short secret", h.admin, update("<oauthConfig><consumerSecret>short</consumerSecret></oauthConfig>"), 200, []string{"at least 32"}},
 		{"no callback", h.admin, update("<oauthConfig><callbackUrl> </callbackUrl></oauthConfig>"), 200, []string{"<success>false</success>", "callbackUrl"}},
-		{"list", h.admin, "<listMetadata><queries><type>ConnectedApp</type></queries><asOfVersion>50.0</asOfVersion></listMetadata>", 200,
-			[]string{"<fullName>et4ae5__Salesforce_Marketing_Cloud</fullName><id>0H4", "<createdByName>Ada Admin</createdByName>", "<manageableState>installed</manageableState><namespacePrefix>et4ae5</namespacePrefix><type>ConnectedApp</type>"}},
+		{
+			"list", h.admin, "<listMetadata><queries><type>ConnectedApp</type></queries><asOfVersion>50.0</asOfVersion></listMetadata>", 200,
+			[]string{"<fullName>et4ae5__Salesforce_Marketing_Cloud</fullName><id>0H4", "<createdByName>Ada Admin</createdByName>", "<manageableState>installed</manageableState><namespacePrefix>et4ae5</namespacePrefix><type>ConnectedApp</type>"},
+		},
 		{"describe", h.admin, "<describeMetadata><asOfVersion>50.0</asOfVersion></describeMetadata>", 200, []string{"<xmlName>ConnectedApp</xmlName>", "<partialSaveAllowed>false<"}},
 	} {
 		status, answer := h.metadata(t, c.token, c.body)

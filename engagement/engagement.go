@@ -132,8 +132,10 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	soapServer, err := soapapi.New(soapapi.Options{Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now},
-		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log})
+	soapServer, err := soapapi.New(soapapi.Options{
+		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now},
+		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
+	})
 	if err != nil {
 		return err
 	}

@@ -224,8 +224,12 @@ func TestJSON(t *testing.T) {
 	t.Parallel()
 	c := client.NewCaller("org", nil)
 	for _, a := range []client.Answer{
-		{Status: 200, Type: "text/html", Body: []byte(`{}`)}, {Status: 200, Type: "", Body: []byte(`{}`)}, {Status: 200, Type: "application/json", Body: []byte(`{}{}`)},
-		{Status: 200, Type: "application/json", Body: []byte(`{`)}, {Status: 200, Type: "application/json", Body: []byte(`[]`)}, {Status: 200, Type: "application/json"},
+		{Status: 200, Type: "text/html", Body: []byte(`{}`)},
+		{Status: 200, Type: "", Body: []byte(`{}`)},
+		{Status: 200, Type: "application/json", Body: []byte(`{}{}`)},
+		{Status: 200, Type: "application/json", Body: []byte(`{`)},
+		{Status: 200, Type: "application/json", Body: []byte(`[]`)},
+		{Status: 200, Type: "application/json"},
 	} {
 		var v struct{ A int }
 		if err := c.JSON(&a, &v); fault.CodeOf(err) != client.CodeProtocol {

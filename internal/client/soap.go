@@ -14,8 +14,10 @@ import (
 // fault's code, without its prefix, and its text; a fault that unauthorized recognises becomes Unauthenticated, as it
 // comes with status 500 (crm-wire 2.4, engagement-wire 3). secret is what the envelope carries.
 func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byte, secret string, unauthorized func(code, text string) bool) (*soap.Element, error) {
-	a, err := c.Do(ctx, Request{Method: http.MethodPost, URL: target, ContentType: "text/xml; charset=UTF-8", Body: envelope, Secrets: []string{secret},
-		Header: http.Header{"Soapaction": {`"` + action + `"`}}})
+	a, err := c.Do(ctx, Request{
+		Method: http.MethodPost, URL: target, ContentType: "text/xml; charset=UTF-8", Body: envelope, Secrets: []string{secret},
+		Header: http.Header{"Soapaction": {`"` + action + `"`}},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -246,7 +246,7 @@ func TestDigestIsOfWhatWasSigned(t *testing.T) {
 		}
 		return a.Digest()
 	}
-	if parse(goodClaims) != parse(goodClaims) {
+	if first, again := parse(goodClaims), parse(goodClaims); first != again {
 		t.Error("one assertion has two digests")
 	}
 	if parse(goodClaims) == parse(strings.Replace(goodClaims, "ann", "bob", 1)) {

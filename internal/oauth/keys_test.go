@@ -149,7 +149,7 @@ func TestIDTokenAndKeySet(t *testing.T) {
 	if strings.Contains(string(raw), `"d"`) {
 		t.Fatal("the key set holds a private key")
 	}
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		t.Fatal(err)
 	}

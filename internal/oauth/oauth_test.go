@@ -144,9 +144,18 @@ func TestPKCE(t *testing.T) {
 		challenge, method string
 		ok                bool
 	}{
-		{challenge, "S256", true}, {challenge, "", true}, {"", "", true}, {"", "S256", false}, {challenge, "plain", false}, {challenge, "s256", false},
-		{challenge, "S512", false}, {challenge[:42], "S256", false}, {challenge + "A", "S256", false}, {challenge + "=", "S256", false},
-		{challenge[:42] + "/", "S256", false}, {challenge[:42] + "N", "S256", false},
+		{challenge, "S256", true},
+		{challenge, "", true},
+		{"", "", true},
+		{"", "S256", false},
+		{challenge, "plain", false},
+		{challenge, "s256", false},
+		{challenge, "S512", false},
+		{challenge[:42], "S256", false},
+		{challenge + "A", "S256", false},
+		{challenge + "=", "S256", false},
+		{challenge[:42] + "/", "S256", false},
+		{challenge[:42] + "N", "S256", false},
 	} {
 		if err := oauth.CheckChallenge(c.challenge, c.method); (err == nil) != c.ok {
 			t.Errorf("challenge %q, method %q: %v", c.challenge, c.method, err)

@@ -131,8 +131,10 @@ func TestNoSecretIsKept(t *testing.T) {
 		"XML attribute":        {request("POST", "/", xmlType, `<a password="`+x+`" b="c"/>`), ok},
 		"XML answer":           {request("POST", "/", xmlType, `<login/>`), answering(200, xmlType, `<result><sessionId>`+x+`</sessionId></result>`)},
 	}
-	for _, name := range []string{"password", "client_secret", "access_token", "refresh_token", "code", "assertion", "token", "security_token", "sessionId",
-		"fueloauth", "consumerSecret", "clientSecret", "newPassword", "id_token", "code_verifier", "client_assertion", "oauth_token", "sid", "et4ae5__ExactTarget_OAuth_Token__c"} {
+	for _, name := range []string{
+		"password", "client_secret", "access_token", "refresh_token", "code", "assertion", "token", "security_token", "sessionId",
+		"fueloauth", "consumerSecret", "clientSecret", "newPassword", "id_token", "code_verifier", "client_assertion", "oauth_token", "sid", "et4ae5__ExactTarget_OAuth_Token__c",
+	} {
 		cases["form "+name] = struct {
 			r *http.Request
 			h http.HandlerFunc

@@ -34,23 +34,51 @@ func TestParseWhatClientsSend(t *testing.T) {
 		checks     map[string]string // path with dots, Header first where it begins with "H", to value
 		xsiType    string            // of the first Objects or Filter
 	}{
-		{"jsforce login", `<se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/"><se:Header/><se:Body><login xmlns="urn:partner.soap.sforce.com"><username>a@b</username><password>p&amp;&lt;w&gt;T</password></login></se:Body></se:Envelope>`,
-			soap.SOAP11, "login", map[string]string{"username": "a@b", "password": "p&<w>T"}, ""},
-		{"simple-salesforce login", `<?xml version="1.0" encoding="utf-8" ?>
+		{
+			"jsforce login", `<se:Envelope xmlns:se="http://schemas.xmlsoap.org/soap/envelope/"><se:Header/><se:Body><login xmlns="urn:partner.soap.sforce.com"><username>a@b</username><password>p&amp;&lt;w&gt;T</password></login></se:Body></se:Envelope>`,
+			soap.SOAP11, "login",
+			map[string]string{"username": "a@b", "password": "p&<w>T"},
+			"",
+		},
+		{
+			"simple-salesforce login", `<?xml version="1.0" encoding="utf-8" ?>
         <env:Envelope xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:env="http://schemas.xmlsoap.org/soap/envelope/" xmlns:urn="urn:partner.soap.sforce.com">
             <env:Header><urn:CallOptions><urn:client>simple-salesforce</urn:client><urn:defaultNamespace>sf</urn:defaultNamespace></urn:CallOptions></env:Header>
             <env:Body><n1:login xmlns:n1="urn:partner.soap.sforce.com"><n1:username>a@b</n1:username><n1:password>pw&#34;token</n1:password></n1:login></env:Body></env:Envelope>`,
-			soap.SOAP11, "login", map[string]string{"username": "a@b", "password": `pw"token`, "H.CallOptions.client": "simple-salesforce"}, ""},
-		{"sfmc-sdk retrieve, body first", `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Body><RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest><ObjectType>AccountUser</ObjectType><Properties>ID</Properties><Properties>UserID</Properties><Filter xsi:type="SimpleFilterPart"><Property>ActiveFlag</Property><SimpleOperator>equals</SimpleOperator><Value>true</Value></Filter><QueryAllAccounts>true</QueryAllAccounts></RetrieveRequest></RetrieveRequestMsg></Body><Header><fueloauth xmlns="http://exacttarget.com">TOKEN</fueloauth></Header></Envelope>`,
-			soap.SOAP11, "RetrieveRequestMsg", map[string]string{"RetrieveRequest.ObjectType": "AccountUser", "RetrieveRequest.Filter.Value": "true", "H.fueloauth": "TOKEN"}, "SimpleFilterPart"},
-		{"fuel-soap create, pretty", "<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><Body>\n <CreateRequest xmlns=\"http://exacttarget.com/wsdl/partnerAPI\"><Options/>\n<Objects xsi:type=\"TriggeredSend\">\n<Subscribers><EmailAddress> a@b.c </EmailAddress></Subscribers></Objects></CreateRequest></Body>\n <Header><fueloauth xmlns=\"http://exacttarget.com\">TOK</fueloauth></Header></Envelope>",
-			soap.SOAP11, "CreateRequest", map[string]string{"Objects.Subscribers.EmailAddress": "a@b.c", "H.fueloauth": "TOK"}, "TriggeredSend"},
-		{"FuelSDK-Python, two prefixes for one namespace", `<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:etns="http://exacttarget.com" xmlns:ns0="http://exacttarget.com/wsdl/partnerAPI" xmlns:ns1="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Header><etns:fueloauth>TOK</etns:fueloauth></SOAP-ENV:Header><ns1:Body><ns0:RetrieveRequestMsg><ns0:RetrieveRequest><ns0:ObjectType>List</ns0:ObjectType><ns0:Filter xsi:type="ns0:SimpleFilterPart"><ns0:Property>ID</ns0:Property></ns0:Filter></ns0:RetrieveRequest></ns0:RetrieveRequestMsg></ns1:Body></SOAP-ENV:Envelope>`,
-			soap.SOAP11, "RetrieveRequestMsg", map[string]string{"RetrieveRequest.ObjectType": "List", "H.fueloauth": "TOK"}, "SimpleFilterPart"},
-		{"FuelSDK-Python v1, no namespace", `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:wsse="urn:wsse" xmlns:etns="http://exacttarget.com"><e:Header><wsse:Security mustUnderstand="true"><wsse:UsernameToken><wsse:Username>*</wsse:Username></wsse:UsernameToken></wsse:Security><etns:oAuth><oAuthToken>LEGACY</oAuthToken></etns:oAuth></e:Header><e:Body/></e:Envelope>`,
-			soap.SOAP11, "", map[string]string{"H.oAuth.oAuthToken": "LEGACY", "H.Security.UsernameToken.Username": "*"}, ""},
-		{"CumulusCI, SOAP 1.2, default prefix s", `<s:Envelope xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header><a:Action s:mustUnderstand="1">Create</a:Action><fueloauth>T</fueloauth></s:Header><s:Body><UpdateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"/></s:Body></s:Envelope>`,
-			soap.SOAP12, "UpdateRequest", map[string]string{"H.Action": "Create", "H.fueloauth": "T"}, ""},
+			soap.SOAP11, "login",
+			map[string]string{"username": "a@b", "password": `pw"token`, "H.CallOptions.client": "simple-salesforce"},
+			"",
+		},
+		{
+			"sfmc-sdk retrieve, body first", `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Body><RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest><ObjectType>AccountUser</ObjectType><Properties>ID</Properties><Properties>UserID</Properties><Filter xsi:type="SimpleFilterPart"><Property>ActiveFlag</Property><SimpleOperator>equals</SimpleOperator><Value>true</Value></Filter><QueryAllAccounts>true</QueryAllAccounts></RetrieveRequest></RetrieveRequestMsg></Body><Header><fueloauth xmlns="http://exacttarget.com">TOKEN</fueloauth></Header></Envelope>`,
+			soap.SOAP11, "RetrieveRequestMsg",
+			map[string]string{"RetrieveRequest.ObjectType": "AccountUser", "RetrieveRequest.Filter.Value": "true", "H.fueloauth": "TOKEN"},
+			"SimpleFilterPart",
+		},
+		{
+			"fuel-soap create, pretty", "<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><Body>\n <CreateRequest xmlns=\"http://exacttarget.com/wsdl/partnerAPI\"><Options/>\n<Objects xsi:type=\"TriggeredSend\">\n<Subscribers><EmailAddress> a@b.c </EmailAddress></Subscribers></Objects></CreateRequest></Body>\n <Header><fueloauth xmlns=\"http://exacttarget.com\">TOK</fueloauth></Header></Envelope>",
+			soap.SOAP11, "CreateRequest",
+			map[string]string{"Objects.Subscribers.EmailAddress": "a@b.c", "H.fueloauth": "TOK"},
+			"TriggeredSend",
+		},
+		{
+			"FuelSDK-Python, two prefixes for one namespace", `<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:etns="http://exacttarget.com" xmlns:ns0="http://exacttarget.com/wsdl/partnerAPI" xmlns:ns1="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Header><etns:fueloauth>TOK</etns:fueloauth></SOAP-ENV:Header><ns1:Body><ns0:RetrieveRequestMsg><ns0:RetrieveRequest><ns0:ObjectType>List</ns0:ObjectType><ns0:Filter xsi:type="ns0:SimpleFilterPart"><ns0:Property>ID</ns0:Property></ns0:Filter></ns0:RetrieveRequest></ns0:RetrieveRequestMsg></ns1:Body></SOAP-ENV:Envelope>`,
+			soap.SOAP11, "RetrieveRequestMsg",
+			map[string]string{"RetrieveRequest.ObjectType": "List", "H.fueloauth": "TOK"},
+			"SimpleFilterPart",
+		},
+		{
+			"FuelSDK-Python v1, no namespace", `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:wsse="urn:wsse" xmlns:etns="http://exacttarget.com"><e:Header><wsse:Security mustUnderstand="true"><wsse:UsernameToken><wsse:Username>*</wsse:Username></wsse:UsernameToken></wsse:Security><etns:oAuth><oAuthToken>LEGACY</oAuthToken></etns:oAuth></e:Header><e:Body/></e:Envelope>`,
+			soap.SOAP11, "",
+			map[string]string{"H.oAuth.oAuthToken": "LEGACY", "H.Security.UsernameToken.Username": "*"},
+			"",
+		},
+		{
+			"CumulusCI, SOAP 1.2, default prefix s", `<s:Envelope xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header><a:Action s:mustUnderstand="1">Create</a:Action><fueloauth>T</fueloauth></s:Header><s:Body><UpdateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"/></s:Body></s:Envelope>`,
+			soap.SOAP12, "UpdateRequest",
+			map[string]string{"H.Action": "Create", "H.fueloauth": "T"},
+			"",
+		},
 		{"BOM and white space", "\ufeff" + in(`<login><username>a</username></login>`) + "\r\n", soap.SOAP11, "login", map[string]string{"username": "a"}, ""},
 		{"CDATA", in(`<login><username><![CDATA[a<b>&c]]></username></login>`), soap.SOAP11, "login", map[string]string{"username": "a<b>&c"}, ""},
 		{"CDATA beside text", in(`<login><username>ad<![CDATA[min]]></username></login>`), soap.SOAP11, "login", map[string]string{"username": "admin"}, ""},

@@ -21,8 +21,10 @@ func full() ui.Page {
 		Crumbs: []ui.Link{{Text: "Setup" + payload, Href: "/setup?x=" + payload}},
 		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "W" + payload, Text: "t" + payload}, {Text: "plain"}},
 		Blocks: []ui.Block{
-			ui.Heading{Text: "H" + payload, ID: "h"}, ui.Text("T" + payload),
-			ui.Links{{Text: "L" + payload, Href: "javascript:alert(1)"}}, ui.List{"I" + payload},
+			ui.Heading{Text: "H" + payload, ID: "h"},
+			ui.Text("T" + payload),
+			ui.Links{{Text: "L" + payload, Href: "javascript:alert(1)"}},
+			ui.List{"I" + payload},
 			ui.Definitions{{Name: "N" + payload, Value: "V" + payload}, {Name: "n", Value: "v", Href: "/x"}},
 			ui.Table{Caption: "C" + payload, Columns: []string{"a", "b"}, Rows: [][]ui.Cell{ui.Row("1"+payload, "2"), {{Text: "x", Href: "/y"}, {Text: "z"}}}},
 			ui.Table{Caption: "None", Empty: "no rows"},
@@ -224,9 +226,15 @@ func TestContrast(t *testing.T) {
 		atLeast  float64
 		fromFile bool
 	}{
-		{"text", "#1d2530", "#f4f6f9", 4.5, true}, {"link", "#0b5cab", "#f4f6f9", 4.5, true}, {"header", "#ffffff", "#16325c", 4.5, false},
-		{"hint", "#54606e", "#ffffff", 4.5, true}, {"footer", "#54606e", "#f4f6f9", 4.5, true}, {"error", "#b3121d", "#ffffff", 4.5, true},
-		{"button", "#ffffff", "#0b5cab", 4.5, false}, {"input border", "#6b7785", "#ffffff", 3, true}, {"focus", "#b35900", "#f4f6f9", 3, true},
+		{"text", "#1d2530", "#f4f6f9", 4.5, true},
+		{"link", "#0b5cab", "#f4f6f9", 4.5, true},
+		{"header", "#ffffff", "#16325c", 4.5, false},
+		{"hint", "#54606e", "#ffffff", 4.5, true},
+		{"footer", "#54606e", "#f4f6f9", 4.5, true},
+		{"error", "#b3121d", "#ffffff", 4.5, true},
+		{"button", "#ffffff", "#0b5cab", 4.5, false},
+		{"input border", "#6b7785", "#ffffff", 3, true},
+		{"focus", "#b35900", "#f4f6f9", 3, true},
 	} {
 		if got := contrast(t, c.fg, c.bg); got < c.atLeast {
 			t.Errorf("%s: contrast %.2f, want %.1f", c.name, got, c.atLeast)

@@ -72,9 +72,17 @@ func Run(t *testing.T, d Deployment) {
 		name string
 		run  func(*testing.T)
 	}{
-		{"org sign-in", s.orgSignIn}, {"org web flow", s.orgWebFlow}, {"org records", s.orgRecords}, {"org connected app", s.orgConnectedApp},
-		{"tenant sign-in", s.tenantSignIn}, {"tenant sends", s.tenantSends}, {"tenant objects", s.tenantObjects},
-		{"org span", s.orgSpan}, {"tenant span", s.tenantSpan}, {"mapping", s.mapping}, {"send", s.send},
+		{"org sign-in", s.orgSignIn},
+		{"org web flow", s.orgWebFlow},
+		{"org records", s.orgRecords},
+		{"org connected app", s.orgConnectedApp},
+		{"tenant sign-in", s.tenantSignIn},
+		{"tenant sends", s.tenantSends},
+		{"tenant objects", s.tenantObjects},
+		{"org span", s.orgSpan},
+		{"tenant span", s.tenantSpan},
+		{"mapping", s.mapping},
+		{"send", s.send},
 	} {
 		if !t.Run(part.name, part.run) {
 			return // what follows would only repeat the failure in other words

@@ -236,10 +236,14 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix,
 		Users: []crm.UserSpec{user(d.OrgAdmin, "System Administrator"), user(d.SystemUser, "System Administrator"), user(d.Member, "Standard User"), user(d.Outsider, "Standard User")},
 		ConnectedApps: []crm.ConnectedAppSpec{
-			{Name: "Salesforce Marketing Cloud", DeveloperName: "Salesforce_Marketing_Cloud", Namespace: "et4ae5", ConsumerKey: packageKey,
-				CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: orgPEM, AdminApproved: true},
-			{Name: "Twinspan Console", DeveloperName: "Twinspan_Console", ConsumerKey: consoleKey, CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"},
-				Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true},
+			{
+				Name: "Salesforce Marketing Cloud", DeveloperName: "Salesforce_Marketing_Cloud", Namespace: "et4ae5", ConsumerKey: packageKey,
+				CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: orgPEM, AdminApproved: true,
+			},
+			{
+				Name: "Twinspan Console", DeveloperName: "Twinspan_Console", ConsumerKey: consoleKey, CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"},
+				Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true,
+			},
 			{Name: "JWT", DeveloperName: "JWT", ConsumerKey: d.JWTApp, CallbackURLs: []string{d.Redirect}, Scopes: []string{"api", "refresh_token", "openid"}, Certificate: certificate, AdminApproved: true},
 			{Name: "Public", DeveloperName: "Public", ConsumerKey: d.PublicApp, CallbackURLs: []string{d.Redirect}, Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true},
 		},
@@ -261,16 +265,22 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member},
 		},
 		Packages: []engagement.PackageSpec{
-			{Name: "Marketing Cloud Connect", Type: "connect", ClientID: packageClient, Certificate: tenantPEM, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"}},
-			{Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"}},
+			{
+				Name: "Marketing Cloud Connect", Type: "connect", ClientID: packageClient, Certificate: tenantPEM, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"},
+			},
+			{
+				Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"},
+			},
 		},
 		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},
 		Definitions: []engagement.DefinitionSpec{{Key: d.Definition, Name: "Welcome", EmailKey: "welcome-email", FromName: "Twinspan"}},
 	}))
-	must(bridge.PutLink(ctx, connect.LinkSpec{PairID: "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
-		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken}))
+	must(bridge.PutLink(ctx, connect.LinkSpec{
+		PairID: "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
+		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken,
+	}))
 
 	connectSite.serve(t, bridge.Handler(), log, "connect")
 	orgSite.serve(t, org.Handler(), log, "crm")

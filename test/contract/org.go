@@ -78,8 +78,10 @@ func (s *suite) orgWebFlow(t *testing.T) {
 	redirect.Path = u.Path // a loopback redirect URI may have any port (RFC 8252 section 7.3)
 	redirect.Host = u.Hostname() + ":" + back.Port()
 	verifier := oauth.NewVerifier()
-	request := crm.AuthorizeRequest{ClientID: s.PublicApp, RedirectURI: redirect.String(), Scopes: []string{"openid", "id"}, State: "st/ate=&?",
-		Nonce: oauth.NewToken(16), Challenge: oauth.Challenge(verifier)}
+	request := crm.AuthorizeRequest{
+		ClientID: s.PublicApp, RedirectURI: redirect.String(), Scopes: []string{"openid", "id"}, State: "st/ate=&?",
+		Nonce: oauth.NewToken(16), Challenge: oauth.Challenge(verifier),
+	}
 	b := browser.New(s.http.Transport)
 	s.visit(t, b, s.org.AuthorizeURL(request), s.Member, Person{})
 	q := <-codes

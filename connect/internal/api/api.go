@@ -20,8 +20,8 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
-	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/strictjson"
+	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
 )
 

@@ -60,13 +60,17 @@ func when(t time.Time) *time.Time {
 }
 
 func orgOf(l link.Link) orgBody {
-	return orgBody{State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
-		UserID: l.Org.UserID, ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause)}
+	return orgBody{
+		State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
+		UserID: l.Org.UserID, ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause),
+	}
 }
 
 func engagementOf(l link.Link) engagementBody {
-	return engagementBody{State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
-		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause)}
+	return engagementBody{
+		State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
+		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause),
+	}
 }
 
 func (s *Server) status(_ context.Context, c call) (any, error) {
@@ -137,8 +141,10 @@ type userBody struct {
 }
 
 func userOf(m mapping.Mapping) userBody {
-	return userBody{CRMUserID: m.CRMUserID, CRMUsername: m.CRMUsername, EngagementUserID: m.EngagementUserID,
-		EngagementUsername: m.EngagementUser, AccountID: m.MID, MappedAt: m.CreatedAt}
+	return userBody{
+		CRMUserID: m.CRMUserID, CRMUsername: m.CRMUsername, EngagementUserID: m.EngagementUserID,
+		EngagementUsername: m.EngagementUser, AccountID: m.MID, MappedAt: m.CreatedAt,
+	}
 }
 
 func (s *Server) users(ctx context.Context, c call) (any, error) {
@@ -169,8 +175,10 @@ type sendBody struct {
 }
 
 func sendOf(v send.Send) sendBody {
-	b := sendBody{MessageKey: v.MessageKey, DefinitionKey: v.DefinitionKey, ContactID: v.ContactID, Recipient: v.Recipient,
-		Status: v.Status, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt}
+	b := sendBody{
+		MessageKey: v.MessageKey, DefinitionKey: v.DefinitionKey, ContactID: v.ContactID, Recipient: v.Recipient,
+		Status: v.Status, CreatedAt: v.CreatedAt, UpdatedAt: v.UpdatedAt,
+	}
 	if v.ReasonCode != "" {
 		b.Reason = &causeBody{v.ReasonCode, v.Reason}
 	}

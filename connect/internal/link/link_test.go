@@ -37,8 +37,14 @@ func TestStates(t *testing.T) {
 		org, tenant link.SpanState
 		want        link.State
 	}{
-		{down, down, link.NotConnected}, {up, down, link.OrgConnected}, {down, up, link.TenantConnected}, {up, up, link.Connected},
-		{broken, up, link.Broken}, {up, broken, link.Broken}, {broken, down, link.Broken}, {"", "", link.NotConnected},
+		{down, down, link.NotConnected},
+		{up, down, link.OrgConnected},
+		{down, up, link.TenantConnected},
+		{up, up, link.Connected},
+		{broken, up, link.Broken},
+		{up, broken, link.Broken},
+		{broken, down, link.Broken},
+		{"", "", link.NotConnected},
 	} {
 		if got := (link.Link{Org: link.OrgSpan{State: c.org}, Tenant: link.TenantSpan{State: c.tenant}}).State(); got != c.want {
 			t.Errorf("%s + %s = %s, want %s", c.org, c.tenant, got, c.want)

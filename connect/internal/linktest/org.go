@@ -60,8 +60,10 @@ func (o *Org) PutContact(id, email string, optedOut bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	stamp := strconv.Itoa(100 + len(o.contacts))
-	c := map[string]any{"Id": id, "FirstName": "Ann", "LastName": "Lee", "Name": "Ann Lee", "Email": email, "HasOptedOutOfEmail": optedOut,
-		"SystemModstamp": "2026-01-02T03:04:05." + stamp + "+0000"}
+	c := map[string]any{
+		"Id": id, "FirstName": "Ann", "LastName": "Lee", "Name": "Ann Lee", "Email": email, "HasOptedOutOfEmail": optedOut,
+		"SystemModstamp": "2026-01-02T03:04:05." + stamp + "+0000",
+	}
 	if email == "" {
 		c["Email"] = nil
 	}
@@ -103,8 +105,10 @@ func (o *Org) token(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	p := o.people[g.username]
 	o.mu.Unlock()
-	body := map[string]string{"access_token": o.issue(g, OrgID[:15]+"!"), "instance_url": o.URL, "id": o.identity(p), "token_type": "Bearer",
-		"issued_at": strconv.FormatInt(o.now().UnixMilli(), 10), "scope": g.scope}
+	body := map[string]string{
+		"access_token": o.issue(g, OrgID[:15]+"!"), "instance_url": o.URL, "id": o.identity(p), "token_type": "Bearer",
+		"issued_at": strconv.FormatInt(o.now().UnixMilli(), 10), "scope": g.scope,
+	}
 	if strings.Contains(g.scope, "openid") {
 		id, err := oauth.SignIDToken(o.key, oauth.IDToken{Issuer: o.URL, Subject: o.identity(p), Audience: g.client, Nonce: g.nonce, IssuedAt: o.now(), Expires: o.now().Add(2 * time.Minute)})
 		if err != nil {

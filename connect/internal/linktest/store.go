@@ -200,8 +200,10 @@ func keys(t *testing.T, s Store) {
 func flows(t *testing.T, s Store) {
 	ctx := t.Context()
 	Put(t, s, "a", 1)
-	f := signin.Flow{Key: vault.HashToken("state"), Pair: "a", Purpose: signin.MapUser, Step: signin.Away, Browser: vault.HashToken("browser"), Secrets: []byte{1, 2},
-		Expires: At(0), Visitor: signin.Visitor{Pair: "a", OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "U"}, Username: "api", MID: 7}
+	f := signin.Flow{
+		Key: vault.HashToken("state"), Pair: "a", Purpose: signin.MapUser, Step: signin.Away, Browser: vault.HashToken("browser"), Secrets: []byte{1, 2},
+		Expires: At(0), Visitor: signin.Visitor{Pair: "a", OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "U"}, Username: "api", MID: 7,
+	}
 	ok(t, s.AddFlow(ctx, f))
 	got, err := s.Flow(ctx, f.Key)
 	ok(t, err)
@@ -304,8 +306,10 @@ func sends(t *testing.T, s Store) {
 	key := send.MessageKey("a", "welcome", "003000000000001", "key:1")
 	_, err := s.Send(ctx, "a", key)
 	wantCode(t, err, send.CodeNotFound)
-	v := send.Send{Pair: "a", MessageKey: key, DefinitionKey: "welcome", ContactID: "003000000000001AAA", Recipient: "ann@x.example", Status: send.Queueing,
-		CreatedAt: At(0), UpdatedAt: At(0), Lease: At(90)}
+	v := send.Send{
+		Pair: "a", MessageKey: key, DefinitionKey: "welcome", ContactID: "003000000000001AAA", Recipient: "ann@x.example", Status: send.Queueing,
+		CreatedAt: At(0), UpdatedAt: At(0), Lease: At(90),
+	}
 	stored, added, err := s.AddSend(ctx, v)
 	ok(t, err)
 	v.Revision = stored.Revision

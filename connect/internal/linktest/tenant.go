@@ -220,6 +220,8 @@ func (v *Tenant) status(w http.ResponseWriter, r *http.Request) {
 	if m.Event == "EmailNotSent" {
 		info["statusCode"], info["statusMessage"] = 24, "ListDetectiveExclusion"
 	}
-	Answer(w, http.StatusOK, map[string]any{"requestId": "req-2", "eventCategoryType": "TransactionalSendEvents." + m.Event,
-		"timestamp": v.now().UTC().Format(time.RFC3339), "info": info})
+	Answer(w, http.StatusOK, map[string]any{
+		"requestId": "req-2", "eventCategoryType": "TransactionalSendEvents." + m.Event,
+		"timestamp": v.now().UTC().Format(time.RFC3339), "info": info,
+	})
 }

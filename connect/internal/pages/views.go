@@ -52,23 +52,31 @@ func stateText(s link.State) string {
 
 // unmapped is the tab of a user without a mapping.
 func unmapped(v signin.Visitor, l link.Link) ui.Page {
-	return ui.Page{Title: "Connect to Marketing Cloud", Brand: brand, User: v.Username, FormAction: tenantSource(l),
-		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Log out of Engagement first",
+	return ui.Page{
+		Title: "Connect to Marketing Cloud", Brand: brand, User: v.Username, FormAction: tenantSource(l),
+		Alerts: []ui.Alert{{
+			Kind: ui.Warning, Title: "Log out of Engagement first",
 			Text: "This connects you to any active Engagement session. To prevent an incorrect connection, " +
-				"log out of all active Engagement sessions. Closing the tab doesn’t end an active session."}},
+				"log out of all active Engagement sessions. Closing the tab doesn’t end an active session.",
+		}},
 		Blocks: []ui.Block{
 			ui.Text("Sign in once with your own Engagement user, not with the API user. After that you are connected without being asked."),
 			ui.Form{Action: connectPath, Submits: []ui.Submit{{Label: "Connect to Marketing Cloud"}}},
 			signOutForm(),
-		}}
+		},
+	}
 }
 
 // apiUserConnected tells the API user that he is done.
 func apiUserConnected(l link.Link) ui.Page {
-	return ui.Page{Title: "Connected", Brand: brand, User: l.Tenant.Username, Narrow: true,
-		Alerts: []ui.Alert{{Kind: ui.Success, Title: "The org is connected to Engagement",
-			Text: "The Marketing Cloud Connect API user is " + l.Tenant.Username + ", in business unit " + strconv.FormatInt(l.Tenant.MID, 10) + "."}},
-		Blocks: []ui.Block{ui.Text("You may close this page. Log out of Engagement: the connection stays.")}}
+	return ui.Page{
+		Title: "Connected", Brand: brand, User: l.Tenant.Username, Narrow: true,
+		Alerts: []ui.Alert{{
+			Kind: ui.Success, Title: "The org is connected to Engagement",
+			Text: "The Marketing Cloud Connect API user is " + l.Tenant.Username + ", in business unit " + strconv.FormatInt(l.Tenant.MID, 10) + ".",
+		}},
+		Blocks: []ui.Block{ui.Text("You may close this page. Log out of Engagement: the connection stays.")},
+	}
 }
 
 func signedOut() ui.Page {
@@ -80,8 +88,10 @@ func signedOut() ui.Page {
 
 // failed is the page of every refusal, with a way to begin again.
 func failed(text, requestID string) ui.Page {
-	p := ui.Page{Title: "Marketing Cloud", Brand: brand, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: text}},
-		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}}}}
+	p := ui.Page{
+		Title: "Marketing Cloud", Brand: brand, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: text}},
+		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}}},
+	}
 	if requestID != "" {
 		p.Footer = "Request " + requestID
 	}

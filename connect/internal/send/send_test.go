@@ -19,8 +19,13 @@ func TestMessageKey(t *testing.T) {
 	}
 	seen := map[string]bool{base: true}
 	for _, parts := range [][4]string{
-		{"q", "welcome", "003000000000001", "key:1"}, {"p", "other", "003000000000001", "key:1"}, {"p", "welcome", "003000000000002", "key:1"}, {"p", "welcome", "003000000000001", "key:2"},
-		{"p", "welcome", "003000000000001k", "ey:1"}, {"pw", "elcome", "003000000000001", "key:1"}, {"p", "welcome", "003000000000001", "at:1"},
+		{"q", "welcome", "003000000000001", "key:1"},
+		{"p", "other", "003000000000001", "key:1"},
+		{"p", "welcome", "003000000000002", "key:1"},
+		{"p", "welcome", "003000000000001", "key:2"},
+		{"p", "welcome", "003000000000001k", "ey:1"},
+		{"pw", "elcome", "003000000000001", "key:1"},
+		{"p", "welcome", "003000000000001", "at:1"},
 	} {
 		key := send.MessageKey(parts[0], parts[1], parts[2], parts[3])
 		if seen[key] {

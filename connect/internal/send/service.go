@@ -62,8 +62,10 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		return Send{}, err
 	}
 	now := s.links.Now(l)
-	fresh := Send{Pair: l.Pair, MessageKey: messageKey(l, r, contact), DefinitionKey: r.DefinitionKey, ContactID: contact.ID,
-		Recipient: contact.Email, Status: Queueing, CreatedAt: now, UpdatedAt: now, Lease: s.machine().Add(leaseTime)}
+	fresh := Send{
+		Pair: l.Pair, MessageKey: messageKey(l, r, contact), DefinitionKey: r.DefinitionKey, ContactID: contact.ID,
+		Recipient: contact.Email, Status: Queueing, CreatedAt: now, UpdatedAt: now, Lease: s.machine().Add(leaseTime),
+	}
 	if refusal != nil {
 		fresh.Status, fresh.ReasonCode, fresh.Reason, fresh.Lease = Refused, string(refusal.Code), refusal.Message, time.Time{}
 	}
@@ -98,8 +100,10 @@ func (s *Service) contact(ctx context.Context, l link.Link, id string) (Contact,
 		if err != nil {
 			return err
 		}
-		c = Contact{ID: r.String("Id"), FirstName: r.String("FirstName"), LastName: r.String("LastName"), Name: r.String("Name"),
-			Email: r.String("Email"), OptedOut: r.Bool("HasOptedOutOfEmail"), Modstamp: r.String("SystemModstamp")}
+		c = Contact{
+			ID: r.String("Id"), FirstName: r.String("FirstName"), LastName: r.String("LastName"), Name: r.String("Name"),
+			Email: r.String("Email"), OptedOut: r.Bool("HasOptedOutOfEmail"), Modstamp: r.String("SystemModstamp"),
+		}
 		if len(c.ID) != 18 || c.ID[:15] != id[:15] || c.Modstamp == "" {
 			return fault.New(fault.Unavailable, client.CodeProtocol, "The org answered with another record than contact %s.", id)
 		}

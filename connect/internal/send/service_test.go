@@ -225,8 +225,10 @@ func TestFollow(t *testing.T) {
 func TestTakenOver(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		ctx := t.Context()
-		died := send.Send{Pair: linktest.Pair, MessageKey: send.MessageKey(linktest.Pair, "welcome", contact[:15], "key:k"), DefinitionKey: "welcome", ContactID: contact, Recipient: "ann@customer.example",
-			Status: send.Queueing, CreatedAt: time.Now(), UpdatedAt: time.Now(), Lease: time.Now().Add(time.Minute)}
+		died := send.Send{
+			Pair: linktest.Pair, MessageKey: send.MessageKey(linktest.Pair, "welcome", contact[:15], "key:k"), DefinitionKey: "welcome", ContactID: contact, Recipient: "ann@customer.example",
+			Status: send.Queueing, CreatedAt: time.Now(), UpdatedAt: time.Now(), Lease: time.Now().Add(time.Minute),
+		}
 		if _, _, err := w.store.AddSend(ctx, died); err != nil {
 			t.Fatal(err)
 		}

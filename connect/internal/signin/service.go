@@ -60,8 +60,10 @@ func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (
 	if err != nil {
 		return "", err
 	}
-	return org.AuthorizeURL(crm.AuthorizeRequest{ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
-		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier)}), nil
+	return org.AuthorizeURL(crm.AuthorizeRequest{
+		ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
+		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier),
+	}), nil
 }
 
 // BeginMapping sends a visitor's browser to the tenant, to learn which Engagement user he is.
@@ -72,8 +74,10 @@ func (s *Service) BeginMapping(ctx context.Context, l link.Link, v Visitor, brow
 // OfferAPIUser makes the link under which the API user gives his grant, in whatever browser opens it first.
 func (s *Service) OfferAPIUser(ctx context.Context, l link.Link, username string, mid int64) (startURL string, err error) {
 	handle := oauth.NewToken(tokenBytes)
-	err = s.store.AddFlow(ctx, Flow{Key: vault.HashToken(handle), Pair: l.Pair, Purpose: APIUser, Step: Offered,
-		Expires: s.links.Now(l).Add(FlowLife), Username: username, MID: mid})
+	err = s.store.AddFlow(ctx, Flow{
+		Key: vault.HashToken(handle), Pair: l.Pair, Purpose: APIUser, Step: Offered,
+		Expires: s.links.Now(l).Add(FlowLife), Username: username, MID: mid,
+	})
 	return s.base + TenantStartPath + "?flow=" + url.QueryEscape(handle), err
 }
 
@@ -95,8 +99,10 @@ func (s *Service) toTenant(ctx context.Context, l link.Link, f Flow, browser str
 	if err != nil {
 		return "", err
 	}
-	return tenant.AuthorizeURL(engagement.AuthorizeRequest{ClientID: l.PackageClientID, RedirectURI: s.base + TenantCallbackPath,
-		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: "login"}), nil
+	return tenant.AuthorizeURL(engagement.AuthorizeRequest{
+		ClientID: l.PackageClientID, RedirectURI: s.base + TenantCallbackPath,
+		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: "login",
+	}), nil
 }
 
 // leave stores a flow in step Away and returns its state parameter and secrets.
@@ -190,8 +196,10 @@ func (s *Service) EndVisit(ctx context.Context, r Return, browser string) (v Vis
 	if err != nil {
 		return v, "", err
 	}
-	token, err := org.ExchangeCode(ctx, crm.CodeGrant{ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
-		Verifier: vault.Secret(sec.Verifier)})
+	token, err := org.ExchangeCode(ctx, crm.CodeGrant{
+		ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
+		Verifier: vault.Secret(sec.Verifier),
+	})
 	if err != nil {
 		return v, "", err
 	}
@@ -245,8 +253,10 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
-	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath,
-		Verifier: vault.Secret(sec.Verifier)})
+	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{
+		ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath,
+		Verifier: vault.Secret(sec.Verifier),
+	})
 	if err != nil {
 		return a, err
 	}

@@ -40,7 +40,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.code)
 		}
 	}
-	if len(signin.NewCookie()) < 43 || signin.NewCookie() == signin.NewCookie() {
+	if one, other := signin.NewCookie(), signin.NewCookie(); len(one) < 43 || one == other {
 		t.Error("cookies are short or repeat")
 	}
 }

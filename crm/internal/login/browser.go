@@ -184,7 +184,8 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 // signIn gives the browser a session of its own, never one that it had before, and sends it on. grant and save are as
 // for org.NewSession.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *transaction, e org.LoginEvent, grant int64,
-	save func(context.Context, org.StoredSession, org.LoginEvent) error) error {
+	save func(context.Context, org.StoredSession, org.LoginEvent) error,
+) error {
 	ctx := r.Context()
 	o, err := s.known.OrgByID(ctx, u.Org)
 	if err != nil {

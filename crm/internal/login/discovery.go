@@ -33,8 +33,10 @@ func discoveryDocument(base string) ([]byte, error) {
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 		"display_values_supported":              []string{"page", "popup", "touch"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
-		"claims_supported": []string{"active", "address", "email", "email_verified", "family_name", "given_name", "language", "locale", "name", "nickname",
-			"organization_id", "photos", "picture", "preferred_username", "profile", "sub", "updated_at", "urls", "user_id", "user_type", "zoneinfo"},
+		"claims_supported": []string{
+			"active", "address", "email", "email_verified", "family_name", "given_name", "language", "locale", "name", "nickname",
+			"organization_id", "photos", "picture", "preferred_username", "profile", "sub", "updated_at", "urls", "user_id", "user_type", "zoneinfo",
+		},
 	})
 }
 

@@ -228,8 +228,10 @@ var notHere = map[string]bool{
 }
 
 func noOperation(op *soap.Element) error {
-	return &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", client: true,
-		message: "No operation available for request {" + clipText(op.Space) + "}" + clipText(op.Local) + ", please check the WSDL for the service."}
+	return &soapFault{
+		element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", client: true,
+		message: "No operation available for request {" + clipText(op.Space) + "}" + clipText(op.Local) + ", please check the WSDL for the service.",
+	}
 }
 
 func clipText(s string) string {

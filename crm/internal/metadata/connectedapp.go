@@ -16,10 +16,25 @@ import (
 
 // scopeNames are the Metadata API's spellings of OAuth scopes, in the order in which it writes them.
 var scopeNames = []struct{ metadata, scope string }{
-	{"Basic", "id"}, {"Api", "api"}, {"Web", "web"}, {"Full", "full"}, {"Chatter", "chatter_api"}, {"CustomApplications", "visualforce"},
-	{"RefreshToken", "refresh_token"}, {"OpenID", "openid"}, {"Profile", "profile"}, {"Email", "email"}, {"Address", "address"},
-	{"Phone", "phone"}, {"OfflineAccess", "offline_access"}, {"CustomPermissions", "custom_permissions"}, {"Wave", "wave_api"},
-	{"Eclair", "eclair_api"}, {"Pardot", "pardot_api"}, {"Lightning", "lightning"}, {"Content", "content"},
+	{"Basic", "id"},
+	{"Api", "api"},
+	{"Web", "web"},
+	{"Full", "full"},
+	{"Chatter", "chatter_api"},
+	{"CustomApplications", "visualforce"},
+	{"RefreshToken", "refresh_token"},
+	{"OpenID", "openid"},
+	{"Profile", "profile"},
+	{"Email", "email"},
+	{"Address", "address"},
+	{"Phone", "phone"},
+	{"OfflineAccess", "offline_access"},
+	{"CustomPermissions", "custom_permissions"},
+	{"Wave", "wave_api"},
+	{"Eclair", "eclair_api"},
+	{"Pardot", "pardot_api"},
+	{"Lightning", "lightning"},
+	{"Content", "content"},
 }
 
 func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

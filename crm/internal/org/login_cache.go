@@ -130,8 +130,10 @@ type remembered[V any] struct {
 	mark  mark
 }
 
-type pair struct{ org, id ID }
-type triple struct{ org, user, app ID }
+type (
+	pair   struct{ org, id ID }
+	triple struct{ org, user, app ID }
+)
 
 // Known answers a Directory's questions from memory, so that a login asks the database nothing about apps, keys, users
 // and approvals that it has seen. It believes what it read until the org's setup changes, and for a second where other

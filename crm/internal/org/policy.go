@@ -84,8 +84,10 @@ func mayAsk(have []string, s string) bool {
 	return slices.Contains(have, ScopeFull) && slices.Contains(knownScopes, s)
 }
 
-var knownScopes = []string{ScopeAPI, ScopeWeb, ScopeID, ScopeOpenID, ScopeProfile, ScopeEmail, ScopeAddress, ScopePhone, "chatter_api", "visualforce",
-	"custom_permissions", "wave_api", "eclair_api", "pardot_api", "content", "lightning"}
+var knownScopes = []string{
+	ScopeAPI, ScopeWeb, ScopeID, ScopeOpenID, ScopeProfile, ScopeEmail, ScopeAddress, ScopePhone, "chatter_api", "visualforce",
+	"custom_permissions", "wave_api", "eclair_api", "pardot_api", "content", "lightning",
+}
 
 // MayRefresh reports whether the scopes come with a refresh token.
 func MayRefresh(scopes []string) bool {

@@ -68,8 +68,10 @@ func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[
 
 // change begins a change; the values are copied, because a transaction may run twice.
 func (r *Records) change(tx RecordTx, s Session, o *Object, id ID, values Values) *change {
-	c := &change{tx: tx, session: s, schema: r.Schema(s), object: o, id: id, values: Values{},
-		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine()}
+	c := &change{
+		tx: tx, session: s, schema: r.Schema(s), object: o, id: id, values: Values{},
+		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine(),
+	}
 	for k, v := range values {
 		c.values[k] = v
 	}

@@ -154,7 +154,7 @@ func TestSchemaIsSound(t *testing.T) {
 	if schema.ByID("005000000000000AAA").Name != org.ObjectUser || schema.ByID("zzz") != nil {
 		t.Error("objects by prefix")
 	}
-	if !(org.Need{{"a", "b"}, {"c"}}).MetBy(org.Permissions{"b": true, "c": true}) || (org.Need{{"a"}, {"c"}}).MetBy(org.Permissions{"a": true}) || !(org.Need)(nil).MetBy(nil) {
+	if !(org.Need{{"a", "b"}, {"c"}}).MetBy(org.Permissions{"b": true, "c": true}) || (org.Need{{"a"}, {"c"}}).MetBy(org.Permissions{"a": true}) || !org.Need(nil).MetBy(nil) {
 		t.Error("needs")
 	}
 	for _, p := range org.StandardUserPermissions() {

@@ -65,7 +65,7 @@ var translation = map[fault.Code]struct {
 	soql.CodeTooComplicated:      {400, "QUERY_TOO_COMPLICATED"},
 	soql.CodeTimeout:             {400, "QUERY_TIMEOUT"},
 	soql.CodeInvalidLocator:      {400, "INVALID_QUERY_LOCATOR"},
-	strictjson.CodeMalformed:        {400, "JSON_PARSER_ERROR"},
+	strictjson.CodeMalformed:     {400, "JSON_PARSER_ERROR"},
 }
 
 // kinds answers for codes that the table does not name.

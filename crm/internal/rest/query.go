@@ -133,7 +133,10 @@ func (s *Server) queryColumns(c *call, text string) (answer, error) {
 		tree.add(col.Path, col)
 	}
 	return answer{http.StatusOK, object{
-		{"columnMetadata", tree.columns()}, {"entityName", p.Object.Name}, {"groupBy", false}, {"idSelected", selectsID},
+		{"columnMetadata", tree.columns()},
+		{"entityName", p.Object.Name},
+		{"groupBy", false},
+		{"idSelected", selectsID},
 		{"keyPrefix", p.Object.KeyPrefix},
 	}}, nil
 }

@@ -37,10 +37,14 @@ func readApp(q rowQuerier, where string, args ...any) (org.ConnectedApp, error) 
 func appValues(a org.ConnectedApp) []any {
 	metric, hours := a.RefreshTokenPolicy.Validity()
 	period := sql.NullInt64{Int64: int64(hours), Valid: hours >= 0}
-	return []any{a.Name, orNull(a.Description), a.ContactEmail, a.SecretHash, strings.Join(a.CallbackURLs, "\n"), strings.Join(a.Scopes, " "),
+	return []any{
+		a.Name, orNull(a.Description), a.ContactEmail, a.SecretHash, strings.Join(a.CallbackURLs, "\n"), strings.Join(a.Scopes, " "),
 		orNull(a.Certificate), flag(a.AdminApproved), flag(a.SecretOptional), flag(a.SecretRequiredForRefresh), flag(a.PKCERequired),
 		flag(a.ClientCredentials), orNull(string(a.ClientCredentialsUser)), string(a.IPRelaxation), string(a.RefreshTokenPolicy), period,
-		flag(metric), sql.NullInt64{Int64: int64(a.SessionTimeoutMinutes), Valid: a.SessionTimeoutMinutes > 0}, orNull(a.StartURL)}
+		flag(metric),
+		sql.NullInt64{Int64: int64(a.SessionTimeoutMinutes), Valid: a.SessionTimeoutMinutes > 0},
+		orNull(a.StartURL),
+	}
 }
 
 // InsertApp adds a connected app, made by the user at that time.

@@ -12,8 +12,10 @@ var appendLogin = sqldb.NewAppend("login_history", "org_id", "id", "user_id", "l
 	"status", "application", "browser", "platform", "api_type", "api_version")
 
 func loginRow(e org.LoginEvent) []any {
-	return []any{string(e.Org), string(e.ID), string(e.User), millis(e.Time), e.Type, orNull(e.Subtype), orNull(e.SourceIP), orNull(e.LoginURL),
-		e.Status, orNull(e.Application), orNull(e.Browser), orNull(e.Platform), orNull(e.APIType), orNull(e.APIVersion)}
+	return []any{
+		string(e.Org), string(e.ID), string(e.User), millis(e.Time), e.Type, orNull(e.Subtype), orNull(e.SourceIP), orNull(e.LoginURL),
+		e.Status, orNull(e.Application), orNull(e.Browser), orNull(e.Platform), orNull(e.APIType), orNull(e.APIVersion),
+	}
 }
 
 // AddLoginEvent implements org.LoginHistoryStore.

@@ -20,8 +20,10 @@ var (
 )
 
 func sessionRow(s org.StoredSession) []any {
-	return []any{s.ID, string(s.Org), string(s.User), string(s.App), s.Hash[:], scopesOrNull(s.Scopes), s.Type, s.Grant, s.Timeout.Milliseconds(),
-		millis(s.Created), millis(s.Expires)}
+	return []any{
+		s.ID, string(s.Org), string(s.User), string(s.App), s.Hash[:], scopesOrNull(s.Scopes), s.Type, s.Grant, s.Timeout.Milliseconds(),
+		millis(s.Created), millis(s.Expires),
+	}
 }
 
 // scopesOrNull keeps apart the session that may do all (NULL) and the one that may do nothing (”).

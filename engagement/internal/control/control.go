@@ -143,15 +143,19 @@ func (c *Control) Create(ctx context.Context, spec tenant.Spec) error {
 func putSends(tx *sqldb.Tx, plan tenant.Blueprint, now time.Time) error {
 	eid, mid := plan.Tenant.EID, tenant.MID(plan.Tenant.EID)
 	for _, e := range plan.Emails {
-		if err := sqlstore.PutEmail(tx, tenant.Email{Tenant: eid, MID: mid, CustomerKey: e.CustomerKey, Name: e.Name, Subject: e.Subject,
-			HTML: e.HTML, Text: e.Text, Created: now, Modified: now}); err != nil {
+		if err := sqlstore.PutEmail(tx, tenant.Email{
+			Tenant: eid, MID: mid, CustomerKey: e.CustomerKey, Name: e.Name, Subject: e.Subject,
+			HTML: e.HTML, Text: e.Text, Created: now, Modified: now,
+		}); err != nil {
 			return err
 		}
 	}
 	for _, d := range plan.Definitions {
-		if err := sqlstore.PutDefinition(tx, tenant.Definition{Tenant: eid, MID: mid, Key: d.Key, Name: d.Name, EmailKey: d.EmailKey,
+		if err := sqlstore.PutDefinition(tx, tenant.Definition{
+			Tenant: eid, MID: mid, Key: d.Key, Name: d.Name, EmailKey: d.EmailKey,
 			Classification: tenant.ClassificationTransactional, Status: tenant.DefinitionActive, ListKey: tenant.AllSubscribers,
-			FromName: d.FromName, FromAddress: d.FromAddress, AutoAdd: true, AutoUpdate: true, Created: now, Modified: now}); err != nil {
+			FromName: d.FromName, FromAddress: d.FromAddress, AutoAdd: true, AutoUpdate: true, Created: now, Modified: now,
+		}); err != nil {
 			return err
 		}
 	}
@@ -169,8 +173,10 @@ func sendersOf(plan tenant.Blueprint, now time.Time) []tenant.VerifiedSender {
 			return
 		}
 		seen[folded] = true
-		out = append(out, tenant.VerifiedSender{Tenant: plan.Tenant.EID, MID: tenant.MID(plan.Tenant.EID), Kind: tenant.SenderUser, Domain: address,
-			FromName: name, Default: len(out) == 0, Sendable: true, Created: now})
+		out = append(out, tenant.VerifiedSender{
+			Tenant: plan.Tenant.EID, MID: tenant.MID(plan.Tenant.EID), Kind: tenant.SenderUser, Domain: address,
+			FromName: name, Default: len(out) == 0, Sendable: true, Created: now,
+		})
 	}
 	for _, u := range plan.Users {
 		add(u.Email, plan.Tenant.Name)

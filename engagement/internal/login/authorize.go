@@ -140,8 +140,10 @@ func (s *Server) authorizeForm(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, err)
 		return
 	}
-	in := signInForm{username: form.Get("username"), password: form.Get("password"), changing: form.Has("new_password"),
-		fresh: form.Get("new_password"), again: form.Get("new_password_again")}
+	in := signInForm{
+		username: form.Get("username"), password: form.Get("password"), changing: form.Has("new_password"),
+		fresh: form.Get("new_password"), again: form.Get("new_password_again"),
+	}
 	if in.username == "" || in.password == "" {
 		in.failed = "Enter your user name and your password."
 		s.signInPage(w, r, http.StatusBadRequest, a, in)
@@ -188,8 +190,10 @@ func (s *Server) authorizeForm(w http.ResponseWriter, r *http.Request) {
 
 // finish makes the code and sends the browser to the client with it.
 func (s *Server) finish(w http.ResponseWriter, r *http.Request, a authorization, user tenant.User, sessionID int64, fresh bool) {
-	code, err := s.o.Issuer.Authorize(r.Context(), tenant.SignIn{Package: a.pkg, User: user, SessionID: sessionID, Scopes: a.scopes,
-		RedirectURI: a.redirect, Challenge: a.challenge, Fresh: fresh})
+	code, err := s.o.Issuer.Authorize(r.Context(), tenant.SignIn{
+		Package: a.pkg, User: user, SessionID: sessionID, Scopes: a.scopes,
+		RedirectURI: a.redirect, Challenge: a.challenge, Fresh: fresh,
+	})
 	if err != nil {
 		s.refuseAuthorization(w, r, a, true, err)
 		return

@@ -30,8 +30,10 @@ type wireGrant struct {
 }
 
 func showGrant(g tenant.NamedGrant) wireGrant {
-	return wireGrant{ID: strconv.FormatInt(g.ID, 10), Username: g.Username, ClientID: g.ClientID, MadeBy: g.MadeBy, MadeAt: g.Made.Format(time.RFC3339),
-		Stale: g.Stale, Permissions: noNil(g.Snapshot.Base)}
+	return wireGrant{
+		ID: strconv.FormatInt(g.ID, 10), Username: g.Username, ClientID: g.ClientID, MadeBy: g.MadeBy, MadeAt: g.Made.Format(time.RFC3339),
+		Stale: g.Stale, Permissions: noNil(g.Snapshot.Base),
+	}
 }
 
 // makeGrant answers POST /v2/grants {"username"}: the API user vouches for an integrated user. 201 for a new grant, 200

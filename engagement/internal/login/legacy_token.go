@@ -25,8 +25,10 @@ func (s *Server) legacyToken(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		s.writeJSON(w, r, http.StatusBadRequest, map[string]any{"errorcode": 10007, "documentation": "",
-			"message": "This integration is not eligible to use the legacy /v1/requestToken endpoint because the integration uses enhanced OAuth 2.0 functionality. To obtain a token for this integration, use " + s.o.BaseURL + TokenPath + "."})
+		s.writeJSON(w, r, http.StatusBadRequest, map[string]any{
+			"errorcode": 10007, "documentation": "",
+			"message": "This integration is not eligible to use the legacy /v1/requestToken endpoint because the integration uses enhanced OAuth 2.0 functionality. To obtain a token for this integration, use " + s.o.BaseURL + TokenPath + ".",
+		})
 	case translate(err).code == oauth.ErrInvalidClient:
 		s.note(r, err, http.StatusUnauthorized)
 		s.writeJSON(w, r, http.StatusUnauthorized, map[string]any{"message": "Unauthorized", "errorcode": 1, "documentation": ""})

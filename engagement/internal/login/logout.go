@@ -38,7 +38,8 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, User: user.Username, Narrow: true, Blocks: []ui.Block{
 		ui.Text("Applications that may work offline keep their access; others lose it."), table,
 		ui.Form{Action: "/v2/logout", Fields: []ui.Field{token}, Submits: []ui.Submit{
-			{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true}}},
+			{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
+		}},
 	}})
 }
 
@@ -76,6 +77,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) {
-	s.render(w, r, http.StatusOK, ui.Page{Title: "You are signed out", Brand: brand, Narrow: true,
-		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser.")}})
+	s.render(w, r, http.StatusOK, ui.Page{
+		Title: "You are signed out", Brand: brand, Narrow: true,
+		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser.")},
+	})
 }

@@ -61,8 +61,10 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 		intro = "Your password is temporary. Give it once more, and a new one, to go on to " + a.pkg.Name + "."
 		form.Fields[2].Label, form.Fields[2].Autofocus = "Temporary password", true
 		form.Fields = append(form.Fields,
-			ui.Field{Type: ui.PasswordField, Name: "new_password", Label: "New password", Required: true, Autocomplete: "new-password", MaxLength: tenant.MaxPassword,
-				Hint: "At least 8 characters.", Error: in.weak},
+			ui.Field{
+				Type: ui.PasswordField, Name: "new_password", Label: "New password", Required: true, Autocomplete: "new-password", MaxLength: tenant.MaxPassword,
+				Hint: "At least 8 characters.", Error: in.weak,
+			},
 			ui.Field{Type: ui.PasswordField, Name: "new_password_again", Label: "New password again", Required: true, Autocomplete: "new-password", MaxLength: tenant.MaxPassword})
 		form.Submits[0].Label = "Change password and sign in"
 	}
@@ -101,9 +103,11 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 		e.status, e.code = http.StatusForbidden, "forged_form"
 	}
 	s.note(r, err, e.status)
-	s.render(w, r, e.status, ui.Page{Title: "This did not work", Brand: brand, Narrow: true,
+	s.render(w, r, e.status, ui.Page{
+		Title: "This did not work", Brand: brand, Narrow: true,
 		Alerts: []ui.Alert{{Kind: ui.Error, Title: e.code, Text: e.text}},
-		Blocks: []ui.Block{ui.Text("Go back to the application that sent you here and start again, or show this page to its administrator.")}})
+		Blocks: []ui.Block{ui.Text("Go back to the application that sent you here and start again, or show this page to its administrator.")},
+	})
 }
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page ui.Page) {

@@ -172,8 +172,10 @@ func TestPasswordOfWebServices(t *testing.T) {
 			if err != nil || p.Username != h.API || p.ClientID != "" || !p.HasScope("users_write") || !p.Can("Users.Write") || int64(p.MID) != int64(h.EID) {
 				h.Fatalf("%+v %v", p, err)
 			}
-			for name, c := range map[string][2]string{"wrong": {h.API, "wrong"}, "no API user": {h.Sender, tenanttest.Password}, "nobody": {"nobody", tenanttest.Password},
-				"empty": {h.API, ""}, "temporary": {h.Temporary, tenanttest.Password}} {
+			for name, c := range map[string][2]string{
+				"wrong": {h.API, "wrong"}, "no API user": {h.Sender, tenanttest.Password}, "nobody": {"nobody", tenanttest.Password},
+				"empty": {h.API, ""}, "temporary": {h.Temporary, tenanttest.Password},
+			} {
 				if _, err := h.auth.Password(h.Context(), c[0], c[1]); err == nil {
 					h.Errorf("%s: let in", name)
 				}

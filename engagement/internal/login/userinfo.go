@@ -106,10 +106,14 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
 	}
 	info := userinfoAnswer{
 		Expires: p.Expires.Unix(), Issuer: s.o.BaseURL,
-		User: userinfoUser{Subject: strconv.FormatInt(user.ID, 10), Name: user.Name, Preferred: user.Username, Email: user.Email,
-			Locale: user.Locale, Zone: user.TimeZone, TimeZone: zone(user.TimeZone)},
-		Organization: userinfoOrganization{MemberID: int64(p.MID), EnterpriseID: int64(t.EID), EnterpriseName: t.Name,
-			AccountType: accountTypes[t.Type], StackKey: stackKey, Region: regionName, Locale: orgLocale, Zone: orgZone, TimeZone: zone(orgZone)},
+		User: userinfoUser{
+			Subject: strconv.FormatInt(user.ID, 10), Name: user.Name, Preferred: user.Username, Email: user.Email,
+			Locale: user.Locale, Zone: user.TimeZone, TimeZone: zone(user.TimeZone),
+		},
+		Organization: userinfoOrganization{
+			MemberID: int64(p.MID), EnterpriseID: int64(t.EID), EnterpriseName: t.Name,
+			AccountType: accountTypes[t.Type], StackKey: stackKey, Region: regionName, Locale: orgLocale, Zone: orgZone, TimeZone: zone(orgZone),
+		},
 		REST:        userinfoREST{REST: s.o.BaseURL + "/", SOAP: s.o.BaseURL + "/"},
 		Application: userinfoApplication{ID: pkg.ApplicationID, Name: pkg.Name, Redirect: noNil(pkg.RedirectURIs), Scopes: noNil(pkg.Scopes)},
 		Permissions: []userinfoPermission{},
@@ -149,8 +153,10 @@ func zone(name string) timezone {
 	if minutes < 0 {
 		sign, minutes = "-", -minutes
 	}
-	z := timezone{Offset: float64(standard) / 3600, DST: winter != summer, Short: "GMT" + sign + strconv.Itoa(minutes/60),
-		Long: fmt.Sprintf("(GMT%s%02d:%02d) %s", sign, minutes/60, minutes%60, strings.ReplaceAll(name, "_", " "))}
+	z := timezone{
+		Offset: float64(standard) / 3600, DST: winter != summer, Short: "GMT" + sign + strconv.Itoa(minutes/60),
+		Long: fmt.Sprintf("(GMT%s%02d:%02d) %s", sign, minutes/60, minutes%60, strings.ReplaceAll(name, "_", " ")),
+	}
 	if z.DST {
 		z.Long += " *"
 	}

@@ -17,10 +17,14 @@ func TestUserinfo(t *testing.T) {
 		central := m{"longName": "(GMT-06:00) America/Chicago *", "shortName": "GMT-6", "offset": -6.0, "dst": true}
 		want := m{
 			"iss": h.url,
-			"user": m{"sub": h.text(u.ID), "name": u.Name, "preferred_username": h.Sender, "email": u.Email, "locale": "en-US", "zoneinfo": "America/Chicago",
-				"timezone": central},
-			"organization": m{"member_id": float64(h.EID), "enterprise_id": float64(h.EID), "enterprise_name": "Northern Trail", "account_type": "enterprise",
-				"stack_key": "S1", "region": "NA1", "locale": "en-US", "zoneinfo": "America/Chicago", "timezone": central},
+			"user": m{
+				"sub": h.text(u.ID), "name": u.Name, "preferred_username": h.Sender, "email": u.Email, "locale": "en-US", "zoneinfo": "America/Chicago",
+				"timezone": central,
+			},
+			"organization": m{
+				"member_id": float64(h.EID), "enterprise_id": float64(h.EID), "enterprise_name": "Northern Trail", "account_type": "enterprise",
+				"stack_key": "S1", "region": "NA1", "locale": "en-US", "zoneinfo": "America/Chicago", "timezone": central,
+			},
 			"rest": m{"rest_instance_url": h.url + "/", "soap_instance_url": h.url + "/"},
 		}
 		for name, value := range want {

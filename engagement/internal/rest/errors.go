@@ -35,7 +35,7 @@ var table = map[fault.Code]wire{
 	tenant.CodeInvalidToken:           {401, 0},
 	codeTokenInURL:                    {401, 40004},
 	tenant.CodeInsufficientPrivileges: {403, 20002},
-	strictjson.CodeMalformed:             {400, 10004},
+	strictjson.CodeMalformed:          {400, 10004},
 	web.CodeMalformedForm:             {400, 10003},
 	web.CodeRepeatedParameter:         {400, 10005},
 	tenant.CodeInvalidDefinition:      {400, 10005},

@@ -236,8 +236,10 @@ func (s *Server) listMessages(ctx context.Context, r request) (int, any, error) 
 	}
 	items := make([]item, len(list))
 	for i, m := range list {
-		items[i] = item{int(m.Code), m.Code.String(), event(m), timestamp(m.Changed), m.DefinitionKey, m.EventID,
-			messageInfo{MessageKey: m.Key, ContactKey: m.SubscriberKey, To: m.To}}
+		items[i] = item{
+			int(m.Code), m.Code.String(), event(m), timestamp(m.Changed), m.DefinitionKey, m.EventID,
+			messageInfo{MessageKey: m.Key, ContactKey: m.SubscriberKey, To: m.To},
+		}
 		after = m.EventID
 	}
 	return http.StatusOK, struct {

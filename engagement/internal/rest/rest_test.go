@@ -206,8 +206,10 @@ func TestDefinitionsByPage(t *testing.T) {
 				}
 				return fmt.Sprint(len(list))
 			}
-			for query, want := range map[string]string{"": "6", "?$pageSize=4": "4", "?$pageSize=4&$page=2": "2", "?$pagesize=4&$page=3": "0",
-				"?$filter=status%20eq%20active": "4", "?$filter=status%20NEQ%20Active": "3", "?$filter=status%20eq%20deleted": "1"} {
+			for query, want := range map[string]string{
+				"": "6", "?$pageSize=4": "4", "?$pageSize=4&$page=2": "2", "?$pagesize=4&$page=3": "0",
+				"?$filter=status%20eq%20active": "4", "?$filter=status%20NEQ%20Active": "3", "?$filter=status%20eq%20deleted": "1",
+			} {
 				if got := keys(query); got != want {
 					t.Errorf("%s: %s definitions, want %s", query, got, want)
 				}

@@ -71,8 +71,10 @@ func acceptOne(t *testing.T, dsn string) {
 	sendertest.Seed(t, db)
 	store := sqlstore.NewSending(db, jobs.New(db, jobs.Options{}))
 	sends := tenant.Sends{Store: store, Now: func(tenant.EID) time.Time { return time.Now() }}
-	if _, err := sends.Accept(t.Context(), sendertest.Principal(sendertest.Top), tenant.SendRequest{DefinitionKey: "welcome",
-		Recipients: []tenant.Recipient{{MessageKey: "crash", ContactKey: "c", To: "c@example.com"}}}); err != nil {
+	if _, err := sends.Accept(t.Context(), sendertest.Principal(sendertest.Top), tenant.SendRequest{
+		DefinitionKey: "welcome",
+		Recipients:    []tenant.Recipient{{MessageKey: "crash", ContactKey: "c", To: "c@example.com"}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -134,8 +136,10 @@ func TestChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sender.New(sender.Options{Queue: queue, Now: func(tenant.EID) time.Time { return time.Now() },
-		Store: stoppingStore{sqlstore.NewSending(db, queue), point}, Mail: stoppingMail{smtp, point}})
+	s, err := sender.New(sender.Options{
+		Queue: queue, Now: func(tenant.EID) time.Time { return time.Now() },
+		Store: stoppingStore{sqlstore.NewSending(db, queue), point}, Mail: stoppingMail{smtp, point},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

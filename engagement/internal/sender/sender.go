@@ -104,8 +104,10 @@ func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
 
 // abandoned ends a message whose attempt began and has no end: the process was killed between the two.
 func (s *Sender) abandoned(ctx context.Context, m tenant.Message) error {
-	_, err := s.o.Store.Settle(ctx, m.Tenant, m.ID, m.Attempt, tenant.Outcome{State: tenant.MessageInDoubt,
-		Text: "The sender was stopped while it handed the message over; the mail server may have taken it."}, s.o.Now(m.Tenant))
+	_, err := s.o.Store.Settle(ctx, m.Tenant, m.ID, m.Attempt, tenant.Outcome{
+		State: tenant.MessageInDoubt,
+		Text:  "The sender was stopped while it handed the message over; the mail server may have taken it.",
+	}, s.o.Now(m.Tenant))
 	return err
 }
 

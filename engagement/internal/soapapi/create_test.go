@@ -63,8 +63,10 @@ func TestRefusedObjects(t *testing.T) {
 		"attribute twice":    {triggered(`<CustomerKey>welcome</CustomerKey>`, one+`<Attributes><Name>a</Name></Attributes><Attributes><Name>A</Name></Attributes>`), []string{"<ErrorCode>12000</ErrorCode>"}},
 		"unverified owner":   {triggered(`<CustomerKey>welcome</CustomerKey>`, `<Subscribers><EmailAddress>ada@example.com</EmailAddress><Owner><FromAddress>x@elsewhere.example</FromAddress></Owner></Subscribers>`), []string{"<ErrorCode>18006</ErrorCode>", "<SubscriberFailures>"}},
 		"another unit's":     {strings.Replace(triggered(`<CustomerKey>welcome</CustomerKey>`, one), `<TriggeredSendDefinition>`, `<Client><ID>510000002</ID></Client><TriggeredSendDefinition>`, 1), []string{"<ErrorCode>18002</ErrorCode>"}},
-		"a unit out of reach": {strings.Replace(triggered(`<CustomerKey>welcome</CustomerKey>`, one), `<TriggeredSendDefinition>`, `<Client><ID>999999999</ID></Client><TriggeredSendDefinition>`, 1),
-			[]string{"<ErrorCode>11</ErrorCode>", "API Permission Failed."}},
+		"a unit out of reach": {
+			strings.Replace(triggered(`<CustomerKey>welcome</CustomerKey>`, one), `<TriggeredSendDefinition>`, `<Client><ID>999999999</ID></Client><TriggeredSendDefinition>`, 1),
+			[]string{"<ErrorCode>11</ErrorCode>", "API Permission Failed."},
+		},
 		"bad address":   {`<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Objects xsi:type="Subscriber"><EmailAddress>nowhere</EmailAddress></Objects></CreateRequest>`, []string{"<ErrorCode>12002</ErrorCode>"}},
 		"bad status":    {`<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Objects xsi:type="Subscriber"><EmailAddress>a@b.example</EmailAddress><Status>Bored</Status></Objects></CreateRequest>`, []string{"<ErrorCode>12000</ErrorCode>"}},
 		"another list":  {`<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Objects xsi:type="Subscriber"><EmailAddress>a@b.example</EmailAddress><Lists><ID>5</ID></Lists></Objects></CreateRequest>`, []string{"The list does not exist."}},

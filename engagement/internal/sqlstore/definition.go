@@ -65,9 +65,11 @@ const insertDefinition = `
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 func definitionArgs(d tenant.Definition) []any {
-	return []any{int64(d.Tenant), int64(d.MID), d.ID, d.Key, fold(d.Key), d.Name, d.Description, d.Classification, string(d.Status),
+	return []any{
+		int64(d.Tenant), int64(d.MID), d.ID, d.Key, fold(d.Key), d.Name, d.Description, d.Classification, string(d.Status),
 		d.EmailKey, fold(d.EmailKey), d.ListKey, d.FromName, d.FromAddress, bit(d.AutoAdd), bit(d.AutoUpdate), bit(d.TrackLinks),
-		millis(d.Created), millis(d.Modified)}
+		millis(d.Created), millis(d.Modified),
+	}
 }
 
 func scanDefinition(row interface{ Scan(...any) error }) (tenant.Definition, error) {

@@ -188,9 +188,11 @@ func TestDefinitionsAreKept(t *testing.T) {
 	t.Parallel()
 	sending(t, func(t *testing.T, k *sendertest.Kit) {
 		ctx := t.Context()
-		d := tenant.Definition{Tenant: sendertest.EID, MID: sendertest.Top, ID: tenant.NewGUID(), Key: "Key", Name: "N", Description: "D", Classification: tenant.ClassificationCommercial,
+		d := tenant.Definition{
+			Tenant: sendertest.EID, MID: sendertest.Top, ID: tenant.NewGUID(), Key: "Key", Name: "N", Description: "D", Classification: tenant.ClassificationCommercial,
 			Status: tenant.DefinitionNew, EmailKey: "welcome-email", ListKey: tenant.AllSubscribers, FromName: "F", FromAddress: "f@example.com", AutoAdd: true, TrackLinks: true,
-			Created: k.Time.Now(), Modified: k.Time.Now()}
+			Created: k.Time.Now(), Modified: k.Time.Now(),
+		}
 		if err := k.Store.CreateDefinition(ctx, d); err != nil {
 			t.Fatal(err)
 		}
@@ -240,8 +242,10 @@ func TestPutIsRepeatable(t *testing.T) {
 		}
 		err = k.DB.Write(ctx, func(tx *sqldb.Tx) error {
 			return sendertest.Put(tx, sendertest.EID, []tenant.EmailSpec{{CustomerKey: "WELCOME-EMAIL", Subject: "New", Text: "t"}},
-				[]tenant.DefinitionSpec{{Key: "Welcome", Name: "Other", EmailKey: "welcome-email", FromName: "X", FromAddress: sendertest.From},
-					{Key: "second", EmailKey: "welcome-email", FromAddress: "second@example.com"}}, k.Time.Now())
+				[]tenant.DefinitionSpec{
+					{Key: "Welcome", Name: "Other", EmailKey: "welcome-email", FromName: "X", FromAddress: sendertest.From},
+					{Key: "second", EmailKey: "welcome-email", FromAddress: "second@example.com"},
+				}, k.Time.Now())
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -271,8 +275,10 @@ func TestSubscribersAreKept(t *testing.T) {
 	t.Parallel()
 	sending(t, func(t *testing.T, k *sendertest.Kit) {
 		ctx := t.Context()
-		s := tenant.Subscriber{Tenant: sendertest.EID, Key: "003a", Address: "a@example.com", Status: tenant.SubscriberActive, Attributes: map[string]string{"First Name": "Ä%_'"},
-			Created: k.Time.Now(), Modified: k.Time.Now()}
+		s := tenant.Subscriber{
+			Tenant: sendertest.EID, Key: "003a", Address: "a@example.com", Status: tenant.SubscriberActive, Attributes: map[string]string{"First Name": "Ä%_'"},
+			Created: k.Time.Now(), Modified: k.Time.Now(),
+		}
 		stored, err := k.Store.CreateSubscriber(ctx, s)
 		if err != nil || stored.ID < 100_000_000 || stored.ID > 999_999_999 {
 			t.Fatalf("%+v, %v", stored, err)
@@ -316,9 +322,13 @@ func TestCursorsExpire(t *testing.T) {
 	t.Parallel()
 	sending(t, func(t *testing.T, k *sendertest.Kit) {
 		ctx, now := t.Context(), k.Time.Now()
-		c := tenant.Cursor{ID: tenant.NewGUID(), Tenant: sendertest.EID, MID: sendertest.Top, UserID: 7, ClientID: "x", Expires: now.Add(time.Hour),
-			Next: tenant.Retrieval{Object: "Subscriber", Properties: []string{"ID"}, Accounts: []tenant.MID{1}, After: "5",
-				Filter: &tenant.Filter{Or: true, Left: &tenant.Filter{Property: "ID", Operator: tenant.OpIsNull}, Right: &tenant.Filter{Property: "ID", Operator: tenant.OpEquals, Values: []string{"1"}}}}}
+		c := tenant.Cursor{
+			ID: tenant.NewGUID(), Tenant: sendertest.EID, MID: sendertest.Top, UserID: 7, ClientID: "x", Expires: now.Add(time.Hour),
+			Next: tenant.Retrieval{
+				Object: "Subscriber", Properties: []string{"ID"}, Accounts: []tenant.MID{1}, After: "5",
+				Filter: &tenant.Filter{Or: true, Left: &tenant.Filter{Property: "ID", Operator: tenant.OpIsNull}, Right: &tenant.Filter{Property: "ID", Operator: tenant.OpEquals, Values: []string{"1"}}},
+			},
+		}
 		if err := k.Store.PutCursor(ctx, c, now); err != nil {
 			t.Fatal(err)
 		}

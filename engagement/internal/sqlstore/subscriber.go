@@ -116,8 +116,10 @@ func enrol(tx *sqldb.Tx, d tenant.Definition, m tenant.Message) error {
 	}
 	if !known {
 		// Should somebody else add the same key at this moment, his row stands; the next send updates it.
-		_, _, err = addSubscriber(tx, tenant.Subscriber{Tenant: m.Tenant, Key: m.SubscriberKey, Address: m.To, Status: tenant.SubscriberActive,
-			Created: m.Accepted, Modified: m.Accepted})
+		_, _, err = addSubscriber(tx, tenant.Subscriber{
+			Tenant: m.Tenant, Key: m.SubscriberKey, Address: m.To, Status: tenant.SubscriberActive,
+			Created: m.Accepted, Modified: m.Accepted,
+		})
 		return err
 	}
 	merged := tenant.KnownAttributes(old.Attributes, m.Attributes)

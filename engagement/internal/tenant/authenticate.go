@@ -45,8 +45,10 @@ func (a *Authentication) Token(ctx context.Context, text string) (Principal, err
 	if err != nil {
 		return Principal{}, absent(err, errInvalidToken)
 	}
-	return Principal{Tenant: t.Tenant, MID: t.MID, ClientID: t.ClientID, UserID: user.ID, Username: user.Username,
-		Scopes: t.Scopes, Permissions: may, Expires: t.Expires}, nil
+	return Principal{
+		Tenant: t.Tenant, MID: t.MID, ClientID: t.ClientID, UserID: user.ID, Username: user.Username,
+		Scopes: t.Scopes, Permissions: may, Expires: t.Expires,
+	}, nil
 }
 
 // permissions is what a live token carries; a token whose sign-in or grant has ended carries nothing.
@@ -85,6 +87,8 @@ func (a *Authentication) Password(ctx context.Context, username, password string
 	if err != nil {
 		return Principal{}, err
 	}
-	return Principal{Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username,
-		Permissions: snapshot.At(user.DefaultMID), Expires: a.Clock.Now(user.Tenant).Add(AccessTokenLife)}, nil
+	return Principal{
+		Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username,
+		Permissions: snapshot.At(user.DefaultMID), Expires: a.Clock.Now(user.Tenant).Add(AccessTokenLife),
+	}, nil
 }

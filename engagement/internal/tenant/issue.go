@@ -229,8 +229,10 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 			token, seed := newCredential(kindAccess, s.Serials.Next()), make([]byte, 32)
 			_, _ = rand.Read(seed) // never fails: crypto/rand ends the program instead
 			next := successor(s.Serials.Next(), seed, text)
-			won, err = s.Tokens.Rotate(ctx, old, RefreshToken{ID: next.id, Hash: next.hash(), FamilyID: family.ID, PreviousID: old.ID,
-				Scopes: old.Scopes, MID: old.MID, Created: now, Expires: now.Add(life)}, seed,
+			won, err = s.Tokens.Rotate(ctx, old, RefreshToken{
+				ID: next.id, Hash: next.hash(), FamilyID: family.ID, PreviousID: old.ID,
+				Scopes: old.Scopes, MID: old.MID, Created: now, Expires: now.Add(life),
+			}, seed,
 				s.access(token, pkg, user.ID, mid, scopes, family.ID, family.GrantID), now)
 			out.AccessToken, out.RefreshToken = token.text, next.text
 			return err
@@ -294,8 +296,10 @@ func (s *Issuer) Authorize(ctx context.Context, in SignIn) (code string, err err
 	now := s.Clock.Now(pkg.Tenant)
 	var grantID int64
 	if pkg.Type == ConnectIntegration {
-		grant, err := s.Grants.PutGrant(ctx, Grant{ID: s.Serials.Next(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: user.ID,
-			Snapshot: snapshot, Made: now, MadeBy: user.ID}, in.Fresh)
+		grant, err := s.Grants.PutGrant(ctx, Grant{
+			ID: s.Serials.Next(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: user.ID,
+			Snapshot: snapshot, Made: now, MadeBy: user.ID,
+		}, in.Fresh)
 		s.Registry.grantChanged(pkg.ClientID, user.ID)
 		if err != nil {
 			return "", err
@@ -305,17 +309,21 @@ func (s *Issuer) Authorize(ctx context.Context, in SignIn) (code string, err err
 	var c credential
 	err = s.again(func() error {
 		c = newCredential(kindCode, s.Serials.Next())
-		return s.Tokens.AddFamily(ctx, Family{ID: c.id, CodeHash: c.hash(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: user.ID, MID: mid,
+		return s.Tokens.AddFamily(ctx, Family{
+			ID: c.id, CodeHash: c.hash(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: user.ID, MID: mid,
 			Scopes: in.Scopes, Snapshot: snapshot, RedirectURI: in.RedirectURI, Challenge: in.Challenge, SessionID: in.SessionID, GrantID: grantID,
-			Offline: slices.Contains(in.Scopes, ScopeOffline), Created: now, CodeExpires: now.Add(CodeLife)})
+			Offline: slices.Contains(in.Scopes, ScopeOffline), Created: now, CodeExpires: now.Add(CodeLife),
+		})
 	})
 	return c.text, err
 }
 
 // access is the row of a new access token.
 func (s *Issuer) access(c credential, pkg Package, userID int64, mid MID, scopes []string, family, grant int64) AccessToken {
-	return AccessToken{ID: c.id, Hash: c.hash(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: userID, MID: mid, Scopes: scopes,
-		FamilyID: family, GrantID: grant, Expires: s.Clock.Now(pkg.Tenant).Add(AccessTokenLife)}
+	return AccessToken{
+		ID: c.id, Hash: c.hash(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: userID, MID: mid, Scopes: scopes,
+		FamilyID: family, GrantID: grant, Expires: s.Clock.Now(pkg.Tenant).Add(AccessTokenLife),
+	}
 }
 
 // unit decides in which business unit a token runs: the one asked for, else the fallback. It must be an active unit of

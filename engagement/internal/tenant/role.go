@@ -56,16 +56,26 @@ func systemRoles() []Role {
 	}
 	return []Role{
 		{CustomerKey: RoleAdministrator, Name: "Administrator", Description: "All permissions of Email Studio.", Allow: []string{AllowAll}},
-		{CustomerKey: RoleMarketingCloudAdministrator, Name: "Marketing Cloud Administrator", Description: "Assigns roles and manages channels, apps and tools.",
-			Allow: []string{PermMarketingCloudAdmin, PermUsersRead, PermUsersWrite, PermAccountsRead, PermAccountsWrite, PermWebServices, PermSalesforceStatus,
-				PermConnectRead, PermConnectSend, PermConnectWrite}},
+		{
+			CustomerKey: RoleMarketingCloudAdministrator, Name: "Marketing Cloud Administrator", Description: "Assigns roles and manages channels, apps and tools.",
+			Allow: []string{
+				PermMarketingCloudAdmin, PermUsersRead, PermUsersWrite, PermAccountsRead, PermAccountsWrite, PermWebServices, PermSalesforceStatus,
+				PermConnectRead, PermConnectSend, PermConnectWrite,
+			},
+		},
 		{CustomerKey: "SYS_DEF_IMHVIEWER", Name: "Marketing Cloud Viewer", Description: "Views cross-channel marketing activity.", Allow: reading()},
-		{CustomerKey: "SYS_DEF_IMHPUBLISHER", Name: "Marketing Cloud Content Editor/Publisher", Description: "Creates and publishes messages and interactions through all channels.",
-			Allow: append(slices.Clone(editor), PermEmailSend, PermConnectRead, PermConnectSend)},
-		{CustomerKey: "SYS_DEF_IMHCHANNEL", Name: "Marketing Cloud Channel Manager", Description: "Creates and executes cross-channel interactive marketing campaigns and administers specific channels.",
-			Allow: append(slices.Clone(editor), PermEmailSend, PermConnectRead, PermConnectSend, PermConnectWrite, PermTrackingRead)},
-		{CustomerKey: "SYS_DEF_IMHSECURITY", Name: "Marketing Cloud Security Administrator", Description: "Maintains security settings and manages user activity and alerts.",
-			Allow: []string{PermUsersRead, PermUsersWrite, PermAccountsRead}},
+		{
+			CustomerKey: "SYS_DEF_IMHPUBLISHER", Name: "Marketing Cloud Content Editor/Publisher", Description: "Creates and publishes messages and interactions through all channels.",
+			Allow: append(slices.Clone(editor), PermEmailSend, PermConnectRead, PermConnectSend),
+		},
+		{
+			CustomerKey: "SYS_DEF_IMHCHANNEL", Name: "Marketing Cloud Channel Manager", Description: "Creates and executes cross-channel interactive marketing campaigns and administers specific channels.",
+			Allow: append(slices.Clone(editor), PermEmailSend, PermConnectRead, PermConnectSend, PermConnectWrite, PermTrackingRead),
+		},
+		{
+			CustomerKey: "SYS_DEF_IMHSECURITY", Name: "Marketing Cloud Security Administrator", Description: "Maintains security settings and manages user activity and alerts.",
+			Allow: []string{PermUsersRead, PermUsersWrite, PermAccountsRead},
+		},
 		{CustomerKey: "SYS_DEF_CONTENT", Name: "Content Creator", Description: "Works on all content.", Allow: editor},
 		{CustomerKey: "SYS_DEF_DATA", Name: "Data Manager", Description: "Works on subscribers, lists, data extensions and their administration.", Allow: data},
 		{CustomerKey: "SYS_DEF_ANALYST", Name: "Analyst", Description: "Reads tracking.", Allow: []string{PermTrackingRead, PermEmailRead}},

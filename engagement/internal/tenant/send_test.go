@@ -19,8 +19,10 @@ func delivery() tenant.Delivery {
 		Definition: tenant.Definition{Key: "welcome", Status: tenant.DefinitionActive, FromName: "Trail", FromAddress: "hello@trail.example", AutoUpdate: true},
 		Email:      tenant.Email{Subject: "Hi %%First Name%%", Text: "%%emailaddr%% %%_subscriberkey%% %%xtyear%% %%Colour%%"}, HasEmail: true,
 		Subscriber: tenant.Subscriber{Key: "003A", Address: "ada@example.com", Status: tenant.SubscriberActive, Attributes: map[string]string{"Colour": "red"}}, HasEntry: true,
-		Senders: []tenant.VerifiedSender{{Kind: tenant.SenderUser, Domain: "Hello@Trail.example", Sendable: true},
-			{Kind: tenant.SenderUser, Domain: "default@trail.example", FromName: "Default", Default: true, Sendable: true}},
+		Senders: []tenant.VerifiedSender{
+			{Kind: tenant.SenderUser, Domain: "Hello@Trail.example", Sendable: true},
+			{Kind: tenant.SenderUser, Domain: "default@trail.example", FromName: "Default", Default: true, Sendable: true},
+		},
 	}
 }
 
@@ -119,8 +121,10 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q is refused", good)
 		}
 	}
-	for _, bad := range []string{"", "a", "@b", "a@", "a@b@c.example", "A <a@b.example>", "a@b.example,c@d.example", "a b@c.example", "a@b.example\r\nBcc: x@y.example",
-		"a@b..example", "a@.b", "a@b.", ".a@b.example", "a\x00@b.example", "(x)a@b.example", strings.Repeat("a", 65) + "@b.example", "a@" + strings.Repeat("b", 254)} {
+	for _, bad := range []string{
+		"", "a", "@b", "a@", "a@b@c.example", "A <a@b.example>", "a@b.example,c@d.example", "a b@c.example", "a@b.example\r\nBcc: x@y.example",
+		"a@b..example", "a@.b", "a@b.", ".a@b.example", "a\x00@b.example", "(x)a@b.example", strings.Repeat("a", 65) + "@b.example", "a@" + strings.Repeat("b", 254),
+	} {
 		if tenant.ValidAddress(bad) {
 			t.Errorf("%q is taken", bad)
 		}
@@ -191,8 +195,10 @@ func TestGUIDs(t *testing.T) {
 
 func TestSendCodesHaveTheirDocumentedNames(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[tenant.SendCode]string{1: "Unsubscribed", 2: "Held", 4: "MissingEmailAddress", 5: "InvalidEmailAddress", 11: "NoAllSubscribersListEntry",
-		14: "EmailAddressMismatch", 15: "UnspecifiedError", 19: "MissingRequiredFields", 20: "InvalidFieldValue", 99: "Code99"} {
+	for code, want := range map[tenant.SendCode]string{
+		1: "Unsubscribed", 2: "Held", 4: "MissingEmailAddress", 5: "InvalidEmailAddress", 11: "NoAllSubscribersListEntry",
+		14: "EmailAddressMismatch", 15: "UnspecifiedError", 19: "MissingRequiredFields", 20: "InvalidFieldValue", 99: "Code99",
+	} {
 		if code.String() != want {
 			t.Errorf("%d is %s", int(code), code)
 		}

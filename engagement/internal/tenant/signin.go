@@ -36,8 +36,10 @@ const maxTurnWait = 2 * time.Second
 
 // NewSignIns makes the service.
 func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock) *SignIns {
-	s := &SignIns{registry: registry, dir: dir, users: users, clock: clock,
-		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine)}
+	s := &SignIns{
+		registry: registry, dir: dir, users: users, clock: clock,
+		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine),
+	}
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
 	}

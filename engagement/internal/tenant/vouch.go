@@ -52,8 +52,10 @@ func (s *Vouching) Make(ctx context.Context, caller Principal, username string) 
 	if err != nil {
 		return NamedGrant{}, false, err
 	}
-	mine := Grant{ID: s.Serials.Next(), Tenant: user.Tenant, ClientID: pkg.ClientID, UserID: user.ID, Snapshot: snapshot,
-		Made: s.Clock.Now(user.Tenant), MadeBy: caller.UserID}
+	mine := Grant{
+		ID: s.Serials.Next(), Tenant: user.Tenant, ClientID: pkg.ClientID, UserID: user.ID, Snapshot: snapshot,
+		Made: s.Clock.Now(user.Tenant), MadeBy: caller.UserID,
+	}
 	live, err := s.Grants.PutGrant(ctx, mine, false)
 	s.Registry.grantChanged(pkg.ClientID, user.ID)
 	if err != nil {

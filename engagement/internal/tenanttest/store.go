@@ -238,8 +238,10 @@ func testPasswords(t *testing.T, b *bench) {
 func (b *bench) grant(name string) tenant.Grant {
 	b.Helper()
 	u := b.user(name)
-	g, err := b.s.PutGrant(b.Context(), tenant.Grant{ID: b.serials.Next(), Tenant: u.Tenant, ClientID: b.h.Connect, UserID: u.ID,
-		Snapshot: tenant.Snapshot{Base: []string{"Email.Send"}, ByMID: map[tenant.MID][]string{b.h.North: {"Email.Read"}}}, Made: at, MadeBy: u.ID}, false)
+	g, err := b.s.PutGrant(b.Context(), tenant.Grant{
+		ID: b.serials.Next(), Tenant: u.Tenant, ClientID: b.h.Connect, UserID: u.ID,
+		Snapshot: tenant.Snapshot{Base: []string{"Email.Send"}, ByMID: map[tenant.MID][]string{b.h.North: {"Email.Read"}}}, Made: at, MadeBy: u.ID,
+	}, false)
 	b.ok(err)
 	return g
 }
@@ -304,8 +306,10 @@ func testGrants(t *testing.T, b *bench) {
 }
 
 func (b *bench) token(family, grant int64) tenant.AccessToken {
-	t := tenant.AccessToken{ID: b.serials.Next(), Tenant: b.h.EID, ClientID: b.h.Connect, UserID: 12345678, MID: b.h.North,
-		Scopes: []string{"email_read", "email_send"}, FamilyID: family, GrantID: grant, Expires: at.Add(20 * time.Minute)}
+	t := tenant.AccessToken{
+		ID: b.serials.Next(), Tenant: b.h.EID, ClientID: b.h.Connect, UserID: 12345678, MID: b.h.North,
+		Scopes: []string{"email_read", "email_send"}, FamilyID: family, GrantID: grant, Expires: at.Add(20 * time.Minute),
+	}
 	copy(t.Hash[:], fmt.Sprint("hash of ", t.ID))
 	return t
 }
@@ -409,9 +413,11 @@ func count(wins chan bool) int {
 func (b *bench) family(name string, session, grant int64, offline bool) tenant.Family {
 	b.Helper()
 	u := b.user(name)
-	f := tenant.Family{ID: b.serials.Next(), CodeHash: [32]byte{9}, Tenant: u.Tenant, ClientID: b.h.Connect, UserID: u.ID, MID: b.h.South,
+	f := tenant.Family{
+		ID: b.serials.Next(), CodeHash: [32]byte{9}, Tenant: u.Tenant, ClientID: b.h.Connect, UserID: u.ID, MID: b.h.South,
 		Scopes: []string{"email_read"}, Snapshot: tenant.Snapshot{Base: []string{"Email.Read"}}, RedirectURI: RedirectURI, Challenge: "challenge",
-		SessionID: session, GrantID: grant, Offline: offline, Created: at, CodeExpires: at.Add(5 * time.Minute)}
+		SessionID: session, GrantID: grant, Offline: offline, Created: at, CodeExpires: at.Add(5 * time.Minute),
+	}
 	b.ok(b.s.AddFamily(b.Context(), f))
 	return f
 }

@@ -146,8 +146,10 @@ func TestAuthorizeURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"response_type": "code", "client_id": "a b", "redirect_uri": "http://x/cb?y=1", "scope": "openid id", "state": "s&t", "nonce": "n",
-		"code_challenge": "c", "code_challenge_method": "S256", "prompt": "login", "login_hint": "u@x"} {
+	for name, want := range map[string]string{
+		"response_type": "code", "client_id": "a b", "redirect_uri": "http://x/cb?y=1", "scope": "openid id", "state": "s&t", "nonce": "n",
+		"code_challenge": "c", "code_challenge_method": "S256", "prompt": "login", "login_hint": "u@x",
+	} {
 		if got := u.Query().Get(name); got != want {
 			t.Errorf("%s = %q", name, got)
 		}

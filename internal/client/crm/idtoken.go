@@ -34,7 +34,7 @@ func (c *Client) VerifyIDToken(ctx context.Context, raw vault.Secret, clientID, 
 	if len(raw) > 16<<10 {
 		return bad("is over 16 KiB")
 	}
-	sig, err := jose.ParseSigned(raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256})
+	sig, err := jose.ParseSignedCompact(raw.Reveal(), []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil || len(sig.Signatures) != 1 {
 		return bad("is no RS256 JWS")
 	}

@@ -152,8 +152,10 @@ func (s *Session) UpdateRecord(ctx context.Context, object, id string, fields ma
 
 // DeleteRecord deletes a record.
 func (s *Session) DeleteRecord(ctx context.Context, object, id string) error {
-	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, Header: s.header(),
-		URL: s.data("/sobjects/" + url.PathEscape(object) + "/" + url.PathEscape(id))})
+	a, err := s.c.call.Do(ctx, client.Request{
+		Method: http.MethodDelete, Header: s.header(),
+		URL: s.data("/sobjects/" + url.PathEscape(object) + "/" + url.PathEscape(id)),
+	})
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,10 @@ func (c *Client) JWTBearer(ctx context.Context, g JWTGrant) (Token, error) {
 	if aud == "" {
 		aud = c.base
 	}
-	assertion, err := oauth.SignAssertion(g.Key, "", oauth.Claims{Issuer: g.ConsumerKey, Subject: g.Username, Audience: aud,
-		IssuedAt: g.Now, Expires: g.Now.Add(3 * time.Minute), ID: oauth.NewToken(16)})
+	assertion, err := oauth.SignAssertion(g.Key, "", oauth.Claims{
+		Issuer: g.ConsumerKey, Subject: g.Username, Audience: aud,
+		IssuedAt: g.Now, Expires: g.Now.Add(3 * time.Minute), ID: oauth.NewToken(16),
+	})
 	if err != nil {
 		return Token{}, err
 	}
@@ -129,9 +131,11 @@ func (c *Client) Revoke(ctx context.Context, token vault.Secret) error {
 }
 
 func form(target string, q url.Values) client.Request {
-	return client.Request{Method: http.MethodPost, URL: target, ContentType: "application/x-www-form-urlencoded", Body: []byte(q.Encode()),
+	return client.Request{
+		Method: http.MethodPost, URL: target, ContentType: "application/x-www-form-urlencoded", Body: []byte(q.Encode()),
 		Header:  http.Header{"Accept": {"application/json"}},
-		Secrets: []string{q.Get("assertion"), q.Get("code"), q.Get("code_verifier"), q.Get("client_secret"), q.Get("refresh_token"), q.Get("token")}}
+		Secrets: []string{q.Get("assertion"), q.Get("code"), q.Get("code_verifier"), q.Get("client_secret"), q.Get("refresh_token"), q.Get("token")},
+	}
 }
 
 // tokenAnswer has strings only: all values of the org's token answer are (crm-wire 0.14).

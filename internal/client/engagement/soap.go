@@ -141,15 +141,19 @@ type AccountUser struct {
 
 // AccountUsers lists users; filter nil means all that the token's user reaches.
 func (s *Session) AccountUsers(ctx context.Context, filter *Filter) ([]AccountUser, error) {
-	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "AccountUser", Filter: filter, AllAccounts: true,
-		Properties: []string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit"}})
+	found, err := s.Retrieve(ctx, RetrieveRequest{
+		ObjectType: "AccountUser", Filter: filter, AllAccounts: true,
+		Properties: []string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit"},
+	})
 	if err != nil {
 		return nil, err
 	}
 	users := make([]AccountUser, 0, len(found))
 	for _, e := range found {
-		u := AccountUser{Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"),
-			Active: e.Value("ActiveFlag") == "true", APIUser: e.Value("IsAPIUser") == "true"}
+		u := AccountUser{
+			Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"),
+			Active: e.Value("ActiveFlag") == "true", APIUser: e.Value("IsAPIUser") == "true",
+		}
 		u.ID, u.DefaultMID = number(e.Value("AccountUserID")), number(e.Value("DefaultBusinessUnit"))
 		if u.ID == 0 {
 			u.ID = number(e.Value("ID"))
@@ -169,8 +173,10 @@ type BusinessUnit struct {
 
 // BusinessUnits lists the business units that the token's user reaches.
 func (s *Session) BusinessUnits(ctx context.Context) ([]BusinessUnit, error) {
-	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "BusinessUnit", AllAccounts: true,
-		Properties: []string{"ID", "Name", "ParentID", "IsActive"}})
+	found, err := s.Retrieve(ctx, RetrieveRequest{
+		ObjectType: "BusinessUnit", AllAccounts: true,
+		Properties: []string{"ID", "Name", "ParentID", "IsActive"},
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -73,8 +73,10 @@ type CodeGrant struct {
 
 // ExchangeCode completes the authorization code flow.
 func (c *Client) ExchangeCode(ctx context.Context, g CodeGrant) (Token, error) {
-	return c.token(ctx, tokenRequest{GrantType: "authorization_code", ClientID: g.ClientID, ClientSecret: g.Secret.Reveal(),
-		Code: g.Code.Reveal(), RedirectURI: g.RedirectURI, CodeVerifier: g.Verifier.Reveal(), AccountID: g.MID})
+	return c.token(ctx, tokenRequest{
+		GrantType: "authorization_code", ClientID: g.ClientID, ClientSecret: g.Secret.Reveal(),
+		Code: g.Code.Reveal(), RedirectURI: g.RedirectURI, CodeVerifier: g.Verifier.Reveal(), AccountID: g.MID,
+	})
 }
 
 // RefreshGrant exchanges a refresh token, which works once (engagement-wire 2.1).
@@ -105,8 +107,10 @@ type JWTGrant struct {
 
 // JWTBearer exchanges an assertion for an access token. A user without a grant is refused with invalid_grant.
 func (c *Client) JWTBearer(ctx context.Context, g JWTGrant) (Token, error) {
-	assertion, err := oauth.SignAssertion(g.Key, "", oauth.Claims{Issuer: g.ClientID, Subject: g.Username, Audience: c.base + "/",
-		IssuedAt: g.Now, Expires: g.Now.Add(3 * time.Minute), ID: oauth.NewToken(16)})
+	assertion, err := oauth.SignAssertion(g.Key, "", oauth.Claims{
+		Issuer: g.ClientID, Subject: g.Username, Audience: c.base + "/",
+		IssuedAt: g.Now, Expires: g.Now.Add(3 * time.Minute), ID: oauth.NewToken(16),
+	})
 	if err != nil {
 		return Token{}, err
 	}
@@ -148,8 +152,10 @@ func (c *Client) token(ctx context.Context, r tokenRequest) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	a, err := c.call.Do(ctx, client.Request{Method: http.MethodPost, URL: c.base + "/v2/token", ContentType: "application/json", Body: body,
-		Header: http.Header{"Accept": {"application/json"}}, Secrets: []string{r.ClientSecret, r.Code, r.CodeVerifier, r.RefreshToken, r.Assertion}})
+	a, err := c.call.Do(ctx, client.Request{
+		Method: http.MethodPost, URL: c.base + "/v2/token", ContentType: "application/json", Body: body,
+		Header: http.Header{"Accept": {"application/json"}}, Secrets: []string{r.ClientSecret, r.Code, r.CodeVerifier, r.RefreshToken, r.Assertion},
+	})
 	if err != nil {
 		return Token{}, err
 	}
@@ -161,8 +167,10 @@ func (c *Client) token(ctx context.Context, r tokenRequest) (Token, error) {
 		return Token{}, err
 	}
 	seconds, err := w.ExpiresIn.Int64()
-	t := Token{AccessToken: vault.Secret(w.AccessToken), RefreshToken: vault.Secret(w.RefreshToken), Scope: w.Scope,
-		ExpiresIn: time.Duration(seconds) * time.Second, RESTURL: strings.TrimRight(w.REST, "/"), SOAPURL: strings.TrimRight(w.SOAP, "/")}
+	t := Token{
+		AccessToken: vault.Secret(w.AccessToken), RefreshToken: vault.Secret(w.RefreshToken), Scope: w.Scope,
+		ExpiresIn: time.Duration(seconds) * time.Second, RESTURL: strings.TrimRight(w.REST, "/"), SOAPURL: strings.TrimRight(w.SOAP, "/"),
+	}
 	switch {
 	case t.AccessToken == "" || !strings.EqualFold(w.TokenType, "Bearer"):
 		return Token{}, c.call.Protocol(a.Status, "it has no bearer token")

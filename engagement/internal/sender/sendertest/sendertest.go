@@ -146,8 +146,10 @@ var blueprint = sync.OnceValues(func() (tenant.Blueprint, error) {
 			{Username: APIUser, Name: "API User", Email: "api@example.com", Password: Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
 			{Username: "europe.only", Name: "Björk <Europe> & Co", Email: "europe@example.com", Password: Password, DefaultMID: int64(Child), Roles: []string{"Content Creator"}},
 		},
-		Packages: []tenant.PackageSpec{{Name: "Test", Type: tenant.ServerIntegration, ClientID: "clientidclientidclientid", Secret: "secretsecretsecretsecret",
-			Scopes: []string{"email_send"}}},
+		Packages: []tenant.PackageSpec{{
+			Name: "Test", Type: tenant.ServerIntegration, ClientID: "clientidclientidclientid", Secret: "secretsecretsecretsecret",
+			Scopes: []string{"email_send"},
+		}},
 	}, epoch)
 })
 
@@ -234,8 +236,10 @@ func (k *Kit) AwaitState(mid tenant.MID, key string, state tenant.MessageState) 
 // Send accepts one message of the definition "welcome" and fails the test when that is refused.
 func (k *Kit) Send(key, contact, to string, attributes map[string]string) tenant.Receipt {
 	k.t.Helper()
-	r, err := k.Sends.Accept(context.Background(), Principal(Top), tenant.SendRequest{DefinitionKey: "welcome", QueueInactive: true,
-		Recipients: []tenant.Recipient{{MessageKey: key, ContactKey: contact, To: to, Attributes: attributes}}})
+	r, err := k.Sends.Accept(context.Background(), Principal(Top), tenant.SendRequest{
+		DefinitionKey: "welcome", QueueInactive: true,
+		Recipients: []tenant.Recipient{{MessageKey: key, ContactKey: contact, To: to, Attributes: attributes}},
+	})
 	if err == nil && r.Results[0].Err != nil {
 		err = r.Results[0].Err
 	}
@@ -258,10 +262,14 @@ func (k *Kit) Mails(to string) []mail.Mail {
 
 // Principal may do everything in the business unit.
 func Principal(mid tenant.MID) tenant.Principal {
-	return tenant.Principal{Tenant: EID, MID: mid, ClientID: "clientidclientidclientid", UserID: 10000001, Username: "app",
+	return tenant.Principal{
+		Tenant: EID, MID: mid, ClientID: "clientidclientidclientid", UserID: 10000001, Username: "app",
 		Scopes: []string{"email_read", "email_write", "email_send", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"},
-		Permissions: []string{tenant.PermEmailRead, tenant.PermEmailWrite, tenant.PermEmailSend, tenant.PermListsRead, tenant.PermListsWrite,
-			tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices}}
+		Permissions: []string{
+			tenant.PermEmailRead, tenant.PermEmailWrite, tenant.PermEmailSend, tenant.PermListsRead, tenant.PermListsWrite,
+			tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices,
+		},
+	}
 }
 
 // Auth is an authenticator that knows the tokens and passwords a test gives it.
