@@ -170,7 +170,7 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("creating the tenant: %w", err)
 	}
 	err = p.bridge.PutLink(ctx, connect.LinkSpec{
-		PairID: s.PairID, CRMURL: p.sites.crm.url, ConnectedApp: journey.PackageApp, ConsumerKey: s.PackageApp.ClientID, ConsoleClientID: s.ConsoleAppID,
+		PairID: s.PairID, Standing: "embedded", CRMURL: p.sites.crm.url, ConnectedApp: journey.PackageApp, ConsumerKey: s.PackageApp.ClientID, ConsoleClientID: s.ConsoleAppID,
 		EngagementAuthURL: p.sites.engagement.url + "/", PackageClientID: s.ConnectPackageID, EID: s.EID, APIToken: vault.Secret(s.APIToken),
 	})
 	if err != nil {

@@ -237,7 +237,7 @@ func TestPairsApart(t *testing.T) {
 		if status != 403 || linktest.Text(answer, "error.message") != "invalid assertion" {
 			t.Fatalf("the other pair connected: %d %v", status, answer)
 		}
-		bad := connect.LinkSpec{PairID: "pair-3", CRMURL: w.org.URL, ConnectedApp: "x", ConsumerKey: "c", ConsoleClientID: "c", EngagementAuthURL: w.tenant.URL, PackageClientID: "p", EID: 1, APIToken: apiToken}
+		bad := connect.LinkSpec{PairID: "pair-3", Standing: "embedded", CRMURL: w.org.URL, ConnectedApp: "x", ConsumerKey: "c", ConsoleClientID: "c", EngagementAuthURL: w.tenant.URL, PackageClientID: "p", EID: 1, APIToken: apiToken}
 		if err := w.bridge.PutLink(t.Context(), bad); err == nil {
 			t.Fatal("two pairs have one API token")
 		}

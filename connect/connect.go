@@ -54,6 +54,7 @@ type Bridge struct {
 // LinkSpec are the public parameters of a pair and the secret of its API.
 type LinkSpec struct {
 	PairID            string
+	Standing          string       // "embedded", "own_link" or "beside_the_package" (DESIGN 2)
 	CRMURL            string       // the org's base URL
 	ConnectedApp      string       // label of the connected app: "Salesforce Marketing Cloud"
 	ConsumerKey       string       // of that app, which holds the org certificate of Certificates
@@ -130,7 +131,7 @@ func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
 		return fault.New(fault.Invalid, link.CodeInvalidLink, "The pair needs an API token.").In("api_token")
 	}
 	return b.links.Put(ctx, s.PairID, vault.HashToken(s.APIToken.Reveal()), link.Params{
-		CRMURL: s.CRMURL, ConnectedApp: s.ConnectedApp, ConsumerKey: s.ConsumerKey, ConsoleClientID: s.ConsoleClientID,
+		Standing: link.Standing(s.Standing), CRMURL: s.CRMURL, ConnectedApp: s.ConnectedApp, ConsumerKey: s.ConsumerKey, ConsoleClientID: s.ConsoleClientID,
 		AuthURL: s.EngagementAuthURL, PackageClientID: s.PackageClientID, EID: s.EID,
 	})
 }

@@ -104,7 +104,8 @@ func newWorld(t *testing.T, kind string) *world {
 func (w *world) put(t *testing.T, pair string, token vault.Secret) {
 	t.Helper()
 	err := w.bridge.PutLink(t.Context(), connect.LinkSpec{
-		PairID: pair, CRMURL: w.org.URL + "/", ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: w.org.ConsumerKey,
+		Standing: "embedded",
+		PairID:   pair, CRMURL: w.org.URL + "/", ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: w.org.ConsumerKey,
 		ConsoleClientID: "console", EngagementAuthURL: w.tenant.URL + "/", PackageClientID: w.tenant.ClientID, EID: linktest.EID, APIToken: token,
 	})
 	if err != nil {
@@ -197,7 +198,7 @@ func TestJourney(t *testing.T) {
 
 		// The first visit asks for both clouds once, the second for nothing.
 		b := browser.New(nil)
-		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.", ann.Username)
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.", ann.Username, "Standing: embedded")
 		forms := b.Sent()
 		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", linktest.Person{}, linktest.Person{}), 200, "Connected as ann.mc.")
 		if b.Sent() != forms || forms != 3 { // two logins and the button

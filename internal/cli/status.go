@@ -39,6 +39,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 // describe says a status in lines.
 func describe(s connect.Status) string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "standing         %s\n", oneLine(words(s.Standing)))
 	fmt.Fprintf(&b, "connection       %s\n", oneLine(words(s.State)))
 	span := func(title string, sp connect.Span, user, where string) {
 		fmt.Fprintf(&b, "%-16s %s", title, oneLine(words(sp.State)))

@@ -278,6 +278,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 		Definitions: []engagement.DefinitionSpec{{Key: d.Definition, Name: "Welcome", EmailKey: "welcome-email", FromName: "Twinspan"}},
 	}))
 	must(bridge.PutLink(ctx, connect.LinkSpec{
+		Standing: "embedded",
 		PairID: "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
 		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken,
 	}))

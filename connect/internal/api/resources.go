@@ -13,6 +13,7 @@ import (
 
 type statusBody struct {
 	Pair       string         `json:"pair"`
+	Standing   link.Standing  `json:"standing"`
 	State      link.State     `json:"state"`
 	Org        orgBody        `json:"org"`
 	Engagement engagementBody `json:"engagement"`
@@ -74,7 +75,7 @@ func engagementOf(l link.Link) engagementBody {
 }
 
 func (s *Server) status(_ context.Context, c call) (any, error) {
-	return statusBody{Pair: c.link.Pair, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link)}, nil
+	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link)}, nil
 }
 
 type connectedOrgBody struct {

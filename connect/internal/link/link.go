@@ -40,8 +40,32 @@ const (
 	IntoTenant Direction = "engagement" // from the org into Engagement
 )
 
+// Standing says whose clouds the connection stands between and who holds the key (DESIGN 2).
+type Standing string
+
+// The standings.
+const (
+	Embedded      Standing = "embedded"           // Twinspan's own org and tenant; Connect holds both keys
+	OwnLink       Standing = "own_link"           // real clouds under an app of the customer's, whose key Connect holds
+	BesidePackage Standing = "beside_the_package" // real clouds joined by the vendor's package; Connect reads, checks and guides
+)
+
+// String says the standing to people.
+func (s Standing) String() string {
+	switch s {
+	case Embedded:
+		return "embedded: Twinspan's own org and tenant"
+	case OwnLink:
+		return "own link: a real org and tenant, joined under your own app"
+	case BesidePackage:
+		return "beside the package: a real org and tenant, joined by the vendor's managed package"
+	}
+	return string(s)
+}
+
 // Params are the public parameters of a pair: where its clouds are and as which clients Connect is known there.
 type Params struct {
+	Standing        Standing
 	CRMURL          string // the org's sign-in host, no trailing slash
 	ConnectedApp    string // label: "Salesforce Marketing Cloud"
 	ConsumerKey     string // of the connected app that holds Connect's org certificate

@@ -11,7 +11,7 @@ import (
 
 var (
 	now    = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	params = link.Params{CRMURL: "http://org", ConsumerKey: "key", ConsoleClientID: "console", AuthURL: "http://auth", PackageClientID: "package", EID: 700}
+	params = link.Params{Standing: link.Embedded, CRMURL: "http://org", ConsumerKey: "key", ConsoleClientID: "console", AuthURL: "http://auth", PackageClientID: "package", EID: 700}
 	org    = link.OrgUser{OrgID: "00D1", UserID: "0051", Username: "System@X.example"}
 	api    = link.TenantUser{EID: 700, MID: 700, UserID: "9", Username: "mc-api-user"}
 )

@@ -81,6 +81,11 @@ func (s *Service) Put(ctx context.Context, pair string, tokenHash []byte, p Para
 	if p.EID <= 0 {
 		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs the tenant's enterprise id.").In("eid")
 	}
+	switch p.Standing {
+	case Embedded, OwnLink, BesidePackage:
+	default:
+		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs a standing: embedded, own_link or beside_the_package.").In("standing")
+	}
 	return s.store.PutLink(ctx, pair, tokenHash, func(l Link) Link { return l.Revise(p) })
 }
 

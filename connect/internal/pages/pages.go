@@ -258,7 +258,23 @@ func redirect(w http.ResponseWriter, r *http.Request, location string) {
 	http.Redirect(w, r, location, http.StatusSeeOther)
 }
 
+// standing says under every page in which standing the visitor's connection is, or that of the pair that was made
+// first; "" where there is none or it cannot be read, about which the page itself says more.
+func (s *Server) standing(r *http.Request) string {
+	_, l, err := s.session(r)
+	if err != nil {
+		l, err = s.Links.First(r.Context())
+	}
+	if err != nil {
+		return ""
+	}
+	return "Standing: " + l.Standing.String()
+}
+
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, p ui.Page) {
+	if where := s.standing(r); where != "" {
+		p.Footer = strings.TrimPrefix(p.Footer+" · "+where, " · ")
+	}
 	if err := ui.Render(w, status, p); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "page not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
 	}

@@ -48,7 +48,7 @@ func newWorld(t *testing.T, db *sqldb.DB) *world {
 		t.Fatal(err)
 	}
 	w.org.ConsumerKey, w.tenant.ClientID = "key", "package"
-	err = w.links.Put(ctx, linktest.Pair, vault.HashToken("t"), link.Params{CRMURL: w.org.URL, ConsumerKey: "key", ConsoleClientID: "c", AuthURL: w.tenant.URL, PackageClientID: "package", EID: linktest.EID})
+	err = w.links.Put(ctx, linktest.Pair, vault.HashToken("t"), link.Params{Standing: link.Embedded, CRMURL: w.org.URL, ConsumerKey: "key", ConsoleClientID: "c", AuthURL: w.tenant.URL, PackageClientID: "package", EID: linktest.EID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,14 +11,14 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-const linkColumns = `pair_id, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
+const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
 	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, revision`
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
 	var offset, orgAt, tenantAt int64
-	err := row.Scan(&l.Pair, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
+	err := row.Scan(&l.Pair, &l.Standing, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
 		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &l.Revision)
 	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
@@ -76,9 +76,10 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, chan
 
 func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {
 	res, err := tx.Exec(`INSERT INTO link (pair_id, position, api_token_hash, crm_url, connected_app, consumer_key, console_client_id,
-			engagement_auth_url, package_client_id, eid, org_state, engagement_state, revision)
-		VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM link), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON CONFLICT DO NOTHING`,
-		l.Pair, tokenHash, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID, string(l.Org.State), string(l.Tenant.State))
+			engagement_auth_url, package_client_id, eid, org_state, engagement_state, standing, revision)
+		VALUES ($1, (SELECT COALESCE(MAX(position), 0) + 1 FROM link), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) ON CONFLICT DO NOTHING`,
+		l.Pair, tokenHash, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID, string(l.Org.State), string(l.Tenant.State),
+		string(l.Standing))
 	return swapped(res, err)
 }
 
@@ -89,11 +90,12 @@ func swapLink(tx *sqldb.Tx, l link.Link) error {
 			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
 			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
 			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
-			revision = revision + 1
+			standing = $24, revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
 		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
-		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision)
+		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision,
+		string(l.Standing))
 	return swapped(res, err)
 }
 

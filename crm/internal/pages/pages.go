@@ -11,6 +11,9 @@ import (
 
 const brand = "Twinspan Org"
 
+// footer tells the standing of this org (DESIGN 2) under every page.
+const footer = "Standing: embedded. This org is Twinspan's own, not a real one."
+
 // Names of the fields of the forms, which the handlers read.
 const (
 	FieldTransaction = "tx"       // sealed state of the sign-in, from the page
@@ -42,7 +45,7 @@ func (p SignIn) Render(w http.ResponseWriter) error {
 		},
 		Submits: []ui.Submit{{Label: "Log In"}},
 	}
-	page := ui.Page{Title: "Log in", Brand: brand, Narrow: true, FormAction: formAction(p.RedirectURI)}
+	page := ui.Page{Title: "Log in", Brand: brand, Footer: footer, Narrow: true, FormAction: formAction(p.RedirectURI)}
 	if p.Error != "" {
 		page.Alerts = append(page.Alerts, ui.Alert{Kind: ui.Error, Title: "You are not logged in", Text: p.Error})
 	}
@@ -70,7 +73,7 @@ func (p Consent) Render(w http.ResponseWriter) error {
 		asks = append(asks, scopeText(s))
 	}
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "Allow access?", Brand: brand, User: p.User, Narrow: true, FormAction: formAction(p.RedirectURI),
+		Title: "Allow access?", Brand: brand, Footer: footer, User: p.User, Narrow: true, FormAction: formAction(p.RedirectURI),
 		Blocks: []ui.Block{
 			ui.Text(p.App + " is asking to:"), asks,
 			ui.Text("Do you want to allow access for " + p.User + "? You can take it back at any time by revoking the app's tokens."),
@@ -119,7 +122,7 @@ type Refused struct {
 
 // Render answers with the page.
 func (p Refused) Render(w http.ResponseWriter) error {
-	page := ui.Page{Title: p.Title, Brand: brand, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Text: p.Description}}}
+	page := ui.Page{Title: p.Title, Brand: brand, Footer: footer, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Text: p.Description}}}
 	if p.Code != "" {
 		page.Blocks = append(page.Blocks, ui.Text("error="+p.Code+"&error_description="+p.Description))
 	}
@@ -138,7 +141,7 @@ type Home struct {
 // Render answers with the page.
 func (p Home) Render(w http.ResponseWriter) error {
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "Home", Brand: brand, User: p.User,
+		Title: "Home", Brand: brand, Footer: footer, User: p.User,
 		Blocks: []ui.Block{
 			ui.Definitions{{Name: "Org", Value: p.Org}, {Name: "Username", Value: p.Username}, {Name: "Profile", Value: p.Profile}},
 			ui.Links{{Text: "Log out", Href: p.Logout}},
@@ -154,7 +157,7 @@ type SignedOut struct {
 // Render answers with the page.
 func (p SignedOut) Render(w http.ResponseWriter) error {
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "You are logged out", Brand: brand, Narrow: true, Blocks: []ui.Block{ui.Links{{Text: "Log in", Href: p.Login}}},
+		Title: "You are logged out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{ui.Links{{Text: "Log in", Href: p.Login}}},
 	})
 }
 

@@ -35,7 +35,7 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 		table.Rows = append(table.Rows, ui.Row(one.Created.Format(time.RFC3339), one.Seen.Format(time.RFC3339), one.UserAgent, mark))
 	}
 	token := ui.Field{Type: ui.HiddenField, Name: "form_token", Value: s.formToken(w, r)}
-	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, User: user.Username, Narrow: true, Blocks: []ui.Block{
+	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, User: user.Username, Narrow: true, Blocks: []ui.Block{
 		ui.Text("Applications that may work offline keep their access; others lose it."), table,
 		ui.Form{Action: "/v2/logout", Fields: []ui.Field{token}, Submits: []ui.Submit{
 			{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
@@ -78,7 +78,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, ui.Page{
-		Title: "You are signed out", Brand: brand, Narrow: true,
+		Title: "You are signed out", Brand: brand, Footer: footer, Narrow: true,
 		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser.")},
 	})
 }

@@ -25,7 +25,9 @@ const codeForgedForm fault.Code = "forged_form"
 const maxForm = 16 << 10
 
 const (
-	brand           = "Marketing Cloud Engagement"
+	brand = "Marketing Cloud Engagement"
+	// footer tells the standing of this tenant (DESIGN 2) under every page.
+	footer          = "Standing: embedded. This tenant is Twinspan's own, not a real one."
 	textLoginFailed = "The user name or password is wrong, or the user is locked or disabled."
 )
 
@@ -43,7 +45,7 @@ type signInForm struct {
 // signInPage renders the sign-in form, without or with the fields for a new password.
 func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, a authorization, in signInForm) {
 	token := s.formToken(w, r)
-	page := ui.Page{Title: "Sign in", Brand: brand, Narrow: true}
+	page := ui.Page{Title: "Sign in", Brand: brand, Footer: footer, Narrow: true}
 	if origin, err := web.CSPSource(a.redirect); err == nil {
 		page.FormAction = []string{origin}
 	}
@@ -104,7 +106,7 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	s.note(r, err, e.status)
 	s.render(w, r, e.status, ui.Page{
-		Title: "This did not work", Brand: brand, Narrow: true,
+		Title: "This did not work", Brand: brand, Footer: footer, Narrow: true,
 		Alerts: []ui.Alert{{Kind: ui.Error, Title: e.code, Text: e.text}},
 		Blocks: []ui.Block{ui.Text("Go back to the application that sent you here and start again, or show this page to its administrator.")},
 	})

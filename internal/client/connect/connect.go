@@ -93,6 +93,7 @@ type Span struct {
 // Status is how the connection of a pair stands.
 type Status struct {
 	Pair       string `json:"pair"`
+	Standing   string `json:"standing"` // "embedded", "own_link" or "beside_the_package"
 	State      string `json:"state"` // "connected" where both spans are up
 	Org        Span   `json:"org"`   // from Engagement into the org
 	Engagement Span   `json:"engagement"`

@@ -8,6 +8,7 @@ CREATE TABLE link (
     -- Order of making: the first is the one that pages show where nothing names a pair.
     position BIGINT NOT NULL,
     api_token_hash BYTEA NOT NULL,
+    standing TEXT NOT NULL,
     crm_url TEXT NOT NULL,
     connected_app TEXT NOT NULL,
     consumer_key TEXT NOT NULL,
