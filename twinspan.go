@@ -87,6 +87,9 @@ func (p *Program) start(ctx context.Context) error {
 	if keys == "" {
 		keys = p.folder.file("keys.json")
 	}
+	if _, err := os.Stat(keys); p.seed.Complete && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--key-file: %s is missing, and what is sealed in the databases opens with no other: put it back, or start with a new folder", keys)
+	}
 	v, err := vault.Open(keys)
 	if err != nil {
 		return fmt.Errorf("--key-file: %w", err)
@@ -147,7 +150,7 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 	p.onClose(p.bridge.Close)
 	orgCertificate, tenantCertificate, err := p.bridge.Certificates(ctx, s.PairID)
 	if err != nil {
-		return fmt.Errorf("making Connect's keys: %w", err)
+		return fmt.Errorf("opening Connect's keys, sealed under --key-file: %w", err)
 	}
 	p.org, err = crm.New(ctx, crm.Options{
 		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Log: p.log.With("house", "crm"), Machine: c.Machine,

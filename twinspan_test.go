@@ -270,3 +270,44 @@ func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) 
 	roots.AddCert(parsed)
 	return write("cert.pem", "CERTIFICATE", der), write("key.pem", "PRIVATE KEY", keyDER), roots
 }
+
+// A start without the key file, or with another installation's, is refused and touches nothing: the next one with the
+// right file finds all as it was.
+func TestTheKeyFileMustBeTheFoldersOwn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := freePorts(dir)
+	if err := start(t, c).Close(); err != nil {
+		t.Fatal(err)
+	}
+	path, kept := filepath.Join(dir, "keys.json"), filepath.Join(dir, "kept.json")
+	if err := os.Rename(path, kept); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(why string, says ...string) {
+		t.Helper()
+		p, err := twinspan.New(bounded(t), c)
+		if err == nil {
+			t.Fatalf("%s it starts; closed: %v", why, p.Close())
+		}
+		for _, s := range says {
+			if !strings.Contains(err.Error(), s) {
+				t.Errorf("%s: %v does not say %q", why, err, s)
+			}
+		}
+	}
+	refused("without the key file", path+" is missing")
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a new key file stands in the old one's place: %v", err)
+	}
+	if _, err := vault.Open(path); err != nil { // another one
+		t.Fatal(err)
+	}
+	refused("with another key file", "--key-file", "credential_corrupt")
+	if err := os.Rename(kept, path); err != nil {
+		t.Fatal(err)
+	}
+	if s, users := status(t, start(t, c).Ready()); s.State != connect.StateConnected || len(users) != 3 {
+		t.Errorf("with its own again: %s with %d users", s.State, len(users))
+	}
+}

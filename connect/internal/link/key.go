@@ -36,7 +36,8 @@ func NewKeyring(store Keys, v *vault.Vault) *Keyring {
 	return &Keyring{store: store, vault: v, open: newCache[*rsa.PrivateKey](1000)}
 }
 
-// Certificate returns the PEM certificate of a span's key, and makes the key on the first call for that span.
+// Certificate returns the PEM certificate of a span's key, and makes the key on the first call for that span. A key that
+// is there must open: a certificate is of no use to whoever has lost the key file.
 func (k *Keyring) Certificate(ctx context.Context, pair string, d Direction, now time.Time) (string, error) {
 	stored, err := k.store.Key(ctx, pair, d)
 	if fault.CodeOf(err) == CodeNotFound {
@@ -45,6 +46,10 @@ func (k *Keyring) Certificate(ctx context.Context, pair string, d Direction, now
 		}
 		stored, err = k.store.AddKey(ctx, stored)
 	}
+	if err != nil {
+		return "", err
+	}
+	_, err = k.Private(ctx, pair, d, now)
 	return stored.Certificate, err
 }
 
