@@ -104,10 +104,10 @@ func ListenTLS(l net.Listener, certFile, keyFile string) (net.Listener, error) {
 	}), nil
 }
 
-// Front returns h behind everything that comes before a house: request id and log, the limits on URL and headers,
-// clean paths, security headers. [Serve] applies it; tests that use another server call it themselves.
+// Front returns h behind everything that comes before a house: request id and log, security headers, the limits on URL
+// and headers, unread bodies, clean paths. [Serve] applies it; tests that use another server call it themselves.
 func Front(h http.Handler, log *slog.Logger, house string) http.Handler {
-	return RequestID(RequestLog(log, house, SecurityHeaders(limitHead(CleanPath(h)))))
+	return RequestID(RequestLog(log, house, SecurityHeaders(limitHead(drain(CleanPath(h))))))
 }
 
 // limitHead answers 414 to a long URL and 431 to long headers.
