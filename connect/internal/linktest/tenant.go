@@ -17,7 +17,7 @@ const EID = 7000001
 type Message struct {
 	Key, DefinitionKey, ContactKey, To string
 	Attributes                         map[string]string
-	Event                              string // "EmailQueued", "EmailSent", "EmailNotSent"
+	Event                              string // "EmailQueued", "EmailSent", "EmailNotSent"; "InDoubt" is a queued one of which the tenant cannot tell
 }
 
 // Tenant is a test tenant: token endpoint (JWT bearer and code with PKCE), a sign-in form that makes grants, userinfo,
@@ -217,8 +217,11 @@ func (v *Tenant) status(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	info := map[string]any{"messageKey": m.Key, "contactKey": m.ContactKey, "to": m.To}
-	if m.Event == "EmailNotSent" {
+	switch m.Event {
+	case "EmailNotSent":
 		info["statusCode"], info["statusMessage"] = 24, "ListDetectiveExclusion"
+	case "InDoubt":
+		m.Event, info["statusMessage"] = "EmailQueued", m.Event
 	}
 	Answer(w, http.StatusOK, map[string]any{
 		"requestId": "req-2", "eventCategoryType": "TransactionalSendEvents." + m.Event,

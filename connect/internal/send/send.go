@@ -4,7 +4,8 @@
 //	refused                 the contact cannot be mailed; nothing left Connect
 //	queueing -> accepted    the tenant queued it -> sent, or not_sent
 //	         -> not_sent    the tenant refused it
-//	         -> in_doubt    the tenant may have it -> accepted, sent, not_sent, once the tenant answers
+//	         -> in_doubt    the tenant may have it -> accepted, sent, not_sent, once the tenant answers;
+//	                        or its mail server may have the mail, which nobody can tell: then it stays
 //	         -> queueing    the tenant surely does not have it; asking again continues
 package send
 
@@ -29,6 +30,9 @@ const (
 	CodeBadContact    fault.Code = "invalid_contact_id"
 	CodeBadDefinition fault.Code = "invalid_definition_key"
 	CodeInProgress    fault.Code = "send_in_progress"
+
+	// CodeDelivery is the reason of a send whose mail the tenant handed over without learning what became of it.
+	CodeDelivery fault.Code = "delivery_in_doubt"
 )
 
 // Status is how far a send has come, or how it ended.

@@ -225,6 +225,8 @@ func (s Send) observe(m engagement.MessageStatus) Send {
 		s.Status, s.ReasonCode, s.Reason = NotSent, m.StatusCode, m.StatusMessage
 	case engagement.MessageQueued:
 		s.Status, s.ReasonCode, s.Reason = Accepted, "", ""
+	case engagement.MessageInDoubt:
+		s.Status, s.ReasonCode, s.Reason = InDoubt, string(CodeDelivery), "The tenant's mail server may have the mail; the tenant cannot tell."
 	}
 	return s
 }

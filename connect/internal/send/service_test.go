@@ -211,11 +211,14 @@ func TestFollow(t *testing.T) {
 			event  string
 			want   send.Status
 			reason string
-		}{{"EmailQueued", send.Accepted, ""}, {"EmailNotSent", send.NotSent, "24"}, {"EmailSent", send.NotSent, "24"}} {
+		}{{"EmailQueued", send.Accepted, ""}, {"InDoubt", send.InDoubt, "delivery_in_doubt"}, {"EmailNotSent", send.NotSent, "24"}, {"EmailSent", send.NotSent, "24"}} {
 			w.tenant.SetEvent(v.MessageKey, step.event)
 			got, err := w.sends.Status(t.Context(), w.link(t), v.MessageKey)
 			if err != nil || got.Status != step.want || got.ReasonCode != step.reason {
 				t.Fatalf("%s: %+v, %v", step.event, got, err)
+			}
+			if _, err := w.trigger(t, "k"); err != nil || w.posts(v.MessageKey) != 1 {
+				t.Fatalf("%s: asked for again: %v, %d messages", step.event, err, w.posts(v.MessageKey))
 			}
 		}
 	})

@@ -94,8 +94,8 @@ type Span struct {
 type Status struct {
 	Pair       string `json:"pair"`
 	Standing   string `json:"standing"` // "embedded", "own_link" or "beside_the_package"
-	State      string `json:"state"` // "connected" where both spans are up
-	Org        Span   `json:"org"`   // from Engagement into the org
+	State      string `json:"state"`    // "connected" where both spans are up
+	Org        Span   `json:"org"`      // from Engagement into the org
 	Engagement Span   `json:"engagement"`
 }
 

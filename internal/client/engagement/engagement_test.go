@@ -194,13 +194,14 @@ func TestMessages(t *testing.T) {
 	for key, body := range map[string]string{
 		"q": `{"eventCategoryType":"TransactionalSendEvents.EmailQueued","timestamp":"2026-01-02T03:04:05Z","info":{"to":"a@b.example"}}`,
 		"s": `{"eventCategoryType":"TransactionalSendEvents.EmailSent","timestamp":"2026-01-02T03:04:05.5","info":{}}`,
+		"d": `{"eventCategoryType":"TransactionalSendEvents.EmailQueued","info":{"statusMessage":"InDoubt"}}`,
 		"n": `{"eventCategoryType":"TransactionalSendEvents.EmailNotSent","info":{"statusCode":24,"statusMessage":"ListDetectiveExclusion"}}`,
 		"x": `{"eventCategoryType":"TransactionalSendEvents.EmailEaten","info":{}}`,
 		"e": `{}`,
 	} {
 		f.answer("GET /messaging/v1/email/messages/"+key, 200, "application/json", body)
 	}
-	for key, want := range map[string]engagement.MessageState{"q": engagement.MessageQueued, "s": engagement.MessageSent, "n": engagement.MessageNotSent, "x": "", "e": ""} {
+	for key, want := range map[string]engagement.MessageState{"q": engagement.MessageQueued, "s": engagement.MessageSent, "d": engagement.MessageInDoubt, "n": engagement.MessageNotSent, "x": "", "e": ""} {
 		m, err := s.MessageStatus(t.Context(), key)
 		if m.State != want || (want == "") != (fault.CodeOf(err) == client.CodeProtocol) {
 			t.Errorf("%s: %+v, %v", key, m, err)

@@ -119,6 +119,9 @@ const (
 	MessageQueued  MessageState = "queued"
 	MessageSent    MessageState = "sent"
 	MessageNotSent MessageState = "not_sent"
+	// MessageInDoubt: the mail server may have the mail and nobody can tell. A tenant of Twinspan says so by the
+	// statusMessage "InDoubt" of a queued message.
+	MessageInDoubt MessageState = "in_doubt"
 )
 
 // MessageStatus is the tenant's answer about one message.
@@ -127,7 +130,7 @@ type MessageStatus struct {
 	To            string
 	ContactKey    string
 	StatusCode    string // of a message not sent: "24"
-	StatusMessage string // of a message not sent: "ListDetectiveExclusion"
+	StatusMessage string // of a message not sent: "ListDetectiveExclusion"; of one in doubt: "InDoubt"
 	At            time.Time
 }
 
@@ -158,6 +161,9 @@ func (s *Session) MessageStatus(ctx context.Context, messageKey string) (Message
 		m.State = MessageSent
 	case "EmailQueued":
 		m.State = MessageQueued
+		if m.StatusMessage == "InDoubt" {
+			m.State = MessageInDoubt
+		}
 	case "EmailNotSent":
 		m.State = MessageNotSent
 	default:
