@@ -239,8 +239,8 @@ func (s *Server) issueCode(ctx context.Context, w http.ResponseWriter, t *transa
 	if err != nil {
 		return err
 	}
-	if dropped {
-		s.sessions.GrantRevoked(session.Org)
+	if dropped || approval != nil {
+		s.known.SetupChanged(session.Org) // what was remembered of the user's approvals
 	}
 	s.answer(w, t, url.Values{"code": {code}})
 	return nil

@@ -20,8 +20,11 @@ func (jwtGrant) subtype() string      { return org.SubtypeJWTBearer }
 func (jwtGrant) anonymous() bool      { return true }
 func (jwtGrant) secret(*org.App) bool { return false }
 
+// allowed leaves the session of a self-authorize app the scopes that the user approved.
 func (g jwtGrant) allowed(ctx context.Context, sub *subject) error {
-	return g.s.known.AllowedUnasked(ctx, sub.user, sub.app)
+	approved, err := g.s.known.AllowedUnasked(ctx, sub.user, sub.app)
+	sub.scopes = org.WithoutRefresh(approved)
+	return err
 }
 
 // Tolerances of an assertion's times, in the order of the security reference (JW-18 to JW-21).
@@ -65,11 +68,11 @@ func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*su
 	if err != nil {
 		return nil, err
 	}
-	sub := &subject{app: app, user: u, scopes: org.WithoutRefresh(app.Scopes)}
+	sub := &subject{app: app, user: u}
 	if a.ID != "" {
 		hash := sha256.Sum256([]byte(a.Issuer + "\x00" + a.ID))
 		now := g.s.clock.Machine()
-		forget := now.Add(min(a.Expires.Sub(early)+2*assertionSkew, assertionRemember))
+		forget := now.Add(min(a.Expires.Sub(early), assertionRemember) + 2*assertionSkew) // Sub ends at 292 years, so the sum comes last
 		sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {
 			return g.s.store.UseAssertion(ctx, hash, now, forget, s, e)
 		}

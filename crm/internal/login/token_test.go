@@ -187,6 +187,22 @@ func TestAssertionsAreNotReplayed(t *testing.T) {
 		}
 		wantError(t, h.token("grant_type", jwtBearer, "assertion", far), 400, "invalid_grant", "expired authorization code")
 
+		// A jti stays used, however far away exp is, when others come and sweep out what is forgotten.
+		for name, exp := range map[string]any{"year 5138": 99_999_999_999, "year 33658": 1_000_000_000_000_000} {
+			claims := func(id string) string {
+				return h.assertion(func(c *oauth.Claims) { c.ID, c.Expires, c.Extra = id+name, time.Time{}, map[string]any{"exp": exp} })
+			}
+			once := claims("far")
+			if a := h.token("grant_type", jwtBearer, "assertion", once); a.status != 200 {
+				t.Errorf("exp in the %s: %v", name, a)
+			}
+			h.advance(time.Second)
+			if a := h.token("grant_type", jwtBearer, "assertion", claims("sweeper")); a.status != 200 {
+				t.Errorf("exp in the %s, another jti: %v", name, a)
+			}
+			wantError(t, h.token("grant_type", jwtBearer, "assertion", once), 400, "invalid_grant", "expired authorization code")
+		}
+
 		same := h.assertion(func(c *oauth.Claims) { c.ID = "race" })
 		won := race(20, func() bool { return h.token("grant_type", jwtBearer, "assertion", same).status == 200 })
 		if won != 1 {
@@ -224,6 +240,34 @@ func TestAssertionsOutliveAMovedClock(t *testing.T) {
 		})
 		if a := h.token("grant_type", jwtBearer, "assertion", ahead); a.status != 200 {
 			t.Errorf("an assertion by the org's time is refused: %v", a)
+		}
+	})
+}
+
+// What a user approved for a self-authorize app is what the app gets while he is away: no more, and at once.
+func TestUnaskedAppsGetWhatWasApproved(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		use := func() answer {
+			return h.token("grant_type", jwtBearer, "assertion", h.assertion(func(c *oauth.Claims) { c.Issuer = h.org.open }))
+		}
+		refused := func() {
+			t.Helper()
+			wantError(t, use(), 400, "invalid_grant", "user hasn't approved this consumer")
+		}
+		h.code("scope", "id")
+		refused() // nothing for offline use
+		h.code("scope", "id refresh_token")
+		if a := use(); a.status != 200 || a.get("scope") != "id" {
+			t.Errorf("id is approved: %v", a)
+		}
+		h.code("scope", "api refresh_token")
+		if a := use(); a.status != 200 || a.get("scope") != "id api" {
+			t.Errorf("id, then api is approved: %v", a)
+		}
+		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Scopes = []string{"id", "web", "refresh_token"} })
+		if a := use(); a.status != 200 || a.get("scope") != "id" {
+			t.Errorf("the app has lost api: %v", a)
 		}
 	})
 }

@@ -255,8 +255,8 @@ func (k *Known) AdminApproved(ctx context.Context, org, user, app ID) (bool, err
 	})
 }
 
-// ApprovedScopes is GrantStore's. A user who has approved nothing is asked about each time, because his approval does
-// not begin a new epoch; revoking does.
+// ApprovedScopes is GrantStore's. Approving and revoking begin a new epoch in their own process. That a user has approved
+// nothing is not remembered, so that his first approval counts at once in every process.
 func (k *Known) ApprovedScopes(ctx context.Context, org, user, app ID) ([]string, error) {
 	key := triple{org, user, app}
 	if r, ok := k.self.get(key); ok && k.epochs.fresh(org, r.mark) {

@@ -154,19 +154,26 @@ func (k *Known) AllowedByAdmin(ctx context.Context, u User, app *App) error {
 }
 
 // AllowedUnasked decides whether an app may act for a user who is not there to be asked: a pre-authorized one, or one
-// that he approved earlier for offline use (crm-wire 1.5).
-func (k *Known) AllowedUnasked(ctx context.Context, u User, app *App) error {
+// that he approved earlier for offline use (crm-wire 1.5). It returns the scopes that the app has then: all of its own,
+// or those that the user approved and the app has not lost since.
+func (k *Known) AllowedUnasked(ctx context.Context, u User, app *App) ([]string, error) {
 	if app.AdminApproved {
-		return k.AllowedByAdmin(ctx, u, app)
+		return app.Scopes, k.AllowedByAdmin(ctx, u, app)
 	}
 	approved, err := k.ApprovedScopes(ctx, u.Org, u.ID, app.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if approved == nil || MayRefresh(app.Scopes) && !MayRefresh(approved) {
-		return fault.New(fault.Denied, CodeNotUserApproved, "user hasn't approved this consumer")
+		return nil, fault.New(fault.Denied, CodeNotUserApproved, "user hasn't approved this consumer")
 	}
-	return nil
+	var scopes []string
+	for _, s := range approved { // of several approvals, so some come twice
+		if mayAsk(app.Scopes, s) && !slices.Contains(scopes, s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes, nil
 }
 
 // MustAsk reports whether the user has to be asked before the app gets the scopes.
