@@ -163,7 +163,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.pageError(w, r, err)
 		return
-	case u.Permissions["ApiUserOnly"]:
+	case u.Permissions[org.PermAPIUserOnly]:
 		status, text = org.StatusNoAccess, textAPIOnly
 	case app != nil && app.In(u.Org).Org != u.Org:
 		status, text = org.StatusNotApproved, textWrongOrgApp

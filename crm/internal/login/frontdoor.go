@@ -80,8 +80,12 @@ func (s *Server) openFrontdoor(w http.ResponseWriter, r *http.Request, otp strin
 	if !u.Active {
 		return closed
 	}
-	grant := org.Grant{ID: s.numbers.Next(), Org: c.Org, User: c.User, Scopes: []string{org.ScopeWeb}, Created: now}
 	e := s.event(u, callerOf(r), org.LoginTypeApplication, "", "Frontdoor")
+	if u.Permissions[org.PermAPIUserOnly] {
+		s.noteRefused(ctx, e, org.StatusNoAccess)
+		return fault.New(fault.Denied, codeTransactionClosed, textAPIOnly)
+	}
+	grant := org.Grant{ID: s.numbers.Next(), Org: c.Org, User: c.User, Scopes: []string{org.ScopeWeb}, Created: now}
 	err = s.signIn(w, r, u, &transaction{Then: c.RedirectURI}, e, grant.ID, func(ctx context.Context, ss org.StoredSession, e org.LoginEvent) error {
 		_, err := s.store.RedeemCode(ctx, org.Redemption{Code: c.ID, Grant: grant, Session: ss, Event: e, At: now})
 		return err

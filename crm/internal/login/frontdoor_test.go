@@ -57,5 +57,19 @@ func TestFrontdoorLinksOpenOnce(t *testing.T) {
 		if a := h.get("/services/oauth2/singleaccess"); a.status != 403 || a.body != "Missing_OAuth_Token" {
 			t.Errorf("without a token: %v", a)
 		}
+		// A user who may use the API alone gets no browser session, by this door either.
+		path = link(token, "/")
+		s := h.adminSession()
+		only, err := h.records.Create(t.Context(), s, "PermissionSet", map[string]any{"Label": "API only", "PermissionsApiUserOnly": true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.records.Create(t.Context(), s, "PermissionSetAssignment", map[string]any{"PermissionSetId": string(only), "AssigneeId": string(h.userID(h.org.user))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := h.get(path); a.status != 403 || h.lastStatus(h.org.user) != "No Salesforce.com Access" {
+			t.Errorf("an API-only user: %d, history %s", a.status, h.lastStatus(h.org.user))
+		}
 	})
 }

@@ -23,6 +23,12 @@ const (
 	CodeNotUserApproved fault.Code = "not_user_approved"
 )
 
+// API versions that REST, SOAP and the Metadata API serve; Winter '14 is the first of them (crm-wire).
+const (
+	FirstAPIVersion = 29
+	LastAPIVersion  = 67
+)
+
 // Org is one org of this server.
 type Org struct {
 	ID       ID
@@ -86,6 +92,7 @@ type Permissions map[string]bool
 // System permissions that decide something (crm-wire 5.2, 6).
 const (
 	PermAPIEnabled            = "ApiEnabled"
+	PermAPIUserOnly           = "ApiUserOnly" // its holder signs in through the API alone
 	PermModifyAllData         = "ModifyAllData"
 	PermViewAllData           = "ViewAllData"
 	PermViewSetup             = "ViewSetup"
