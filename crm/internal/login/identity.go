@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -250,9 +251,6 @@ type identityStatus struct {
 	Body    *string `json:"body"`
 }
 
-// newestVersion is what version=latest means.
-const newestVersion = "66.0"
-
 // serveIdentity is the identity URL: who the user in the path is, to himself, and with api or full and API access to
 // others of his org.
 func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
@@ -291,7 +289,7 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	version := "{version}"
 	switch v := form.Get("version"); {
 	case v == "latest":
-		version = newestVersion
+		version = strconv.Itoa(org.LastAPIVersion) + ".0"
 	case parseVersion(v) > 0:
 		version = v
 	}

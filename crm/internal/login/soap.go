@@ -26,8 +26,6 @@ const (
 	// Versions that SOAP login has been seen in; it was retired below and is announced to end above (crm-wire 0).
 	minLoginVersion = 31
 	maxLoginVersion = 65
-	minAPIVersion   = 31
-	maxAPIVersion   = 66
 )
 
 func (h soapAPI) namespace() string {
@@ -55,6 +53,7 @@ func (h soapAPI) apiType() string {
 type soapRequest struct {
 	version   int    // 0 for a path that names none
 	text      string // "50.0", as in the path
+	pathOrg   string // org id in the path; "" where it names none
 	operation *soap.Element
 	session   vault.Secret // of SessionHeader
 	client    string       // of CallOptions
@@ -152,7 +151,7 @@ func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, err
 	if err != nil {
 		return nil, err
 	}
-	req := &soapRequest{text: r.PathValue("version"), operation: env.Operation(), caller: callerOf(r)}
+	req := &soapRequest{text: r.PathValue("version"), pathOrg: r.PathValue("org"), operation: env.Operation(), caller: callerOf(r)}
 	req.version = parseVersion(req.text)
 	if req.operation == nil {
 		return nil, &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", message: "The Body holds no operation.", client: true}
@@ -182,7 +181,7 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if op.Local == "login" {
 		return h.login(ctx, req)
 	}
-	if req.version < minAPIVersion || req.version > maxAPIVersion {
+	if req.version < org.FirstAPIVersion || req.version > org.LastAPIVersion {
 		return nil, unexpectedFault("UNSUPPORTED_API_VERSION", "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL")
 	}
 	switch op.Local {
@@ -195,6 +194,11 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	session, u, err := h.s.sessions.Use(ctx, req.session.Reveal())
 	if err != nil {
 		return nil, err
+	}
+	if req.pathOrg != "" {
+		if id, err := org.ParseID(req.pathOrg); err != nil || id != session.Org {
+			return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession)
+		}
 	}
 	if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
 		return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: This session is not valid for use with the API")

@@ -212,6 +212,14 @@ func TestSOAPSessionNeedsScopeAndTime(t *testing.T) {
 		if a := info(token); a.tag("faultcode") != "sf:INVALID_SESSION_ID" {
 			t.Errorf("expired: %v", a)
 		}
+		token = h.bearerToken()
+		for path, want := range map[string]int{
+			"67.0": 200, "29.0": 200, "28.0": 500, "68.0": 500, "50.0/" + h.org.id.Short(): 200, "50.0/" + string(h.newOrg("other").id): 500,
+		} {
+			if a := h.soap("/services/Soap/u/"+path, sessionHeader(token), `<getUserInfo xmlns="urn:partner.soap.sforce.com"/>`); a.status != want {
+				t.Errorf("%s: %v", path, a)
+			}
+		}
 		for name, header := range map[string]string{"none": "", "empty": sessionHeader("")} {
 			if a := info(header); a.tag("faultcode") != "sf:INVALID_SESSION_ID" {
 				t.Errorf("%s: %v", name, a)

@@ -31,8 +31,6 @@ const (
 	// maxComponents is how many components one call may read or update.
 	maxComponents = 10
 
-	firstVersion, lastVersion = 29, 67
-
 	typeConnectedApp = "ConnectedApp"
 )
 
@@ -122,7 +120,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if m == nil {
 		return nil, unsupportedVersion(c.version)
 	}
-	if n, err := strconv.Atoi(m[1]); err != nil || n < firstVersion || n > lastVersion {
+	if n, err := strconv.Atoi(m[1]); err != nil || n < org.FirstAPIVersion || n > org.LastAPIVersion {
 		return nil, unsupportedVersion(c.version)
 	}
 	if c.operation == nil {

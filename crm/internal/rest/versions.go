@@ -6,12 +6,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-)
 
-// Versions that are served; Winter '14 is the first of them.
-const (
-	firstVersion = 29
-	lastVersion  = 67
+	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
 var versionPattern = regexp.MustCompile(`^v([1-9][0-9])\.0$`)
@@ -23,7 +19,7 @@ func parseVersion(segment string) (string, bool) {
 		return "", false
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil || n < firstVersion || n > lastVersion {
+	if err != nil || n < org.FirstAPIVersion || n > org.LastAPIVersion {
 		return "", false
 	}
 	return segment[1:], true
@@ -47,8 +43,8 @@ type version struct {
 
 // versions needs no session.
 func (s *Server) versions(w http.ResponseWriter, r *http.Request) {
-	list := make([]version, 0, lastVersion-firstVersion+1)
-	for v := firstVersion; v <= lastVersion; v++ {
+	list := make([]version, 0, org.LastAPIVersion-org.FirstAPIVersion+1)
+	for v := org.FirstAPIVersion; v <= org.LastAPIVersion; v++ {
 		number := strconv.Itoa(v) + ".0"
 		list = append(list, version{Label: label(v), URL: "/services/data/v" + number, Version: number})
 	}
