@@ -1,8 +1,12 @@
 package login_test
 
 import (
+	"context"
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,8 +15,10 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/twinspan/twinspan/crm/internal/login"
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/web"
 )
 
 func TestRevoke(t *testing.T) {
@@ -72,6 +78,34 @@ func TestRevoke(t *testing.T) {
 		}
 		if strings.Contains(h.log.String(), refresh) || strings.Contains(h.log.String(), access) {
 			t.Error("a token is in the log")
+		}
+	})
+}
+
+// deaf is a Directory whose storage has failed under one question.
+type deaf struct{ org.Directory }
+
+func (deaf) AppByConsumerKey(context.Context, string) (org.ConnectedApp, error) {
+	return org.ConnectedApp{}, errors.New("the disk is gone")
+}
+
+// Whether the token was revoked is not known then, so the client is told to ask again and not that the token is none.
+func TestRevokeDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		a := h.exchange(h.code())
+		s, err := login.New(login.Options{BaseURL: h.url, Directory: deaf{h.store}, Store: h.store, Clock: h.clock, Vault: h.vault})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := web.NewMux()
+		s.Mount(mux)
+		for _, name := range []string{"access_token", "refresh_token"} {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, h.request(http.MethodPost, "/services/oauth2/revoke", form("token", a.get(name), "client_id", h.org.open).Encode(), formContent))
+			if w.Code != 503 || strings.Contains(w.Body.String(), "disk") {
+				t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			}
 		}
 	})
 }

@@ -60,7 +60,7 @@ func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, cli
 }
 
 func (s *Server) revoke(ctx context.Context, token, client string) error {
-	unknown := fault.New(fault.Invalid, org.CodeInvalidSession, "invalid token")
+	unknown := errUnknownToken()
 	if number := org.RefreshNumber(token); number >= 0 {
 		g, err := s.store.Grant(ctx, number)
 		if err != nil {
@@ -69,8 +69,11 @@ func (s *Server) revoke(ctx context.Context, token, client string) error {
 			}
 			return err
 		}
-		if !g.Matches(token) || !s.isClient(ctx, client, g.Org, g.App) {
+		if !g.Matches(token) {
 			return unknown
+		}
+		if err := s.isClient(ctx, client, g.Org, g.App); err != nil {
+			return err
 		}
 		if !g.Revoked {
 			if err := s.store.RevokeGrant(ctx, g.ID, s.clock.Now(string(g.Org))); err != nil {
@@ -84,19 +87,32 @@ func (s *Server) revoke(ctx context.Context, token, client string) error {
 	if err != nil {
 		return err
 	}
-	if !s.isClient(ctx, client, session.Org, session.App) {
-		return unknown
+	if err := s.isClient(ctx, client, session.Org, session.App); err != nil {
+		return err
 	}
 	return s.sessions.End(ctx, token)
 }
 
-// isClient reports whether a consumer key is the app's; "" is anybody.
-func (s *Server) isClient(ctx context.Context, key string, orgID, app org.ID) bool {
+func errUnknownToken() error {
+	return fault.New(fault.Invalid, org.CodeInvalidSession, "invalid token")
+}
+
+// isClient refuses a consumer key that is not the app's; "" is anybody.
+func (s *Server) isClient(ctx context.Context, key string, orgID, app org.ID) error {
 	if key == "" {
-		return true
+		return nil
 	}
 	a, err := s.known.AppByConsumerKey(ctx, key)
-	return err == nil && a.ID == app && a.In(orgID).Org == orgID
+	if err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return errUnknownToken()
+		}
+		return err
+	}
+	if a.ID != app || a.In(orgID).Org != orgID {
+		return errUnknownToken()
+	}
+	return nil
 }
 
 // introspection is the answer of RFC 7662 (crm-wire 1.10).
