@@ -3,6 +3,7 @@ package org_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -24,6 +25,15 @@ func TestIDsOfBothLengths(t *testing.T) {
 		if id, err := org.ParseID(bad); fault.CodeOf(err) != org.CodeMalformedID {
 			t.Errorf("%q: %s, %v", bad, id, err)
 		}
+	}
+}
+
+// Refusals quote what was sent; they must not cut a character in half.
+func TestRefusalsAreText(t *testing.T) {
+	t.Parallel()
+	_, err := org.ParseID("x" + strings.Repeat("ä", 30))
+	if m := fault.Of(err).Message; !utf8.ValidString(m) || !strings.HasSuffix(m, "ä…") {
+		t.Errorf("%q", m)
 	}
 }
 

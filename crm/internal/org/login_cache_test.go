@@ -38,6 +38,10 @@ func (d *directory) UserByID(_ context.Context, orgID, _ org.ID) (org.User, erro
 	return u, nil
 }
 
+func (d *directory) UserByUsername(ctx context.Context, _ string) (org.User, error) {
+	return d.UserByID(ctx, d.user.Org, d.user.ID)
+}
+
 func (d *directory) AppByConsumerKey(_ context.Context, key string) (org.ConnectedApp, error) {
 	d.asked.Add(1)
 	if key == "missing" {

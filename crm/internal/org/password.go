@@ -149,6 +149,10 @@ type turn struct {
 	n    int           // holders and waiters
 }
 
+// maxTurnWait is how long a login waits for others of the same user; then the answer is "busy", as for the slots of
+// hashing (LG-10 of the security reference).
+const maxTurnWait = 2 * time.Second
+
 // take waits for the turn; the caller calls done when the login is decided.
 func (t *turns) take(ctx context.Context, who pair) (done func(), err error) {
 	t.mu.Lock()
@@ -166,9 +170,14 @@ func (t *turns) take(ctx context.Context, who pair) (done func(), err error) {
 			delete(t.waiting, who)
 		}
 	}
+	timer := time.NewTimer(maxTurnWait)
+	defer timer.Stop()
 	select {
 	case w.held <- struct{}{}:
 		return func() { <-w.held; leave() }, nil
+	case <-timer.C:
+		leave()
+		return nil, vault.ErrBusy
 	case <-ctx.Done():
 		leave()
 		return nil, ctx.Err()
