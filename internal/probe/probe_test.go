@@ -104,6 +104,8 @@ func TestNoSecretIsKept(t *testing.T) {
 		"Location fragment":    {request("GET", "/", "", ""), answering(302, "text/html", "", "Location", "http://localhost:1717/cb#access_token="+q)},
 		"Referer":              {request("GET", "/", "", "", "Referer", "http://x/cb?code="+q), ok},
 		"query":                {request("GET", "/revoke?token="+q, "", ""), ok},
+		"frontdoor link":       {request("GET", "/secur/frontdoor.jsp?otp="+q, "", ""), ok},
+		"frontdoor answer":     {request("GET", "/", "", ""), answering(200, jsonType, `{"frontdoor_uri":"http://x/secur/frontdoor.jsp?otp=`+q+`"}`)},
 		"query, escaped name":  {request("GET", "/revoke?t%6fken="+q, "", ""), ok},
 		"path that echoes":     {request("GET", "/x/"+url.PathEscape(canary)+"?oauth_token="+q, "", ""), ok},
 		"JSON error's code":    {request("POST", "/", form, "code="+q), answering(400, jsonType, `{"code":"invalid","message":`+string(j)+`}`)},

@@ -27,6 +27,7 @@ var secretNames = func() map[string]bool {
 		"token", "idtokenhint",
 		"securitytoken", "sessionid", "sid", "fueloauth", "codeverifier", "code", "assertion", "clientassertion",
 		"jwt", "samlresponse", "samlrequest", "devicecode", "usercode", "signature", "csrf", "authorization",
+		"otp", "frontdooruri", // a frontdoor link signs a browser in
 	} {
 		names[n] = true
 	}
