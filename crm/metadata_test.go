@@ -109,6 +109,8 @@ func TestMetadataIsRefused(t *testing.T) {
 		{"a property that is not kept", h.admin, update("<canvasConfig/>"), 200, []string{"canvasConfig", "<success>false</success>"}},
 		{"unknown set", h.admin, update("<permissionSetName>Nope</permissionSetName>"), 200, []string{"In field: permissionSetName - no PermissionSet named Nope found"}},
 		{"a short secret", h.admin, update("<oauthConfig><consumerSecret>short</consumerSecret></oauthConfig>"), 200, []string{"at least 32"}},
+		{"a script as callback", h.admin, update("<oauthConfig><callbackUrl>https://ok.example/cb javascript:alert(1)</callbackUrl></oauthConfig>"), 200, []string{"<success>false</success>", "redirect URI"}},
+		{"a callback that anybody can read", h.admin, update("<oauthConfig><callbackUrl>http://client.example/cb</callbackUrl></oauthConfig>"), 200, []string{"<success>false</success>", "loopback"}},
 		{"no callback", h.admin, update("<oauthConfig><callbackUrl> </callbackUrl></oauthConfig>"), 200, []string{"<success>false</success>", "callbackUrl"}},
 		{
 			"list", h.admin, "<listMetadata><queries><type>ConnectedApp</type></queries><asOfVersion>50.0</asOfVersion></listMetadata>", 200,

@@ -74,6 +74,8 @@ func TestBadSpecs(t *testing.T) {
 			"consumer key of another":   func(s *org.Spec) { s.ConnectedApps[0].ConsumerKey = taken.ConnectedApps[0].ConsumerKey },
 			"bad policy":                func(s *org.Spec) { s.ConnectedApps[0].RefreshTokenPolicy = "never" },
 			"bad IP policy":             func(s *org.Spec) { s.ConnectedApps[0].IPRelaxation = "RELAX" },
+			"a script as callback":      func(s *org.Spec) { s.ConnectedApps[0].CallbackURLs = []string{"javascript:alert(1)"} },
+			"no certificate":            func(s *org.Spec) { s.ConnectedApps[0].Certificate = "-----BEGIN" },
 			"unknown client user":       func(s *org.Spec) { s.ConnectedApps[0].ClientCredentialsUser = "x@y.example" },
 			"nameless app":              func(s *org.Spec) { s.ConnectedApps[0].Name = "!!" },
 			"My Domain of another":      func(s *org.Spec) { s.MyDomain = taken.MyDomain },

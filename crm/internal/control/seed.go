@@ -129,14 +129,9 @@ func (p *plan) planUsers(ctx context.Context) error {
 		if u.Password == "" {
 			continue
 		}
-		hash, err := vault.HashPassword(ctx, u.Password)
+		cred, err := org.HashCredential(ctx, p.org.ID, id, u.Password, u.SecurityToken, time.Time{}) // the time is write's
 		if err != nil {
 			return err
-		}
-		cred := org.Credential{Org: p.org.ID, User: id, PasswordHash: hash}
-		if u.SecurityToken != "" {
-			cred.SecurityTokenHash = vault.HashToken(u.SecurityToken.Reveal())
-			cred.SecurityTokenLength = len(u.SecurityToken.Reveal())
 		}
 		p.creds = append(p.creds, cred)
 	}
@@ -167,6 +162,16 @@ func (p *plan) planApps() error {
 		}
 		if s.RefreshTokenPolicy != "" {
 			if a.RefreshTokenPolicy, err = org.ParseRefreshTokenPolicy(s.RefreshTokenPolicy); err != nil {
+				return badSpec("connected app %s: %v", s.Name, err)
+			}
+		}
+		for _, u := range s.CallbackURLs {
+			if err = oauth.CheckRedirect(u); err != nil {
+				return badSpec("connected app %s: callback URL %s: %v", s.Name, u, err)
+			}
+		}
+		if s.Certificate != "" {
+			if _, err = oauth.ParseCertificate(s.Certificate); err != nil {
 				return badSpec("connected app %s: %v", s.Name, err)
 			}
 		}

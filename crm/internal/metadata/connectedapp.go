@@ -229,6 +229,11 @@ func (r *reader) config(c *org.AppChange, config *soap.Element) {
 		case "callbackUrl":
 			urls := strings.Fields(el.Text)
 			c.CallbackURLs = &urls
+			for _, u := range urls {
+				if err := oauth.CheckRedirect(u); err != nil {
+					r.refuse("Invalid callback URL %s: %s", clip(u), fault.Of(err).Message)
+				}
+			}
 		case "certificate":
 			c.Certificate = trimmed(el)
 			if *c.Certificate != "" {
