@@ -54,6 +54,7 @@ func TestUsageMistakes(t *testing.T) {
 		"no ready file":      {[]string{"clock", "--ready-file", filepath.Join(dir, "none")}, "is the program running"},
 		"two clocks":         {[]string{"clock", "--advance", "1h", "--set", "now"}, "cannot go together"},
 		"no token":           {[]string{"status", "--url", "http://127.0.0.1:1"}, "TWINSPAN_TOKEN"},
+		"demo of the demo":   {[]string{"demo", "--fixture", "demo"}, "begins with new-org"},
 		"demo without inbox": {[]string{"demo", "--smtp", "smtp://127.0.0.1:1"}, "built-in inbox"},
 	} {
 		t.Run(name, func(t *testing.T) {

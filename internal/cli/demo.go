@@ -32,6 +32,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if c.Data == "" {
 		c.Ephemeral = true
 	}
+	if c.Fixture == twinspan.FixtureDemo {
+		return usagef("--fixture: the demo makes the connection that %s has already; it begins with %s", twinspan.FixtureDemo, twinspan.FixtureNewOrg)
+	}
 	if c.Fixture == "" {
 		c.Fixture = twinspan.FixtureNewOrg
 	}
