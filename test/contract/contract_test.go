@@ -3,9 +3,7 @@ package contract_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
 	"github.com/twinspan/twinspan/test/contract"
+	"github.com/twinspan/twinspan/test/spawn"
 )
 
 // TestEmbedded runs the suite on the three houses in this process, and then looks for every password that was typed in
@@ -52,37 +51,8 @@ func dsns(t *testing.T, kind string) func(house string) string {
 		dir := t.TempDir()
 		return func(house string) string { return filepath.Join(dir, house+".db") }
 	}
-	server := os.Getenv("TWINSPAN_TEST_POSTGRES")
-	if server == "" {
-		t.Fatal("TWINSPAN_TEST_POSTGRES is not set; test/postgres/run.sh COMMAND starts a server and sets it")
-	}
-	var r [8]byte
-	_, _ = rand.Read(r[:]) // never fails
-	name := "contract_" + hex.EncodeToString(r[:])
-	admin := func(statement string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		conn, err := pgx.Connect(ctx, server)
-		if err != nil {
-			return err
-		}
-		_, err = conn.Exec(ctx, statement)
-		return errors.Join(err, conn.Close(ctx))
-	}
-	if err := admin("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return func(string) string { return u.String() }
+	dsn := spawn.DSN(t, kind)
+	return func(string) string { return dsn }
 }
 
 // site is a listener whose handler comes later: a house must know its URL before it is made.
@@ -279,7 +249,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 	}))
 	must(bridge.PutLink(ctx, connect.LinkSpec{
 		Standing: "embedded",
-		PairID: "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
+		PairID:   "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
 		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken,
 	}))
 
