@@ -116,11 +116,16 @@ export class Browser {
   }
 }
 
-/** authorize signs a user in at an authorize URL, allows access if asked, and returns the redirect's parameters. */
-export async function authorize(url, username, password, browser = new Browser()) {
+/** land signs a user in at an authorize URL, allows access if asked, and returns the URL that the browser is sent to. */
+export async function land(url, username, password, browser = new Browser()) {
   let page = await browser.open(url);
   if (!page.left) page = await browser.submit(page, { username, password });
   if (!page.left) page = await browser.submit(page, {}, ['decision', 'allow']);
   if (!page.left) throw new Error(`never redirected: ${page.status} ${page.text.slice(0, 400)}`);
-  return new URL(page.url).searchParams;
+  return new URL(page.url);
+}
+
+/** authorize is land, returning the redirect's parameters alone. */
+export async function authorize(url, username, password, browser) {
+  return (await land(url, username, password, browser)).searchParams;
 }
