@@ -1,4 +1,5 @@
-// Package control is what operators of the program do to an org from outside its APIs: make one, and move its time.
+// Package control is what operators of the program do to an org from outside its APIs: make one, and move its time. It
+// also keeps the house in order: it follows clocks that other processes moved, and deletes what has long expired.
 package control
 
 import (
@@ -26,20 +27,29 @@ type Control struct {
 	mu   sync.Mutex // orders changes of the clock in this process with the readings of follow
 }
 
-// clockPoll is how often the clocks are read where another process may move them: within a second everybody has the
-// same time (DESIGN 5.1).
-const clockPoll = 400 * time.Millisecond
+const (
+	// clockPoll is how often the clocks are read where another process may move them: within a second everybody has the
+	// same time (DESIGN 5.1).
+	clockPoll = 400 * time.Millisecond
+	// purgePoll is how often what has expired is deleted: a batch in each transaction, and so many batches at most.
+	purgePoll    = time.Minute
+	purgeBatch   = 200
+	purgeBatches = 500
+)
 
-// Start reads the clocks, and where other processes share the database keeps reading them until Stop.
+// Start reads the clocks and begins the work that goes on until Stop: deleting what has expired, and reading the clocks
+// again where other processes share the database.
 func (c *Control) Start(ctx context.Context) error {
 	if err := c.readClocks(ctx); err != nil {
 		return err
 	}
-	if !c.Store.Shared() {
-		return nil
-	}
 	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
-	c.done.Go(func() { c.follow(ctx) })
+	c.done.Go(func() { c.every(ctx, purgePoll, "what has expired cannot be deleted", c.purge) })
+	if c.Store.Shared() {
+		c.done.Go(func() {
+			c.every(ctx, clockPoll, "the orgs' clocks cannot be read; going on with the last ones", c.readClocks)
+		})
+	}
 	return nil
 }
 
@@ -51,8 +61,9 @@ func (c *Control) Stop() {
 	c.done.Wait()
 }
 
-func (c *Control) follow(ctx context.Context) {
-	tick := time.NewTicker(clockPoll)
+// every does work again and again until ctx ends. trouble is what the log says when it fails.
+func (c *Control) every(ctx context.Context, period time.Duration, trouble string, work func(context.Context) error) {
+	tick := time.NewTicker(period)
 	defer tick.Stop()
 	failing := false
 	for {
@@ -61,15 +72,25 @@ func (c *Control) follow(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := c.readClocks(ctx)
+		err := work(ctx)
 		if errors.Is(err, context.Canceled) {
 			return
 		}
 		if err != nil && !failing { // once for each outage
-			c.Log.Warn("the orgs' clocks cannot be read; going on with the last ones", "error", err)
+			c.Log.Warn(trouble, "error", err)
 		}
 		failing = err != nil
 	}
+}
+
+// purge deletes what nobody can use any more, in small transactions.
+func (c *Control) purge(ctx context.Context) error {
+	for range purgeBatches {
+		if n, err := c.Store.Purge(ctx, c.Clock.Machine(), purgeBatch); err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Control) readClocks(ctx context.Context) error {

@@ -1,0 +1,87 @@
+package sqlstore_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/orgtest"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// What can still be used, or tells a second use from a first, stays; the rest goes when it is old.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		o, later := h.MakeOrg(t, "acme"), h.MakeOrg(t, "back")
+		s, ctx := h.Store, t.Context()
+		// The clock of one org is set back by ten days: for it everything is that much younger.
+		if err := s.SetClockOffset(ctx, later.ID, -10*day); err != nil {
+			t.Fatal(err)
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		session := func(o orgtest.Org, n int64, expires time.Duration) int64 {
+			ss := stored(o, number(n))
+			ss.Expires = orgtest.Start.Add(expires)
+			must(s.AddSession(ctx, ss, event(o, ss.ID)))
+			return ss.ID
+		}
+		short, used, back := session(o, 1, time.Hour), session(o, 2, 20*day), session(later, 3, time.Hour)
+
+		redeemed := func(n int64, app org.ID) org.Redemption {
+			c := code(o, number(n))
+			c.App = app
+			_, err := s.AddCode(ctx, c, nil)
+			must(err)
+			r := redemption(o, c, number(n+1), number(n+2))
+			r.Grant.App = app
+			_, err = s.RedeemCode(ctx, r)
+			must(err)
+			return r
+		}
+		live, revoked, frontdoor := redeemed(10, o.App), redeemed(20, o.App), redeemed(30, "")
+		must(s.RevokeGrant(ctx, revoked.Grant.ID, orgtest.Start.Add(5*day)))
+		unused := code(o, number(40))
+		_, err := s.AddCode(ctx, unused, nil)
+		must(err)
+
+		there := func(after time.Duration, what string, err error, want bool) {
+			t.Helper()
+			if err != nil && fault.KindOf(err) != fault.NotFound || (err == nil) != want {
+				t.Errorf("after %v: %s: %v, want it there: %v", after, what, err, want)
+			}
+		}
+		for _, after := range []time.Duration{23 * time.Hour, 26 * time.Hour, 12 * day, 30 * day, 32 * day, 37 * day, 1000 * day} {
+			for gone := 1; gone > 0; {
+				if gone, err = s.Purge(ctx, orgtest.Start.Add(after), 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for name, x := range map[string]struct {
+				id    int64
+				until time.Duration
+			}{"a session": {short, 25 * time.Hour}, "one in use": {used, 21 * day}, "one of a slow clock": {back, 11*day + time.Hour}} {
+				_, err := s.SessionByID(ctx, x.id)
+				there(after, name, err, after <= x.until)
+			}
+			for name, x := range map[string]struct {
+				r     org.Redemption
+				code  time.Duration
+				grant time.Duration
+			}{"live": {live, 2000 * day, 2000 * day}, "revoked": {revoked, 31 * day, 36 * day}, "frontdoor": {frontdoor, 31 * day, 31 * day}} {
+				_, err := s.Code(ctx, x.r.Code)
+				there(after, "the code of the grant "+name, err, after <= x.code)
+				_, err = s.Grant(ctx, x.r.Grant.ID)
+				there(after, "the grant "+name, err, after <= x.grant)
+			}
+			_, err = s.Code(ctx, unused.ID)
+			there(after, "the code that nobody used", err, after <= 31*day)
+		}
+	})
+}
