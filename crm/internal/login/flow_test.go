@@ -561,8 +561,14 @@ func TestLockout(t *testing.T) {
 		if !form(userPassword) {
 			t.Error("still locked after fifteen minutes")
 		}
-		// Concurrent guesses are all counted.
-		race(12, func() bool { return soapLogin("wrong").status == 200 })
+		// Concurrent guesses are all counted, but for those that a slow machine had no time for: they come again.
+		race(12, func() bool {
+			for {
+				if a := soapLogin("wrong"); a.tag("faultcode") != "sf:SERVER_UNAVAILABLE" {
+					return a.status == 200
+				}
+			}
+		})
 		if form(userPassword) {
 			t.Error("not locked after twelve failures at once")
 		}
