@@ -61,7 +61,7 @@ func TestQueries(t *testing.T) {
 			{"Account.Name != 'x'", "alpha Beta Delta gamma"},
 			{"OwnerId IN (SELECT Id FROM User WHERE Profile.Name = 'System Administrator')", "alpha Beta Delta gamma"},
 			{"OwnerId NOT IN (SELECT Id FROM User WHERE Profile.Name = 'Standard User')", "alpha Beta Delta gamma"},
-			{"AccountId NOT IN (SELECT AccountId FROM Contact)", "alpha Beta Delta gamma"},
+			{"AccountId NOT IN (SELECT Id FROM Account)", "alpha Beta Delta gamma"},
 		} {
 			_, records := h.query(t, h.admin, "SELECT LastName FROM Contact WHERE Department = 'SOQL' AND ("+c.where+") ORDER BY LastName")
 			var got []string

@@ -64,6 +64,9 @@ func openPostgres(ctx context.Context, o Options) (_ *DB, err error) {
 	if err := makeSchema(ctx, db, o.Schema); err != nil {
 		return nil, fmt.Errorf("%s: %w", where, err)
 	}
+	if err := makeFold(ctx, db); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
 	if err := migrate(ctx, db, true, where, o.Migrations, o.Log); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,9 @@ func openSQLite(ctx context.Context, o Options) (*DB, error) {
 	// DSNs come from the command line; a pragma in one must not be able to carry a second statement. The switch is the
 	// driver's, for the whole process, and we only ever turn it on.
 	sqlite.StrictPragmas(true)
+	if err := registerFold(); err != nil {
+		return nil, fmt.Errorf("%s: the function fold_case: %w", o.DSN, err)
+	}
 	path, err := filepath.Abs(o.DSN)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.DSN, err)

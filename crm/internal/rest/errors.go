@@ -63,6 +63,7 @@ var translation = map[fault.Code]struct {
 	soql.CodeFilterOperator:      {400, "INVALID_QUERY_FILTER_OPERATOR"},
 	soql.CodeNumberRange:         {400, "NUMBER_OUTSIDE_VALID_RANGE"},
 	soql.CodeTooComplicated:      {400, "QUERY_TOO_COMPLICATED"},
+	soql.CodeTooManyGroups:       {400, "EXCEEDED_ID_LIMIT"},
 	soql.CodeTimeout:             {400, "QUERY_TIMEOUT"},
 	soql.CodeInvalidLocator:      {400, "INVALID_QUERY_LOCATOR"},
 	strictjson.CodeMalformed:     {400, "JSON_PARSER_ERROR"},

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -51,9 +52,13 @@ func appendValue(b []byte, v any) ([]byte, error) {
 		return strconv.AppendInt(b, int64(v), 10), nil
 	case int64:
 		return strconv.AppendInt(b, v, 10), nil
+	case float64: // 1500.0, as the service writes numbers that may have a fraction
+		text := strconv.AppendFloat(nil, v, 'f', -1, 64)
+		if b = append(b, text...); !bytes.ContainsRune(text, '.') {
+			b = append(b, ".0"...)
+		}
+		return b, nil
 	case object:
-		return v.append(b)
-	case *nest:
 		return v.append(b)
 	case []object:
 		b = append(b, '[')

@@ -43,66 +43,40 @@ func (s *Server) nextBatch(ctx context.Context, c *call) (answer, error) {
 
 // queryResult shapes one batch (crm-wire 3.4).
 func queryResult(base string, res *soql.Result) object {
-	records := make([]object, len(res.Rows))
-	for i, row := range res.Rows {
-		records[i] = queryRecord(base, res.Plan, row)
+	return resultObject(base, res.Plan, res.Total, res.Rows, res.Next)
+}
+
+func resultObject(base string, p *soql.Plan, total int, rows []soql.Row, next string) object {
+	records := make([]object, len(rows))
+	for i, row := range rows {
+		records[i] = queryRecord(base, p.Record(row))
 	}
-	out := object{{"totalSize", res.Total}, {"done", res.Next == ""}}
-	if res.Next != "" {
-		out = append(out, member{"nextRecordsUrl", base + "/query/" + res.Next})
+	out := object{{"totalSize", total}, {"done", next == ""}}
+	if next != "" {
+		out = append(out, member{"nextRecordsUrl", base + "/query/" + next})
 	}
 	return append(out, member{"records", records})
 }
 
-// nest is a record or a parent inside one, while its fields are gathered.
-type nest struct {
-	out     object
-	parents map[string]*nest
-	id      org.ID
-}
-
-// queryRecord nests the columns of parents under their relationships; a parent that is missing is null.
-func queryRecord(base string, p *soql.Plan, row soql.Row) object {
-	root := &nest{out: object{attributes(base, p.Object, row.IDs[0])}, id: row.IDs[0]}
-	for i, c := range p.Columns {
-		at, join := root, 0
-		for _, step := range c.Path[:len(c.Path)-1] {
-			join = follow(p, join, step)
-			next := at.parents[step]
-			if next == nil {
-				next = &nest{id: row.IDs[join]}
-				if next.id != "" {
-					next.out = object{attributes(base, p.Joins[join-1].To, next.id)}
-				}
-				if at.parents == nil {
-					at.parents = map[string]*nest{}
-				}
-				at.parents[step] = next
-				at.out = append(at.out, member{step, next})
-			}
-			at = next
-		}
-		at.out = append(at.out, member{c.Path[len(c.Path)-1], wireValue(row.Values[i])})
+// queryRecord writes a record of an answer: what it is, its fields, its parents, and the answers of child queries.
+func queryRecord(base string, r *soql.Record) object {
+	kind := object{{"type", r.Type}}
+	if r.Object != nil {
+		kind = append(kind, member{"url", recordURL(base, r.Object, r.ID)})
 	}
-	return root.out
-}
-
-// append writes the parent, null where it is missing.
-func (n *nest) append(b []byte) ([]byte, error) {
-	if n.id == "" {
-		return append(b, "null"...), nil
-	}
-	return n.out.append(b)
-}
-
-// follow finds the join that a relationship leads to.
-func follow(p *soql.Plan, from int, relationship string) int {
-	for i, j := range p.Joins {
-		if j.From == from && j.Via.Relationship == relationship {
-			return i + 1
+	out := make(object, 1, len(r.Members)+1)
+	out[0] = member{"attributes", kind}
+	for _, m := range r.Members {
+		switch v := m.Value.(type) {
+		case *soql.Record:
+			out = append(out, member{m.Name, queryRecord(base, v)})
+		case soql.ChildRecords:
+			out = append(out, member{m.Name, resultObject(base, v.Plan, v.Total, v.Rows, v.Next)})
+		default:
+			out = append(out, member{m.Name, wireValue(v)})
 		}
 	}
-	return from
+	return out
 }
 
 // columnMetadata is what &columns=true tells of one column (crm-wire 3.4).
@@ -129,28 +103,26 @@ func (s *Server) queryColumns(c *call, text string) (answer, error) {
 	selectsID := false
 	var tree columnTree
 	for _, col := range p.Columns {
-		selectsID = selectsID || len(col.Path) == 1 && col.Field.Type == org.TypeID
-		tree.add(col.Path, col)
+		selectsID = selectsID || col.Child == nil && len(col.Path) == 1 && col.Type() == org.TypeID && !p.Aggregate
+		tree.add(col.Path, p.Aggregate, col)
 	}
 	return answer{http.StatusOK, object{
-		{"columnMetadata", tree.columns()},
-		{"entityName", p.Object.Name},
-		{"groupBy", false},
-		{"idSelected", selectsID},
+		{"columnMetadata", tree.columns()}, {"entityName", p.Object.Name}, {"groupBy", len(p.Group) > 0}, {"idSelected", selectsID},
 		{"keyPrefix", p.Object.KeyPrefix},
 	}}, nil
 }
 
 // columnTree gathers columns under their relationships.
 type columnTree struct {
-	names []string
-	kids  map[string]*columnTree
-	leaf  *soql.Column
+	names   []string
+	kids    map[string]*columnTree
+	leaf    *soql.Column
+	grouped bool // of an aggregate query
 }
 
-func (t *columnTree) add(path []string, c soql.Column) {
+func (t *columnTree) add(path []string, grouped bool, c soql.Column) {
 	if len(path) == 0 {
-		t.leaf = &c
+		t.leaf, t.grouped = &c, grouped
 		return
 	}
 	if t.kids == nil {
@@ -161,7 +133,7 @@ func (t *columnTree) add(path []string, c soql.Column) {
 		kid = &columnTree{}
 		t.kids[path[0]], t.names = kid, append(t.names, path[0])
 	}
-	kid.add(path[1:], c)
+	kid.add(path[1:], grouped, c)
 }
 
 func (t *columnTree) columns() []columnMetadata {
@@ -169,31 +141,50 @@ func (t *columnTree) columns() []columnMetadata {
 	for _, n := range t.names {
 		kid := t.kids[n]
 		m := columnMetadata{ColumnName: n, DisplayName: n, JoinColumns: kid.columns()}
-		if kid.leaf != nil {
-			f := kid.leaf.Field
-			m.ApexType, m.BooleanType, m.NumberType = apexType(f), f.Type == org.TypeBoolean, f.Type == org.TypeInt
-			m.TextType = f.Type.IsText()
-			m.Custom, m.Insertable, m.Updatable = f.Custom, f.Createable, f.Updateable
-			if f.Relationship != "" {
-				m.ForeignKeyName = &f.Relationship
+		switch {
+		case kid.leaf == nil:
+		case kid.leaf.Child != nil:
+			m.Aggregate = true // so the vendor marks child queries
+			var inner columnTree
+			for _, c := range kid.leaf.Child.Columns {
+				inner.add(c.Path, false, c)
 			}
+			m.JoinColumns = inner.columns()
+		default:
+			m.describe(kid.leaf, kid.grouped)
 		}
 		out = append(out, m)
 	}
 	return out
 }
 
-func apexType(f *org.Field) string {
-	switch f.Type {
-	case org.TypeID, org.TypeReference:
+func (m *columnMetadata) describe(c *soql.Column, grouped bool) {
+	t := c.Type()
+	m.ApexType, m.BooleanType, m.TextType = apexType(t), t == org.TypeBoolean, soql.IsText(t)
+	m.NumberType = t == org.TypeInt || soql.IsDouble(t)
+	m.Aggregate = grouped && c.Func != ""
+	if m.Aggregate {
+		return
+	}
+	m.Custom, m.Insertable, m.Updatable = c.Field.Custom, c.Field.Createable, c.Field.Updateable
+	if c.Field.Relationship != "" {
+		m.ForeignKeyName = &c.Field.Relationship
+	}
+}
+
+func apexType(t org.FieldType) string {
+	switch {
+	case t == org.TypeID, t == org.TypeReference:
 		return "Id"
-	case org.TypeBoolean:
+	case t == org.TypeBoolean:
 		return "Boolean"
-	case org.TypeInt:
+	case t == org.TypeInt:
 		return "Integer"
-	case org.TypeDate:
+	case soql.IsDouble(t):
+		return "Double"
+	case t == org.TypeDate:
 		return "Date"
-	case org.TypeDateTime:
+	case t == org.TypeDateTime:
 		return "Datetime"
 	}
 	return "String"

@@ -44,8 +44,16 @@ func (broken) Read(context.Context, *org.Object, org.ID, org.ID, []*org.Field) (
 	return nil, errGone
 }
 
-func (broken) Select(context.Context, org.ID, *soql.Plan, int, int) ([]soql.Row, error) {
+func (broken) Select(context.Context, org.ID, *soql.Plan, int, int, func(soql.Row) error) error {
+	return errGone
+}
+
+func (broken) SelectChildren(context.Context, org.ID, *soql.Plan, []org.ID, int, int) (map[org.ID]*soql.Children, error) {
 	return nil, errGone
+}
+
+func (broken) Home(context.Context, org.ID, org.ID) (zone, locale string, err error) {
+	return "", "", errGone
 }
 
 func (broken) CountRows(ctx context.Context, _ org.ID, _ *soql.Plan) (int, error) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -16,6 +15,7 @@ const (
 	CodeTooComplicated fault.Code = "query_too_complicated"
 	CodeTimeout        fault.Code = "query_timeout"
 	CodeInvalidLocator fault.Code = "invalid_query_locator"
+	CodeTooManyGroups  fault.Code = "exceeded_id_limit" // an aggregate query of more rows than one batch holds
 )
 
 // snippetBefore and snippetAfter are how many characters of the query an error shows around the place it means.
@@ -49,11 +49,8 @@ const (
 		"Please reference your WSDL or the describe call for the appropriate names."
 	noSuchType = "sObject type '%s' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. " +
 		"Please reference your WSDL or the describe call for the appropriate names."
+	noSuchChild = "Didn't understand relationship '%s' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' " +
+		"after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
 	noSuchRelationship = "Didn't understand relationship '%s' in field path. If you are attempting to use a custom relationship, be sure to append the '__r' after the " +
 		"custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
 )
-
-// badType is the refusal of an object that is not there.
-func badType(text string, n name) error {
-	return problem(text, n.pos, org.CodeInvalidType, noSuchType, n.text)
-}

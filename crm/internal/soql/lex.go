@@ -59,6 +59,7 @@ func lex(text string) ([]token, error) {
 			for i < len(text) && (isNameStart(text[i]) || isDigit(text[i])) {
 				i++
 			}
+			i += colonNumber(text[i:]) // LAST_N_DAYS:7
 			out = append(out, token{kind: tName, pos: start, text: text[start:i]})
 		case isDigit(c) || (c == '-' || c == '+') && i+1 < len(text) && isDigit(text[i+1]):
 			i++
@@ -91,6 +92,18 @@ func lex(text string) ([]token, error) {
 	return append(out, token{kind: tEOF, pos: len(text), text: "<EOF>"}), nil
 }
 
+// colonNumber is how long the colon and the digits at the beginning are; 0 where there are none.
+func colonNumber(text string) int {
+	n := 1
+	for n < len(text) && isDigit(text[n]) {
+		n++
+	}
+	if n == 1 || text[0] != ':' {
+		return 0
+	}
+	return n
+}
+
 var escapes = map[byte]byte{'n': '\n', 'N': '\n', 'r': '\r', 'R': '\r', 't': '\t', 'T': '\t', 'b': '\b', 'B': '\b', 'f': '\f', 'F': '\f', '"': '"', '\'': '\'', '\\': '\\'}
 
 // lexString reads the string that begins at the quote at i. \_ and \% are for LIKE alone, and mean themselves elsewhere.
@@ -109,7 +122,7 @@ func lexString(text string, i int) (token, int, error) {
 		case '\\':
 			j++
 			if j == len(text) {
-				return t, 0, problem(text, i, CodeMalformedQuery, "line 1:%d mismatched character '<EOF>' expecting '''", len(text))
+				continue
 			}
 			if e := text[j]; e == '_' || e == '%' {
 				plain.WriteByte(e)

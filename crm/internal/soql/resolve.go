@@ -3,287 +3,258 @@ package soql
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// Parse turns a query into a plan over what holders of the permissions may see of the schema.
+// Context is what a query is understood by.
+type Context struct {
+	Schema      *org.Schema
+	Permissions org.Permissions
+	User        org.ID // who asks, for USING SCOPE mine
+	// Calendar is asked once, where a query has a date literal; nil is the calendar of the year 1.
+	Calendar func() (Calendar, error)
+}
+
+// Parse turns a query into a plan over what holders of the permissions may see of the schema. Date literals have no
+// meaning in it: the plan is good for telling what the query selects.
 func Parse(text string, schema *org.Schema, p org.Permissions) (*Plan, error) {
+	return Context{Schema: schema, Permissions: p}.Parse(text)
+}
+
+// Parse turns a query into a plan.
+func (c Context) Parse(text string) (*Plan, error) {
 	q, err := parse(text)
 	if err != nil {
 		return nil, err
 	}
-	r := &resolver{text: text, schema: schema, permissions: p}
-	return r.plan(q, false)
+	r := &resolver{Context: c, text: text}
+	o := r.object(q.from)
+	if o == nil {
+		return nil, r.badType(q.from)
+	}
+	return r.plan(q, o, atRoot, nil)
 }
 
 type resolver struct {
-	text        string
-	schema      *org.Schema
-	permissions org.Permissions
+	Context
+	text      string
+	calendar  *Calendar
+	semiJoins int
 }
 
 // scope is one SELECT's names.
 type scope struct {
 	*resolver
-	plan  *Plan
-	alias string
+	plan    *Plan
+	query   *query
+	at      place
+	aliases map[string]path // of FROM, in lower case: the path each stands for, empty for the object itself
 }
 
-func (r *resolver) plan(q *query, nested bool) (*Plan, error) {
-	o := r.schema.Object(q.from.text, r.permissions)
-	if o == nil {
-		return nil, badType(r.text, q.from)
+func (r *resolver) malformed(pos int, format string, args ...any) error {
+	return problem(r.text, pos, CodeMalformedQuery, format, args...)
+}
+
+func (r *resolver) object(f from) *org.Object {
+	if len(f.path) > 1 {
+		return nil
 	}
-	s := &scope{resolver: r, plan: &Plan{Object: o, Count: q.count, Limit: q.limit, Offset: q.offset, Deleted: q.allRows}, alias: q.alias}
-	seen := map[string]bool{}
-	for _, c := range q.columns {
-		ref, full, err := s.resolve(c)
+	return r.Schema.Object(f.path[0].text, r.Permissions)
+}
+
+// badType is the refusal of an object that is not there.
+func (r *resolver) badType(f from) error {
+	return problem(r.text, f.path[0].pos, org.CodeInvalidType, noSuchType, f.path)
+}
+
+// today is the calendar of the one who asks.
+func (r *resolver) today() (Calendar, error) {
+	if r.calendar == nil {
+		c := Calendar{Now: time.Time{}}
+		if r.Calendar != nil {
+			var err error
+			if c, err = r.Calendar(); err != nil {
+				return c, err
+			}
+		}
+		r.calendar = &c
+	}
+	return *r.calendar, nil
+}
+
+func (r *resolver) plan(q *query, o *org.Object, at place, via *org.Field) (*Plan, error) {
+	s := &scope{
+		resolver: r, query: q, at: at, aliases: map[string]path{},
+		plan: &Plan{Object: o, Count: q.count, Limit: q.limit, Offset: q.offset, Deleted: q.allRows, Via: via},
+	}
+	if q.from.alias.text != "" {
+		s.aliases[strings.ToLower(q.from.alias.text)] = nil
+	}
+	for _, f := range q.more {
+		full, err := s.expand(f.path)
 		if err != nil {
 			return nil, err
 		}
-		if key := strings.Join(full, "."); seen[key] {
-			return nil, problem(r.text, c[0].pos, org.CodeInvalidField, "duplicate field selected: %s", key)
-		} else {
-			seen[key] = true
-		}
-		s.plan.Columns = append(s.plan.Columns, Column{Ref: ref, Path: full})
-	}
-	if q.where != nil {
-		cond, err := s.condition(q.where, false, nested)
-		if err != nil {
+		if _, _, err := s.follow(full, full); err != nil {
 			return nil, err
 		}
-		s.plan.Where = cond
+		s.aliases[strings.ToLower(f.alias.text)] = full
 	}
-	for _, t := range q.order {
-		ref, _, err := s.resolve(t.path)
-		if err != nil {
+	for _, step := range []func() error{s.groups, s.columns, s.where, s.having, s.order} {
+		if err := step(); err != nil {
 			return nil, err
 		}
-		if !ref.Field.Sortable {
-			return nil, problem(r.text, t.path[0].pos, org.CodeInvalidField, "field '%s' can not be sorted in a query call", t.path)
-		}
-		s.plan.Order = append(s.plan.Order, Order{Ref: ref, Desc: t.desc, NullsLast: t.nullsLast})
 	}
 	return s.plan, nil
 }
 
-// resolve finds the field that a path names, joining the parents on the way, and spells the path as the schema does.
-func (s *scope) resolve(p path) (Ref, []string, error) {
-	if len(p) > 1 && (strings.EqualFold(p[0].text, s.alias) || strings.EqualFold(p[0].text, s.plan.Object.Name) && s.plan.Object.Parent(p[0].text) == nil) {
-		p = p[1:]
-	}
-	at, o := 0, s.plan.Object
-	var full []string
-	for _, n := range p[:len(p)-1] {
-		via := o.Parent(n.text)
-		var to *org.Object
-		if via != nil {
-			to = s.schema.Object(via.ReferenceTo[0], s.permissions)
+// expand replaces an alias at the beginning of a path, or the object's own name, by what it stands for.
+func (s *scope) expand(p path) (path, error) {
+	if len(p) > 1 {
+		first := p[0].text
+		if to, ok := s.aliases[strings.ToLower(first)]; ok {
+			p = append(slices.Clone(to), p[1:]...)
+		} else if strings.EqualFold(first, s.plan.Object.Name) && s.plan.Object.Parent(first) == nil {
+			p = p[1:]
 		}
-		if to == nil {
-			return Ref{}, nil, problem(s.text, n.pos, org.CodeInvalidField, noSuchRelationship, n.text)
-		}
-		full = append(full, via.Relationship)
-		at, o = s.join(at, via, to, slices.Clone(full)), to
 	}
-	last := p[len(p)-1]
-	f := o.Field(last.text)
-	if f == nil {
-		return Ref{}, nil, problem(s.text, last.pos, org.CodeInvalidField, noSuchColumn, last.text, o.Name)
+	if len(p) > maxPath {
+		return nil, tooComplicated()
 	}
-	return Ref{Join: at, Object: o, Field: f}, append(full, f.Name), nil
+	return p, nil
 }
 
-func (s *scope) join(from int, via *org.Field, to *org.Object, full []string) int {
-	for i, j := range s.plan.Joins {
-		if j.From == from && j.Via == via {
+// step is one object that a path has come to; where a relationship may lead to several objects there are several.
+type step struct {
+	at int // as a Ref's Join
+	o  *org.Object
+}
+
+// follow joins the parents that relationships lead to, and gives where they end and the relationships as the schema
+// spells them. whole is for errors.
+func (s *scope) follow(relationships, whole path) ([]step, []string, error) {
+	here := []step{{0, s.plan.Object}}
+	var full []string
+	for _, n := range relationships {
+		var next []step
+		var spelled string
+		for _, from := range here {
+			via := from.o.Parent(n.text)
+			if via == nil {
+				continue
+			}
+			spelled = via.Relationship
+			for _, name := range via.ReferenceTo {
+				if to := s.Schema.Object(name, s.Permissions); to != nil {
+					path := append(slices.Clone(full), spelled)
+					next = append(next, step{s.join(Join{From: from.at, Via: via, To: to, Path: path, Several: len(via.ReferenceTo) > 1}), to})
+				}
+			}
+		}
+		if len(next) == 0 {
+			return nil, nil, problem(s.text, n.pos, org.CodeInvalidField, noSuchRelationship, n.text)
+		}
+		if len(s.plan.Joins) > maxJoins {
+			return nil, nil, tooComplicated()
+		}
+		here, full = next, append(full, spelled)
+	}
+	return here, full, nil
+}
+
+// maxJoins bounds the parents of a query, as the vendor's 55 child-to-parent relationships do.
+const maxJoins = 55
+
+func (s *scope) join(j Join) int {
+	for i, have := range s.plan.Joins {
+		if have.From == j.From && have.Via == j.Via && have.To == j.To {
 			return i + 1
 		}
 	}
-	s.plan.Joins = append(s.plan.Joins, Join{From: from, Via: via, To: to, Path: full})
+	s.plan.Joins = append(s.plan.Joins, j)
 	return len(s.plan.Joins)
 }
 
-// condition turns a condition into the plan's form; not says that an odd number of NOTs stands above it.
-func (s *scope) condition(n *node, not, nested bool) (Cond, error) {
-	switch n.op {
-	case "NOT":
-		return s.condition(n.kids[0], !not, nested)
-	case "AND", "OR":
-		kids := make([]Cond, len(n.kids))
-		for i, k := range n.kids {
-			c, err := s.condition(k, not, nested)
-			if err != nil {
-				return nil, err
-			}
-			kids[i] = c
-		}
-		if (n.op == "AND") != not { // De Morgan
-			return All(kids), nil
-		}
-		return Some(kids), nil
-	}
-	ref, _, err := s.resolve(n.path)
+// sharedFields are those that may be selected through a relationship to several objects (the Name object).
+var sharedFields = map[string]bool{
+	"id": true, "name": true, "firstname": true, "lastname": true, "email": true, "phone": true, "title": true, "type": true, "alias": true,
+	"username": true, "isactive": true, "profileid": true, "userroleid": true,
+}
+
+// typeField stands for the name of the object that a relationship led to.
+var typeField = &org.Field{Name: "Type", Label: "Type", Type: org.TypePicklist, Length: 40, Nillable: true, Filterable: true, Sortable: true, Groupable: true}
+
+// resolve finds the field that a path names, joining the parents on the way, and spells the path as the schema does.
+func (s *scope) resolve(p path) (Ref, []string, error) {
+	whole := p
+	p, err := s.expand(p)
 	if err != nil {
-		return nil, err
+		return Ref{}, nil, err
 	}
-	if !ref.Field.Filterable {
-		return nil, problem(s.text, n.pos, org.CodeInvalidField, "field '%s' can not be filtered in a query call", n.path)
-	}
-	switch n.op {
-	case "IN", "NOT IN":
-		not = not != (n.op == "NOT IN")
-		if n.sub != nil {
-			return s.semiJoin(n, ref, not, nested)
-		}
-		return s.in(n, ref, not)
-	}
-	return s.compare(n, ref, not)
-}
-
-func (s *scope) compare(n *node, ref Ref, not bool) (Cond, error) {
-	op := n.op
-	if op == "!=" {
-		op, not = "=", !not
-	}
-	if err := s.checkOperator(n, ref.Field, Op(op)); err != nil {
-		return nil, err
-	}
-	v, err := s.value(n.values[0], n.path, ref.Field)
+	ends, full, err := s.follow(p[:len(p)-1], whole)
 	if err != nil {
-		return nil, err
+		return Ref{}, nil, err
 	}
-	if v == nil {
-		if op != "=" {
-			return nil, s.filterProblem(n.pos, "invalid operator on null value for field '%s'", n.path)
+	last := p[len(p)-1]
+	several := len(full) > 0 && s.plan.Joins[ends[0].at-1].Several
+	var ref Ref
+	for _, end := range ends {
+		f := end.o.Field(last.text)
+		if several && strings.EqualFold(last.text, typeField.Name) {
+			f = typeField
 		}
-		return IsNull{Ref: ref, Not: not}, nil
+		if f == nil || several && !sharedFields[strings.ToLower(last.text)] {
+			continue
+		}
+		one := Ref{Join: end.at, Object: end.o, Field: f, TypeName: f == typeField}
+		if ref.Field == nil {
+			ref = one
+		} else if one.Field.Type == ref.Field.Type {
+			ref.Or = append(ref.Or, one)
+		}
 	}
-	if op == "LIKE" {
-		v = n.values[0].like
+	if ref.Field == nil {
+		on := ends[0].o.Name
+		if several {
+			on = "Name"
+		}
+		return Ref{}, nil, problem(s.text, last.pos, org.CodeInvalidField, noSuchColumn, last.text, on)
 	}
-	return Compare{Ref: ref, Op: Op(op), Value: v, Not: not}, nil
+	return ref, append(full, ref.Field.Name), nil
 }
 
-func (s *scope) checkOperator(n *node, f *org.Field, op Op) error {
-	switch f.Type {
-	case org.TypeID, org.TypeReference, org.TypeBoolean:
-		if op != Equal {
-			kind := "id"
-			if f.Type == org.TypeBoolean {
-				kind = "boolean"
-			}
-			return s.filterProblem(n.pos, "invalid operator on %s field", kind)
-		}
-	case org.TypeInt, org.TypeDate, org.TypeDateTime:
-		if op == Like {
-			return s.filterProblem(n.pos, "invalid operator on %s field", f.Type)
-		}
-	}
-	return nil
-}
-
-func (s *scope) filterProblem(pos int, format string, args ...any) error {
-	return problem(s.text, pos, CodeFilterOperator, format, args...)
-}
-
-func (s *scope) in(n *node, ref Ref, not bool) (Cond, error) {
-	in := In{Ref: ref, Not: not}
-	for _, l := range n.values {
-		v, err := s.value(l, n.path, ref.Field)
-		if err != nil {
-			return nil, err
-		}
-		if v == nil {
-			in.Null = true
-		} else if !slices.Contains(in.Values, v) || len(in.Values) > 100 { // looking for repeats is for short lists
-			in.Values = append(in.Values, v)
-		}
-	}
-	if len(in.Values) == 0 {
-		return IsNull{Ref: ref, Not: not}, nil
-	}
-	return in, nil
-}
-
-func (s *scope) semiJoin(n *node, ref Ref, not, nested bool) (Cond, error) {
-	if nested {
-		return nil, problem(s.text, n.sub.pos, CodeMalformedQuery, "Nesting of semi join sub-selects is not supported")
-	}
-	if ref.Field.Type != org.TypeID && ref.Field.Type != org.TypeReference {
-		return nil, problem(s.text, n.pos, CodeMalformedQuery, "Semi join sub-selects are only supported on Id and reference fields; '%s' is neither", n.path)
-	}
-	if n.sub.count || len(n.sub.columns) != 1 {
-		return nil, problem(s.text, n.sub.pos, CodeMalformedQuery, "The inner query of a semi join must select exactly one field")
-	}
-	sub, err := s.resolver.plan(n.sub, true)
+// expr finds the expression that a term names.
+func (s *scope) expr(t term) (Expr, []string, error) {
+	ref, full, err := s.resolve(t.path)
 	if err != nil {
-		return nil, err
+		return Expr{}, nil, err
 	}
-	if t := sub.Columns[0].Field.Type; t != org.TypeID && t != org.TypeReference {
-		return nil, problem(s.text, n.sub.columns[0][0].pos, CodeMalformedQuery, "The selected field '%s' in the inner query of a semi join must be an Id or reference field", n.sub.columns[0])
-	}
-	return InQuery{Ref: ref, Plan: sub, Not: not}, nil
-}
-
-// value checks a literal against the field and returns what the store compares; nil for null and the empty text.
-func (s *scope) value(l literal, p path, f *org.Field) (any, error) {
-	if l.kind == litNull {
-		return nil, nil
-	}
-	mismatch := func(kind, quotes string) error {
-		return problem(s.text, p[0].pos, org.CodeInvalidField, "value of filter criterion for field '%s' must be of type %s and %s be enclosed in quotes", p, kind, quotes)
-	}
+	e := Expr{Ref: ref, Func: t.fn}
 	switch {
-	case f.Type.IsText():
-		if l.kind != litString {
-			return nil, mismatch("string", "should")
-		}
-		if l.text == "" {
-			return nil, nil
-		}
-		return l.text, nil
-	case f.Type == org.TypeID || f.Type == org.TypeReference:
-		if l.kind != litString {
-			return nil, mismatch("ID", "should")
-		}
-		if l.text == "" {
-			return nil, nil
-		}
-		id, err := org.ParseID(l.text)
-		if err != nil {
-			return nil, s.filterProblem(l.pos, "invalid ID field: %s", clip(l.text))
-		}
-		return string(id), nil
-	case f.Type == org.TypeBoolean:
-		if l.kind != litBoolean {
-			return nil, mismatch("boolean", "should not")
-		}
-		return strings.EqualFold(l.text, "true"), nil
+	case t.fn.IsDate() && !dateFuncFits(t.fn, ref.Field.Type):
+		return e, nil, s.malformed(t.pos, "field %s does not support date function %s", t.path, t.fn)
+	case t.fn.IsAggregate() && !aggregateFits(t.fn, ref.Field):
+		return e, nil, s.malformed(t.pos, "field %s does not support aggregate operator %s", t.path, t.fn)
 	}
-	kind := map[org.FieldType]string{org.TypeInt: "int", org.TypeDate: "date", org.TypeDateTime: "dateTime"}[f.Type]
-	if l.kind != litNumber {
-		return nil, mismatch(kind, "should not")
-	}
-	if f.Type == org.TypeDate && len(l.text) != len("2006-01-02") || f.Type == org.TypeDateTime && !strings.Contains(l.text, "T") {
-		return nil, mismatch(kind, "should not")
-	}
-	v, err := f.Accept(l.text)
-	if err != nil {
-		if fault.KindOf(err) == fault.Invalid {
-			return nil, mismatch(kind, "should not")
-		}
-		return nil, err
-	}
-	return v, nil
+	return e, full, nil
 }
 
-func clip(s string) string {
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
+func dateFuncFits(fn Func, t org.FieldType) bool {
+	if fn == FuncDayOnly || fn == FuncHourInDay {
+		return t == org.TypeDateTime
 	}
-	return s
+	return t == org.TypeDate || t == org.TypeDateTime
+}
+
+// aggregateFits tells which fields an aggregate function takes ("Support for Field Types in Aggregate Functions").
+func aggregateFits(fn Func, f *org.Field) bool {
+	switch {
+	case f.Type == org.TypeBoolean, f.Type == typeMultipicklist, !f.Filterable:
+		return false
+	case fn == FuncSum, fn == FuncAvg:
+		return isNumber(f.Type)
+	}
+	return true
 }

@@ -12,45 +12,19 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// Row is one record of an answer.
-type Row struct {
-	IDs    []org.ID // of the root, then of the parent of each join; "" where there is none
-	Values []any    // as in org.Values, one for each column
-}
-
-// Source answers plans, confined to one org.
-type Source interface {
-	// Select reads at most limit rows of what the plan selects, after skipping offset of them, in an order that does not
-	// change between calls. The plan's own limit and offset are the caller's business.
-	Select(ctx context.Context, orgID org.ID, p *Plan, offset, limit int) ([]Row, error)
-	// CountRows counts what the plan selects without its limit and offset.
-	CountRows(ctx context.Context, orgID org.ID, p *Plan) (int, error)
-}
-
-// Locator keeps a query whose answer is fetched in batches.
-type Locator struct {
-	Org     org.ID
-	ID      org.ID // prefix 01g
-	User    org.ID // nobody else may go on with it
-	Query   string
-	Deleted bool
-	Created time.Time // domain time
-}
-
-// LocatorStore keeps locators. It may forget those of a user beyond the ten youngest.
-type LocatorStore interface {
-	AddLocator(ctx context.Context, l Locator) error
-	// Locator reads one; a missing one is a NotFound fault.
-	Locator(ctx context.Context, orgID, id org.ID) (Locator, error)
-}
-
-// PrefixLocator is the key prefix of query locators.
-const PrefixLocator = "01g"
-
 // Batch sizes of answers (crm-wire 3.4).
 const (
 	DefaultBatch = 2000
 	MinBatch     = 200
+)
+
+// Bounds of answers with child queries, so that one answer stays within some ten thousand records: the vendor, too, makes
+// batches smaller where there are children.
+const (
+	parentBatch     = 200
+	childrenBatch   = 10_000 // of one child query, shared by the parents of a batch
+	minChildren     = 200    // of one parent
+	childrenAtATime = 1000   // parents of one call of Source.SelectChildren
 )
 
 // locatorLife is how long a query can be gone on with.
@@ -75,36 +49,126 @@ type Result struct {
 	Next  string // "01g…-2000", where there is more; "" at the end
 }
 
-// Run answers a query: the first batch of it.
+// Plan understands a query as the session's user means it at the domain time.
+func (r *Runner) Plan(ctx context.Context, s org.Session, text string, at time.Time) (*Plan, error) {
+	c := Context{Schema: r.Schema(s), Permissions: s.Permissions, User: s.User, Calendar: func() (Calendar, error) {
+		return r.calendar(ctx, s, at)
+	}}
+	return c.Parse(text)
+}
+
+func (r *Runner) calendar(ctx context.Context, s org.Session, at time.Time) (Calendar, error) {
+	zone, locale, err := r.Source.Home(ctx, s.Org, s.User)
+	if err != nil {
+		return Calendar{}, err
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC // a zone that this program's data lack: the picklist has none such
+	}
+	return Calendar{Now: at.In(loc), WeekStart: weekStart(locale)}, nil
+}
+
+// Run answers a query: the first batch of it. deleted asks for records in the recycle bin too.
 func (r *Runner) Run(ctx context.Context, s org.Session, text string, deleted bool, batch int) (*Result, error) {
-	p, err := Parse(text, r.Schema(s), s.Permissions)
+	now := r.Clock.Now(string(s.Org))
+	p, err := r.Plan(ctx, s, text, now)
 	if err != nil {
 		return nil, err
 	}
-	p.Deleted = p.Deleted || deleted
-	res, err := r.batch(ctx, s, p, 0, batch)
-	if err != nil || res.Next == "" {
+	p.include(deleted)
+	b := &batchOf{runner: r, session: s, plan: p, size: batch}
+	res, err := b.read(ctx, 0)
+	if err != nil || !b.more {
 		return res, err
 	}
-	l := Locator{Org: s.Org, ID: org.NewID(PrefixLocator), User: s.User, Query: text, Deleted: deleted, Created: r.Clock.Now(string(s.Org))}
+	l := Locator{Org: s.Org, ID: org.NewID(PrefixLocator), User: s.User, Query: text, Deleted: deleted, Created: now}
 	if err := r.Locators.AddLocator(ctx, l); err != nil {
 		return nil, err
 	}
-	res.Next = string(l.ID) + "-" + res.Next
+	res.locate(string(l.ID))
 	return res, nil
 }
 
-// More goes on with a query from a Result's Next. The query is asked anew, so records that came or went meanwhile move
-// the rest by their number.
+// Each hands over all rows of a query's answer, however many they are, without keeping them. Child queries and groups
+// are not for it.
+func (r *Runner) Each(ctx context.Context, s org.Session, text string, deleted bool, each func(*Plan, Row) error) error {
+	p, err := r.Plan(ctx, s, text, r.Clock.Now(string(s.Org)))
+	if err != nil {
+		return err
+	}
+	if p.Count || p.Aggregate || p.HasChildren() {
+		return fault.New(fault.Invalid, CodeMalformedQuery, "Aggregate queries and queries with child queries are not supported here")
+	}
+	p.include(deleted)
+	return r.Source.Select(ctx, s.Org, p, p.Offset, p.cap(noLimit), func(row Row) error { return each(p, row) })
+}
+
+// noLimit is more rows than any table has.
+const noLimit = 1 << 40
+
+// cap is n, or what the plan's limit leaves of it.
+func (p *Plan) cap(n int) int {
+	if p.Limit >= 0 {
+		return min(n, p.Limit)
+	}
+	return n
+}
+
+// include takes records of the recycle bin into the plan and its child queries.
+func (p *Plan) include(deleted bool) {
+	p.Deleted = p.Deleted || deleted
+	for _, c := range p.Columns {
+		if c.Child != nil {
+			c.Child.include(p.Deleted)
+		}
+	}
+}
+
+// position is where a batch begins: at row from of the answer, or of the child query in a column, for one parent.
+type position struct {
+	locator org.ID
+	from    int
+	column  int // -1: the query itself
+	parent  org.ID
+}
+
+// parsePosition reads "01g…-2000" and "01g…-2000-3-001…".
+func parsePosition(next string) (position, error) {
+	invalid := fault.New(fault.Invalid, CodeInvalidLocator, "invalid query locator")
+	parts := strings.Split(next, "-")
+	if len(parts) != 2 && len(parts) != 4 {
+		return position{}, invalid
+	}
+	id, err := org.ParseID(parts[0])
+	p := position{locator: id, column: -1}
+	if err != nil || id.Prefix() != PrefixLocator || !number(parts[1], &p.from) || p.from < 1 {
+		return position{}, invalid
+	}
+	if len(parts) == 4 {
+		if p.parent, err = org.ParseID(parts[3]); err != nil || !number(parts[2], &p.column) {
+			return position{}, invalid
+		}
+	}
+	return p, nil
+}
+
+// number reads a number as strconv writes it.
+func number(text string, n *int) bool {
+	var err error
+	*n, err = strconv.Atoi(text)
+	return err == nil && *n >= 0 && strconv.Itoa(*n) == text
+}
+
+// More goes on with a query from a Result's or a Children's Next. The query is asked anew, so records that came or went
+// meanwhile move the rest by their number.
 func (r *Runner) More(ctx context.Context, s org.Session, next string, batch int) (*Result, error) {
 	invalid := fault.New(fault.Invalid, CodeInvalidLocator, "invalid query locator")
-	text, rest, _ := strings.Cut(next, "-")
-	id, err := org.ParseID(text)
-	from, numErr := strconv.Atoi(rest)
-	if err != nil || numErr != nil || from < 1 || strconv.Itoa(from) != rest || id.Prefix() != PrefixLocator {
-		return nil, invalid
+	at, err := parsePosition(next)
+	if err != nil {
+		return nil, err
 	}
-	l, err := r.Locators.Locator(ctx, s.Org, id)
+	l, err := r.Locators.Locator(ctx, s.Org, at.locator)
 	if fault.KindOf(err) == fault.NotFound {
 		return nil, invalid
 	}
@@ -114,57 +178,39 @@ func (r *Runner) More(ctx context.Context, s org.Session, next string, batch int
 	if l.User != s.User || r.Clock.Now(string(s.Org)).Sub(l.Created) > locatorLife {
 		return nil, invalid
 	}
-	p, err := Parse(l.Query, r.Schema(s), s.Permissions)
+	p, err := r.Plan(ctx, s, l.Query, l.Created)
 	if err != nil {
 		return nil, err
 	}
-	p.Deleted = p.Deleted || l.Deleted
-	res, err := r.batch(ctx, s, p, from, batch)
-	if err == nil && res.Next != "" {
-		res.Next = string(id) + "-" + res.Next
+	p.include(l.Deleted)
+	b := &batchOf{runner: r, session: s, plan: p, size: batch}
+	var res *Result
+	if at.column < 0 {
+		res, err = b.read(ctx, at.from)
+	} else {
+		if at.column >= len(p.Columns) || p.Columns[at.column].Child == nil {
+			return nil, invalid
+		}
+		res, err = b.readChildren(ctx, at)
+	}
+	if err == nil {
+		res.locate(string(at.locator))
 	}
 	return res, err
 }
 
-// batch reads rows from the given one on; Next is the number of the first row after them.
-func (r *Runner) batch(ctx context.Context, s org.Session, p *Plan, from, size int) (*Result, error) {
-	if size < MinBatch || size > DefaultBatch {
-		size = DefaultBatch
+// locate puts the locator's id before every position in the result.
+func (r *Result) locate(id string) {
+	if r.Next != "" {
+		r.Next = id + "-" + r.Next
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxRun)
-	defer cancel()
-	res := &Result{Plan: p}
-	var err error
-	if p.Count {
-		res.Total, err = r.total(ctx, s, p)
-		return res, timeout(ctx, err)
-	}
-	ask := size + 1 // one more tells whether there is more
-	if p.Limit >= 0 {
-		ask = min(ask, max(0, p.Limit-from))
-	}
-	if res.Rows, err = r.Source.Select(ctx, s.Org, p, p.Offset+from, ask); err != nil {
-		return nil, timeout(ctx, err)
-	}
-	if len(res.Rows) > size {
-		res.Rows, res.Next = res.Rows[:size], strconv.Itoa(from+size)
-	}
-	res.Total = from + len(res.Rows)
-	if res.Next != "" {
-		if res.Total, err = r.total(ctx, s, p); err != nil {
-			return nil, timeout(ctx, err)
+	for _, row := range r.Rows {
+		for _, v := range row.Values {
+			if c, ok := v.(*Children); ok && c != nil && c.Next != "" {
+				c.Next = id + "-" + c.Next
+			}
 		}
 	}
-	return res, nil
-}
-
-func (r *Runner) total(ctx context.Context, s org.Session, p *Plan) (int, error) {
-	n, err := r.Source.CountRows(ctx, s.Org, p)
-	n = max(0, n-p.Offset)
-	if p.Limit >= 0 {
-		n = min(n, p.Limit)
-	}
-	return n, err
 }
 
 // timeout turns the end of a query's time into words for its sender.

@@ -2,9 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
@@ -12,257 +14,213 @@ import (
 
 var _ soql.Source = (*Store)(nil)
 
-// rendering collects the SQL of a plan and its parameters. Names in the text come from the schema; all that a caller
-// wrote is a parameter.
-type rendering struct {
-	org      org.ID
-	args     []any
-	collate  string // of ordered comparisons of text
-	queries  int    // how many SELECTs were begun; each has aliases of its own
-	orgParam string
+// slot receives one value of a row.
+type slot struct {
+	cell
+	float  sql.NullFloat64
+	double bool
+	// halved: the text stands behind its folded self (see selection.extreme).
+	halved bool
 }
 
-func (s *Store) render(orgID org.ID) *rendering {
-	r := &rendering{org: orgID}
-	if s.db.Postgres() {
-		r.collate = ` COLLATE "C"` // as SQLite orders: by bytes, whatever the server's locale
+func slotOf(e soql.Expr, aggregate bool) slot {
+	t := e.Type()
+	s := slot{cell: cell{field: e.Field}, double: soql.IsDouble(t)}
+	if e.Field == nil || t != e.Field.Type {
+		s.field = &org.Field{Type: t}
 	}
-	r.orgParam = r.param(string(orgID))
-	return r
+	s.halved = aggregate && soql.IsText(t)
+	return s
 }
 
-func (r *rendering) param(v any) string {
-	r.args = append(r.args, v)
-	return "$" + strconv.Itoa(len(r.args))
-}
-
-// selection is one SELECT under way: a0 is its root, a1… its parents.
-type selection struct {
-	*rendering
-	prefix string
-	plan   *soql.Plan
-}
-
-func (r *rendering) selection(p *soql.Plan) *selection {
-	r.queries++
-	return &selection{rendering: r, prefix: "q" + strconv.Itoa(r.queries) + "_", plan: p}
-}
-
-func (s *selection) alias(join int) string { return s.prefix + strconv.Itoa(join) }
-
-func (s *selection) expr(ref soql.Ref) string {
-	return expression(ref.Object, ref.Field, s.alias(ref.Join))
-}
-
-// from is FROM with its joins, and WHERE.
-func (s *selection) from() (string, error) {
-	p := s.plan
-	root := s.alias(0)
-	var b strings.Builder
-	fmt.Fprintf(&b, " FROM %s %s", tableOf(p.Object), root)
-	for i, j := range p.Joins {
-		parent := p.Object
-		if j.From > 0 {
-			parent = p.Joins[j.From-1].To
-		}
-		a := s.alias(i + 1)
-		fmt.Fprintf(&b, " LEFT JOIN %s %s ON %s.%s = %s AND %s.id = %s", tableOf(j.To), a, a, orgColumn(j.To), s.orgParam, a,
-			expression(parent, j.Via, s.alias(j.From)))
+func (s *slot) dest() any {
+	if s.double {
+		return &s.float
 	}
-	fmt.Fprintf(&b, " WHERE %s.%s = %s", root, orgColumn(p.Object), s.orgParam)
-	if p.Object.SoftDelete && !p.Deleted {
-		fmt.Fprintf(&b, " AND %s.is_deleted = 0", root)
-	}
-	if p.Where != nil {
-		cond, err := s.cond(p.Where)
-		if err != nil {
-			return "", err
-		}
-		b.WriteString(" AND " + cond)
-	}
-	return b.String(), nil
+	return s.cell.dest()
 }
 
-func (s *selection) cond(c soql.Cond) (string, error) {
-	switch c := c.(type) {
-	case soql.All:
-		return s.list(c, " AND ")
-	case soql.Some:
-		return s.list(c, " OR ")
-	case soql.IsNull:
-		if c.Not {
-			return s.expr(c.Ref) + " IS NOT NULL", nil
-		}
-		return s.expr(c.Ref) + " IS NULL", nil
-	case soql.Compare:
-		return s.compare(c)
-	case soql.In:
-		return s.in(c)
-	case soql.InQuery:
-		return s.inQuery(c)
-	}
-	return "", fmt.Errorf("no SQL for a condition of type %T", c)
-}
-
-func (s *selection) list(kids []soql.Cond, op string) (string, error) {
-	parts := make([]string, len(kids))
-	for i, k := range kids {
-		text, err := s.cond(k)
-		if err != nil {
-			return "", err
-		}
-		parts[i] = text
-	}
-	return "(" + strings.Join(parts, op) + ")", nil
-}
-
-// comparable gives the two sides of a comparison: text without case, folded names by their key.
-func (s *selection) comparable(ref soql.Ref, v any) (expr, param string, err error) {
-	if text, ok := v.(string); ok && ref.Field.Type.IsText() {
-		if ref.Field.Folded {
-			return s.alias(ref.Join) + "." + ref.Field.Column + "_key", s.param(org.Fold(text)), nil
-		}
-		return "LOWER(" + s.expr(ref) + ")", "LOWER(" + s.param(text) + ")", nil
-	}
-	e, err := encode(v)
-	if err != nil {
-		return "", "", err
-	}
-	return s.expr(ref), s.param(e), nil
-}
-
-// compare renders a comparison that is never unknown: null compares as false, and its negation is true.
-func (s *selection) compare(c soql.Compare) (string, error) {
-	expr, param, err := s.comparable(c.Ref, c.Value)
-	if err != nil {
-		return "", err
-	}
-	op, tail := string(c.Op), ""
+func (s *slot) value() any {
 	switch {
-	case c.Op == soql.Like:
-		tail = ` ESCAPE '\'`
-	case c.Op != soql.Equal && c.Field.Type.IsText():
-		expr += s.collate
+	case s.double && s.float.Valid:
+		return s.float.Float64
+	case s.double:
+		return nil
+	case s.halved && s.text.Valid:
+		s.text.String = secondHalf(s.text.String)
 	}
-	if !c.Not {
-		return expr + " " + op + " " + param + tail, nil
-	}
-	return "(NOT (" + expr + " " + op + " " + param + tail + ") OR " + s.expr(c.Ref) + " IS NULL)", nil
+	return s.cell.value()
 }
 
-func (s *selection) in(c soql.In) (string, error) {
-	var expr string
-	params := make([]string, len(c.Values))
-	for i, v := range c.Values {
-		var err error
-		if expr, params[i], err = s.comparable(c.Ref, v); err != nil {
-			return "", err
-		}
+// secondHalf drops the first half of a text's characters, and the one in the middle.
+func secondHalf(text string) string {
+	for n := (utf8.RuneCountInString(text) + 1) / 2; n > 0; n-- {
+		_, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
 	}
-	text := expr + " IN (" + strings.Join(params, ", ") + ")"
-	null := s.expr(c.Ref) + " IS NULL"
-	switch {
-	case !c.Not && !c.Null:
-		return text, nil
-	case !c.Not:
-		return "(" + text + " OR " + null + ")", nil
-	case c.Null:
-		return "(NOT (" + text + ") AND " + s.expr(c.Ref) + " IS NOT NULL)", nil
-	}
-	return "(NOT (" + text + ") OR " + null + ")", nil
+	return text
 }
 
-func (s *selection) inQuery(c soql.InQuery) (string, error) {
-	sub := s.selection(c.Plan)
-	from, err := sub.from()
-	if err != nil {
-		return "", err
-	}
-	value := sub.expr(c.Plan.Columns[0].Ref)
-	text := s.expr(c.Ref) + " IN (SELECT " + value + from + " AND " + value + " IS NOT NULL)"
-	if c.Not {
-		return "(NOT (" + text + ") OR " + s.expr(c.Ref) + " IS NULL)", nil
-	}
-	return text, nil
+// layout is what a SELECT of a plan reads: ids of the root and its parents, then the columns.
+type layout struct {
+	plan *soql.Plan
+	ids  int
 }
 
-func (s *selection) order() string {
-	var terms []string
-	for _, o := range s.plan.Order {
-		expr := s.expr(o.Ref)
-		if o.Field.Type.IsText() {
-			expr = "LOWER(" + expr + ")" + s.collate
-		}
-		if o.Desc {
-			expr += " DESC"
-		}
-		if o.NullsLast {
-			expr += " NULLS LAST"
-		} else {
-			expr += " NULLS FIRST"
-		}
-		terms = append(terms, expr)
+func layoutOf(p *soql.Plan) layout {
+	if p.Aggregate {
+		return layout{plan: p}
 	}
-	return " ORDER BY " + strings.Join(append(terms, s.alias(0)+".id"+s.collate), ", ")
+	return layout{plan: p, ids: len(p.Joins) + 1}
+}
+
+func (l layout) exprs(s *selection) []string {
+	out := make([]string, 0, l.ids+len(l.plan.Columns))
+	for i := range l.ids {
+		out = append(out, s.alias(i)+".id")
+	}
+	for _, c := range l.plan.Columns {
+		if c.Child == nil {
+			out = append(out, s.output(c.Expr))
+		}
+	}
+	return out
+}
+
+// scan reads one row, and after it what more points to.
+func (l layout) scan(rows *sql.Rows, more ...any) (soql.Row, error) {
+	ids := make([]sql.NullString, l.ids)
+	slots := make([]slot, len(l.plan.Columns))
+	dests := make([]any, 0, l.ids+len(slots)+len(more))
+	for i := range ids {
+		dests = append(dests, &ids[i])
+	}
+	for i, c := range l.plan.Columns {
+		if c.Child == nil {
+			slots[i] = slotOf(c.Expr, l.plan.Aggregate)
+			dests = append(dests, slots[i].dest())
+		}
+	}
+	if err := rows.Scan(append(dests, more...)...); err != nil {
+		return soql.Row{}, err
+	}
+	row := soql.Row{IDs: make([]org.ID, l.ids), Values: make([]any, len(slots))}
+	for i, id := range ids {
+		row.IDs[i] = org.ID(id.String)
+	}
+	for i, c := range l.plan.Columns {
+		// What is computed over a parent that is missing may still have a value of its own; the parent has none.
+		if c.Child == nil && (l.ids == 0 || len(c.Or) > 0 || ids[c.Join].Valid) {
+			row.Values[i] = slots[i].value()
+		}
+	}
+	return row, nil
 }
 
 // Select implements soql.Source.
-func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, limit int) ([]soql.Row, error) {
-	sel := s.render(orgID).selection(p)
-	var exprs []string
-	fields := make([]*org.Field, 0, len(p.Columns)+len(p.Joins)+1)
-	for i := range len(p.Joins) + 1 {
-		exprs, fields = append(exprs, sel.alias(i)+".id"), append(fields, p.Object.Stored("Id"))
-	}
-	ids := len(fields)
-	for _, c := range p.Columns {
-		exprs, fields = append(exprs, sel.expr(c.Ref)), append(fields, c.Field)
-	}
-	from, err := sel.from()
+func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
+	sel, l := s.render(orgID).selection(p), layoutOf(p)
+	exprs := l.exprs(sel)
+	from, err := sel.from("")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	query := "SELECT " + strings.Join(exprs, ", ") + from + sel.order() + " LIMIT " + sel.param(limit) + " OFFSET " + sel.param(offset)
+	groups, err := sel.groups()
+	if err != nil {
+		return err
+	}
+	query := "SELECT " + strings.Join(exprs, ", ") + from + groups
+	if order := sel.order(); order != "" {
+		query += " ORDER BY " + order
+	}
+	query += " LIMIT " + sel.param(int64(limit)) + " OFFSET " + sel.param(int64(offset))
 	rows, err := s.db.Query(ctx, query, sel.args...)
 	if err != nil {
-		return nil, fmt.Errorf("querying %s: %w", p.Object.Name, err)
+		return querying(p, err)
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what matters
-	var out []soql.Row
 	for rows.Next() {
-		cells, dests := cellsFor(fields)
-		if err := rows.Scan(dests...); err != nil {
-			return nil, fmt.Errorf("querying %s: %w", p.Object.Name, err)
+		row, err := l.scan(rows)
+		if err != nil {
+			return querying(p, err)
 		}
-		row := soql.Row{IDs: make([]org.ID, ids), Values: make([]any, len(p.Columns))}
-		for i := range cells {
-			if i < ids {
-				row.IDs[i] = org.ID(cells[i].text.String)
-				continue
-			}
-			// What is computed over a parent that is missing may still have a value of its own; the parent has none.
-			if c := p.Columns[i-ids]; c.Join == 0 || cells[c.Join].text.Valid {
-				row.Values[i-ids] = cells[i].value()
-			}
+		if err := each(row); err != nil {
+			return err
 		}
-		out = append(out, row)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("querying %s: %w", p.Object.Name, err)
+	return querying(p, rows.Err())
+}
+
+func querying(p *soql.Plan, err error) error {
+	if err == nil {
+		return nil
 	}
-	return out, nil
+	return fmt.Errorf("querying %s: %w", p.Object.Name, err)
 }
 
 // CountRows implements soql.Source.
 func (s *Store) CountRows(ctx context.Context, orgID org.ID, p *soql.Plan) (int, error) {
 	sel := s.render(orgID).selection(p)
-	from, err := sel.from()
+	from, err := sel.from("")
 	if err != nil {
 		return 0, err
 	}
 	var n int
-	if err := s.db.QueryRow(ctx, "SELECT COUNT(*)"+from, sel.args...).Scan(&n); err != nil {
-		return 0, fmt.Errorf("counting %s: %w", p.Object.Name, err)
+	err = s.db.QueryRow(ctx, "SELECT COUNT(*)"+from, sel.args...).Scan(&n)
+	return n, querying(p, err)
+}
+
+// SelectChildren implements soql.Source. One statement numbers the children of each parent.
+func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
+	sel, l := s.render(orgID).selection(p), layoutOf(p)
+	via := expression(p.Object, p.Via, sel.alias(0))
+	exprs := l.exprs(sel)
+	for i := range exprs {
+		exprs[i] += " AS c" + strconv.Itoa(i)
 	}
-	return n, nil
+	from, err := sel.from(via + " IN (" + sel.ids(parents) + ")")
+	if err != nil {
+		return nil, err
+	}
+	last := offset + limit
+	if p.Limit >= 0 {
+		last = min(last, p.Limit)
+	}
+	query := "SELECT * FROM (SELECT " + strings.Join(exprs, ", ") + ", " + via + " AS parent, ROW_NUMBER() OVER (PARTITION BY " + via + " ORDER BY " + sel.order() +
+		") AS number, COUNT(*) OVER (PARTITION BY " + via + ") AS total" + from + ") w WHERE number > " + sel.param(int64(p.Offset+offset)) +
+		" AND number <= " + sel.param(int64(p.Offset+last)) + " ORDER BY parent, number"
+	rows, err := s.db.Query(ctx, query, sel.args...)
+	if err != nil {
+		return nil, querying(p, err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	out := map[org.ID]*soql.Children{}
+	for rows.Next() {
+		var parent string
+		var number, total int
+		row, err := l.scan(rows, &parent, &number, &total)
+		if err != nil {
+			return nil, querying(p, err)
+		}
+		kids := out[org.ID(parent)]
+		if kids == nil {
+			kids = &soql.Children{Total: max(0, total-p.Offset)}
+			if p.Limit >= 0 {
+				kids.Total = min(kids.Total, p.Limit)
+			}
+			out[org.ID(parent)] = kids
+		}
+		kids.Rows = append(kids.Rows, row)
+	}
+	return out, querying(p, rows.Err())
+}
+
+// Home implements soql.Source.
+func (s *Store) Home(ctx context.Context, orgID, user org.ID) (zone, locale string, err error) {
+	err = s.db.QueryRow(ctx, `SELECT time_zone_sid_key, locale_sid_key FROM user_account WHERE org_id = $1 AND id = $2`, string(orgID), string(user)).
+		Scan(&zone, &locale)
+	if err != nil {
+		return "", "", notFound(err, "user")
+	}
+	return zone, locale, nil
 }

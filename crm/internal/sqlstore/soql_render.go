@@ -1,0 +1,295 @@
+package sqlstore
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+)
+
+// rendering collects the SQL of a plan and its parameters. Names in the text come from the schema; all that a caller
+// wrote is a parameter.
+type rendering struct {
+	org      org.ID
+	args     []any
+	postgres bool
+	collate  string // of ordered comparisons of text
+	queries  int    // how many SELECTs were begun; each has aliases of its own
+	orgParam string
+}
+
+func (s *Store) render(orgID org.ID) *rendering {
+	r := &rendering{org: orgID, postgres: s.db.Postgres()}
+	if r.postgres {
+		r.collate = ` COLLATE "C"` // as SQLite orders: by bytes, whatever the server's locale
+	}
+	r.orgParam = r.param(string(orgID))
+	return r
+}
+
+func (r *rendering) param(v any) string {
+	r.args = append(r.args, v)
+	return "$" + strconv.Itoa(len(r.args))
+}
+
+// ids are parameters for a list of ids. Lists of near lengths share a text, and so a prepared statement: the last id is
+// repeated up to the next power of two.
+func (r *rendering) ids(list []org.ID) string {
+	n := 1
+	for n < len(list) {
+		n *= 2
+	}
+	params := make([]string, n)
+	for i := range params {
+		params[i] = r.param(string(list[min(i, len(list)-1)]))
+	}
+	return strings.Join(params, ", ")
+}
+
+// selection is one SELECT under way: a0 is its root, a1… its parents.
+type selection struct {
+	*rendering
+	prefix string
+	plan   *soql.Plan
+}
+
+func (r *rendering) selection(p *soql.Plan) *selection {
+	r.queries++
+	return &selection{rendering: r, prefix: "q" + strconv.Itoa(r.queries) + "_", plan: p}
+}
+
+func (s *selection) alias(join int) string { return s.prefix + strconv.Itoa(join) }
+
+// from is FROM with its joins, and WHERE, to which more is added where it is not empty.
+func (s *selection) from(more string) (string, error) {
+	p := s.plan
+	root := s.alias(0)
+	var b strings.Builder
+	b.WriteString(" FROM " + tableOf(p.Object) + " " + root)
+	for i, j := range p.Joins {
+		parent := p.Object
+		if j.From > 0 {
+			parent = p.Joins[j.From-1].To
+		}
+		a := s.alias(i + 1)
+		fmt.Fprintf(&b, " LEFT JOIN %s %s ON %s.%s = %s AND %s.id = %s", tableOf(j.To), a, a, orgColumn(j.To), s.orgParam, a,
+			expression(parent, j.Via, s.alias(j.From)))
+	}
+	b.WriteString(" WHERE " + root + "." + orgColumn(p.Object) + " = " + s.orgParam)
+	if p.Object.SoftDelete && !p.Deleted {
+		b.WriteString(" AND " + root + ".is_deleted = 0")
+	}
+	if more != "" {
+		b.WriteString(" AND " + more)
+	}
+	if p.Where != nil {
+		cond, err := s.cond(p.Where)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(" AND " + cond)
+	}
+	return b.String(), nil
+}
+
+// groups is GROUP BY and HAVING. Texts that differ in case alone are one group.
+func (s *selection) groups() (string, error) {
+	if len(s.plan.Group) == 0 {
+		return "", nil
+	}
+	keys := make([]string, len(s.plan.Group))
+	for i, g := range s.plan.Group {
+		keys[i] = s.key(g)
+	}
+	out := " GROUP BY " + strings.Join(keys, ", ")
+	if s.plan.Having != nil {
+		cond, err := s.cond(s.plan.Having)
+		if err != nil {
+			return "", err
+		}
+		out += " HAVING " + cond
+	}
+	return out, nil
+}
+
+// order is what to sort by: what the query says, and then something that leaves no two rows equal.
+func (s *selection) order() string {
+	terms := make([]string, 0, len(s.plan.Order)+1)
+	for _, o := range s.plan.Order {
+		expr := s.sortable(o.Expr)
+		if o.Desc {
+			expr += " DESC"
+		}
+		if o.NullsLast {
+			expr += " NULLS LAST"
+		} else {
+			expr += " NULLS FIRST"
+		}
+		terms = append(terms, expr)
+	}
+	if !s.plan.Aggregate {
+		return strings.Join(append(terms, s.alias(0)+".id"+s.collate), ", ")
+	}
+	for _, g := range s.plan.Group {
+		terms = append(terms, s.sortable(g)+" NULLS FIRST")
+	}
+	return strings.Join(terms, ", ")
+}
+
+func (s *selection) sortable(e soql.Expr) string {
+	if t := e.Type(); soql.IsText(t) || isWord(t) {
+		return s.key(e) + s.collate
+	}
+	return s.key(e)
+}
+
+// isWord reports whether values of the type are kept as ASCII text.
+func isWord(t org.FieldType) bool {
+	return t == org.TypeID || t == org.TypeReference || t == org.TypeDate
+}
+
+// ref is the SQL of a field's value.
+func (s *selection) ref(r soql.Ref) string {
+	if !r.TypeName && len(r.Or) == 0 {
+		return expression(r.Object, r.Field, s.alias(r.Join))
+	}
+	parts := make([]string, 0, len(r.Or)+1)
+	for _, one := range append([]soql.Ref{r}, r.Or...) {
+		a := s.alias(one.Join)
+		value := "'" + strings.ReplaceAll(one.Object.Name, "'", "''") + "'"
+		if !one.TypeName {
+			value = expression(one.Object, one.Field, a)
+		}
+		parts = append(parts, "CASE WHEN "+a+".id IS NOT NULL THEN "+value+" END")
+	}
+	if len(parts) == 1 {
+		return "(" + parts[0] + ")"
+	}
+	return "COALESCE(" + strings.Join(parts, ", ") + ")"
+}
+
+// value is the SQL of an expression as it is shown, except that an aggregate query shows texts by output.
+func (s *selection) value(e soql.Expr) string {
+	v := s.ref(e.Ref)
+	switch e.Func {
+	case "":
+		return v
+	case soql.FuncCount:
+		return "COUNT(" + v + ")"
+	case soql.FuncCountDistinct:
+		if soql.IsText(e.Field.Type) {
+			v = folded(v)
+		}
+		return "COUNT(DISTINCT " + v + ")"
+	case soql.FuncSum:
+		if soql.IsDouble(e.Field.Type) {
+			return "SUM(" + v + ")"
+		}
+		return "CAST(SUM(" + v + ") AS BIGINT)" // PostgreSQL's sum of whole numbers is a NUMERIC
+	case soql.FuncAvg:
+		return "AVG(CAST(" + v + " AS DOUBLE PRECISION))"
+	case soql.FuncMin, soql.FuncMax:
+		return string(e.Func) + "(" + v + ")"
+	}
+	return s.datePart(e, v)
+}
+
+// key is the SQL by which expressions are grouped, sorted and compared: texts without case.
+func (s *selection) key(e soql.Expr) string {
+	if !soql.IsText(e.Type()) {
+		if isWord(e.Type()) && (e.Func == soql.FuncMin || e.Func == soql.FuncMax) {
+			return string(e.Func) + "(" + s.ref(e.Ref) + s.collate + ")"
+		}
+		return s.value(e)
+	}
+	switch {
+	case e.Func.IsAggregate():
+		return string(e.Func) + "(" + folded(s.ref(e.Ref)) + s.collate + ")"
+	case e.Field.Folded && len(e.Or) == 0:
+		return s.alias(e.Join) + "." + e.Field.Column + "_key"
+	}
+	return folded(s.ref(e.Ref))
+}
+
+// null is the SQL that is NULL where the expression is. A grouped text is known by its key alone.
+func (s *selection) null(e soql.Expr) string {
+	if s.plan.Aggregate {
+		return s.key(e) + " IS NULL"
+	}
+	return s.value(e) + " IS NULL"
+}
+
+func folded(text string) string { return "fold_case(" + text + ")" }
+
+// output is what SELECT names.
+func (s *selection) output(e soql.Expr) string {
+	switch {
+	case s.plan.Aggregate && soql.IsText(e.Type()):
+		return s.extreme(e)
+	case isWord(e.Type()):
+		return s.key(e)
+	}
+	return s.value(e)
+}
+
+// extreme is the least or greatest text of a group without regard to case, or of a group of texts that differ in case
+// alone the least. Each text is put behind its folded self, which is as long, with a character between that sorts before
+// all others, and the reader takes the second half: so the comparison does not regard case, and the answer keeps it.
+func (s *selection) extreme(e soql.Expr) string {
+	fn := soql.FuncMin
+	if e.Func == soql.FuncMax {
+		fn = e.Func
+	}
+	v := s.ref(e.Ref)
+	return string(fn) + "((" + folded(v) + " || '\x01' || " + v + ")" + s.collate + ")"
+}
+
+// datePart is the SQL of a date function. The engines have different words for a day's text, its number in the week and
+// the year, and the hour.
+func (s *selection) datePart(e soql.Expr, v string) string {
+	day := v
+	if e.Field.Type == org.TypeDateTime {
+		day = s.timeText(v, "%Y-%m-%d", "YYYY-MM-DD")
+	}
+	part := func(from, length int) string {
+		return fmt.Sprintf("CAST(SUBSTR(%s, %d, %d) AS INTEGER)", day, from, length)
+	}
+	inYear := "CAST(STRFTIME('%j', " + day + ") AS INTEGER)"
+	inWeek := "CAST(STRFTIME('%w', " + day + ") AS INTEGER)"
+	if s.postgres {
+		inYear = "CAST(EXTRACT(DOY FROM CAST(" + day + " AS DATE)) AS INTEGER)"
+		inWeek = "CAST(EXTRACT(DOW FROM CAST(" + day + " AS DATE)) AS INTEGER)"
+	}
+	switch e.Func {
+	case soql.FuncDayOnly:
+		return day
+	case soql.FuncHourInDay:
+		return "CAST(" + s.timeText(v, "%H", "HH24") + " AS INTEGER)"
+	case soql.FuncCalendarYear, soql.FuncFiscalYear:
+		return part(1, 4)
+	case soql.FuncCalendarQuarter, soql.FuncFiscalQuarter:
+		return "(" + part(6, 2) + " + 2) / 3"
+	case soql.FuncCalendarMonth, soql.FuncFiscalMonth:
+		return part(6, 2)
+	case soql.FuncDayInMonth:
+		return part(9, 2)
+	case soql.FuncWeekInMonth:
+		return "(" + part(9, 2) + " + 6) / 7"
+	case soql.FuncDayInWeek:
+		return "(" + inWeek + " + 1)"
+	case soql.FuncWeekInYear:
+		return "(" + inYear + " + 6) / 7"
+	case soql.FuncDayInYear:
+		return inYear
+	}
+	panic("sqlstore: no SQL for the function " + string(e.Func))
+}
+
+func (s *selection) timeText(millis, sqlite, postgres string) string {
+	if s.postgres {
+		return "TO_CHAR(TO_TIMESTAMP(" + millis + " / 1000.0) AT TIME ZONE 'UTC', '" + postgres + "')"
+	}
+	return "STRFTIME('" + sqlite + "', " + millis + " / 1000.0, 'unixepoch')"
+}
