@@ -2,11 +2,11 @@
 // each grant, the SOAP API's login and session calls, and the pages a browser signs in on. It translates between the
 // wire (crm-wire 1 and 2) and the rules in package org.
 //
-//	/services/oauth2/authorize    sign-in page -> consent page -> code       authorize.go, consent.go
+//	/services/oauth2/authorize    sign-in page -> consent page -> code       authorize.go, transaction.go
 //	/services/oauth2/token        token.go runs the shared steps; grant_*.go fill in their own
-//	/services/oauth2/revoke, introspect, userinfo; /id/ORG/USER              revoke.go, introspect.go, identity.go
+//	/services/oauth2/revoke, introspect, userinfo; /id/ORG/USER              revoke.go, identity.go
 //	/.well-known/openid-configuration, /id/keys                              discovery.go
-//	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_calls.go
+//	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_write.go
 //	/, /login, /secur/logout.jsp  the browser's session                      browser.go
 //	/services/oauth2/singleaccess, /secur/frontdoor.jsp                      frontdoor.go
 package login
@@ -216,11 +216,7 @@ type caller struct {
 }
 
 func callerOf(r *http.Request) caller {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		ip = r.RemoteAddr
-	}
-	return caller{ip: ip, agent: agentName(r.UserAgent())}
+	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent())}
 }
 
 // agentName is the first product of a User-Agent, cut to what a column holds.

@@ -81,8 +81,8 @@ func (s *Server) unseal(text, browser string) (*transaction, error) {
 	return t, nil
 }
 
-// Cookies. The host's name alone would mix up servers on different ports of one machine, and a page must not be able to
-// set them for its siblings: on https they have the __Host- prefix.
+// Cookies. A page of a sibling host must not be able to set them: on https they have the __Host- prefix. Browsers keep
+// ports of one host apart by nothing, so two servers on one machine sign each other's visitors out.
 const (
 	sessionCookie = "crm-sid"     // access token of the browser's session
 	browserCookie = "crm-browser" // random; what transactions are bound to

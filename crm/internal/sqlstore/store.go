@@ -1,6 +1,7 @@
 // Package sqlstore keeps an org's records, identity and sessions in SQL, on SQLite or PostgreSQL (internal/sqldb). It
 // implements the store roles that packages org and soql declare. One SQL text serves both engines; where they differ,
-// the place says so. Every statement that touches an org's rows names the org.
+// the place says so. Every statement that touches an org's records names the org; sessions, grants and codes are found by
+// the number in a secret, whose hash the caller compares, and their rows name the org.
 package sqlstore
 
 import (
