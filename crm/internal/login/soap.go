@@ -203,6 +203,9 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
 		return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: This session is not valid for use with the API")
 	}
+	if op.Local != "logout" && !session.Permissions[org.PermAPIEnabled] {
+		return nil, unexpectedFault("API_CURRENTLY_DISABLED", "API_CURRENTLY_DISABLED: API is disabled for this User")
+	}
 	switch op.Local {
 	case "logout":
 		if err := h.s.sessions.End(ctx, req.session.Reveal()); err != nil {

@@ -220,6 +220,16 @@ func TestSOAPSessionNeedsScopeAndTime(t *testing.T) {
 				t.Errorf("%s: %v", path, a)
 			}
 		}
+		if _, err := h.exec(`UPDATE permission_set SET permissions = '[]' WHERE org_id = $1`, string(h.org.id)); err != nil {
+			t.Fatal(err)
+		}
+		h.login.SetupChanged(h.org.id)
+		if a := info(token); a.status != 500 || a.tag("faultcode") != "sf:API_CURRENTLY_DISABLED" {
+			t.Errorf("the user has lost API Enabled: %v", a)
+		}
+		if a := h.soap("/services/Soap/u/50.0", sessionHeader(token), `<logout xmlns="urn:partner.soap.sforce.com"/>`); a.status != 200 || h.live(token) {
+			t.Errorf("logout of such a user: %v, live %v", a, h.live(token))
+		}
 		for name, header := range map[string]string{"none": "", "empty": sessionHeader("")} {
 			if a := info(header); a.tag("faultcode") != "sf:INVALID_SESSION_ID" {
 				t.Errorf("%s: %v", name, a)
