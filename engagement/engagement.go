@@ -134,7 +134,9 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	}
 	soapServer, err := soapapi.New(soapapi.Options{
 		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now},
-		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
+		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now},
+		Users:       &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
+		BaseURL:     o.BaseURL, Machine: o.Machine, Log: o.Log,
 	})
 	if err != nil {
 		return err

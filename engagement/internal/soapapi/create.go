@@ -22,7 +22,10 @@ type result struct {
 	errorCode int    // 0 where it did not fail
 	newID     int64  // Create alone
 	newObject string // GUID; Create alone
-	failures  []subscriberFailure
+	// objectID is the number of the object where NewID does not tell it, and client the business unit that has it.
+	objectID int64
+	client   tenant.MID
+	failures []subscriberFailure
 }
 
 // subscriberFailure is one refused subscriber of a triggered send.
@@ -46,12 +49,14 @@ type objectHandler func(ctx context.Context, c objectCall) (result, error)
 
 func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "CreateResponse", map[string]objectHandler{
-		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber,
+		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber, "AccountUser": s.createUser,
 	})
 }
 
 func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
-	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{"Subscriber": s.updateSubscriber})
+	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{
+		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser,
+	})
 }
 
 func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
@@ -80,7 +85,7 @@ func (s *Server) each(ctx context.Context, p tenant.Principal, op *soap.Element,
 			}
 			if !ok {
 				// What was done before must not be hidden behind a fault: the client would do it again.
-				s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", i), slog.Any("error", err))
+				s.logPartial(ctx, message, i, err)
 			}
 			results[i] = refusal
 		}
@@ -94,16 +99,25 @@ func (s *Server) each(ctx context.Context, p tenant.Principal, op *soap.Element,
 			writeResult(x, message, objects[i], i, res)
 		}
 		x.Text("RequestID", tenant.NewGUID())
-		switch failed {
-		case 0:
-			x.Text("OverallStatus", "OK")
-		case len(results):
-			x.Text("OverallStatus", "Error")
-		default:
-			x.Text("OverallStatus", "Has Errors")
-		}
+		x.Text("OverallStatus", overall(failed, len(results)))
 		x.Close()
 	}, nil
+}
+
+// overall is the OverallStatus of so many refusals among so many results.
+func overall(failed, all int) string {
+	switch failed {
+	case 0:
+		return "OK"
+	case all:
+		return "Error"
+	}
+	return "Has Errors"
+}
+
+// logPartial tells the log of an object that failed after others of its request had been done.
+func (s *Server) logPartial(ctx context.Context, message string, object int, err error) {
+	s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", object), slog.Any("error", err))
 }
 
 // one finds the object's business unit and handler and runs it.
@@ -136,6 +150,9 @@ const codeUnknownObject fault.Code = "unknown_object"
 const (
 	errorPermission      = 11
 	errorUnknownObject   = 10001
+	errorUser            = 11000
+	errorUserFields      = 11003
+	errorUserTaken       = 11004
 	errorSubscriber      = 12000
 	errorSubscriberEmail = 12002
 	errorSubscriberFound = 12014
@@ -156,6 +173,12 @@ func resultError(err error) (result, bool) {
 		return refuse(errorPermission, "API Permission Failed.")
 	case codeUnknownObject:
 		return refuse(errorUnknownObject, f.Message)
+	case tenant.CodeMissingUserFields:
+		return refuse(errorUserFields, f.Message)
+	case tenant.CodeTaken:
+		return refuse(errorUserTaken, f.Message)
+	case tenant.CodeInvalidUser, tenant.CodeWeakPassword, tenant.CodeChangedMeanwhile:
+		return refuse(errorUser, f.Message)
 	case tenant.CodeSubscriberExists:
 		return refuse(errorSubscriberFound, f.Message)
 	case tenant.CodeInvalidSubscriber, tenant.CodeNoSubscriber, tenant.CodeMissingTo, tenant.CodeMissingContactKey:
@@ -183,11 +206,16 @@ func subscriberCode(f *fault.Error) int {
 
 // writeResult writes one Results element with the object as it came.
 func writeResult(x *soap.Writer, message string, el *soap.Element, ordinal int, res result) {
+	writeResultAs(x, "Results", message, el, ordinal, res)
+}
+
+// writeResultAs writes the result as an element of that name.
+func writeResultAs(x *soap.Writer, name, message string, el *soap.Element, ordinal int, res result) {
 	var attrs []string
 	if res.kind != "" {
 		attrs = []string{"xsi:type", res.kind}
 	}
-	x.Open("Results", attrs...)
+	x.Open(name, attrs...)
 	status := "OK"
 	if res.failed {
 		status = "Error"
@@ -225,19 +253,27 @@ func echo(x *soap.Writer, el *soap.Element, res result) {
 		attrs = []string{"xsi:type", kind}
 	}
 	x.Open("Object", attrs...)
-	for _, c := range el.All("Client") {
+	clients := el.All("Client")
+	for _, c := range clients {
 		x.Element(c, Namespace)
 	}
+	if len(clients) == 0 && res.client != 0 {
+		x.Open("Client")
+		x.Text("ID", strconv.FormatInt(int64(res.client), 10))
+		x.Close()
+	}
 	x.Nil("PartnerKey")
-	if res.newID != 0 {
-		x.Text("ID", strconv.FormatInt(res.newID, 10))
+	without := []string{"Client", "PartnerKey", "ObjectID"}
+	if id := max(res.newID, res.objectID); id != 0 {
+		x.Text("ID", strconv.FormatInt(id, 10))
+		without = append(without, "ID")
 	}
 	if res.newObject != "" {
 		x.Text("ObjectID", res.newObject)
 	} else {
 		x.Nil("ObjectID")
 	}
-	writeEchoed(x, el, "Client", "PartnerKey", "ObjectID")
+	writeEchoed(x, el, without...)
 	x.Close()
 }
 

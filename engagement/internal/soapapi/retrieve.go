@@ -248,5 +248,22 @@ func writeValue(x *soap.Writer, name string, value tenant.Value) {
 		x.Text(name, strconv.FormatBool(v))
 	case time.Time:
 		x.Text(name, v.UTC().Format(timeFormat))
+	case tenant.Objects:
+		writeObjects(x, name, v)
+	}
+}
+
+// writeObjects writes member objects; none at all are an empty element, or nothing where they stand bare.
+func writeObjects(x *soap.Writer, name string, v tenant.Objects) {
+	if !v.Bare {
+		x.Open(name)
+	}
+	for _, item := range v.Items {
+		x.Open(v.Name)
+		writeMembers(x, item.Properties, item.Values)
+		x.Close()
+	}
+	if !v.Bare {
+		x.Close()
 	}
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Retrieves   *tenant.Retrieves
 	Sends       *tenant.Sends
 	Subscribers *tenant.Subscribers
+	Users       *tenant.Users
 	// BaseURL is the house's public URL without trailing slash; faults name it as their actor.
 	BaseURL string
 	// Machine tells the time of message headers; time.Now where it is nil.
@@ -55,7 +56,7 @@ type operation struct {
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil {
+	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil {
 		return nil, errors.New("soapapi: a service is missing")
 	}
 	if o.Machine == nil {
@@ -71,6 +72,7 @@ func New(o Options) (*Server, error) {
 		"CreateRequest":          {"Create", s.create},
 		"UpdateRequest":          {"Update", s.update},
 		"DeleteRequest":          {"Delete", s.remove},
+		"ConfigureRequestMsg":    {"Configure", s.configure},
 		"SystemStatusRequestMsg": {"GetSystemStatus", s.systemStatus},
 		"VersionInfoRequestMsg":  {"VersionInfo", s.versionInfo},
 	}

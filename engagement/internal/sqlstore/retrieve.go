@@ -32,7 +32,7 @@ func (s *Sending) Properties(object string) ([]tenant.Property, bool) {
 }
 
 // Retrieve reads one page in the order of the object's sort key.
-func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retrieval) (_ tenant.Rows, err error) {
+func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retrieval) (tenant.Rows, error) {
 	o, ok := retrievable[r.Object]
 	if !ok {
 		return tenant.Rows{}, fault.New(fault.Invalid, tenant.CodeInvalidRetrieve, "Unable to find a handler for object type: %s.", r.Object)
@@ -46,7 +46,16 @@ func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retriev
 	if err != nil {
 		return tenant.Rows{}, err
 	}
-	rows, err := s.db.Query(ctx, text, q.args...)
+	out, err := s.readPage(ctx, columns, r.Limit, text, q.args)
+	if err != nil {
+		return tenant.Rows{}, err
+	}
+	return out, s.expand(ctx, eid, columns, out.Values)
+}
+
+// readPage reads rows until the page is full.
+func (s *Sending) readPage(ctx context.Context, columns []column, limit int, text string, args []any) (_ tenant.Rows, err error) {
+	rows, err := s.db.Query(ctx, text, args...)
 	if err != nil {
 		return tenant.Rows{}, err
 	}
@@ -57,7 +66,7 @@ func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retriev
 	}
 	size := 0
 	for rows.Next() {
-		if len(out.Values) == r.Limit || size > maxPageBytes {
+		if len(out.Values) == limit || size > maxPageBytes {
 			out.More = true
 			break
 		}
@@ -79,7 +88,7 @@ func (s *Sending) Retrieve(ctx context.Context, eid tenant.EID, r tenant.Retriev
 func scanRow(rows *sql.Rows, columns []column) ([]tenant.Value, string, error) {
 	targets := make([]any, len(columns)+1)
 	for i, c := range columns {
-		if c.Kind == tenant.KindString {
+		if c.Kind == tenant.KindString || c.Kind == tenant.KindObjects {
 			targets[i] = &sql.NullString{}
 		} else {
 			targets[i] = &sql.NullInt64{}
@@ -174,7 +183,7 @@ func (q *query) filter(o object, f *tenant.Filter) (string, error) {
 		return "(" + left + joint + right + ")", nil
 	}
 	c, ok := o.column(f.Property)
-	if !ok {
+	if !ok || c.Kind == tenant.KindObjects {
 		return "", fault.New(fault.Invalid, tenant.CodeInvalidRetrieve, "The filter property '%s' does not exist on %s.", clip(f.Property), o.name)
 	}
 	return q.compare(c, f)

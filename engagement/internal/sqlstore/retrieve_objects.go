@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -26,27 +27,34 @@ type object struct {
 type column struct {
 	tenant.Property
 	expr string
+	// expand turns the texts that expr gives for the rows of a page into member objects; nil for plain columns.
+	expand func(ctx context.Context, s *Sending, eid tenant.EID, keys []string) ([]tenant.Objects, error)
+}
+
+// members is a property that holds objects, read for a whole page at once.
+func members(name, expr string, expand func(context.Context, *Sending, tenant.EID, []string) ([]tenant.Objects, error)) column {
+	return column{tenant.Property{Name: name, Kind: tenant.KindObjects, Retrievable: true}, expr, expand}
 }
 
 func text(name, expr string) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindString, Retrievable: true}, expr}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindString, Retrievable: true}, expr: expr}
 }
 
 func number(name, expr string) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindNumber, Retrievable: true}, expr}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindNumber, Retrievable: true}, expr: expr}
 }
 
 func boolean(name, expr string) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindBoolean, Retrievable: true}, expr}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindBoolean, Retrievable: true}, expr: expr}
 }
 
 func moment(name, expr string) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindTime, Retrievable: true}, expr}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindTime, Retrievable: true}, expr: expr}
 }
 
 // hidden is a property that exists and is never shown.
 func hidden(name string) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindString, Updatable: true}, ""}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindString, Updatable: true}, expr: ""}
 }
 
 // updatable marks properties that Create and Update take.
@@ -75,15 +83,28 @@ var retrievable = map[string]object{
 		account: `EXISTS (SELECT 1 FROM account_user_business_unit ub WHERE ub.eid = u.eid AND ub.user_id = u.id AND ub.mid IN (%s))`,
 		key:     `u.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `u.eid`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
+			number("Client.ID", `u.eid`), number("Client.ModifiedBy", `NULLIF(u.modified_by, 0)`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
 			text("CustomerKey", `u.customer_key`), number("AccountUserID", `u.id`), text("UserID", `u.username`), hidden("Password"),
-			text("Name", `u.name`), text("Email", `u.email`), boolean("MustChangePassword", `u.must_change_password`),
-			boolean("ActiveFlag", `u.is_active`), hidden("ChallengePhrase"), hidden("ChallengeAnswer"),
-			moment("LastSuccessfulLogin", `NULLIF(u.last_login_at, 0)`), boolean("IsAPIUser", `u.is_api_user`),
-			boolean("IsLocked", `CASE WHEN COALESCE(u.locked_at, 0) = 0 THEN 0 ELSE 1 END`),
-			number("DefaultBusinessUnit", `u.default_mid`), text("Locale.LocaleCode", `u.locale`), text("TimeZone.Name", `u.time_zone`),
+			updatable(text("Name", `u.name`), 254), updatable(text("Email", `u.email`), 254), updatable(boolean("MustChangePassword", `u.must_change_password`), 0),
+			updatable(boolean("ActiveFlag", `u.is_active`), 0), hidden("ChallengePhrase"), hidden("ChallengeAnswer"),
+			members("UserPermissions", `u.user_permissions`, expandUserPermissions), number("Delete", `0`),
+			moment("LastSuccessfulLogin", `NULLIF(u.last_login_at, 0)`), updatable(boolean("IsAPIUser", `u.is_api_user`), 0),
+			updatable(text("NotificationEmailAddress", `NULLIF(u.notification_email, '')`), 254),
+			boolean("IsLocked", `CASE WHEN COALESCE(u.locked_at, 0) = 0 THEN 0 ELSE 1 END`), hidden("Unlock"),
+			updatable(number("DefaultBusinessUnit", `u.default_mid`), 0), updatable(text("Locale.LocaleCode", `u.locale`), 254),
+			text("TimeZone.ID", timeZoneIDs()), updatable(text("TimeZone.Name", `u.time_zone`), 254), members("Roles", `CAST(u.id AS TEXT)`, expandUserRoles),
 			// Ours: the value beside Salesforce.com Status on the user's page (DESIGN 5.10).
-			text("SalesforceUsername", `u.salesforce_username`),
+			updatable(text("SalesforceUsername", `u.salesforce_username`), 254),
+		},
+	},
+	"AccountUserAccount": {
+		name:    "AccountUserAccount",
+		from:    `account_user_business_unit ub JOIN account_user u ON u.eid = ub.eid AND u.id = ub.user_id WHERE ub.eid = $1`,
+		account: `EXISTS (SELECT 1 FROM account_user_business_unit o WHERE o.eid = ub.eid AND o.user_id = ub.user_id AND o.mid IN (%s))`,
+		key:     `ub.user_id * 1000000000 + ub.mid`, numeric: true,
+		columns: []column{
+			number("Client.ID", `ub.eid`), number("AccountUser.ID", `ub.user_id`), text("AccountUser.CustomerKey", `u.customer_key`),
+			number("AccountUser.AccountUserID", `ub.user_id`), text("AccountUser.UserID", `u.username`), number("Account.ID", `ub.mid`),
 		},
 	},
 	"Role": {
@@ -91,7 +112,15 @@ var retrievable = map[string]object{
 		columns: []column{
 			number("Client.ID", `r.eid`), moment("CreatedDate", `r.created_at`), moment("ModifiedDate", `r.modified_at`), text("ObjectID", `r.id`),
 			text("CustomerKey", `r.customer_key`), text("Name", `r.name`), text("Description", `r.description`),
-			boolean("IsPrivate", `0`), boolean("IsSystemDefined", `r.is_system`),
+			boolean("IsPrivate", `0`), boolean("IsSystemDefined", `r.is_system`), boolean("ForceInheritance", `0`),
+			members("PermissionSets", `r.id`, expandRolePermissions),
+		},
+	},
+	"PermissionSet": {
+		name: "PermissionSet", from: `tenant t CROSS JOIN (` + permissionSets() + `) v WHERE t.eid = $1`, key: `v.name`,
+		columns: []column{
+			number("Client.ID", `t.eid`), text("CustomerKey", `v.name`), text("Name", `v.name`), text("Description", `v.name`),
+			boolean("IsAllowed", `0`), boolean("IsDenied", `0`), members("Permissions", `v.name`, expandPermissionSet),
 		},
 	},
 	"Email": {

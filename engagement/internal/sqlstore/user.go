@@ -10,7 +10,8 @@ import (
 )
 
 const userColumns = `eid, id, customer_key, username, name, email, password_hash, password_changed_at, is_active, is_api_user,
-	must_change_password, failed_logins, locked_at, last_login_at, default_mid, salesforce_username, locale, time_zone, created_at, modified_at`
+	must_change_password, failed_logins, locked_at, last_login_at, default_mid, salesforce_username, locale, time_zone, created_at, modified_at,
+	notification_email, user_permissions, modified_by`
 
 // UserByID implements tenant.Directory.
 func (s *Store) UserByID(ctx context.Context, eid tenant.EID, id int64) (tenant.User, error) {
@@ -27,10 +28,18 @@ func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
 	var email, hash, salesforce sql.NullString
 	var changed, locked, login sql.NullInt64
 	var created, modified int64
+	var permissions string
 	err := row.Scan(&u.Tenant, &u.ID, &u.CustomerKey, &u.Username, &u.Name, &email, &hash, &changed, &u.Active, &u.APIUser,
-		&u.MustChange, &u.FailedLogins, &locked, &login, &u.DefaultMID, &salesforce, &u.Locale, &u.TimeZone, &created, &modified)
+		&u.MustChange, &u.FailedLogins, &locked, &login, &u.DefaultMID, &salesforce, &u.Locale, &u.TimeZone, &created, &modified,
+		&u.NotificationEmail, &permissions, &u.ModifiedBy)
 	if err != nil {
 		return tenant.User{}, notFound(err, "user")
+	}
+	if err := fromJSON(permissions, &u.Permissions); err != nil {
+		return tenant.User{}, err
+	}
+	if len(u.Permissions) == 0 {
+		u.Permissions = nil
 	}
 	u.Email, u.PasswordHash, u.SalesforceUsername = email.String, hash.String, salesforce.String
 	u.PasswordChanged, u.Locked, u.LastLogin = timeOfNull(changed), timeOfNull(locked), timeOfNull(login)
@@ -51,11 +60,16 @@ func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
 }
 
 func insertUser(tx *sqldb.Tx, u tenant.User) error {
+	permissions, err := listJSON(u.Permissions)
+	if err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`INSERT INTO account_user (username_key, `+userColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
 		tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
 		nullMillis(u.PasswordChanged), bit(u.Active), bit(u.APIUser), bit(u.MustChange), u.FailedLogins, nullMillis(u.Locked), nullMillis(u.LastLogin),
-		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified)); err != nil {
+		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified),
+		u.NotificationEmail, permissions, u.ModifiedBy); err != nil {
 		return err
 	}
 	for _, mid := range u.MIDs {
@@ -98,18 +112,7 @@ func (s *Store) SetPassword(ctx context.Context, eid tenant.EID, id int64, oldHa
 		if done = n > 0; err != nil || !done {
 			return err
 		}
-		if _, err := tx.Exec(`UPDATE web_session SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, int64(eid), id, millis(now)); err != nil {
-			return err
-		}
-		if !endGrants {
-			return nil
-		}
-		if _, err := tx.Exec(`UPDATE package_grant SET cleared_at = $3, cleared_by = $2 WHERE eid = $1 AND user_id = $2 AND cleared_at IS NULL`,
-			int64(eid), id, millis(now)); err != nil {
-			return err
-		}
-		_, err = tx.Exec(`UPDATE token_family SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, int64(eid), id, millis(now))
-		return err
+		return endAccess(tx, eid, id, true, endGrants, id, now)
 	})
 	return done, err
 }

@@ -26,6 +26,7 @@ const (
 	KindNumber  PropertyKind = "int"
 	KindBoolean PropertyKind = "boolean"
 	KindTime    PropertyKind = "dateTime"
+	KindObjects PropertyKind = "APIObject" // member objects; filters cannot name them
 )
 
 // Property describes one property of an object type as Retrieve and Describe know it.
@@ -37,8 +38,22 @@ type Property struct {
 	MaxLength   int // of strings; 0 where there is no limit of its own
 }
 
-// Value is one value of a row: nil, string, int64, bool or time.Time.
+// Value is one value of a row: nil, string, int64, bool, time.Time or Objects.
 type Value any
+
+// Objects are the member objects of a row under one property: written each as an element Name, inside one element of the
+// property's name unless Bare.
+type Objects struct {
+	Name  string
+	Bare  bool // the elements stand beside each other, without one around them
+	Items []Object
+}
+
+// Object is a member object: properties with their values, in the order of the WSDL.
+type Object struct {
+	Properties []string
+	Values     []Value
+}
 
 // Retrieval asks for rows of one object type.
 type Retrieval struct {
@@ -123,7 +138,9 @@ type Retrieves struct {
 var retrieveScopes = map[string][]string{
 	"BusinessUnit":            {"accounts_read", "users_read", "marketing_cloud_connect_read", "email_read"},
 	"AccountUser":             {"users_read", "accounts_read", "marketing_cloud_connect_read", "email_read"},
+	"AccountUserAccount":      {"users_read", "accounts_read", "marketing_cloud_connect_read", "email_read"},
 	"Role":                    {"users_read", "accounts_read", "marketing_cloud_connect_read", "email_read"},
+	"PermissionSet":           {"users_read", "accounts_read", "marketing_cloud_connect_read", "email_read"},
 	"Email":                   {ScopeEmailRead},
 	"TriggeredSendDefinition": {ScopeEmailRead},
 	"Subscriber":              {ScopeSubscribersRead},

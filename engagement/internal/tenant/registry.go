@@ -141,7 +141,18 @@ func (r *Registry) rolesOf(ctx context.Context, eid EID, userID int64) ([]Role, 
 		return nil, nil, err
 	}
 	given, err := r.dir.Assignments(ctx, eid, userID)
-	return roles, given, err
+	if err != nil {
+		return nil, nil, err
+	}
+	user, err := r.dir.UserByID(ctx, eid, userID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(user.Permissions) > 0 {
+		own := user.IndividualRole()
+		roles, given = append(roles, own), append(given, Assignment{Tenant: eid, UserID: userID, RoleID: own.ID})
+	}
+	return roles, given, nil
 }
 
 func (r *Registry) liveGrant(ctx context.Context, clientID string, userID int64) (Grant, error) {
@@ -178,6 +189,9 @@ func (r *Registry) SetupChanged() {
 
 // UserChanged forgets one user.
 func (r *Registry) UserChanged(eid EID, id int64) { r.users.drop(userKey{eid, id}) }
+
+// userRenamed forgets which name is whose.
+func (r *Registry) userRenamed() { r.names.reset() }
 
 // grantChanged forgets a user's grant for a package, whichever it is.
 func (r *Registry) grantChanged(clientID string, userID int64) {

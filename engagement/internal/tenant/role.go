@@ -15,6 +15,7 @@ type Role struct {
 	Name        string
 	Description string
 	System      bool     // IsSystemDefined
+	Private     bool     // IsPrivate: a user's own
 	Allow       []string // permission names; "*" is all of them
 	Deny        []string
 	Created     time.Time
@@ -168,4 +169,40 @@ func HasRoles(userID int64, roles []Role, given []Assignment, keys ...string) bo
 // Equal reports whether both allow the same.
 func (s Snapshot) Equal(o Snapshot) bool {
 	return slices.Equal(s.Base, o.Base) && maps.EqualFunc(s.ByMID, o.ByMID, slices.Equal)
+}
+
+// PermissionSet is what can be done to one type of object.
+type PermissionSet struct {
+	Name       string   // the object type, letters alone: "Email"
+	Operations []string // in order: "Read", "Send", "Write"
+}
+
+// PermissionSets is the whole vocabulary of permissions by object type, in order.
+func PermissionSets() []PermissionSet {
+	var out []PermissionSet
+	for _, name := range permissionNames {
+		object, operation, _ := strings.Cut(name, ".")
+		if n := len(out); n > 0 && out[n-1].Name == object {
+			out[n-1].Operations = append(out[n-1].Operations, operation)
+			continue
+		}
+		out = append(out, PermissionSet{Name: object, Operations: []string{operation}})
+	}
+	return out
+}
+
+// Tells which operations on the object type the role allows and denies.
+func (r Role) Tells(object string) (allowed, denied []string) {
+	pick := func(names []string) (out []string) {
+		if slices.Contains(names, AllowAll) {
+			names = permissionNames
+		}
+		for _, name := range names {
+			if o, operation, _ := strings.Cut(name, "."); o == object {
+				out = append(out, operation)
+			}
+		}
+		return out
+	}
+	return pick(r.Allow), pick(r.Deny)
 }

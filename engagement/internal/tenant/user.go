@@ -45,9 +45,15 @@ type User struct {
 	SalesforceUsername string
 	Locale             string // "en-US"
 	TimeZone           string // IANA name
-	MIDs               []MID  // business units that the user may work in
-	Created            time.Time
-	Modified           time.Time
+	// NotificationEmail is where notices go; "" is nowhere.
+	NotificationEmail string
+	// Permissions are the numbers of his UserPermissions that are no roles, in order.
+	Permissions []int
+	// ModifiedBy is the user who changed this one last; 0 where that was the program.
+	ModifiedBy int64
+	MIDs       []MID // business units that the user may work in
+	Created    time.Time
+	Modified   time.Time
 }
 
 // May reports whether the user may have anything issued now: active and not locked.

@@ -66,6 +66,8 @@ type Kit struct {
 	Definitions *tenant.Definitions
 	Subscribers *tenant.Subscribers
 	Retrieves   *tenant.Retrieves
+	Users       *tenant.Users
+	Registry    *tenant.Registry
 	Auth        *Auth
 	Time        *Time
 	Clock       tenant.Clock
@@ -106,6 +108,12 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Definitions = &tenant.Definitions{Store: k.Store, Now: k.Clock.Now}
 	k.Subscribers = &tenant.Subscribers{Store: k.Store, Now: k.Clock.Now}
 	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now}
+	people, err := sqlstore.New(t.Context(), db, machine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Registry = tenant.NewRegistry(people, people, people, machine)
+	k.Users = &tenant.Users{Registry: k.Registry, Directory: people, Store: people, Clock: k.Clock}
 	k.Auth = NewAuth()
 	k.Inbox = inbox(t, log)
 	if o.Mail == nil {

@@ -27,7 +27,7 @@ func (k *Kit) Serve() *httptest.Server {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, BaseURL: base, Log: log, Machine: k.Time.Now})
+	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, BaseURL: base, Log: log, Machine: k.Time.Now})
 	if err != nil {
 		k.t.Fatal(err)
 	}
