@@ -204,8 +204,12 @@ func (s *Users) apply(ctx context.Context, p Principal, u *User, c UserChange) (
 		value *string
 		to    *string
 	}{
-		{"CustomerKey", &u.CustomerKey, nil}, {"Name", c.Name, &u.Name}, {"Email", c.Email, &u.Email},
-		{"NotificationEmailAddress", c.NotificationEmail, &u.NotificationEmail}, {"Locale", c.Locale, &u.Locale}, {"TimeZone", c.TimeZone, &u.TimeZone},
+		{"CustomerKey", &u.CustomerKey, nil},
+		{"Name", c.Name, &u.Name},
+		{"Email", c.Email, &u.Email},
+		{"NotificationEmailAddress", c.NotificationEmail, &u.NotificationEmail},
+		{"Locale", c.Locale, &u.Locale},
+		{"TimeZone", c.TimeZone, &u.TimeZone},
 		{"SalesforceUsername", c.SalesforceUsername, &u.SalesforceUsername},
 	} {
 		if f.value == nil {
