@@ -126,14 +126,16 @@ func (p *plan) planUsers(ctx context.Context) error {
 		if i == 0 {
 			p.session = org.Session{Org: p.org.ID, User: id}
 		}
-		if u.Password == "" {
-			continue
+		switch {
+		case u.PasswordHash != "":
+			p.creds = append(p.creds, org.NewCredential(p.org.ID, id, u.PasswordHash, u.SecurityToken, time.Time{})) // the time is write's
+		case u.Password != "":
+			cred, err := org.HashCredential(ctx, p.org.ID, id, u.Password, u.SecurityToken, time.Time{})
+			if err != nil {
+				return err
+			}
+			p.creds = append(p.creds, cred)
 		}
-		cred, err := org.HashCredential(ctx, p.org.ID, id, u.Password, u.SecurityToken, time.Time{}) // the time is write's
-		if err != nil {
-			return err
-		}
-		p.creds = append(p.creds, cred)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/vaulttest"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -119,6 +120,8 @@ const (
 	appSecret     = "5C0C3B5B1A2D3E4F60718293A4B5C6D7E8F90A1B2C3D4E5F60718293A4B5C6D7"
 )
 
+var adminHash, userHash = vaulttest.Hash(adminPassword), vaulttest.Hash(userPassword)
+
 // orgFixture is the org of a house: an admin, a user who is assigned the permission set "Connected", one who is not.
 type orgFixture struct {
 	id                    org.ID
@@ -160,8 +163,8 @@ func (h *house) newOrg(name string) orgFixture {
 	spec := org.Spec{
 		ID: string(f.id), Name: "Org " + name, MyDomain: name, UsernamePasswordFlow: true,
 		Users: []org.UserSpec{
-			{Username: f.admin, FirstName: "Ada", LastName: "Admin", Profile: org.AdministratorProfile, Password: adminPassword, SecurityToken: securityToken},
-			{Username: f.user, FirstName: "Uwe", LastName: "User", Profile: org.StandardUserProfile, Password: userPassword, SecurityToken: securityToken},
+			{Username: f.admin, FirstName: "Ada", LastName: "Admin", Profile: org.AdministratorProfile, PasswordHash: adminHash, SecurityToken: securityToken},
+			{Username: f.user, FirstName: "Uwe", LastName: "User", Profile: org.StandardUserProfile, PasswordHash: userHash, SecurityToken: securityToken},
 			{Username: f.outsider, LastName: "Outsider", Profile: org.StandardUserProfile},
 		},
 		ConnectedApps: []org.ConnectedAppSpec{

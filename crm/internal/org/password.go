@@ -23,16 +23,21 @@ const maxGiven = 1024
 // HashCredential makes the credential of a user with a password and a security token ("" for none). It takes the time
 // of one password hash, so it is never called inside a transaction.
 func HashCredential(ctx context.Context, org, user ID, password, token vault.Secret, now time.Time) (Credential, error) {
-	c := Credential{Org: org, User: user, PasswordChanged: now}
 	hash, err := vault.HashPassword(ctx, password)
 	if err != nil {
 		return Credential{}, err
 	}
-	c.PasswordHash = hash
+	return NewCredential(org, user, hash, token, now), nil
+}
+
+// NewCredential makes the credential of a user whose password has the hash and whose security token is token ("" for
+// none).
+func NewCredential(org, user ID, passwordHash string, token vault.Secret, now time.Time) Credential {
+	c := Credential{Org: org, User: user, PasswordHash: passwordHash, PasswordChanged: now}
 	if t := token.Reveal(); t != "" {
 		c.SecurityTokenHash, c.SecurityTokenLength = vault.HashToken(t), len(t)
 	}
-	return c, nil
+	return c
 }
 
 // securityTokenLength is how many characters a security token has (crm-wire 6).

@@ -22,8 +22,11 @@ type UserSpec struct {
 	FirstName string
 	LastName  string
 	Profile   string // "System Administrator" or "Standard User"
-	// Password lets the user in; "" makes a user who has none.
+	// Password lets the user in; "" makes a user who has none, unless PasswordHash is given.
 	Password vault.Secret
+	// PasswordHash stands for the password where it is not "": its hash as vault.HashPassword makes it. Who makes many
+	// orgs with the same passwords pays for the hashes once.
+	PasswordHash string
 	// SecurityToken goes after the password in API logins; "" for none.
 	SecurityToken vault.Secret
 	MarketingUser bool

@@ -3,14 +3,13 @@
 package tenanttest
 
 import (
-	"context"
 	"crypto/rsa"
 	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/oauth"
-	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/vaulttest"
 )
 
 // Passwords and secrets of the tenant that Spec describes.
@@ -53,13 +52,7 @@ var certificate = sync.OnceValue(func() string {
 	return pem
 })
 
-var passwordHash = sync.OnceValue(func() string {
-	hash, err := vault.HashPassword(context.Background(), vault.Secret(Password))
-	if err != nil {
-		panic(err)
-	}
-	return hash
-})
+var passwordHash = sync.OnceValue(func() string { return vaulttest.Hash(Password) })
 
 // Spec describes a tenant whose numbers and names are its own.
 func Spec() House {
