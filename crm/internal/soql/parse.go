@@ -213,7 +213,7 @@ func (p *parser) column(at place) (selected, error) {
 // term reads a field or a function of a field. Aggregate functions are for where groups can be spoken of.
 func (p *parser) term(aggregates bool) (term, error) {
 	start := p.peek()
-	if start.kind == tName && p.after(1).is("(") {
+	if start.kind == tName && p.after(1).is("(") && !isReserved(start) {
 		fn := Func(strings.ToUpper(start.text))
 		switch {
 		case fn.IsDate(), fn.IsAggregate() && aggregates:

@@ -121,7 +121,12 @@ func (s *scope) compare(n *node, e Expr, not bool) (Cond, error) {
 		return nil, err
 	}
 	if v == nil {
-		if op != "=" {
+		switch {
+		case op == "LIKE":
+			return IsNull{Expr: e, Not: not}, nil
+		case op != "=" && l.kind == litString && IsText(e.Type()): // every text comes after the empty one
+			return Compare{Expr: e, Op: Op(op), Value: "", Not: not}, nil
+		case op != "=":
 			return nil, s.filterProblem(n.pos, "invalid operator on null value for field '%s'", n.term.path)
 		}
 		return IsNull{Expr: e, Not: not}, nil
