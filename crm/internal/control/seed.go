@@ -1,7 +1,6 @@
 package control
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/org/packages"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -54,13 +54,6 @@ func (c *Control) CreateOrg(ctx context.Context, spec org.Spec) error {
 	return nil
 }
 
-func flag(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // plan is a new org with everything made that a transaction must not wait for: ids, hashes.
 type plan struct {
 	control  *Control
@@ -73,13 +66,14 @@ type plan struct {
 	users    map[string]org.ID // by folded user name
 	creds    []org.Credential
 	apps     []org.ConnectedApp
+	install  *org.Installation // nil where the org is to have no package
 	appIDs   map[string]org.ID // by developer name
 	sets     []org.ID
 }
 
 func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, error) {
 	p := &plan{
-		control: c, spec: spec, schema: org.StandardSchema(), licence: org.NewID(org.PrefixUserLicense),
+		control: c, spec: spec, licence: org.NewID(org.PrefixUserLicense),
 		org: org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow}},
 		profiles: map[string]org.ID{
 			org.AdministratorProfile: org.NewID(org.PrefixProfile), org.StandardUserProfile: org.NewID(org.PrefixProfile),
@@ -92,6 +86,9 @@ func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, er
 	if p.org.MyDomain == "" {
 		p.org.MyDomain = "org-" + strings.ToLower(id.Short())
 	}
+	if err := p.planPackage(); err != nil {
+		return nil, err
+	}
 	if len(spec.Users) == 0 || spec.Users[0].Profile != org.AdministratorProfile {
 		return nil, badSpec("the first user of an org must be there and have the profile %s", org.AdministratorProfile)
 	}
@@ -101,11 +98,6 @@ func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, er
 	if err := p.planApps(); err != nil {
 		return nil, err
 	}
-	// Names are unique within a namespace, and a set gets its namespace after it is created: packages' sets go first.
-	p.spec.PermissionSets = slices.Clone(spec.PermissionSets)
-	slices.SortStableFunc(p.spec.PermissionSets, func(a, b org.PermissionSetSpec) int {
-		return cmp.Compare(flag(a.Namespace == ""), flag(b.Namespace == ""))
-	})
 	for range p.spec.PermissionSets {
 		p.sets = append(p.sets, org.NewID(org.PrefixPermissionSet))
 	}
@@ -124,7 +116,7 @@ func (p *plan) planUsers(ctx context.Context) error {
 		id := org.NewID(org.PrefixUser)
 		p.users[key] = id
 		if i == 0 {
-			p.session = org.Session{Org: p.org.ID, User: id}
+			p.session = org.Session{Org: p.org.ID, User: id, Package: p.org.Package}
 		}
 		switch {
 		case u.PasswordHash != "":
@@ -153,8 +145,8 @@ func (p *plan) planApps() error {
 			Org: p.org.ID, ID: org.NewID(org.PrefixConnectedApplication), Name: s.Name, DeveloperName: s.DeveloperName, Namespace: s.Namespace,
 			ContactEmail: s.ContactEmail, ConsumerKey: s.ConsumerKey, CallbackURLs: s.CallbackURLs, Scopes: s.Scopes, Certificate: s.Certificate,
 			AdminApproved: s.AdminApproved, PKCERequired: s.PKCERequired, SecretOptional: s.SecretOptional,
-			SecretRequiredForRefresh: s.Secret != "" && !s.SecretOptional,
-			IPRelaxation:             org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite,
+			SecretRequiredForRefresh: s.Secret != "" && !s.SecretOptional, Installed: true,
+			IPRelaxation: org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite,
 		}
 		var err error
 		if s.IPRelaxation != "" {
@@ -203,7 +195,15 @@ func (p *plan) planApps() error {
 			return badSpec("connected app %s comes twice", a.DeveloperName)
 		}
 		p.appIDs[a.DeveloperName] = a.ID
+		if a.Namespace == packages.Namespace {
+			p.install.App = a
+			continue
+		}
 		p.apps = append(p.apps, a)
+	}
+	if p.install != nil && p.install.App.ID == "" {
+		p.install.App = org.NewPackageApp(p.org.ID, emailOf(p.spec.Users[0]))
+		p.appIDs[p.install.App.DeveloperName] = p.install.App.ID
 	}
 	return nil
 }
@@ -215,6 +215,11 @@ func (p *plan) write(tx *sqldb.Tx, records org.RecordTx) error {
 	}
 	if err := p.writeProfiles(records, at); err != nil {
 		return err
+	}
+	if p.install != nil {
+		if err := org.InstallPackage(records, p.org.ID, p.session.User, *p.install, at); err != nil {
+			return err
+		}
 	}
 	for _, u := range p.spec.Users {
 		if err := p.control.Records.CreateIn(records, p.session, org.ObjectUser, p.users[org.Fold(u.Username)], p.userValues(u)); err != nil {
@@ -307,20 +312,38 @@ func (p *plan) userValues(u org.UserSpec) map[string]any {
 	return v
 }
 
+// planPackage decides which release the org has. p.schema is its schema.
+func (p *plan) planPackage() error {
+	of := func(namespace string) bool { return namespace == packages.Namespace }
+	if p.spec.Package == "" && (slices.ContainsFunc(p.spec.ConnectedApps, func(a org.ConnectedAppSpec) bool { return of(a.Namespace) }) ||
+		slices.ContainsFunc(p.spec.PermissionSets, func(s org.PermissionSetSpec) bool { return of(s.Namespace) })) {
+		p.spec.Package = packages.Current
+	}
+	if p.spec.Package != "" {
+		release, err := org.CheckPackage(p.spec.Package, "")
+		if err != nil {
+			return badSpec("the managed package: %v", err)
+		}
+		p.org.Package = release.Version
+		p.install = &org.Installation{Release: release, Security: org.SecurityNone}
+	}
+	p.schema = org.SchemaWith(p.org.Package, false)
+	return nil
+}
+
 func (p *plan) writeSet(records org.RecordTx, id org.ID, s org.PermissionSetSpec) error {
 	values := map[string]any{"Label": s.Label, "Name": s.Name}
 	for _, perm := range s.Permissions {
 		values["Permissions"+perm] = true
 	}
-	if err := p.control.Records.CreateIn(records, p.session, org.ObjectPermissionSet, id, values); err != nil {
-		return err
+	var err error
+	if s.Namespace == "" {
+		err = p.control.Records.CreateIn(records, p.session, org.ObjectPermissionSet, id, values)
+	} else {
+		id, err = p.packageSet(records, s)
 	}
-	if s.Namespace != "" {
-		_, err := records.Update(p.schema.Object(org.ObjectPermissionSet, nil), p.org.ID, org.Values{"Id": string(id)},
-			org.Values{"NamespacePrefix": s.Namespace})
-		if err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	for _, name := range s.Assignees {
 		user, ok := p.users[org.Fold(name)]
@@ -345,4 +368,26 @@ func (p *plan) writeSet(records org.RecordTx, id org.ID, s org.PermissionSetSpec
 		}
 	}
 	return nil
+}
+
+// packageSet finds a set that the package brought and gives it what the spec adds.
+func (p *plan) packageSet(records org.RecordTx, s org.PermissionSetSpec) (org.ID, error) {
+	sets := p.schema.Object(org.ObjectPermissionSet, nil)
+	match := org.Values{"Label": s.Label, "NamespacePrefix": s.Namespace}
+	found, err := records.Find(sets, p.org.ID, match, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", badSpec("permission set %s: no package brings it", s.Label)
+	}
+	more := org.Values{}
+	for _, perm := range s.Permissions {
+		if sets.Field("Permissions"+perm) == nil {
+			return "", badSpec("permission set %s: no permission is called %q", s.Label, perm)
+		}
+		more["Permissions"+perm] = true
+	}
+	_, err = records.Update(sets, p.org.ID, match, more)
+	return found[0].ID("Id"), err
 }

@@ -45,6 +45,13 @@ func rulesOf(o *Object) rules {
 		return rules{before: beforeContact}
 	case ObjectAccount:
 		return rules{beforeDelete: beforeAccountDelete}
+	case ObjectInstallRequest:
+		return rules{before: beforeInstallRequest}
+	case ObjectUninstallRequest:
+		return rules{before: beforeUninstallRequest}
+	}
+	if o.AutoNumber != "" {
+		return rules{before: numberRecord}
 	}
 	return rules{}
 }

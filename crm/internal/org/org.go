@@ -36,6 +36,8 @@ type Org struct {
 	MyDomain string // unique on the server; the NAME of NAME.my.localhost
 	Sandbox  bool
 	Settings Settings
+	// Package is the installed version of the managed package, "220"; "" where it is not installed.
+	Package string
 }
 
 // Settings are org-wide switches. The zero value is a new org's.
@@ -105,6 +107,8 @@ const (
 	PermManageInternalUsers   = "ManageInternalUsers"
 	PermModifyMetadata        = "ModifyMetadata"
 	PermManageProfiles        = "ManageProfilesPermissionsets"
+	PermInstallPackaging      = "InstallPackaging"
+	PermUseAnyAPIClient       = "UseAnyApiClient"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).
@@ -132,7 +136,25 @@ type ConnectedApp struct {
 	RefreshTokenPolicy       RefreshTokenPolicy
 	SessionTimeoutMinutes    int // 0: the org's
 	StartURL                 string
+
+	// Installed says that an administrator installed the app in the org, or made it there. One that is merely used needs
+	// users with a permission for that (connect-facts 10.1).
+	Installed bool
+	// Blocked: no user gets a token, and those already out are dead.
+	Blocked bool
+	// HighAssurance: a session must be of high assurance, which a password or a key alone does not make.
+	HighAssurance HighAssurance
 }
+
+// HighAssurance is what an app's session policy does with a session of standard level.
+type HighAssurance string
+
+// The three values, spelled as sessionPolicy.policyAction in the Metadata API; the first is no policy.
+const (
+	AssuranceNone  HighAssurance = ""
+	AssuranceBlock HighAssurance = "Block"             // the session is refused
+	AssuranceRaise HighAssurance = "RaiseSessionLevel" // the user is asked for a second factor
+)
 
 // IPRelaxation is a connected app's IP policy, spelled as in the Metadata API (crm-wire 5.4).
 type IPRelaxation string

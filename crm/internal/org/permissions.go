@@ -13,7 +13,7 @@ func AllPermissions() []string {
 		"ManageCustomPermissions", "ManageDataIntegrations", "ManageInternalUsers", "ManageIpAddresses", "ManageLoginAccessPolicies",
 		"ManagePasswordPolicies", "ManageProfilesPermissionsets", "ManageRemoteAccess", "ManageRoles", "ManageSessionPermissionSets",
 		"ManageSharing", "ManageUsers", "ModifyAllData", "ModifyMetadata", "PasswordNeverExpires", "ResetPasswords", "RunReports",
-		"ScheduleReports", "TransferAnyEntity", "TransferAnyLead", "TwoFactorApi", "UseWebLink", "ViewAllData", "ViewAllUsers",
+		"ScheduleReports", "TransferAnyEntity", "TransferAnyLead", "TwoFactorApi", "UseAnyApiClient", "UseWebLink", "ViewAllData", "ViewAllUsers",
 		"ViewEncryptedData", "ViewEventLogFiles", "ViewHelpLink", "ViewSetup",
 	}
 }
@@ -21,7 +21,7 @@ func AllPermissions() []string {
 // restrictive permissions bind their holder instead of freeing him, or are off even for administrators of a new org.
 var restrictive = map[string]bool{
 	"ApiUserOnly": true, "BulkApiHardDelete": true, "DelegatedTwoFactor": true, "ForceTwoFactor": true,
-	"PasswordNeverExpires": true, "TwoFactorApi": true, "ViewEncryptedData": true,
+	"PasswordNeverExpires": true, "TwoFactorApi": true, "UseAnyApiClient": true, "ViewEncryptedData": true,
 }
 
 // AdministratorPermissions are those of the profile System Administrator: all that give and none that bind.

@@ -153,6 +153,16 @@ func (k *Known) AllowedByAdmin(ctx context.Context, u User, app *App) error {
 	return nil
 }
 
+// mayGoOn decides on each use of an access token whether the app may still be used: the tokens of one that was removed
+// or blocked are dead. Who may get a token is asked when one is made, and a session lives on without (crm-wire 1.13).
+func (k *Known) mayGoOn(ctx context.Context, u User, id ID) error {
+	app, err := k.AppByID(ctx, u.Org, id)
+	if fault.KindOf(err) == fault.NotFound || err == nil && app.Blocked {
+		return invalidSession()
+	}
+	return err
+}
+
 // AllowedUnasked decides whether an app may act for a user who is not there to be asked: a pre-authorized one, or one
 // that he approved earlier for offline use (crm-wire 1.5). It returns the scopes that the app has then: all of its own,
 // or those that the user approved and the app has not lost since.

@@ -18,8 +18,8 @@ type Records struct {
 	Changes Changes
 }
 
-// Schema is the schema of the caller's org.
-func (r *Records) Schema(Session) *Schema { return StandardSchema() }
+// Schema is the schema of the caller's org, as the API that he uses shows it.
+func (r *Records) Schema(s Session) *Schema { return SchemaWith(s.Package, s.Tooling) }
 
 // Record is one record that was read.
 type Record struct {
@@ -31,7 +31,7 @@ type Record struct {
 
 // Create adds a record with the caller's values by field name and returns its id.
 func (r *Records) Create(ctx context.Context, s Session, object string, in map[string]any) (ID, error) {
-	o, err := r.object(s, object)
+	o, err := r.Object(s, object)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +39,7 @@ func (r *Records) Create(ctx context.Context, s Session, object string, in map[s
 		return "", fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be inserted: %s", o.Label)
 	}
 	if !o.Create.MetBy(s.Permissions) {
-		return "", insufficientAccess("")
+		return "", lacking(o, o.Create, s.Permissions, "")
 	}
 	values, err := accept(o, in, true)
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *Records) Update(ctx context.Context, s Session, object, id string, in m
 		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be updated: %s", o.Label)
 	}
 	if !o.Update.MetBy(s.Permissions) {
-		return insufficientAccess(key)
+		return lacking(o, o.Update, s.Permissions, key)
 	}
 	values, err := accept(o, in, false)
 	if err != nil {
@@ -145,22 +145,28 @@ func (r *Records) Delete(ctx context.Context, s Session, object, id string) erro
 		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be deleted: %s", o.Label)
 	}
 	if !o.Delete.MetBy(s.Permissions) {
-		return insufficientAccess(key)
+		return lacking(o, o.Delete, s.Permissions, key)
 	}
 	return r.write(ctx, s, o, func(tx RecordTx) error {
 		return r.change(tx, s, o, key, nil).delete()
 	})
 }
 
-func (r *Records) object(s Session, name string) (*Object, error) {
-	if o := r.Schema(s).Object(name, s.Permissions); o != nil {
+// Object finds an object that the session's user may see. One that he may not see is not there, but for a package's,
+// whose refusal says what he lacks.
+func (r *Records) Object(s Session, name string) (*Object, error) {
+	schema := r.Schema(s)
+	if o := schema.Object(name, s.Permissions); o != nil {
 		return o, nil
+	}
+	if o := schema.byName[Fold(name)]; o != nil && o.Custom { // no secret: the package's objects are public knowledge
+		return nil, lacking(o, o.View, s.Permissions, "")
 	}
 	return nil, fault.New(fault.NotFound, CodeInvalidType, "The requested resource does not exist")
 }
 
 func (r *Records) record(s Session, object, id string) (*Object, ID, error) {
-	o, err := r.object(s, object)
+	o, err := r.Object(s, object)
 	if err != nil {
 		return nil, "", err
 	}

@@ -8,8 +8,14 @@ import (
 )
 
 // Values are fields of one record by API name. A value is nil, string (texts, ids, and dates as "2006-01-02"), bool,
-// int64 or time.Time; an empty text is nil, as the API knows no empty text.
+// int64, time.Time or JSON; an empty text is nil, as the API knows no empty text.
 type Values map[string]any
+
+// JSON is the value of a field of type complexvalue: JSON text, which the data APIs show as it is.
+type JSON string
+
+// MarshalJSON implements json.Marshaler.
+func (j JSON) MarshalJSON() ([]byte, error) { return []byte(j), nil }
 
 // Text is the text under the name; "" where there is none.
 func (v Values) Text(name string) string {
@@ -53,6 +59,11 @@ type RecordTx interface {
 	Update(o *Object, org ID, match, values Values) (int, error)
 	// Remove removes all records that match for good and tells how many they were.
 	Remove(o *Object, org ID, match Values) (int, error)
+	// AddApp adds a connected app, made by the user at the domain time.
+	AddApp(a ConnectedApp, by ID, at time.Time) error
+	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
+	// were.
+	RevokeGrants(org, app, user ID, at time.Time) (int, error)
 	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
 	EndSessions(org, user ID, machine time.Time) error
 }

@@ -22,6 +22,7 @@ const (
 	TypeEmail     FieldType = "email"
 	TypePhone     FieldType = "phone"
 	TypeURL       FieldType = "url"
+	TypeComplex   FieldType = "complexvalue" // kept as JSON text
 )
 
 // IsText reports whether values of the type are text that is compared without case.
@@ -116,6 +117,10 @@ type Object struct {
 	Name, Label, Plural string
 	KeyPrefix           string
 	Custom              bool
+	// AutoNumber is the format of names that the org gives, "CFG-{0000}"; "" where people name records.
+	AutoNumber string
+	// Common: its records are the same in every org, and nobody changes them.
+	Common bool
 	// Setup: its records decide who may do what, so caches are told of every change.
 	Setup bool
 

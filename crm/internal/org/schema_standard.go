@@ -1,13 +1,13 @@
 package org
 
-import "sync"
-
-// StandardSchema is the schema of every org: the objects that identity and the connection of the two clouds stand on
-// (crm-wire 5.1, 5.2). Orgs with fields of their own will have schemas of their own; see [Records.Schema].
-var StandardSchema = sync.OnceValue(func() *Schema {
-	return NewSchema(accountObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
-		permissionSetAssignmentObject(), profileObject(), setupEntityAccessObject(), userObject(), userLicenseObject())
-})
+// standardObjects are what every org has: the objects that identity and the connection of the two clouds stand on
+// (crm-wire 5.1, 5.2).
+func standardObjects() []*Object {
+	return []*Object{
+		accountObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
+		permissionSetAssignmentObject(), profileObject(), setupEntityAccessObject(), userObject(), userLicenseObject(),
+	}
+}
 
 // Names of the objects that rules refer to.
 const (
@@ -145,6 +145,8 @@ func connectedApplicationObject() *Object {
 			typed("RefreshTokenValidityPeriod", "RefreshTokenValidityPeriod", TypeInt, 0).updateOnly(),
 			text("StartUrl", "StartUrl", 1000).updateOnly(),
 			text("RefreshTokenPolicy", "Refresh Token Policy", 60).hidden(),
+			text("DeveloperName", "API Name", 80).hidden(),
+			text("NamespacePrefix", "Namespace Prefix", 15).hidden(),
 			auditFields()),
 	}
 }
@@ -185,9 +187,6 @@ func userObject() *Object {
 			boolean("UserPermissionsMarketingUser", "Marketing User"),
 			typed("LastLoginDate", "Last Login", TypeDateTime, 0).readOnly(),
 			typed("LastPasswordChangeDate", "Last Password Change or Reset", TypeDateTime, 0).readOnly(),
-			boolean("et4ae5__ExactTargetForAppExchangeUser__c", "Marketing Cloud for AppExchange User").custom(),
-			boolean("et4ae5__ExactTargetForAppExchangeAdmin__c", "Marketing Cloud for AppExchange Admin").custom(),
-			text("et4ae5__ExactTarget_OAuth_Token__c", "Marketing Cloud OAuth Token", 175).custom(),
 			auditFields()),
 	}
 }

@@ -27,6 +27,10 @@ type Session struct {
 	Timeout time.Duration // how long it lives unused
 	// Permissions are the user's as of now, not as of the login.
 	Permissions Permissions
+	// Package is the version of the managed package in the session's org as of now; "" where it is not installed.
+	Package string
+	// Tooling says that a call comes by the Tooling API, which has objects of its own.
+	Tooling bool
 }
 
 // MayUseREST reports whether the session's scopes reach the data APIs (crm-wire 1.14).

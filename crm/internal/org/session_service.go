@@ -176,12 +176,21 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 	if err != nil {
 		return Session{}, User{}, err
 	}
+	o, err := s.known.OrgByID(ctx, e.Org)
+	if err != nil {
+		return Session{}, User{}, err
+	}
+	if e.App != "" {
+		if err := s.known.mayGoOn(ctx, u, e.App); err != nil {
+			return Session{}, User{}, err
+		}
+	}
 	if next := now.Add(e.Timeout).UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {
 		expires = s.extend(ctx, e, expires, next)
 	}
 	out := e.Session
 	out.Expires = time.UnixMilli(expires).UTC()
-	out.Permissions = u.Permissions
+	out.Permissions, out.Package = u.Permissions, o.Package
 	return out, u, nil
 }
 

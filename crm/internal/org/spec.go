@@ -9,10 +9,13 @@ type Spec struct {
 	MyDomain string // unique on the server; made from the id where it is ""
 	// UsernamePasswordFlow: OAuth username-password flow allowed.
 	UsernamePasswordFlow bool
-	Users                []UserSpec // the first is the administrator; there must be one
-	PermissionSets       []PermissionSetSpec
-	ConnectedApps        []ConnectedAppSpec
-	Contacts             []ContactSpec
+	// Package is the version of the managed package that is installed; "" for none. An app or a permission set of the
+	// package's namespace below means the current version where this is "".
+	Package        string
+	Users          []UserSpec // the first is the administrator; there must be one
+	PermissionSets []PermissionSetSpec
+	ConnectedApps  []ConnectedAppSpec
+	Contacts       []ContactSpec
 }
 
 // UserSpec is a user of a new org.

@@ -108,5 +108,9 @@ func (h *House) SessionOf(t testing.TB, username string) org.Session {
 	if err != nil {
 		t.Fatalf("user %s: %v", username, err)
 	}
-	return org.Session{Org: u.Org, User: u.ID, Permissions: u.Permissions}
+	o, err := h.Store.OrgByID(t.Context(), u.Org)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return org.Session{Org: u.Org, User: u.ID, Permissions: u.Permissions, Package: o.Package}
 }

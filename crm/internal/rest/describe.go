@@ -55,10 +55,7 @@ func (s *Server) describeGlobal(_ context.Context, c *call) (answer, error) {
 }
 
 func (s *Server) object(c *call) (*org.Object, error) {
-	if o := s.Records.Schema(c.session).Object(c.object, c.session.Permissions); o != nil {
-		return o, nil
-	}
-	return nil, notFound()
+	return s.Records.Object(c.session, c.object)
 }
 
 // basicInfo has no recent items: nobody's views are recorded.

@@ -101,6 +101,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	c.base = "/services/data/" + segment
 	if strings.Contains(r.Pattern, "/{version}/tooling/") {
 		c.base += "/tooling"
+		c.session.Tooling = true
 	}
 	if c.query, err = web.Query(r); err != nil {
 		return nil, err

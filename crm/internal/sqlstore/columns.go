@@ -12,10 +12,14 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
-// tableOf is the table that keeps an object's records: its name in snake case, but for one that SQL reserves.
+// tableOf is the table that keeps an object's records: its name in snake case, but for one that SQL reserves; a
+// package's object's in lower case.
 func tableOf(o *org.Object) string {
-	if o.Name == org.ObjectUser {
+	switch {
+	case o.Name == org.ObjectUser:
 		return "user_account"
+	case o.Custom:
+		return strings.ToLower(o.Name)
 	}
 	var b strings.Builder
 	for i, r := range o.Name {
@@ -96,6 +100,9 @@ func (c *cell) value() any {
 		if !c.text.Valid {
 			return nil
 		}
+		if c.field.Type == org.TypeComplex {
+			return org.JSON(c.text.String)
+		}
 		return c.text.String
 	}
 	switch {
@@ -123,6 +130,8 @@ func encode(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, string, int64:
 		return v, nil
+	case org.JSON:
+		return string(v), nil
 	case bool:
 		return flag(v), nil
 	case time.Time:

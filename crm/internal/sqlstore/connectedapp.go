@@ -12,7 +12,8 @@ import (
 const appColumns = `a.org_id, a.id, a.name, a.developer_name, COALESCE(a.namespace_prefix, ''), COALESCE(a.description, ''), a.contact_email,
  a.consumer_key, a.consumer_secret_hash, a.callback_urls, a.scopes, COALESCE(a.certificate, ''), a.is_admin_approved, a.is_consumer_secret_optional,
  a.is_secret_required_for_refresh_token, a.is_pkce_required, a.is_client_credential_enabled, COALESCE(a.oauth_client_credential_user_id, ''),
- a.ip_relaxation, a.refresh_token_policy, COALESCE(a.session_timeout_minutes, 0), COALESCE(a.start_url, '')`
+ a.ip_relaxation, a.refresh_token_policy, COALESCE(a.session_timeout_minutes, 0), COALESCE(a.start_url, ''),
+ a.is_installed, a.is_blocked, a.high_assurance`
 
 func scanApp(row interface{ Scan(...any) error }) (org.ConnectedApp, error) {
 	var a org.ConnectedApp
@@ -20,7 +21,7 @@ func scanApp(row interface{ Scan(...any) error }) (org.ConnectedApp, error) {
 	err := row.Scan(&a.Org, &a.ID, &a.Name, &a.DeveloperName, &a.Namespace, &a.Description, &a.ContactEmail, &a.ConsumerKey,
 		&a.SecretHash, &urls, &scopes, &a.Certificate, &a.AdminApproved, &a.SecretOptional,
 		&a.SecretRequiredForRefresh, &a.PKCERequired, &a.ClientCredentials, &a.ClientCredentialsUser,
-		&a.IPRelaxation, &a.RefreshTokenPolicy, &a.SessionTimeoutMinutes, &a.StartURL)
+		&a.IPRelaxation, &a.RefreshTokenPolicy, &a.SessionTimeoutMinutes, &a.StartURL, &a.Installed, &a.Blocked, &a.HighAssurance)
 	a.CallbackURLs, a.Scopes = strings.Fields(urls), strings.Fields(scopes)
 	return a, err
 }
@@ -43,7 +44,7 @@ func appValues(a org.ConnectedApp) []any {
 		flag(a.ClientCredentials), orNull(string(a.ClientCredentialsUser)), string(a.IPRelaxation), string(a.RefreshTokenPolicy), period,
 		flag(metric),
 		sql.NullInt64{Int64: int64(a.SessionTimeoutMinutes), Valid: a.SessionTimeoutMinutes > 0},
-		orNull(a.StartURL),
+		orNull(a.StartURL), flag(a.Installed), flag(a.Blocked), string(a.HighAssurance),
 	}
 }
 
@@ -54,8 +55,9 @@ func InsertApp(tx *sqldb.Tx, a org.ConnectedApp, by org.ID, at time.Time) error 
  created_date, name, description, contact_email, consumer_secret_hash, callback_urls, scopes, certificate, is_admin_approved,
  is_consumer_secret_optional, is_secret_required_for_refresh_token, is_pkce_required, is_client_credential_enabled,
  oauth_client_credential_user_id, ip_relaxation, refresh_token_policy, refresh_token_validity_period,
- options_refresh_token_validity_metric, session_timeout_minutes, start_url, last_modified_by_id, last_modified_date, system_modstamp)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $6, $7, $7)`, args...)
+ options_refresh_token_validity_metric, session_timeout_minutes, start_url, is_installed, is_blocked, high_assurance,
+ last_modified_by_id, last_modified_date, system_modstamp)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $6, $7, $7)`, args...)
 	return err
 }
 
@@ -66,7 +68,8 @@ func UpdateApp(tx *sqldb.Tx, a org.ConnectedApp, by org.ID, at time.Time) error 
  name = $5, description = $6, contact_email = $7, consumer_secret_hash = $8, callback_urls = $9, scopes = $10, certificate = $11,
  is_admin_approved = $12, is_consumer_secret_optional = $13, is_secret_required_for_refresh_token = $14, is_pkce_required = $15,
  is_client_credential_enabled = $16, oauth_client_credential_user_id = $17, ip_relaxation = $18, refresh_token_policy = $19,
- refresh_token_validity_period = $20, options_refresh_token_validity_metric = $21, session_timeout_minutes = $22, start_url = $23
+ refresh_token_validity_period = $20, options_refresh_token_validity_metric = $21, session_timeout_minutes = $22, start_url = $23,
+ is_installed = $24, is_blocked = $25, high_assurance = $26
  WHERE org_id = $1 AND id = $2`, args...)
 	if err != nil {
 		return err

@@ -46,8 +46,9 @@ func notFound(err error, what string) error {
 func (s *Store) OrgByID(ctx context.Context, id org.ID) (org.Org, error) {
 	o := org.Org{ID: id}
 	var settings string
-	err := s.db.QueryRow(ctx, `SELECT name, my_domain, is_sandbox, settings FROM organization WHERE id = $1`, string(id)).
-		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &settings)
+	err := s.db.QueryRow(ctx, `SELECT o.name, o.my_domain, o.is_sandbox, o.settings, COALESCE(p.version, '')
+ FROM organization o LEFT JOIN installed_subscriber_package p ON p.org_id = o.id WHERE o.id = $1`, string(id)).
+		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &settings, &o.Package)
 	if err != nil {
 		return org.Org{}, notFound(err, "org")
 	}

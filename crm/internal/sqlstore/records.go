@@ -330,6 +330,25 @@ func (t recordTx) Remove(o *org.Object, orgID org.ID, match org.Values) (int, er
 	return t.exec(o, "removing", `DELETE FROM `+tableOf(o)+` AS t WHERE `+where, args)
 }
 
+// AddApp implements org.RecordTx.
+func (t recordTx) AddApp(a org.ConnectedApp, by org.ID, at time.Time) error {
+	return InsertApp(t.tx, a, by, at)
+}
+
+// RevokeGrants implements org.RecordTx.
+func (t recordTx) RevokeGrants(orgID, app, user org.ID, at time.Time) (int, error) {
+	query, args := `UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND app_id = $2 AND revoked_ms IS NULL`, []any{string(orgID), string(app), millis(at)}
+	if user != "" {
+		query, args = query+` AND user_id = $4`, append(args, string(user))
+	}
+	res, err := t.tx.Exec(query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("revoking grants: %w", err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
 // EndSessions implements org.RecordTx.
 func (t recordTx) EndSessions(orgID, user org.ID, machine time.Time) error {
 	return EndUserSessions(t.tx, orgID, user, machine)

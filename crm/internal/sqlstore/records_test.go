@@ -18,7 +18,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 	t.Parallel()
 	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
 		o := h.MakeOrg(t, "fields")
-		for _, object := range org.StandardSchema().Objects {
+		for _, object := range org.WholeSchema().Objects {
 			for _, f := range object.Fields {
 				field := soql.Expr{Ref: soql.Ref{Object: object, Field: f}}
 				p := &soql.Plan{Object: object, Limit: -1, Columns: []soql.Column{{Expr: field, Path: []string{f.Name}}}}

@@ -27,7 +27,7 @@ func profileOf(t *testing.T, h *orgtest.House, o orgtest.Org, name string) strin
 	t.Helper()
 	var id string
 	err := h.Store.Write(t.Context(), func(tx org.RecordTx) error {
-		found, err := tx.Find(org.StandardSchema().Object(org.ObjectProfile, nil), o.ID, org.Values{"Name": name}, 1)
+		found, err := tx.Find(org.WholeSchema().Object(org.ObjectProfile, nil), o.ID, org.Values{"Name": name}, 1)
 		if err == nil {
 			id = found[0].Text("Id")
 		}
@@ -291,7 +291,7 @@ func TestPermissionSetsGoWithWhatTheyCarry(t *testing.T) {
 		// A package's set keeps its name, and stays.
 		var managed string
 		err := h.Store.Write(ctx, func(tx org.RecordTx) error {
-			found, err := tx.Find(org.StandardSchema().Object(org.ObjectPermissionSet, nil), o.ID, org.Values{"NamespacePrefix": "et4ae5"}, 1)
+			found, err := tx.Find(org.WholeSchema().Object(org.ObjectPermissionSet, nil), o.ID, org.Values{"NamespacePrefix": "et4ae5"}, 1)
 			if err == nil {
 				managed = found[0].Text("Id")
 			}

@@ -39,7 +39,7 @@ func FuzzSelect(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	c := soql.Context{Schema: org.StandardSchema(), Permissions: o.Admin.Permissions, User: o.Admin.User, Calendar: func() (soql.Calendar, error) {
+	c := soql.Context{Schema: org.WholeSchema(), Permissions: o.Admin.Permissions, User: o.Admin.User, Calendar: func() (soql.Calendar, error) {
 		return soql.Calendar{Now: orgtest.Start, WeekStart: time.Monday}, nil
 	}}
 	f.Fuzz(func(t *testing.T, text string) {
