@@ -215,8 +215,10 @@ func TestReleasesDiffer(t *testing.T) {
 			object, field string
 			first         int // index of the release that has it first
 		}{
-			{"User", "et4ae5__ExactTargetForAppExchangeUser__c", 0}, {"et4ae5__Configuration__c", "et4ae5__Username__c", 0},
-			{"et4ae5__Business_Unit__c", "et4ae5__IsParentAccountMID__c", 2}, {"et4ae5__Configuration__c", "et4ae5__Auth_API_URL__c", 4},
+			{"User", "et4ae5__ExactTargetForAppExchangeUser__c", 0},
+			{"et4ae5__Configuration__c", "et4ae5__Username__c", 0},
+			{"et4ae5__Business_Unit__c", "et4ae5__IsParentAccountMID__c", 2},
+			{"et4ae5__Configuration__c", "et4ae5__Auth_API_URL__c", 4},
 		} {
 			if got := h.has(t, admin, part.object, part.field); got != (i >= part.first) {
 				t.Errorf("%s: %s.%s there: %v", r.version, part.object, part.field, got)

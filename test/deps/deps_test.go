@@ -26,6 +26,7 @@ type rule struct {
 	to     []string
 	why    string
 	except []string // packages under from that the rule leaves alone
+	allow  []string // packages under to that may be imported all the same
 }
 
 var rules = []rule{
@@ -60,7 +61,7 @@ var rules = []rule{
 	},
 	{
 		from: "crm/internal/org", to: []string{"crm/internal/...", "internal/sqldb/...", "internal/web/...", "internal/soap/...", "std:net/http", "std:database/sql"},
-		why: "rules know no protocol and no storage",
+		why: "rules know no protocol and no storage", allow: []string{"crm/internal/org/packages"}, // data, which imports nothing
 	},
 	{
 		from: "engagement/internal/tenant", to: []string{"engagement/internal/...", "internal/sqldb/...", "internal/web/...", "internal/soap/...", "std:net/http", "std:database/sql"},
@@ -167,8 +168,8 @@ func TestArrowsRunDown(t *testing.T) {
 				continue
 			}
 			for _, imp := range p.Imports {
-				if slices.ContainsFunc(r.to, func(to string) bool { return forbidden(to, imp) }) &&
-					imp != p.ImportPath {
+				if slices.ContainsFunc(r.to, func(to string) bool { return forbidden(to, imp) }) && imp != p.ImportPath &&
+					!slices.ContainsFunc(r.allow, func(ok string) bool { return forbidden(ok, imp) }) {
 					t.Errorf("%s imports %s: %s", from, imp, r.why)
 				}
 			}
@@ -176,7 +177,7 @@ func TestArrowsRunDown(t *testing.T) {
 		if !used {
 			t.Errorf("stale rule: no package matches %q (%s)", r.from, r.why)
 		}
-		for _, pattern := range append(slices.Clone(r.to), r.except...) {
+		for _, pattern := range slices.Concat(r.to, r.except, r.allow) {
 			if strings.Contains(pattern, ":") {
 				continue
 			}

@@ -56,7 +56,8 @@ func objects() []Object {
 		{
 			Name: q("Configuration"), Label: "Configuration", Plural: "Configurations", Prefix: "a00", AutoNumber: "CFG-{0000}", Write: PermConnectorAdmin,
 			Fields: []Field{
-				text("Username", "Username", 255), {Name: q("Password"), Label: "Password", Type: EncryptedText, Length: 175},
+				text("Username", "Username", 255),
+				{Name: q("Password"), Label: "Password", Type: EncryptedText, Length: 175},
 				text("Auth_API_URL", "Auth API URL", 255).from("220"), text("Root_Rest_API_URL", "Root Rest API URL", 255).from("220"),
 				text("Root_SOAP_API_URL", "Root SOAP API URL", 255).from("220"), text("Root_Open_Rasta_API_URL", "Root Open Rasta API URL", 255),
 				text("url_part", "url_part", 10), text("url_root", "url_root", 10).starts("mc"),
