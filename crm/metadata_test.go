@@ -162,3 +162,23 @@ func TestMetadataAddresses(t *testing.T) {
 		t.Errorf("a megabyte: %d %s", status, answer)
 	}
 }
+
+// The flows that are off in a new app are settings like the others.
+func TestMetadataFlows(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		names := []string{"isRefreshTokenRotationEnabled", "isIntrospectAllTokens", "isUserAgentFlowEnabled", "isDeviceFlowEnabled", "isStrict"}
+		for _, name := range names {
+			if _, answer := h.metadata(t, h.admin, readApp); !strings.Contains(answer, "<"+name+">false</"+name+">") {
+				t.Errorf("%s is on in a new app: %s", name, answer)
+			}
+			element := "<" + name + ">true</" + name + ">"
+			if _, answer := h.metadata(t, h.admin, update("<oauthConfig>"+element+"</oauthConfig>")); !strings.Contains(answer, "<success>true</success>") {
+				t.Errorf("%s: %s", name, answer)
+			}
+			if _, answer := h.metadata(t, h.admin, readApp); !strings.Contains(answer, element) {
+				t.Errorf("%s did not stay: %s", name, answer)
+			}
+		}
+	})
+}

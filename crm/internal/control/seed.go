@@ -146,7 +146,7 @@ func (p *plan) planApps() error {
 			ContactEmail: s.ContactEmail, ConsumerKey: s.ConsumerKey, CallbackURLs: s.CallbackURLs, Scopes: s.Scopes, Certificate: s.Certificate,
 			AdminApproved: s.AdminApproved, PKCERequired: s.PKCERequired, SecretOptional: s.SecretOptional,
 			SecretRequiredForRefresh: s.Secret != "" && !s.SecretOptional, Installed: true,
-			IPRelaxation: org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite,
+			IPRelaxation: org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite, Flows: s.Flows,
 		}
 		var err error
 		if s.IPRelaxation != "" {

@@ -107,16 +107,24 @@ func (s *Server) readAuthorize(ctx context.Context, q url.Values) (*transaction,
 		t.State, t.HasState = "", false
 		return t, &clientError{oauth.ErrInvalidRequest, "a parameter is too long"}
 	}
-	switch response := q.Get("response_type"); {
+	response := q.Get("response_type")
+	if app.MayUserAgent() {
+		t.Response = userAgentResponse(response)
+	}
+	switch {
 	case q.Has("request"):
 		return t, &clientError{oauth.ErrRequestNotSupported, "request is not supported"}
 	case q.Has("request_uri"):
 		return t, &clientError{oauth.ErrRequestURINotSupported, "request_uri is not supported"}
 	case response == "":
 		return t, &clientError{oauth.ErrInvalidRequest, "response_type is required"}
-	case response != oauth.ResponseCode:
+	case response != oauth.ResponseCode && t.Response == "":
 		return t, &clientError{oauth.ErrUnsupportedResponseType, "response type is not supported"}
-	case t.Challenge == "" && app.PKCERequired:
+	case t.Response != "" && t.Challenge != "":
+		return t, &clientError{oauth.ErrInvalidRequest, "unexpected code challenge"}
+	case t.Response == responseIDToken && t.Nonce == "":
+		return t, &clientError{oauth.ErrInvalidRequest, "nonce is required"}
+	case t.Response == "" && t.Challenge == "" && app.MustPKCE():
 		return t, &clientError{oauth.ErrInvalidRequest, "missing required code challenge"}
 	}
 	if err := oauth.CheckChallenge(t.Challenge, q.Get("code_challenge_method")); err != nil {
@@ -192,7 +200,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 		}
 	}
 	if !ask {
-		return s.issueCode(ctx, w, t, app, session, nil)
+		return s.issue(w, r, t, app, session, u, nil)
 	}
 	if t.Silent {
 		return silentError(t, oauth.ErrConsentRequired)
@@ -225,22 +233,18 @@ func silentError(t *transaction, oidc string) error {
 	return &clientError{"immediate_unsuccessful", "the user has to be asked"}
 }
 
-// issueCode answers the client with a code. approval is the grant of a consent given now.
-func (s *Server) issueCode(ctx context.Context, w http.ResponseWriter, t *transaction, app *org.App, session org.Session, approval *org.Grant) error {
-	now := s.clock.Now(string(session.Org))
-	code, hash := org.NewAuthCode(t.ID)
-	dropped, err := s.store.AddCode(ctx, org.AuthCode{
-		ID: t.ID, Hash: hash, Org: session.Org, User: session.User, App: app.ID, ConsumerKey: app.ConsumerKey, RedirectURI: t.Redirect,
-		Challenge: t.Challenge, Nonce: t.Nonce, Scopes: t.Scopes, AuthTime: session.Created, Created: now, Expires: now.Add(codeLife),
-	}, approval)
-	if fault.CodeOf(err) == org.CodeNumberTaken {
-		return fault.New(fault.Invalid, codeTransactionClosed, "This page was answered before. Please start again.")
+// issue answers the client with a code, or with tokens where it asked for them. approval is the grant of a consent given
+// now.
+func (s *Server) issue(w http.ResponseWriter, r *http.Request, t *transaction, app *org.App, session org.Session, u org.User, approval *org.Grant) error {
+	if t.Response != "" {
+		if !app.MayUserAgent() { // since the page was shown
+			return &clientError{oauth.ErrUnsupportedResponseType, "response type is not supported"}
+		}
+		return s.issueTokens(w, r, t, app, session, u, approval)
 	}
+	_, code, err := s.addCode(r.Context(), t, app, session, approval)
 	if err != nil {
 		return err
-	}
-	if dropped || approval != nil {
-		s.known.SetupChanged(session.Org) // what was remembered of the user's approvals
 	}
 	s.answer(w, t, url.Values{"code": {code}})
 	return nil
@@ -282,7 +286,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, t *transaction,
 	}
 	switch decision {
 	case pages.DecisionAllow:
-		return s.issueCode(ctx, w, t, app, session, &org.Grant{
+		return s.issue(w, r, t, app, session, u, &org.Grant{
 			ID: s.numbers.Next(), Org: session.Org, User: session.User, App: app.ID, Scopes: t.Scopes, Created: s.clock.Now(string(session.Org)),
 		})
 	case pages.DecisionDeny:

@@ -64,6 +64,9 @@ func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*su
 	if err != nil {
 		return nil, err
 	}
+	if app.Flows.Strict && a.Expires.After(g.s.later(app.Org).Add(assertionMaxAge+assertionSkew)) {
+		return nil, fault.New(fault.Unauthenticated, oauth.CodeInvalidAssertion, "The assertion lives too long.")
+	}
 	u, err := g.s.assertedUser(ctx, app, a.Subject)
 	if err != nil {
 		return nil, err
@@ -89,7 +92,7 @@ func errAssertionExpired() error {
 // checkAudience compares aud with the names of this server and of the app's org: exactly one, exactly equal.
 func (s *Server) checkAudience(ctx context.Context, app *org.App, aud []string) error {
 	if len(aud) == 1 {
-		if s.audiences[aud[0]] {
+		if s.audiences[aud[0]] && (!app.Flows.Strict || strings.HasPrefix(aud[0], s.base)) {
 			return nil
 		}
 		o, err := s.known.OrgByID(ctx, app.Org)
@@ -134,6 +137,15 @@ func (s *Server) checkTimes(orgID org.ID, a *oauth.Assertion) (early time.Time, 
 		return early, errAssertionExpired()
 	}
 	return early, nil
+}
+
+// later is the later of the org's domain time and the machine's.
+func (s *Server) later(orgID org.ID) time.Time {
+	domain, machine := s.clock.Now(string(orgID)), s.clock.Machine().UTC()
+	if machine.After(domain) {
+		return machine
+	}
+	return domain
 }
 
 // assertedUser finds the user of sub: a user name, or the id of a user, of the app's org. Unknown users and those of

@@ -37,7 +37,7 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 	switch {
 	case oerr != nil:
 		return nil, oerr
-	case !o.Settings.AllowUsernamePasswordFlow:
+	case !o.Settings.AllowUsernamePasswordFlow || !app.MayPassword():
 		sub.status = org.StatusPasswordFlowOff
 		return sub, fault.New(fault.Denied, codePasswordFlowOff, "the username-password flow is off in this org")
 	case err != nil:

@@ -11,7 +11,8 @@ import (
 )
 
 // refreshGrant is the refresh token flow (RFC 6749 section 6). The app's refresh token policy is judged here and nowhere
-// else, as it is at that moment (crm-wire 1.13). The refresh token stays the same: clients keep the first (crm-wire 0.15).
+// else, as it is at that moment (crm-wire 1.13). The refresh token stays
+// the same, because clients keep the first (crm-wire 0.15), unless the app has rotation on.
 type refreshGrant struct{ s *Server }
 
 func (refreshGrant) subtype() string { return org.SubtypeRefreshToken }
@@ -43,7 +44,17 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 		return nil, err
 	}
 	app = app.In(have.Org)
-	if !have.Matches(r.refreshToken) || have.App != app.ID || have.Org != app.Org || have.Revoked {
+	if have.App != app.ID || have.Org != app.Org || have.Revoked {
+		return nil, expired
+	}
+	if !have.Matches(r.refreshToken) {
+		spent, err := g.s.store.SpentRefresh(ctx, have.ID, org.RefreshHash(r.refreshToken))
+		if err == nil && spent {
+			err = g.replayed(ctx, have)
+		}
+		if err != nil {
+			return nil, err
+		}
 		return nil, expired
 	}
 	if app.RefreshTokenPolicy.Expired(have.Created, have.LastUsed, g.s.clock.Now(string(have.Org))) {
@@ -68,5 +79,32 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 	sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {
 		return g.s.store.UseGrant(ctx, have.ID, s, e)
 	}
+	if !app.Rotates() {
+		return sub, nil
+	}
+	var next []byte
+	sub.refresh, next = org.NewRefreshToken(have.ID)
+	sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {
+		err := g.s.store.RotateGrant(ctx, have.ID, have.RefreshHash, next, s, e)
+		if fault.CodeOf(err) != org.CodeAlreadyUsed {
+			return err
+		}
+		if err := g.replayed(ctx, have); err != nil { // both came at the same moment: one of them is a thief's
+			return err
+		}
+		return expired
+	}
 	return sub, nil
+}
+
+// replayed takes back everything that came from a grant whose refresh token was used a second time (crm-wire 1.13,
+// RFC 9700 section 4.14.2).
+func (g refreshGrant) replayed(ctx context.Context, have org.Grant) error {
+	now := g.s.clock.Now(string(have.Org))
+	if err := g.s.store.RevokeGrant(ctx, have.ID, now); err != nil {
+		return err
+	}
+	g.s.sessions.GrantRevoked(have.Org)
+	g.s.log.WarnContext(ctx, "a refresh token was used twice; its grant is revoked", "org", have.Org, "user", have.User, "app", have.App)
+	return nil
 }

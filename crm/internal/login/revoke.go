@@ -128,7 +128,8 @@ type introspection struct {
 	Nbf       int64  `json:"nbf,omitempty"`
 }
 
-// serveIntrospect tells an app about its own tokens, and about any others only that they are not active.
+// serveIntrospect tells an app about its own tokens, or all of its org's where its policy says so, and about any others
+// only that they are not active.
 func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 	form, err := web.ReadForm(w, r, maxSmallBody)
 	if err != nil {
@@ -170,10 +171,17 @@ func (s *Server) introspect(ctx context.Context, token string, app *org.App) (in
 		if err != nil {
 			return dead, unlessNotFound(err)
 		}
-		if !g.Matches(token) || g.Revoked || g.App != app.ID || g.Org != app.In(g.Org).Org ||
-			app.RefreshTokenPolicy.Expired(g.Created, g.LastUsed, s.clock.Now(string(g.Org))) {
+		if !g.Matches(token) || g.Revoked || g.App == "" {
 			return dead, nil
 		}
+		of, err := s.introspected(ctx, app, g.Org, g.App)
+		if err != nil || of == nil {
+			return dead, err
+		}
+		if of.RefreshTokenPolicy.Expired(g.Created, g.LastUsed, s.clock.Now(string(g.Org))) {
+			return dead, nil
+		}
+		a.ClientID = of.ConsumerKey
 		if u, err = s.known.UserByID(ctx, g.Org, g.User); err != nil || !u.Active {
 			return dead, unlessNotFound(err)
 		}
@@ -186,15 +194,36 @@ func (s *Server) introspect(ctx context.Context, token string, app *org.App) (in
 			}
 			return dead, err
 		}
-		if session.App != app.ID || session.Org != app.In(session.Org).Org {
-			return dead, nil
+		of, err := s.introspected(ctx, app, session.Org, session.App)
+		if err != nil || of == nil {
+			return dead, err
 		}
+		a.ClientID = of.ConsumerKey
 		u = user
 		a.Scope, a.TokenType = strings.Join(session.Scopes, " "), "access_token"
 		a.Exp, a.Iat = session.Expires.Unix(), session.Created.Unix()
 	}
 	a.Nbf, a.Username, a.Sub = a.Iat, u.Username, s.idURL(u.Org, u.ID)
 	return a, nil
+}
+
+// introspected is the app that a token is of, nil where the asking app is not to know: without "Introspect All Tokens" it
+// may ask about its own alone, and with it about those of its org (crm-wire 1.10).
+func (s *Server) introspected(ctx context.Context, asking *org.App, orgID, app org.ID) (*org.App, error) {
+	asking = asking.In(orgID)
+	switch {
+	case asking.Org != orgID || app == "":
+		return nil, nil
+	case asking.ID == app:
+		return asking, nil
+	case !asking.Flows.IntrospectAll || len(asking.SecretHash) == 0:
+		return nil, nil
+	}
+	of, err := s.known.AppByID(ctx, orgID, app)
+	if err != nil {
+		return nil, unlessNotFound(err)
+	}
+	return of, nil
 }
 
 func unlessNotFound(err error) error {

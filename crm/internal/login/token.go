@@ -35,6 +35,7 @@ type tokenRequest struct {
 	password     vault.Secret
 	scope        string
 	caller       caller
+	format       string // as asked for; "" leaves it to the header
 }
 
 // grant is what one grant type has of its own. The steps that no grant may forget are serveToken's.
@@ -75,9 +76,16 @@ func (s *Server) serveTokenGet(w http.ResponseWriter, r *http.Request) {
 // the app's policy, the user's state and the address, make the session with its Login History row, answer.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	req, err := readTokenRequest(w, r)
+	var as format
+	if err == nil {
+		as, err = formatOf(r, req.format)
+	}
 	if err != nil {
 		s.tokenError(w, r, err)
 		return
+	}
+	if as != formatJSON {
+		w = formatted{w, as}
 	}
 	ctx := r.Context()
 	g, ok := s.grants[req.grantType]
@@ -205,7 +213,7 @@ func readTokenRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, er
 	req := &tokenRequest{
 		grantType: form.Get("grant_type"), assertion: form.Get("assertion"), code: form.Get("code"), redirectURI: form.Get("redirect_uri"),
 		verifier: form.Get("code_verifier"), refreshToken: form.Get("refresh_token"), username: form.Get("username"),
-		password: vault.Secret(form.Get("password")), scope: form.Get("scope"), caller: callerOf(r),
+		password: vault.Secret(form.Get("password")), scope: form.Get("scope"), format: form.Get("format"), caller: callerOf(r),
 	}
 	req.clientID, req.secret, req.secretGiven, err = clientCredentials(r, form)
 	return req, err

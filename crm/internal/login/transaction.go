@@ -22,6 +22,7 @@ type transaction struct {
 	HasState  bool      `json:"hs,omitempty"`
 	Scopes    []string  `json:"sc,omitempty"`
 	Challenge string    `json:"ch,omitempty"`
+	Response  string    `json:"rt,omitempty"` // responseToken or responseIDToken; "" for a code
 	Nonce     string    `json:"no,omitempty"`
 	LoginHint string    `json:"lh,omitempty"`
 	// ForceLogin, ForceConsent and Silent come from prompt and immediate; MaxAge is in seconds, -1 for none.

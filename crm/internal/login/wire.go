@@ -115,6 +115,10 @@ func (s *Server) tokenError(w http.ResponseWriter, r *http.Request, err error) {
 	if e.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
+	if f, ok := w.(formatted); ok {
+		f.write(e.status, []pair{{"error", e.code}, {"error_description", e.description}})
+		return
+	}
 	writeJSON(w, e.status, errorBody{e.code, e.description})
 }
 
@@ -139,8 +143,6 @@ type tokenAnswer struct {
 	TokenType    string `json:"token_type"`
 	IssuedAt     string `json:"issued_at"`
 }
-
-func writeToken(w http.ResponseWriter, a *tokenAnswer) { writeJSON(w, http.StatusOK, a) }
 
 // Header values of every JSON answer of this edge; nobody writes into them.
 var (

@@ -83,8 +83,13 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 	flag("isAdminApproved", a.AdminApproved)
 	flag("isClientCredentialEnabled", a.ClientCredentials)
 	flag("isConsumerSecretOptional", a.SecretOptional)
+	flag("isDeviceFlowEnabled", a.Flows.Device)
+	flag("isIntrospectAllTokens", a.Flows.IntrospectAll)
 	flag("isPkceRequired", a.PKCERequired)
+	flag("isRefreshTokenRotationEnabled", a.Flows.RotateRefresh)
 	flag("isSecretRequiredForRefreshToken", a.SecretRequiredForRefresh)
+	flag("isStrict", a.Flows.Strict)
+	flag("isUserAgentFlowEnabled", a.Flows.UserAgent)
 	optional("oauthClientCredentialUser", a.RunAs)
 	for _, n := range scopeNames {
 		if slices.Contains(a.Scopes, n.scope) {
@@ -260,6 +265,16 @@ func (r *reader) config(c *org.AppChange, config *soap.Element) {
 			c.PKCERequired = r.flag(el)
 		case "isSecretRequiredForRefreshToken":
 			c.SecretRequiredForRefresh = r.flag(el)
+		case "isRefreshTokenRotationEnabled":
+			c.Flows.RotateRefresh = r.flag(el)
+		case "isIntrospectAllTokens":
+			c.Flows.IntrospectAll = r.flag(el)
+		case "isUserAgentFlowEnabled":
+			c.Flows.UserAgent = r.flag(el)
+		case "isDeviceFlowEnabled":
+			c.Flows.Device = r.flag(el)
+		case "isStrict":
+			c.Flows.Strict = r.flag(el)
 		case "isClientCredentialEnabled":
 			c.ClientCredentials = r.flag(el)
 		case "oauthClientCredentialUser":

@@ -55,6 +55,7 @@ type AppChange struct {
 	RefreshTokenPolicy                        *RefreshTokenPolicy
 	SessionTimeoutMinutes                     *int
 	PermissionSets, Profiles                  *[]string // replace all of the kind
+	Flows                                     FlowChange
 }
 
 // AppStore keeps connected apps.
@@ -189,6 +190,7 @@ func (c AppChange) apply(app *ConnectedApp) error {
 	set(&app.IPRelaxation, c.IPRelaxation)
 	set(&app.RefreshTokenPolicy, c.RefreshTokenPolicy)
 	set(&app.SessionTimeoutMinutes, c.SessionTimeoutMinutes)
+	c.Flows.apply(&app.Flows)
 	return nil
 }
 

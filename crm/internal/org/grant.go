@@ -31,6 +31,11 @@ type GrantStore interface {
 	// UseGrant keeps a session minted by the grant's refresh token and marks the grant as used. A grant that was
 	// revoked meanwhile is a Conflict fault with CodeGrantRevoked, and nothing is kept.
 	UseGrant(ctx context.Context, grant int64, s StoredSession, e LoginEvent) error
+	// RotateGrant is UseGrant that also gives the grant another refresh token: next is the hash of the new one. Of many
+	// callers with the same hash was exactly one succeeds; the others get a Conflict fault with CodeAlreadyUsed.
+	RotateGrant(ctx context.Context, grant int64, was, next []byte, s StoredSession, e LoginEvent) error
+	// SpentRefresh reports whether the hash is of a refresh token that the grant had before it rotated.
+	SpentRefresh(ctx context.Context, grant int64, hash [32]byte) (bool, error)
 	// RevokeGrant revokes a grant for good.
 	RevokeGrant(ctx context.Context, id int64, at time.Time) error
 }

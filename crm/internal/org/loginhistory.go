@@ -31,6 +31,8 @@ const (
 	SubtypePassword          = "OauthUsernamePassword"
 	SubtypeJWTBearer         = "OauthJwtBearer"
 	SubtypeClientCredentials = "OauthClientCredential"
+	SubtypeUserAgent         = "OauthUserAgent"
+	SubtypeDevice            = "OauthDevice"
 )
 
 // LoginEvent is one row of Login History: a login that happened or was refused.

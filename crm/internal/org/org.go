@@ -136,6 +136,7 @@ type ConnectedApp struct {
 	RefreshTokenPolicy       RefreshTokenPolicy
 	SessionTimeoutMinutes    int // 0: the org's
 	StartURL                 string
+	Flows                    Flows
 
 	// Installed says that an administrator installed the app in the org, or made it there. One that is merely used needs
 	// users with a permission for that (connect-facts 10.1).

@@ -84,6 +84,9 @@ func RefreshNumber(token string) int64 { return secretNumber(token, refreshMarke
 // Matches reports whether token is the grant's refresh token.
 func (g Grant) Matches(token string) bool { return sameHash(tokenHash(token), g.RefreshHash) }
 
+// RefreshHash is what the store keeps of a refresh token.
+func RefreshHash(token string) [32]byte { return tokenHash(token) }
+
 // NewAuthCode makes the authorization code of a number, and its hash for the store.
 func NewAuthCode(number int64) (code string, hash [32]byte) {
 	code = newSecret(codeMarker, number, codeEnd)

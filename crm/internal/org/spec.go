@@ -63,6 +63,7 @@ type ConnectedAppSpec struct {
 	ClientCredentialsUser string // user name; "" leaves the flow off
 	IPRelaxation          string // Metadata API spelling; ENFORCE where it is ""
 	RefreshTokenPolicy    string // Metadata API spelling; infinite where it is ""
+	Flows                 Flows
 }
 
 // ContactSpec is a contact of a new org.

@@ -13,15 +13,18 @@ const appColumns = `a.org_id, a.id, a.name, a.developer_name, COALESCE(a.namespa
  a.consumer_key, a.consumer_secret_hash, a.callback_urls, a.scopes, COALESCE(a.certificate, ''), a.is_admin_approved, a.is_consumer_secret_optional,
  a.is_secret_required_for_refresh_token, a.is_pkce_required, a.is_client_credential_enabled, COALESCE(a.oauth_client_credential_user_id, ''),
  a.ip_relaxation, a.refresh_token_policy, COALESCE(a.session_timeout_minutes, 0), COALESCE(a.start_url, ''),
- a.is_installed, a.is_blocked, a.high_assurance`
+ a.is_installed, a.is_blocked, a.high_assurance, ` + flowColumns
 
 func scanApp(row interface{ Scan(...any) error }) (org.ConnectedApp, error) {
 	var a org.ConnectedApp
 	var urls, scopes string
-	err := row.Scan(&a.Org, &a.ID, &a.Name, &a.DeveloperName, &a.Namespace, &a.Description, &a.ContactEmail, &a.ConsumerKey,
+	dests := []any{
+		&a.Org, &a.ID, &a.Name, &a.DeveloperName, &a.Namespace, &a.Description, &a.ContactEmail, &a.ConsumerKey,
 		&a.SecretHash, &urls, &scopes, &a.Certificate, &a.AdminApproved, &a.SecretOptional,
 		&a.SecretRequiredForRefresh, &a.PKCERequired, &a.ClientCredentials, &a.ClientCredentialsUser,
-		&a.IPRelaxation, &a.RefreshTokenPolicy, &a.SessionTimeoutMinutes, &a.StartURL, &a.Installed, &a.Blocked, &a.HighAssurance)
+		&a.IPRelaxation, &a.RefreshTokenPolicy, &a.SessionTimeoutMinutes, &a.StartURL, &a.Installed, &a.Blocked, &a.HighAssurance,
+	}
+	err := row.Scan(append(dests, scanFlows(&a.Flows)...)...)
 	a.CallbackURLs, a.Scopes = strings.Fields(urls), strings.Fields(scopes)
 	return a, err
 }
@@ -58,7 +61,10 @@ func InsertApp(tx *sqldb.Tx, a org.ConnectedApp, by org.ID, at time.Time) error 
  options_refresh_token_validity_metric, session_timeout_minutes, start_url, is_installed, is_blocked, high_assurance,
  last_modified_by_id, last_modified_date, system_modstamp)
  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $6, $7, $7)`, args...)
-	return err
+	if err != nil {
+		return err
+	}
+	return writeFlows(tx, a)
 }
 
 // UpdateApp writes every setting and policy of an app; its names, namespace and consumer key never change.
@@ -81,7 +87,7 @@ func UpdateApp(tx *sqldb.Tx, a org.ConnectedApp, by org.ID, at time.Time) error 
 	if n == 0 {
 		return notFound(sql.ErrNoRows, "connected app")
 	}
-	return nil
+	return writeFlows(tx, a)
 }
 
 // orNull stores an empty text as NULL, as the API knows no empty text.

@@ -72,6 +72,35 @@ func (s *Store) UseGrant(ctx context.Context, grant int64, ss org.StoredSession,
 	return numberTaken(err)
 }
 
+// RotateGrant implements org.GrantStore.
+func (s *Store) RotateGrant(ctx context.Context, grant int64, was, next []byte, ss org.StoredSession, e org.LoginEvent) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`UPDATE oauth_grant SET use_count = use_count + 1, last_used_ms = CASE WHEN last_used_ms < $2 THEN $2 ELSE last_used_ms END,
+ refresh_hash = $4 WHERE id = $1 AND revoked_ms IS NULL AND refresh_hash = $3`, grant, millis(ss.Created), was, next)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orFault(err, fault.New(fault.Conflict, org.CodeAlreadyUsed, "the refresh token was used"))
+		}
+		if _, err := tx.Exec(`INSERT INTO oauth_spent_refresh (hash, grant_id) VALUES ($1, $2)`, was, grant); err != nil {
+			return err
+		}
+		return insertSession(tx, ss, e)
+	})
+	return numberTaken(err)
+}
+
+// SpentRefresh implements org.GrantStore.
+func (s *Store) SpentRefresh(ctx context.Context, grant int64, hash [32]byte) (bool, error) {
+	var n int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM oauth_spent_refresh WHERE hash = $1 AND grant_id = $2`, hash[:], grant).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("reading used refresh tokens: %w", err)
+	}
+	return n > 0, nil
+}
+
 // orFault is err, or f where there is none.
 func orFault(err error, f *fault.Error) error {
 	if err != nil {
