@@ -123,7 +123,8 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 				Name: serverPkgName, Type: "server", ClientID: s.ServerPackage.ClientID, Secret: vault.Secret(s.ServerPackage.Secret), MID: s.EID,
 				Scopes: []string{
 					"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read",
-					"data_extensions_write", "users_read", "users_write", "accounts_read",
+					"data_extensions_write", "users_read", "users_write", "accounts_read", "accounts_write", "documents_and_images_read", "documents_and_images_write",
+					"marketing_cloud_connect_write", "saved_content_read", "automations_read", "journeys_read",
 				},
 			},
 			{

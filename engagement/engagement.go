@@ -107,7 +107,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	serials := tenant.NewSerials(o.Machine)
 	c.registry = tenant.NewRegistry(c.store, c.store, c.store, o.Machine)
 	signIns := tenant.NewSignIns(c.registry, c.store, c.store, clk)
-	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk}
+	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk, Meter: tenant.NewMeter(o.Machine)}
 	var err error
 	if c.control, err = control.Start(ctx, control.Options{Store: c.store, Registry: c.registry, Clock: clk, Log: o.Log}); err != nil {
 		return err
@@ -119,10 +119,13 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		return err
 	}
 
+	sessions := &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk}
 	loginServer, err := login.New(login.Options{
 		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
 		Issuer:   &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
-		Sessions: &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk},
+		Sessions: sessions,
+		Setup:    &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
+		Requests: tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter},
 		Vouching: &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
 	})
 	if err != nil {
@@ -147,7 +150,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	restServer.Mount(mux)
 	soapServer.Mount(mux)
 	mux.NotFound, mux.MethodNotAllowed = http.HandlerFunc(restServer.NotFound), http.HandlerFunc(restServer.MethodNotAllowed)
-	c.handler = login.TokenPaths(mux)
+	c.handler = login.Callers(login.TokenPaths(mux))
 	// Delivery lasts until Close, whatever becomes of the context of the start.
 	c.sender.Start(context.WithoutCancel(ctx))
 	return nil

@@ -134,7 +134,7 @@ func each(t *testing.T, test func(*testing.T, site, tenanttest.House)) {
 			t.Parallel()
 			s := start(t, sqldbtest.DSN(t, kind))
 			h := spec()
-			h.Spec.Packages[0].Scopes = append(h.Spec.Packages[0].Scopes, "users_read", "users_write", "accounts_read", "marketing_cloud_connect_write", "data_extensions_write", "list_and_subscribers_write")
+			h.Spec.Packages[0].Scopes = append(h.Spec.Packages[0].Scopes, "users_read", "users_write", "accounts_read", "accounts_write", "marketing_cloud_connect_write", "data_extensions_write", "list_and_subscribers_write")
 			if err := s.CreateTenant(t.Context(), h.Spec); err != nil {
 				t.Fatal(err)
 			}

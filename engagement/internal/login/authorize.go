@@ -159,7 +159,7 @@ func (s *Server) authorizeForm(w http.ResponseWriter, r *http.Request) {
 	}
 	switch fault.CodeOf(err) {
 	case "":
-	case tenant.CodeLoginFailed:
+	case tenant.CodeLoginFailed, tenant.CodeAddressDenied:
 		s.note(r, err, http.StatusUnauthorized)
 		in.failed = textLoginFailed
 		s.signInPage(w, r, http.StatusUnauthorized, a, in)

@@ -3,6 +3,7 @@ package login
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -39,6 +40,7 @@ type oauthError struct {
 var oauthErrors = map[fault.Code]oauthError{
 	tenant.CodeUnknownClient:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textUnknownClient},
 	tenant.CodeClientRefused:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textClientRefused},
+	tenant.CodeAddressDenied:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textClientRefused},
 	tenant.CodeGrantNotAllowed: {http.StatusUnauthorized, oauth.ErrUnauthorizedClient, textNotForCode},
 	codeNotThisGrant:           {http.StatusUnauthorized, oauth.ErrUnauthorizedClient, ""},
 	codeUnsupportedGrant:       {http.StatusBadRequest, oauth.ErrUnsupportedGrantType, textUnsupportedGrant},
@@ -82,6 +84,10 @@ func translate(err error) oauthError {
 func (s *Server) oauthFault(w http.ResponseWriter, r *http.Request, err error) {
 	e := translate(err)
 	s.note(r, err, e.status)
+	if fault.CodeOf(err) == tenant.CodeBlocked { // REST's shape, from the token call too, and no Retry-After (engagement-wire 2.1)
+		s.writeJSON(w, r, http.StatusTooManyRequests, map[string]any{"message": fault.Of(err).Message, "errorcode": 50200, "documentation": restDocumentation})
+		return
+	}
 	if e.status == http.StatusUnauthorized && r.Header.Get("Authorization") != "" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="`+s.o.BaseURL+`"`) // RFC 6749 section 5.2
 	}
@@ -93,11 +99,15 @@ func (s *Server) oauthFault(w http.ResponseWriter, r *http.Request, err error) {
 
 // restErrors gives the number that the REST error body has for a code (engagement-wire 4); other faults go by kind.
 var restErrors = map[fault.Code]struct{ status, number int }{
-	tenant.CodeInvalidToken:  {http.StatusUnauthorized, 0},
-	tenant.CodeMayNotVouch:   {http.StatusForbidden, 20002},
-	tenant.CodeNotIntegrated: {http.StatusConflict, 30001},
-	tenant.CodeUserUnfit:     {http.StatusConflict, 30001},
-	tenant.CodeNotFound:      {http.StatusNotFound, 30003},
+	tenant.CodeInvalidToken:           {http.StatusUnauthorized, 0},
+	tenant.CodeAddressDenied:          {http.StatusUnauthorized, 0},
+	tenant.CodeMayNotVouch:            {http.StatusForbidden, 20002},
+	tenant.CodeInsufficientPrivileges: {http.StatusForbidden, 20002},
+	tenant.CodeRateLimited:            {http.StatusTooManyRequests, 50100},
+	tenant.CodeInvalidSettings:        {http.StatusBadRequest, 10005},
+	tenant.CodeNotIntegrated:          {http.StatusConflict, 30001},
+	tenant.CodeUserUnfit:              {http.StatusConflict, 30001},
+	tenant.CodeNotFound:               {http.StatusNotFound, 30003},
 }
 
 const restDocumentation = "https://developer.salesforce.com/docs/atlas.en-us.mc-apis.meta/mc-apis/error-handling.htm"
@@ -124,7 +134,12 @@ func (s *Server) restFault(w http.ResponseWriter, r *http.Request, err error) {
 		message = "Not Authorized"
 		w.Header().Set("WWW-Authenticate", `Bearer realm="`+s.o.BaseURL+`", error="invalid_token", error_description="The access token is invalid or has expired"`)
 	}
-	s.writeJSON(w, r, e.status, map[string]any{"message": message, "errorcode": e.number, "documentation": restDocumentation})
+	body := map[string]any{"message": message, "errorcode": e.number, "documentation": restDocumentation}
+	if f.Code == tenant.CodeRateLimited {
+		w.Header().Set("Retry-After", strconv.Itoa(tenant.RateRetrySeconds))
+		body["retryAfter"] = tenant.RateRetrySeconds
+	}
+	s.writeJSON(w, r, e.status, body)
 }
 
 // note logs what the caller is not told: the cause of an error of ours, and the reason of a refusal.

@@ -79,10 +79,13 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 	srv := httptest.NewServer(h.handler)
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
+	sessions := &tenant.Sessions{Store: store, Registry: h.registry, Serials: h.serials, Clock: h.clock}
 	s, err := login.New(login.Options{
 		BaseURL: srv.URL, Registry: h.registry, SignIns: h.signIns, Auth: h.auth, Clock: h.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Issuer:   &tenant.Issuer{Registry: h.registry, Tokens: store, Grants: store, Serials: h.serials, Clock: h.clock},
-		Sessions: &tenant.Sessions{Store: store, Registry: h.registry, Serials: h.serials, Clock: h.clock},
+		Sessions: sessions,
+		Setup:    &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
+		Requests: tenant.TokenRequests{Registry: h.registry},
 		Vouching: &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
 	})
 	if err != nil {

@@ -41,6 +41,9 @@ func (s *Server) jwtBearer(ctx context.Context, q tokenRequest) (tenant.Issued, 
 	if err != nil {
 		return tenant.Issued{}, err
 	}
+	if err := s.o.Requests.Admit(ctx, pkg); err != nil {
+		return tenant.Issued{}, err
+	}
 	if err := allow(pkg, tenant.ConnectIntegration); err != nil {
 		return tenant.Issued{}, err
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	SignIns  *tenant.SignIns
 	Sessions *tenant.Sessions
 	Vouching *tenant.Vouching
+	Setup    *tenant.Setup
+	Requests tenant.TokenRequests
 	Auth     tenant.Authenticator
 	Clock    tenant.Clock
 	Log      *slog.Logger // nil discards
@@ -42,7 +44,7 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Auth == nil || o.Clock.Domain == nil {
+	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Setup == nil || o.Requests.Registry == nil || o.Auth == nil || o.Clock.Domain == nil {
 		return nil, errors.New("login: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
@@ -77,6 +79,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("POST /v2/grants", s.makeGrant)
 	mux.HandleFunc("DELETE /v2/grants/{username}", s.clearGrant)
 	mux.HandleFunc("POST /v1/requestToken", s.legacyToken)
+	s.mountSetup(mux)
 }
 
 // keys remembers the public keys of certificates, which take longer to parse than a signature to check.

@@ -60,8 +60,8 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 	intro := "Sign in to let " + a.pkg.Name + " act for you."
 	if in.changing {
 		page.Title = "Choose a new password"
-		intro = "Your password is temporary. Give it once more, and a new one, to go on to " + a.pkg.Name + "."
-		form.Fields[2].Label, form.Fields[2].Autofocus = "Temporary password", true
+		intro = "Your password is temporary or has expired. Give it once more, and a new one, to go on to " + a.pkg.Name + "."
+		form.Fields[2].Label, form.Fields[2].Autofocus = "Present password", true
 		form.Fields = append(form.Fields,
 			ui.Field{
 				Type: ui.PasswordField, Name: "new_password", Label: "New password", Required: true, Autocomplete: "new-password", MaxLength: tenant.MaxPassword,
@@ -89,7 +89,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a author
 	case tenant.CodeWeakPassword:
 		in.weak = fault.Of(err).Message
 		s.signInPage(w, r, http.StatusBadRequest, a, *in)
-	case tenant.CodeLoginFailed:
+	case tenant.CodeLoginFailed, tenant.CodeAddressDenied:
 		in.failed = textLoginFailed
 		s.signInPage(w, r, http.StatusUnauthorized, a, *in)
 	default:

@@ -160,6 +160,9 @@ func (s *Server) client(ctx context.Context, q tokenRequest) (tenant.Package, er
 	if err != nil {
 		return tenant.Package{}, err
 	}
+	if err := s.o.Requests.Admit(ctx, pkg); err != nil {
+		return tenant.Package{}, err
+	}
 	return pkg, pkg.CheckSecret(q.ClientSecret, s.o.Clock.Now(pkg.Tenant))
 }
 

@@ -19,6 +19,7 @@ type errorBody struct {
 	Message          string            `json:"message"`
 	ErrorCode        int               `json:"errorcode"`
 	Documentation    string            `json:"documentation"`
+	RetryAfter       int               `json:"retryAfter,omitempty"` // seconds
 	ValidationErrors []validationError `json:"validationErrors,omitempty"`
 }
 
@@ -52,6 +53,7 @@ var table = map[fault.Code]wire{
 	tenant.CodeNoRecipients:           {400, 109102},
 	tenant.CodeMissingTo:              {400, 109106},
 	tenant.CodeMissingContactKey:      {400, 109106},
+	tenant.CodeRateLimited:            {429, 50100},
 	codeMissing:                       {400, 10002},
 	codeType:                          {400, 10001},
 	codeValue:                         {400, 10005},
@@ -100,7 +102,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("Retry-After", "5")
 		}
 	case http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Retry-After", strconv.Itoa(tenant.RateRetrySeconds))
+		body.RetryAfter = tenant.RateRetrySeconds
 	}
 	if f.Code == codeNoEndpoint {
 		body.Documentation = ""

@@ -28,45 +28,6 @@ type Tenant struct {
 	Created   time.Time
 }
 
-// Settings are the switches of Setup that decide something about signing in (engagement-wire 5). The zero value of a
-// field stands for the default that its method gives.
-type Settings struct {
-	// SessionMinutes: how long a browser session lives without use: 20, 60, 120, 240 or 480. 0 is 20.
-	SessionMinutes int `json:"session_minutes,omitempty"`
-	// LockoutAfter: wrong passwords in a row that lock a user: 3, 5 or 10. 0 is 5.
-	LockoutAfter int `json:"lockout_after,omitempty"`
-	// NoSOAPPasswords is "Enable Username and Password for Web Services" switched off.
-	NoSOAPPasswords bool `json:"no_soap_passwords,omitempty"`
-	// RefreshDays: how long a refresh token lives. 0 is 30.
-	RefreshDays int `json:"refresh_days,omitempty"`
-	// SecretDays: how long a package's client secret lives from its making; real tenants say 180. 0 is for ever.
-	SecretDays int `json:"secret_days,omitempty"`
-}
-
-// SessionTimeout is how long a browser session lives without use.
-func (s Settings) SessionTimeout() time.Duration {
-	if s.SessionMinutes <= 0 {
-		return 20 * time.Minute
-	}
-	return time.Duration(s.SessionMinutes) * time.Minute
-}
-
-// Lockout is the number of wrong passwords in a row that locks a user.
-func (s Settings) Lockout() int {
-	if s.LockoutAfter <= 0 {
-		return 5
-	}
-	return s.LockoutAfter
-}
-
-// RefreshLife is how long a refresh token lives (engagement-wire 2.1: 30 days).
-func (s Settings) RefreshLife() time.Duration {
-	if s.RefreshDays <= 0 {
-		return 30 * 24 * time.Hour
-	}
-	return time.Duration(s.RefreshDays) * 24 * time.Hour
-}
-
 // BusinessUnit is one account of the tenant. The top unit's MID is the EID.
 type BusinessUnit struct {
 	Tenant   EID

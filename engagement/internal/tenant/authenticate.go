@@ -11,6 +11,8 @@ type Authentication struct {
 	Registry *Registry
 	SignIns  *SignIns
 	Clock    Clock
+	// Meter counts the calls of each package and user; nil counts none.
+	Meter *Meter
 }
 
 var _ Authenticator = (*Authentication)(nil)
@@ -40,6 +42,16 @@ func (a *Authentication) Token(ctx context.Context, text string) (Principal, err
 	}
 	if !pkg.Active || !user.Active {
 		return Principal{}, errInvalidToken
+	}
+	account, err := a.Registry.Tenant(ctx, t.Tenant)
+	if err != nil {
+		return Principal{}, absent(err, errInvalidToken)
+	}
+	if !account.Settings.AllowsAPI(AddressOf(ctx)) {
+		return Principal{}, errAddressDenied
+	}
+	if !a.Meter.Take(t.ClientID, account.Settings.CallsPerMinute) {
+		return Principal{}, errRateLimited
 	}
 	may, err := a.permissions(ctx, t)
 	if err != nil {
@@ -82,6 +94,13 @@ func (a *Authentication) Password(ctx context.Context, username, password string
 	user, err := a.SignIns.CheckAPI(ctx, username, password)
 	if err != nil {
 		return Principal{}, err
+	}
+	account, err := a.Registry.Tenant(ctx, user.Tenant)
+	if err != nil {
+		return Principal{}, err
+	}
+	if !a.Meter.Take(user.Username, account.Settings.CallsPerMinute) {
+		return Principal{}, errRateLimited
 	}
 	snapshot, err := a.Registry.Snapshot(ctx, user.Tenant, user.ID)
 	if err != nil {

@@ -84,6 +84,13 @@ func (s *Issuer) FromAssertion(ctx context.Context, pkg Package, a Assertion, w 
 	if user.Tenant != pkg.Tenant || !user.May() {
 		return Issued{}, none
 	}
+	t, err := s.Registry.Tenant(ctx, pkg.Tenant)
+	if err != nil {
+		return Issued{}, err
+	}
+	if t.Settings.LoginExpired(user, s.Clock.Now(pkg.Tenant)) {
+		return Issued{}, fault.New(fault.Invalid, CodeNoGrant, "The user has not signed in for too long; he must sign in to Engagement once.")
+	}
 	grant, err := s.Registry.liveGrant(ctx, pkg.ClientID, user.ID)
 	if err != nil {
 		return Issued{}, absent(err, none)

@@ -47,6 +47,9 @@ type Package struct {
 	Type          Integration
 	SecretHash    []byte // SHA-256; nil where the package has no secret
 	SecretExpires time.Time
+	// StagedHash is that of a second secret, good beside the first until it is activated; nil where there is none.
+	StagedHash    []byte
+	StagedExpires time.Time
 	Scopes        []string
 	RedirectURIs  []string
 	Certificate   string // PEM; "" where none is set
@@ -76,10 +79,8 @@ func (p Package) CheckSecret(secret string, now time.Time) error {
 	refused := fault.New(fault.Unauthenticated, CodeClientRefused, "The client is not known by this secret, or its package is disabled.")
 	if p.NeedsSecret() {
 		sum := sha256.Sum256([]byte(secret))
-		if len(p.SecretHash) != len(sum) || subtle.ConstantTimeCompare(sum[:], p.SecretHash) != 1 {
-			return refused
-		}
-		if !p.SecretExpires.IsZero() && !now.Before(p.SecretExpires) {
+		good := goodSecret(sum, p.SecretHash, p.SecretExpires, now)
+		if staged := goodSecret(sum, p.StagedHash, p.StagedExpires, now); !good && !staged {
 			return refused
 		}
 	}
@@ -87,6 +88,11 @@ func (p Package) CheckSecret(secret string, now time.Time) error {
 		return refused
 	}
 	return nil
+}
+
+// goodSecret reports whether the sum is that of a secret in date.
+func goodSecret(sum [32]byte, hash []byte, expires, now time.Time) bool {
+	return len(hash) == len(sum) && subtle.ConstantTimeCompare(sum[:], hash) == 1 && (expires.IsZero() || now.Before(expires))
 }
 
 // Allow refuses a grant that the package's integration type does not have.

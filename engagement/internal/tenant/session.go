@@ -62,7 +62,7 @@ func (s *Sessions) Find(ctx context.Context, text string) (Session, User, error)
 		return Session{}, User{}, absent(err, none)
 	}
 	now := s.Clock.Now(session.Tenant)
-	if !now.Before(session.Seen.Add(t.Settings.SessionTimeout())) {
+	if !now.Before(session.Seen.Add(t.Settings.SessionTimeout())) || !t.Settings.AllowsUI(AddressOf(ctx)) {
 		return Session{}, User{}, none
 	}
 	user, err := s.Registry.User(ctx, session.Tenant, session.UserID)

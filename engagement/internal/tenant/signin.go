@@ -56,10 +56,17 @@ func (s *SignIns) Check(ctx context.Context, username, password string) (User, e
 	if err != nil {
 		return User{}, err
 	}
-	if user.MustChange {
-		return User{}, fault.New(fault.Denied, CodeMustChangePassword, "The password is temporary. Choose a new one.")
+	t, err := s.registry.Tenant(ctx, user.Tenant)
+	if err != nil {
+		return User{}, err
 	}
 	now := s.clock.Now(user.Tenant)
+	if !t.Settings.AllowsUI(AddressOf(ctx)) {
+		return User{}, errAddressDenied
+	}
+	if user.MustChange || t.Settings.PasswordExpired(user, now) {
+		return User{}, fault.New(fault.Denied, CodeMustChangePassword, "The password is temporary or has expired. Choose a new one.")
+	}
 	if err := s.users.SignedIn(ctx, user.Tenant, user.ID, now); err != nil {
 		return User{}, err
 	}
@@ -167,8 +174,12 @@ func (s *SignIns) mayCallByPassword(ctx context.Context, user User) (User, error
 	if err != nil {
 		return User{}, err
 	}
-	if !user.APIUser || user.MustChange || t.Settings.NoSOAPPasswords {
+	now := s.clock.Now(user.Tenant)
+	if !user.APIUser || user.MustChange || t.Settings.NoSOAPPasswords || t.Settings.PasswordExpired(user, now) || t.Settings.LoginExpired(user, now) {
 		return User{}, errLoginFailed
+	}
+	if !t.Settings.AllowsAPI(AddressOf(ctx)) {
+		return User{}, errAddressDenied
 	}
 	return user, nil
 }
@@ -185,6 +196,13 @@ func (s *SignIns) ChangePassword(ctx context.Context, username, old, fresh strin
 	user, err := s.check(ctx, username, old)
 	if err != nil {
 		return err
+	}
+	t, err := s.registry.Tenant(ctx, user.Tenant)
+	if err != nil {
+		return err
+	}
+	if !t.Settings.AllowsUI(AddressOf(ctx)) {
+		return errAddressDenied
 	}
 	if err := CheckNewPassword(username, old, fresh); err != nil {
 		return err

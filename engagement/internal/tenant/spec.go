@@ -172,6 +172,9 @@ func (p *planner) account() {
 	if s.Name == "" || len(s.Name) > 200 {
 		p.refuse("the tenant needs a name of at most 200 bytes")
 	}
+	if err := s.Settings.Validate(); err != nil {
+		p.refuse("settings: %s", fault.Of(err).Message)
+	}
 	p.out.Tenant = Tenant{EID: p.eid, Subdomain: s.Subdomain, Name: s.Name, Type: s.AccountType, Settings: s.Settings, Created: p.now}
 	p.unit(MID(p.eid), 0, s.Name)
 	for _, u := range s.BusinessUnits {
@@ -323,9 +326,7 @@ func (p *planner) pkg(s PackageSpec) {
 	case k.NeedsSecret():
 		sum := sha256.Sum256([]byte(s.Secret.Reveal()))
 		k.SecretHash = sum[:]
-		if d := p.spec.Settings.SecretDays; d > 0 {
-			k.SecretExpires = p.now.Add(time.Duration(d) * 24 * time.Hour)
-		}
+		k.SecretExpires = p.spec.Settings.SecretExpires(p.now)
 	}
 	if s.Certificate != "" {
 		if s.Type != ConnectIntegration {

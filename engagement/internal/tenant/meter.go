@@ -1,0 +1,64 @@
+package tenant
+
+import (
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of calls that come too often (engagement-wire 4, rate limits).
+const (
+	// CodeRateLimited: an API call beyond the tenant's setting; it may be tried again in a few seconds.
+	CodeRateLimited fault.Code = "rate_limited"
+	// CodeBlocked: a token request beyond it.
+	CodeBlocked fault.Code = "temporarily_blocked"
+)
+
+// RateRetrySeconds is what a refused call is told to wait.
+const RateRetrySeconds = 5
+
+var (
+	errRateLimited = fault.New(fault.Limited, CodeRateLimited, "Rate limit exceeded")
+	errBlocked     = fault.New(fault.Limited, CodeBlocked, "Your requests are temporarily blocked.")
+)
+
+// maxMetered bounds the callers that are counted in one minute; beyond it counting begins anew.
+const maxMetered = 100_000
+
+// Meter counts calls in each minute of machine time. Each process counts its own.
+type Meter struct {
+	machine clock.Machine
+	mu      sync.Mutex
+	minute  int64
+	calls   map[string]int
+}
+
+// NewMeter returns a meter on machine time; time.Now where machine is nil.
+func NewMeter(machine clock.Machine) *Meter {
+	if machine == nil {
+		machine = time.Now
+	}
+	return &Meter{machine: machine, calls: map[string]int{}}
+}
+
+// Take counts a call of the caller and reports whether it is within so many a minute; a limit of 0 is none. A nil meter
+// lets all through.
+func (m *Meter) Take(caller string, limit int) bool {
+	if m == nil || limit <= 0 {
+		return true
+	}
+	minute := m.machine().Unix() / 60
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if minute != m.minute || len(m.calls) >= maxMetered {
+		m.minute = minute
+		clear(m.calls)
+	}
+	if m.calls[caller] >= limit {
+		return false
+	}
+	m.calls[caller]++
+	return true
+}

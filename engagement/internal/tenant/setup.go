@@ -1,0 +1,165 @@
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// Scopes of setup calls.
+const (
+	ScopeAccountsRead  = "accounts_read"
+	ScopeAccountsWrite = "accounts_write"
+	ScopeUsersRead     = "users_read"
+)
+
+// CodeNoStagedSecret: a package without a staged secret that could be activated.
+const CodeNoStagedSecret fault.Code = "no_staged_secret"
+
+// SetupStore writes what Setup decides.
+type SetupStore interface {
+	// SetSettings stores the tenant's settings, unless they are no longer old, which is a Conflict with
+	// CodeChangedMeanwhile.
+	SetSettings(ctx context.Context, eid EID, old, fresh Settings) error
+	// Packages lists the tenant's packages by name.
+	Packages(ctx context.Context, eid EID) ([]Package, error)
+	// StageSecret gives a package a second secret beside the one in force.
+	StageSecret(ctx context.Context, clientID string, hash [32]byte, expires, now time.Time) error
+	// ActivateSecret puts the staged secret in force and ends the other one; false where none is staged.
+	ActivateSecret(ctx context.Context, clientID string, now time.Time) (bool, error)
+	// SessionByID reads a browser session.
+	SessionByID(ctx context.Context, id int64) (Session, error)
+}
+
+// Setup is the service behind the tenant's Setup: settings, packages and other people's sessions.
+type Setup struct {
+	Registry  *Registry
+	Directory Directory
+	Store     SetupStore
+	Sessions  *Sessions
+	Clock     Clock
+}
+
+// Settings reads the tenant's settings.
+func (s *Setup) Settings(ctx context.Context, p Principal) (Settings, error) {
+	if err := mayRead(p, ScopeAccountsRead, ScopeAccountsWrite); err != nil {
+		return Settings{}, err
+	}
+	t, err := s.Directory.Tenant(ctx, p.Tenant)
+	return t.Settings, err
+}
+
+// ChangeSettings lets edit change the settings and stores them where they are valid.
+func (s *Setup) ChangeSettings(ctx context.Context, p Principal, edit func(*Settings)) (Settings, error) {
+	if err := mayWrite(p, ScopeAccountsWrite); err != nil {
+		return Settings{}, err
+	}
+	t, err := s.Directory.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return Settings{}, err
+	}
+	fresh := t.Settings
+	edit(&fresh)
+	if err := fresh.Validate(); err != nil {
+		return Settings{}, err
+	}
+	if !fresh.AllowsAPI(AddressOf(ctx)) {
+		return Settings{}, fault.New(fault.Invalid, CodeInvalidSettings, "The API allowlist would shut out the address that this call comes from.").In("api_addresses")
+	}
+	err = s.Store.SetSettings(ctx, p.Tenant, t.Settings, fresh)
+	s.Registry.SetupChanged()
+	return fresh, err
+}
+
+// Packages lists the tenant's installed packages.
+func (s *Setup) Packages(ctx context.Context, p Principal) ([]Package, error) {
+	if err := mayRead(p, ScopeAccountsRead, ScopeAccountsWrite); err != nil {
+		return nil, err
+	}
+	return s.Store.Packages(ctx, p.Tenant)
+}
+
+// StageSecret makes a new client secret for a package. Both are good until the new one is activated. The secret is told
+// this once.
+func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string) (secret string, expires time.Time, err error) {
+	pkg, err := s.mine(ctx, p, clientID)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if !pkg.NeedsSecret() {
+		return "", time.Time{}, fault.New(fault.Invalid, CodeInvalidPackage, "A package of type %s has no secret.", pkg.Type)
+	}
+	t, err := s.Registry.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	now := s.Clock.Now(p.Tenant)
+	secret, expires = oauth.NewToken(32), t.Settings.SecretExpires(now)
+	err = s.Store.StageSecret(ctx, clientID, sha256.Sum256([]byte(secret)), expires, now)
+	s.Registry.SetupChanged()
+	return secret, expires, err
+}
+
+// ActivateSecret puts a package's staged secret in force; the old one is good no longer.
+func (s *Setup) ActivateSecret(ctx context.Context, p Principal, clientID string) error {
+	if _, err := s.mine(ctx, p, clientID); err != nil {
+		return err
+	}
+	done, err := s.Store.ActivateSecret(ctx, clientID, s.Clock.Now(p.Tenant))
+	s.Registry.SetupChanged()
+	if err == nil && !done {
+		return fault.New(fault.Conflict, CodeNoStagedSecret, "The package has no staged secret.")
+	}
+	return err
+}
+
+// mine finds a package of the caller's tenant, which he may change.
+func (s *Setup) mine(ctx context.Context, p Principal, clientID string) (Package, error) {
+	if err := mayWrite(p, ScopeAccountsWrite); err != nil {
+		return Package{}, err
+	}
+	none := fault.New(fault.NotFound, CodeNotFound, "There is no such package.")
+	pkg, err := s.Registry.Package(ctx, clientID)
+	if err != nil {
+		return Package{}, absent(err, none)
+	}
+	if pkg.Tenant != p.Tenant {
+		return Package{}, none
+	}
+	return pkg, nil
+}
+
+// UserSessions lists the live browser sessions of a user, by name.
+func (s *Setup) UserSessions(ctx context.Context, p Principal, username string) ([]Session, error) {
+	if err := mayRead(p, ScopeUsersRead, ScopeUsersWrite); err != nil {
+		return nil, err
+	}
+	none := fault.New(fault.NotFound, CodeNotFound, "There is no such user.")
+	user, err := s.Registry.UserByName(ctx, username)
+	if err != nil {
+		return nil, absent(err, none)
+	}
+	if user.Tenant != p.Tenant {
+		return nil, none
+	}
+	return s.Sessions.List(ctx, user)
+}
+
+// EndSession ends a browser session of the tenant, with the tokens that do not outlive it.
+func (s *Setup) EndSession(ctx context.Context, p Principal, id int64) error {
+	if err := mayWrite(p, ScopeUsersWrite); err != nil {
+		return err
+	}
+	none := fault.New(fault.NotFound, CodeNotFound, "There is no such session.")
+	session, err := s.Store.SessionByID(ctx, id)
+	if err != nil {
+		return absent(err, none)
+	}
+	if session.Tenant != p.Tenant || !session.Ended.IsZero() {
+		return none
+	}
+	return s.Sessions.End(ctx, session)
+}

@@ -1,0 +1,24 @@
+package tenant
+
+import "context"
+
+// TokenRequests decides whether a package may ask for tokens at all: from its address, and this often.
+type TokenRequests struct {
+	Registry *Registry
+	Meter    *Meter
+}
+
+// Admit refuses a token request of the package from an address off the API allowlist, or beyond the rate.
+func (s TokenRequests) Admit(ctx context.Context, pkg Package) error {
+	t, err := s.Registry.Tenant(ctx, pkg.Tenant)
+	if err != nil {
+		return err
+	}
+	if !t.Settings.AllowsAPI(AddressOf(ctx)) {
+		return errAddressDenied
+	}
+	if !s.Meter.Take("token "+pkg.ClientID, t.Settings.TokensPerMinute) {
+		return errBlocked
+	}
+	return nil
+}
