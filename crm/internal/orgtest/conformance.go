@@ -254,7 +254,7 @@ func keepsLocators(t *testing.T, h *House) {
 	for i := range 12 {
 		l := soql.Locator{
 			Org: o.ID, ID: org.NewID(soql.PrefixLocator), User: o.Admin.User, Query: "SELECT Id FROM User", Deleted: i%2 == 0,
-			Created: Start.Add(time.Duration(i) * time.Second),
+			Created: Start.Add(time.Duration(i) * time.Second), Total: 3000 + i,
 		}
 		kept = append(kept, l)
 		if err := h.Store.AddLocator(t.Context(), l); err != nil {

@@ -29,8 +29,8 @@ func (b *batchOf) rows() int {
 	return size
 }
 
-// read reads rows from the given one on; Next is the number of the first row after them.
-func (b *batchOf) read(ctx context.Context, from int) (*Result, error) {
+// read reads rows from a position on; Next tells, without the locator, of the first row after them.
+func (b *batchOf) read(ctx context.Context, at position) (*Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, maxRun)
 	defer cancel()
 	res := &Result{Plan: b.plan}
@@ -41,7 +41,7 @@ func (b *batchOf) read(ctx context.Context, from int) (*Result, error) {
 	case b.plan.Aggregate:
 		err = b.readGroups(ctx, res)
 	default:
-		err = b.readRows(ctx, res, from)
+		err = b.readRows(ctx, res, at)
 	}
 	if err != nil {
 		return nil, timeout(ctx, err)
@@ -60,21 +60,31 @@ func (b *batchOf) selectRows(ctx context.Context, offset, limit int) ([]Row, err
 	return out, err
 }
 
-func (b *batchOf) readRows(ctx context.Context, res *Result, from int) error {
-	size := b.rows()
+func (b *batchOf) readRows(ctx context.Context, res *Result, at position) error {
+	size, from, offset := b.rows(), at.from, b.plan.Offset+at.from
+	if at.after != "" && len(b.plan.Order) == 0 {
+		b.plan.After, offset = at.after, 0
+	}
 	ask := size + 1 // one more tells whether there is more
 	if b.plan.Limit >= 0 {
 		ask = min(ask, max(0, b.plan.Limit-from))
 	}
 	var err error
-	if res.Rows, err = b.selectRows(ctx, b.plan.Offset+from, ask); err != nil {
+	if res.Rows, err = b.selectRows(ctx, offset, ask); err != nil {
 		return err
 	}
 	if b.more = len(res.Rows) > size; b.more {
 		res.Rows, res.Next = res.Rows[:size], strconv.Itoa(from+size)
+		if len(b.plan.Order) == 0 {
+			res.Next += "-" + string(res.Rows[size-1].IDs[0])
+		}
 	}
-	res.Total = from + len(res.Rows)
-	if b.more {
+	switch {
+	case at.total > 0:
+		res.Total = at.total
+	case !b.more:
+		res.Total = from + len(res.Rows)
+	default:
 		if res.Total, err = b.total(ctx); err != nil {
 			return err
 		}

@@ -22,6 +22,8 @@ type Plan struct {
 	Offset    int
 	Deleted   bool // records in the recycle bin too
 
+	// After leaves out the records up to and with this id; it is for plans that have no Order, whose rows come by id.
+	After org.ID
 	// Via is the field of Object that names the parent, in the plan of a child query.
 	Via *org.Field
 }

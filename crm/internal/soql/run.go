@@ -78,11 +78,11 @@ func (r *Runner) Run(ctx context.Context, s org.Session, text string, deleted bo
 	}
 	p.include(deleted)
 	b := &batchOf{runner: r, session: s, plan: p, size: batch}
-	res, err := b.read(ctx, 0)
+	res, err := b.read(ctx, position{column: -1})
 	if err != nil || !b.more {
 		return res, err
 	}
-	l := Locator{Org: s.Org, ID: org.NewID(PrefixLocator), User: s.User, Query: text, Deleted: deleted, Created: now}
+	l := Locator{Org: s.Org, ID: org.NewID(PrefixLocator), User: s.User, Query: text, Deleted: deleted, Created: now, Total: res.Total}
 	if err := r.Locators.AddLocator(ctx, l); err != nil {
 		return nil, err
 	}
@@ -129,15 +129,17 @@ func (p *Plan) include(deleted bool) {
 type position struct {
 	locator org.ID
 	from    int
-	column  int // -1: the query itself
+	after   org.ID // the record before, where records come by id: looking for it costs less than counting rows again
+	total   int    // of the answer, where it is known
+	column  int    // -1: the query itself
 	parent  org.ID
 }
 
-// parsePosition reads "01g…-2000" and "01g…-2000-3-001…".
+// parsePosition reads "01g…-2000", "01g…-2000-003…" and "01g…-2000-3-001…".
 func parsePosition(next string) (position, error) {
 	invalid := fault.New(fault.Invalid, CodeInvalidLocator, "invalid query locator")
 	parts := strings.Split(next, "-")
-	if len(parts) != 2 && len(parts) != 4 {
+	if len(parts) < 2 || len(parts) > 4 {
 		return position{}, invalid
 	}
 	id, err := org.ParseID(parts[0])
@@ -145,7 +147,12 @@ func parsePosition(next string) (position, error) {
 	if err != nil || id.Prefix() != PrefixLocator || !number(parts[1], &p.from) || p.from < 1 {
 		return position{}, invalid
 	}
-	if len(parts) == 4 {
+	switch len(parts) {
+	case 3:
+		if p.after, err = org.ParseID(parts[2]); err != nil {
+			return position{}, invalid
+		}
+	case 4:
 		if p.parent, err = org.ParseID(parts[3]); err != nil || !number(parts[2], &p.column) {
 			return position{}, invalid
 		}
@@ -186,7 +193,8 @@ func (r *Runner) More(ctx context.Context, s org.Session, next string, batch int
 	b := &batchOf{runner: r, session: s, plan: p, size: batch}
 	var res *Result
 	if at.column < 0 {
-		res, err = b.read(ctx, at.from)
+		at.total = l.Total
+		res, err = b.read(ctx, at)
 	} else {
 		if at.column >= len(p.Columns) || p.Columns[at.column].Child == nil {
 			return nil, invalid

@@ -45,6 +45,7 @@ type Locator struct {
 	Query   string
 	Deleted bool
 	Created time.Time // domain time, which date literals of later batches go by too
+	Total   int       // of the Result
 }
 
 // LocatorStore keeps locators. It may forget those of a user beyond the ten youngest.

@@ -97,7 +97,6 @@ var whereCases = []queryCase{
 	{"SELECT Username FROM User WHERE Username = 'ADMIN@SOQL.EXAMPLE'", "admin@soql.example"},
 	{"SELECT Username FROM User WHERE Username LIKE 'ADMIN@%'", "admin@soql.example"},
 	{"SELECT Name FROM PermissionSet WHERE PermissionsModifyAllData = true AND IsOwnedByProfile = false", ""},
-	{"SELECT COUNT() FROM User WHERE et4ae5__ExactTargetForAppExchangeUser__c = true", "count 1"},
 }
 
 var dateCases = []queryCase{

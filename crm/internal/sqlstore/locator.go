@@ -16,8 +16,8 @@ const keptLocators = 10
 // AddLocator implements soql.LocatorStore.
 func (s *Store) AddLocator(ctx context.Context, l soql.Locator) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec(`INSERT INTO query_locator (org_id, id, user_id, query, deleted, created_ms) VALUES ($1, $2, $3, $4, $5, $6)`,
-			string(l.Org), string(l.ID), string(l.User), l.Query, flag(l.Deleted), millis(l.Created)); err != nil {
+		if _, err := tx.Exec(`INSERT INTO query_locator (org_id, id, user_id, query, deleted, created_ms, total) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			string(l.Org), string(l.ID), string(l.User), l.Query, flag(l.Deleted), millis(l.Created), int64(l.Total)); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`DELETE FROM query_locator WHERE org_id = $1 AND user_id = $2 AND id NOT IN (
@@ -31,8 +31,8 @@ func (s *Store) AddLocator(ctx context.Context, l soql.Locator) error {
 func (s *Store) Locator(ctx context.Context, orgID, id org.ID) (soql.Locator, error) {
 	l := soql.Locator{Org: orgID, ID: id}
 	var created int64
-	err := s.db.QueryRow(ctx, `SELECT user_id, query, deleted, created_ms FROM query_locator WHERE org_id = $1 AND id = $2`,
-		string(orgID), string(id)).Scan(&l.User, &l.Query, &l.Deleted, &created)
+	err := s.db.QueryRow(ctx, `SELECT user_id, query, deleted, created_ms, total FROM query_locator WHERE org_id = $1 AND id = $2`,
+		string(orgID), string(id)).Scan(&l.User, &l.Query, &l.Deleted, &created, &l.Total)
 	if err != nil {
 		return soql.Locator{}, notFound(err, "query locator")
 	}

@@ -133,7 +133,11 @@ func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, 
 	if order := sel.order(); order != "" {
 		query += " ORDER BY " + order
 	}
-	query += " LIMIT " + sel.param(int64(limit)) + " OFFSET " + sel.param(int64(offset))
+	// A number, no parameter: SQLite plans by it, and would plan anew each time that one is bound.
+	query += " LIMIT " + strconv.Itoa(limit)
+	if offset > 0 {
+		query += " OFFSET " + sel.param(int64(offset))
+	}
 	rows, err := s.db.Query(ctx, query, sel.args...)
 	if err != nil {
 		return querying(p, err)

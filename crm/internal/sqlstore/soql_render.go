@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,6 +85,9 @@ func (s *selection) from(more string) (string, error) {
 	if more != "" {
 		b.WriteString(" AND " + more)
 	}
+	if p.After != "" {
+		b.WriteString(" AND " + root + ".id > " + s.param(string(p.After)))
+	}
 	if p.Where != nil {
 		cond, err := s.cond(p.Where)
 		if err != nil {
@@ -117,8 +121,14 @@ func (s *selection) groups() (string, error) {
 // order is what to sort by: what the query says, and then something that leaves no two rows equal.
 func (s *selection) order() string {
 	terms := make([]string, 0, len(s.plan.Order)+1)
+	sorted := ""
+	if !s.postgres && s.plan.After == "" && selective(s.plan.Where) {
+		// SQLite keeps no statistics and would rather read a whole index in this order than sort the few records that
+		// another index finds. What follows + is in no index. After the first batch they were not few.
+		sorted = "+"
+	}
 	for _, o := range s.plan.Order {
-		expr := s.sortable(o.Expr)
+		expr := sorted + s.sortable(o.Expr)
 		if o.Desc {
 			expr += " DESC"
 		}
@@ -130,12 +140,35 @@ func (s *selection) order() string {
 		terms = append(terms, expr)
 	}
 	if !s.plan.Aggregate {
-		return strings.Join(append(terms, s.alias(0)+".id"+s.collate), ", ")
+		// The id as the server's locale orders it, unlike what a query says to sort by: so PostgreSQL's primary key serves.
+		return strings.Join(append(terms, sorted+s.alias(0)+".id"), ", ")
 	}
 	for _, g := range s.plan.Group {
 		terms = append(terms, s.sortable(g)+" NULLS FIRST")
 	}
 	return strings.Join(terms, ", ")
+}
+
+// selective reports whether a condition may be one that an index serves, and leaves few records.
+func selective(c soql.Cond) bool {
+	switch c := c.(type) {
+	case soql.All:
+		return slices.ContainsFunc(c, selective)
+	case soql.Compare:
+		if c.Not || c.Func != "" {
+			return false
+		}
+		return c.Op == soql.Equal && mayBeIndexed(c.Field) || c.Op != soql.Like && c.Field.Name == "SystemModstamp"
+	case soql.In:
+		return !c.Not && !c.Null && c.Func == "" && mayBeIndexed(c.Field)
+	case soql.InQuery:
+		return !c.Not
+	}
+	return false
+}
+
+func mayBeIndexed(f *org.Field) bool {
+	return soql.IsText(f.Type) || f.Type == org.TypeID || f.Type == org.TypeReference
 }
 
 func (s *selection) sortable(e soql.Expr) string {
