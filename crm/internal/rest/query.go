@@ -107,7 +107,10 @@ func (s *Server) queryColumns(c *call, text string) (answer, error) {
 		tree.add(col.Path, p.Aggregate, col)
 	}
 	return answer{http.StatusOK, object{
-		{"columnMetadata", tree.columns()}, {"entityName", p.Object.Name}, {"groupBy", len(p.Group) > 0}, {"idSelected", selectsID},
+		{"columnMetadata", tree.columns()},
+		{"entityName", p.Object.Name},
+		{"groupBy", len(p.Group) > 0},
+		{"idSelected", selectsID},
 		{"keyPrefix", p.Object.KeyPrefix},
 	}}, nil
 }
