@@ -64,6 +64,7 @@ type grammar struct {
 	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
 
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
+	Users      usersCmd      `cmd:"" help:"See and clear the mappings of users."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
@@ -112,7 +113,7 @@ func Main(args []string, env Env) (code int) {
 		kong.Name("twinspan"),
 		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained."),
 		kong.Writers(env.Stdout, env.Stderr),
-		kong.Vars{"default_ready": defaultData + "/ready.json"},
+		kong.Vars{"default_ready": defaultData + "/ready.json", "user_states": states},
 		kong.Exit(func(code int) { panic(leave{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.DefaultEnvars("TWINSPAN"),

@@ -99,7 +99,7 @@ func (t *Traveller) Visit(ctx context.Context) (Visit, error) {
 
 // checkMapped reads the mapping back from Connect.
 func (j *Journey) checkMapped(ctx context.Context, m Member) error {
-	users, err := j.connect.Users(ctx)
+	users, err := j.connect.Users(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +115,14 @@ func (s *suite) mapping(t *testing.T) {
 	if page.Status != 200 || b.Sent() != forms || !strings.Contains(page.Text, "Connected as "+s.TenantMember.Username) {
 		t.Fatalf("the second visit got %d after %d forms: %s", page.Status, b.Sent()-forms, page.Text)
 	}
+	s.calls.want(t, "GET", "/api/v1/users/"+s.Member.Username, nil, 200, "state", "mapped")
+	s.calls.want(t, "GET", "/api/v1/users/"+strings.ToUpper(s.Member.Username), nil, 200, "state", "mapped")
+	s.calls.want(t, "GET", "/api/v1/users/"+s.SystemUser.Username, nil, 200, "state", "not_integrated")
+	s.calls.want(t, "GET", "/api/v1/users/"+s.Outsider.Username, nil, 200, "engagement_username", s.TenantOther.Username)
+	s.calls.want(t, "GET", "/api/v1/users/nobody@nowhere.example", nil, 404, "error.code", "not_found")
+	wantNames(t, s.usersIn(t, "integrated", 1), s.Outsider.Username)
+	wantNames(t, s.usersIn(t, "not_integrated", 1), s.OrgAdmin.Username, s.SystemUser.Username)
+	wantNames(t, s.usersIn(t, "mapped", 100), s.Member.Username)
 	_, a := s.calls.do(t, "GET", "/api/v1/users", "", nil)
 	users, _ := a["users"].([]any)
 	if len(users) != 1 {
@@ -160,4 +170,42 @@ func (s *suite) send(t *testing.T) {
 	s.calls.want(t, "POST", "/api/v1/sends/triggered", body, 422, "error.code", "no_email")
 	ok(t, admin.DeleteRecord(ctx, "Contact", id))
 	s.calls.want(t, "POST", "/api/v1/sends/triggered", body, 404, "error.code", "contact_not_found")
+}
+
+// usersIn are the org's user names in a state, page by page.
+func (s *suite) usersIn(t *testing.T, state string, limit int) []string {
+	t.Helper()
+	var names []string
+	after := ""
+	for range 100 {
+		q := url.Values{"state": {state}, "limit": {strconv.Itoa(limit)}, "after": {after}}
+		_, a := s.calls.do(t, "GET", "/api/v1/users?"+q.Encode(), "", nil)
+		users, isList := a["users"].([]any)
+		if !isList {
+			t.Fatalf("users in %s: %v", state, a)
+		}
+		for _, u := range users {
+			names = append(names, answer(u.(map[string]any)).text("crm_username"))
+		}
+		if after = a.text("next"); after == "" {
+			break
+		}
+	}
+	return names
+}
+
+// wantNames checks that all names are among those found, and none twice.
+func wantNames(t *testing.T, found []string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		n := 0
+		for _, f := range found {
+			if f == name {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Fatalf("%s is %d times in %v", name, n, found)
+		}
+	}
 }

@@ -52,7 +52,7 @@ type Deployment struct {
 	EID           int64
 	APIUser       Person
 	TenantMember  Person // to whom Member is to be mapped
-	TenantOther   Person // a further user of the tenant
+	TenantOther   Person // a further user of the tenant, whose Salesforce.com Status names Outsider
 	ServerPackage string // client id of a server-to-server package that may read and send email
 	ServerSecret  vault.Secret
 	Definition    string // external key of an active definition

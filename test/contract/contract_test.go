@@ -232,7 +232,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 		Users: []engagement.UserSpec{
 			{Username: d.APIUser.Username, Email: "api@tenant.example", Password: d.APIUser.Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
 			{Username: d.TenantMember.Username, Email: "member@tenant.example", Password: d.TenantMember.Password, Roles: member},
-			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member},
+			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member, SalesforceStatus: d.Outsider.Username},
 		},
 		Packages: []engagement.PackageSpec{
 			{

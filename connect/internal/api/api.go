@@ -5,6 +5,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,6 +77,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg},
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement},
 		{http.MethodGet, "/api/v1/users", (*Server).users},
+		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user},
 		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered},
 		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send},
 	}
@@ -108,6 +110,7 @@ type call struct {
 	key   string // Idempotency-Key; "" where none was sent
 	value string // of the path
 	after string
+	state string
 	limit int
 }
 
@@ -145,12 +148,12 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: r.PathValue("message_key"), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err
 	}
-	c.after = query.Get("after")
+	c.after, c.state = query.Get("after"), query.Get("state")
 	if raw := query.Get("limit"); raw != "" {
 		if c.limit, err = strconv.Atoi(raw); err != nil || c.limit < 1 || c.limit > maxPage {
 			return call{}, fault.New(fault.Invalid, CodeInvalidLimit, "limit is a number from 1 to %d.", maxPage).In("limit")

@@ -133,35 +133,56 @@ type usersBody struct {
 }
 
 type userBody struct {
-	CRMUserID          string    `json:"crm_user_id"`
-	CRMUsername        string    `json:"crm_username"`
-	EngagementUserID   string    `json:"engagement_user_id"`
-	EngagementUsername string    `json:"engagement_username"`
-	AccountID          int64     `json:"account_id"`
-	MappedAt           time.Time `json:"mapped_at"`
+	State              mapping.State `json:"state"`
+	Checked            bool          `json:"checked"`
+	CRMUserID          string        `json:"crm_user_id"`
+	CRMUsername        string        `json:"crm_username"`
+	EngagementUserID   string        `json:"engagement_user_id,omitempty"`
+	EngagementUsername string        `json:"engagement_username,omitempty"`
+	AccountID          int64         `json:"account_id,omitempty"`
+	MappedAt           *time.Time    `json:"mapped_at,omitempty"`
+	GrantedAt          *time.Time    `json:"granted_at,omitempty"`
+	GrantedBy          string        `json:"granted_by,omitempty"`
+	ClearedAt          *time.Time    `json:"cleared_at,omitempty"`
+	ClearedBy          string        `json:"cleared_by,omitempty"`
+	Reason             string        `json:"reason,omitempty"`
+	Cause              *causeBody    `json:"cause,omitempty"`
 }
 
-func userOf(m mapping.Mapping) userBody {
-	return userBody{
-		CRMUserID: m.CRMUserID, CRMUsername: m.CRMUsername, EngagementUserID: m.EngagementUserID,
-		EngagementUsername: m.EngagementUser, AccountID: m.MID, MappedAt: m.CreatedAt,
+func userOf(u mapping.User) userBody {
+	b := userBody{
+		State: u.State, Checked: u.Checked, CRMUserID: u.CRMUserID, CRMUsername: u.CRMUsername, EngagementUserID: u.EngagementUserID,
+		EngagementUsername: u.EngagementUser, AccountID: u.MID, MappedAt: when(u.CreatedAt), GrantedAt: when(u.GrantedAt), GrantedBy: u.GrantedBy,
+		ClearedAt: when(u.Clear.At), ClearedBy: u.Clear.Actor, Reason: u.Clear.Reason,
 	}
+	if u.State == mapping.Broken {
+		b.Cause = &causeBody{string(mapping.CodeLoginDenied), "login denied"}
+	}
+	return b
 }
 
 func (s *Server) users(ctx context.Context, c call) (any, error) {
-	found, err := s.Mappings.List(ctx, c.link.Pair, c.after, c.limit+1)
+	state, err := mapping.ParseState(c.state)
 	if err != nil {
 		return nil, err
 	}
-	body := usersBody{Users: make([]userBody, 0, min(len(found), c.limit))}
-	for i, m := range found {
-		if i == c.limit {
-			body.Next = found[i-1].CRMUsername
-			break
-		}
-		body.Users = append(body.Users, userOf(m))
+	found, next, err := s.Mappings.List(ctx, c.link, mapping.Filter{State: state, After: c.after, Limit: c.limit})
+	if err != nil {
+		return nil, err
+	}
+	body := usersBody{Users: make([]userBody, 0, len(found)), Next: next}
+	for _, u := range found {
+		body.Users = append(body.Users, userOf(u))
 	}
 	return body, nil
+}
+
+func (s *Server) user(ctx context.Context, c call) (any, error) {
+	u, err := s.Mappings.Show(ctx, c.link, c.value)
+	if err != nil {
+		return nil, err
+	}
+	return userOf(u), nil
 }
 
 type sendBody struct {

@@ -286,17 +286,47 @@ func mappings(t *testing.T, s Store) {
 	same(t, got, m("a", "two", "2"))
 	// A CRM user has one mapping: the newest.
 	ok(t, s.PutMapping(ctx, m("a", "two", "3")))
-	all, err := s.Mappings(ctx, "a", "", 10)
+	all, err := s.Known(ctx, "a", "", 10)
 	ok(t, err)
-	same(t, all, []mapping.Mapping{m("a", "one", "1"), m("a", "two", "3")})
-	page, err := s.Mappings(ctx, "a", "one@x.example", 1)
+	same(t, all, []mapping.Known{{Mapping: m("a", "one", "1")}, {Mapping: m("a", "two", "3")}})
+	page, err := s.Known(ctx, "a", "one@x.example", 1)
 	ok(t, err)
-	same(t, page, []mapping.Mapping{m("a", "two", "3")})
-	ok(t, s.DeleteMapping(ctx, "a", "005two", "2")) // no longer to that user: nothing happens
+	same(t, page, []mapping.Known{{Mapping: m("a", "two", "3")}})
+	// A mark stays until it is taken away, and is of this Engagement user.
+	ok(t, s.MarkMapping(ctx, m("a", "two", "2"), At(1)))
+	ok(t, s.MarkMapping(ctx, m("a", "one", "1"), At(1)))
+	got, err = s.Mapping(ctx, "a", "005two")
+	ok(t, err)
+	same(t, got, m("a", "two", "3"))
+	got, err = s.Mapping(ctx, "a", "005one")
+	ok(t, err)
+	same(t, got.BrokenAt, At(1))
+	ok(t, s.MarkMapping(ctx, m("a", "one", "1"), time.Time{}))
+	// Clearing is of this Engagement user, once, and is on record until the user is mapped again.
+	gone := func(eng, id string, n int) mapping.Clear {
+		return mapping.Clear{ID: id, Mapping: m("a", "two", eng), Actor: "admin", Reason: "why", At: At(n)}
+	}
+	for _, c := range []struct {
+		clear mapping.Clear
+		want  bool
+	}{{gone("2", "c1", 1), false}, {gone("3", "c2", 2), true}, {gone("3", "c3", 3), false}} {
+		cleared, err := s.ClearMapping(ctx, c.clear)
+		ok(t, err)
+		same(t, cleared, c.want)
+	}
 	_, err = s.Mapping(ctx, "a", "005two")
+	wantCode(t, err, mapping.CodeNotFound)
+	k, err := s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
-	ok(t, s.DeleteMapping(ctx, "a", "005two", "3"))
-	_, err = s.Mapping(ctx, "a", "005two")
+	same(t, k, mapping.Known{Mapping: m("a", "two", "3"), Clear: gone("3", "c2", 2)})
+	all, err = s.Known(ctx, "a", "", 10)
+	ok(t, err)
+	same(t, len(all), 2)
+	ok(t, s.PutMapping(ctx, m("a", "two", "4")))
+	k, err = s.KnownUser(ctx, "a", "two@x.example")
+	ok(t, err)
+	same(t, k, mapping.Known{Mapping: m("a", "two", "4")})
+	_, err = s.KnownUser(ctx, "b", "two@x.example")
 	wantCode(t, err, mapping.CodeNotFound)
 }
 

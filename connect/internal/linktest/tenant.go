@@ -2,7 +2,9 @@ package linktest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +28,11 @@ type Tenant struct {
 	cloud
 	// Certificate is the installed package's; ClientID its client id.
 	Certificate, ClientID string
+	// APIUser may clear the grants of others.
+	APIUser string
 
 	grants   map[string]bool
+	stale    map[string]bool // grants whose user's permissions have changed since
 	spent    map[string]bool
 	messages map[string]Message
 }
@@ -35,13 +40,14 @@ type Tenant struct {
 // NewTenant starts a tenant with people, none of whom has a grant.
 func NewTenant(t testing.TB, people []Person) *Tenant {
 	t.Helper()
-	v := &Tenant{grants: map[string]bool{}, spent: map[string]bool{}, messages: map[string]Message{}}
+	v := &Tenant{grants: map[string]bool{}, stale: map[string]bool{}, spent: map[string]bool{}, messages: map[string]Message{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/token", v.token)
 	mux.HandleFunc("/v2/authorize", func(w http.ResponseWriter, r *http.Request) {
 		v.authorize(w, r, func(username string) { v.Grant(username, true) })
 	})
 	mux.HandleFunc("GET /v2/userinfo", v.userinfo)
+	mux.HandleFunc("GET /v2/grants", v.listGrants)
 	mux.HandleFunc("DELETE /v2/grants/{username}", v.clearGrant)
 	mux.HandleFunc("POST /messaging/v1/email/messages/{key}", v.send)
 	mux.HandleFunc("GET /messaging/v1/email/messages/{key}", v.status)
@@ -54,6 +60,14 @@ func (v *Tenant) Grant(username string, yes bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.grants[username] = yes
+	delete(v.stale, username)
+}
+
+// ChangeRoles makes the user's grant stale.
+func (v *Tenant) ChangeRoles(username string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stale[username] = true
 }
 
 // Granted reports whether the user has a grant.
@@ -151,17 +165,49 @@ func (v *Tenant) userinfo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// listGrants answers with all grants, in two pages where there are two or more, whoever asks.
+func (v *Tenant) listGrants(w http.ResponseWriter, r *http.Request) {
+	if _, live := v.bearer(r); !live {
+		v.dead(w)
+		return
+	}
+	v.mu.Lock()
+	names := slices.Sorted(maps.Keys(v.grants))
+	items := []map[string]any{}
+	for _, name := range names {
+		if v.grants[name] {
+			items = append(items, map[string]any{"id": "1", "username": name, "client_id": v.ClientID, "made_by": name, "made_at": "2026-01-02T03:04:05Z", "stale": v.stale[name]})
+		}
+	}
+	v.mu.Unlock()
+	if r.URL.Query().Get("after") == "first" {
+		Answer(w, http.StatusOK, map[string]any{"items": items[1:]})
+		return
+	}
+	answer := map[string]any{"items": items}
+	if len(items) > 1 {
+		answer["items"], answer["next"] = items[:1], "first"
+	}
+	Answer(w, http.StatusOK, answer)
+}
+
 func (v *Tenant) clearGrant(w http.ResponseWriter, r *http.Request) {
 	p, live := v.bearer(r)
 	if !live {
 		v.dead(w)
 		return
 	}
-	if p.Username != r.PathValue("username") {
+	name := r.PathValue("username")
+	if p.Username != name && p.Username != v.APIUser {
 		Answer(w, http.StatusForbidden, map[string]any{"errorcode": 20002, "message": "Insufficient Privileges"})
 		return
 	}
-	v.Grant(p.Username, false)
+	if !v.Granted(name) {
+		Answer(w, http.StatusNotFound, map[string]any{"errorcode": 10003, "message": "There is no such grant."})
+		return
+	}
+	v.Grant(name, false)
+	v.DropTokens()
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -20,6 +20,9 @@ const (
 	CodeAPIUser fault.Code = "api_user_cannot_be_mapped"
 	// CodeTaken: the Engagement user is mapped to another user of the org.
 	CodeTaken fault.Code = "engagement_user_taken"
+	// CodeLoginDenied: the CRM user has a token that Engagement refuses, and no other may be put in its place before it
+	// is cleared (document 000: "login denied", though the password was right).
+	CodeLoginDenied fault.Code = "login_denied"
 	// CodeWrongEnterprise: the Engagement user belongs to another enterprise than the connection.
 	CodeWrongEnterprise fault.Code = "wrong_enterprise"
 )
@@ -35,21 +38,29 @@ type Mapping struct {
 	EngagementName   string
 	MID              int64 // business unit in which the user works
 	CreatedAt        time.Time
+	BrokenAt         time.Time // when Engagement was first found to refuse the user; zero while it does not
 }
 
-// Store keeps mappings.
+// Store keeps mappings and what became of them.
 type Store interface {
 	// Mapping reads the mapping of a CRM user; a missing one is a NotFound fault with CodeNotFound.
 	Mapping(ctx context.Context, pair, crmUserID string) (Mapping, error)
-	// Mappings lists a pair's mappings by CRM user name, at most limit of them after the user name given.
-	Mappings(ctx context.Context, pair, after string, limit int) ([]Mapping, error)
+	// Known lists users who are mapped or whose mapping was cleared, by CRM user name, at most limit of them after the
+	// user name given.
+	Known(ctx context.Context, pair, after string, limit int) ([]Known, error)
+	// KnownUser reads one of them by CRM user name; a missing one is a NotFound fault with CodeNotFound.
+	KnownUser(ctx context.Context, pair, crmUsername string) (Known, error)
 	// MappingTo reads the mapping to an Engagement user; a missing one is a NotFound fault with CodeNotFound.
 	MappingTo(ctx context.Context, pair, engagementUserID string) (Mapping, error)
 	// PutMapping stores the mapping in place of the CRM user's former one. An Engagement user who is mapped to another
 	// CRM user is a Conflict fault with CodeTaken.
 	PutMapping(ctx context.Context, m Mapping) error
-	// DeleteMapping removes the mapping of a CRM user if it still is to this Engagement user.
-	DeleteMapping(ctx context.Context, pair, crmUserID, engagementUserID string) error
+	// MarkMapping stores since when Engagement refuses the mapped user, zero where it does not, if the mapping still is
+	// to this Engagement user.
+	MarkMapping(ctx context.Context, m Mapping, brokenAt time.Time) error
+	// ClearMapping removes the mapping of a CRM user if it still is to the Engagement user of c, and keeps c. cleared
+	// reports whether it was there.
+	ClearMapping(ctx context.Context, c Clear) (cleared bool, err error)
 }
 
 // Decide says whether a visitor may be mapped to the Engagement user who signed in, and how the mapping reads.
@@ -87,10 +98,19 @@ func NewService(store Store, links *link.Service) *Service {
 }
 
 // Save maps a visitor to the Engagement user who signed in, once Connect has signed that user in by its own key: a
-// mapping that does not work is none.
+// mapping that does not work is none. A visitor whose stored token is refused is refused himself until it is cleared:
+// somebody may have ended it on purpose.
 func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) (Mapping, error) {
 	m, err := Decide(l, v, found, s.links.Now(l))
 	if err != nil {
+		return Mapping{}, err
+	}
+	old, err := s.store.Mapping(ctx, l.Pair, v.UserID)
+	if err == nil && !old.BrokenAt.IsZero() {
+		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
+			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", v.Username)
+	}
+	if err != nil && fault.CodeOf(err) != CodeNotFound {
 		return Mapping{}, err
 	}
 	if err := s.try(ctx, l, m); err != nil {
@@ -110,36 +130,49 @@ func (s *Service) try(ctx context.Context, l link.Link, m Mapping) error {
 	})
 }
 
-// Needs reports whether the connection works with the Engagement user's grant: he is its API user, or mapped.
+// Needs reports whether the connection works with the Engagement user's grant: he is its API user, or mapped and not
+// refused.
 func (s *Service) Needs(ctx context.Context, l link.Link, u link.TenantUser) (bool, error) {
 	if u.UserID == l.Tenant.UserID || link.SameUsername(u.Username, l.Tenant.Username) {
 		return true, nil
 	}
-	_, err := s.store.MappingTo(ctx, l.Pair, u.UserID)
+	m, err := s.store.MappingTo(ctx, l.Pair, u.UserID)
 	if fault.CodeOf(err) == CodeNotFound {
 		return false, nil
 	}
-	return err == nil, err
+	return err == nil && m.BrokenAt.IsZero(), err
 }
 
 // Check reads a CRM user's mapping and tries it: Connect signs the Engagement user in by key. A mapping whose grant the
-// tenant no longer has is removed and reported as not found, so that the user signs in anew (document 000). One that
-// cannot be tried now, because the tenant does not answer, is returned with that error.
+// tenant no longer has stays, is marked broken, and comes back with CodeLoginDenied (document 000, the third case). One
+// that cannot be tried now, because the tenant does not answer, is returned with that error.
 func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
 	if err != nil {
 		return Mapping{}, err
 	}
-	if err = s.try(ctx, l, m); link.NeedsGrant(err) {
-		if err := s.store.DeleteMapping(ctx, l.Pair, crmUserID, m.EngagementUserID); err != nil {
-			return Mapping{}, err
+	return s.check(ctx, l, m)
+}
+
+func (s *Service) check(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
+	err := s.try(ctx, l, m)
+	refused := link.NeedsGrant(err)
+	if err != nil && !refused || refused == !m.BrokenAt.IsZero() {
+		if refused {
+			err = denied(m)
 		}
-		return Mapping{}, fault.New(fault.NotFound, CodeNotFound, "The mapping to %s was cleared in Engagement.", m.EngagementUser)
+		return m, err
+	}
+	m.BrokenAt = time.Time{}
+	if refused {
+		m.BrokenAt, err = s.links.Now(l), denied(m)
+	}
+	if markErr := s.store.MarkMapping(ctx, m, m.BrokenAt); markErr != nil {
+		return m, markErr
 	}
 	return m, err
 }
 
-// List gives a pair's mappings by CRM user name, at most limit after the user name given.
-func (s *Service) List(ctx context.Context, pair, after string, limit int) ([]Mapping, error) {
-	return s.store.Mappings(ctx, pair, after, limit)
+func denied(m Mapping) error {
+	return fault.New(fault.Denied, CodeLoginDenied, "login denied: Engagement refuses the token stored for %s.", m.EngagementUser)
 }

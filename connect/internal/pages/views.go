@@ -67,6 +67,18 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 	}
 }
 
+// broken is the tab of a user whose stored token Engagement refuses: it asks for the credentials again, though giving
+// them is of no use before the mapping is cleared (document 000, the third case).
+func broken(v signin.Visitor, m mapping.Mapping, l link.Link) ui.Page {
+	p := unmapped(v, l)
+	p.Alerts = append([]ui.Alert{{
+		Kind: ui.Error, Title: "Engagement refuses the stored token",
+		Text: "You are mapped to " + m.EngagementUser + ", and Engagement no longer signs that user in for this connection. " +
+			"Connecting again is answered “login denied” until the mapping is cleared. Ask an administrator to clear it.",
+	}}, p.Alerts...)
+	return p
+}
+
 // apiUserConnected tells the API user that he is done.
 func apiUserConnected(l link.Link) ui.Page {
 	return ui.Page{

@@ -3,19 +3,41 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-const mappingColumns = `pair_id, crm_user_id, crm_username, crm_name, engagement_user_id, engagement_username, engagement_name, engagement_mid, created_at`
+const (
+	mappingCore    = `pair_id, crm_user_id, crm_username, crm_name, engagement_user_id, engagement_username, engagement_name, engagement_mid, created_at`
+	mappingColumns = mappingCore + `, broken_at`
+	// knownQuery needs a condition on crm_username, $2, for both halves.
+	knownMapped  = `SELECT ` + mappingColumns + `, '' AS clear_id, '' AS actor, '' AS reason, 0 AS cleared_at FROM user_mapping WHERE pair_id = $1 AND crm_username `
+	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND crm_username `
+)
+
+func mappingOf(m *mapping.Mapping, created, broken *int64) []any {
+	return []any{&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, created, broken}
+}
 
 func scanMapping(row scanner) (mapping.Mapping, error) {
 	var m mapping.Mapping
-	var created int64
-	err := row.Scan(&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, &created)
-	m.CreatedAt = at(created)
+	var created, broken int64
+	err := row.Scan(mappingOf(&m, &created, &broken)...)
+	m.CreatedAt, m.BrokenAt = at(created), at(broken)
 	return m, found(err, mapping.CodeNotFound, "mapping")
+}
+
+func scanKnown(row scanner) (mapping.Known, error) {
+	var k mapping.Known
+	var created, broken, cleared int64
+	err := row.Scan(append(mappingOf(&k.Mapping, &created, &broken), &k.Clear.ID, &k.Clear.Actor, &k.Clear.Reason, &cleared)...)
+	k.Mapping.CreatedAt, k.Mapping.BrokenAt, k.Clear.At = at(created), at(broken), at(cleared)
+	if cleared != 0 {
+		k.Clear.Mapping = k.Mapping
+	}
+	return k, found(err, mapping.CodeNotFound, "user")
 }
 
 // Mapping implements mapping.Store.
@@ -28,22 +50,27 @@ func (s *Store) MappingTo(ctx context.Context, pair, engagementUserID string) (m
 	return scanMapping(s.db.QueryRow(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2`, pair, engagementUserID))
 }
 
-// Mappings implements mapping.Store.
-func (s *Store) Mappings(ctx context.Context, pair, after string, limit int) ([]mapping.Mapping, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
+// Known implements mapping.Store.
+func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]mapping.Known, error) {
+	rows, err := s.db.Query(ctx, knownMapped+`> $2`+knownCleared+`> $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var all []mapping.Mapping
+	var all []mapping.Known
 	for rows.Next() {
-		m, err := scanMapping(rows)
+		k, err := scanKnown(rows)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, m)
+		all = append(all, k)
 	}
 	return all, rows.Err()
+}
+
+// KnownUser implements mapping.Store.
+func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mapping.Known, error) {
+	return scanKnown(s.db.QueryRow(ctx, knownMapped+`= $2`+knownCleared+`= $2 ORDER BY cleared_at LIMIT 1`, pair, crmUsername))
 }
 
 // PutMapping implements mapping.Store.
@@ -52,7 +79,10 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping) error {
 		if _, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID); err != nil {
 			return err
 		}
-		res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
+		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
+			return err
+		}
+		res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
 			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt))
 		return swapped(res, err)
 	})
@@ -62,10 +92,33 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping) error {
 	return err
 }
 
-// DeleteMapping implements mapping.Store.
-func (s *Store) DeleteMapping(ctx context.Context, pair, crmUserID, engagementUserID string) error {
+// MarkMapping implements mapping.Store.
+func (s *Store) MarkMapping(ctx context.Context, m mapping.Mapping, brokenAt time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3`, pair, crmUserID, engagementUserID)
+		_, err := tx.Exec(`UPDATE user_mapping SET broken_at = $4 WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3`, m.Pair, m.CRMUserID, m.EngagementUserID, ms(brokenAt))
 		return err
 	})
+}
+
+// ClearMapping implements mapping.Store.
+func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool, err error) {
+	m := c.Mapping
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3`, m.Pair, m.CRMUserID, m.EngagementUserID)
+		if err = swapped(res, err); err != nil {
+			cleared = false
+			if errors.Is(err, errSwapped) {
+				return nil
+			}
+			return err
+		}
+		cleared = true
+		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO mapping_clear (`+mappingCore+`, clear_id, latest, actor, reason, cleared_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13)`,
+			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), c.ID, c.Actor, c.Reason, ms(c.At))
+		return err
+	})
+	return cleared, err
 }

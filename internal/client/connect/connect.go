@@ -84,10 +84,13 @@ type Span struct {
 	AccountID    int64      `json:"account_id,omitempty"`
 	ConnectedAt  *time.Time `json:"connected_at,omitempty"`
 	// Cause is why the span is broken, in the refusing cloud's words.
-	Cause *struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"cause,omitempty"`
+	Cause *Cause `json:"cause,omitempty"`
+}
+
+// Cause is why something is broken, in the refuser's words.
+type Cause struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // Status is how the connection of a pair stands.
@@ -107,38 +110,6 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	var out Status
 	err := c.do(ctx, http.MethodGet, "/api/v1/status", "", nil, &out)
 	return out, err
-}
-
-// User is a mapping of a user of the org to one of Engagement.
-type User struct {
-	CRMUsername        string    `json:"crm_username"`
-	EngagementUsername string    `json:"engagement_username"`
-	AccountID          int64     `json:"account_id"`
-	MappedAt           time.Time `json:"mapped_at"`
-}
-
-// maxPages bounds a list: 1,000 pages.
-const maxPages = 1000
-
-// Users lists all mappings.
-func (c *Client) Users(ctx context.Context) ([]User, error) {
-	var users []User
-	after := ""
-	for range maxPages {
-		var page struct {
-			Users []User `json:"users"`
-			Next  string `json:"next"`
-		}
-		if err := c.do(ctx, http.MethodGet, "/api/v1/users?after="+url.QueryEscape(after), "", nil, &page); err != nil {
-			return nil, err
-		}
-		users = append(users, page.Users...)
-		if page.Next == "" {
-			return users, nil
-		}
-		after = page.Next
-	}
-	return nil, c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
 }
 
 // ConnectOrg brings up the span into the org: Connect signs the system user in with its own key and reads back who he

@@ -137,13 +137,25 @@ type AccountUser struct {
 	Active     bool
 	APIUser    bool
 	DefaultMID int64
+	// SalesforceUsername is the CRM user whom Salesforce.com Status names; "" where the user is not integrated.
+	SalesforceUsername string
 }
 
-// AccountUsers lists users; filter nil means all that the token's user reaches.
+// AccountUsers lists users; filter nil means all that the token's user reaches. SalesforceUsername stays empty.
 func (s *Session) AccountUsers(ctx context.Context, filter *Filter) ([]AccountUser, error) {
+	return s.accountUsers(ctx, filter)
+}
+
+// IntegratedUsers lists users with their SalesforceUsername, which is Twinspan's own property (DESIGN 5.10): another
+// tenant refuses it.
+func (s *Session) IntegratedUsers(ctx context.Context, filter *Filter) ([]AccountUser, error) {
+	return s.accountUsers(ctx, filter, "SalesforceUsername")
+}
+
+func (s *Session) accountUsers(ctx context.Context, filter *Filter, more ...string) ([]AccountUser, error) {
 	found, err := s.Retrieve(ctx, RetrieveRequest{
 		ObjectType: "AccountUser", Filter: filter, AllAccounts: true,
-		Properties: []string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit"},
+		Properties: append([]string{"ID", "AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit"}, more...),
 	})
 	if err != nil {
 		return nil, err
@@ -151,7 +163,7 @@ func (s *Session) AccountUsers(ctx context.Context, filter *Filter) ([]AccountUs
 	users := make([]AccountUser, 0, len(found))
 	for _, e := range found {
 		u := AccountUser{
-			Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"),
+			Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"), SalesforceUsername: e.Value("SalesforceUsername"),
 			Active: e.Value("ActiveFlag") == "true", APIUser: e.Value("IsAPIUser") == "true",
 		}
 		u.ID, u.DefaultMID = number(e.Value("AccountUserID")), number(e.Value("DefaultBusinessUnit"))

@@ -1,0 +1,289 @@
+package mapping
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// State says how a CRM user stands in the connection.
+type State string
+
+// The states. A user passes them in this order; cleared, he begins again.
+const (
+	NotIntegrated State = "not_integrated" // no Engagement user's Salesforce.com Status names him
+	Integrated    State = "integrated"     // one does; he has not signed in for the mapping yet
+	Mapped        State = "mapped"
+	Stale         State = "stale"   // mapped; the Engagement user's permissions have changed since, and the token does not know
+	Broken        State = "broken"  // mapped; Engagement refuses the sign-in: "login denied"
+	Cleared       State = "cleared" // was mapped; at the next visit he is asked to integrate again
+)
+
+// CodeInvalidState: a state that there is not.
+const CodeInvalidState fault.Code = "invalid_state"
+
+// ParseState reads a filter; "" is every user whom Connect knows: mapped, stale, broken or cleared.
+func ParseState(text string) (State, error) {
+	switch s := State(text); s {
+	case "", NotIntegrated, Integrated, Mapped, Stale, Broken, Cleared:
+		return s, nil
+	}
+	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, mapped, stale, broken or cleared.").In("state")
+}
+
+// Clear is the record of one clearing: the mapping that was, who ended it, when and why.
+type Clear struct {
+	ID      string // random
+	Mapping Mapping
+	Actor   string
+	Reason  string
+	At      time.Time
+}
+
+// Known is a user who is mapped, or whose mapping was cleared last.
+type Known struct {
+	Mapping Mapping
+	Clear   Clear // where At is set, the mapping is the one that was
+}
+
+// User is a CRM user as Connect finds him.
+type User struct {
+	Mapping       // without an Engagement user where he has none; the former one where cleared
+	State   State // as stored, where Checked is false
+	// Checked: the tenant was asked. Without that a mapping may be stale or broken without Connect knowing.
+	Checked   bool
+	GrantedAt time.Time // when the grant was made whose permissions the token carries; zero where not known
+	GrantedBy string    // Engagement user who made it: the user himself, or the API user who vouched for him
+	Clear     Clear     // of a cleared one
+}
+
+// Filter asks for a page of users.
+type Filter struct {
+	State State // "" is every user whom Connect knows
+	After string
+	Limit int
+}
+
+// maxScan bounds how many users one page looks at: where few match, it ends early and names where to go on.
+const maxScan = 5000
+
+// List gives a page of users by CRM user name, and the name to go on after: "" where there are no more.
+func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, string, error) {
+	if f.State == NotIntegrated || f.State == Integrated {
+		return s.unmapped(ctx, l, f)
+	}
+	grants, asked, err := s.grants(ctx, l)
+	if err != nil && (f.State == Mapped || f.State == Stale || f.State == Broken) {
+		return nil, "", err // without the tenant these cannot be told apart
+	}
+	var users []User
+	after := f.After
+	for scanned := 0; scanned < maxScan; {
+		known, err := s.store.Known(ctx, l.Pair, after, f.Limit+1)
+		if err != nil {
+			return nil, "", err
+		}
+		for i, k := range known {
+			if len(users) == f.Limit {
+				return users, after, nil
+			}
+			if i == f.Limit {
+				break // it only tells that there are more
+			}
+			after = k.Mapping.CRMUsername
+			if u := tell(k, grants, asked); f.State == "" || f.State == u.State {
+				users = append(users, u)
+			}
+		}
+		if len(known) <= f.Limit {
+			return users, "", nil
+		}
+		scanned += f.Limit
+	}
+	return users, after, nil
+}
+
+// tell decides a known user's state by the live grants, where the tenant told them.
+func tell(k Known, grants map[string]engagement.Grant, asked bool) User {
+	u := User{Mapping: k.Mapping, State: Mapped, Checked: asked, Clear: k.Clear}
+	if !k.Clear.At.IsZero() {
+		u.State, u.Checked = Cleared, true
+		return u
+	}
+	g, granted := grants[fold(k.Mapping.EngagementUser)]
+	switch {
+	case asked && !granted, !asked && !k.Mapping.BrokenAt.IsZero():
+		u.State = Broken
+	case asked && g.Stale:
+		u.State = Stale
+	}
+	if granted {
+		u.GrantedAt, u.GrantedBy = g.MadeAt, g.MadeBy
+	}
+	return u
+}
+
+func fold(username string) string { return strings.ToLower(username) }
+
+// grants are the tenant's live grants for Connect, by user name. Where they cannot be had, err says why and asked is
+// false: the span is not up, the tenant does not answer, or it has no such list.
+func (s *Service) grants(ctx context.Context, l link.Link) (byName map[string]engagement.Grant, asked bool, err error) {
+	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		all, err := tenant.Grants(ctx)
+		if err != nil {
+			return err
+		}
+		byName = make(map[string]engagement.Grant, len(all))
+		for _, g := range all {
+			byName[fold(g.Username)] = g
+		}
+		return nil
+	})
+	return byName, err == nil, err
+}
+
+// unmapped lists active users of the org whom Connect does not know, integrated or not.
+func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, string, error) {
+	integrated, err := s.integrated(ctx, l, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	var users []User
+	after := f.After
+	for scanned := 0; scanned < maxScan; {
+		page, err := s.orgUsers(ctx, l, fmt.Sprintf("IsActive = TRUE AND Username > %s ORDER BY Username LIMIT %d", literal(after), f.Limit+1))
+		if err != nil {
+			return nil, "", err
+		}
+		for i, m := range page {
+			if len(users) == f.Limit {
+				return users, after, nil
+			}
+			if i == f.Limit {
+				break
+			}
+			after = m.CRMUsername
+			u := named(m, integrated)
+			if u.State != f.State {
+				continue
+			}
+			switch _, err := s.store.KnownUser(ctx, l.Pair, m.CRMUsername); {
+			case fault.CodeOf(err) == CodeNotFound:
+				users = append(users, u)
+			case err != nil:
+				return nil, "", err
+			}
+		}
+		if len(page) <= f.Limit {
+			return users, "", nil
+		}
+		scanned += f.Limit
+	}
+	return users, after, nil
+}
+
+// named says whether an Engagement user's Salesforce.com Status names the CRM user.
+func named(m Mapping, integrated map[string]engagement.AccountUser) User {
+	u := User{Mapping: m, State: NotIntegrated, Checked: true}
+	if e, ok := integrated[fold(m.CRMUsername)]; ok {
+		u.State, u.EngagementUser, u.EngagementName, u.MID = Integrated, e.Username, e.Name, e.DefaultMID
+		u.EngagementUserID = fmt.Sprint(e.ID)
+	}
+	return u
+}
+
+// integrated are the Engagement users whose Salesforce.com Status is set, by the CRM user whom it names.
+func (s *Service) integrated(ctx context.Context, l link.Link, only *engagement.Filter) (map[string]engagement.AccountUser, error) {
+	if only == nil {
+		only = &engagement.Filter{Property: "SalesforceUsername", Operator: "isNotNull"}
+	}
+	byName := map[string]engagement.AccountUser{}
+	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		users, err := tenant.IntegratedUsers(ctx, only)
+		for _, u := range users {
+			if u.SalesforceUsername != "" && u.Active {
+				byName[fold(u.SalesforceUsername)] = u
+			}
+		}
+		return err
+	})
+	return byName, err
+}
+
+// orgUsers reads users of the org as the system user sees them.
+func (s *Service) orgUsers(ctx context.Context, l link.Link, where string) ([]Mapping, error) {
+	var found []Mapping
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		records, err := org.Query(ctx, "SELECT Id, Username, Name FROM User WHERE "+where)
+		found = make([]Mapping, 0, len(records))
+		for _, r := range records {
+			found = append(found, Mapping{Pair: l.Pair, CRMUserID: r.String("Id"), CRMUsername: r.String("Username"), CRMName: r.String("Name")})
+		}
+		return err
+	})
+	return found, err
+}
+
+// literal is a SOQL string.
+func literal(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
+}
+
+// Show tells one CRM user's state. A mapping is tried: Connect signs the Engagement user in by key.
+func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (User, error) {
+	if err := link.CheckUsername(crmUsername); err != nil {
+		return User{}, err
+	}
+	k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+	if fault.CodeOf(err) == CodeNotFound {
+		return s.show(ctx, l, crmUsername)
+	}
+	if err != nil || !k.Clear.At.IsZero() {
+		return tell(k, nil, false), err
+	}
+	m, err := s.check(ctx, l, k.Mapping)
+	refused := fault.CodeOf(err) == CodeLoginDenied
+	if err != nil && !refused {
+		return User{}, err
+	}
+	grants, asked, err := s.grants(ctx, l)
+	if err != nil && !refused {
+		return User{}, err
+	}
+	u := tell(Known{Mapping: m}, grants, asked)
+	if refused {
+		u.State, u.Checked = Broken, true
+	}
+	return u, nil
+}
+
+// show tells the state of a user whom Connect does not know.
+func (s *Service) show(ctx context.Context, l link.Link, crmUsername string) (User, error) {
+	found, err := s.orgUsers(ctx, l, "Username = "+literal(crmUsername)+" LIMIT 2")
+	if err != nil {
+		return User{}, err
+	}
+	if len(found) != 1 {
+		return User{}, fault.New(fault.NotFound, CodeNotFound, "The org has no user %s that the system user may see.", crmUsername)
+	}
+	if found[0].CRMUsername != crmUsername { // written in other letters: Connect knows him by the org's
+		k, err := s.store.KnownUser(ctx, l.Pair, found[0].CRMUsername)
+		if err == nil {
+			return s.Show(ctx, l, k.Mapping.CRMUsername)
+		}
+		if fault.CodeOf(err) != CodeNotFound {
+			return User{}, err
+		}
+	}
+	integrated, err := s.integrated(ctx, l, engagement.Equals("SalesforceUsername", found[0].CRMUsername))
+	if err != nil {
+		return User{}, err
+	}
+	return named(found[0], integrated), nil
+}

@@ -1,0 +1,61 @@
+package connect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// User is a user of the org as the connection finds him.
+type User struct {
+	State              string     `json:"state"`   // "not_integrated", "integrated", "mapped", "stale", "broken" or "cleared"
+	Checked            bool       `json:"checked"` // whether Engagement was asked
+	CRMUserID          string     `json:"crm_user_id"`
+	CRMUsername        string     `json:"crm_username"`
+	EngagementUserID   string     `json:"engagement_user_id,omitempty"`
+	EngagementUsername string     `json:"engagement_username,omitempty"`
+	AccountID          int64      `json:"account_id,omitempty"`
+	MappedAt           *time.Time `json:"mapped_at,omitempty"`
+	GrantedAt          *time.Time `json:"granted_at,omitempty"` // when the permissions that the token carries were taken
+	GrantedBy          string     `json:"granted_by,omitempty"`
+	ClearedAt          *time.Time `json:"cleared_at,omitempty"`
+	ClearedBy          string     `json:"cleared_by,omitempty"`
+	Reason             string     `json:"reason,omitempty"` // why he was cleared
+	Cause              *Cause     `json:"cause,omitempty"`
+}
+
+// maxPages bounds a list: 1,000 pages.
+const maxPages = 1000
+
+// Users lists the users whom the connection knows, or those in one state.
+func (c *Client) Users(ctx context.Context, state string) ([]User, error) {
+	var users []User
+	after := ""
+	for range maxPages {
+		var page struct {
+			Users []User `json:"users"`
+			Next  string `json:"next"`
+		}
+		query := url.Values{"after": {after}, "limit": {"1000"}}
+		if state != "" {
+			query.Set("state", state)
+		}
+		if err := c.do(ctx, http.MethodGet, "/api/v1/users?"+query.Encode(), "", nil, &page); err != nil {
+			return nil, err
+		}
+		users = append(users, page.Users...)
+		if page.Next == "" {
+			return users, nil
+		}
+		after = page.Next
+	}
+	return nil, c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
+}
+
+// User tells how one user of the org stands, by user name.
+func (c *Client) User(ctx context.Context, crmUsername string) (User, error) {
+	var u User
+	err := c.do(ctx, http.MethodGet, "/api/v1/users/"+url.PathEscape(crmUsername), "", nil, &u)
+	return u, err
+}
