@@ -63,7 +63,7 @@ func status(t *testing.T, r twinspan.Ready) (connect.Status, []connect.User) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, err := c.Users(bounded(t))
+	users, err := c.Users(bounded(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
