@@ -153,7 +153,7 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("opening Connect's keys, sealed under --key-file: %w", err)
 	}
 	p.org, err = crm.New(ctx, crm.Options{
-		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Log: p.log.With("house", "crm"), Machine: c.Machine,
+		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Mail: sender, Log: p.log.With("house", "crm"), Machine: c.Machine,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the org: %w", err)

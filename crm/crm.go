@@ -21,6 +21,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
@@ -33,6 +34,7 @@ type Options struct {
 	BaseURL string // where clients reach the handler, without a trailing slash; also the OpenID issuer
 	Log     *slog.Logger
 	Machine clock.Machine // time.Now where nil
+	Mail    mail.Sender   // carries links and security tokens to users; nil where no mail leaves
 	Vault   *vault.Vault  // seals the key that signs id_tokens, and what browsers carry between two pages
 }
 
@@ -79,20 +81,21 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 
 func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, error) {
 	domain := clock.NewDomain(o.Machine)
-	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Log: o.Log})
+	store.UseClock(domain)
+	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	records := &org.Records{Store: store, Clock: domain, Changes: logins}
+	records := &org.Records{Store: store, Clock: domain, Changes: logins, Invite: logins.Accounts().Invite}
 	ctl := &control.Control{Store: store, Records: records, Clock: domain, Changes: logins, Log: o.Log}
 	if err := ctl.Start(ctx); err != nil {
 		return nil, err
 	}
 	data := &rest.Server{
-		BaseURL: o.BaseURL, Auth: logins, Records: records, Log: o.Log,
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Log: o.Log,
 		Queries: &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 	}
-	meta := &metadata.Server{Auth: logins, Apps: &org.Apps{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
+	meta := &metadata.Server{Auth: logins, Apps: &org.Apps{Store: store, Clock: domain, Changes: logins}, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
 
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

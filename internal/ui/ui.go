@@ -103,6 +103,7 @@ type Table struct {
 type Cell struct {
 	Text string
 	Href string // makes the text a link where not empty
+	Form *Form  // a button with what it sends, hidden, in place of the text; nil for none
 }
 
 // Row makes cells of plain texts.

@@ -53,11 +53,11 @@ func (s *Server) visitor(r *http.Request) (sess org.Session, u org.User, ok bool
 	if fault.CodeOf(err) == org.CodeInvalidSession {
 		return org.Session{}, org.User{}, false, nil
 	}
-	return sess, u, err == nil && sess.Type == org.SessionUI, err
+	return sess, u, err == nil && sess.Browser(), err
 }
 
 func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
-	_, u, ok, err := s.visitor(r)
+	sess, u, ok, err := s.visitor(r)
 	if err != nil {
 		s.pageError(w, r, err)
 		return
@@ -71,7 +71,12 @@ func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
-	s.render(w, r, pages.Home{User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: logoutPath})
+	as, err := s.asText(r.Context(), sess)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.Home{As: as, User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: logoutPath, Links: s.menu(sess, u)})
 }
 
 // serveLoginPage is the sign-in page for who comes by himself; startURL or retURL is where he wants to go.
@@ -96,7 +101,7 @@ func (s *Server) showPlainLogin(w http.ResponseWriter, r *http.Request, then str
 
 // showLogin renders the sign-in form of a transaction.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, t *transaction, username, refusal string) {
-	p := pages.SignIn{Action: loginPath, Username: username, Error: refusal, RedirectURI: t.Redirect}
+	p := pages.SignIn{Action: loginPath, Forgot: forgotPath, Username: username, Error: refusal, RedirectURI: t.Redirect}
 	if p.Username == "" {
 		p.Username = t.LoginHint
 	}
@@ -149,16 +154,18 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		}
 		label = app.Name
 	}
-	u, status, err := s.passwords.Check(ctx, username, vault.Secret(form.Get(pages.FieldPassword)), false)
-	e := s.event(u, callerOf(r), org.LoginTypeApplication, "", label)
-	if err == nil && s.ip != nil {
+	from := callerOf(r)
+	checked, err := s.passwords.Check(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip})
+	u, status := checked.User, checked.Status
+	e := s.event(u, from, org.LoginTypeApplication, "", label)
+	if err == nil {
 		if err = s.ip.AllowLogin(ctx, u, app, e.SourceIP, ""); err != nil {
-			status = org.StatusRestrictedIP
+			status = refusalStatus[fault.CodeOf(err)]
 		}
 	}
 	text := ""
 	switch code := fault.CodeOf(err); {
-	case code == org.CodeBadCredentials || code == org.CodeUserInactive || code == org.CodeIPRestricted:
+	case code == org.CodeBadCredentials || code == org.CodeUserInactive || code == org.CodeIPRestricted || code == org.CodeLoginHours:
 		text = textLoginRefused
 	case err != nil:
 		s.pageError(w, r, err)
@@ -173,6 +180,12 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 			s.noteRefused(ctx, e, status)
 		}
 		s.showLogin(w, r, t, username, text)
+		return
+	}
+	if checked.Expired {
+		t.Expired = string(u.ID)
+		t.ExpiredOrg = string(u.Org)
+		s.showExpired(w, r, t, "")
 		return
 	}
 	if err := s.signIn(w, r, u, t, e, 0, nil); err != nil {
@@ -225,11 +238,18 @@ func redirect(w http.ResponseWriter, status int, to string) {
 
 // serveLogout ends the browser's session.
 func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
-	if token := s.cookie(r, sessionCookie); token != "" {
-		if err := s.sessions.End(r.Context(), token); err != nil {
-			s.pageError(w, r, err)
+	sess, u, ok, err := s.visitor(r)
+	if err == nil && ok && sess.Delegate != "" {
+		if err = s.leaveLoginAs(w, r, sess, u); err == nil {
 			return
 		}
+	}
+	if token := s.cookie(r, sessionCookie); err == nil && token != "" {
+		err = s.sessions.End(r.Context(), token)
+	}
+	if err != nil {
+		s.pageError(w, r, err)
+		return
 	}
 	s.setCookie(w, sessionCookie, "")
 	s.render(w, r, pages.SignedOut{Login: loginPath})

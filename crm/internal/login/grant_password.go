@@ -27,7 +27,8 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 		return nil, errMissing("password")
 	}
 	bad := fault.New(fault.Unauthenticated, org.CodeBadCredentials, "authentication failure")
-	u, status, err := g.s.passwords.Check(ctx, r.username, r.password, true)
+	checked, err := g.s.passwords.Check(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip})
+	u, status := checked.User, checked.Status
 	if u.ID == "" && err != nil {
 		return nil, err
 	}
@@ -44,6 +45,9 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 		return sub, err
 	case u.Org != app.Org:
 		sub.status = org.StatusNotApproved
+		return sub, bad
+	case checked.Expired: // nothing in this flow could change the password
+		sub.status = org.StatusPasswordExpired
 		return sub, bad
 	}
 	sub.status = ""

@@ -201,7 +201,7 @@ func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if reach(org.ScopeEmail) {
-		info.userinfoEmail = &userinfoEmail{Email: u.Email, EmailVerified: true}
+		info.userinfoEmail = &userinfoEmail{Email: u.Email, EmailVerified: u.EmailVerified}
 	}
 	if reach(org.ScopeAddress) {
 		info.Address = &oidcAddress{Street: u.Street, Locality: u.City, Region: u.State, Postal: u.PostalCode, Country: u.Country}
@@ -295,7 +295,7 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, identity{
 		ID: s.idURL(u.Org, u.ID), Asserted: true, UserID: u.ID, OrganizationID: u.Org, Username: u.Username, NickName: u.Nickname, DisplayName: u.Name,
-		Email: u.Email, EmailVerified: true, FirstName: orNil(u.FirstName), LastName: u.LastName, TimeZone: u.TimeZone, Photos: s.photos(),
+		Email: u.Email, EmailVerified: u.EmailVerified, FirstName: orNil(u.FirstName), LastName: u.LastName, TimeZone: u.TimeZone, Photos: s.photos(),
 		Street: orNil(u.Street), City: orNil(u.City), State: orNil(u.State), Country: orNil(u.Country), Zip: orNil(u.PostalCode),
 		URLs: s.urls(u, version), Active: u.Active, UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale,
 		UTCOffset: utcOffset(u.TimeZone), LastModified: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,

@@ -8,6 +8,7 @@
 //	/.well-known/openid-configuration, /id/keys                              discovery.go
 //	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_write.go
 //	/, /login, /secur/logout.jsp  the browser's session                      browser.go
+//	/secur/setpassword.jsp, /_ui/system/security/…                           passwords and security tokens: account_pages.go
 //	/services/oauth2/singleaccess, /secur/frontdoor.jsp                      frontdoor.go
 package login
 
@@ -22,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -33,7 +35,7 @@ type Sealer interface {
 	Open(sealed, aad []byte) ([]byte, error)
 }
 
-// Options are the parts of a Server. All are needed but Audiences, IPPolicy and Log.
+// Options are the parts of a Server. All are needed but Audiences, IPPolicy, Mail and Log.
 type Options struct {
 	BaseURL   string // where clients reach the server, without a trailing slash; also the issuer
 	Directory org.Directory
@@ -42,14 +44,16 @@ type Options struct {
 	Vault     Sealer
 	// Audiences are further values of an assertion's aud that mean this server, compared exactly.
 	Audiences []string
-	// IPPolicy decides whether a login from an address is allowed; nil allows all.
+	// IPPolicy decides whether a login from an address is allowed; nil takes the profile's hours and ranges.
 	IPPolicy IPPolicy
-	Log      *slog.Logger // nil discards
+	// Mail carries links and security tokens to users; nil means that there is no way to mail.
+	Mail mail.Sender
+	Log  *slog.Logger // nil discards
 }
 
 // IPPolicy decides whether a user may log in from an address.
 type IPPolicy interface {
-	// AllowLogin returns nil, or a fault with org.CodeIPRestricted. app is nil for a SOAP login or a browser's; subtype is
+	// AllowLogin returns nil, or a fault with org.CodeIPRestricted or org.CodeLoginHours. app is nil for a SOAP login or a browser's; subtype is
 	// the LoginHistory subtype of the grant, "" where there is none.
 	AllowLogin(ctx context.Context, u org.User, app *org.App, ip, subtype string) error
 }
@@ -69,6 +73,8 @@ type Server struct {
 	known     *org.Known
 	sessions  *org.Sessions
 	passwords *org.Passwords
+	accounts  *org.Accounts
+	settings  *org.OrgSettings
 	numbers   *org.Numbers
 	seen      *firstSeen
 	grants    map[string]grant
@@ -102,6 +108,13 @@ func New(o Options) (*Server, error) {
 		seen:      newFirstSeen(),
 		keys:      signingKey{store: o.Store, vault: o.Vault},
 	}
+	if s.ip == nil {
+		s.ip = org.LoginRules{Known: known, Clock: o.Clock}
+	}
+	s.accounts = &org.Accounts{
+		Known: known, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: newMailer(o.BaseURL, u.Hostname(), o.Mail), Log: o.Log,
+	}
+	s.settings = &org.OrgSettings{Known: known, Store: o.Store, Clock: o.Clock, Changes: s}
 	s.discovery, err = discoveryDocument(o.BaseURL)
 	if err != nil {
 		return nil, err
@@ -191,7 +204,11 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET "+logoutPath, s.serveLogout)
 	m.HandleFunc("POST "+logoutPath, s.serveLogout)
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
+	s.mountAccounts(m, form)
 }
+
+// Accounts is the service that looks after users' credentials.
+func (s *Server) Accounts() *org.Accounts { return s.accounts }
 
 // Authenticate implements org.Authenticator.
 func (s *Server) Authenticate(ctx context.Context, token string) (org.Session, error) {

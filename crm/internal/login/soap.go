@@ -98,6 +98,16 @@ func soapFaultOf(err error) (*soapFault, bool) {
 		return loginFault("INVALID_LOGIN", textInvalidLogin), true
 	case org.CodeIPRestricted:
 		return loginFault("LOGIN_DURING_RESTRICTED_DOMAIN", "User has attempted to login from a restricted domain"), true
+	case org.CodeLoginHours:
+		return loginFault("LOGIN_DURING_RESTRICTED_TIME", "User has attempted to login during a restricted time"), true
+	case org.CodeInvalidNewPassword:
+		return &soapFault{element: "InvalidNewPasswordFault", code: "INVALID_NEW_PASSWORD", message: "INVALID_NEW_PASSWORD: " + f.Message, prefix: true}, true
+	case org.CodeInvalidOldPassword:
+		return unexpectedFault("INVALID_OLD_PASSWORD", "INVALID_OLD_PASSWORD: "+f.Message), true
+	case org.CodePasswordAccess, org.CodeInsufficientAccess:
+		return unexpectedFault("INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS: "+f.Message), true
+	case org.CodeMalformedID, org.CodeNotFound:
+		return &soapFault{element: "InvalidIdFault", code: "INVALID_ID_FIELD", message: "INVALID_ID_FIELD: " + f.Message, prefix: true}, true
 	case org.CodeInvalidSession:
 		return unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession), true
 	case soap.CodeMalformed, soap.CodeForbidden, soap.CodeTooLarge, soap.CodeRepeated, web.CodeBodyTooLarge, web.CodeBodyUnreadable, web.CodeContentType:
@@ -185,7 +195,7 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 		return nil, unexpectedFault("UNSUPPORTED_API_VERSION", "UNSUPPORTED_API_VERSION: Invalid Api version specified on URL")
 	}
 	switch op.Local {
-	case "logout", "getUserInfo", "getServerTimestamp":
+	case "logout", "getUserInfo", "getServerTimestamp", "setPassword", "changeOwnPassword", "resetPassword", "invalidateSessions":
 	default:
 		if !notHere[op.Local] {
 			return nil, noOperation(op)
@@ -200,7 +210,14 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 			return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession)
 		}
 	}
-	if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
+	if session.Scopes != nil && session.HasScope(org.ScopePasswordChange) {
+		switch op.Local {
+		case "logout", "getUserInfo", "setPassword", "changeOwnPassword":
+		default:
+			return nil, unexpectedFault("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD: "+
+				"The users password has expired, you must call SetPassword before attempting any other API operations")
+		}
+	} else if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
 		return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: This session is not valid for use with the API")
 	}
 	if op.Local != "logout" && !session.Permissions[org.PermAPIEnabled] {
@@ -212,6 +229,8 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 			return nil, err
 		}
 		return h.respond(op.Local, nil)
+	case "setPassword", "changeOwnPassword", "resetPassword", "invalidateSessions":
+		return h.account(ctx, req, session)
 	case "getServerTimestamp":
 		return h.respond(op.Local, func(x *soap.Writer) {
 			x.Text("timestamp", h.s.clock.Now(string(u.Org)).Format("2006-01-02T15:04:05.000Z"))
@@ -230,7 +249,7 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 var notHere = map[string]bool{
 	"query": true, "queryAll": true, "queryMore": true, "search": true, "create": true, "update": true, "upsert": true, "delete": true, "undelete": true,
 	"retrieve": true, "describeGlobal": true, "describeSObject": true, "describeSObjects": true, "describeLayout": true, "getUpdated": true, "getDeleted": true,
-	"setPassword": true, "changeOwnPassword": true, "resetPassword": true, "invalidateSessions": true, "sendEmail": true, "merge": true, "convertLead": true,
+	"sendEmail": true, "merge": true, "convertLead": true,
 	"emptyRecycleBin": true, "process": true, "describeTabs": true, "findDuplicates": true,
 }
 
@@ -270,7 +289,10 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if username == nil || password == nil {
 		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)
 	}
-	u, status, err := s.passwords.Check(ctx, strings.TrimSpace(username.Text), vault.Secret(password.Text), true)
+	checked, err := s.passwords.Check(ctx, org.Attempt{
+		Username: strings.TrimSpace(username.Text), Given: vault.Secret(password.Text), API: true, IP: req.caller.ip,
+	})
+	u, status := checked.User, checked.Status
 	e := s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)
 	e.APIType, e.APIVersion = h.apiType(), req.text
 	if err == nil && req.loginOrg != "" {
@@ -281,9 +303,9 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if err == nil && !u.Permissions[org.PermAPIEnabled] {
 		status, err = org.StatusNoAPIAccess, loginFault("API_CURRENTLY_DISABLED", "API is disabled for this User")
 	}
-	if err == nil && s.ip != nil {
+	if err == nil {
 		if err = s.ip.AllowLogin(ctx, u, nil, req.caller.ip, ""); err != nil {
-			status = org.StatusRestrictedIP
+			status = refusalStatus[fault.CodeOf(err)]
 		}
 	}
 	if err != nil {
@@ -297,13 +319,17 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 		return nil, err
 	}
 	timeout := o.Settings.SessionTimeout()
-	token, _, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionAPI, Timeout: timeout, Event: e})
+	var scopes []string // all
+	if checked.Expired {
+		scopes = []string{org.ScopePasswordChange}
+	}
+	token, _, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionAPI, Scopes: scopes, Timeout: timeout, Event: e})
 	if err != nil {
 		return nil, err
 	}
 	return h.respond("login", func(x *soap.Writer) {
 		x.Text("metadataServerUrl", s.base+"/services/Soap/m/"+req.text+"/"+u.Org.Short())
-		x.Text("passwordExpired", "false")
+		x.Text("passwordExpired", strconv.FormatBool(checked.Expired))
 		x.Text("sandbox", strconv.FormatBool(o.Sandbox))
 		x.Text("serverUrl", s.base+"/services/Soap/"+h.api+"/"+req.text+"/"+u.Org.Short())
 		x.Text("sessionId", token)

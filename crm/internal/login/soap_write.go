@@ -23,6 +23,19 @@ func (h soapAPI) respond(operation string, result func(x *soap.Writer)) ([]byte,
 	return x.Bytes()
 }
 
+// respondMany writes a response of n results.
+func (h soapAPI) respondMany(operation string, n int, result func(x *soap.Writer, i int)) ([]byte, error) {
+	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", h.namespace(), "xmlns:xsi", soap.NamespaceXSI}})
+	x.OpenBody()
+	x.Open(operation + "Response")
+	for i := range n {
+		x.Open("result")
+		result(x, i)
+		x.Close()
+	}
+	return x.Bytes()
+}
+
 // writeFault writes a fault. Its details have the prefix sf, which one client looks for literally (crm-wire 2.4).
 func (h soapAPI) writeFault(f *soapFault) ([]byte, error) {
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:sf", h.faultNamespace(), "xmlns:xsi", soap.NamespaceXSI}})

@@ -126,10 +126,10 @@ func (s *Server) admit(ctx context.Context, g grant, sub *subject, c caller) err
 	if !sub.user.Active {
 		return fault.New(fault.Denied, org.CodeUserInactive, "user is inactive")
 	}
-	if s.ip != nil {
-		return s.ip.AllowLogin(ctx, sub.user, sub.app, c.ip, g.subtype())
+	if sub.user.Frozen {
+		return fault.New(fault.Denied, org.CodeUserFrozen, "user is inactive")
 	}
-	return nil
+	return s.ip.AllowLogin(ctx, sub.user, sub.app, c.ip, g.subtype())
 }
 
 func (s *Server) noteTokenRefused(ctx context.Context, g grant, sub *subject, c caller, err error) {
@@ -150,7 +150,9 @@ var refusalStatus = map[fault.Code]string{
 	org.CodeNotAdminApproved: org.StatusNotApproved,
 	org.CodeNotUserApproved:  org.StatusNotApproved,
 	org.CodeUserInactive:     org.StatusUserInactive,
+	org.CodeUserFrozen:       org.StatusUserFrozen,
 	org.CodeIPRestricted:     org.StatusRestrictedIP,
+	org.CodeLoginHours:       org.StatusRestrictedHours,
 }
 
 // mint makes the session and the answer.

@@ -34,6 +34,9 @@ type transaction struct {
 	Session int64 `json:"b,omitempty"`
 	// Then is where a plain sign-in leads: a path of this server.
 	Then string `json:"t,omitempty"`
+	// Expired is the user, of ExpiredOrg, who showed the right password when it had expired: he may set another.
+	Expired    string `json:"ex,omitempty"`
+	ExpiredOrg string `json:"exo,omitempty"`
 }
 
 // transactionLife is how long a page waits for its answer, in machine time.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -81,7 +82,17 @@ var tokenErrors = map[fault.Code]oauthError{
 	org.CodeNotAdminApproved:     {400, "invalid_app_access", "user is not admin approved to access this app"},
 	org.CodeNotUserApproved:      {400, "invalid_grant", "user hasn't approved this consumer"},
 	org.CodeUserInactive:         {400, "inactive_user", "user is inactive"},
+	org.CodeUserFrozen:           {400, "inactive_user", "user is inactive"},
+	org.CodeLoginHours:           {400, "invalid_grant", "ip restricted or invalid login hours"},
 	org.CodeIPRestricted:         {400, "invalid_grant", "ip restricted or invalid login hours"},
+	org.CodeLinkEnded:            {410, "", ""},
+	org.CodeNoSecurityToken:      {404, "", ""},
+	org.CodeInsufficientAccess:   {403, "", ""},
+	org.CodeInvalidSetting:       {400, "", ""},
+	org.CodeLoginAsOff:           {403, "", ""},
+	mail.CodeDeferred:            {503, "", ""},
+	mail.CodeInDoubt:             {503, "", ""},
+	codeNoMail:                   {503, "", ""},
 	org.CodeInvalidScope:         {400, "invalid_scope", "the requested scope is invalid, unknown, or malformed"},
 }
 

@@ -41,6 +41,9 @@ func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0
 
 // read writes the components asked for, in order; one that is not there is nil.
 func (s *Server) read(ctx context.Context, c *call, x *soap.Writer) error {
+	if other, ok := s.others()[strings.TrimSpace(c.operation.Value("type"))]; ok {
+		return other.read(ctx, c, x)
+	}
 	if err := checkType(c.operation.Value("type")); err != nil {
 		return err
 	}
@@ -122,16 +125,25 @@ func (s *Server) update(ctx context.Context, c *call, x *soap.Writer) error {
 	if len(components) == 0 || len(components) > maxComponents {
 		return fault.New(fault.Invalid, codeArguments, "updateMetadata takes 1 to %d components", maxComponents)
 	}
+	others := s.others()
 	for _, e := range components {
+		if _, ok := others[e.XSIType()]; ok {
+			continue
+		}
 		if err := checkType(e.XSIType()); err != nil {
 			return err
 		}
 	}
 	for _, e := range components {
 		name := e.Value("fullName")
-		change, err := readChange(e)
-		if err == nil {
-			err = s.Apps.Change(ctx, c.session, name, change)
+		var err error
+		if other, ok := others[e.XSIType()]; ok {
+			err = other.update(ctx, c, name, e)
+		} else {
+			var change org.AppChange
+			if change, err = readChange(e); err == nil {
+				err = s.Apps.Change(ctx, c.session, name, change)
+			}
 		}
 		x.Open("result")
 		if err != nil {

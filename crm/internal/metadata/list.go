@@ -9,19 +9,23 @@ import (
 	"github.com/twinspan/twinspan/internal/soap"
 )
 
-// describe tells which types there are: connected apps alone so far.
+// describe tells which types there are.
 func (s *Server) describe(ctx context.Context, c *call, x *soap.Writer) error {
 	if _, err := s.Apps.List(ctx, c.session); err != nil { // who may not use the API learns nothing
 		return err
 	}
 	x.Open("result")
-	x.Open("metadataObjects")
-	x.Text("directoryName", "connectedApps")
-	x.Text("inFolder", "false")
-	x.Text("metaFile", "false")
-	x.Text("suffix", "connectedApp")
-	x.Text("xmlName", typeConnectedApp)
-	x.Close()
+	for _, t := range []struct{ folder, suffix, name string }{
+		{"connectedApps", "connectedApp", typeConnectedApp}, {"profiles", "profile", typeProfile}, {"settings", "settings", "Settings"},
+	} {
+		x.Open("metadataObjects")
+		x.Text("directoryName", t.folder)
+		x.Text("inFolder", "false")
+		x.Text("metaFile", "false")
+		x.Text("suffix", t.suffix)
+		x.Text("xmlName", t.name)
+		x.Close()
+	}
 	x.Text("organizationNamespace", "")
 	x.Text("partialSaveAllowed", "false")
 	x.Text("testRequired", "false")

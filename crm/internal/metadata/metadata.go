@@ -1,4 +1,5 @@
-// Package metadata is the org's Metadata API over SOAP, for connected apps: describeMetadata, listMetadata, readMetadata
+// Package metadata is the org's Metadata API over SOAP, for connected apps, the org's settings, and the login rules of
+// profiles: describeMetadata, listMetadata, readMetadata
 // and updateMetadata (crm-wire 2.1, 5.4).
 package metadata
 
@@ -21,7 +22,11 @@ import (
 type Server struct {
 	Auth org.Authenticator
 	Apps *org.Apps
-	Log  *slog.Logger
+	// Settings are the org's, as SecuritySettings and OauthOidcSettings.
+	Settings *org.OrgSettings
+	// Profiles are the login rules of profiles, as Profile.
+	Profiles *org.Profiles
+	Log      *slog.Logger
 }
 
 const (
@@ -187,7 +192,7 @@ var exceptionCodes = map[fault.Code]string{
 	org.CodeInvalidSession: "INVALID_SESSION_ID", codeNotForAPI: "API_CURRENTLY_DISABLED", codeVersion: "UNSUPPORTED_API_VERSION",
 	codeType: "INVALID_TYPE", org.CodeInsufficientAccess: "INSUFFICIENT_ACCESS", codeArguments: "INVALID_TYPE",
 	org.CodeNotFound: "INVALID_CROSS_REFERENCE_KEY", org.CodeInvalidReference: "INVALID_CROSS_REFERENCE_KEY",
-	org.CodeInvalidValue: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidEmail: "INVALID_EMAIL_ADDRESS",
+	org.CodeInvalidSetting: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidValue: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidEmail: "INVALID_EMAIL_ADDRESS",
 }
 
 var kindCodes = map[fault.Kind]string{fault.Unavailable: "SERVER_UNAVAILABLE", fault.Limited: "REQUEST_LIMIT_EXCEEDED"}

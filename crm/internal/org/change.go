@@ -20,6 +20,8 @@ type change struct {
 	machine time.Time
 	old     Values // the record as it was; nil while it is created
 	values  Values // what will be written
+	// unaudited: the change is part of making an org, not of somebody's work in Setup.
+	unaudited bool
 }
 
 // rules are what an object asks for beyond its schema. Each may change c.values; nil functions ask for nothing.
@@ -27,6 +29,9 @@ type rules struct {
 	before       func(c *change) error // before a record is created or updated
 	after        func(c *change) error // once it is written
 	beforeDelete func(c *change) error
+	// update and remove take the place of the store's own, for records that are a view of something else.
+	update func(c *change) error
+	remove func(c *change) error
 }
 
 func rulesOf(o *Object) rules {
@@ -45,6 +50,10 @@ func rulesOf(o *Object) rules {
 		return rules{before: beforeContact}
 	case ObjectAccount:
 		return rules{beforeDelete: beforeAccountDelete}
+	case ObjectUserLogin:
+		return rules{update: updateUserLogin}
+	case ObjectAuthSession:
+		return rules{remove: removeAuthSession}
 	case ObjectInstallRequest:
 		return rules{before: beforeInstallRequest}
 	case ObjectUninstallRequest:
@@ -105,9 +114,11 @@ func (c *change) create() error {
 		return err
 	}
 	if r.after != nil {
-		return r.after(c)
+		if err := r.after(c); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.audit("Created")
 }
 
 func (c *change) update() error {
@@ -129,24 +140,39 @@ func (c *change) update() error {
 	if err := c.checkUnique(); err != nil {
 		return err
 	}
+	if r.update != nil {
+		if err := r.update(c); err != nil {
+			return err
+		}
+		return c.audit("Changed")
+	}
 	c.stamp(false)
 	if _, err := c.tx.Update(c.object, c.session.Org, Values{"Id": string(c.id)}, c.values); err != nil {
 		return err
 	}
 	if r.after != nil {
-		return r.after(c)
+		if err := r.after(c); err != nil {
+			return err
+		}
 	}
-	return nil
+	return c.audit("Changed")
 }
 
 func (c *change) delete() error {
 	if err := c.load(); err != nil {
 		return err
 	}
-	if r := rulesOf(c.object); r.beforeDelete != nil {
+	r := rulesOf(c.object)
+	if r.beforeDelete != nil {
 		if err := r.beforeDelete(c); err != nil {
 			return err
 		}
+	}
+	if r.remove != nil {
+		return r.remove(c)
+	}
+	if err := c.audit("Deleted"); err != nil {
+		return err
 	}
 	match := Values{"Id": string(c.id)}
 	if !c.object.SoftDelete {

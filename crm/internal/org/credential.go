@@ -19,6 +19,23 @@ type Credential struct {
 	PasswordChanged     time.Time
 	Failures            int       // wrong passwords since the last right one or the last unlock
 	LockedUntil         time.Time // zero: not locked
+	// MustChange: somebody else chose the password, so it is good for one sign-in, at which the user chooses his own.
+	MustChange bool
+	// History are the hashes of earlier passwords, newest first.
+	History []string
+	// LinkHash is the SHA-256 of the code in the link that was mailed last to set a password by; nil for none.
+	LinkHash    []byte
+	LinkExpires time.Time
+	// Unverified: the user has not yet followed the link that was mailed to his address.
+	Unverified bool
+	Frozen     bool
+}
+
+// AccountStore changes credentials together with records.
+type AccountStore interface {
+	// ChangeCredential runs fn on a user's credential, which nobody else changes meanwhile, and keeps what fn made of it;
+	// one who has none is a credential without password. fn may run twice.
+	ChangeCredential(ctx context.Context, org, user ID, fn func(tx RecordTx, c *Credential) error) error
 }
 
 // CredentialStore keeps credentials.

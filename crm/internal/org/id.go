@@ -23,6 +23,8 @@ const (
 	PrefixConnectedApplication    = "0H4"
 	PrefixLoginHistory            = "0Ya"
 	PrefixAuthSession             = "0Ak"
+	PrefixUserLogin               = "0Yw"
+	PrefixSetupAuditTrail         = "0Ym"
 	PrefixAccount                 = "001"
 	PrefixContact                 = "003"
 )

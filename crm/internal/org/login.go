@@ -29,6 +29,9 @@ const (
 type LoginStore interface {
 	SessionStore
 	CredentialStore
+	AccountStore
+	SettingsStore
+	UserLister
 	LoginHistoryStore
 	GrantStore
 	CodeStore

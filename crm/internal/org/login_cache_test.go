@@ -38,6 +38,10 @@ func (d *directory) UserByID(_ context.Context, orgID, _ org.ID) (org.User, erro
 	return u, nil
 }
 
+func (d *directory) OrgByID(_ context.Context, orgID org.ID) (org.Org, error) {
+	return org.Org{ID: orgID}, nil
+}
+
 func (d *directory) UserByUsername(ctx context.Context, _ string) (org.User, error) {
 	return d.UserByID(ctx, d.user.Org, d.user.ID)
 }

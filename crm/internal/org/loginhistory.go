@@ -17,6 +17,9 @@ const (
 	StatusNoAccess          = "No Salesforce.com Access"
 	StatusRestrictedIP      = "Restricted IP"
 	StatusNoAPIAccess       = "Failed: API access disabled for this user"
+	StatusUserFrozen        = "User Is Frozen"
+	StatusPasswordExpired   = "Password Expired"
+	StatusRestrictedHours   = "Restricted Login Hours"
 	StatusVersionRemoved    = "Failed: API Version Removed"
 )
 
@@ -26,6 +29,7 @@ const (
 	LoginTypeSOAP        = "Other Apex API"
 	LoginTypeOAuth       = "Remote Access 2.0"
 
+	SubtypeSubstitute        = "SubstituteUser"
 	SubtypeWebServer         = "OauthWebServer"
 	SubtypeRefreshToken      = "OauthRefreshToken"
 	SubtypePassword          = "OauthUsernamePassword"

@@ -35,6 +35,7 @@ type Org struct {
 	Name     string
 	MyDomain string // unique on the server; the NAME of NAME.my.localhost
 	Sandbox  bool
+	TimeZone string // IANA name; login hours are in it
 	Settings Settings
 	// Package is the installed version of the managed package, "220"; "" where it is not installed.
 	Package string
@@ -48,6 +49,10 @@ type Settings struct {
 	AdminsCanLoginAsAnyUser bool `json:"admins_can_login_as_any_user,omitempty"`
 	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
+	// Passwords: Security > Password Policies.
+	Passwords PasswordPolicies `json:"passwords,omitzero"`
+	// TrustedRanges: Security > Network Access. API logins from there need no security token.
+	TrustedRanges []IPRange `json:"trusted_ranges,omitempty"`
 }
 
 // SessionTimeout is how long an unused session of the org lives.
@@ -84,6 +89,13 @@ type User struct {
 	Country          string
 	CreatedDate      time.Time
 	LastModifiedDate time.Time
+	// Frozen: an administrator stopped all logins of the user without deactivating him.
+	Frozen bool
+	// EmailVerified: the user followed the link that was mailed to him.
+	EmailVerified bool
+	// LoginIPRanges and LoginHours are the profile's; logins from elsewhere or at other times are refused.
+	LoginIPRanges []IPRange
+	LoginHours    LoginHours
 	// Permissions are the system permissions of the profile and of every assigned permission set, together.
 	Permissions Permissions
 }
@@ -109,6 +121,10 @@ const (
 	PermManageProfiles        = "ManageProfilesPermissionsets"
 	PermInstallPackaging      = "InstallPackaging"
 	PermUseAnyAPIClient       = "UseAnyApiClient"
+	PermPasswordNeverExpires  = "PasswordNeverExpires"
+	PermManageIPAddresses     = "ManageIpAddresses"
+	PermManagePasswords       = "ManagePasswordPolicies"
+	PermManageLoginAccess     = "ManageLoginAccessPolicies"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).

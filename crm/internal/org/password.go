@@ -61,69 +61,103 @@ func NewPasswords(known *Known, store CredentialStore, domain *clock.Domain) *Pa
 	return &Passwords{known: known, store: store, clock: domain, turns: turns{waiting: map[pair]*turn{}}}
 }
 
-// Check decides a login. withToken says that given is the password followed by the security token, as API logins from
-// outside the trusted ranges have it. The status is for Login History, also where an error is returned; the user is
-// zero where there is none of that name. Refusals are Unauthenticated faults with CodeBadCredentials, and
-// CodeUserInactive where the credentials are right; all of them take the time of one hash.
-func (p *Passwords) Check(ctx context.Context, username string, given vault.Secret, withToken bool) (u User, status string, err error) {
+// Attempt is a login by user name and password.
+type Attempt struct {
+	Username string
+	Given    vault.Secret
+	// API says that Given is the password with the security token appended, as API logins from outside the trusted ranges
+	// have it.
+	API bool
+	IP  string // where it comes from
+}
+
+// Checked is what an attempt came to.
+type Checked struct {
+	User   User   // zero where there is none of that name
+	Status string // for Login History, also where an error is returned; "" for no row
+	// Expired: the password is right and has expired, so that the user may do nothing but choose another.
+	Expired bool
+}
+
+// Check decides a login. Refusals are Unauthenticated faults with CodeBadCredentials, and CodeUserInactive where the
+// credentials are right; all of them take the time of one hash.
+func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	bad := fault.New(fault.Unauthenticated, CodeBadCredentials, "Invalid username, password, security token; or user locked out.")
-	u, err = p.known.UserByUsername(ctx, username)
+	u, err := p.known.UserByUsername(ctx, a.Username)
 	if err != nil {
 		if fault.KindOf(err) != fault.NotFound {
-			return User{}, "", err
+			return Checked{}, err
 		}
-		if err := p.refuseSlowly(ctx, given); err != nil {
-			return User{}, "", err
+		if err := p.refuseSlowly(ctx, a.Given); err != nil {
+			return Checked{}, err
 		}
-		return User{}, "", bad
+		return Checked{}, bad
+	}
+	o, err := p.known.OrgByID(ctx, u.Org)
+	if err != nil {
+		return Checked{User: u}, err
 	}
 	// One at a time for one user: a burst of guesses gets no more tries than the limit, and costs one slot of hashing.
 	done, err := p.turns.take(ctx, pair{u.Org, u.ID})
 	if err != nil {
-		return u, "", err
+		return Checked{User: u}, err
 	}
 	defer done()
 	c, err := p.store.Credential(ctx, u.Org, u.ID)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return u, "", err
+		return Checked{User: u}, err
 	}
 	now := p.clock.Now(string(u.Org))
 	locked := c.LockedUntil.After(now)
-	if err != nil || c.PasswordHash == "" || locked || len(given) > maxGiven {
-		if err := p.refuseSlowly(ctx, given); err != nil {
-			return u, "", err
+	if err != nil || c.PasswordHash == "" || locked || len(a.Given) > maxGiven {
+		if err := p.refuseSlowly(ctx, a.Given); err != nil {
+			return Checked{User: u}, err
 		}
 		if locked {
-			return u, StatusPasswordLockout, bad
+			return Checked{User: u, Status: StatusPasswordLockout}, bad
 		}
-		return u, StatusInvalidPassword, bad
+		return Checked{User: u, Status: StatusInvalidPassword}, bad
 	}
-	password, tokenRight := given, true
-	if withToken {
-		password, tokenRight = c.split(given)
+	password, tokenRight := a.Given, true
+	if a.API {
+		password, tokenRight = c.split(a.Given)
+		// Nothing is asked for inside the trusted ranges, nor of users whose profile says where they may come from.
+		tokenRight = tokenRight || o.Settings.Trusted(a.IP) || len(u.LoginIPRanges) > 0
 	}
 	right, err := vault.VerifyPassword(ctx, c.PasswordHash, password)
 	switch {
 	case err != nil:
-		return u, "", err
+		return Checked{User: u}, err
 	case !right || !tokenRight:
-		if err := p.store.CountFailure(ctx, u.Org, u.ID, MaxLoginAttempts, now, now.Add(LockoutInterval)); err != nil {
-			return u, "", err
+		if err := p.countFailure(ctx, o, u, now); err != nil {
+			return Checked{User: u}, err
 		}
 		if right {
-			return u, StatusNeedSecurityToken, bad
+			return Checked{User: u, Status: StatusNeedSecurityToken}, bad
 		}
-		return u, StatusInvalidPassword, bad
+		return Checked{User: u, Status: StatusInvalidPassword}, bad
 	}
 	if c.Failures > 0 || !c.LockedUntil.IsZero() {
 		if err := p.store.ClearFailures(ctx, u.Org, u.ID); err != nil {
-			return u, "", err
+			return Checked{User: u}, err
 		}
 	}
-	if !u.Active {
-		return u, StatusUserInactive, fault.New(fault.Unauthenticated, CodeUserInactive, "user is inactive")
+	switch {
+	case !u.Active:
+		return Checked{User: u, Status: StatusUserInactive}, fault.New(fault.Unauthenticated, CodeUserInactive, "user is inactive")
+	case u.Frozen:
+		return Checked{User: u, Status: StatusUserFrozen}, bad
 	}
-	return u, StatusSuccess, nil
+	return Checked{User: u, Status: StatusSuccess, Expired: passwordExpired(o, u, c, now)}, nil
+}
+
+// countFailure counts a wrong password and locks the user out as the org's policies say.
+func (p *Passwords) countFailure(ctx context.Context, o Org, u User, now time.Time) error {
+	limit, until := o.Settings.Passwords.lock(now)
+	if limit == 0 {
+		return nil
+	}
+	return p.store.CountFailure(ctx, u.Org, u.ID, limit, now, until)
 }
 
 // split cuts the security token off; where what stands there is not the user's token, everything is password, so that

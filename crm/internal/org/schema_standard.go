@@ -4,8 +4,9 @@ package org
 // (crm-wire 5.1, 5.2).
 func standardObjects() []*Object {
 	return []*Object{
-		accountObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
-		permissionSetAssignmentObject(), profileObject(), setupEntityAccessObject(), userObject(), userLicenseObject(),
+		accountObject(), authSessionObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
+		permissionSetAssignmentObject(), profileObject(), setupAuditTrailObject(), setupEntityAccessObject(), userObject(), userLicenseObject(),
+		userLoginObject(),
 	}
 }
 

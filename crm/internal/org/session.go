@@ -10,21 +10,25 @@ const (
 	SessionAPI    = "API"    // SOAP login
 	SessionOAuth2 = "Oauth2" // any OAuth grant
 	SessionUI     = "UI"     // a browser that signed in
+	// SessionSubstitute is a browser in which an administrator is logged in as the user.
+	SessionSubstitute = "SubstituteUser"
 )
 
 // Session is what a live access token stands for. A token is the org's 15-character id, "!" and random characters of
 // [A-Za-z0-9._]; the store keeps its SHA-256 alone.
 type Session struct {
-	ID      int64 // time-ordered number of the session; its record id has prefix 0Ak
-	Org     ID
-	User    ID
-	App     ID       // connected app that minted it; "" for a SOAP login or a browser session
-	Grant   int64    // number of the grant it was minted from; 0 where none: it ends with its grant
-	Scopes  []string // nil for a SOAP login or a browser session, which may do all
-	Type    string   // SessionAPI, SessionOAuth2 or SessionUI
-	Created time.Time
-	Expires time.Time     // moves on with use
-	Timeout time.Duration // how long it lives unused
+	ID     int64 // time-ordered number of the session; its record id has prefix 0Ak
+	Org    ID
+	User   ID
+	App    ID       // connected app that minted it; "" for a SOAP login or a browser session
+	Grant  int64    // number of the grant it was minted from; 0 where none: it ends with its grant
+	Scopes []string // nil for a SOAP login or a browser session, which may do all
+	Type   string   // SessionAPI, SessionOAuth2, SessionUI or SessionSubstitute
+	// Delegate is the administrator who is logged in as User; "" for the user himself.
+	Delegate ID
+	Created  time.Time
+	Expires  time.Time     // moves on with use
+	Timeout  time.Duration // how long it lives unused
 	// Permissions are the user's as of now, not as of the login.
 	Permissions Permissions
 	// Package is the version of the managed package in the session's org as of now; "" where it is not installed.
@@ -50,6 +54,13 @@ func (s Session) HasScope(any ...string) bool {
 	}
 	return false
 }
+
+// ScopePasswordChange is the only scope of a session whose user's password has expired: it may change the password and
+// do nothing else. No app can ask for it.
+const ScopePasswordChange = "sfdc.password_change"
+
+// Browser reports whether the session is of a browser.
+func (s Session) Browser() bool { return s.Type == SessionUI || s.Type == SessionSubstitute }
 
 // Authenticator turns an access token into a session.
 type Authenticator interface {

@@ -46,13 +46,15 @@ func NewSessions(store SessionStore, known *Known, domain *clock.Domain, numbers
 
 // NewSession says what session to make.
 type NewSession struct {
-	User    User
-	App     *App // nil for a SOAP login or a browser session
-	Type    string
-	Scopes  []string // nil: may do all
-	Grant   int64
-	Timeout time.Duration
-	Event   LoginEvent // its ID is filled in
+	User User
+	App  *App // nil for a SOAP login or a browser session
+	Type string
+	// Delegate is the administrator who logs in as the user; "" for the user himself.
+	Delegate ID
+	Scopes   []string // nil: may do all
+	Grant    int64
+	Timeout  time.Duration
+	Event    LoginEvent // its ID is filled in
 	// Save keeps the session and the event, with what else belongs to the same act; nil keeps only them.
 	Save func(ctx context.Context, s StoredSession, e LoginEvent) error
 }
@@ -62,7 +64,7 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 	m := s.known.epochs.mark() // before anything that the session stands on could have been read again
 	now := s.clock.Now(string(n.User.Org))
 	ss := StoredSession{Session: Session{
-		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
+		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
 	}}
 	if n.App != nil {
 		ss.App = n.App.ID
@@ -170,7 +172,7 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 		return Session{}, User{}, invalidSession()
 	}
 	u, err := s.known.UserByID(ctx, e.Org, e.User)
-	if err != nil && fault.KindOf(err) == fault.NotFound || err == nil && !u.Active {
+	if err != nil && fault.KindOf(err) == fault.NotFound || err == nil && (!u.Active || u.Frozen) {
 		return Session{}, User{}, invalidSession()
 	}
 	if err != nil {
@@ -183,6 +185,13 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 	if e.App != "" {
 		if err := s.known.mayGoOn(ctx, u, e.App); err != nil {
 			return Session{}, User{}, err
+		}
+	}
+	if e.Delegate != "" {
+		if ok, err := s.stillDelegated(ctx, e.Org, e.Delegate); err != nil {
+			return Session{}, User{}, err
+		} else if !ok {
+			return Session{}, User{}, invalidSession()
 		}
 	}
 	if next := now.Add(e.Timeout).UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {

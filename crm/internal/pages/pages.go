@@ -32,6 +32,7 @@ type SignIn struct {
 	Error       string // why the last try was refused; "" for the first
 	App         string // label of the app that asks; "" for none
 	RedirectURI string // where the answer may lead in the end; "" for none
+	Forgot      string // path of the page for who forgot his password; "" for none
 }
 
 // Render answers with the page.
@@ -53,6 +54,9 @@ func (p SignIn) Render(w http.ResponseWriter) error {
 		page.Blocks = append(page.Blocks, ui.Text("Log in to go on to "+p.App+"."))
 	}
 	page.Blocks = append(page.Blocks, form)
+	if p.Forgot != "" {
+		page.Blocks = append(page.Blocks, ui.Links{{Text: "Forgot Your Password?", Href: p.Forgot}})
+	}
 	return ui.Render(w, http.StatusOK, page)
 }
 
@@ -136,17 +140,24 @@ type Home struct {
 	Username string
 	Profile  string
 	Logout   string // path
+	Links    []ui.Link
+	// As tells that an administrator is logged in as the user; "" where nobody is.
+	As string
 }
 
 // Render answers with the page.
 func (p Home) Render(w http.ResponseWriter) error {
-	return ui.Render(w, http.StatusOK, ui.Page{
+	page := ui.Page{
 		Title: "Home", Brand: brand, Footer: footer, User: p.User,
 		Blocks: []ui.Block{
 			ui.Definitions{{Name: "Org", Value: p.Org}, {Name: "Username", Value: p.Username}, {Name: "Profile", Value: p.Profile}},
-			ui.Links{{Text: "Log out", Href: p.Logout}},
+			ui.Links(append(append([]ui.Link{}, p.Links...), ui.Link{Text: "Log out", Href: p.Logout})),
 		},
-	})
+	}
+	if p.As != "" {
+		page.Alerts = append(page.Alerts, ui.Alert{Kind: ui.Notice, Text: p.As})
+	}
+	return ui.Render(w, http.StatusOK, page)
 }
 
 // SignedOut tells that the browser's session is over.

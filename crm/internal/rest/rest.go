@@ -20,8 +20,10 @@ type Server struct {
 	BaseURL string // of the org's server, without a trailing slash
 	Auth    org.Authenticator
 	Records *org.Records
-	Queries *soql.Runner
-	Log     *slog.Logger
+	// Accounts looks after users' passwords.
+	Accounts *org.Accounts
+	Queries  *soql.Runner
+	Log      *slog.Logger
 }
 
 // maxBody bounds a request's JSON, in bytes (HT-04 of the security reference).
@@ -35,9 +37,11 @@ type call struct {
 	object  string
 	id      string
 	locator string
-	query   url.Values
-	options options
-	body    map[string]any // members of a JSON object; nil for methods without one
+	// resource is what the path names of a record: "password".
+	resource string
+	query    url.Values
+	options  options
+	body     map[string]any // members of a JSON object; nil for methods without one
 }
 
 // answer is what a handler wants sent. A nil body sends none.
@@ -63,6 +67,9 @@ func (s *Server) Mount(m *web.Mux) {
 		route("POST", "/sobjects/{object}", s.createRecord)
 		route("GET", "/sobjects/{object}/describe", s.describe)
 		route("GET", "/sobjects/{object}/{id}", s.readRecord)
+		route("GET", "/sobjects/{object}/{id}/{resource}", s.passwordState)
+		route("POST", "/sobjects/{object}/{id}/{resource}", s.setPassword)
+		route("DELETE", "/sobjects/{object}/{id}/{resource}", s.resetPassword)
 		route("PATCH", "/sobjects/{object}/{id}", s.updateRecord)
 		route("POST", "/sobjects/{object}/{id}", s.overriddenMethod)
 		route("DELETE", "/sobjects/{object}/{id}", s.deleteRecord)
@@ -88,7 +95,7 @@ func (s *Server) handle(h handler) http.Handler {
 }
 
 func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
-	c := &call{object: r.PathValue("object"), id: r.PathValue("id"), locator: r.PathValue("locator")}
+	c := &call{object: r.PathValue("object"), id: r.PathValue("id"), locator: r.PathValue("locator"), resource: r.PathValue("resource")}
 	var err error
 	if c.session, err = s.authenticate(r); err != nil {
 		return nil, err

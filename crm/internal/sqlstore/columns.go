@@ -13,13 +13,17 @@ import (
 )
 
 // tableOf is the table that keeps an object's records: its name in snake case, but for one that SQL reserves; a
-// package's object's in lower case.
+// package's object's in lower case. Two are views.
 func tableOf(o *org.Object) string {
 	switch {
 	case o.Name == org.ObjectUser:
 		return "user_account"
 	case o.Custom:
 		return strings.ToLower(o.Name)
+	case o.Name == org.ObjectUserLogin:
+		return "user_login_record"
+	case o.Name == org.ObjectAuthSession:
+		return "auth_session_record"
 	}
 	var b strings.Builder
 	for i, r := range o.Name {
@@ -32,6 +36,11 @@ func tableOf(o *org.Object) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// isView reports whether the object's records are a view, whose rules lock what lies under it.
+func isView(o *org.Object) bool {
+	return o.Name == org.ObjectUserLogin || o.Name == org.ObjectAuthSession
 }
 
 // orgColumn is the column that names the org a row belongs to.

@@ -2,37 +2,107 @@ package sqlstore
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-// PutCredential keeps the password and security token of a user, with no failures and no lock, in the transaction that
-// makes the user or changes his password.
+// PutCredential keeps all of a user's credential, in the transaction that makes the user or changes how he logs in.
 func PutCredential(tx *sqldb.Tx, c org.Credential) error {
-	_, err := tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, security_token_hash, security_token_length, password_changed_ms)
- VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (org_id, user_id) DO UPDATE SET password_hash = $3, security_token_hash = $4,
- security_token_length = $5, password_changed_ms = $6, failures = 0, locked_until_ms = 0`,
-		string(c.Org), string(c.User), c.PasswordHash, c.SecurityTokenHash, c.SecurityTokenLength, millis(c.PasswordChanged))
+	history, err := json.Marshal(append([]string{}, c.History...))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, security_token_hash, security_token_length, password_changed_ms,
+ failures, locked_until_ms, must_change, password_history, link_hash, link_expires_ms, unverified, frozen)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (org_id, user_id) DO UPDATE SET password_hash = $3,
+ security_token_hash = $4, security_token_length = $5, password_changed_ms = $6, failures = $7, locked_until_ms = $8, must_change = $9,
+ password_history = $10, link_hash = $11, link_expires_ms = $12, unverified = $13, frozen = $14`,
+		string(c.Org), string(c.User), c.PasswordHash, c.SecurityTokenHash, c.SecurityTokenLength, millisOrZero(c.PasswordChanged),
+		c.Failures, millisOrZero(c.LockedUntil), flag(c.MustChange), string(history), c.LinkHash, millisOrZero(c.LinkExpires),
+		flag(c.Unverified), flag(c.Frozen))
 	return err
+}
+
+// millisOrZero is 0 for no time at all.
+func millisOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t)
+}
+
+func timeOrZero(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return fromMillis(ms)
 }
 
 // Credential implements org.CredentialStore.
 func (s *Store) Credential(ctx context.Context, orgID, user org.ID) (org.Credential, error) {
+	return readCredential(pool{ctx, s.db}, orgID, user, "")
+}
+
+func readCredential(q rowQuerier, orgID, user org.ID, suffix string) (org.Credential, error) {
 	c := org.Credential{Org: orgID, User: user}
-	var changed, locked int64
-	err := s.db.QueryRow(ctx, `SELECT password_hash, security_token_hash, security_token_length, password_changed_ms, failures, locked_until_ms
- FROM user_login WHERE org_id = $1 AND user_id = $2`, string(orgID), string(user)).
-		Scan(&c.PasswordHash, &c.SecurityTokenHash, &c.SecurityTokenLength, &changed, &c.Failures, &locked)
+	var changed, locked, link int64
+	var history string
+	err := q.QueryRow(`SELECT password_hash, security_token_hash, security_token_length, password_changed_ms, failures, locked_until_ms,
+ must_change, password_history, link_hash, link_expires_ms, unverified, frozen FROM user_login WHERE org_id = $1 AND user_id = $2`+suffix,
+		string(orgID), string(user)).
+		Scan(&c.PasswordHash, &c.SecurityTokenHash, &c.SecurityTokenLength, &changed, &c.Failures, &locked, &c.MustChange, &history, &c.LinkHash,
+			&link, &c.Unverified, &c.Frozen)
 	if err != nil {
 		return org.Credential{}, notFound(err, "credential")
 	}
-	c.PasswordChanged = fromMillis(changed)
-	if locked > 0 {
-		c.LockedUntil = fromMillis(locked)
+	if err := json.Unmarshal([]byte(history), &c.History); err != nil {
+		return org.Credential{}, fmt.Errorf("password history of user %s: %w", user, err)
 	}
+	c.PasswordChanged, c.LockedUntil, c.LinkExpires = timeOrZero(changed), timeOrZero(locked), timeOrZero(link)
 	return c, nil
+}
+
+var _ org.AccountStore = (*Store)(nil)
+
+// ChangeCredential implements org.AccountStore.
+func (s *Store) ChangeCredential(ctx context.Context, orgID, user org.ID, fn func(org.RecordTx, *org.Credential) error) error {
+	return s.Write(ctx, func(tx org.RecordTx) error {
+		c, err := tx.Credential(orgID, user)
+		if err != nil {
+			return err
+		}
+		if err := fn(tx, &c); err != nil {
+			return err
+		}
+		return tx.PutCredential(c)
+	})
+}
+
+// Credential implements org.RecordTx.
+func (t recordTx) Credential(orgID, user org.ID) (org.Credential, error) {
+	suffix := ""
+	if t.postgres {
+		suffix = " FOR UPDATE"
+	}
+	c, err := readCredential(t.tx, orgID, user, suffix)
+	if err != nil && fault.KindOf(err) == fault.NotFound {
+		return org.Credential{Org: orgID, User: user}, nil
+	}
+	return c, err
+}
+
+// PutCredential implements org.RecordTx.
+func (t recordTx) PutCredential(c org.Credential) error { return PutCredential(t.tx, c) }
+
+// EndSession implements org.RecordTx.
+func (t recordTx) EndSession(orgID org.ID, number int64, at time.Time) error {
+	_, err := t.tx.Exec(`UPDATE auth_session SET ended_ms = $3 WHERE id = $2 AND org_id = $1 AND ended_ms IS NULL`, string(orgID), number, millis(at))
+	return err
 }
 
 // CountFailure implements org.CredentialStore. One statement counts and locks, so that concurrent failures in many

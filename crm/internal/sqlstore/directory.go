@@ -46,9 +46,9 @@ func notFound(err error, what string) error {
 func (s *Store) OrgByID(ctx context.Context, id org.ID) (org.Org, error) {
 	o := org.Org{ID: id}
 	var settings string
-	err := s.db.QueryRow(ctx, `SELECT o.name, o.my_domain, o.is_sandbox, o.settings, COALESCE(p.version, '')
+	err := s.db.QueryRow(ctx, `SELECT o.name, o.my_domain, o.is_sandbox, o.time_zone_sid_key, o.settings, COALESCE(p.version, '')
  FROM organization o LEFT JOIN installed_subscriber_package p ON p.org_id = o.id WHERE o.id = $1`, string(id)).
-		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &settings, &o.Package)
+		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &o.TimeZone, &settings, &o.Package)
 	if err != nil {
 		return org.Org{}, notFound(err, "org")
 	}
@@ -61,8 +61,9 @@ func (s *Store) OrgByID(ctx context.Context, id org.ID) (org.Org, error) {
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,
  u.alias, u.is_active, u.profile_id, p.name, u.user_type, u.time_zone_sid_key, u.locale_sid_key, u.language_locale_key,
  COALESCE(u.phone, ''), COALESCE(u.street, ''), COALESCE(u.city, ''), COALESCE(u.state, ''), COALESCE(u.postal_code, ''),
- COALESCE(u.country, ''), u.created_date, u.last_modified_date
- FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id WHERE `
+ COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 0), p.login_ip_ranges, p.login_hours
+ FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
+ LEFT JOIN user_login l ON l.org_id = u.org_id AND l.user_id = u.id WHERE `
 
 // UserByUsername implements org.Directory.
 func (s *Store) UserByUsername(ctx context.Context, username string) (org.User, error) {
@@ -77,17 +78,36 @@ func (s *Store) UserByID(ctx context.Context, orgID, user org.ID) (org.User, err
 func (s *Store) user(ctx context.Context, query string, args ...any) (org.User, error) {
 	var u org.User
 	var created, modified int64
+	var unverified bool
+	var ranges, hours string
 	err := s.db.QueryRow(ctx, query, args...).Scan(&u.Org, &u.ID, &u.Username, &u.Email, &u.FirstName, &u.LastName, &u.Name,
 		&u.Nickname, &u.Alias, &u.Active, &u.Profile, &u.ProfileName, &u.UserType, &u.TimeZone, &u.Locale, &u.Language,
-		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified)
+		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified, &u.Frozen, &unverified, &ranges, &hours)
 	if err != nil {
 		return org.User{}, notFound(err, "user")
+	}
+	u.EmailVerified = !unverified
+	if err := parseLoginRules(ranges, hours, &u.LoginIPRanges, &u.LoginHours); err != nil {
+		return org.User{}, fmt.Errorf("login rules of profile %s: %w", u.Profile, err)
 	}
 	u.CreatedDate, u.LastModifiedDate = fromMillis(created), fromMillis(modified)
 	if u.Permissions, err = permissionsOf(pool{ctx, s.db}, u.Org, u.ID, u.Profile); err != nil {
 		return org.User{}, err
 	}
 	return u, nil
+}
+
+// parseLoginRules reads a profile's two JSON columns; empty ones are nil.
+func parseLoginRules(ranges, hours string, r *[]org.IPRange, h *org.LoginHours) error {
+	if ranges != "[]" {
+		if err := json.Unmarshal([]byte(ranges), r); err != nil {
+			return err
+		}
+	}
+	if hours != "{}" {
+		return json.Unmarshal([]byte(hours), h)
+	}
+	return nil
 }
 
 // grantedSets holds for permission sets ps that work for a user all the time: the one his profile owns and those

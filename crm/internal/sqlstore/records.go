@@ -61,7 +61,7 @@ type recordTx struct {
 // Lock implements org.RecordTx. SQLite has one writer at a time, so only PostgreSQL needs to be told.
 func (t recordTx) Lock(o *org.Object, orgID, id org.ID) (org.Values, error) {
 	suffix := ""
-	if t.postgres {
+	if t.postgres && !isView(o) {
 		suffix = " FOR UPDATE"
 	}
 	found, err := find(t.tx, o, orgID, org.Values{"Id": string(id)}, storedFields(o), 1, suffix)

@@ -19,10 +19,11 @@ type rendering struct {
 	collate  string // of ordered comparisons of text
 	queries  int    // how many SELECTs were begun; each has aliases of its own
 	orgParam string
+	now      int64 // the org's domain time in milliseconds
 }
 
 func (s *Store) render(orgID org.ID) *rendering {
-	r := &rendering{org: orgID, postgres: s.db.Postgres()}
+	r := &rendering{org: orgID, postgres: s.db.Postgres(), now: millis(s.now(orgID))}
 	if r.postgres {
 		r.collate = ` COLLATE "C"` // as SQLite orders: by bytes, whatever the server's locale
 	}
@@ -81,6 +82,9 @@ func (s *selection) from(more string) (string, error) {
 	b.WriteString(" WHERE " + root + "." + orgColumn(p.Object) + " = " + s.orgParam)
 	if p.Object.SoftDelete && !p.Deleted {
 		b.WriteString(" AND " + root + ".is_deleted = 0")
+	}
+	if p.Object.Name == org.ObjectAuthSession { // one that has expired is none
+		b.WriteString(" AND " + root + ".expires_ms > " + s.param(s.now))
 	}
 	if more != "" {
 		b.WriteString(" AND " + more)

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -35,7 +37,19 @@ type Options struct {
 
 // Store is the house's database.
 type Store struct {
-	db *sqldb.DB
+	db    *sqldb.DB
+	clock *clock.Domain // nil: machine time
+}
+
+// UseClock says by whose time sessions have expired. Call it before the store is used.
+func (s *Store) UseClock(c *clock.Domain) { s.clock = c }
+
+// now is the org's domain time.
+func (s *Store) now(orgID org.ID) time.Time {
+	if s.clock == nil {
+		return time.Now()
+	}
+	return s.clock.Now(string(orgID))
 }
 
 // Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to the schema "crm".

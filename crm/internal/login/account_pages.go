@@ -1,0 +1,286 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/pages"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Paths of the pages about a user's own credentials.
+const (
+	setPasswordPath    = "/secur/setpassword.jsp"
+	forgotPath         = "/secur/forgotpassword.jsp"
+	expiredPath        = "/secur/expiredpassword.jsp"
+	changePasswordPath = "/_ui/system/security/ChangePassword"
+	resetTokenPath     = "/_ui/system/security/ResetApiTokenConfirm"
+
+	fieldCode = pages.FieldCode
+)
+
+func (s *Server) mountAccounts(m *web.Mux, form func(http.HandlerFunc) http.Handler) {
+	m.HandleFunc("GET "+setPasswordPath, s.serveLink)
+	m.Handle("POST "+setPasswordPath, form(s.serveSetByLink))
+	m.HandleFunc("GET "+forgotPath, s.serveForgotPage)
+	m.Handle("POST "+forgotPath, form(s.serveForgot))
+	m.Handle("POST "+expiredPath, form(s.serveExpired))
+	m.HandleFunc("GET "+changePasswordPath, s.signedIn(s.serveChangePage))
+	m.Handle("POST "+changePasswordPath, form(s.signedIn(s.serveChange)))
+	m.HandleFunc("GET "+resetTokenPath, s.signedIn(s.serveResetTokenPage))
+	m.Handle("POST "+resetTokenPath, form(s.signedIn(s.serveResetToken)))
+	s.mountSetup(m, form)
+}
+
+// visit is a request of somebody who is signed in.
+type visit struct {
+	session org.Session
+	user    org.User
+	org     org.Org
+}
+
+// signedIn lets a page's handler see only visitors who are signed in; others sign in first and come back.
+func (s *Server) signedIn(h func(http.ResponseWriter, *http.Request, visit)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		sess, u, ok, err := s.visitor(r)
+		if err == nil && !ok {
+			s.showPlainLogin(w, r, localPath(r.URL.RequestURI()))
+			return
+		}
+		var o org.Org
+		if err == nil {
+			o, err = s.known.OrgByID(r.Context(), u.Org)
+		}
+		if err != nil {
+			s.pageError(w, r, err)
+			return
+		}
+		h(w, r, visit{sess, u, o})
+	}
+}
+
+// menu is what a user finds on his first page: his own settings, and Setup as far as he may see it.
+func (s *Server) menu(sess org.Session, u org.User) []ui.Link {
+	var links []ui.Link
+	if sess.Delegate == "" {
+		links = append(links, ui.Link{Text: "Change My Password", Href: changePasswordPath})
+	}
+	if len(u.LoginIPRanges) == 0 {
+		links = append(links, ui.Link{Text: "Reset My Security Token", Href: resetTokenPath})
+	}
+	return append(links, s.setupLinks(u)...)
+}
+
+// badPassword is the text of a refusal that the person at the page can mend; "" for others.
+func badPassword(err error) string {
+	switch fault.CodeOf(err) {
+	case org.CodeInvalidNewPassword, org.CodeInvalidOldPassword:
+		return fault.Of(err).Message
+	}
+	return ""
+}
+
+// newPassword reads the two fields of a new password.
+func newPassword(form url.Values) (vault.Secret, error) {
+	p := form.Get(pages.FieldNewPassword)
+	if p != form.Get(pages.FieldConfirm) {
+		return "", fault.New(fault.Invalid, org.CodeInvalidNewPassword, "The two passwords are not the same.")
+	}
+	return vault.Secret(p), nil
+}
+
+// serveLink shows the page that a mailed link leads to. Looking at it uses nothing up: mail scanners look too.
+func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
+	q, err := web.Query(r)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.showLink(w, r, vault.Secret(q.Get(fieldCode)), "")
+}
+
+func (s *Server) showLink(w http.ResponseWriter, r *http.Request, code vault.Secret, refusal string) {
+	o, u, err := s.accounts.Link(r.Context(), code)
+	if err != nil {
+		s.linkError(w, r, err)
+		return
+	}
+	lead := "Choose a new password for " + o.Name + "."
+	if !u.EmailVerified {
+		lead = "Choose a password for " + o.Name + ". Setting it verifies your address."
+	}
+	s.render(w, r, pages.SetPassword{
+		Title: "Change Your Password", Lead: lead, Action: setPasswordPath, Username: u.Username,
+		Hidden: map[string]string{fieldCode: code.Reveal()}, Error: refusal,
+	})
+}
+
+func (s *Server) linkError(w http.ResponseWriter, r *http.Request, err error) {
+	if fault.CodeOf(err) != org.CodeLinkEnded {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.Refused{Status: http.StatusGone, Title: "This link no longer works", Description: fault.Of(err).Message})
+}
+
+func (s *Server) serveSetByLink(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxForm)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	code := vault.Secret(form.Get(fieldCode))
+	password, err := newPassword(form)
+	if err == nil {
+		err = s.accounts.SetByLink(r.Context(), code, password)
+	}
+	switch text := badPassword(err); {
+	case text != "":
+		s.showLink(w, r, code, text)
+	case err != nil:
+		s.linkError(w, r, err)
+	default:
+		s.render(w, r, pages.Done{Title: "Password set", Text: "Your password is set. Log in with it.", Links: []ui.Link{{Text: "Log in", Href: loginPath}}})
+	}
+}
+
+func (s *Server) serveForgotPage(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, pages.Forgot{Action: forgotPath, Login: loginPath})
+}
+
+// serveForgot answers the same whether there is such a user or not, and at once: the mail goes out afterwards.
+func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxForm)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	username := strings.TrimSpace(form.Get(pages.FieldUsername))
+	ctx := context.WithoutCancel(r.Context())
+	go s.accounts.Forgot(ctx, username)
+	s.render(w, r, pages.Done{
+		Title: "Check Your Email", Text: "If there is an active user of that name, a link to set a new password is on its way to his address.",
+		Links: []ui.Link{{Text: "Log in", Href: loginPath}},
+	})
+}
+
+// showExpired asks who has just shown the right password for a new one.
+func (s *Server) showExpired(w http.ResponseWriter, r *http.Request, t *transaction, refusal string) {
+	u, err := s.known.UserByID(r.Context(), org.ID(t.ExpiredOrg), org.ID(t.Expired))
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	sealed, err := s.seal(t, s.browser(w, r))
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.SetPassword{
+		Title: "Change Your Password", Lead: "Your password has expired. Choose another to go on.", Action: expiredPath, Username: u.Username,
+		Hidden: map[string]string{pages.FieldTransaction: sealed}, Error: refusal,
+	})
+}
+
+func (s *Server) serveExpired(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxForm)
+	var t *transaction
+	if err == nil {
+		t, err = s.unseal(form.Get(pages.FieldTransaction), s.cookie(r, browserCookie))
+	}
+	if err == nil && t.Expired == "" {
+		err = errors.New("a transaction without a user came to the page of expired passwords")
+	}
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	ctx := r.Context()
+	who := org.Session{Org: org.ID(t.ExpiredOrg), User: org.ID(t.Expired)}
+	password, err := newPassword(form)
+	if err == nil {
+		err = s.accounts.SetExpired(ctx, who, t.Made, password)
+	}
+	if text := badPassword(err); text != "" {
+		s.showExpired(w, r, t, text)
+		return
+	}
+	var u org.User
+	if err == nil {
+		u, err = s.known.UserByID(ctx, who.Org, who.User)
+	}
+	if err == nil && (!u.Active || u.Frozen) {
+		err = fault.New(fault.Denied, org.CodeUserInactive, "user is inactive")
+	}
+	if err == nil {
+		t.Expired, t.ExpiredOrg = "", ""
+		err = s.signIn(w, r, u, t, s.event(u, callerOf(r), org.LoginTypeApplication, "", "Browser"), 0, nil)
+	}
+	if err != nil {
+		s.pageError(w, r, err)
+	}
+}
+
+func (s *Server) serveChangePage(w http.ResponseWriter, r *http.Request, v visit) {
+	s.showChange(w, r, v, "")
+}
+
+func (s *Server) showChange(w http.ResponseWriter, r *http.Request, v visit, refusal string) {
+	s.render(w, r, pages.SetPassword{
+		Title: "Change My Password", Lead: "Changing your password changes your security token too; the new one is mailed to you.",
+		Action: changePasswordPath, Username: v.user.Username, Old: true, Error: refusal, User: v.user.Name,
+	})
+}
+
+func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
+	form, err := web.ReadForm(w, r, maxForm)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	password, err := newPassword(form)
+	if err == nil {
+		err = s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
+	}
+	switch text := badPassword(err); {
+	case text != "":
+		s.showChange(w, r, v, text)
+	case err != nil:
+		s.pageError(w, r, err)
+	default:
+		s.render(w, r, pages.Done{
+			Title: "Password changed", Text: "Your password is changed. Your new security token is on its way to " + v.user.Email + ".",
+			Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.user.Name,
+		})
+	}
+}
+
+// tokenCrumbs are Profile > Settings, where document 004 finds the page.
+var tokenCrumbs = []ui.Link{{Text: "Profile", Href: "/"}, {Text: "Settings", Href: "/"}}
+
+func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v visit) {
+	if len(v.user.LoginIPRanges) > 0 {
+		s.pageError(w, r, fault.New(fault.NotFound, org.CodeNoSecurityToken, "Users of a profile with login IP ranges have no security token."))
+		return
+	}
+	s.render(w, r, pages.ResetToken{Action: resetTokenPath, User: v.user.Name, Crumbs: tokenCrumbs})
+}
+
+func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v visit) {
+	u, err := s.accounts.ResetToken(r.Context(), v.session)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.Done{
+		Title: "Security token reset", Text: "Your new security token is on its way to " + u.Email + ". The old one no longer works.",
+		Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.user.Name,
+	})
+}

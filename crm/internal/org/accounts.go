@@ -1,0 +1,437 @@
+package org
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// CodeLinkEnded: a link that was used, is too old, or has been replaced by a later one.
+const CodeLinkEnded fault.Code = "link_ended"
+
+// How long mailed links live, in domain time.
+const (
+	inviteLife = 7 * 24 * time.Hour
+	resetLife  = 24 * time.Hour
+)
+
+// Mailer tells users what nobody else may read. What it cannot deliver is its error.
+type Mailer interface {
+	// Welcome mails a new user the link to verify his address and set his password.
+	Welcome(ctx context.Context, o Org, u User, code vault.Secret) error
+	// PasswordLink mails the link to set a new password by.
+	PasswordLink(ctx context.Context, o Org, u User, code vault.Secret) error
+	// TemporaryPassword mails a password that the org chose.
+	TemporaryPassword(ctx context.Context, o Org, u User, password vault.Secret) error
+	// SecurityToken mails a new security token.
+	SecurityToken(ctx context.Context, o Org, u User, token vault.Secret) error
+}
+
+// Accounts looks after users' credentials: links, passwords, security tokens. Passwords are hashed before a transaction
+// begins, and mail goes out after it has ended.
+type Accounts struct {
+	Known       *Known
+	Credentials CredentialStore
+	Store       AccountStore
+	Clock       *clock.Domain
+	Changes     Changes
+	Mail        Mailer
+	Log         *slog.Logger
+}
+
+// Invite mails a new user the link by which he verifies his address and sets his first password. The user exists
+// whether the mail goes out or not; resetting the password mails another link.
+func (a *Accounts) Invite(ctx context.Context, s Session, user ID) {
+	o, u, code, err := a.makeLink(ctx, s, user, inviteLife, func(tx RecordTx, c *Credential) error {
+		c.Unverified = true
+		return nil
+	})
+	if err == nil {
+		err = a.Mail.Welcome(ctx, o, u, code)
+	}
+	if err != nil {
+		a.Log.ErrorContext(ctx, "a new user was not mailed the link to set his password", "org", s.Org, "user", user, "error", err)
+	}
+}
+
+// MailLink mails the user a link to set a new password by, as an administrator's reset does. The password that he has
+// stays until he follows it, and so does his security token.
+func (a *Accounts) MailLink(ctx context.Context, s Session, user ID) error {
+	if err := a.mayReset(s, user); err != nil {
+		return err
+	}
+	o, u, code, err := a.makeLink(ctx, s, user, resetLife, func(tx RecordTx, c *Credential) error {
+		c.Failures, c.LockedUntil = 0, time.Time{}
+		return a.audit(tx, s, "resetpassword", "Manage Users", "Password reset for user "+userLabel(ctx, a, s.Org, user))
+	})
+	if err != nil {
+		return err
+	}
+	return a.Mail.PasswordLink(ctx, o, u, code)
+}
+
+// Forgot mails a link to the user of that name, where there is an active one; nobody is told whether there is.
+func (a *Accounts) Forgot(ctx context.Context, username string) {
+	u, err := a.Known.UserByUsername(ctx, username)
+	if err != nil || !u.Active || u.Frozen {
+		return
+	}
+	s := Session{Org: u.Org, User: u.ID}
+	o, u, code, err := a.makeLink(ctx, s, u.ID, resetLife, func(RecordTx, *Credential) error { return nil })
+	if err == nil {
+		err = a.Mail.PasswordLink(ctx, o, u, code)
+	}
+	if err != nil {
+		a.Log.ErrorContext(ctx, "a link to set a password was not mailed", "org", u.Org, "user", u.ID, "error", err)
+	}
+}
+
+func (a *Accounts) makeLink(ctx context.Context, s Session, user ID, life time.Duration, also func(RecordTx, *Credential) error) (Org, User, vault.Secret, error) {
+	o, u, err := a.subject(ctx, s.Org, user)
+	if err != nil {
+		return o, u, "", err
+	}
+	code := vault.Secret(u.Org.Short() + u.ID.Short() + string(appendSecret(nil)))
+	now := a.Clock.Now(string(u.Org))
+	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+		c.LinkHash, c.LinkExpires = vault.HashToken(code.Reveal()), now.Add(life)
+		return also(tx, c)
+	})
+	return o, u, code, err
+}
+
+// linkOwner finds the org and the user in a link's code.
+func linkOwner(code string) (ID, ID, error) {
+	if len(code) == 2*orgShort+secretLength {
+		o, err := ParseID(code[:orgShort])
+		u, err2 := ParseID(code[orgShort : 2*orgShort])
+		if err == nil && err2 == nil && o.Prefix() == PrefixOrganization && u.Prefix() == PrefixUser {
+			return o, u, nil
+		}
+	}
+	return "", "", linkEnded()
+}
+
+func linkEnded() error {
+	return fault.New(fault.Denied, CodeLinkEnded, "This link has been used or is too old. Ask for a new one.")
+}
+
+// Link finds whom a link's code is for. The code is not used up.
+func (a *Accounts) Link(ctx context.Context, code vault.Secret) (Org, User, error) {
+	o, u, _, err := a.link(ctx, code)
+	return o, u, err
+}
+
+func (a *Accounts) link(ctx context.Context, code vault.Secret) (o Org, u User, c Credential, err error) {
+	orgID, user, err := linkOwner(code.Reveal())
+	if err != nil {
+		return o, u, c, err
+	}
+	c, err = a.Credentials.Credential(ctx, orgID, user)
+	if err == nil && !a.linkLive(c, code) {
+		err = linkEnded()
+	}
+	if err == nil {
+		o, u, err = a.subject(ctx, orgID, user)
+	}
+	if fault.KindOf(err) == fault.NotFound {
+		err = linkEnded()
+	}
+	if err == nil && !u.Active {
+		err = linkEnded()
+	}
+	return o, u, c, err
+}
+
+func (a *Accounts) linkLive(c Credential, code vault.Secret) bool {
+	return len(c.LinkHash) > 0 && sameHash([32]byte(vault.HashToken(code.Reveal())), c.LinkHash) && a.Clock.Now(string(c.Org)).Before(c.LinkExpires)
+}
+
+// SetByLink sets the password of the link's user; the link is used up, and the address is verified where it was not.
+func (a *Accounts) SetByLink(ctx context.Context, code, password vault.Secret) error {
+	o, u, c, err := a.link(ctx, code)
+	if err != nil {
+		return err
+	}
+	return a.set(ctx, Session{Org: u.Org, User: u.ID}, o, u, c, password, setting{
+		audit: "changedpassword",
+		before: func(c *Credential) error {
+			if !a.linkLive(*c, code) {
+				return linkEnded()
+			}
+			c.Unverified = false
+			return nil
+		},
+	})
+}
+
+// ChangeOwn changes the password of the session's user, who shows that he knows the old one.
+func (a *Accounts) ChangeOwn(ctx context.Context, s Session, old, password vault.Secret) error {
+	if s.Delegate != "" {
+		return fault.New(fault.Denied, CodeInsufficientAccess, "An administrator who is logged in as another user cannot change that user's password here.")
+	}
+	o, u, err := a.subject(ctx, s.Org, s.User)
+	if err != nil {
+		return err
+	}
+	c, err := a.credential(ctx, u)
+	if err != nil {
+		return err
+	}
+	right := false
+	if c.PasswordHash != "" && len(old) <= maxGiven {
+		if right, err = vault.VerifyPassword(ctx, c.PasswordHash, old); err != nil {
+			return err
+		}
+	}
+	if !right {
+		return fault.New(fault.Invalid, CodeInvalidOldPassword, "Your old password is invalid.")
+	}
+	now := a.Clock.Now(string(u.Org))
+	if o.Settings.Passwords.MinimumLifetime && !c.MustChange && now.Before(c.PasswordChanged.Add(24*time.Hour)) {
+		return fault.New(fault.Invalid, CodeInvalidNewPassword, "You must wait at least one day before you change your password again.")
+	}
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+}
+
+// SetExpired sets the password of a user who showed the right one at that machine time and found that it had expired.
+// Where it was set meanwhile, the proof is spent.
+func (a *Accounts) SetExpired(ctx context.Context, s Session, shown time.Time, password vault.Secret) error {
+	o, u, err := a.subject(ctx, s.Org, s.User)
+	if err != nil {
+		return err
+	}
+	c, err := a.credential(ctx, u)
+	if err != nil {
+		return err
+	}
+	if !passwordExpired(o, u, c, a.Clock.Now(string(u.Org))) || a.Clock.Machine().Sub(shown) > expiredLife {
+		return linkEnded()
+	}
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+}
+
+// expiredLife is how long who showed an expired password may take to choose another, in machine time.
+const expiredLife = 15 * time.Minute
+
+// SetFor sets a user's password, one's own or, with Reset Passwords, another's (crm-wire 2.5, 3.9).
+func (a *Accounts) SetFor(ctx context.Context, s Session, user ID, password vault.Secret) error {
+	if err := a.mayReset(s, user); err != nil {
+		return err
+	}
+	o, u, err := a.subject(ctx, s.Org, user)
+	if err != nil {
+		return err
+	}
+	c, err := a.credential(ctx, u)
+	if err != nil {
+		return err
+	}
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+}
+
+// Reset gives a user a password that the org chooses, returns it and mails it to him; it is good for one sign-in
+// (crm-wire 2.5, 3.9).
+func (a *Accounts) Reset(ctx context.Context, s Session, user ID) (vault.Secret, error) {
+	if err := a.mayReset(s, user); err != nil {
+		return "", err
+	}
+	o, u, err := a.subject(ctx, s.Org, user)
+	if err != nil {
+		return "", err
+	}
+	c, err := a.credential(ctx, u)
+	if err != nil {
+		return "", err
+	}
+	password := o.Settings.Passwords.temporaryPassword()
+	if err := a.set(ctx, s, o, u, c, password, setting{audit: "resetpassword", mustChange: true}); err != nil {
+		return "", err
+	}
+	return password, a.Mail.TemporaryPassword(ctx, o, u, password)
+}
+
+// PasswordExpired reports whether a user must choose a new password before he can do anything else.
+func (a *Accounts) PasswordExpired(ctx context.Context, s Session, user ID) (bool, error) {
+	if err := a.mayReset(s, user); err != nil {
+		return false, err
+	}
+	o, u, err := a.subject(ctx, s.Org, user)
+	if err != nil {
+		return false, err
+	}
+	c, err := a.credential(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	return passwordExpired(o, u, c, a.Clock.Now(string(u.Org))), nil
+}
+
+// passwordExpired decides whether a password has expired (crm-wire 6): at once where another chose it, else by the
+// org's policy, unless a permission set or the profile says that the user's never does.
+func passwordExpired(o Org, u User, c Credential, now time.Time) bool {
+	if c.MustChange {
+		return true
+	}
+	end := o.Settings.Passwords.expires(c.PasswordChanged)
+	return !end.IsZero() && !u.Permissions[PermPasswordNeverExpires] && !now.Before(end)
+}
+
+// setting says what a change of a password is besides the password.
+type setting struct {
+	audit      string
+	mustChange bool
+	before     func(c *Credential) error // in the transaction, on what the store holds then
+}
+
+// set sets a password: policies, history, a new security token, the end of locks and links. The old token dies with the
+// old password, and the new one is mailed to the address that the user has now (document 004).
+func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Credential, password vault.Secret, how setting) error {
+	policies := o.Settings.Passwords.Resolved()
+	if err := policies.CheckPassword(u, password); err != nil {
+		return err
+	}
+	past := was.History
+	if was.PasswordHash != "" {
+		past = append([]string{was.PasswordHash}, past...)
+	}
+	past = past[:min(len(past), *policies.History)]
+	for _, hash := range past {
+		same, err := vault.VerifyPassword(ctx, hash, password)
+		if err != nil {
+			return err
+		}
+		if same {
+			return fault.New(fault.Invalid, CodeInvalidNewPassword, "invalid repeated password")
+		}
+	}
+	now := a.Clock.Now(string(u.Org))
+	token := a.newToken(u)
+	made, err := HashCredential(ctx, u.Org, u.ID, password, token, now)
+	if err != nil {
+		return err
+	}
+	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+		if c.PasswordHash != was.PasswordHash {
+			return fault.New(fault.Conflict, "password_changed", "The password was changed meanwhile.")
+		}
+		if how.before != nil {
+			if err := how.before(c); err != nil {
+				return err
+			}
+		}
+		c.PasswordHash, c.PasswordChanged, c.History = made.PasswordHash, now, past
+		c.SecurityTokenHash, c.SecurityTokenLength = made.SecurityTokenHash, made.SecurityTokenLength
+		c.MustChange, c.Failures, c.LockedUntil, c.LinkHash = how.mustChange, 0, time.Time{}, nil
+		schema := StandardSchema()
+		_, err := tx.Update(schema.must(ObjectUser), u.Org, Values{"Id": string(u.ID)}, Values{"LastPasswordChangeDate": now})
+		if err != nil {
+			return err
+		}
+		verb := "Changed password for user "
+		if how.audit == "resetpassword" {
+			verb = "Password reset for user "
+		}
+		return a.audit(tx, s, how.audit, "Manage Users", verb+u.Username)
+	})
+	if err != nil {
+		return err
+	}
+	a.Changes.SetupChanged(u.Org)
+	if token == "" {
+		return nil
+	}
+	// The password is set, whatever becomes of the mail: a token that got lost is replaced by the next reset.
+	if err := a.Mail.SecurityToken(ctx, o, u, token); err != nil {
+		a.Log.ErrorContext(ctx, "a new security token was not mailed", "org", u.Org, "user", u.ID, "error", err)
+	}
+	return nil
+}
+
+// newToken makes a security token; "" for users whose profile has login IP ranges, who have none.
+func (a *Accounts) newToken(u User) vault.Secret {
+	if len(u.LoginIPRanges) > 0 {
+		return ""
+	}
+	return NewSecurityToken()
+}
+
+// CodeNoSecurityToken: users of a profile with login IP ranges have no security token.
+const CodeNoSecurityToken fault.Code = "no_security_token"
+
+// ResetToken gives the session's user a new security token and mails it to his own address, also where an administrator
+// is logged in as him. The old one dies at once (document 004).
+func (a *Accounts) ResetToken(ctx context.Context, s Session) (User, error) {
+	o, u, err := a.subject(ctx, s.Org, s.User)
+	if err != nil {
+		return u, err
+	}
+	token := a.newToken(u)
+	if token == "" {
+		return u, fault.New(fault.Invalid, CodeNoSecurityToken, "Users of a profile with login IP ranges have no security token.")
+	}
+	hash := vault.HashToken(token.Reveal())
+	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+		c.SecurityTokenHash, c.SecurityTokenLength = bytes.Clone(hash), len(token.Reveal())
+		return a.audit(tx, s, "resetsecuritytoken", "Manage Users", "Security token reset for user "+u.Username)
+	})
+	if err != nil {
+		return u, err
+	}
+	return u, a.Mail.SecurityToken(ctx, o, u, token)
+}
+
+// mayReset: one's own password, or with Reset Passwords or Manage Users another's.
+func (a *Accounts) mayReset(s Session, user ID) error {
+	if user == s.User && s.Delegate == "" || s.Permissions.Any(PermResetPasswords, PermManageUsers, PermManageInternalUsers) {
+		return nil
+	}
+	return fault.New(fault.Denied, CodePasswordAccess, "You do not have permission to view this record.")
+}
+
+// CodePasswordAccess: a user's password is nothing that the caller may look at or change.
+const CodePasswordAccess fault.Code = "password_access"
+
+func (a *Accounts) subject(ctx context.Context, orgID, user ID) (Org, User, error) {
+	u, err := a.Known.UserByID(ctx, orgID, user)
+	if err != nil {
+		return Org{}, u, err
+	}
+	o, err := a.Known.OrgByID(ctx, orgID)
+	return o, u, err
+}
+
+// credential reads a user's credential; one who has none has an empty one.
+func (a *Accounts) credential(ctx context.Context, u User) (Credential, error) {
+	c, err := a.Credentials.Credential(ctx, u.Org, u.ID)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return Credential{Org: u.Org, User: u.ID}, nil
+	}
+	return c, err
+}
+
+// Note adds a row to the Setup Audit Trail about what a user did that changes no record.
+func (a *Accounts) Note(ctx context.Context, s Session, action, section, display string) error {
+	return a.Store.ChangeCredential(ctx, s.Org, s.User, func(tx RecordTx, _ *Credential) error {
+		return a.audit(tx, s, action, section, display)
+	})
+}
+
+func (a *Accounts) audit(tx RecordTx, s Session, action, section, display string) error {
+	return Audit(tx, s, a.Clock.Now(string(s.Org)), action, section, display)
+}
+
+// userLabel is how the trail names a user.
+func userLabel(ctx context.Context, a *Accounts, orgID, user ID) string {
+	u, err := a.Known.UserByID(ctx, orgID, user)
+	if err != nil {
+		return strings.TrimSpace(string(user))
+	}
+	return u.Username
+}
