@@ -27,6 +27,7 @@ type house struct {
 	spec  crm.OrgSpec
 	admin string // access tokens
 	user  string
+	mails *outbox
 }
 
 // each runs test against a house on each kind of database.
@@ -46,12 +47,12 @@ func open(t *testing.T, kind string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{}
+	h := &house{mails: &outbox{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.cloud.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	h.cloud, err = crm.New(t.Context(), crm.Options{
-		DSN: sqldbtest.DSN(t, kind), Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v,
+		DSN: sqldbtest.DSN(t, kind), Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v, Mail: h.mails,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -131,15 +131,18 @@ func SettingDefs() []SettingDef {
 	}{
 		{"complexity", "Password complexity requirement", complexities, func(p *PasswordPolicies) *string { return &p.Complexity }},
 		{
-			"expiration", "User passwords expire in", []string{"ThirtyDays", "SixtyDays", "NinetyDays", "SixMonths", "OneYear", "Never"},
+			"expiration", "User passwords expire in",
+			[]string{"ThirtyDays", "SixtyDays", "NinetyDays", "SixMonths", "OneYear", "Never"},
 			func(p *PasswordPolicies) *string { return &p.Expiration },
 		},
 		{
-			"maxLoginAttempts", "Maximum invalid login attempts", []string{"ThreeAttempts", "FiveAttempts", "TenAttempts", "NoLimit"},
+			"maxLoginAttempts", "Maximum invalid login attempts",
+			[]string{"ThreeAttempts", "FiveAttempts", "TenAttempts", "NoLimit"},
 			func(p *PasswordPolicies) *string { return &p.MaxLoginAttempts },
 		},
 		{
-			"lockoutInterval", "Lockout effective period", []string{"FifteenMinutes", "ThirtyMinutes", "SixtyMinutes", "Forever"},
+			"lockoutInterval", "Lockout effective period",
+			[]string{"FifteenMinutes", "ThirtyMinutes", "SixtyMinutes", "Forever"},
 			func(p *PasswordPolicies) *string { return &p.LockoutInterval },
 		},
 	} {
