@@ -16,18 +16,6 @@ const (
 	CodeLockUser   fault.Code = "lock_user"
 )
 
-// UserLoginID is the id of a user's UserLogin record: the user's own under the other prefix.
-func UserLoginID(user ID) ID {
-	s := PrefixUserLogin + user.Short()[3:]
-	return ID(s + checksum(s))
-}
-
-// userOfLogin is the user that a UserLogin record is of.
-func userOfLogin(id ID) ID {
-	s := PrefixUser + id.Short()[3:]
-	return ID(s + checksum(s))
-}
-
 // userLoginObject can be changed by who manages users: IsFrozen either way, IsPasswordLocked to false alone (crm-wire 5.2).
 func userLoginObject() *Object {
 	return &Object{
