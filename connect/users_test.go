@@ -78,3 +78,90 @@ func TestUserStates(t *testing.T) {
 		w.noSecrets(t)
 	})
 }
+
+// TestClear: one, many and all that match are cleared with their grants; the reason stays on record, and the tab asks to
+// integrate again at the next visit.
+//
+// seed:api S000-11 S000-15 S000-17 S000-24 S000-25 S000-26
+// seed:page S000-15 S000-17 S000-26 S000-38 S000-39
+func TestClear(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.connectBoth(t)
+		w.mapUser(t, bob, bobMC)
+		b := browser.New(nil)
+		tab := w.url + "/marketing-cloud"
+		wantPage(t, w.visit(t, b, tab, ann, annMC), 200, "Connected as ann.mc.")
+
+		clearing := func(body map[string]any, cleared, failed int) map[string]any {
+			t.Helper()
+			status, answer := w.call(t, "/api/v1/users/clear", "", body)
+			c, _ := answer["cleared"].([]any)
+			f, _ := answer["failed"].([]any)
+			if status != 200 || len(c) != cleared || len(f) != failed {
+				t.Fatalf("clear %v: %d %v", body, status, answer)
+			}
+			return answer
+		}
+		for _, body := range []map[string]any{
+			{"users": []string{ann.Username}},
+			{"users": []string{ann.Username}, "all": true, "reason": "r"},
+			{"reason": "r"},
+			{"all": true, "state": "cleared", "reason": "r"},
+			{"users": []string{ann.Username}, "state": "stale", "reason": "r"},
+			{"users": []string{ann.Username}, "reason": "a\nb"},
+		} {
+			w.wantCall(t, "/api/v1/users/clear", "", body, 400, "error.code", "invalid_clear")
+		}
+		clearing(map[string]any{"users": []string{ann.Username, "nobody@org.example"}, "by": "olga", "reason": "wrong password typed"}, 1, 1)
+		if w.tenant.Granted(annMC.Username) || !w.tenant.Granted(bobMC.Username) {
+			t.Fatal("clearing took another grant, or none")
+		}
+		answer := w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "state", "cleared")
+		if linktest.Text(answer, "cleared_by") != "API: olga" || linktest.Text(answer, "reason") != "wrong password typed" {
+			t.Fatalf("on record: %v", answer)
+		}
+		clearing(map[string]any{"users": []string{ann.Username}, "reason": "again"}, 0, 1)
+		page, err := b.Open(t.Context(), tab)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connect to Marketing Cloud", "Sign in once with your own Engagement user")
+		wantPage(t, w.visit(t, b, tab, linktest.Person{}, annMC), 200, "Connected as ann.mc.")
+
+		// All that match, and nobody else.
+		w.tenant.ChangeRoles(bobMC.Username)
+		clearing(map[string]any{"all": true, "state": "stale", "reason": "roles"}, 1, 0)
+		w.wantUsers(t, "", ann.Username, "mapped", bob.Username, "cleared")
+		// A broken one is cleared though there is no grant left to clear.
+		w.tenant.Grant(annMC.Username, false)
+		w.tenant.DropTokens()
+		clearing(map[string]any{"all": true, "state": "broken", "reason": "login denied"}, 1, 0)
+		// While Engagement does not answer nothing is half cleared.
+		w.mapUser(t, bob, bobMC)
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodDelete {
+				return false
+			}
+			linktest.Answer(rw, http.StatusServiceUnavailable, map[string]any{})
+			return true
+		})
+		clearing(map[string]any{"all": true, "reason": "r"}, 0, 1)
+		w.tenant.Before(nil)
+		w.wantUsers(t, "?state=mapped", bob.Username, "mapped")
+
+		// By page, the user gives his credentials again.
+		b = browser.New(nil)
+		wantPage(t, w.visit(t, b, tab, bob, bobMC), 200, "Connected as bob.mc.", "Reset my mapping")
+		page, err = b.Visit(t.Context(), tab, browser.Errand{Press: []string{"Reset my mapping"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Sign in once with your own Engagement user")
+		w.wantUsers(t, "?state=cleared", ann.Username, "cleared", bob.Username, "cleared")
+		wantPage(t, w.visit(t, b, tab, linktest.Person{}, bobMC), 200, "Connected as bob.mc.")
+		if !w.tenant.Granted(apiUser.Username) {
+			t.Fatal("the API user's grant was cleared")
+		}
+		w.noSecrets(t)
+	})
+}

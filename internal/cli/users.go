@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -8,12 +9,16 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 // usersCmd holds the commands about mappings of users (document 000).
 type usersCmd struct {
-	List usersListCmd `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
-	Show usersShowCmd `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
+	List  usersListCmd  `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
+	Show  usersShowCmd  `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
+	Clear usersClearCmd `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
+	Reset usersResetCmd `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
+	Stale usersStaleCmd `cmd:"" help:"List mappings whose Engagement permissions have changed since, and clear them; exit code 3 where there are none."`
 }
 
 // states is the flag's list of states.
@@ -123,4 +128,123 @@ func date(t *time.Time) string {
 		return ""
 	}
 	return t.Format(time.RFC3339)
+}
+
+// whyFlags say who asks for a change and why.
+type whyFlags struct {
+	Reason string `help:"Why; kept on record." placeholder:"TEXT" env:"-"`
+	By     string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+}
+
+func (f *whyFlags) by(a *app) string {
+	user, _ := a.Lookup("USER")
+	return cmp.Or(f.By, user)
+}
+
+// usersClearCmd clears mappings.
+type usersClearCmd struct {
+	connectFlags
+	whyFlags
+	Users []string `arg:"" optional:"" name:"user" help:"User names in the org."`
+	All   bool     `help:"All mapped users, or those in --state." env:"-"`
+	State string   `help:"With --all: only mapped, stale or broken users." enum:",mapped,stale,broken" default:"" placeholder:"STATE" env:"-"`
+}
+
+// Run clears and prints a line a user; exit code 1 where one could not be cleared.
+func (c *usersClearCmd) Run(ctx context.Context, a *app) error {
+	switch {
+	case c.All == (len(c.Users) > 0):
+		return usagef("name users, or say --all")
+	case c.State != "" && !c.All:
+		return usagef("--state goes with --all")
+	case c.Reason == "":
+		return usagef("--reason is missing: say why, it is kept on record")
+	}
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	return a.clearUsers(ctx, cl, connect.ClearRequest{Users: c.Users, All: c.All, State: c.State, By: c.by(a), Reason: c.Reason})
+}
+
+// clearUsers makes as many calls as it takes, and prints what came of them.
+func (a *app) clearUsers(ctx context.Context, cl *connect.Client, r connect.ClearRequest) error {
+	const atOnce = 100
+	var done connect.Cleared
+	rest := r.Users
+	for {
+		r.Users, rest = rest[:min(len(rest), atOnce)], rest[min(len(rest), atOnce):]
+		page, err := cl.ClearUsers(ctx, r, oauth.NewToken(24))
+		if err != nil {
+			return err
+		}
+		done.Cleared, done.Failed = append(done.Cleared, page.Cleared...), append(done.Failed, page.Failed...)
+		r.After = page.Next
+		if r.After == "" && len(rest) == 0 {
+			break
+		}
+	}
+	if a.json {
+		if err := a.printJSON(done); err != nil {
+			return err
+		}
+	} else {
+		var b strings.Builder
+		for _, u := range done.Cleared {
+			fmt.Fprintf(&b, "cleared  %s, who was mapped to %s\n", oneLine(u.CRMUsername), oneLine(u.EngagementUsername))
+		}
+		for _, f := range done.Failed {
+			fmt.Fprintf(&b, "failed   %s: %s\n", oneLine(f.CRMUsername), oneLine(f.Error.Message))
+		}
+		if err := a.print(b.String()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(done.Failed) > 0:
+		return fmt.Errorf("%d of %d mappings could not be cleared", len(done.Failed), len(done.Failed)+len(done.Cleared))
+	case len(done.Cleared) == 0:
+		return errNo
+	}
+	return nil
+}
+
+// usersResetCmd lets one user begin again.
+type usersResetCmd struct {
+	connectFlags
+	whyFlags
+	User string `arg:"" help:"User name in the org."`
+}
+
+// Run clears the mapping and prints where the user goes.
+func (c *usersResetCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	r := connect.ClearRequest{Users: []string{c.User}, By: c.by(a), Reason: cmp.Or(c.Reason, "The user gives the Engagement credentials again.")}
+	if err := a.clearUsers(ctx, cl, r); err != nil || a.json {
+		return err
+	}
+	return a.print("next     " + oneLine(c.User) + " signs in to Engagement once at " + cl.TabURL() + "\n")
+}
+
+// usersStaleCmd shows and clears stale mappings.
+type usersStaleCmd struct {
+	connectFlags
+	whyFlags
+	Clear bool `help:"Clear them." env:"-"`
+}
+
+// Run lists or clears.
+func (c *usersStaleCmd) Run(ctx context.Context, a *app) error {
+	if !c.Clear {
+		list := usersListCmd{connectFlags: c.connectFlags, State: "stale"}
+		return list.Run(ctx, a)
+	}
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	return a.clearUsers(ctx, cl, connect.ClearRequest{All: true, State: "stale", By: c.by(a), Reason: cmp.Or(c.Reason, "The user's permissions in Engagement have changed.")})
 }

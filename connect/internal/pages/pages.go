@@ -3,6 +3,7 @@
 //
 //	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
 //	POST /marketing-cloud/connect     the button: to the tenant
+//	POST /marketing-cloud/reset       clears the visitor's own mapping and asks him to integrate again
 //	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
 //	GET  /oauth/crm/callback          back from the org
 //	GET  /oauth/engagement/start      the link for the API user: to the tenant
@@ -31,6 +32,7 @@ const TabPath = "/marketing-cloud"
 
 const (
 	connectPath = TabPath + "/connect"
+	resetPath   = TabPath + "/reset"
 	signOutPath = TabPath + "/sign-out"
 )
 
@@ -66,6 +68,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	}
 	mux.HandleFunc("GET "+TabPath, s.tab)
 	mux.Handle("POST "+connectPath, guard(s.connect))
+	mux.Handle("POST "+resetPath, guard(s.reset))
 	mux.Handle("POST "+signOutPath, guard(s.signOut))
 	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
 	mux.HandleFunc("GET "+signin.TenantStartPath, s.tenantStart)
@@ -153,6 +156,19 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.refuse(w, r, err)
+}
+
+// reset clears the visitor's mapping; the tab then asks for his Engagement credentials (document 000, from 5.493 on).
+func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
+	session, l, err := s.session(r)
+	if err == nil {
+		err = s.Mappings.ClearOwn(r.Context(), l, session.Visitor.UserID)
+	}
+	if err != nil && fault.KindOf(err) != fault.Unauthenticated {
+		s.refuse(w, r, err)
+		return
+	}
+	redirect(w, r, TabPath)
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {

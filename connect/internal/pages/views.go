@@ -17,6 +17,11 @@ func signOutForm() ui.Form {
 	return ui.Form{Action: signOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}}
 }
 
+// resetForm clears the visitor's own mapping.
+func resetForm() ui.Form {
+	return ui.Form{Action: resetPath, Submits: []ui.Submit{{Label: "Reset my mapping", Secondary: true}}}
+}
+
 // connected is the tab of a mapped user. err, where there is one, kept the mapping from being tried.
 func connected(v signin.Visitor, m mapping.Mapping, l link.Link, err error) ui.Page {
 	p := ui.Page{Title: "Marketing Cloud", Brand: brand, User: v.Username, Blocks: []ui.Block{
@@ -28,6 +33,7 @@ func connected(v signin.Visitor, m mapping.Mapping, l link.Link, err error) ui.P
 			{Name: "Mapped", Value: m.CreatedAt.Format("2 January 2006, 15:04 MST")},
 			{Name: "Connection", Value: stateText(l.State())},
 		},
+		resetForm(),
 		signOutForm(),
 	}}
 	if err != nil {
@@ -74,8 +80,9 @@ func broken(v signin.Visitor, m mapping.Mapping, l link.Link) ui.Page {
 	p.Alerts = append([]ui.Alert{{
 		Kind: ui.Error, Title: "Engagement refuses the stored token",
 		Text: "You are mapped to " + m.EngagementUser + ", and Engagement no longer signs that user in for this connection. " +
-			"Connecting again is answered “login denied” until the mapping is cleared. Ask an administrator to clear it.",
+			"Connecting again is answered “login denied” until the mapping is cleared. Reset it here, or ask an administrator to clear it.",
 	}}, p.Alerts...)
+	p.Blocks = append(p.Blocks[:len(p.Blocks)-1:len(p.Blocks)-1], resetForm(), signOutForm())
 	return p
 }
 

@@ -59,3 +59,36 @@ func (c *Client) User(ctx context.Context, crmUsername string) (User, error) {
 	err := c.do(ctx, http.MethodGet, "/api/v1/users/"+url.PathEscape(crmUsername), "", nil, &u)
 	return u, err
 }
+
+// ClearRequest says whose mappings to clear and why.
+type ClearRequest struct {
+	Users  []string `json:"users,omitempty"` // CRM user names, at most 100; or
+	All    bool     `json:"all,omitempty"`   // all mapped users, of State where it is given
+	State  string   `json:"state,omitempty"` // "mapped", "stale", "broken"
+	After  string   `json:"after,omitempty"`
+	By     string   `json:"by,omitempty"` // who asks
+	Reason string   `json:"reason"`
+}
+
+// Cleared is what one call cleared.
+type Cleared struct {
+	Cleared []User         `json:"cleared"`
+	Failed  []ClearFailure `json:"failed"`
+	Next    string         `json:"next,omitempty"` // After of the next call; "" where all were seen
+}
+
+// ClearFailure is a user whose mapping was not cleared.
+type ClearFailure struct {
+	CRMUsername string `json:"crm_username"`
+	Error       Cause  `json:"error"`
+}
+
+// ClearUsers clears mappings and the grants that they work with. With All, call it again with Next as After.
+func (c *Client) ClearUsers(ctx context.Context, r ClearRequest, key string) (Cleared, error) {
+	var out Cleared
+	err := c.do(ctx, http.MethodPost, "/api/v1/users/clear", key, r, &out)
+	return out, err
+}
+
+// TabURL is where users open the Marketing Cloud tab.
+func (c *Client) TabURL() string { return c.base + "/marketing-cloud" }

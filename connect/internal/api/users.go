@@ -1,0 +1,54 @@
+package api
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+)
+
+type clearedBody struct {
+	Cleared []userBody    `json:"cleared"`
+	Failed  []failureBody `json:"failed"`
+	// Next is the value of "after" for the next call; absent where all were seen.
+	Next string `json:"next,omitempty"`
+}
+
+type failureBody struct {
+	CRMUsername string      `json:"crm_username"`
+	Error       errorDetail `json:"error"`
+}
+
+func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
+	var in struct {
+		Users  []string `json:"users"`
+		All    bool     `json:"all"`
+		State  string   `json:"state"`
+		After  string   `json:"after"`
+		By     string   `json:"by"`
+		Reason string   `json:"reason"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	state, err := mapping.ParseState(in.State)
+	if err != nil {
+		return nil, err
+	}
+	actor := "API"
+	if in.By != "" {
+		actor += ": " + in.By
+	}
+	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{Users: in.Users, All: in.All, State: state, After: in.After, Actor: actor, Reason: in.Reason})
+	if err != nil {
+		return nil, err
+	}
+	body := clearedBody{Cleared: make([]userBody, 0, len(done.Cleared)), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
+	for _, v := range done.Cleared {
+		body.Cleared = append(body.Cleared, userOf(mapping.User{Mapping: v.Mapping, State: mapping.Cleared, Checked: true, Clear: v}))
+	}
+	for _, f := range done.Failed {
+		_, e := translate(f.Err)
+		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
+	}
+	return body, nil
+}
