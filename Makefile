@@ -46,6 +46,7 @@ demo: ## the first journey, on a machine that has only Go
 
 bench: ## our hot paths beside their floors, in one run
 	go run ./test/load
+	test/postgres/run.sh go test -run '^$$' -bench MillionContacts ./crm/internal/soql
 
 soak: ## long fuzzing and crash loops; not part of CI
 	test/postgres/run.sh test/soak.sh

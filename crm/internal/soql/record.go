@@ -24,8 +24,8 @@ type Record struct {
 // Member is one field of a record, or one relationship.
 type Member struct {
 	Name string
-	// Value is as in org.Values, or a float64; *Record for a parent, nil where there is none; []*Record with its
-	// Children for a child query.
+	// Value is as in org.Values, or a float64; *Record for a parent, ChildRecords for a child query, and nil where there
+	// is no such parent or child.
 	Value any
 }
 
