@@ -35,6 +35,7 @@ func (s *Server) pageError(w http.ResponseWriter, r *http.Request, err error) {
 	case !expected:
 		s.unexpected(r, err)
 	}
+	retryAfter(w, err)
 	s.render(w, r, p)
 }
 
@@ -155,7 +156,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		label = app.Name
 	}
 	from := callerOf(r)
-	checked, err := s.passwords.Check(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip})
+	checked, err := s.checkPassword(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip})
 	u, status := checked.User, checked.Status
 	e := s.event(u, from, org.LoginTypeApplication, "", label)
 	if err == nil {

@@ -27,7 +27,7 @@ func discoveryDocument(base string) ([]byte, error) {
 		"end_session_endpoint":                  base + endSessionPath,
 		"scopes_supported":                      []string{"api", "web", "full", "id", "openid", "profile", "email", "address", "phone", "refresh_token", "offline_access"},
 		"response_types_supported":              []string{"code", "token", "token id_token"},
-		"grant_types_supported":                 []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantJWTBearer},
+		"grant_types_supported":                 []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantJWTBearer, grantDevice},
 		"code_challenge_methods_supported":      []string{oauth.MethodS256},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},

@@ -535,6 +535,12 @@ func (h *house) exec(query string, args ...any) (n int64, err error) {
 // anotherProcess is a second server on the same database, as a restart or a replica is.
 func (h *house) anotherProcess() *house {
 	h.t.Helper()
+	return h.limited(org.LoginLimits{})
+}
+
+// limited is a second server with other limits.
+func (h *house) limited(limits org.LoginLimits) *house {
+	h.t.Helper()
 	p := &house{t: h.t, store: sqlstore.New(h.store.DB()), log: h.log, clock: h.clock, org: h.org}
 	mux := web.NewMux()
 	p.handler = web.CleanPath(mux)
@@ -542,7 +548,7 @@ func (h *house) anotherProcess() *house {
 	h.t.Cleanup(srv.Close)
 	p.url = srv.URL
 	var err error
-	p.login, err = login.New(login.Options{BaseURL: h.url, Directory: p.store, Store: p.store, Clock: h.clock, Vault: h.vault})
+	p.login, err = login.New(login.Options{BaseURL: h.url, Directory: p.store, Store: p.store, Clock: h.clock, Vault: h.vault, Limits: limits})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -47,8 +47,9 @@ type Options struct {
 	// IPPolicy decides whether a login from an address is allowed; nil takes the profile's hours and ranges.
 	IPPolicy IPPolicy
 	// Mail carries links and security tokens to users; nil means that there is no way to mail.
-	Mail mail.Sender
-	Log  *slog.Logger // nil discards
+	Mail   mail.Sender
+	Limits org.LoginLimits // of logins by password
+	Log    *slog.Logger    // nil discards
 }
 
 // IPPolicy decides whether a user may log in from an address.
@@ -75,6 +76,7 @@ type Server struct {
 	passwords *org.Passwords
 	accounts  *org.Accounts
 	settings  *org.OrgSettings
+	throttle  *org.Throttle
 	numbers   *org.Numbers
 	seen      *firstSeen
 	grants    map[string]grant
@@ -105,6 +107,7 @@ func New(o Options) (*Server, error) {
 		known: known, numbers: numbers,
 		sessions:  org.NewSessions(o.Store, known, o.Clock, numbers, o.Log),
 		passwords: org.NewPasswords(known, o.Store, o.Clock),
+		throttle:  org.NewThrottle(o.Limits, machine),
 		seen:      newFirstSeen(),
 		keys:      signingKey{store: o.Store, vault: o.Vault},
 	}
@@ -125,6 +128,7 @@ func New(o Options) (*Server, error) {
 		oauth.GrantRefreshToken:      refreshGrant{s},
 		oauth.GrantPassword:          passwordGrant{s},
 		oauth.GrantClientCredentials: clientGrant{s},
+		grantDevice:                  deviceGrant{s},
 	}
 	return s, nil
 }
@@ -201,6 +205,8 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET /", s.serveHome)
 	m.HandleFunc("GET "+loginPath, s.serveLoginPage)
 	m.Handle("POST "+loginPath, form(s.serveLogin))
+	m.HandleFunc("GET "+devicePath, s.serveConnect)
+	m.Handle("POST "+devicePath, form(s.serveConnectForm))
 	m.HandleFunc("GET "+logoutPath, s.serveLogout)
 	m.HandleFunc("POST "+logoutPath, s.serveLogout)
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)

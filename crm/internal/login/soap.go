@@ -108,6 +108,8 @@ func soapFaultOf(err error) (*soapFault, bool) {
 		return unexpectedFault("INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS: "+f.Message), true
 	case org.CodeMalformedID, org.CodeNotFound:
 		return &soapFault{element: "InvalidIdFault", code: "INVALID_ID_FIELD", message: "INVALID_ID_FIELD: " + f.Message, prefix: true}, true
+	case org.CodeUserRate, org.CodeAddressRate:
+		return loginFault("REQUEST_LIMIT_EXCEEDED", f.Message), true
 	case org.CodeInvalidSession:
 		return unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession), true
 	case soap.CodeMalformed, soap.CodeForbidden, soap.CodeTooLarge, soap.CodeRepeated, web.CodeBodyTooLarge, web.CodeBodyUnreadable, web.CodeContentType:
@@ -133,6 +135,7 @@ func (h soapAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.s.unexpected(r, err)
 		}
 		status = http.StatusInternalServerError
+		retryAfter(w, err)
 		switch fault.KindOf(err) {
 		case fault.TooLarge:
 			status = http.StatusRequestEntityTooLarge
@@ -289,7 +292,7 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if username == nil || password == nil {
 		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)
 	}
-	checked, err := s.passwords.Check(ctx, org.Attempt{
+	checked, err := s.checkPassword(ctx, org.Attempt{
 		Username: strings.TrimSpace(username.Text), Given: vault.Secret(password.Text), API: true, IP: req.caller.ip,
 	})
 	u, status := checked.User, checked.Status

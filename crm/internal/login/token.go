@@ -23,6 +23,7 @@ const maxTokenBody = 32 << 10
 // tokenRequest is a token request, parsed once, so that no grant reaches into the form.
 type tokenRequest struct {
 	grantType    string
+	responseType string // of the device flow's beginning
 	clientID     string
 	secret       vault.Secret
 	secretGiven  bool // an empty secret is one that was given empty
@@ -88,6 +89,15 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		w = formatted{w, as}
 	}
 	ctx := r.Context()
+	if req.grantType == "" && req.responseType == responseDevice {
+		a, err := s.startDevice(ctx, req)
+		if err != nil {
+			s.tokenError(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, a)
+		return
+	}
 	g, ok := s.grants[req.grantType]
 	if !ok {
 		s.tokenError(w, r, errUnsupportedGrant())
@@ -213,7 +223,7 @@ func readTokenRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, er
 		return nil, err
 	}
 	req := &tokenRequest{
-		grantType: form.Get("grant_type"), assertion: form.Get("assertion"), code: form.Get("code"), redirectURI: form.Get("redirect_uri"),
+		grantType: form.Get("grant_type"), responseType: form.Get("response_type"), assertion: form.Get("assertion"), code: form.Get("code"), redirectURI: form.Get("redirect_uri"),
 		verifier: form.Get("code_verifier"), refreshToken: form.Get("refresh_token"), username: form.Get("username"),
 		password: vault.Secret(form.Get("password")), scope: form.Get("scope"), format: form.Get("format"), caller: callerOf(r),
 	}

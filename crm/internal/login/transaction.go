@@ -32,6 +32,8 @@ type transaction struct {
 	MaxAge       int  `json:"ma"`
 	// Session is the browser session that signed in for this, or that the consent page was shown to; 0 before.
 	Session int64 `json:"b,omitempty"`
+	// Device is the number of the device request that the consent page was shown for; 0 for another page.
+	Device int64 `json:"d,omitempty"`
 	// Then is where a plain sign-in leads: a path of this server.
 	Then string `json:"t,omitempty"`
 	// Expired is the user, of ExpiredOrg, who showed the right password when it had expired: he may set another.

@@ -93,6 +93,13 @@ var tokenErrors = map[fault.Code]oauthError{
 	mail.CodeDeferred:            {503, "", ""},
 	mail.CodeInDoubt:             {503, "", ""},
 	codeNoMail:                   {503, "", ""},
+	org.CodeUserRate:             {400, "rate_limit_exceeded", "number of logins exceeded"},
+	org.CodeAddressRate:          {429, "rate_limit_exceeded", ""},
+	codeDeviceOff:                {400, "invalid_request", ""},
+	codeDevicePending:            {400, "authorization_pending", ""},
+	codeDeviceSoon:               {400, "slow_down", ""},
+	codeDeviceDenied:             {400, "access_denied", ""},
+	codeDeviceExpired:            {400, "expired_token", ""},
 	org.CodeInvalidScope:         {400, "invalid_scope", "the requested scope is invalid, unknown, or malformed"},
 }
 
@@ -126,6 +133,7 @@ func (s *Server) tokenError(w http.ResponseWriter, r *http.Request, err error) {
 	if e.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")
 	}
+	retryAfter(w, err)
 	if f, ok := w.(formatted); ok {
 		f.write(e.status, []pair{{"error", e.code}, {"error_description", e.description}})
 		return

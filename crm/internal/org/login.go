@@ -35,6 +35,7 @@ type LoginStore interface {
 	LoginHistoryStore
 	GrantStore
 	CodeStore
+	DeviceStore
 	AssertionStore
 	SigningKeyStore
 }

@@ -68,6 +68,7 @@ type Consent struct {
 	User        string
 	Scopes      []string
 	RedirectURI string
+	Device      bool // the app runs on another machine, whose code the user typed
 }
 
 // Render answers with the page.
@@ -76,10 +77,14 @@ func (p Consent) Render(w http.ResponseWriter) error {
 	for _, s := range p.Scopes {
 		asks = append(asks, scopeText(s))
 	}
+	asking := p.App + " is asking to:"
+	if p.Device {
+		asking = p.App + ", on the device whose code you typed, is asking to:"
+	}
 	return ui.Render(w, http.StatusOK, ui.Page{
 		Title: "Allow access?", Brand: brand, Footer: footer, User: p.User, Narrow: true, FormAction: formAction(p.RedirectURI),
 		Blocks: []ui.Block{
-			ui.Text(p.App + " is asking to:"), asks,
+			ui.Text(asking), asks,
 			ui.Text("Do you want to allow access for " + p.User + "? You can take it back at any time by revoking the app's tokens."),
 			ui.Form{
 				Action: p.Action, Fields: []ui.Field{{Type: ui.HiddenField, Name: FieldTransaction, Value: p.Transaction}},
