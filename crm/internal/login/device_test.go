@@ -19,7 +19,9 @@ func TestDeviceFlow(t *testing.T) {
 		begin := func() answer {
 			return h.token("response_type", "device_code", "client_id", h.org.open, "scope", "api refresh_token")
 		}
-		poll := func(code string) answer { return h.token("grant_type", "device", "client_id", h.org.open, "code", code) }
+		poll := func(code string) answer {
+			return h.token("grant_type", "device", "client_id", h.org.open, "code", code)
+		}
 		wantError(t, begin(), 400, "invalid_request", "the device flow is not enabled for this app")
 		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Flows.Device = true })
 		// connect types the code and answers the question.
