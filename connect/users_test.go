@@ -165,3 +165,45 @@ func TestClear(t *testing.T) {
 		w.noSecrets(t)
 	})
 }
+
+// TestLoginDeniedStory is the third case of document 000, from symptom to cure: a token is stored, the tab prompts, the
+// right password is answered "login denied", the mapping is cleared on the org's side, mapped again, and a send goes out.
+//
+// seed:api S000-15
+// seed:page S000-13 S000-14 S000-15
+func TestLoginDeniedStory(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.connectBoth(t)
+		tab, b := w.url+"/marketing-cloud", browser.New(nil)
+		wantPage(t, w.visit(t, b, tab, ann, annMC), 200, "Connected as ann.mc.")
+		test := map[string]any{"as": ann.Username, "to": "ann@org.example", "definition_key": "welcome"}
+		w.wantCall(t, "/api/v1/sends/test", "before", test, 200, "status", "accepted")
+
+		w.tenant.Grant(annMC.Username, false)
+		w.tenant.DropTokens()
+		w.wantCall(t, "/api/v1/sends/test", "", test, 403, "error.code", "invalid_grant")
+		page, err := b.Open(t.Context(), tab)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Engagement refuses the stored token", "Connect to Marketing Cloud")
+		wantPage(t, w.visit(t, b, tab, linktest.Person{}, annMC), 403, "login denied", "right password")
+
+		w.wantCall(t, "/api/v1/users/clear", "", map[string]any{"users": []string{ann.Username}, "reason": "login denied"}, 200, "next", "")
+		wantPage(t, w.visit(t, b, tab, linktest.Person{}, annMC), 200, "Connected as ann.mc.")
+		sent := w.wantCall(t, "/api/v1/sends/test", "after", test, 200, "status", "accepted")
+		again := w.wantCall(t, "/api/v1/sends/test", "after", test, 200, "status", "accepted")
+		if sent["message_key"] != again["message_key"] || len(w.tenant.Messages()) != 2 {
+			t.Fatalf("%v, then %v: %d messages", sent, again, len(w.tenant.Messages()))
+		}
+		if m := w.tenant.Messages()[0]; m.To != "ann@org.example" || m.ContactKey != ann.ID {
+			t.Errorf("message: %+v", m)
+		}
+		w.tenant.SetEvent(linktest.Text(sent, "message_key"), "EmailSent")
+		w.wantCall(t, "/api/v1/sends/"+linktest.Text(sent, "message_key"), "", nil, 200, "status", "sent")
+		for _, bad := range []string{"", "no address", "Ann <ann@org.example>", "a@b.example\r\nBcc: c@d.example"} {
+			w.wantCall(t, "/api/v1/sends/test", "", map[string]any{"as": ann.Username, "to": bad, "definition_key": "welcome"}, 400, "error.code", "invalid_address")
+		}
+		w.wantCall(t, "/api/v1/sends/test", "", map[string]any{"as": bob.Username, "to": "x@y.example", "definition_key": "welcome"}, 409, "error.code", "not_mapped")
+	})
+}

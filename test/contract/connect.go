@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -149,21 +148,7 @@ func (s *suite) send(t *testing.T) {
 	if _, again := s.calls.do(t, "POST", "/api/v1/sends/triggered", key, body); again.text("message_key") != first.text("message_key") {
 		t.Fatalf("the same key is another send: %v", again)
 	}
-	until := time.NewTimer(time.Minute)
-	defer until.Stop()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		_, a := s.calls.do(t, "GET", "/api/v1/sends/"+first.text("message_key"), "", nil)
-		if a.text("status") == "sent" {
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-until.C:
-			t.Fatalf("after a minute the send is %v", a)
-		}
-	}
+	s.awaitSent(t, first.text("message_key"))
 	ok(t, admin.UpdateRecord(ctx, "Contact", id, map[string]any{"HasOptedOutOfEmail": true}))
 	s.calls.want(t, "POST", "/api/v1/sends/triggered", body, 422, "error.code", "opted_out")
 	ok(t, admin.UpdateRecord(ctx, "Contact", id, map[string]any{"HasOptedOutOfEmail": false, "Email": nil}))

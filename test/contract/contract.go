@@ -52,7 +52,7 @@ type Deployment struct {
 	EID           int64
 	APIUser       Person
 	TenantMember  Person // to whom Member is to be mapped
-	TenantOther   Person // a further user of the tenant, whose Salesforce.com Status names Outsider
+	TenantOther   Person // a further user of the tenant, whose Salesforce.com Status names Outsider; he may not send
 	ServerPackage string // client id of a server-to-server package that may read and send email
 	ServerSecret  vault.Secret
 	Definition    string // external key of an active definition
@@ -83,6 +83,7 @@ func Run(t *testing.T, d Deployment) {
 		{"tenant span", s.tenantSpan},
 		{"mapping", s.mapping},
 		{"send", s.send},
+		{"permission story", s.permissionStory},
 	} {
 		if !t.Run(part.name, part.run) {
 			return // what follows would only repeat the failure in other words

@@ -30,7 +30,7 @@ import (
 // TestEmbedded runs the suite on the three houses in this process, and then looks for every password that was typed in
 // everything that Connect keeps.
 //
-// seed:api S001-03 S001-04 S002-08 S002-09 S002-20 S002-21
+// seed:api S000-09 S000-10 S000-11 S000-12 S001-03 S001-04 S002-08 S002-09 S002-20 S002-21
 // seed:page S001-50 S001-51
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
@@ -232,7 +232,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 		Users: []engagement.UserSpec{
 			{Username: d.APIUser.Username, Email: "api@tenant.example", Password: d.APIUser.Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
 			{Username: d.TenantMember.Username, Email: "member@tenant.example", Password: d.TenantMember.Password, Roles: member},
-			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member, SalesforceStatus: d.Outsider.Username},
+			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member[1:2], SalesforceStatus: d.Outsider.Username},
 		},
 		Packages: []engagement.PackageSpec{
 			{
@@ -241,7 +241,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 			},
 			{
 				Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"},
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read"},
 			},
 		},
 		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},

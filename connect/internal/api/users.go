@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/send"
 )
 
 type clearedBody struct {
@@ -51,4 +52,27 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
 	}
 	return body, nil
+}
+
+// sendTest sends one message as a mapped user, with what his grant permits.
+func (s *Server) sendTest(ctx context.Context, c call) (any, error) {
+	var in struct {
+		As            string `json:"as"`
+		To            string `json:"to"`
+		DefinitionKey string `json:"definition_key"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	m, err := s.Mappings.Of(ctx, c.link, in.As)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Sends.Test(ctx, c.link, send.TestRequest{
+		CRMUserID: m.CRMUserID, CRMName: m.CRMName, EngagementUser: m.EngagementUser, MID: m.MID, To: in.To, DefinitionKey: in.DefinitionKey, IdempotencyKey: c.key,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sendOf(v), nil
 }

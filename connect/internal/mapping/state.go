@@ -37,6 +37,9 @@ func ParseState(text string) (State, error) {
 	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, mapped, stale, broken or cleared.").In("state")
 }
 
+// CodeNotMapped: the work needs a mapping that the user does not have.
+const CodeNotMapped fault.Code = "not_mapped"
+
 // Clear is the record of one clearing: the mapping that was, who ended it, when and why.
 type Clear struct {
 	ID      string // random
@@ -261,6 +264,18 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 		u.State, u.Checked = Broken, true
 	}
 	return u, nil
+}
+
+// Of reads a CRM user's mapping by user name. One who has none is a Conflict with CodeNotMapped.
+func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapping, error) {
+	if err := link.CheckUsername(crmUsername); err != nil {
+		return Mapping{}, err
+	}
+	k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+	if fault.CodeOf(err) == CodeNotFound || err == nil && !k.Clear.At.IsZero() {
+		return Mapping{}, fault.New(fault.Conflict, CodeNotMapped, "%s is not mapped to an Engagement user.", crmUsername)
+	}
+	return k.Mapping, err
 }
 
 // show tells the state of a user whom Connect does not know.

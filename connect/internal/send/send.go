@@ -82,8 +82,12 @@ func (r Request) Check() error {
 	if !strings.HasPrefix(r.ContactID, "003") || len(r.ContactID) != 15 && len(r.ContactID) != 18 || strings.Trim(r.ContactID, base62) != "" {
 		return fault.New(fault.Invalid, CodeBadContact, "Give the contact's id: 15 or 18 characters beginning with 003.").In("contact_id")
 	}
+	return checkDefinition(r.DefinitionKey)
+}
+
+func checkDefinition(d string) error {
 	control := func(c rune) bool { return c < ' ' || c == 0x7f }
-	if d := r.DefinitionKey; d == "" || len(d) > 100 || strings.TrimSpace(d) != d || strings.ContainsFunc(d, control) {
+	if d == "" || len(d) > 100 || strings.TrimSpace(d) != d || strings.ContainsFunc(d, control) {
 		return fault.New(fault.Invalid, CodeBadDefinition, "Give the external key of the send definition, at most 100 characters.").In("definition_key")
 	}
 	return nil

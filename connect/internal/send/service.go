@@ -34,6 +34,9 @@ func NewService(store Store, links *link.Service, machine clock.Machine) *Servic
 	return &Service{store: store, links: links, machine: machine}
 }
 
+// caller runs a function with a session of some user of the tenant.
+type caller func(context.Context, link.Link, func(*engagement.Session) error) error
+
 // Trigger sends one definition to one contact, once for each [MessageKey]. It returns the send as recorded: Accepted,
 // Sent, NotSent or InDoubt. A contact that cannot be mailed is recorded as Refused and comes back as a fault with its
 // code; so does whatever kept the tenant from being asked, and then asking again continues.
@@ -48,7 +51,7 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		known, err := s.store.Send(ctx, l.Pair, messageKey(l, r, Contact{}))
 		switch {
 		case err == nil:
-			return s.resume(ctx, l, known, nil)
+			return s.resume(ctx, l, known, nil, s.links.CallTenant)
 		case fault.CodeOf(err) != CodeNotFound:
 			return Send{}, err
 		}
@@ -74,9 +77,9 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		return Send{}, err
 	}
 	if !added || stored.Status == Refused {
-		return s.resume(ctx, l, stored, &contact)
+		return s.resume(ctx, l, stored, &contact, s.links.CallTenant)
 	}
-	return s.queue(ctx, l, stored, contact, false)
+	return s.queue(ctx, l, stored, contact, false, s.links.CallTenant)
 }
 
 // messageKey is the request's key: the idempotency key makes the occasion, else the contact's state. With an
@@ -113,7 +116,7 @@ func (s *Service) contact(ctx context.Context, l link.Link, id string) (Contact,
 }
 
 // resume continues a send that is on record. contact is nil where it was not read yet.
-func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact *Contact) (Send, error) {
+func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact *Contact, call caller) (Send, error) {
 	switch {
 	case stored.Status == Refused:
 		kind := fault.Conflict
@@ -141,16 +144,16 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		}
 		contact = &read
 	}
-	return s.queue(ctx, l, claimed, *contact, true)
+	return s.queue(ctx, l, claimed, *contact, true, call)
 }
 
 // queue hands a claimed send to the tenant. Where an earlier attempt may have got there, the tenant is asked first.
-func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contact, again bool) (Send, error) {
+func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contact, again bool, call caller) (Send, error) {
 	// The caller may go away; the send is on record and its outcome must be too.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
 	defer cancel()
 	posted := false
-	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+	err := call(ctx, l, func(tenant *engagement.Session) error {
 		if again {
 			status, err := tenant.MessageStatus(ctx, claimed.MessageKey)
 			if err == nil {
