@@ -131,7 +131,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Auth        tenant.Authenticator
 	Sends       *tenant.Sends
 	Definitions *tenant.Definitions
+	Registry    *tenant.Registry
+	Senders     tenant.SenderList
 	// BaseURL is the house's public URL without trailing slash.
 	BaseURL string
 	Log     *slog.Logger
@@ -36,7 +38,7 @@ type Server struct{ o Options }
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.BaseURL == "" {
+	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.BaseURL == "" {
 		return nil, errors.New("rest: a service or the base URL is missing")
 	}
 	if o.Log == nil {
@@ -52,6 +54,9 @@ func (s *Server) Mount(mux *web.Mux) {
 	handle("GET /platform/v1/endpoints", s.endpoints)
 	handle("GET /platform/v1/endpoints/{type}", s.endpoint)
 	handle("GET /platform/v1/tokenContext", s.tokenContext)
+	handle("GET /platform/v1/setup/quickflow/data", s.quickflow)
+	handle("GET /messaging/v1/domainverification", s.domains)
+	handle("GET /legacy/v1/beta/messaging/deliverypolicy", s.deliveryProfiles)
 	handle("POST /messaging/v1/email/messages", s.sendMany)
 	handle("POST /messaging/v1/email/messages/{messageKey}", s.sendOne)
 	handle("GET /messaging/v1/email/messages", s.listMessages)

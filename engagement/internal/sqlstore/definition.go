@@ -192,6 +192,17 @@ func (s *Sending) SendersFor(ctx context.Context, eid tenant.EID, address string
 const sendersQuery = `SELECT eid, mid, kind, domain, from_name, is_default, is_sendable, created_at FROM verified_sender
 	WHERE eid = $1 AND (domain_fold = $2 OR domain_fold = $3 OR is_default = 1)`
 
+// Senders lists the tenant's verified senders by name: at most limit, leaving out the first skip of them. count is how
+// many there are.
+func (s *Sending) Senders(ctx context.Context, eid tenant.EID, skip, limit int) (list []tenant.VerifiedSender, count int, err error) {
+	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM verified_sender WHERE eid = $1`, int64(eid)).Scan(&count); err != nil {
+		return nil, 0, err
+	}
+	list, err = readSenders(s.db.Query(ctx, `SELECT eid, mid, kind, domain, from_name, is_default, is_sendable, created_at FROM verified_sender
+		WHERE eid = $1 ORDER BY domain_fold LIMIT $2 OFFSET $3`, int64(eid), limit, skip))
+	return list, count, err
+}
+
 func readSenders(rows *sql.Rows, err error) (_ []tenant.VerifiedSender, failed error) {
 	if err != nil {
 		return nil, err

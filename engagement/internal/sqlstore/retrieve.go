@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -134,7 +135,7 @@ func (q *query) render(o object, columns []column, r tenant.Retrieval) (string, 
 	var b strings.Builder
 	b.WriteString("SELECT ")
 	for _, c := range columns {
-		b.WriteString(c.expr + ", ")
+		b.WriteString(cmp.Or(c.show, c.expr) + ", ")
 	}
 	b.WriteString("CAST(" + o.key + " AS TEXT) FROM " + o.from)
 	if o.account != "" {

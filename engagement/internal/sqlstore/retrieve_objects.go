@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,13 +28,15 @@ type object struct {
 type column struct {
 	tenant.Property
 	expr string
+	// show is what results have in place of expr, which filters go by; "" where they are the same.
+	show string
 	// expand turns the texts that expr gives for the rows of a page into member objects; nil for plain columns.
 	expand func(ctx context.Context, s *Sending, eid tenant.EID, keys []string) ([]tenant.Objects, error)
 }
 
 // members is a property that holds objects, read for a whole page at once.
 func members(name, expr string, expand func(context.Context, *Sending, tenant.EID, []string) ([]tenant.Objects, error)) column {
-	return column{tenant.Property{Name: name, Kind: tenant.KindObjects, Retrievable: true}, expr, expand}
+	return column{Property: tenant.Property{Name: name, Kind: tenant.KindObjects, Retrievable: true}, expr: expr, expand: expand}
 }
 
 func text(name, expr string) column {
@@ -57,6 +60,13 @@ func hidden(name string) column {
 	return column{Property: tenant.Property{Name: name, Kind: tenant.KindString, Updatable: true}, expr: ""}
 }
 
+// shown gives a column another expression for results: clients fall over a missing element where the real service sends
+// an empty one.
+func shown(c column, show string) column {
+	c.show = show
+	return c
+}
+
 // updatable marks properties that Create and Update take.
 func updatable(c column, maxLength int) column {
 	c.Updatable, c.MaxLength = true, maxLength
@@ -64,7 +74,16 @@ func updatable(c column, maxLength int) column {
 }
 
 // retrievable is every object type that Retrieve and Describe know, by its case-sensitive name (engagement-wire 3).
-var retrievable = map[string]object{
+var retrievable = allObjects()
+
+func allObjects() map[string]object {
+	all := builtin()
+	maps.Copy(all, stored)
+	return all
+}
+
+// stored are the object types that people make.
+var stored = map[string]object{
 	"BusinessUnit": {
 		name:    "BusinessUnit",
 		from:    `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1`,
@@ -83,9 +102,9 @@ var retrievable = map[string]object{
 		account: `EXISTS (SELECT 1 FROM account_user_business_unit ub WHERE ub.eid = u.eid AND ub.user_id = u.id AND ub.mid IN (%s))`,
 		key:     `u.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `u.eid`), number("Client.ModifiedBy", `NULLIF(u.modified_by, 0)`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
+			number("Client.ID", `u.eid`), number("Client.ModifiedBy", `u.modified_by`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
 			text("CustomerKey", `u.customer_key`), number("AccountUserID", `u.id`), text("UserID", `u.username`), hidden("Password"),
-			updatable(text("Name", `u.name`), 254), updatable(text("Email", `u.email`), 254), updatable(boolean("MustChangePassword", `u.must_change_password`), 0),
+			updatable(text("Name", `u.name`), 254), updatable(shown(text("Email", `u.email`), `COALESCE(u.email, '')`), 254), updatable(boolean("MustChangePassword", `u.must_change_password`), 0),
 			updatable(boolean("ActiveFlag", `u.is_active`), 0), hidden("ChallengePhrase"), hidden("ChallengeAnswer"),
 			members("UserPermissions", `u.user_permissions`, expandUserPermissions), number("Delete", `0`),
 			moment("LastSuccessfulLogin", `NULLIF(u.last_login_at, 0)`), updatable(boolean("IsAPIUser", `u.is_api_user`), 0),
@@ -127,8 +146,9 @@ var retrievable = map[string]object{
 		name: "Email", from: `email e WHERE e.eid = $1`, account: `e.mid IN (%s)`, key: `e.id`, numeric: true,
 		columns: []column{
 			number("Client.ID", `e.mid`), moment("CreatedDate", `e.created_at`), moment("ModifiedDate", `e.modified_at`), number("ID", `e.id`),
-			text("ObjectID", `e.object_id`), text("CustomerKey", `e.customer_key`), text("Name", `e.name`),
-			text("PreHeader", `e.pre_header`), text("HTMLBody", `e.html_body`), text("TextBody", `e.text_body`),
+			text("PartnerKey", `CAST(NULL AS TEXT)`), number("Client.PartnerClientKey", `e.mid`), text("ObjectID", `e.object_id`), text("CustomerKey", `e.customer_key`), text("Name", `e.name`), text("Folder", `'my emails'`), number("CategoryID", folderOf("e.mid", "email")),
+			text("EmailType", `'Normal'`), boolean("HasDynamicSubjectLine", `0`), boolean("IsHTMLPaste", `1`), text("ContentCheckStatus", `'Not Checked'`), text("Status", `'Active'`),
+			number("ClonedFromID", `0`), text("ContentAreas", `CAST(NULL AS TEXT)`), text("PreHeader", `e.pre_header`), text("HTMLBody", `e.html_body`), text("TextBody", `e.text_body`),
 			text("Subject", `e.subject`), boolean("IsActive", `1`), text("CharacterSet", `'UTF-8'`),
 		},
 	},
@@ -143,7 +163,12 @@ var retrievable = map[string]object{
 			text("TriggeredSendType", `'Continuous'`), text("TriggeredSendStatus", `d.status`), number("Email.ID", `e.id`),
 			text("Email.CustomerKey", `d.email_key`), number("List.ID", `d.eid`), text("List.CustomerKey", `d.list_key`),
 			boolean("AutoAddSubscribers", `d.auto_add`), boolean("AutoUpdateSubscribers", `d.auto_update`), boolean("IsWrapped", `d.track_links`),
-			text("EmailSubject", `e.subject`), boolean("IsMultipart", `1`),
+			text("EmailSubject", `e.subject`), boolean("IsMultipart", `1`), number("CategoryID", folderOf("d.mid", "triggered_send")),
+			text("SendClassification.ObjectID", guid(4, "2", "d.mid")), text("SenderProfile.CustomerKey", `'Default'`), text("SenderProfile.ObjectID", guid(2, "1", "d.mid")),
+			text("DeliveryProfile.CustomerKey", `'Default'`), text("DeliveryProfile.ObjectID", guid(3, "1", "d.mid")), text("Priority", `'4'`),
+			boolean("SuppressTracking", `0`), boolean("IsPlatformObject", `0`), number("BatchInterval", `0`), number("AllowedSlots", `0`), number("NewSlotTrigger", `0`), number("SendLimit", `0`),
+			text("DynamicEmailSubject", `''`), text("Keyword", `CAST(NULL AS TEXT)`), text("TestEmailAddr", `CAST(NULL AS TEXT)`), text("SendWindowOpen", `CAST(NULL AS TEXT)`), text("SendWindowClose", `CAST(NULL AS TEXT)`),
+			number("FooterContentArea.ID", `NULLIF(0, 0)`), number("HeaderContentArea.ID", `NULLIF(0, 0)`), text("PrivateDomain.ObjectID", `CAST(NULL AS TEXT)`), number("PrivateIP.ID", `NULLIF(0, 0)`),
 		},
 	},
 	"Subscriber": {
@@ -158,9 +183,9 @@ var retrievable = map[string]object{
 	"List": {
 		name: "List", from: `tenant t WHERE t.eid = $1`, key: `t.eid`, numeric: true,
 		columns: []column{
-			number("Client.ID", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`), number("ID", `t.eid`),
-			text("CustomerKey", `'All Subscribers'`), text("ListName", `'All Subscribers'`), text("Type", `'Private'`),
-			text("Description", `'Contains all subscribers'`), text("ListClassification", `'ExactTargetList'`),
+			number("Client.ID", `t.eid`), number("Client.PartnerClientKey", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`), number("ID", `t.eid`),
+			text("ObjectID", guid(6, "1", "t.eid")), text("CustomerKey", `'All Subscribers'`), text("ListName", `'All Subscribers'`), number("Category", folderOf("t.eid", "mysubs")), text("Type", `'Private'`),
+			text("Description", `'Contains all subscribers'`), text("AutomatedEmail.ID", `CAST(NULL AS TEXT)`), text("ListClassification", `'ExactTargetList'`),
 		},
 	},
 }

@@ -1,0 +1,96 @@
+// fuel-auth 3, fuel-rest 3 and fuel-soap 2, unmodified, against the tenant, with authVersion 2. fuel-rest takes what
+// follows ".com/" of a URL and lower-cases it: its default origin stays as it is (engagement-wire section 7).
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import FuelAuth from 'fuel-auth';
+import FuelRest from 'fuel-rest';
+import FuelSoap from 'fuel-soap';
+import { control, ready, until } from './ready.mjs';
+
+const { engagement: eng } = ready;
+const { client_id: clientId, client_secret: clientSecret, account_id: accountId } = eng.installed_package;
+
+const auth = (over = {}) => ({
+  clientId,
+  clientSecret,
+  authUrl: `${eng.auth_url}v2/token`,
+  authOptions: { authVersion: 2, accountId, applicationType: 'server', ...over },
+});
+
+/** call turns a method of a Fuel client into a promise. */
+const call = (client, method, ...args) =>
+  new Promise((resolve, reject) => client[method](...args, (err, res) => (err ? reject(err) : resolve(res))));
+
+test('fuel-auth: a token, and no refresh token', async () => {
+  const got = await new FuelAuth(auth()).getAccessToken();
+  assert.ok(got.access_token ?? got.accessToken, JSON.stringify(got));
+  assert.equal(got.refresh_token, undefined);
+});
+
+test('fuel-auth: scopes narrow', async () => {
+  const got = await new FuelAuth(auth({ scope: 'email_read email_send' })).getAccessToken();
+  assert.equal(got.scope, 'email_read email_send');
+});
+
+test('fuel-auth: a wrong secret gives no token', async () => {
+  const got = await new FuelAuth({ ...auth(), clientSecret: 'wrong' }).getAccessToken().catch((err) => err);
+  assert.equal(got.access_token, undefined);
+  assert.match(JSON.stringify(got) + got.message, /invalid_client|No access token/);
+});
+
+test('fuel-auth: a legacy request is told where to go', async () => {
+  const got = await new FuelAuth({ clientId, clientSecret, authUrl: `${eng.auth_url}v1/requestToken`, authOptions: { authVersion: 1 } })
+    .getAccessToken().catch((err) => err);
+  assert.equal(got.accessToken, undefined);
+});
+
+test('fuel-rest: lower-cased paths are served', async () => {
+  const { body } = await call(new FuelRest({ auth: auth() }), 'get', { uri: '/platform/v1/tokenContext' });
+  assert.equal(body.enterprise.id, eng.eid);
+});
+
+test('fuel-rest: a key in another case is found, and the send is delivered', async () => {
+  const to = `fuel-${Date.now()}@example.com`;
+  const { body } = await call(new FuelRest({ auth: auth() }), 'post', {
+    uri: '/messaging/v1/messageDefinitionSends/key:Welcome/send',
+    json: true,
+    body: { To: { Address: to, SubscriberKey: to, ContactAttributes: { SubscriberAttributes: { FirstName: 'Ada' } } } },
+  });
+  assert.equal(body.responses[0].hasErrors, false, JSON.stringify(body));
+  await until('the mail', async () => {
+    const listed = await control('GET', `/mail?to=${encodeURIComponent(to)}`);
+    return (listed.messages ?? listed)[0];
+  });
+});
+
+test('fuel-soap: retrieve', async () => {
+  const { body } = await call(new FuelSoap({ auth: auth() }), 'retrieve', 'BusinessUnit', ['ID', 'Name', 'ParentID'], { queryAllAccounts: true });
+  assert.equal(body.OverallStatus, 'OK');
+  const ids = [].concat(body.Results).map((bu) => Number(bu.ID));
+  assert.ok(ids.includes(eng.eid), JSON.stringify(body));
+});
+
+test('fuel-soap: describe', async () => {
+  const { body } = await call(new FuelSoap({ auth: auth() }), 'describe', 'AccountUser');
+  assert.ok(JSON.stringify(body).includes('IsAPIUser'));
+});
+
+test('fuel-soap: an unknown type is an error with its text', async () => {
+  await assert.rejects(call(new FuelSoap({ auth: auth() }), 'retrieve', 'NoSuchThing', ['ID']), (err) => {
+    assert.match(`${err.message} ${JSON.stringify(err)}`, /Unable to find a handler for object type|NoSuchThing/);
+    return true;
+  });
+});
+
+test('fuel-soap: a user is made and changed', async () => {
+  const soap = new FuelSoap({ auth: auth() });
+  const name = `fuel.${Date.now()}`;
+  const made = await call(soap, 'create', 'AccountUser', {
+    UserID: name, Name: 'Fuel User', Email: 'fuel@example.com', Password: 'a long password 1',
+    Roles: { Role: { CustomerKey: 'SYS_DEF_CONTENT' } },
+  }, {});
+  assert.equal(made.body.OverallStatus, 'OK', JSON.stringify(made.body));
+  assert.equal([].concat(made.body.Results)[0].StatusMessage, 'Account User Updated / Created');
+  const changed = await call(soap, 'update', 'AccountUser', { UserID: name, SalesforceUsername: 'someone@crm.example' }, {});
+  assert.equal(changed.body.OverallStatus, 'OK', JSON.stringify(changed.body));
+});
