@@ -61,7 +61,7 @@ func builtin() map[string]object {
 			columns: []column{
 				number("Client.ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.created_at`), number("ID", `b.mid * 100 + f.n`),
 				text("ObjectID", guid(1, "f.n", "b.mid")), text("CustomerKey", `f.content_type || '_default'`),
-				number("ParentFolder.ID", `0`), text("ParentFolder.CustomerKey", `CAST(NULL AS TEXT)`), text("ParentFolder.ObjectID", `CAST(NULL AS TEXT)`), text("ParentFolder.Name", `CAST(NULL AS TEXT)`),
+				number("ParentFolder.ID", `0`), text("ParentFolder.ObjectID", `CAST(NULL AS TEXT)`), text("ParentFolder.CustomerKey", `CAST(NULL AS TEXT)`), text("ParentFolder.Name", `CAST(NULL AS TEXT)`),
 				text("Name", `f.name`), text("Description", `''`), text("ContentType", `f.content_type`), boolean("IsActive", `1`), boolean("IsEditable", `0`), boolean("AllowChildren", `1`),
 			},
 		},
