@@ -122,11 +122,12 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	sessions := &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk}
 	loginServer, err := login.New(login.Options{
 		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
-		Issuer:   &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
-		Sessions: sessions,
-		Setup:    &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
-		Requests: tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter},
-		Vouching: &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
+		Issuer:    &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
+		Sessions:  sessions,
+		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
+		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
+		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter},
+		Vouching:  &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
 	})
 	if err != nil {
 		return err

@@ -82,11 +82,12 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 	sessions := &tenant.Sessions{Store: store, Registry: h.registry, Serials: h.serials, Clock: h.clock}
 	s, err := login.New(login.Options{
 		BaseURL: srv.URL, Registry: h.registry, SignIns: h.signIns, Auth: h.auth, Clock: h.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Issuer:   &tenant.Issuer{Registry: h.registry, Tokens: store, Grants: store, Serials: h.serials, Clock: h.clock},
-		Sessions: sessions,
-		Setup:    &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
-		Requests: tenant.TokenRequests{Registry: h.registry},
-		Vouching: &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
+		Issuer:    &tenant.Issuer{Registry: h.registry, Tokens: store, Grants: store, Serials: h.serials, Clock: h.clock},
+		Sessions:  sessions,
+		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
+		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
+		Requests:  tenant.TokenRequests{Registry: h.registry},
+		Vouching:  &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -21,17 +21,18 @@ import (
 type Options struct {
 	// BaseURL is the house's public URL without trailing slash: issuer, audience of assertions, and, with a slash, the
 	// auth, REST and SOAP base URLs that clients are told.
-	BaseURL  string
-	Registry *tenant.Registry
-	Issuer   *tenant.Issuer
-	SignIns  *tenant.SignIns
-	Sessions *tenant.Sessions
-	Vouching *tenant.Vouching
-	Setup    *tenant.Setup
-	Requests tenant.TokenRequests
-	Auth     tenant.Authenticator
-	Clock    tenant.Clock
-	Log      *slog.Logger // nil discards
+	BaseURL   string
+	Registry  *tenant.Registry
+	Issuer    *tenant.Issuer
+	SignIns   *tenant.SignIns
+	Sessions  *tenant.Sessions
+	Vouching  *tenant.Vouching
+	Setup     *tenant.Setup
+	Documents *tenant.Documents
+	Requests  tenant.TokenRequests
+	Auth      tenant.Authenticator
+	Clock     tenant.Clock
+	Log       *slog.Logger // nil discards
 }
 
 // Server answers the auth host's requests.
@@ -44,7 +45,7 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Setup == nil || o.Requests.Registry == nil || o.Auth == nil || o.Clock.Domain == nil {
+	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Setup == nil || o.Documents == nil || o.Requests.Registry == nil || o.Auth == nil || o.Clock.Domain == nil {
 		return nil, errors.New("login: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
@@ -80,6 +81,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("DELETE /v2/grants/{username}", s.clearGrant)
 	mux.HandleFunc("POST /v1/requestToken", s.legacyToken)
 	s.mountSetup(mux)
+	s.mountDocuments(mux)
 }
 
 // keys remembers the public keys of certificates, which take longer to parse than a signature to check.

@@ -1,0 +1,171 @@
+package login
+
+import (
+	"context"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// "My Documents in Content" as an API and a page. The documents of the real service name the place and nothing of how it
+// is reached; both are ours.
+
+func (s *Server) mountDocuments(mux *web.Mux) {
+	mux.HandleFunc("GET /v2/documents", s.setup(s.listDocuments))
+	mux.HandleFunc("GET /v2/documents/{name}", s.getDocument)
+	mux.HandleFunc("PUT /v2/documents/{name}", s.setup(s.putDocument))
+	mux.HandleFunc("DELETE /v2/documents/{name}", s.setup(s.deleteDocument))
+	mux.HandleFunc("GET /v2/mydocuments", s.documentsPage)
+	mux.HandleFunc("GET /v2/mydocuments/{name}", s.documentOfPage)
+}
+
+// wireDocument is a document without its content.
+type wireDocument struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Size      int64  `json:"size"` // bytes
+	Created   string `json:"created"`
+	Modified  string `json:"modified"`
+}
+
+func showDocument(d tenant.Document) wireDocument {
+	return wireDocument{d.Name, d.MediaType, d.Size, when(d.Created), when(d.Modified)}
+}
+
+// listDocuments answers GET /v2/documents[?after=NAME] with one page by name, and the name to go on after.
+func (s *Server) listDocuments(_ http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	q, err := web.Query(r)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := s.o.Documents.List(r.Context(), p, q.Get("after"))
+	if err != nil {
+		return nil, err
+	}
+	answer := struct {
+		Items []wireDocument `json:"items"`
+		Next  string         `json:"next,omitempty"`
+	}{Items: []wireDocument{}}
+	for _, d := range list {
+		answer.Items = append(answer.Items, showDocument(d))
+	}
+	if more {
+		answer.Next = list[len(list)-1].Name
+	}
+	return answer, nil
+}
+
+func (s *Server) putDocument(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	content, err := web.ReadBody(w, r, tenant.MaxDocument)
+	if err != nil {
+		return nil, err
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		media = "" // kept as bytes of no known type
+	}
+	d, err := s.o.Documents.Put(r.Context(), p, r.PathValue("name"), media, content)
+	return showDocument(d), err
+}
+
+func (s *Server) deleteDocument(_ http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	return nil, s.o.Documents.Delete(r.Context(), p, r.PathValue("name"))
+}
+
+func (s *Server) getDocument(w http.ResponseWriter, r *http.Request) {
+	p, err := s.bearer(r)
+	var d tenant.Document
+	if err == nil {
+		d, err = s.o.Documents.Get(r.Context(), p, r.PathValue("name"))
+	}
+	if err != nil {
+		s.restFault(w, r, err)
+		return
+	}
+	s.download(w, r, d)
+}
+
+// download sends a document to be saved, never to be shown: whatever is in it runs nowhere.
+func (s *Server) download(w http.ResponseWriter, r *http.Request, d tenant.Document) {
+	web.NoStore(w)
+	h := w.Header()
+	h.Set("Content-Type", d.MediaType)
+	h.Set("Content-Length", strconv.Itoa(len(d.Content)))
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.Name}))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if _, err := w.Write(d.Content); err != nil {
+		s.o.Log.DebugContext(r.Context(), "the document was not taken")
+	}
+}
+
+// visitor is the principal of the browser's session: the person, with his permissions of now and no scopes to narrow them.
+func (s *Server) visitor(ctx context.Context, r *http.Request) (tenant.Principal, error) {
+	_, user, err := s.session(r)
+	if err != nil {
+		return tenant.Principal{}, err
+	}
+	snapshot, err := s.o.Registry.Snapshot(ctx, user.Tenant, user.ID)
+	if err != nil {
+		return tenant.Principal{}, err
+	}
+	p := tenant.Principal{Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username, Permissions: snapshot.At(user.DefaultMID)}
+	if !p.Can(tenant.PermDocumentsRead) {
+		return tenant.Principal{}, fault.New(fault.Denied, tenant.CodeInsufficientPrivileges, "You may not see documents; the permission %s is missing.", tenant.PermDocumentsRead)
+	}
+	return p, nil
+}
+
+// documentsPage lists the documents to whoever is signed in to the tenant in this browser.
+func (s *Server) documentsPage(w http.ResponseWriter, r *http.Request) {
+	p, err := s.visitor(r.Context(), r)
+	if fault.CodeOf(err) == tenant.CodeNoSession {
+		s.signedOut(w, r)
+		return
+	}
+	var list []tenant.Document
+	more := false
+	if err == nil {
+		list, more, err = s.o.Documents.List(r.Context(), p, r.URL.Query().Get("after"))
+	}
+	if err != nil {
+		s.errorPage(w, r, err)
+		return
+	}
+	table := ui.Table{Caption: "Documents", Columns: []string{"Name", "Size in bytes", "Written"}}
+	for _, d := range list {
+		row := ui.Row("", strconv.FormatInt(d.Size, 10), d.Modified.Format(time.RFC3339))
+		row[0] = ui.Cell{Text: d.Name, Href: "/v2/mydocuments/" + url.PathEscape(d.Name)}
+		table.Rows = append(table.Rows, row)
+	}
+	blocks := []ui.Block{table}
+	if len(list) == 0 {
+		blocks = []ui.Block{ui.Text("There are no documents.")}
+	}
+	if more {
+		blocks = append(blocks, ui.Links{{Text: "More", Href: "/v2/mydocuments?after=" + url.QueryEscape(list[len(list)-1].Name)}})
+	}
+	s.render(w, r, http.StatusOK, ui.Page{Title: "My Documents", Brand: brand, Footer: footer, User: p.Username, Blocks: blocks})
+}
+
+func (s *Server) documentOfPage(w http.ResponseWriter, r *http.Request) {
+	p, err := s.visitor(r.Context(), r)
+	var d tenant.Document
+	if err == nil {
+		d, err = s.o.Documents.Get(r.Context(), p, r.PathValue("name"))
+	}
+	switch {
+	case fault.CodeOf(err) == tenant.CodeNoSession:
+		s.signedOut(w, r)
+	case err != nil:
+		s.errorPage(w, r, err)
+	default:
+		s.download(w, r, d)
+	}
+}

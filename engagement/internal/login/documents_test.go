@@ -1,0 +1,87 @@
+package login_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenanttest"
+)
+
+// TestMyDocuments: with the switch on, reports are kept, listed and downloaded, by the API and on the page.
+func TestMyDocuments(t *testing.T) {
+	each(t, func(h *house) {
+		h.sql(`UPDATE installed_package SET scopes = $2 WHERE client_id = $1`, h.Server, `["email_read","documents_and_images_read","documents_and_images_write"]`)
+		token := h.granted(h.token(h.server(nil)))
+		put := func(name, media, content string) answer {
+			r := h.request("PUT", "/v2/documents/"+url.PathEscape(name), media, content)
+			r.Header.Set("Authorization", "Bearer "+token)
+			return h.do(r)
+		}
+		if a := put("a.csv", "text/csv", "x"); a.status != 409 || !strings.Contains(a.text, "My Documents in Content is not enabled") {
+			t.Fatalf("switched off: %d %s", a.status, a.text)
+		}
+		h.settings(`{"my_documents":true}`)
+		name := "2026-11-21 MigrationSuccess.csv"
+		for range 2 { // the second replaces the first
+			if a := put(name, "text/csv; charset=utf-8", "user,result\nann,ok\n"); a.status != 200 || a.str("name") != name || a.body["size"] != 19.0 {
+				t.Fatalf("put: %d %s", a.status, a.text)
+			}
+		}
+		if a := put("page.html", "text/html", "<script>"); a.status != 200 || a.str("media_type") != "application/octet-stream" {
+			t.Errorf("what a browser would run: %d %s", a.status, a.text)
+		}
+		a := h.get("/v2/documents", token)
+		if items, _ := a.body["items"].([]any); a.status != 200 || len(items) != 2 || items[0].(m)["name"] != name {
+			t.Errorf("list: %d %s", a.status, a.text)
+		}
+		a = h.get("/v2/documents/"+url.PathEscape(strings.ToUpper(name)), token)
+		if a.status != 200 || a.text != "user,result\nann,ok\n" || a.header.Get("Content-Type") != "text/csv" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+			t.Errorf("get: %d %v %s", a.status, a.header, a.text)
+		}
+		for bad, want := range map[string]int{".hidden": 400, "a\nb": 400, strings.Repeat("x", 201): 400} {
+			if a := put(bad, "text/csv", "x"); a.status != want {
+				t.Errorf("%q: %d %s", bad, a.status, a.text)
+			}
+		}
+		if a := put("big", "text/csv", string(bytes.Repeat([]byte("x"), 5<<20+1))); a.status != http.StatusRequestEntityTooLarge {
+			t.Errorf("too large: %d", a.status)
+		}
+		// The page, for whoever is signed in and may see documents.
+		b := h.browser()
+		b.signIn(h.flow(h.Public), h.Sender, tenanttest.Password)
+		page := b.get("/v2/mydocuments")
+		if page.status != 200 || !strings.Contains(page.text, name) {
+			t.Errorf("page: %d %s", page.status, page.text)
+		}
+		if a := b.get("/v2/mydocuments/" + url.PathEscape(name)); a.status != 200 || a.text != "user,result\nann,ok\n" {
+			t.Errorf("from the page: %d %s", a.status, a.text)
+		}
+		other := h.browser()
+		other.signIn(h.flow(h.Public), h.Analyst, tenanttest.Password)
+		if page := other.get("/v2/mydocuments"); page.status != 403 || strings.Contains(page.text, name) {
+			t.Errorf("without the permission: %d", page.status)
+		}
+		if page := h.browser().get("/v2/mydocuments"); strings.Contains(page.text, name) {
+			t.Error("without a session the page shows documents")
+		}
+		for _, want := range []int{204, 404} {
+			if a := h.call("DELETE", "/v2/documents/page.html", token, ""); a.status != want {
+				t.Errorf("delete: %d %s", a.status, a.text)
+			}
+		}
+		if a := h.get("/v2/documents/page.html", token); a.status != 404 {
+			t.Errorf("after the deletion: %d", a.status)
+		}
+		// Another tenant's documents are another's.
+		second := tenanttest.Spec()
+		h.make(second)
+		h.sql(`UPDATE tenant SET settings = '{"my_documents":true}' WHERE eid = $1`, int64(second.EID))
+		theirs := h.granted(h.token(m{"grant_type": "client_credentials", "client_id": second.Server, "client_secret": tenanttest.ServerSecret}))
+		if a := h.get("/v2/documents/"+url.PathEscape(name), theirs); a.status != 404 {
+			t.Errorf("another tenant's document: %d %s", a.status, a.text)
+		}
+	})
+}
