@@ -68,6 +68,7 @@ type grammar struct {
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
+	Tenant     tenantCmd     `cmd:"" help:"Administer the tenant: users, roles, business units, packages, settings."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

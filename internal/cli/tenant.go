@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// tenantCmd administers the tenant over its public APIs.
+type tenantCmd struct {
+	User     userCmd     `cmd:"" help:"Users: list, show, create, update."`
+	Role     roleCmd     `cmd:"" help:"List the roles."`
+	BU       buCmd       `cmd:"" name:"bu" help:"List the business units."`
+	Package  packageCmd  `cmd:"" help:"List the installed packages."`
+	Settings settingsCmd `cmd:"" help:"Show or change the security settings."`
+}
+
+// tenant signs the ready file's server-to-server package in.
+func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) {
+	r, err := f.ready()
+	if err != nil {
+		return nil, err
+	}
+	c, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL})
+	if err != nil {
+		return nil, err
+	}
+	p := r.Engagement.InstalledPackage
+	token, err := c.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: p.AccountID})
+	if err != nil {
+		return nil, fmt.Errorf("signing in to the tenant: %w", err)
+	}
+	return c.Session(token), nil
+}
+
+// list prints rows under a head, or the values as JSON.
+func list[T any](a *app, values []T, head []string, row func(T) []string) error {
+	if a.json {
+		return a.printJSON(values)
+	}
+	rows := make([][]string, len(values))
+	for i, v := range values {
+		rows[i] = row(v)
+	}
+	return a.printTable(head, rows)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+type userCmd struct {
+	List   userListCmd   `cmd:"" default:"1" help:"List the users."`
+	Show   userShowCmd   `cmd:"" help:"Show a user with his roles."`
+	Create userCreateCmd `cmd:"" help:"Make a user. His password is read from TWINSPAN_PASSWORD."`
+	Update userUpdateCmd `cmd:"" help:"Change a user. A new password is read from TWINSPAN_PASSWORD where that is set."`
+}
+
+type userListCmd struct{ clientFlags }
+
+// Run lists the users.
+func (c *userListCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	users, err := s.AccountUsers(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return list(a, users, []string{"user", "name", "email", "active", "API user", "default BU"}, func(u engagement.AccountUser) []string {
+		return []string{u.Username, u.Name, u.Email, yes(u.Active), yes(u.APIUser), strconv.FormatInt(u.DefaultMID, 10)}
+	})
+}
+
+type userShowCmd struct {
+	clientFlags
+	Username string `arg:"" help:"User name."`
+}
+
+// Run shows one user.
+func (c *userShowCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := s.UserDetails(ctx, c.Username)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(u)
+	}
+	return a.printTable([]string{"field", "value"}, [][]string{
+		{"user", u.Username},
+		{"number", strconv.FormatInt(u.ID, 10)},
+		{"name", u.Name},
+		{"email", u.Email},
+		{"active", yes(u.Active)},
+		{"locked", yes(u.Locked)},
+		{"temporary password", yes(u.MustChange)},
+		{"API user", yes(u.APIUser)},
+		{"default BU", strconv.FormatInt(u.DefaultMID, 10)},
+		{"Salesforce.com Status", u.SalesforceUsername},
+		{"roles", strings.Join(u.Roles, ", ")},
+	})
+}
+
+// userFields are what Create and Update share.
+type userFields struct {
+	Username    string   `arg:"" help:"User name."`
+	Name        string   `help:"Full name." env:"-"`
+	Email       string   `help:"Email address." env:"-"`
+	APIUser     *bool    `name:"api-user" negatable:"" help:"Make him an API user, or an ordinary one." env:"-"`
+	DefaultBU   int64    `name:"default-bu" help:"MID of the business unit in which his calls run." env:"-"`
+	Role        []string `help:"Role to give, by name or key; may be repeated." env:"-"`
+	CRMUsername *string  `name:"crm-username" help:"CRM user name for Salesforce.com Status; empty clears it." env:"-"`
+}
+
+func (f userFields) write(ctx context.Context, a *app, s *engagement.Session) (engagement.UserWrite, error) {
+	password, _ := a.Lookup("TWINSPAN_PASSWORD")
+	u := engagement.UserWrite{
+		Username: f.Username, Name: f.Name, Email: f.Email, Password: vault.Secret(password), APIUser: f.APIUser, DefaultMID: f.DefaultBU,
+		SalesforceUsername: f.CRMUsername,
+	}
+	var err error
+	u.AddRoles, err = roleKeys(ctx, s, f.Role)
+	return u, err
+}
+
+// roleKeys turns names and keys of roles into keys.
+func roleKeys(ctx context.Context, s *engagement.Session, names []string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	roles, err := s.Roles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, name := range names {
+		i := slices.IndexFunc(roles, func(r engagement.Role) bool { return strings.EqualFold(r.Name, name) || strings.EqualFold(r.Key, name) })
+		if i < 0 {
+			return nil, usagef("there is no role %q; `twinspan tenant role` lists them", name)
+		}
+		keys = append(keys, roles[i].Key)
+	}
+	return keys, nil
+}
+
+type userCreateCmd struct {
+	clientFlags
+	userFields
+}
+
+// Run makes a user.
+func (c *userCreateCmd) Run(ctx context.Context, a *app) error {
+	if password, _ := a.Lookup("TWINSPAN_PASSWORD"); password == "" {
+		return usagef("the user needs a password: put it in TWINSPAN_PASSWORD")
+	}
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := c.write(ctx, a, s)
+	if err != nil {
+		return err
+	}
+	if err := s.CreateUser(ctx, u); err != nil {
+		return err
+	}
+	return a.print("made " + oneLine(c.Username) + "\n")
+}
+
+type userUpdateCmd struct {
+	clientFlags
+	userFields
+	RemoveRole []string `help:"Role to take back, by name or key; may be repeated." env:"-"`
+	Active     *bool    `negatable:"" help:"Enable or disable him." env:"-"`
+	Unlock     bool     `help:"Let him try again after too many wrong passwords." env:"-"`
+}
+
+// Run changes a user.
+func (c *userUpdateCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := s.UserDetails(ctx, c.Username); err != nil { // an update of nobody would make somebody
+		return err
+	}
+	u, err := c.write(ctx, a, s)
+	if err != nil {
+		return err
+	}
+	if u.RemoveRoles, err = roleKeys(ctx, s, c.RemoveRole); err != nil {
+		return err
+	}
+	u.Active, u.Unlock = c.Active, c.Unlock
+	if err := s.UpdateUser(ctx, u); err != nil {
+		return err
+	}
+	return a.print("changed " + oneLine(c.Username) + "\n")
+}
+
+type roleCmd struct{ clientFlags }
+
+// Run lists the roles.
+func (c *roleCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	roles, err := s.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	return list(a, roles, []string{"key", "name", "description"}, func(r engagement.Role) []string { return []string{r.Key, r.Name, r.Description} })
+}
+
+type buCmd struct{ clientFlags }
+
+// Run lists the business units.
+func (c *buCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	units, err := s.BusinessUnits(ctx)
+	if err != nil {
+		return err
+	}
+	return list(a, units, []string{"MID", "name", "parent", "active"}, func(u engagement.BusinessUnit) []string {
+		return []string{strconv.FormatInt(u.MID, 10), u.Name, strconv.FormatInt(u.ParentMID, 10), yes(u.Active)}
+	})
+}
+
+type packageCmd struct{ clientFlags }
+
+// Run lists the installed packages.
+func (c *packageCmd) Run(ctx context.Context, a *app) error {
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	packages, err := s.Packages(ctx)
+	if err != nil {
+		return err
+	}
+	return list(a, packages, []string{"name", "type", "client id", "active", "secret expires", "scopes"}, func(p engagement.Package) []string {
+		return []string{p.Name, p.Type, p.ClientID, yes(p.Active), p.SecretExpires, strings.Join(p.Scopes, " ")}
+	})
+}
+
+type settingsCmd struct {
+	clientFlags
+	Set []string `arg:"" optional:"" help:"Settings to change, as NAME=JSON: lockout_after=3, ui_addresses=[\"203.0.113.0/24\"]."`
+}
+
+// Run shows the settings, after changing those named.
+func (c *settingsCmd) Run(ctx context.Context, a *app) error {
+	change := map[string]any{}
+	for _, one := range c.Set {
+		name, text, ok := strings.Cut(one, "=")
+		var value any
+		if !ok || json.Unmarshal([]byte(text), &value) != nil {
+			return usagef("%q is not NAME=JSON such as lockout_after=3 or my_documents=true", one)
+		}
+		change[name] = value
+	}
+	s, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	var all map[string]any
+	if len(change) > 0 {
+		all, err = s.ChangeSettings(ctx, change)
+	} else {
+		all, err = s.Settings(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		value, err := json.Marshal(all[name])
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []string{name, string(value)})
+	}
+	return a.printTable([]string{"setting", "value"}, rows)
+}

@@ -1,0 +1,170 @@
+package engagement
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/soap"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// UserDetails is a user with what administrators look at.
+type UserDetails struct {
+	AccountUser
+	// Locked: too many wrong passwords; MustChange: the password is temporary.
+	Locked, MustChange bool
+	// SalesforceUsername is what Salesforce.com Status names; "" where the user is not integrated. Only Twinspan's own
+	// tenants tell it.
+	SalesforceUsername string
+	Roles              []string // names
+}
+
+// UserDetails finds a user by name; a NotFound fault where there is none.
+func (s *Session) UserDetails(ctx context.Context, username string) (UserDetails, error) {
+	found, err := s.Retrieve(ctx, RetrieveRequest{
+		ObjectType: "AccountUser", Filter: Equals("UserID", username), AllAccounts: true,
+		Properties: []string{
+			"AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit", "IsLocked", "MustChangePassword", "SalesforceUsername", "Roles",
+		},
+	})
+	if err != nil {
+		return UserDetails{}, err
+	}
+	if len(found) != 1 {
+		return UserDetails{}, s.c.call.Refusal(http.StatusNotFound, "not_found", "there is no user "+client.Clip(username, 80))
+	}
+	e := found[0]
+	d := UserDetails{
+		AccountUser: AccountUser{
+			ID: number(e.Value("AccountUserID")), Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"),
+			Active: e.Value("ActiveFlag") == "true", APIUser: e.Value("IsAPIUser") == "true", DefaultMID: number(e.Value("DefaultBusinessUnit")),
+		},
+		Locked: e.Value("IsLocked") == "true", MustChange: e.Value("MustChangePassword") == "true", SalesforceUsername: e.Value("SalesforceUsername"),
+	}
+	for _, r := range e.Find("Roles").All("Role") {
+		if name := r.Value("Name"); !strings.HasPrefix(name, "Individual role for ") {
+			d.Roles = append(d.Roles, name)
+		}
+	}
+	return d, nil
+}
+
+// Role is a role of the tenant.
+type Role struct {
+	ID, Key, Name, Description string
+}
+
+// Roles lists the roles that can be given.
+func (s *Session) Roles(ctx context.Context) ([]Role, error) {
+	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "Role", Filter: Equals("IsPrivate", "false"), Properties: []string{"ObjectID", "CustomerKey", "Name", "Description"}})
+	if err != nil {
+		return nil, err
+	}
+	roles := make([]Role, len(found))
+	for i, e := range found {
+		roles[i] = Role{ID: e.Value("ObjectID"), Key: e.Value("CustomerKey"), Name: e.Value("Name"), Description: e.Value("Description")}
+	}
+	return roles, nil
+}
+
+// UserWrite makes or changes a user. Nil and empty fields are left as they are.
+type UserWrite struct {
+	Username           string // required
+	Name, Email        string
+	Password           vault.Secret
+	APIUser, Active    *bool
+	Unlock             bool
+	SalesforceUsername *string // "" clears Salesforce.com Status
+	DefaultMID         int64
+	AddRoles           []string // customer keys
+	RemoveRoles        []string
+}
+
+// CreateUser makes a user; name, email and password are required (error 11003).
+func (s *Session) CreateUser(ctx context.Context, u UserWrite) error {
+	return s.writeUser(ctx, "Create", u)
+}
+
+// UpdateUser changes a user.
+func (s *Session) UpdateUser(ctx context.Context, u UserWrite) error {
+	return s.writeUser(ctx, "Update", u)
+}
+
+func (s *Session) writeUser(ctx context.Context, action string, u UserWrite) error {
+	w := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:xsi", soap.NamespaceXSI}})
+	w.OpenHeader()
+	w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
+	w.Close()
+	w.OpenBody()
+	w.Open(action+"Request", "xmlns", apiSpace)
+	w.Open("Objects", "xsi:type", "AccountUser")
+	u.write(w)
+	envelope, err := w.Bytes()
+	if err != nil {
+		return err
+	}
+	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", action, envelope, s.token.Reveal(), deadToken)
+	if err != nil {
+		return err
+	}
+	results := op.All("Results")
+	if op.Local != action+"Response" || len(results) != 1 {
+		return s.c.call.Protocol(http.StatusOK, "it is no %s response with one result", strings.ToLower(action))
+	}
+	if results[0].Value("StatusCode") != "OK" {
+		return s.c.call.Refusal(http.StatusBadRequest, results[0].Value("ErrorCode"), results[0].Value("StatusMessage"))
+	}
+	return nil
+}
+
+// write writes the members in the order of the WSDL.
+func (u UserWrite) write(w *soap.Writer) {
+	optional := func(name, value string) {
+		if value != "" {
+			w.Text(name, value)
+		}
+	}
+	flag := func(name string, value *bool) {
+		if value != nil {
+			w.Text(name, strconv.FormatBool(*value))
+		}
+	}
+	w.Text("UserID", u.Username)
+	optional("Password", u.Password.Reveal())
+	optional("Name", u.Name)
+	optional("Email", u.Email)
+	flag("ActiveFlag", u.Active)
+	flag("IsAPIUser", u.APIUser)
+	if u.Unlock {
+		w.Text("Unlock", "true")
+	}
+	if u.DefaultMID != 0 {
+		w.Text("DefaultBusinessUnit", strconv.FormatInt(u.DefaultMID, 10))
+	}
+	if len(u.AddRoles)+len(u.RemoveRoles) > 0 {
+		w.Open("Roles")
+		for _, key := range u.AddRoles {
+			w.Open("Role")
+			w.Text("CustomerKey", key)
+			w.Close()
+		}
+		for _, key := range u.RemoveRoles {
+			w.Open("Role")
+			w.Text("CustomerKey", key)
+			w.Open("AssignmentConfigurations")
+			w.Open("AssignmentConfiguration")
+			w.Text("AssignmentConfigureType", "RoleUser")
+			w.Text("IsDelete", "true")
+			w.Close()
+			w.Close()
+			w.Close()
+		}
+		w.Close()
+	}
+	if u.SalesforceUsername != nil {
+		w.Text("SalesforceUsername", *u.SalesforceUsername)
+	}
+}
