@@ -82,7 +82,7 @@ func TestUserStates(t *testing.T) {
 // TestClear: one, many and all that match are cleared with their grants; the reason stays on record, and the tab asks to
 // integrate again at the next visit.
 //
-// seed:api S000-11 S000-15 S000-17 S000-24 S000-25 S000-26
+// seed:api S000-17 S000-26
 // seed:page S000-15 S000-17 S000-26 S000-38 S000-39
 func TestClear(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
