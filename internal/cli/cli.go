@@ -35,6 +35,8 @@ const (
 // Env is what the command line takes from its process. Tests put their own in.
 type Env struct {
 	Stdout, Stderr io.Writer
+	// Stdin is where a secret comes from that a command is told to read; nil is empty.
+	Stdin io.Reader
 	// Lookup reads an environment variable, as os.LookupEnv does.
 	Lookup func(name string) (string, bool)
 	// Terminal says that Stdout and Stderr are one.
@@ -50,7 +52,7 @@ func OS() Env {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	return Env{
-		Stdout: os.Stdout, Stderr: os.Stderr, Lookup: os.LookupEnv,
+		Stdout: os.Stdout, Stderr: os.Stderr, Stdin: os.Stdin, Lookup: os.LookupEnv,
 		Terminal: term.IsTerminal(int(os.Stdout.Fd())) && term.IsTerminal(int(os.Stderr.Fd())), Signals: signals, Exit: os.Exit,
 	}
 }
@@ -65,6 +67,7 @@ type grammar struct {
 
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See and clear the mappings of users."`
+	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
@@ -79,6 +82,14 @@ type app struct {
 	args  []string
 	json  bool
 	model *kong.Application
+}
+
+// stdin is standard input.
+func (a *app) stdin() io.Reader {
+	if a.Stdin == nil {
+		return strings.NewReader("")
+	}
+	return a.Stdin
 }
 
 // errNo is the answer "no": exit code 3, and nothing printed beyond what the command said.

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/crm"
+)
+
+// orgSettingsCmd is Setup > Security and Setup > Identity.
+type orgSettingsCmd struct {
+	Show orgSettingsShowCmd `cmd:"" help:"Show the settings, in the Metadata API's words."`
+	Set  orgSettingsSetCmd  `cmd:"" help:"Change settings."`
+}
+
+type orgSettingsShowCmd struct{ orgFlags }
+
+// Run shows the settings.
+func (c *orgSettingsShowCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error { return printOrgSettings(ctx, a, s) })
+}
+
+func printOrgSettings(ctx context.Context, a *app, s *crm.Session) error {
+	list, err := s.ReadSettings(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(list)
+	}
+	rows := make([][]string, len(list))
+	for i, one := range list {
+		rows[i] = []string{one.Path, one.Value, one.Type}
+	}
+	return a.printTable([]string{"name", "value", "type"}, rows)
+}
+
+type orgSettingsSetCmd struct {
+	orgFlags
+	Settings []string `arg:"" help:"NAME=VALUE, with names as 'show' prints them; the last part of a name is enough. networkAccess=10.0.0.1-10.0.0.9,192.0.2.7 replaces the trusted ranges."`
+}
+
+// Run changes the settings and shows all of them.
+func (c *orgSettingsSetCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		have, err := s.ReadSettings(ctx)
+		if err != nil {
+			return err
+		}
+		var changes []crm.Setting
+		for _, arg := range c.Settings {
+			name, value, ok := strings.Cut(arg, "=")
+			if !ok {
+				return usagef("%q: want NAME=VALUE", arg)
+			}
+			i := slices.IndexFunc(have, func(h crm.Setting) bool {
+				return strings.EqualFold(h.Path, name) || strings.EqualFold(h.Path[strings.LastIndex(h.Path, ".")+1:], name)
+			})
+			if i < 0 {
+				return usagef("there is no setting %q; 'twinspan org settings show' lists them", name)
+			}
+			change := have[i]
+			change.Value = value
+			changes = append(changes, change)
+		}
+		if err := s.UpdateSettings(ctx, changes); err != nil {
+			return err
+		}
+		return printOrgSettings(ctx, a, s)
+	})
+}
