@@ -406,6 +406,11 @@ func TestLoginAs(t *testing.T) {
 		if status, _ := admin.post(t, "/servlet/servlet.su", "suorgadminid", h.findID(t, "SELECT Id FROM User WHERE Username = '"+h.spec.Users[1].Username+"'")); status != 403 {
 			t.Error("one login as led to another")
 		}
+		app := h.spec.ConnectedApps[0]
+		authorize := "/services/oauth2/authorize?" + url.Values{"response_type": {"code"}, "client_id": {app.ConsumerKey}, "redirect_uri": {app.CallbackURLs[0]}}.Encode()
+		if status, page := admin.get(t, authorize); status != 403 || !strings.Contains(page, "cannot give an app access") {
+			t.Errorf("the administrator gives an app access as the user: %d %s", status, page)
+		}
 		// Both stand in the trail and the history.
 		trail := h.find(t, "SELECT Action, DelegateUser, CreatedBy.Username FROM SetupAuditTrail WHERE DelegateUser = '"+h.spec.Users[0].Username+"'")
 		for _, want := range []string{`"Action":"resetsecuritytoken"`, `"Action":"suOrgAdminLogin"`, `"Username":"` + username + `"`} {

@@ -174,7 +174,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 	if err != nil {
 		return err
 	}
-	session, u, ok, err := s.visitor(r)
+	session, u, ok, err := s.grantor(r)
 	if err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) consent(w http.ResponseWriter, r *http.Request, t *transaction, decision string) error {
 	ctx := r.Context()
-	session, u, ok, err := s.visitor(r)
+	session, u, ok, err := s.grantor(r)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,16 @@ func (s *Server) visitor(r *http.Request) (sess org.Session, u org.User, ok bool
 	return sess, u, err == nil && sess.Browser(), err
 }
 
+// grantor is a visitor who is about to give an app access to what is his. An administrator who is logged in as somebody
+// else cannot: what he gave would outlive that login.
+func (s *Server) grantor(r *http.Request) (sess org.Session, u org.User, ok bool, err error) {
+	sess, u, ok, err = s.visitor(r)
+	if err == nil && ok && sess.Delegate != "" {
+		err = fault.New(fault.Denied, org.CodeLoginAsOff, "While you are logged in as another user, you cannot give an app access. Log out to be yourself again.")
+	}
+	return sess, u, ok, err
+}
+
 func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
 	sess, u, ok, err := s.visitor(r)
 	if err != nil {

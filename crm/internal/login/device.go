@@ -146,7 +146,7 @@ func (s *Server) serveConnect(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
-	session, u, ok, err := s.visitor(r)
+	session, u, ok, err := s.grantor(r)
 	if err != nil {
 		s.pageError(w, r, err)
 		return
@@ -195,7 +195,7 @@ func (s *Server) serveConnectForm(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) connect(w http.ResponseWriter, r *http.Request, t *transaction, form url.Values) error {
 	ctx := r.Context()
-	session, u, ok, err := s.visitor(r)
+	session, u, ok, err := s.grantor(r)
 	if err != nil {
 		return err
 	}
