@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/org/packages"
 	"github.com/twinspan/twinspan/crm/internal/orgtest"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -113,7 +114,7 @@ func wideSchema() *org.Schema {
 		"UserLicense": {custom("Price__c", "currency", "total_licenses")},
 	}
 	var objects []*org.Object
-	for _, o := range org.StandardSchema().Objects {
+	for _, o := range org.SchemaWith(packages.Current, false).Objects {
 		wide := *o
 		wide.Fields = append(slices.Clone(o.Fields), more[o.Name]...)
 		objects = append(objects, &wide)
