@@ -91,11 +91,12 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	if err := ctl.Start(ctx); err != nil {
 		return nil, err
 	}
+	apps := &org.Apps{Store: store, Uses: store, Users: store, Clock: domain, Changes: logins}
 	data := &rest.Server{
-		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Log: o.Log,
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Apps: apps, Log: o.Log,
 		Queries: &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 	}
-	meta := &metadata.Server{Auth: logins, Apps: &org.Apps{Store: store, Clock: domain, Changes: logins}, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
+	meta := &metadata.Server{Auth: logins, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
 
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,9 @@ type orgCmd struct {
 	Settings orgSettingsCmd `cmd:"" help:"Settings of the org: show, set."`
 	Token    orgTokenCmd    `cmd:"" help:"Security tokens: reset."`
 	LoginAs  orgLoginAsCmd  `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`
+	App      orgAppCmd      `cmd:"" help:"Connected apps: policies, who may use them, who does."`
+	Permset  orgPermsetCmd  `cmd:"" help:"Permission sets: create, assign, attach to an app."`
+	Profile  orgProfileCmd  `cmd:"" help:"Profiles."`
 }
 
 // orgFlags say which org a command talks to: that of a ready file, as its administrator, or the one at --org-url with

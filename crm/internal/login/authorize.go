@@ -186,12 +186,13 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 		return nil
 	}
 	app = app.In(session.Org)
-	if err := s.known.AllowedByAdmin(ctx, u, app); err != nil {
-		if fault.CodeOf(err) != org.CodeNotAdminApproved {
+	if err := s.appAllowed(ctx, u, app); err != nil {
+		e, ok := appErrors[fault.CodeOf(err)]
+		if !ok {
 			return err
 		}
-		s.noteRefused(ctx, s.event(u, callerOf(r), org.LoginTypeOAuth, org.SubtypeWebServer, app.Name), org.StatusNotApproved)
-		return &clientError{"OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app"}
+		s.noteRefused(ctx, s.event(u, callerOf(r), org.LoginTypeOAuth, org.SubtypeWebServer, app.Name), refusalStatus[fault.CodeOf(err)])
+		return e
 	}
 	ask := t.ForceConsent && !app.AdminApproved
 	if !ask {
@@ -212,6 +213,22 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 	}
 	s.render(w, r, pages.Consent{Action: consentPath, Transaction: sealed, App: app.Name, User: u.Username, Scopes: t.Scopes, RedirectURI: t.Redirect})
 	return nil
+}
+
+// appErrors are the authorize endpoint's words for apps that a user may not use.
+var appErrors = map[fault.Code]*clientError{
+	org.CodeNotAdminApproved: {"OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app"},
+	org.CodeAppBlocked:       {"OAUTH_APP_BLOCKED", "this app is blocked by admin"},
+	org.CodeNotInstalled:     {"OAUTH_APPROVAL_ERROR_GENERIC", "An unexpected error has occurred during authentication. Please try again."},
+	org.CodeAssurance:        {"OAUTH_APP_ACCESS_DENIED", "this app requires a high assurance session"},
+}
+
+// appAllowed decides the app's policies for a user.
+func (s *Server) appAllowed(ctx context.Context, u org.User, app *org.App) error {
+	if err := s.known.AllowedByPolicies(ctx, u, app); err != nil {
+		return err
+	}
+	return s.known.AllowedByAdmin(ctx, u, app)
 }
 
 // mustSignIn reports whether a user who has a session shows his password all the same: because the client wants it, and
@@ -281,7 +298,10 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, t *transaction,
 		return err
 	}
 	app = app.In(session.Org)
-	if err := s.known.AllowedByAdmin(ctx, u, app); err != nil {
+	if err := s.appAllowed(ctx, u, app); err != nil {
+		if e, ok := appErrors[fault.CodeOf(err)]; ok {
+			return e
+		}
 		return err
 	}
 	switch decision {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -61,6 +62,20 @@ func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, cli
 
 func (s *Server) revoke(ctx context.Context, token, client string) error {
 	unknown := errUnknownToken()
+	if number := org.DeleteNumber(token); number >= 0 {
+		g, err := s.store.Grant(ctx, number)
+		if fault.KindOf(err) == fault.NotFound || err == nil && !oauth.EqualSecret(g.DeleteToken, token) {
+			return unknown
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.store.RevokeGrant(ctx, g.ID, s.clock.Now(string(g.Org))); err != nil {
+			return err
+		}
+		s.sessions.GrantRevoked(g.Org)
+		return nil
+	}
 	if number := org.RefreshNumber(token); number >= 0 {
 		g, err := s.store.Grant(ctx, number)
 		if err != nil {

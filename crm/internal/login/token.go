@@ -130,6 +130,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 // admit decides what holds for every grant: the app's policy first, so that nobody without access learns whether a
 // user is active.
 func (s *Server) admit(ctx context.Context, g grant, sub *subject, c caller) error {
+	if err := s.known.AllowedByPolicies(ctx, sub.user, sub.app); err != nil {
+		return err
+	}
 	if err := g.allowed(ctx, sub); err != nil {
 		return err
 	}
@@ -163,6 +166,9 @@ var refusalStatus = map[fault.Code]string{
 	org.CodeUserFrozen:       org.StatusUserFrozen,
 	org.CodeIPRestricted:     org.StatusRestrictedIP,
 	org.CodeLoginHours:       org.StatusRestrictedHours,
+	org.CodeAppBlocked:       org.StatusAppBlocked,
+	org.CodeNotInstalled:     org.StatusNotInstalled,
+	org.CodeAssurance:        org.StatusAssurance,
 }
 
 // mint makes the session and the answer.

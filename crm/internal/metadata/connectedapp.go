@@ -37,6 +37,12 @@ var scopeNames = []struct{ metadata, scope string }{
 	{"Content", "content"},
 }
 
+// Session levels of a session policy.
+const (
+	levelHigh     = "HIGH_ASSURANCE"
+	levelStandard = "STANDARD"
+)
+
 func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // read writes the components asked for, in order; one that is not there is nil.
@@ -110,9 +116,15 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 	for _, p := range a.Profiles {
 		x.Text("profileName", p)
 	}
-	if a.SessionTimeoutMinutes > 0 {
+	if a.SessionTimeoutMinutes > 0 || a.HighAssurance != org.AssuranceNone {
 		x.Open("sessionPolicy")
-		x.Text("sessionTimeout", strconv.Itoa(a.SessionTimeoutMinutes))
+		if a.HighAssurance != org.AssuranceNone {
+			x.Text("policyAction", string(a.HighAssurance))
+			x.Text("sessionLevel", levelHigh)
+		}
+		if a.SessionTimeoutMinutes > 0 {
+			x.Text("sessionTimeout", strconv.Itoa(a.SessionTimeoutMinutes))
+		}
 		x.Close()
 	}
 	optional("startUrl", a.StartURL)
@@ -137,12 +149,19 @@ func (s *Server) update(ctx context.Context, c *call, x *soap.Writer) error {
 	for _, e := range components {
 		name := e.Value("fullName")
 		var err error
-		if other, ok := others[e.XSIType()]; ok {
+		switch other, ok := others[e.XSIType()]; {
+		case ok && c.dryRun:
+			err = fault.New(fault.Invalid, codeArguments, "A dry run is for ConnectedApp alone.")
+		case ok:
 			err = other.update(ctx, c, name, e)
-		} else {
+		default:
 			var change org.AppChange
+			var access org.Access
 			if change, err = readChange(e); err == nil {
-				err = s.Apps.Change(ctx, c.session, name, change)
+				access, err = s.Apps.Change(ctx, c.session, name, change, c.dryRun)
+			}
+			if err == nil && access.Warning() != "" {
+				c.warnings = append(c.warnings, name+": "+access.Warning())
 			}
 		}
 		x.Open("result")
@@ -338,8 +357,23 @@ func (r *reader) policy(c *org.AppChange, policy *soap.Element) {
 }
 
 func (r *reader) session(c *org.AppChange, policy *soap.Element) {
+	level := levelHigh
 	for _, el := range policy.Children {
-		if el.Local != "sessionTimeout" {
+		switch v := strings.TrimSpace(el.Text); el.Local {
+		case "sessionTimeout":
+		case "policyAction":
+			if v != string(org.AssuranceBlock) && v != string(org.AssuranceRaise) {
+				r.refuse("'%s' is not a valid value for the enum 'ConnectedAppSessionPolicyAction'", clip(v))
+			}
+			action := org.HighAssurance(v)
+			c.HighAssurance = &action
+			continue
+		case "sessionLevel":
+			if level = v; v != levelHigh && v != levelStandard {
+				r.refuse("'%s' is not a valid value for the enum 'SessionSecurityLevel'", clip(v))
+			}
+			continue
+		default:
 			r.refuse("Property 'sessionPolicy.%s' of ConnectedApp is not supported by this org", el.Local)
 			continue
 		}
@@ -348,5 +382,9 @@ func (r *reader) session(c *org.AppChange, policy *soap.Element) {
 			r.refuse("sessionTimeout: '%s' is not a valid value for the type xsd:int", clip(el.Text))
 		}
 		c.SessionTimeoutMinutes = &n
+	}
+	if level == levelStandard { // every session has that level
+		none := org.AssuranceNone
+		c.HighAssurance = &none
 	}
 }

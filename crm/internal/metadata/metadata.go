@@ -48,6 +48,22 @@ const (
 	codeNotForAPI fault.Code = "session_not_for_api"
 )
 
+// headerDryRun asks an update to tell what it would do, in the header Warning, and to save nothing.
+const headerDryRun = "Twinspan-Dry-Run"
+
+// quotable is a text as it may stand in a quoted string of a header.
+func quotable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, s)
+}
+
 // Mount routes the API under /services/Soap/m.
 func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("POST /services/Soap/m/{version}", s.serve)
@@ -59,6 +75,8 @@ type call struct {
 	session   org.Session
 	version   string // "65.0"
 	operation *soap.Element
+	dryRun    bool     // the header Twinspan-Dry-Run: tell what an update would do, and save nothing
+	warnings  []string // about what was done
 }
 
 type operation func(context.Context, *call, *soap.Writer) error
@@ -100,8 +118,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", namespace, "xmlns:xsi", soap.NamespaceXSI}})
 	x.OpenBody()
 	x.Open(c.operation.Local + "Response")
+	c.dryRun = strings.EqualFold(r.Header.Get(headerDryRun), "true")
 	if err := op(r.Context(), c, x); err != nil {
 		return nil, err
+	}
+	for _, text := range c.warnings { // RFC 9111 section 5.5 has retired the header, and clients show it all the same
+		w.Header().Add("Warning", `299 - "`+quotable(text)+`"`)
 	}
 	return x.Bytes()
 }

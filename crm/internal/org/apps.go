@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,8 @@ type AppChange struct {
 	IPRelaxation                              *IPRelaxation
 	RefreshTokenPolicy                        *RefreshTokenPolicy
 	SessionTimeoutMinutes                     *int
+	HighAssurance                             *HighAssurance
+	Installed, Blocked                        *bool
 	PermissionSets, Profiles                  *[]string // replace all of the kind
 	Flows                                     FlowChange
 }
@@ -69,6 +72,8 @@ type AppStore interface {
 // Apps reads and changes connected apps as the Metadata API does.
 type Apps struct {
 	Store   AppStore
+	Uses    UsageStore
+	Users   Directory
 	Clock   *clock.Domain
 	Changes Changes
 }
@@ -110,28 +115,52 @@ func (a *Apps) Find(ctx context.Context, s Session, name string) (AppRecord, err
 	return AppRecord{}, fault.New(fault.NotFound, CodeNotFound, "In field: fullName - no ConnectedApp named %s found", clip(name))
 }
 
-// Change changes an app by full name, all of it or nothing.
-func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange) error {
-	app, err := a.Find(ctx, s, name)
+// errDryRun ends the transaction of a change that is only tried.
+var errDryRun = errors.New("a dry run")
+
+// Change changes an app by full name, all of it or nothing, and tells who loses access by it. A dry run tells the same
+// and saves nothing.
+func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, dryRun bool) (Access, error) {
+	app, err := a.changeable(ctx, s, name)
 	if err != nil {
-		return err
+		return Access{}, err
 	}
-	if !mayChangeApps.MetBy(s.Permissions) {
-		return insufficientAccess(app.ID)
-	}
+	var access Access
 	at := a.Clock.Now(string(s.Org))
 	err = a.Store.ChangeApp(ctx, s.Org, app.ID, s.User, at, func(tx RecordTx, app *ConnectedApp) error {
+		before, err := tx.AppUsers(app.Org, app.ID)
+		if err != nil {
+			return err
+		}
+		was := app.AdminApproved
 		if err := c.apply(app); err != nil {
 			return err
 		}
 		w := appWriter{tx: tx, schema: StandardSchema(), app: app, at: at}
-		return w.write(c)
-	})
-	if err != nil {
+		if err := w.write(c); err != nil {
+			return err
+		}
+		after, err := tx.AppUsers(app.Org, app.ID)
+		if err != nil {
+			return err
+		}
+		access = accessChange(before, after, was, app.AdminApproved)
+		if dryRun {
+			return errDryRun
+		}
+		if c.Blocked != nil && *c.Blocked {
+			_, err = tx.RevokeGrants(app.Org, app.ID, "", at)
+		}
 		return err
+	})
+	if dryRun && errors.Is(err, errDryRun) {
+		return access, nil
+	}
+	if err != nil {
+		return Access{}, err
 	}
 	a.Changes.SetupChanged(s.Org)
-	return nil
+	return access, nil
 }
 
 // Bounds of an app's texts.
@@ -191,6 +220,9 @@ func (c AppChange) apply(app *ConnectedApp) error {
 	set(&app.RefreshTokenPolicy, c.RefreshTokenPolicy)
 	set(&app.SessionTimeoutMinutes, c.SessionTimeoutMinutes)
 	c.Flows.apply(&app.Flows)
+	set(&app.HighAssurance, c.HighAssurance)
+	set(&app.Installed, c.Installed)
+	set(&app.Blocked, c.Blocked)
 	return nil
 }
 

@@ -20,6 +20,7 @@ type Grant struct {
 	Created     time.Time
 	LastUsed    time.Time
 	Revoked     bool
+	DeleteToken string // revokes the grant; "" for one made before there were any
 }
 
 // GrantStore keeps grants.

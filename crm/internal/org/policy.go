@@ -16,7 +16,7 @@ const PlatformCLIKey = "PlatformCLI"
 var platformCLI = &App{ConnectedApp: ConnectedApp{
 	ID: ID("0H4PlatformCLI0" + checksum("0H4PlatformCLI0")), Name: "Platform CLI", DeveloperName: "PlatformCLI", ConsumerKey: PlatformCLIKey,
 	CallbackURLs: []string{"http://localhost:1717/OauthRedirect"}, Scopes: []string{ScopeRefreshToken, ScopeAPI, ScopeWeb},
-	SecretOptional: true, PKCERequired: true, IPRelaxation: IPEnforce, RefreshTokenPolicy: RefreshInfinite,
+	SecretOptional: true, PKCERequired: true, IPRelaxation: IPEnforce, RefreshTokenPolicy: RefreshInfinite, Installed: true,
 }}
 
 // In is the app as one of the org, for a well-known client; any other app is one already.

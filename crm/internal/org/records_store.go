@@ -46,6 +46,7 @@ type RecordStore interface {
 // RecordTx is the record store inside one transaction. Fields that are computed when read are not among what it
 // returns. Matches compare texts without case.
 type RecordTx interface {
+	AppTx
 	// Lock reads all stored fields of one record and keeps others from changing it until the transaction ends. No such
 	// record is a NotFound fault.
 	Lock(o *Object, org, id ID) (Values, error)
@@ -59,11 +60,6 @@ type RecordTx interface {
 	Update(o *Object, org ID, match, values Values) (int, error)
 	// Remove removes all records that match for good and tells how many they were.
 	Remove(o *Object, org ID, match Values) (int, error)
-	// AddApp adds a connected app, made by the user at the domain time.
-	AddApp(a ConnectedApp, by ID, at time.Time) error
-	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
-	// were.
-	RevokeGrants(org, app, user ID, at time.Time) (int, error)
 	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
 	EndSessions(org, user ID, machine time.Time) error
 	// EndSession ends one session of the org.
@@ -76,3 +72,14 @@ type RecordTx interface {
 
 // zeroTime is no time at all.
 var zeroTime time.Time
+
+// AppTx is what a RecordTx does about connected apps, which are more than their records.
+type AppTx interface {
+	// AddApp adds a connected app, made by the user at the domain time.
+	AddApp(a ConnectedApp, by ID, at time.Time) error
+	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
+	// were.
+	RevokeGrants(org, app, user ID, at time.Time) (int, error)
+	// AppUsers lists the active users of the org by user name, as an app sees them.
+	AppUsers(org, app ID) ([]AppUser, error)
+}

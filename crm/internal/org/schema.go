@@ -119,6 +119,8 @@ type Object struct {
 	Custom              bool
 	// AutoNumber is the format of names that the org gives, "CFG-{0000}"; "" where people name records.
 	AutoNumber string
+	// PageRows and MaxRows bound one batch and one query of the object; 0 for the usual bounds.
+	PageRows, MaxRows int
 	// Common: its records are the same in every org, and nobody changes them.
 	Common bool
 	// Setup: its records decide who may do what, so caches are told of every change.

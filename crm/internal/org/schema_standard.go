@@ -4,9 +4,9 @@ package org
 // (crm-wire 5.1, 5.2).
 func standardObjects() []*Object {
 	return []*Object{
-		accountObject(), authSessionObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), organizationObject(), permissionSetObject(),
-		permissionSetAssignmentObject(), profileObject(), setupAuditTrailObject(), setupEntityAccessObject(), userObject(), userLicenseObject(),
-		userLoginObject(),
+		accountObject(), authSessionObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), oauthTokenObject(), organizationObject(),
+		permissionSetObject(), permissionSetAssignmentObject(), profileObject(), setupAuditTrailObject(), setupEntityAccessObject(), userObject(),
+		userLicenseObject(), userLoginObject(),
 	}
 }
 
@@ -22,6 +22,7 @@ const (
 	ObjectConnectedApplication    = "ConnectedApplication"
 	ObjectAccount                 = "Account"
 	ObjectContact                 = "Contact"
+	ObjectOauthToken              = "OauthToken"
 )
 
 func organizationObject() *Object {
@@ -235,4 +236,25 @@ func deletedField() *Field { return boolean("IsDeleted", "Deleted").readOnly() }
 
 func ownerField(child string) *Field {
 	return reference("OwnerId", "Owner ID", "Owner", child, ObjectUser).filled()
+}
+
+// oauthTokenObject shows the grants that live: to query alone, and to delete by posting DeleteToken to the revoke
+// endpoint. Its Id is always null (crm-wire 5.2).
+func oauthTokenObject() *Object {
+	id := typed("Id", "ID", TypeID, 18).computed()
+	id.Filterable, id.Sortable, id.Groupable = false, false, false
+	return &Object{
+		Name: ObjectOauthToken, Label: "OAuth Token", Plural: "OAuth Tokens", KeyPrefix: "0CO", View: Need{{PermCustomizeApplication}}, Common: true,
+		PageRows: 500, MaxRows: 2500,
+		Fields: fields(id,
+			notFilterable(text("AccessToken", "Access Token", 255)).readOnly(),
+			notFilterable(text("RequestToken", "Request Token", 255)).readOnly(),
+			notFilterable(text("DeleteToken", "Delete Token", 255)).readOnly(),
+			text("AppName", "App Name", 255).filled().readOnly(),
+			notFilterable(text("AppMenuItemId", "App Menu Item ID", 18)).readOnly(),
+			reference("UserId", "User ID", "User", "", ObjectUser).filled().readOnly(),
+			typed("LastUsedDate", "Last Used Date", TypeDateTime, 0).readOnly(),
+			typed("UseCount", "Use Count", TypeInt, 0).readOnly(),
+			typed("CreatedDate", "Created Date", TypeDateTime, 0).filled().readOnly()),
+	}
 }

@@ -12,6 +12,7 @@ import (
 const (
 	accessMarker  = "AQ"      // access token: <15-character org id>!AQ…
 	refreshMarker = "5Aep861" // refresh token (crm-wire 1.4)
+	deleteMarker  = "6Cel861" // OauthToken.DeleteToken, which can only revoke
 	codeMarker    = "aPrx"    // authorization code (crm-wire 1.2)
 	codeEnd       = "=="      // clients must percent-decode codes, as they must the real ones
 	secretLength  = 43
@@ -98,3 +99,9 @@ func AuthCodeNumber(code string) int64 { return secretNumber(code, codeMarker, c
 
 // Matches reports whether code is the whole code.
 func (c AuthCode) Matches(code string) bool { return sameHash(tokenHash(code), c.Hash[:]) }
+
+// NewDeleteToken makes the text that revokes a grant and can do nothing else.
+func NewDeleteToken(grant int64) string { return newSecret(deleteMarker, grant, "") }
+
+// DeleteNumber is the number of the grant that a delete token names; -1 where the text is none.
+func DeleteNumber(token string) int64 { return secretNumber(token, deleteMarker, "") }

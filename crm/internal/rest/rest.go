@@ -22,6 +22,7 @@ type Server struct {
 	Records *org.Records
 	// Accounts looks after users' passwords.
 	Accounts *org.Accounts
+	Apps     *org.Apps
 	Queries  *soql.Runner
 	Log      *slog.Logger
 }
@@ -74,6 +75,12 @@ func (s *Server) Mount(m *web.Mux) {
 		route("POST", "/sobjects/{object}/{id}", s.overriddenMethod)
 		route("DELETE", "/sobjects/{object}/{id}", s.deleteRecord)
 	}
+	apps := "/services/data/{version}/twinspan/apps"
+	m.Handle("GET "+apps, s.handle(s.listApps))
+	m.Handle("GET "+apps+"/{id}", s.handle(s.showApp))
+	m.Handle("PATCH "+apps+"/{id}", s.handle(s.changeApp))
+	m.Handle("GET "+apps+"/{id}/usage", s.handle(s.appUsage))
+	m.Handle("POST "+apps+"/{id}/revoke", s.handle(s.revokeApp))
 	m.Handle("GET /services/data/{version}/tooling", s.handle(s.toolingResources))
 }
 

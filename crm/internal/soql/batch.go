@@ -23,6 +23,9 @@ func (b *batchOf) rows() int {
 	if size < MinBatch || size > DefaultBatch {
 		size = DefaultBatch
 	}
+	if most := b.plan.Object.PageRows; most > 0 {
+		size = min(size, most)
+	}
 	if b.plan.HasChildren() {
 		size = min(size, parentBatch)
 	}

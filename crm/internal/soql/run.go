@@ -54,7 +54,11 @@ func (r *Runner) Plan(ctx context.Context, s org.Session, text string, at time.T
 	c := Context{Schema: r.Schema(s), Permissions: s.Permissions, User: s.User, Calendar: func() (Calendar, error) {
 		return r.calendar(ctx, s, at)
 	}}
-	return c.Parse(text)
+	p, err := c.Parse(text)
+	if err == nil && !p.Count && !p.Aggregate && p.Object.MaxRows > 0 {
+		p.Limit = p.cap(p.Object.MaxRows)
+	}
+	return p, err
 }
 
 func (r *Runner) calendar(ctx context.Context, s org.Session, at time.Time) (Calendar, error) {

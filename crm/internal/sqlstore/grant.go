@@ -23,9 +23,9 @@ func (s *Store) Grant(ctx context.Context, id int64) (org.Grant, error) {
 	g := org.Grant{ID: id}
 	var scopes string
 	var created, used int64
-	err := s.db.QueryRow(ctx, `SELECT g.org_id, g.user_id, g.app_id, g.scopes, g.refresh_hash, g.created_ms, g.last_used_ms,
+	err := s.db.QueryRow(ctx, `SELECT g.org_id, g.user_id, g.app_id, g.scopes, g.refresh_hash, g.created_ms, g.last_used_ms, g.delete_token,
  CASE WHEN `+liveGrant+` THEN 0 ELSE 1 END`+grantFrom+`WHERE g.id = $1`, id).
-		Scan(&g.Org, &g.User, &g.App, &scopes, &g.RefreshHash, &created, &used, &g.Revoked)
+		Scan(&g.Org, &g.User, &g.App, &scopes, &g.RefreshHash, &created, &used, &g.DeleteToken, &g.Revoked)
 	if err != nil {
 		return org.Grant{}, notFound(err, "grant")
 	}
@@ -117,10 +117,10 @@ func (s *Store) RevokeGrant(ctx context.Context, id int64, at time.Time) error {
 // putGrant keeps a new grant, or gives the grant of an approval its refresh token, and revokes the oldest over the limit.
 func putGrant(tx *sqldb.Tx, g org.Grant) (dropped bool, err error) {
 	scopes := strings.Join(g.Scopes, " ")
-	res, err := tx.Exec(`INSERT INTO oauth_grant (id, org_id, user_id, app_id, scopes, refresh_hash, created_ms, last_used_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+	res, err := tx.Exec(`INSERT INTO oauth_grant (id, org_id, user_id, app_id, scopes, refresh_hash, created_ms, last_used_ms, delete_token) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
  ON CONFLICT (id) DO UPDATE SET refresh_hash = $6, scopes = $5 WHERE oauth_grant.refresh_hash IS NULL AND oauth_grant.revoked_ms IS NULL
  AND oauth_grant.org_id = $2 AND oauth_grant.user_id = $3 AND oauth_grant.app_id = $4`,
-		g.ID, string(g.Org), string(g.User), string(g.App), scopes, g.RefreshHash, millis(g.Created))
+		g.ID, string(g.Org), string(g.User), string(g.App), scopes, g.RefreshHash, millis(g.Created), org.NewDeleteToken(g.ID))
 	if err != nil {
 		return false, err
 	}

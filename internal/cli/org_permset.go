@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/crm"
+)
+
+// orgPermsetCmd is Setup > Manage Users > Permission Sets.
+type orgPermsetCmd struct {
+	List     orgPermsetListCmd     `cmd:"" help:"List the permission sets."`
+	Create   orgPermsetCreateCmd   `cmd:"" help:"Create a permission set; prints the API name that it got."`
+	Assign   orgPermsetAssignCmd   `cmd:"" help:"Assign a permission set to users (Manage Assignments)."`
+	Unassign orgPermsetUnassignCmd `cmd:"" help:"Take a permission set away from users."`
+	Attach   orgPermsetAttachCmd   `cmd:"" help:"Let a permission set carry a connected app."`
+}
+
+type orgPermsetListCmd struct{ orgFlags }
+
+// Run lists the sets that no profile owns.
+func (c *orgPermsetListCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		sets, err := s.Query(ctx, "SELECT Id, Name, Label, NamespacePrefix FROM PermissionSet WHERE IsOwnedByProfile = false ORDER BY Label, NamespacePrefix")
+		if err != nil {
+			return err
+		}
+		assigned, err := s.Query(ctx, "SELECT PermissionSetId FROM PermissionSetAssignment WHERE PermissionSet.IsOwnedByProfile = false")
+		if err != nil {
+			return err
+		}
+		users := map[string]int{}
+		for _, r := range assigned {
+			users[r.String("PermissionSetId")]++
+		}
+		type row struct {
+			Name  string `json:"name"`
+			Label string `json:"label"`
+			Users int    `json:"users"`
+		}
+		out := []row{}
+		var rows [][]string
+		for _, r := range sets {
+			one := row{Name: fullName(r), Label: r.String("Label"), Users: users[r.String("Id")]}
+			out, rows = append(out, one), append(rows, []string{one.Name, one.Label, fmt.Sprint(one.Users)})
+		}
+		if a.json {
+			return a.printJSON(out)
+		}
+		return a.printTable([]string{"name", "label", "users"}, rows)
+	})
+}
+
+func fullName(r crm.Record) string {
+	if ns := r.String("NamespacePrefix"); ns != "" {
+		return ns + "__" + r.String("Name")
+	}
+	return r.String("Name")
+}
+
+type orgPermsetCreateCmd struct {
+	orgFlags
+	Label       string   `arg:"" help:"Label, such as \"Marketing Cloud Connected App\"."`
+	Name        string   `help:"API name; made from the label where absent." placeholder:"NAME" env:"-"`
+	Permissions []string `help:"System permissions, such as ApiEnabled,ViewSetup." placeholder:"NAME" env:"-"`
+}
+
+// Run creates a set and reads back what API name the org made.
+func (c *orgPermsetCreateCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		fields := map[string]any{"Label": c.Label}
+		if c.Name != "" {
+			fields["Name"] = c.Name
+		}
+		for _, p := range c.Permissions {
+			fields["Permissions"+strings.TrimPrefix(p, "Permissions")] = true
+		}
+		id, err := s.CreateRecord(ctx, "PermissionSet", fields)
+		if err != nil {
+			return err
+		}
+		r, err := s.GetRecord(ctx, "PermissionSet", id, "Name", "Label")
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(map[string]string{"id": id, "name": r.String("Name"), "label": r.String("Label")})
+		}
+		return a.print(oneLine(r.String("Name")) + "\n")
+	})
+}
+
+// permsetArg names a set and users.
+type permsetArg struct {
+	orgFlags
+	Permset string   `arg:"" help:"API name or label of the permission set."`
+	Users   []string `arg:"" help:"User names."`
+}
+
+type orgPermsetAssignCmd struct{ permsetArg }
+
+// Run assigns the set; who has it keeps it.
+func (c *orgPermsetAssignCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		return c.each(ctx, s, func(set, user, have string) error {
+			if have != "" {
+				return nil
+			}
+			_, err := s.CreateRecord(ctx, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
+			return err
+		})
+	})
+}
+
+type orgPermsetUnassignCmd struct{ permsetArg }
+
+// Run takes the set away.
+func (c *orgPermsetUnassignCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		return c.each(ctx, s, func(_, _, have string) error {
+			if have == "" {
+				return nil
+			}
+			return s.DeleteRecord(ctx, "PermissionSetAssignment", have)
+		})
+	})
+}
+
+// each calls do for each user with the assignment that he has, "" for none.
+func (c *permsetArg) each(ctx context.Context, s *crm.Session, do func(set, user, have string) error) error {
+	set, err := findSet(ctx, s, c.Permset)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.Users {
+		user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = '"+quote(name)+"'", "user", name)
+		if err != nil {
+			return err
+		}
+		rows, err := s.Query(ctx, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = '"+set+"' AND AssigneeId = '"+user+"'")
+		if err != nil {
+			return err
+		}
+		have := ""
+		if len(rows) > 0 {
+			have = rows[0].String("Id")
+		}
+		if err := do(set, user, have); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+type orgPermsetAttachCmd struct {
+	orgFlags
+	Permset string `arg:"" help:"API name or label of the permission set."`
+	App     string `arg:"" help:"API name of the connected app."`
+}
+
+// Run lets the set carry the app.
+func (c *orgPermsetAttachCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error { return attach(ctx, a, s, c.App, c.Permset, "") })
+}
+
+// attach lets a permission set, or else a profile, carry an app.
+func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profile string) error {
+	app, err := s.App(ctx, appName)
+	if err != nil {
+		return err
+	}
+	var set string
+	if permset != "" {
+		set, err = findSet(ctx, s, permset)
+	} else {
+		set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = '"+quote(profile)+"'", "profile", profile)
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := s.Query(ctx, "SELECT Id FROM SetupEntityAccess WHERE ParentId = '"+set+"' AND SetupEntityId = '"+app.ID+"'")
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 {
+		if _, err := s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app.ID}); err != nil {
+			return err
+		}
+	}
+	if !app.AdminApproved {
+		a.errorf("note: all users may self-authorize %s; the set decides once its permitted users are admin-approved", app.FullName)
+	}
+	return nil
+}
+
+// findSet finds a permission set by full API name or by label.
+func findSet(ctx context.Context, s *crm.Session, name string) (string, error) {
+	where := "NamespacePrefix = null AND Name = '" + quote(name) + "'"
+	if ns, local, ok := strings.Cut(name, "__"); ok {
+		where = "NamespacePrefix = '" + quote(ns) + "' AND Name = '" + quote(local) + "'"
+	}
+	rows, err := s.Query(ctx, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND "+where)
+	if err == nil && len(rows) == 1 {
+		return rows[0].String("Id"), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND Label = '"+quote(name)+"'", "permission set", name)
+}
+
+func findOne(ctx context.Context, s *crm.Session, soql, kind, name string) (string, error) {
+	rows, err := s.Query(ctx, soql)
+	if err != nil {
+		return "", err
+	}
+	switch len(rows) {
+	case 0:
+		return "", fmt.Errorf("the org has no %s %q", kind, name)
+	case 1:
+		return rows[0].String("Id"), nil
+	}
+	return "", errors.New("the org has several of the name " + name + "; give the API name")
+}
+
+// quote escapes a text for a SOQL string.
+func quote(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s)
+}
+
+// orgProfileCmd is Setup > Manage Users > Profiles.
+type orgProfileCmd struct {
+	List orgProfileListCmd `cmd:"" help:"List the profiles."`
+}
+
+type orgProfileListCmd struct{ orgFlags }
+
+// Run lists the profiles.
+func (c *orgProfileListCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		profiles, err := s.Query(ctx, "SELECT Id, Name, UserLicense.Name FROM Profile ORDER BY Name")
+		if err != nil {
+			return err
+		}
+		type row struct {
+			ID      string `json:"id"`
+			Name    string `json:"name"`
+			Licence string `json:"license"`
+		}
+		out := []row{}
+		var rows [][]string
+		for _, p := range profiles {
+			one := row{ID: p.String("Id"), Name: p.String("Name"), Licence: p.Related("UserLicense").String("Name")}
+			out, rows = append(out, one), append(rows, []string{one.Name, one.Licence, one.ID})
+		}
+		if a.json {
+			return a.printJSON(out)
+		}
+		return a.printTable([]string{"name", "license", "id"}, rows)
+	})
+}
