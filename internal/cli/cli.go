@@ -65,7 +65,6 @@ type grammar struct {
 	Up   upCmd   `cmd:"" help:"Start an org, a tenant and Connect, and stay up."`
 	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
 
-	Org        orgCmd        `cmd:"" help:"Set up the org: connected apps, permission sets, profiles."`
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See and clear the mappings of users."`
 	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`

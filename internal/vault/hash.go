@@ -52,7 +52,8 @@ var (
 )
 
 // HashPassword returns the argon2id hash of a password in PHC form: $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH. It waits
-// for one of the process's few slots, at most two seconds and as long as ctx lasts.
+// for one of the process's few slots as long as ctx lasts: who sets a password is known already, and being refused half
+// way through making an org serves nobody. Strangers' logins, which a flood is made of, wait two seconds at most.
 func HashPassword(ctx context.Context, password Secret) (string, error) {
 	if len(password) > maxPassword {
 		return "", ErrPassword
@@ -60,10 +61,13 @@ func HashPassword(ctx context.Context, password Secret) (string, error) {
 	salt := make([]byte, saltSize)
 	_, _ = rand.Read(salt) // never fails (crypto/rand)
 	p := params{memory: hashMemory, time: hashTime, threads: hashThreads, salt: salt}
-	sum, err := p.sum(ctx, password, hashSize)
-	if err != nil {
-		return "", err
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
 	}
+	defer func() { <-slots }()
+	sum := p.key(password, hashSize)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
 }
@@ -77,7 +81,7 @@ func VerifyPassword(ctx context.Context, hash string, password Secret) (bool, er
 	if len(password) > maxPassword {
 		return false, nil
 	}
-	got, err := p.sum(ctx, password, len(want))
+	got, err := p.sum(ctx, password, uint32(len(want)))
 	if err != nil {
 		return false, err
 	}
@@ -111,7 +115,8 @@ type params struct {
 	salt         []byte
 }
 
-func (p params) sum(ctx context.Context, password Secret, size int) ([]byte, error) {
+// sum is the hash, made in a slot for which it waits maxHashWait at most.
+func (p params) sum(ctx context.Context, password Secret, size uint32) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -129,7 +134,12 @@ func (p params) sum(ctx context.Context, password Secret, size int) ([]byte, err
 		}
 	}
 	defer func() { <-slots }()
-	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(size)), nil
+	return p.key(password, size), nil
+}
+
+// key is the hash itself; the caller holds a slot.
+func (p params) key(password Secret, size uint32) []byte {
+	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, size)
 }
 
 // parseHash reads the PHC form, within bounds.
