@@ -52,7 +52,8 @@ func (f *folder) file(name string) string { return filepath.Join(f.path, name) }
 func (f *folder) Close() error {
 	var err error
 	if f.lock != nil {
-		err = f.lock.Close() // the lock goes with the descriptor
+		// Unlocked before it is closed: a child process that is just being started holds the descriptor for a moment more.
+		err = errors.Join(unlockFile(f.lock), f.lock.Close())
 		f.lock = nil
 	}
 	if f.temporary {

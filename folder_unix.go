@@ -18,6 +18,9 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// unlockFile gives the lock of lockFile back, whoever else has the descriptor.
+func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 // syncDir makes a rename inside dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -32,5 +32,8 @@ func lockFile(f *os.File) error {
 	return err
 }
 
+// unlockFile does nothing: closing the handle lets go of the lock, and no child process inherits it.
+func unlockFile(*os.File) error { return nil }
+
 // syncDir does nothing: Windows makes a rename durable with the file, and cannot sync a folder.
 func syncDir(string) error { return nil }

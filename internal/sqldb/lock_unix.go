@@ -30,6 +30,8 @@ func lockFile(path string) (*fileLock, error) {
 // release lets go of the lock. The lock file stays: removing it would let two processes lock two files of one name.
 func (l *fileLock) release() {
 	if l != nil {
+		// Unlocked before it is closed: a child process that is just being started holds the descriptor for a moment more.
+		_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 		_ = l.file.Close()
 	}
 }
