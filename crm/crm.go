@@ -60,6 +60,7 @@ type Cloud struct {
 	store   *sqlstore.Store
 	clock   *clock.Domain
 	control *control.Control
+	meter   *org.Meter
 	handler http.Handler
 }
 
@@ -82,7 +83,8 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, error) {
 	domain := clock.NewDomain(o.Machine)
 	store.UseClock(domain)
-	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Log: o.Log})
+	meter := org.NewMeter(store, domain, o.Log)
+	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Meter: meter, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +95,10 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	}
 	apps := &org.Apps{Store: store, Uses: store, Users: store, Clock: domain, Changes: logins}
 	data := &rest.Server{
-		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Apps: apps, Log: o.Log,
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Apps: apps, Meter: meter, Log: o.Log,
 		Queries: &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 	}
-	meta := &metadata.Server{Auth: logins, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
+	meta := &metadata.Server{Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
 
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +118,8 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	logins.Mount(mux)
 	data.Mount(mux)
 	meta.Mount(mux)
-	return &Cloud{store: store, clock: domain, control: ctl, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
+	meter.Start(ctx)
+	return &Cloud{store: store, clock: domain, control: ctl, meter: meter, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
 }
 
 func isData(path string) bool {
@@ -159,5 +162,5 @@ func (c *Cloud) Clock(orgID string) time.Duration {
 // Close ends the house's own work and closes its database. Stop serving its Handler first.
 func (c *Cloud) Close() error {
 	c.control.Stop()
-	return c.store.Close()
+	return errors.Join(c.meter.Stop(), c.store.Close())
 }

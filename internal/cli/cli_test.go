@@ -86,7 +86,7 @@ func TestVersion(t *testing.T) {
 func TestHelpNamesEveryFlagOfTheDesign(t *testing.T) {
 	t.Parallel()
 	_, top, _ := run(t, nil)
-	for _, command := range []string{"up", "demo", "status", "clock", "mail", "requests", "completion", "version"} {
+	for _, command := range []string{"up", "demo", "status", "clock", "mail", "requests", "usage", "completion", "version"} {
 		if !strings.Contains(top, "\n  "+command+" ") {
 			t.Errorf("twinspan --help does not list %s:\n%s", command, top)
 		}

@@ -129,6 +129,21 @@ test('metadata of the connected app', async () => {
   assert.equal((await conn.metadata.read('ConnectedApp', mine.fullName)).description, 'Changed by jsforce');
 });
 
+test('limits and limitInfo', async () => {
+  const conn = new jsforce.Connection({ loginUrl: crm.url });
+  await conn.login(crm.admin.username, crm.admin.password + crm.admin.security_token);
+  const { DailyApiRequests } = await conn.limits();
+  const { used, limit } = conn.limitInfo.apiUsage;
+  assert.equal(limit, DailyApiRequests.Max);
+  assert.equal(used, DailyApiRequests.Max - DailyApiRequests.Remaining);
+  await conn.query('SELECT Id FROM User LIMIT 1');
+  assert.equal(conn.limitInfo.apiUsage.used, used + 1);
+  await conn.soap.getServerTimestamp();
+  await conn.query('SELECT Id FROM User LIMIT 1');
+  assert.equal(conn.limitInfo.apiUsage.used, used + 3, 'a SOAP call counts as well');
+  await assert.rejects((await byAssertion({})).limits(), { name: 'INSUFFICIENT_ACCESS' });
+});
+
 test('refresh after expiry, with a clock that moves', async () => {
   const conn = await byWebServerFlow();
   const first = conn.accessToken;

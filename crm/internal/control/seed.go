@@ -74,7 +74,7 @@ type plan struct {
 func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, error) {
 	p := &plan{
 		control: c, spec: spec, licence: org.NewID(org.PrefixUserLicense),
-		org: org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow}},
+		org: org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow, DailyAPIRequests: spec.DailyAPIRequests}},
 		profiles: map[string]org.ID{
 			org.AdministratorProfile: org.NewID(org.PrefixProfile), org.StandardUserProfile: org.NewID(org.PrefixProfile),
 		},

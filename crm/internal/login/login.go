@@ -46,6 +46,8 @@ type Options struct {
 	Audiences []string
 	// IPPolicy decides whether a login from an address is allowed; nil takes the profile's hours and ranges.
 	IPPolicy IPPolicy
+	// Meter counts SOAP calls but login; nil counts none.
+	Meter *org.Meter
 	// Mail carries links and security tokens to users; nil means that there is no way to mail.
 	Mail   mail.Sender
 	Limits org.LoginLimits // of logins by password
@@ -69,6 +71,7 @@ type Server struct {
 	clock     *clock.Domain
 	vault     Sealer
 	ip        IPPolicy
+	meter     *org.Meter
 	log       *slog.Logger
 
 	known     *org.Known
@@ -103,7 +106,7 @@ func New(o Options) (*Server, error) {
 	numbers := org.NewNumbers(machine)
 	s := &Server{
 		base: o.BaseURL, host: u.Host, secure: u.Scheme == "https", audiences: audiences(u, o.Audiences),
-		store: o.Store, clock: o.Clock, vault: o.Vault, ip: o.IPPolicy, log: o.Log,
+		store: o.Store, clock: o.Clock, vault: o.Vault, ip: o.IPPolicy, meter: o.Meter, log: o.Log,
 		known: known, numbers: numbers,
 		sessions:  org.NewSessions(o.Store, known, o.Clock, numbers, o.Log),
 		passwords: org.NewPasswords(known, o.Store, o.Clock),
@@ -193,7 +196,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET /id/keys", s.serveKeys)
 	m.HandleFunc("GET /.well-known/openid-configuration", s.serveDiscovery)
 	for _, api := range []string{"u", "c"} {
-		h := soapAPI{s, api}
+		h := soapAPI{s: s, api: api}
 		for _, tail := range []string{"", "/{org}", "/{org}/{package}"} {
 			m.Handle("POST /services/Soap/"+api+"/{version}"+tail, h)
 		}

@@ -18,6 +18,8 @@ import (
 type soapAPI struct {
 	s   *Server
 	api string
+	// reading is what LimitInfoHeader tells in the answer to this call; nil for none.
+	reading *org.Reading
 }
 
 // Limits of the SOAP API.
@@ -98,6 +100,8 @@ func soapFaultOf(err error) (*soapFault, bool) {
 		return loginFault("INVALID_LOGIN", textInvalidLogin), true
 	case org.CodeIPRestricted:
 		return loginFault("LOGIN_DURING_RESTRICTED_DOMAIN", "User has attempted to login from a restricted domain"), true
+	case org.CodeRequestLimit:
+		return unexpectedFault("REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED: "+f.Message), true
 	case org.CodeLoginHours:
 		return loginFault("LOGIN_DURING_RESTRICTED_TIME", "User has attempted to login during a restricted time"), true
 	case org.CodeInvalidNewPassword:
@@ -225,6 +229,13 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	}
 	if op.Local != "logout" && !session.Permissions[org.PermAPIEnabled] {
 		return nil, unexpectedFault("API_CURRENTLY_DISABLED", "API_CURRENTLY_DISABLED: API is disabled for this User")
+	}
+	if h.s.meter != nil {
+		reading, err := h.s.meter.Count(ctx, session)
+		if err != nil && !(op.Local == "logout" && fault.CodeOf(err) == org.CodeRequestLimit) { // leaving is always possible
+			return nil, err
+		}
+		h.reading = &reading
 	}
 	switch op.Local {
 	case "logout":

@@ -11,6 +11,17 @@ import (
 // tags (crm-wire 0.9). A nil result is an empty response.
 func (h soapAPI) respond(operation string, result func(x *soap.Writer)) ([]byte, error) {
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", h.namespace(), "xmlns:xsi", soap.NamespaceXSI}})
+	if h.reading != nil { // crm-wire 2.1
+		x.OpenHeader()
+		x.Open("LimitInfoHeader")
+		x.Open("limitInfo")
+		x.Text("current", strconv.FormatInt(h.reading.Used, 10))
+		x.Text("limit", strconv.FormatInt(h.reading.Max, 10))
+		x.Text("type", "API REQUESTS")
+		x.Close()
+		x.Close()
+		x.Close()
+	}
 	x.OpenBody()
 	name := operation + "Response"
 	if result == nil {

@@ -26,7 +26,9 @@ type Server struct {
 	Settings *org.OrgSettings
 	// Profiles are the login rules of profiles, as Profile.
 	Profiles *org.Profiles
-	Log      *slog.Logger
+	// Meter counts every call of a session; nil counts none.
+	Meter *org.Meter
+	Log   *slog.Logger
 }
 
 const (
@@ -161,6 +163,11 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 		id, err := org.ParseID(inPath)
 		if err != nil || id != c.session.Org {
 			return nil, invalidSession()
+		}
+	}
+	if s.Meter != nil {
+		if _, err := s.Meter.Count(r.Context(), c.session); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil

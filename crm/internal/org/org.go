@@ -49,6 +49,8 @@ type Settings struct {
 	AdminsCanLoginAsAnyUser bool `json:"admins_can_login_as_any_user,omitempty"`
 	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
+	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.
+	DailyAPIRequests int `json:"daily_api_requests,omitempty"`
 	// Passwords: Security > Password Policies.
 	Passwords PasswordPolicies `json:"passwords,omitzero"`
 	// TrustedRanges: Security > Network Access. API logins from there need no security token.

@@ -9,6 +9,8 @@ type Spec struct {
 	MyDomain string // unique on the server; made from the id where it is ""
 	// UsernamePasswordFlow: OAuth username-password flow allowed.
 	UsernamePasswordFlow bool
+	// DailyAPIRequests in 24 hours; what the edition and its licences give where it is 0.
+	DailyAPIRequests int
 	// Package is the version of the managed package that is installed; "" for none. An app or a permission set of the
 	// package's namespace below means the current version where this is "".
 	Package        string

@@ -17,6 +17,7 @@ const (
 	codeAPIDisabled      fault.Code = "api_disabled_for_user"
 	codeMethodNotAllowed fault.Code = "method_not_allowed"
 	codeBadParameter     fault.Code = "bad_parameter"
+	codeNoSetup          fault.Code = "setup_not_visible"
 )
 
 // wireError is a refusal as the API writes it, always in an array (crm-wire 3.3).
@@ -35,6 +36,8 @@ var translation = map[fault.Code]struct {
 	codeNotForREST:               {401, "INVALID_SESSION_ID"},
 	codeBadAuthHeader:            {401, "INVALID_AUTH_HEADER"},
 	codeAPIDisabled:              {403, "API_CURRENTLY_DISABLED"},
+	codeNoSetup:                  {403, "INSUFFICIENT_ACCESS"},
+	org.CodeRequestLimit:         {403, "REQUEST_LIMIT_EXCEEDED"},
 	codeMethodNotAllowed:         {405, "METHOD_NOT_ALLOWED"},
 	codeBadParameter:             {400, "INVALID_QUERY_PARAMETER"},
 	org.CodeNotFound:             {404, "NOT_FOUND"},

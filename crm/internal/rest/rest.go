@@ -23,8 +23,10 @@ type Server struct {
 	// Accounts looks after users' passwords.
 	Accounts *org.Accounts
 	Apps     *org.Apps
-	Queries  *soql.Runner
-	Log      *slog.Logger
+	// Meter counts every request of a session; nil counts none.
+	Meter   *org.Meter
+	Queries *soql.Runner
+	Log     *slog.Logger
 }
 
 // maxBody bounds a request's JSON, in bytes (HT-04 of the security reference).
@@ -75,6 +77,8 @@ func (s *Server) Mount(m *web.Mux) {
 		route("POST", "/sobjects/{object}/{id}", s.overriddenMethod)
 		route("DELETE", "/sobjects/{object}/{id}", s.deleteRecord)
 	}
+	m.Handle("GET /services/data/{version}/limits", s.handle(s.limits))
+	m.Handle("GET /services/data/{version}/limits/apiUsage", s.handle(s.apiUsage))
 	apps := "/services/data/{version}/twinspan/apps"
 	m.Handle("GET "+apps, s.handle(s.listApps))
 	m.Handle("GET "+apps+"/{id}", s.handle(s.showApp))
@@ -105,6 +109,9 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	c := &call{object: r.PathValue("object"), id: r.PathValue("id"), locator: r.PathValue("locator"), resource: r.PathValue("resource")}
 	var err error
 	if c.session, err = s.authenticate(r); err != nil {
+		return nil, err
+	}
+	if err := s.count(w, r, c.session); err != nil {
 		return nil, err
 	}
 	segment := r.PathValue("version")

@@ -58,6 +58,7 @@ func (s *Server) resources(_ context.Context, c *call) (answer, error) {
 		"query":    c.base + "/query",
 		"queryAll": c.base + "/queryAll",
 		"sobjects": c.base + "/sobjects",
+		"limits":   c.base + "/limits",
 		"identity": s.BaseURL + "/id/" + string(c.session.Org) + "/" + string(c.session.User),
 	}}, nil
 }

@@ -53,5 +53,6 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 		}
 		gone += rows
 	}
-	return gone, nil
+	n, err := s.purgeMeter(ctx, now, limit)
+	return gone + n, err
 }
