@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,22 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 		// And it can come back, in any version.
 		if status, message := h.install(t, admin, releaseKeys[0].key); status != "SUCCESS" {
 			t.Errorf("installing again: %s", message)
+		}
+		// The trail tells all of it, and nothing of what was refused.
+		_, trail := h.query(t, admin, "SELECT Action, Display FROM SetupAuditTrail WHERE Section = 'Installed Packages' ORDER BY CreatedDate, Id")
+		var told []string
+		for _, row := range trail {
+			told = append(told, fmt.Sprint(row["Display"]))
+		}
+		slices.Sort(told)
+		want := []string{
+			"Installed package Marketing Cloud, version 5.400, for admins only", "Installed package Marketing Cloud, version 5.400, for admins only",
+			"Removed package Marketing Cloud, version 220",
+			"Upgraded package Marketing Cloud from version 219 to 220, for admins only", "Upgraded package Marketing Cloud from version 5.400 to 5.493, for admins only",
+			"Upgraded package Marketing Cloud from version 5.493 to 5.494, for admins only", "Upgraded package Marketing Cloud from version 5.494 to 219, for admins only",
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("the trail: %q", told)
 		}
 	})
 }

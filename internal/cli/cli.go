@@ -68,6 +68,7 @@ type grammar struct {
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See and clear the mappings of users."`
 	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`
+	Package    orgPackageCmd `cmd:"" help:"Install, upgrade and remove the managed package Marketing Cloud Connect in the org."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`

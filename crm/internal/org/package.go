@@ -227,10 +227,26 @@ func beforeInstallRequest(c *change) error {
 	if err != nil {
 		return err
 	}
-	return InstallPackage(c.tx, c.session.Org, c.session.User, Installation{
+	err = InstallPackage(c.tx, c.session.Org, c.session.User, Installation{
 		Release: release, Security: c.text("SecurityType"), App: NewPackageApp(c.session.Org, user.Text("Email")),
 	}, c.at)
+	if err != nil {
+		return err
+	}
+	display, action := "Installed package "+packages.Name+", version "+release.Version, "packageInstall"
+	if now.Version != "" {
+		display, action = "Upgraded package "+packages.Name+" from version "+now.Version+" to "+release.Version, "packageUpgrade"
+	}
+	for whom, security := range map[string]string{", for admins only": SecurityNone, ", for all users": SecurityFull} {
+		if c.text("SecurityType") == security {
+			display += whom
+		}
+	}
+	return Audit(c.tx, c.session, c.at, action, sectionPackages, display)
 }
+
+// sectionPackages is where the trail has what becomes of packages.
+const sectionPackages = "Installed Packages"
 
 func installErrors(message string) (JSON, error) {
 	type one struct {
@@ -253,7 +269,10 @@ func beforeUninstallRequest(c *change) error {
 		})
 	}
 	c.values["Status"] = "Success"
-	return UninstallPackage(c.tx, c.session.Org, now, c.at)
+	if err := UninstallPackage(c.tx, c.session.Org, now, c.at); err != nil {
+		return err
+	}
+	return Audit(c.tx, c.session, c.at, "packageUninstall", sectionPackages, "Removed package "+packages.Name+", version "+now.Version)
 }
 
 // numberRecord names a record of an object with automatic numbers. Two that are made at the same moment may get the same

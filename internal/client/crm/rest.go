@@ -82,8 +82,17 @@ const maxPages = 100
 
 // Query runs a SOQL query and reads all its pages.
 func (s *Session) Query(ctx context.Context, soql string) ([]Record, error) {
+	return s.pages(ctx, "/query", soql)
+}
+
+// toolingQuery is Query by the Tooling API, which has objects of its own.
+func (s *Session) toolingQuery(ctx context.Context, soql string) ([]Record, error) {
+	return s.pages(ctx, "/tooling/query", soql)
+}
+
+func (s *Session) pages(ctx context.Context, resource, soql string) ([]Record, error) {
 	var records []Record
-	next := s.data("/query?q=" + url.QueryEscape(soql))
+	next := s.data(resource + "?q=" + url.QueryEscape(soql))
 	for range maxPages {
 		var page struct {
 			TotalSize      *json.Number `json:"totalSize"`
