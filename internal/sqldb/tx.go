@@ -70,6 +70,54 @@ func (t *Tx) QueryRow(query string, args ...any) *sql.Row {
 	return t.run.queryRow(t.ctx, query, args)
 }
 
+// The savepoint of [Tx.Try]; those inside it have the same name, and the youngest is meant.
+const (
+	sqlTry     = "SAVEPOINT try"
+	sqlTryUndo = "ROLLBACK TO SAVEPOINT try"
+	sqlTryDone = "RELEASE SAVEPOINT try"
+)
+
+// Try runs fn as a part of the transaction that may fail by itself: an error of fn undoes what fn did and nothing else,
+// and the transaction goes on, also where a statement of fn failed. What makes the whole transaction fail or run again,
+// like a lost connection, a full disk or a deadlock, still does. Rows that fn leaves open are closed.
+func (t *Tx) Try(fn func() error) error {
+	if err := t.ready(); err != nil {
+		return err
+	}
+	if _, err := t.run.exec(t.ctx, sqlTry, nil); err != nil {
+		t.failed = err
+		return err
+	}
+	after, open := len(t.after), len(t.open)
+	err := fn()
+	if err == nil {
+		err = t.failed
+	}
+	for _, r := range t.open[open:] {
+		_ = r.Close() // as in call
+	}
+	t.open = t.open[:open]
+	if err != nil {
+		t.after = t.after[:after]
+		if t.failed = t.ctx.Err(); t.failed != nil {
+			return t.failed
+		}
+		if isTransient(err) || isDiskError(err) {
+			t.failed = err
+			return err
+		}
+		if _, e := t.run.exec(t.ctx, sqlTryUndo, nil); e != nil {
+			t.failed = errors.Join(err, e) // the database undid more than fn
+			return t.failed
+		}
+	}
+	if _, e := t.run.exec(t.ctx, sqlTryDone, nil); e != nil {
+		t.failed = errors.Join(err, e)
+		return t.failed
+	}
+	return err
+}
+
 // AfterCommit has fn called once the transaction is stored, in the goroutine of the Write, before Write returns. It is
 // for telling the rest of the process: a wake-up, a cache that forgets. fn is dropped when the transaction is undone.
 func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }

@@ -2,7 +2,9 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -50,6 +52,32 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	}
 	return buf.Bytes(), nil
 }
+
+// Gunzip lets the readers of this package read a body that came with "Content-Encoding: gzip". The body's limit is
+// theirs and holds for what comes out; what goes in may be as long again, so that a stream of nothing ends too. Other
+// encodings stay refused.
+func Gunzip(w http.ResponseWriter, r *http.Request, limit int64) error {
+	if !strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") || r.Body == nil {
+		return nil
+	}
+	packed := http.MaxBytesReader(w, r.Body, limit)
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		return fault.Wrap(err, fault.Invalid, CodeBodyUnreadable, "The request body is not in gzip format.")
+	}
+	r.Header.Del("Content-Encoding")
+	r.ContentLength = -1
+	r.Body = gunzipped{z, packed}
+	return nil
+}
+
+// gunzipped reads the inflated bytes and closes the packed ones.
+type gunzipped struct {
+	*gzip.Reader
+	packed io.Closer
+}
+
+func (g gunzipped) Close() error { return g.packed.Close() }
 
 // BodyError turns the error of reading a request body into a fault: TooLarge where a limit was hit, else Invalid with
 // the cause inside.

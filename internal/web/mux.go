@@ -125,33 +125,9 @@ func (m *Mux) fold(seg string) string {
 
 // ServeHTTP calls the handler of the best match.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	escaped := r.URL.EscapedPath()
-	if !isClean(escaped) {
-		escaped = cleanEscaped(escaped)
-	}
-	var room [16]string
-	segments := room[:0]
-	for seg := range strings.SplitSeq(escaped, "/") {
-		if seg == "" {
-			continue
-		}
-		if len(segments) == maxSegments {
-			m.notFound(w, r)
-			return
-		}
-		if strings.IndexByte(seg, '%') >= 0 {
-			decoded, err := url.PathUnescape(seg)
-			if err != nil {
-				m.notFound(w, r)
-				return
-			}
-			seg = decoded
-		}
-		segments = append(segments, seg)
-	}
-	var values [16]string
-	s := search{mux: m, method: r.Method, segments: segments, values: values[:0]}
-	rt := s.find(&m.root, 0)
+	var room, values [16]string
+	s := search{mux: m, method: r.Method, segments: room[:0], values: values[:0]}
+	rt := s.run(r.URL.EscapedPath())
 	switch {
 	case rt != nil:
 		for i, name := range rt.names {
@@ -160,8 +136,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = rt.pattern
 		rt.handler.ServeHTTP(w, r)
 	case len(s.allow) > 0:
-		slices.Sort(s.allow)
-		w.Header().Set("Allow", strings.Join(slices.Compact(s.allow), ", "))
+		w.Header().Set("Allow", s.allowed())
 		if m.MethodNotAllowed != nil {
 			m.MethodNotAllowed.ServeHTTP(w, r)
 			return
@@ -170,6 +145,28 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		m.notFound(w, r)
 	}
+}
+
+// Match is what [Mux.Find] found.
+type Match struct {
+	Handler http.Handler      // nil where no pattern matches
+	Pattern string            // that matched
+	Values  map[string]string // of its wildcards, percent-decoded
+	Allow   string            // "GET, HEAD" where patterns match the path and not the method
+}
+
+// Find looks a request up and does not serve it. It is for requests that come inside others.
+func (m *Mux) Find(method, escapedPath string) Match {
+	s := search{mux: m, method: method}
+	rt := s.run(escapedPath)
+	if rt == nil {
+		return Match{Allow: s.allowed()}
+	}
+	found := Match{Handler: rt.handler, Pattern: rt.pattern, Values: make(map[string]string, len(rt.names))}
+	for i, name := range rt.names {
+		found.Values[name] = s.values[i]
+	}
+	return found
 }
 
 func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
@@ -187,6 +184,36 @@ type search struct {
 	segments []string
 	values   []string
 	allow    []string // methods of patterns that match the path and not the method
+}
+
+// run splits the path and walks; nil where nothing matches.
+func (s *search) run(escaped string) *route {
+	if !isClean(escaped) {
+		escaped = cleanEscaped(escaped)
+	}
+	for seg := range strings.SplitSeq(escaped, "/") {
+		if seg == "" {
+			continue
+		}
+		if len(s.segments) == maxSegments {
+			return nil
+		}
+		if strings.IndexByte(seg, '%') >= 0 {
+			decoded, err := url.PathUnescape(seg)
+			if err != nil {
+				return nil
+			}
+			seg = decoded
+		}
+		s.segments = append(s.segments, seg)
+	}
+	return s.find(&s.mux.root, 0)
+}
+
+// allowed lists the methods that the path has.
+func (s *search) allowed() string {
+	slices.Sort(s.allow)
+	return strings.Join(slices.Compact(s.allow), ", ")
 }
 
 func (s *search) find(n *node, i int) *route {

@@ -33,31 +33,49 @@ type Record struct {
 
 // Create adds a record with the caller's values by field name and returns its id.
 func (r *Records) Create(ctx context.Context, s Session, object string, in map[string]any) (ID, error) {
-	o, err := r.Object(s, object)
+	st, err := r.creating(s, object, in)
 	if err != nil {
 		return "", err
 	}
+	return st.id, r.make(ctx, s, st)
+}
+
+// step is a change of one record that the caller may make.
+type step struct {
+	object *Object
+	id     ID
+	invite bool // the record is a user who has yet to choose a password
+	run    func(RecordTx) error
+}
+
+func (r *Records) creating(s Session, object string, in map[string]any) (step, error) {
+	o, err := r.Object(s, object)
+	if err != nil {
+		return step{}, err
+	}
 	if !o.Createable {
-		return "", fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be inserted: %s", o.Label)
+		return step{}, fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be inserted: %s", o.Label)
 	}
 	if !o.Create.MetBy(s.Permissions) {
-		return "", lacking(o, o.Create, s.Permissions, "")
+		return step{}, lacking(o, o.Create, s.Permissions, "")
 	}
 	values, err := accept(o, in, true)
 	if err != nil {
-		return "", err
+		return step{}, err
 	}
 	id := NewID(o.KeyPrefix)
-	err = r.write(ctx, s, o, func(tx RecordTx) error {
-		return r.change(tx, s, o, id, values).create()
-	})
-	if err != nil {
-		return "", err
+	return step{o, id, o.Name == ObjectUser, func(tx RecordTx) error { return r.change(tx, s, o, id, values).create() }}, nil
+}
+
+// make makes one change in a transaction of its own.
+func (r *Records) make(ctx context.Context, s Session, st step) error {
+	if err := r.write(ctx, s, st.object, st.run); err != nil {
+		return err
 	}
-	if o.Name == ObjectUser && r.Invite != nil {
-		r.Invite(ctx, s, id)
+	if st.invite && r.Invite != nil {
+		r.Invite(ctx, s, st.id)
 	}
-	return id, nil
+	return nil
 }
 
 // CreateIn is Create inside a transaction of the caller's, under an id of the caller's. It checks values and rules, not
@@ -123,40 +141,52 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 
 // Update changes the given values of a record.
 func (r *Records) Update(ctx context.Context, s Session, object, id string, in map[string]any) error {
-	o, key, err := r.record(s, object, id)
+	st, err := r.updating(s, object, id, in)
 	if err != nil {
 		return err
 	}
+	return r.make(ctx, s, st)
+}
+
+func (r *Records) updating(s Session, object, id string, in map[string]any) (step, error) {
+	o, key, err := r.record(s, object, id)
+	if err != nil {
+		return step{}, err
+	}
 	if !o.Updateable {
-		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be updated: %s", o.Label)
+		return step{}, fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be updated: %s", o.Label)
 	}
 	if !o.Update.MetBy(s.Permissions) {
-		return lacking(o, o.Update, s.Permissions, key)
+		return step{}, lacking(o, o.Update, s.Permissions, key)
 	}
 	values, err := accept(o, in, false)
 	if err != nil {
-		return err
+		return step{}, err
 	}
-	return r.write(ctx, s, o, func(tx RecordTx) error {
-		return r.change(tx, s, o, key, values).update()
-	})
+	return step{object: o, id: key, run: func(tx RecordTx) error { return r.change(tx, s, o, key, values).update() }}, nil
 }
 
 // Delete deletes a record: for good, or into the recycle bin where the object has one.
 func (r *Records) Delete(ctx context.Context, s Session, object, id string) error {
-	o, key, err := r.record(s, object, id)
+	st, err := r.deleting(s, object, id)
 	if err != nil {
 		return err
 	}
+	return r.make(ctx, s, st)
+}
+
+func (r *Records) deleting(s Session, object, id string) (step, error) {
+	o, key, err := r.record(s, object, id)
+	if err != nil {
+		return step{}, err
+	}
 	if !o.Deletable {
-		return fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be deleted: %s", o.Label)
+		return step{}, fault.New(fault.Invalid, CodeNotForOperation, "entity type cannot be deleted: %s", o.Label)
 	}
 	if !o.Delete.MetBy(s.Permissions) {
-		return lacking(o, o.Delete, s.Permissions, key)
+		return step{}, lacking(o, o.Delete, s.Permissions, key)
 	}
-	return r.write(ctx, s, o, func(tx RecordTx) error {
-		return r.change(tx, s, o, key, nil).delete()
-	})
+	return step{object: o, id: key, run: func(tx RecordTx) error { return r.change(tx, s, o, key, nil).delete() }}, nil
 }
 
 // Object finds an object that the session's user may see. One that he may not see is not there, but for a package's,

@@ -47,6 +47,9 @@ type RecordStore interface {
 // returns. Matches compare texts without case.
 type RecordTx interface {
 	AppTx
+	// Try runs fn as a part that may fail by itself: its error undoes what fn did, and the transaction goes on. A unique
+	// key that is taken is [ErrTaken].
+	Try(fn func() error) error
 	// Lock reads all stored fields of one record and keeps others from changing it until the transaction ends. No such
 	// record is a NotFound fault.
 	Lock(o *Object, org, id ID) (Values, error)

@@ -27,6 +27,11 @@ func (s *Store) Write(ctx context.Context, fn func(org.RecordTx) error) error {
 // WriteTx is Write for functions that also write what is not a record; both handles are the same transaction.
 func (s *Store) WriteTx(ctx context.Context, fn func(*sqldb.Tx, org.RecordTx) error) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(tx, recordTx{tx: tx, postgres: s.db.Postgres()}) })
+	return taken(err)
+}
+
+// taken says of a unique key that is taken what org.RecordStore promises.
+func taken(err error) error {
 	if sqldb.IsUnique(err) {
 		return fmt.Errorf("%w: %w", org.ErrTaken, err)
 	}
@@ -35,7 +40,11 @@ func (s *Store) WriteTx(ctx context.Context, fn func(*sqldb.Tx, org.RecordTx) er
 
 // Read implements org.RecordStore.
 func (s *Store) Read(ctx context.Context, o *org.Object, orgID, id org.ID, fields []*org.Field) (org.Values, error) {
-	found, err := find(pool{ctx, s.db}, o, orgID, org.Values{"Id": string(id)}, fields, 1, "")
+	return read(pool{ctx, s.db}, o, orgID, id, fields)
+}
+
+func read(q rowQuerier, o *org.Object, orgID, id org.ID, fields []*org.Field) (org.Values, error) {
+	found, err := find(q, o, orgID, org.Values{"Id": string(id)}, fields, 1, "")
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +66,9 @@ type recordTx struct {
 	tx       *sqldb.Tx
 	postgres bool
 }
+
+// Try implements org.RecordTx.
+func (t recordTx) Try(fn func() error) error { return taken(t.tx.Try(fn)) }
 
 // Lock implements org.RecordTx. SQLite has one writer at a time, so only PostgreSQL needs to be told.
 func (t recordTx) Lock(o *org.Object, orgID, id org.ID) (org.Values, error) {

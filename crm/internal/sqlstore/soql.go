@@ -14,6 +14,34 @@ import (
 
 var _ soql.Source = (*Store)(nil)
 
+// source answers plans from a transaction, or from the reader pool.
+type source struct {
+	*Store
+	q rowQuerier
+}
+
+func (s *Store) source(ctx context.Context) source { return source{s, pool{ctx, s.db}} }
+
+// Select implements soql.Source.
+func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
+	return s.source(ctx).rows(orgID, p, offset, limit, each)
+}
+
+// CountRows implements soql.Source.
+func (s *Store) CountRows(ctx context.Context, orgID org.ID, p *soql.Plan) (int, error) {
+	return s.source(ctx).count(orgID, p)
+}
+
+// SelectChildren implements soql.Source.
+func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
+	return s.source(ctx).children(orgID, p, parents, offset, limit)
+}
+
+// Home implements soql.Source.
+func (s *Store) Home(ctx context.Context, orgID, user org.ID) (zone, locale string, err error) {
+	return s.source(ctx).home(orgID, user)
+}
+
 // slot receives one value of a row.
 type slot struct {
 	cell
@@ -117,8 +145,7 @@ func (l layout) scan(rows *sql.Rows, more ...any) (soql.Row, error) {
 	return row, nil
 }
 
-// Select implements soql.Source.
-func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
+func (s source) rows(orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
 	sel, l := s.render(orgID).selection(p), layoutOf(p)
 	exprs := l.exprs(sel)
 	from, err := sel.from("")
@@ -138,7 +165,7 @@ func (s *Store) Select(ctx context.Context, orgID org.ID, p *soql.Plan, offset, 
 	if offset > 0 {
 		query += " OFFSET " + sel.param(int64(offset))
 	}
-	rows, err := s.db.Query(ctx, query, sel.args...)
+	rows, err := s.q.Query(query, sel.args...)
 	if err != nil {
 		return querying(p, err)
 	}
@@ -162,20 +189,19 @@ func querying(p *soql.Plan, err error) error {
 	return fmt.Errorf("querying %s: %w", p.Object.Name, err)
 }
 
-// CountRows implements soql.Source.
-func (s *Store) CountRows(ctx context.Context, orgID org.ID, p *soql.Plan) (int, error) {
+func (s source) count(orgID org.ID, p *soql.Plan) (int, error) {
 	sel := s.render(orgID).selection(p)
 	from, err := sel.from("")
 	if err != nil {
 		return 0, err
 	}
 	var n int
-	err = s.db.QueryRow(ctx, "SELECT COUNT(*)"+from, sel.args...).Scan(&n)
+	err = s.q.QueryRow("SELECT COUNT(*)"+from, sel.args...).Scan(&n)
 	return n, querying(p, err)
 }
 
-// SelectChildren implements soql.Source. One statement numbers the children of each parent.
-func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
+// children asks one statement, which numbers the children of each parent.
+func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
 	sel, l := s.render(orgID).selection(p), layoutOf(p)
 	via := expression(p.Object, p.Via, sel.alias(0))
 	exprs := l.exprs(sel)
@@ -193,7 +219,7 @@ func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, 
 	query := "SELECT * FROM (SELECT " + strings.Join(exprs, ", ") + ", " + via + " AS parent, ROW_NUMBER() OVER (PARTITION BY " + via + " ORDER BY " + sel.order() +
 		") AS number, COUNT(*) OVER (PARTITION BY " + via + ") AS total" + from + ") w WHERE number > " + sel.param(int64(p.Offset+offset)) +
 		" AND number <= " + sel.param(int64(p.Offset+last)) + " ORDER BY parent, number"
-	rows, err := s.db.Query(ctx, query, sel.args...)
+	rows, err := s.q.Query(query, sel.args...)
 	if err != nil {
 		return nil, querying(p, err)
 	}
@@ -219,9 +245,8 @@ func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, 
 	return out, querying(p, rows.Err())
 }
 
-// Home implements soql.Source.
-func (s *Store) Home(ctx context.Context, orgID, user org.ID) (zone, locale string, err error) {
-	err = s.db.QueryRow(ctx, `SELECT time_zone_sid_key, locale_sid_key FROM user_account WHERE org_id = $1 AND id = $2`, string(orgID), string(user)).
+func (s source) home(orgID, user org.ID) (zone, locale string, err error) {
+	err = s.q.QueryRow(`SELECT time_zone_sid_key, locale_sid_key FROM user_account WHERE org_id = $1 AND id = $2`, string(orgID), string(user)).
 		Scan(&zone, &locale)
 	if err != nil {
 		return "", "", notFound(err, "user")

@@ -1,0 +1,185 @@
+package org
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Action is what an [Op] does.
+type Action uint8
+
+// The actions.
+const (
+	ActionCreate Action = iota
+	ActionUpdate
+	ActionDelete
+)
+
+// Op is one change of a batch.
+type Op struct {
+	Action Action
+	Object string         // API name
+	ID     string         // of the record; none of one to create
+	Values map[string]any // by field name; none where Err or ActionDelete
+	// Err refuses the change before it is tried: its sender could not make sense of it.
+	Err error
+}
+
+// Outcome is what became of an [Op].
+type Outcome struct {
+	ID      ID // of the record; "" where Err
+	Created bool
+	Err     error // a fault for the caller to see; nil where the change is made
+}
+
+// CodeRolledBack: a change that was good and is undone because another of its batch was not.
+const CodeRolledBack fault.Code = "rolled_back"
+
+// errRolledBack undoes the transaction of a batch of all or none.
+var errRolledBack = fault.New(fault.Invalid, CodeRolledBack,
+	"Record rolled back because not all records were valid and the request was using AllOrNone header")
+
+// Batch makes changes, at most some 200, in one transaction and in their order, and tells what became of each. One that
+// is refused leaves nothing behind; with allOrNone none of the others does either. An error means that nothing is made.
+func (r *Records) Batch(ctx context.Context, s Session, ops []Op, allOrNone bool) ([]Outcome, error) {
+	steps, refused := make([]step, len(ops)), make([]error, len(ops))
+	for i, op := range ops {
+		if refused[i] = op.Err; refused[i] == nil {
+			steps[i], refused[i] = r.step(s, op)
+		}
+		if unexpected(refused[i]) {
+			return nil, refused[i]
+		}
+	}
+	var out []Outcome
+	err := r.Store.Write(ctx, func(tx RecordTx) error {
+		out = make([]Outcome, len(ops))
+		failed := false
+		for i, st := range steps {
+			err := refused[i]
+			if err == nil {
+				err = tryStep(tx, st)
+			}
+			if unexpected(err) {
+				return err
+			}
+			if err != nil {
+				out[i].Err, failed = err, true
+				continue
+			}
+			out[i].ID, out[i].Created = st.id, ops[i].Action == ActionCreate
+		}
+		if failed && allOrNone {
+			return errRolledBack
+		}
+		return nil
+	})
+	if errors.Is(err, errRolledBack) {
+		for i := range out {
+			if out[i].Err == nil {
+				out[i] = Outcome{Err: errRolledBack}
+			}
+		}
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.tell(ctx, s, steps, out)
+	return out, nil
+}
+
+func (r *Records) step(s Session, op Op) (step, error) {
+	switch op.Action {
+	case ActionCreate:
+		return r.creating(s, op.Object, op.Values)
+	case ActionUpdate:
+		return r.updating(s, op.Object, op.ID, op.Values)
+	}
+	return r.deleting(s, op.Object, op.ID)
+}
+
+// tryStep makes one change; where another transaction took a unique value between the check and the write, once more, to
+// say in words who holds the value.
+func tryStep(tx RecordTx, st step) error {
+	err := tx.Try(func() error { return st.run(tx) })
+	if errors.Is(err, ErrTaken) {
+		err = tx.Try(func() error { return st.run(tx) })
+	}
+	return err
+}
+
+// tell tells others, once, what the changes that were made mean to them.
+func (r *Records) tell(ctx context.Context, s Session, steps []step, out []Outcome) {
+	setup := false
+	for i, st := range steps {
+		if out[i].Err != nil {
+			continue
+		}
+		setup = setup || st.object.Setup
+		if st.invite && r.Invite != nil {
+			r.Invite(ctx, s, st.id)
+		}
+	}
+	if setup && r.Changes != nil {
+		r.Changes.SetupChanged(s.Org)
+	}
+}
+
+// unexpected reports whether an error is ours and not the record's.
+func unexpected(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Unavailable:
+		return true
+	}
+	return false
+}
+
+// Within returns Records that do the same through a store that is bound to an open transaction. What they have to tell
+// others waits for Tell.
+func (r *Records) Within(store RecordStore) *BoundRecords {
+	b := &BoundRecords{Records: *r, outer: r}
+	b.Store = store
+	b.Changes = (*boundChanges)(b)
+	b.Invite = func(_ context.Context, s Session, user ID) { b.invited = append(b.invited, invitation{s, user}) }
+	return b
+}
+
+// BoundRecords are Records inside a transaction.
+type BoundRecords struct {
+	Records
+	outer   *Records
+	changed []ID // orgs
+	invited []invitation
+}
+
+type invitation struct {
+	session Session
+	user    ID
+}
+
+// boundChanges keeps what caches have to be told.
+type boundChanges BoundRecords
+
+// SetupChanged implements Changes.
+func (b *boundChanges) SetupChanged(org ID) {
+	if len(b.changed) == 0 || b.changed[len(b.changed)-1] != org {
+		b.changed = append(b.changed, org)
+	}
+}
+
+// Tell tells others what was done. Call it after the commit, and not at all where there was none.
+func (b *BoundRecords) Tell(ctx context.Context) {
+	for _, org := range b.changed {
+		if b.outer.Changes != nil {
+			b.outer.Changes.SetupChanged(org)
+		}
+	}
+	for _, i := range b.invited {
+		if b.outer.Invite != nil {
+			b.outer.Invite(ctx, i.session, i.user)
+		}
+	}
+}

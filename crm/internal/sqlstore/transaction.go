@@ -1,0 +1,70 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+// Transaction is the store bound to an open transaction: what it reads it has written, and what it writes is undone with
+// the transaction. It is good until the function that got it returns. Its methods ignore their contexts; the
+// transaction has one.
+type Transaction struct {
+	records recordTx
+	source  source
+}
+
+var (
+	_ org.RecordStore   = Transaction{}
+	_ soql.Source       = Transaction{}
+	_ soql.LocatorStore = Transaction{}
+)
+
+// InTransaction runs fn in one transaction, as sqldb's Write does: fn may run twice.
+func (s *Store) InTransaction(ctx context.Context, fn func(*sqldb.Tx, Transaction) error) error {
+	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		return fn(tx, Transaction{recordTx{tx: tx, postgres: s.db.Postgres()}, source{s, tx}})
+	}))
+}
+
+// Write implements org.RecordStore: an error undoes what fn did, and the transaction goes on.
+func (t Transaction) Write(_ context.Context, fn func(org.RecordTx) error) error {
+	return t.records.Try(func() error { return fn(t.records) })
+}
+
+// Read implements org.RecordStore.
+func (t Transaction) Read(_ context.Context, o *org.Object, orgID, id org.ID, fields []*org.Field) (org.Values, error) {
+	return read(t.records.tx, o, orgID, id, fields)
+}
+
+// Select implements soql.Source.
+func (t Transaction) Select(_ context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
+	return t.source.rows(orgID, p, offset, limit, each)
+}
+
+// CountRows implements soql.Source.
+func (t Transaction) CountRows(_ context.Context, orgID org.ID, p *soql.Plan) (int, error) {
+	return t.source.count(orgID, p)
+}
+
+// SelectChildren implements soql.Source.
+func (t Transaction) SelectChildren(_ context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
+	return t.source.children(orgID, p, parents, offset, limit)
+}
+
+// Home implements soql.Source.
+func (t Transaction) Home(_ context.Context, orgID, user org.ID) (zone, locale string, err error) {
+	return t.source.home(orgID, user)
+}
+
+// AddLocator implements soql.LocatorStore.
+func (t Transaction) AddLocator(_ context.Context, l soql.Locator) error {
+	return addLocator(t.records.tx, l)
+}
+
+// Locator implements soql.LocatorStore.
+func (t Transaction) Locator(_ context.Context, orgID, id org.ID) (soql.Locator, error) {
+	return readLocator(t.records.tx, orgID, id)
+}
