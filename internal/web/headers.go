@@ -116,3 +116,17 @@ func ProtectForms(h, denied http.Handler) http.Handler {
 	}
 	return guard.Handler(h)
 }
+
+// Warning is the value of a Warning header with a text for whoever made the request. RFC 9111 section 5.5 has retired
+// the header, and clients show it all the same.
+func Warning(text string) string {
+	return `299 - "` + strings.Map(func(r rune) rune {
+		switch {
+		case r == '"' || r == '\\':
+			return '\''
+		case r < ' ' || r > '~':
+			return '?'
+		}
+		return r
+	}, text) + `"`
+}

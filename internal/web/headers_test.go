@@ -104,3 +104,10 @@ func TestProtectForms(t *testing.T) {
 		}
 	}
 }
+
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	if got, want := web.Warning("all \"lose\"\r\nSet-Cookie: a\\b ü"), `299 - "all 'lose'??Set-Cookie: a'b ?"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -53,19 +53,6 @@ const (
 // headerDryRun asks an update to tell what it would do, in the header Warning, and to save nothing.
 const headerDryRun = "Twinspan-Dry-Run"
 
-// quotable is a text as it may stand in a quoted string of a header.
-func quotable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '"' || r == '\\':
-			return '\''
-		case r < ' ' || r > '~':
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 // Mount routes the API under /services/Soap/m.
 func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("POST /services/Soap/m/{version}", s.serve)
@@ -124,8 +111,8 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) ([]byte, error) 
 	if err := op(r.Context(), c, x); err != nil {
 		return nil, err
 	}
-	for _, text := range c.warnings { // RFC 9111 section 5.5 has retired the header, and clients show it all the same
-		w.Header().Add("Warning", `299 - "`+quotable(text)+`"`)
+	for _, text := range c.warnings {
+		w.Header().Add("Warning", web.Warning(text))
 	}
 	return x.Bytes()
 }

@@ -123,8 +123,9 @@ type AppUsage struct {
 type UsageStore interface {
 	// AppUsage lists the users of an app whose approvals or access tokens live at the domain time, by user name.
 	AppUsage(ctx context.Context, org, app ID, at time.Time) ([]AppUsage, error)
-	// EndAppUse revokes an app's grants and ends its sessions at the domain time: of all users, or of one.
-	EndAppUse(ctx context.Context, org, app, user ID, at time.Time) error
+	// EndAppUse revokes an app's grants and ends its sessions at the domain time, of all users or of one, and keeps what
+	// note writes beside it.
+	EndAppUse(ctx context.Context, org, app, user ID, at time.Time, note func(RecordTx) error) error
 }
 
 // Usage lists who uses an app.
@@ -156,7 +157,9 @@ func (a *Apps) Revoke(ctx context.Context, s Session, name, username string) err
 		}
 		user = u.ID
 	}
-	if err := a.Uses.EndAppUse(ctx, s.Org, app.ID, user, a.Clock.Now(string(s.Org))); err != nil {
+	at := a.Clock.Now(string(s.Org))
+	err = a.Uses.EndAppUse(ctx, s.Org, app.ID, user, at, func(tx RecordTx) error { return auditRevoke(tx, s, at, app.ConnectedApp, username) })
+	if err != nil {
 		return err
 	}
 	a.Changes.SetupChanged(s.Org)

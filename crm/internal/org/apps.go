@@ -3,6 +3,7 @@ package org
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +133,7 @@ func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, 
 		if err != nil {
 			return err
 		}
-		was := app.AdminApproved
+		was := *app
 		if err := c.apply(app); err != nil {
 			return err
 		}
@@ -144,7 +145,10 @@ func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, 
 		if err != nil {
 			return err
 		}
-		access = accessChange(before, after, was, app.AdminApproved)
+		access = accessChange(before, after, was.AdminApproved, app.AdminApproved)
+		if err := auditApp(tx, s, at, was, *app, w.carriers, access); err != nil {
+			return err
+		}
 		if dryRun {
 			return errDryRun
 		}
@@ -238,9 +242,11 @@ type appWriter struct {
 	schema *Schema
 	app    *ConnectedApp
 	at     time.Time
+	// carriers say what came to carry the app and what no longer does, for the Setup Audit Trail.
+	carriers []string
 }
 
-func (w appWriter) write(c AppChange) error {
+func (w *appWriter) write(c AppChange) error {
 	if c.ClientCredentialsUser != nil {
 		w.app.ClientCredentialsUser = ""
 		if *c.ClientCredentialsUser != "" {
@@ -265,12 +271,12 @@ func (w appWriter) write(c AppChange) error {
 	return nil
 }
 
-func (w appWriter) missing(field, kind, name string) error {
+func (w *appWriter) missing(field, kind, name string) error {
 	return fault.New(fault.Invalid, CodeInvalidReference, "In field: %s - no %s named %s found", field, kind, clip(name)).In(field)
 }
 
 // permissionSet finds a set by full name.
-func (w appWriter) permissionSet(name string) (ID, error) {
+func (w *appWriter) permissionSet(name string) (ID, error) {
 	namespace, local, ok := strings.Cut(name, "__")
 	match := Values{"Name": local, "NamespacePrefix": namespace, "IsOwnedByProfile": false}
 	if !ok {
@@ -280,7 +286,7 @@ func (w appWriter) permissionSet(name string) (ID, error) {
 }
 
 // profileSet finds the set that a profile owns. The Metadata API calls two standard profiles by shorter names.
-func (w appWriter) profileSet(name string) (ID, error) {
+func (w *appWriter) profileSet(name string) (ID, error) {
 	label := name
 	switch name {
 	case "Admin":
@@ -295,7 +301,7 @@ func (w appWriter) profileSet(name string) (ID, error) {
 	return w.one(ObjectPermissionSet, Values{"ProfileId": string(profile)}, "profileName", "Profile", name)
 }
 
-func (w appWriter) one(object string, match Values, field, kind, name string) (ID, error) {
+func (w *appWriter) one(object string, match Values, field, kind, name string) (ID, error) {
 	found, err := w.tx.Find(w.schema.must(object), w.app.Org, match, 1)
 	if err != nil {
 		return "", err
@@ -306,18 +312,34 @@ func (w appWriter) one(object string, match Values, field, kind, name string) (I
 	return found[0].ID("Id"), nil
 }
 
+// carrier is how the trail names a set that carries an app: by its profile where one owns it.
+func (w *appWriter) carrier(set Values) (string, error) {
+	if !set.Flag("IsOwnedByProfile") {
+		return fullName(set.Text("NamespacePrefix"), set.Text("Name")), nil
+	}
+	found, err := w.tx.Find(w.schema.must(ObjectProfile), w.app.Org, Values{"Id": set.Text("ProfileId")}, 1)
+	if err != nil || len(found) == 0 {
+		return set.Text("ProfileId"), err
+	}
+	return found[0].Text("Name"), nil
+}
+
 // maxAppParents bounds how many sets carry one app.
 const maxAppParents = 1500
 
 // access makes the sets of one kind that carry the app be those of the names.
-func (w appWriter) access(ofProfiles bool, names []string, find func(string) (ID, error)) error {
-	wanted := map[ID]bool{}
+func (w *appWriter) access(ofProfiles bool, names []string, find func(string) (ID, error)) error {
+	kind := "permission set "
+	if ofProfiles {
+		kind = "profile "
+	}
+	wanted := map[ID]string{}
 	for _, n := range names {
 		id, err := find(n)
 		if err != nil {
 			return err
 		}
-		wanted[id] = true
+		wanted[id] = n
 	}
 	entity := w.schema.must(ObjectSetupEntityAccess)
 	rows, err := w.tx.Find(entity, w.app.Org, Values{"SetupEntityId": string(w.app.ID)}, maxAppParents)
@@ -333,15 +355,21 @@ func (w appWriter) access(ofProfiles bool, names []string, find func(string) (ID
 		if set.Flag("IsOwnedByProfile") != ofProfiles {
 			continue
 		}
-		if wanted[parent] {
+		if _, ok := wanted[parent]; ok {
 			delete(wanted, parent)
 			continue
 		}
+		name, err := w.carrier(set)
+		if err != nil {
+			return err
+		}
+		w.carriers = append(w.carriers, kind+name+" taken off")
 		if _, err := w.tx.Remove(entity, w.app.Org, Values{"Id": row.Text("Id")}); err != nil {
 			return err
 		}
 	}
-	for id := range wanted {
+	for _, id := range slices.Sorted(maps.Keys(wanted)) {
+		w.carriers = append(w.carriers, kind+wanted[id]+" added")
 		err := w.tx.Insert(entity, w.app.Org, Values{
 			"Id": string(NewID(PrefixSetupEntityAccess)), "ParentId": string(id), "SetupEntityId": string(w.app.ID),
 			"SetupEntityType": ObjectConnectedApplication, "SystemModstamp": w.at,

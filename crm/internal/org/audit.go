@@ -1,6 +1,7 @@
 package org
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,16 +48,9 @@ func (c *change) audit(verb string) error {
 	if !ok || c.unaudited {
 		return nil
 	}
-	name := c.text("Name")
-	switch c.object.Name {
-	case ObjectUser:
-		name = c.text("Username")
-	case ObjectPermissionSetAssignment:
-		name = c.text("PermissionSetId") + " for user " + c.text("AssigneeId")
-	case ObjectSetupEntityAccess:
-		name = c.text("SetupEntityId") + " for permission set " + c.text("ParentId")
-	case ObjectUserLogin:
-		name = c.text("UserId")
+	name, err := c.trailName()
+	if err != nil {
+		return err
 	}
 	display := verb + " " + strings.ToLower(c.object.Label) + " " + name
 	var changed []string
@@ -69,10 +63,44 @@ func (c *change) audit(verb string) error {
 		if len(changed) == 0 {
 			return nil
 		}
-		display += ": " + strings.Join(changed, ", ")
+		display += ": " + c.note + strings.Join(changed, ", ")
 	}
 	action := strings.ToLower(verb) + strings.ToLower(c.object.Name)
 	return Audit(c.tx, c.session, c.at, action, section, display)
+}
+
+// trailName is what the trail calls the record: by what people know it by, also where it only ties two others.
+func (c *change) trailName() (string, error) {
+	named := func(object, field, by string) (string, error) {
+		id := c.text(field)
+		found, err := c.tx.Find(c.schema.must(object), c.session.Org, Values{"Id": id}, 1)
+		if err != nil || len(found) == 0 || found[0].Text(by) == "" {
+			return id, err
+		}
+		return found[0].Text(by), nil
+	}
+	two := func(first string, err error, word, object, field, by string) (string, error) {
+		if err != nil {
+			return "", err
+		}
+		second, err := named(object, field, by)
+		return first + word + second, err
+	}
+	switch c.object.Name {
+	case ObjectUser:
+		return c.text("Username"), nil
+	case ObjectPermissionSet:
+		return fullName(c.text("NamespacePrefix"), c.text("Name")), nil
+	case ObjectPermissionSetAssignment:
+		set, err := named(ObjectPermissionSet, "PermissionSetId", "Label")
+		return two(set, err, " for user ", ObjectUser, "AssigneeId", "Username")
+	case ObjectSetupEntityAccess:
+		app, err := named(ObjectConnectedApplication, "SetupEntityId", "Name")
+		return two(app, err, " for permission set ", ObjectPermissionSet, "ParentId", "Label")
+	case ObjectUserLogin:
+		return named(ObjectUser, "UserId", "Username")
+	}
+	return c.text("Name"), nil
 }
 
 // trailValue is the new value of a field as the trail shows it: that of a switch, and of the address that mail goes to.
@@ -83,6 +111,8 @@ func trailValue(c *change, f *Field) string {
 			return " to true"
 		}
 		return " to false"
+	case int64:
+		return " to " + strconv.FormatInt(v, 10)
 	case string:
 		if f.Name == "Email" || f.Name == "Username" || f.Name == "ProfileId" {
 			return " to " + v

@@ -22,6 +22,7 @@ type change struct {
 	values  Values // what will be written
 	// unaudited: the change is part of making an org, not of somebody's work in Setup.
 	unaudited bool
+	note      string // what the Setup Audit Trail says beside the fields
 }
 
 // rules are what an object asks for beyond its schema. Each may change c.values; nil functions ask for nothing.
@@ -93,19 +94,8 @@ func (c *change) create() error {
 			c.values["OwnerId"] = string(c.session.User)
 		}
 	}
-	if err := c.checkRequired(); err != nil {
-		return err
-	}
-	if err := c.checkReferences(); err != nil {
-		return err
-	}
 	r := rulesOf(c.object)
-	if r.before != nil {
-		if err := r.before(c); err != nil {
-			return err
-		}
-	}
-	if err := c.checkUnique(); err != nil {
+	if err := c.admit(r); err != nil {
 		return err
 	}
 	c.values["Id"] = string(c.id)
@@ -118,33 +108,46 @@ func (c *change) create() error {
 			return err
 		}
 	}
-	return c.audit("Created")
+	return c.finish("Created")
 }
 
-func (c *change) update() error {
-	if err := c.load(); err != nil {
-		return err
-	}
+// admit checks what is to be written: what the schema asks for, the object's own rules, and unique keys.
+func (c *change) admit(r rules) error {
 	if err := c.checkRequired(); err != nil {
 		return err
 	}
 	if err := c.checkReferences(); err != nil {
 		return err
 	}
-	r := rulesOf(c.object)
 	if r.before != nil {
 		if err := r.before(c); err != nil {
 			return err
 		}
 	}
-	if err := c.checkUnique(); err != nil {
+	return c.checkUnique()
+}
+
+// finish notes the change in the trail. A dry run ends here, and with it the transaction.
+func (c *change) finish(verb string) error {
+	if err := c.audit(verb); err != nil {
+		return err
+	}
+	return c.session.undone()
+}
+
+func (c *change) update() error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	r := rulesOf(c.object)
+	if err := c.admit(r); err != nil {
 		return err
 	}
 	if r.update != nil {
 		if err := r.update(c); err != nil {
 			return err
 		}
-		return c.audit("Changed")
+		return c.finish("Changed")
 	}
 	c.stamp(false)
 	if _, err := c.tx.Update(c.object, c.session.Org, Values{"Id": string(c.id)}, c.values); err != nil {
@@ -155,7 +158,7 @@ func (c *change) update() error {
 			return err
 		}
 	}
-	return c.audit("Changed")
+	return c.finish("Changed")
 }
 
 func (c *change) delete() error {
@@ -169,9 +172,12 @@ func (c *change) delete() error {
 		}
 	}
 	if r.remove != nil {
-		return r.remove(c)
+		if err := r.remove(c); err != nil {
+			return err
+		}
+		return c.session.undone()
 	}
-	if err := c.audit("Deleted"); err != nil {
+	if err := c.finish("Deleted"); err != nil {
 		return err
 	}
 	match := Values{"Id": string(c.id)}

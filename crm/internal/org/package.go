@@ -220,6 +220,7 @@ func beforeInstallRequest(c *change) error {
 	release, err := CheckPackage(c.text("SubscriberPackageVersionKey"), now.Version)
 	if err != nil {
 		c.values["Status"] = "ERROR"
+		c.session.warn(fault.Of(err).Message)
 		c.values["Errors"], err = installErrors(fault.Of(err).Message)
 		return err
 	}

@@ -92,6 +92,11 @@ func beforeSetupEntityAccess(c *change) error {
 
 // beforeConnectedApplication keeps the policy's one spelling in step with the two fields that show it.
 func beforeConnectedApplication(c *change) error {
+	if c.changes("OptionsAllowAdminApprovedUsersOnly") {
+		if err := c.tellAccess(); err != nil {
+			return err
+		}
+	}
 	if !c.changes("RefreshTokenValidityPeriod") && !c.changes("OptionsRefreshTokenValidityMetric") {
 		return nil
 	}
@@ -104,5 +109,18 @@ func beforeConnectedApplication(c *change) error {
 	}
 	inactivity, _ := c.get("OptionsRefreshTokenValidityMetric").(bool)
 	c.values["RefreshTokenPolicy"] = string(RefreshPolicyOf(inactivity, hours))
+	return nil
+}
+
+// tellAccess tells who loses access by a change of Permitted Users: the caller by name, the trail by number.
+func (c *change) tellAccess() error {
+	users, err := c.tx.AppUsers(c.session.Org, c.id)
+	if err != nil {
+		return err
+	}
+	now, _ := c.get("OptionsAllowAdminApprovedUsersOnly").(bool)
+	access := accessChange(users, users, c.old.Flag("OptionsAllowAdminApprovedUsersOnly"), now)
+	c.note = access.count()
+	c.session.warn(access.Warning())
 	return nil
 }

@@ -2,6 +2,7 @@ package org
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -35,6 +36,29 @@ type Session struct {
 	Package string
 	// Tooling says that a call comes by the Tooling API, which has objects of its own.
 	Tooling bool
+	// DryRun says that a call wants to know what a change of a record would do: it is checked as if it were made, and
+	// then is not made, with ErrDryRun.
+	DryRun bool
+	// Warn hears what the caller should be told although his change is made; nil drops it. It may hear the same twice.
+	Warn func(text string)
+}
+
+// ErrDryRun is what a change answers that could have been made and was only tried.
+var ErrDryRun = errors.New("a dry run: nothing was changed")
+
+// undone is ErrDryRun in a dry run.
+func (s Session) undone() error {
+	if s.DryRun {
+		return ErrDryRun
+	}
+	return nil
+}
+
+// warn tells the caller something.
+func (s Session) warn(text string) {
+	if s.Warn != nil && text != "" {
+		s.Warn(text)
+	}
 }
 
 // MayUseREST reports whether the session's scopes reach the data APIs (crm-wire 1.14).

@@ -102,7 +102,7 @@ func (s *Server) changeApp(ctx context.Context, c *call) (answer, error) {
 	if err := r.end(); err != nil {
 		return answer{}, err
 	}
-	tried := dry != nil && *dry
+	tried := c.session.DryRun || dry != nil && *dry
 	access, err := s.Apps.Change(ctx, c.session, c.id, change, tried)
 	if err != nil {
 		return answer{}, err

@@ -18,6 +18,7 @@ const (
 	codeMethodNotAllowed fault.Code = "method_not_allowed"
 	codeBadParameter     fault.Code = "bad_parameter"
 	codeNoSetup          fault.Code = "setup_not_visible"
+	codeNoDryRun         fault.Code = "no_dry_run"
 )
 
 // wireError is a refusal as the API writes it, always in an array (crm-wire 3.3).
@@ -40,6 +41,7 @@ var translation = map[fault.Code]struct {
 	org.CodeRequestLimit:         {403, "REQUEST_LIMIT_EXCEEDED"},
 	codeMethodNotAllowed:         {405, "METHOD_NOT_ALLOWED"},
 	codeBadParameter:             {400, "INVALID_QUERY_PARAMETER"},
+	codeNoDryRun:                 {400, "INVALID_OPERATION"},
 	org.CodeNotFound:             {404, "NOT_FOUND"},
 	org.CodeInvalidType:          {0, "INVALID_TYPE"}, // 404 by NotFound becomes NOT_FOUND below
 	org.CodeMalformedID:          {400, "MALFORMED_ID"},

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -18,6 +19,9 @@ type saved struct {
 func (s *Server) createRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes") // clients send back what they read
 	id, err := s.Records.Create(ctx, c.session, c.object, c.body)
+	if errors.Is(err, org.ErrDryRun) {
+		return answer{status: http.StatusNoContent}, nil
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -49,14 +53,14 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 
 func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes")
-	if err := s.Records.Update(ctx, c.session, c.object, c.id, c.body); err != nil {
+	if err := s.Records.Update(ctx, c.session, c.object, c.id, c.body); err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil
 }
 
 func (s *Server) deleteRecord(ctx context.Context, c *call) (answer, error) {
-	if err := s.Records.Delete(ctx, c.session, c.object, c.id); err != nil {
+	if err := s.Records.Delete(ctx, c.session, c.object, c.id); err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil

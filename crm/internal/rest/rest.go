@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
@@ -31,6 +32,10 @@ type Server struct {
 
 // maxBody bounds a request's JSON, in bytes (HT-04 of the security reference).
 const maxBody = 1 << 20
+
+// headerDryRun asks what creating, changing or deleting a record would do; nothing is changed, and the answer has no
+// body. Warnings come as they would otherwise.
+const headerDryRun = "Twinspan-Dry-Run"
 
 // call is a request, parsed.
 type call struct {
@@ -96,7 +101,16 @@ func (s *Server) handle(h handler) http.Handler {
 			s.refuse(w, r, err)
 			return
 		}
+		var warnings []string
+		c.session.Warn = func(text string) {
+			if !slices.Contains(warnings, text) {
+				warnings = append(warnings, text)
+			}
+		}
 		a, err := h(r.Context(), c)
+		for _, text := range warnings {
+			w.Header().Add("Warning", web.Warning(text))
+		}
 		if err != nil {
 			s.refuse(w, r, err)
 			return
@@ -130,6 +144,11 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if c.options, err = parseOptions(r.Header); err != nil {
 		return nil, err
 	}
+	if strings.EqualFold(r.Header.Get(headerDryRun), "true") {
+		if c.session.DryRun = mayDryRun(r.Pattern); !c.session.DryRun && r.Method != http.MethodGet {
+			return nil, fault.New(fault.Invalid, codeNoDryRun, "A dry run is for creating, changing or deleting one record, and for changing an app.")
+		}
+	}
 	switch r.Method {
 	case http.MethodPost, http.MethodPatch:
 		c.body = map[string]any{}
@@ -141,6 +160,16 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 		}
 	}
 	return c, nil
+}
+
+// mayDryRun reports whether a route knows dry runs; any other must not change anything for somebody who asked for one.
+func mayDryRun(pattern string) bool {
+	_, path, _ := strings.Cut(pattern, "{version}")
+	switch strings.TrimPrefix(path, "/tooling") {
+	case "/sobjects/{object}", "/sobjects/{object}/{id}", "/twinspan/apps/{id}":
+		return true
+	}
+	return false
 }
 
 // authenticate finds the session of the Authorization header, "Bearer" or the older "OAuth" (crm-wire 3.2).

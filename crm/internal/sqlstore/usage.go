@@ -41,7 +41,7 @@ func (s *Store) AppUsage(ctx context.Context, orgID, app org.ID, at time.Time) (
 }
 
 // EndAppUse implements org.UsageStore.
-func (s *Store) EndAppUse(ctx context.Context, orgID, app, user org.ID, at time.Time) error {
+func (s *Store) EndAppUse(ctx context.Context, orgID, app, user org.ID, at time.Time, note func(org.RecordTx) error) error {
 	return s.WriteTx(ctx, func(tx *sqldb.Tx, records org.RecordTx) error {
 		if _, err := records.RevokeGrants(orgID, app, user, at); err != nil {
 			return err
@@ -50,7 +50,9 @@ func (s *Store) EndAppUse(ctx context.Context, orgID, app, user org.ID, at time.
 		if user != "" {
 			query, args = query+` AND user_id = $4`, append(args, string(user))
 		}
-		_, err := tx.Exec(query, args...)
-		return err
+		if _, err := tx.Exec(query, args...); err != nil {
+			return err
+		}
+		return note(records)
 	})
 }
