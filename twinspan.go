@@ -124,6 +124,7 @@ func (p *Program) openMail() (mail.Sender, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--smtp: %w", err)
 		}
+		p.onClose(sender.Close)
 		return sender, nil
 	}
 	inbox, err := mail.OpenInbox(mail.InboxOptions{Dir: p.folder.file("mail"), Listener: p.sites.smtp, Log: p.log})
@@ -132,7 +133,12 @@ func (p *Program) openMail() (mail.Sender, error) {
 	}
 	p.inbox = inbox
 	p.onClose(inbox.Close)
-	return mail.NewSender(inbox.URL())
+	sender, err := mail.NewSender(inbox.URL())
+	if err != nil {
+		return nil, err
+	}
+	p.onClose(sender.Close)
+	return sender, nil
 }
 
 // openHouses opens the three and joins what they have to know of each other: the org's connected app and the tenant's

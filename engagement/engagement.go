@@ -78,6 +78,15 @@ type Cloud struct {
 	closed   error
 }
 
+// sendWorkers is how many messages are handed over at the same time, and so how many a crash may leave in doubt. More
+// share each commit; mail servers allow one client a few dozen connections.
+const (
+	sendWorkers = 16
+	// sendLease is how long the messages of a process that is gone wait for another one on the same server. Handing over
+	// takes milliseconds, and a process that was merely slow may still say how its attempt ended.
+	sendLease = 15 * time.Second
+)
+
 // New opens the database and starts the house. Call Close when done.
 func New(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Mail == nil {
@@ -94,7 +103,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engagement: %w", err)
 	}
-	c := &Cloud{store: store, queue: jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})}
+	c := &Cloud{store: store, queue: jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine, Workers: sendWorkers, Lease: sendLease})}
 	if err := c.wire(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("engagement: %w", err), c.Close())
 	}

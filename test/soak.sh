@@ -2,6 +2,7 @@
 # Long runs that CI has no time for: every fuzz target for a while, then the crash and power-cut tests many times over.
 #   FUZZ_TIME   how long each fuzz target runs (default 2m)
 #   CRASH_COUNT how often each crash test runs (default 20)
+#   MAILS       how many messages test/delivery sends (default 100,000)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fuzz_time=${FUZZ_TIME:-2m}
@@ -16,3 +17,6 @@ done
 
 echo "== power cuts and crashes, $crash_count times"
 go test -count "$crash_count" -timeout 4h -run 'PowerCut|Kill|Crash' ./...
+
+echo "== ${MAILS:-100000} messages to a mail server that is not ours, killed in the middle"
+TWINSPAN_TEST_MAILS=${MAILS:-100000} go test -count 1 -timeout 2h -v -run TestKillLosesNoMessage ./test/delivery

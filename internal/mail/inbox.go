@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -93,8 +94,14 @@ func OpenInbox(o InboxOptions) (*Inbox, error) {
 	if err := b.load(); err != nil {
 		return nil, fmt.Errorf("mail: opening the inbox: %w", err)
 	}
-	b.conns = &connTracker{Listener: o.Listener, conns: map[net.Conn]struct{}{}}
-	b.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{inbox: b}, nil }))
+	b.conns = &connTracker{Listener: o.Listener, conns: map[*trackedConn]struct{}{}}
+	b.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		s := &session{inbox: b}
+		if s.conn, _ = c.Conn().(*trackedConn); s.conn == nil {
+			return nil, errors.New("mail: a connection that is not the inbox's")
+		}
+		return s, nil
+	}))
 	b.server.Domain = "localhost"
 	b.server.MaxMessageBytes = o.MaxMessage
 	b.server.MaxRecipients = 100
@@ -231,9 +238,10 @@ func (b *Inbox) Wait(ctx context.Context, pred func(Mail) bool) (Mail, error) {
 	}
 }
 
-// Close stops serving. Conversations get two seconds to end; a mail not yet acknowledged then is not kept. No file is
-// written after Close returns.
+// Close stops serving. Conversations in which a mail is under way get two seconds to end, others end at once; a mail not
+// yet acknowledged then is not kept. No file is written after Close returns.
 func (b *Inbox) Close() error {
+	b.conns.closeIdle()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	err := b.server.Shutdown(ctx)
@@ -350,6 +358,7 @@ func syncDir(dir string) error {
 // session is one conversation. The server calls it from one goroutine.
 type session struct {
 	inbox *Inbox
+	conn  *trackedConn
 	from  string
 	to    []string
 }
@@ -358,6 +367,7 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 	if !oneLine(from) {
 		return errMailbox
 	}
+	s.conn.busy.Store(true)
 	s.from = from
 	return nil
 }
@@ -384,7 +394,10 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (s *session) Reset() { s.from, s.to = "", nil }
+func (s *session) Reset() {
+	s.from, s.to = "", nil
+	s.conn.busy.Store(false)
+}
 
 func (s *session) Logout() error { return nil }
 
@@ -392,7 +405,7 @@ func (s *session) Logout() error { return nil }
 type connTracker struct {
 	net.Listener
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	conns map[*trackedConn]struct{}
 }
 
 func (t *connTracker) Accept() (net.Conn, error) {
@@ -407,11 +420,19 @@ func (t *connTracker) Accept() (net.Conn, error) {
 	return tracked, nil
 }
 
-func (t *connTracker) closeAll() {
+// closeAll cuts every conversation.
+func (t *connTracker) closeAll() { t.cut(func(*trackedConn) bool { return true }) }
+
+// closeIdle cuts the conversations in which no mail is under way; whoever begins one there tries again elsewhere.
+func (t *connTracker) closeIdle() { t.cut(func(c *trackedConn) bool { return !c.busy.Load() }) }
+
+func (t *connTracker) cut(which func(*trackedConn) bool) {
 	t.mu.Lock()
-	conns := make([]net.Conn, 0, len(t.conns))
+	var conns []*trackedConn
 	for c := range t.conns {
-		conns = append(conns, c)
+		if which(c) {
+			conns = append(conns, c)
+		}
 	}
 	t.mu.Unlock()
 	for _, c := range conns {
@@ -422,6 +443,7 @@ func (t *connTracker) closeAll() {
 type trackedConn struct {
 	net.Conn
 	tracker *connTracker
+	busy    atomic.Bool // a mail is under way: from MAIL to the answer, or to RSET
 }
 
 func (c *trackedConn) Close() error {

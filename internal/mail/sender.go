@@ -2,10 +2,7 @@ package mail
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 	netmail "net/mail"
 	"net/url"
 	"strconv"
@@ -19,8 +16,10 @@ import (
 // sendTimeout bounds each step of a conversation with the server: connecting, and the whole transfer.
 const sendTimeout = 30 * time.Second
 
-// SMTP is a Sender that talks to one server, a connection for each message.
+// SMTP is a Sender that talks to one server, on as many connections as messages go out at the same time. A connection
+// serves many messages; Close ends those that wait for one.
 type SMTP struct {
+	pool     pool
 	host     string
 	implicit bool // TLS from the first byte
 	options  []gomail.Option
@@ -71,54 +70,69 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	msg, err := m.compose()
-	if err != nil {
-		return err
-	}
-	// The connection is made here so that it can be cut while the library waits, and is closed whatever happens.
-	var conn net.Conn
-	defer func() {
-		if conn != nil {
-			_ = conn.Close() // the message's fate is known or lost by now
+	if c := s.pool.take(); c != nil {
+		err, untouched := s.sendOn(ctx, c, m)
+		if !untouched || ctx.Err() != nil {
+			return err
 		}
-	}()
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		if conn = raw; !s.implicit {
-			return raw, nil
-		}
-		return tls.Client(raw, &tls.Config{ServerName: s.host, MinVersion: tls.VersionTLS12}), nil
+		// The server had hung up meanwhile, and nothing of the message has gone out.
 	}
-	client, err := gomail.NewClient(s.host, append(s.options[:len(s.options):len(s.options)], gomail.WithDialContextFunc(dial))...)
-	if err != nil {
-		return fmt.Errorf("mail: preparing to send: %w", err)
-	}
-	cutAll := make(chan struct{})
-	session, err := client.DialToSMTPClientWithContext(ctx)
+	c, err := s.dial(ctx)
 	if err != nil {
 		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The mail server %s cannot be reached.", s.host)
 	}
+	err, _ = s.sendOn(ctx, c, m)
+	return err
+}
+
+// Close ends the connections that wait for another message. Messages may still be sent; no connection is kept then.
+func (s *SMTP) Close() error {
+	s.pool.close()
+	return nil
+}
+
+// sendOn sends the message in the conversation and then keeps or ends that. Untouched reports that the connection broke
+// before the server had seen any of the message's text.
+func (s *SMTP) sendOn(ctx context.Context, c *connection, m Message) (failure error, untouched bool) {
+	msg, err := m.compose()
+	if err != nil {
+		s.pool.put(c)
+		return err, false
+	}
+	cutAll := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		_ = conn.Close() // wakes the sender below; what it was doing decides the outcome
+		_ = c.raw.Close() // wakes the sender below; what it was doing decides the outcome
 		close(cutAll)
 	})
-	err = client.SendWithSMTPClient(session, msg)
+	err = c.client.SendWithSMTPClient(c.session, msg)
 	if !stop() {
 		<-cutAll
 	}
-	if msg.IsDelivered() { // an error after that concerns the next message on the connection, and there is none
-		if session.HasConnection() {
-			_ = session.Quit() // politeness: the message has been taken
-		}
-		return nil
-	}
-	if err == nil {
+	switch {
+	case msg.IsDelivered() && err == nil && ctx.Err() == nil:
+		s.pool.put(c)
+		return nil, false
+	case msg.IsDelivered(): // an error after that concerns the next message on the connection
+		_ = c.raw.Close()
+		return nil, false
+	case err == nil:
 		err = errors.New("mail: the library neither delivered nor failed")
 	}
-	return classify(err)
+	_ = c.raw.Close() // the message's fate is known or lost by now
+	return classify(err), beforeText(err)
+}
+
+// beforeText reports a connection that broke, or that the server ended, before DATA was taken.
+func beforeText(err error) bool {
+	sent, ok := errors.AsType[*gomail.SendError](err)
+	if !ok || sent.ErrorCode() != 0 && sent.ErrorCode() != 421 { // 421: the server hangs up, RFC 5321 section 3.8
+		return false
+	}
+	switch sent.Reason {
+	case gomail.ErrConnCheck, gomail.ErrSMTPMailFrom, gomail.ErrSMTPRcptTo, gomail.ErrSMTPData:
+		return true
+	}
+	return false
 }
 
 // classify turns the library's error into a fault by what is known of the message's fate.
