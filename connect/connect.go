@@ -4,11 +4,13 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
@@ -39,16 +41,23 @@ type Options struct {
 	Log *slog.Logger
 	// Machine is machine time; nil is time.Now.
 	Machine clock.Machine
+	// SweepEvery is how often the mappings are looked through for what was cleared in the org; 0 is a minute, less than 0
+	// never.
+	SweepEvery time.Duration
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
 
 // Bridge is Connect, running. It is safe for concurrent use.
 type Bridge struct {
-	store   *sqlstore.Store
-	links   *link.Service
-	handler http.Handler
-	own     *http.Transport // of calls to the clouds, where it is the bridge's own
+	store    *sqlstore.Store
+	links    *link.Service
+	mappings *mapping.Service
+	handler  http.Handler
+	own      *http.Transport // of calls to the clouds, where it is the bridge's own
+	log      *slog.Logger
+	stop     context.CancelFunc
+	working  sync.WaitGroup
 }
 
 // LinkSpec are the public parameters of a pair and the secret of its API.
@@ -80,7 +89,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.Machine == nil {
 		o.Machine = time.Now
 	}
-	b := &Bridge{}
+	b := &Bridge{log: o.Log}
 	if o.HTTP == nil {
 		b.own = client.NewTransport()
 		o.HTTP = &http.Client{Transport: b.own}
@@ -90,18 +99,57 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, o.Vault), o.HTTP, o.Machine)
 	signins := signin.NewService(b.store, b.links, o.Vault, base)
-	mappings := mapping.NewService(b.store, b.links)
+	b.mappings = mapping.NewService(b.store, b.links)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: mappings, BaseURL: base, Log: o.Log})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
 	calls.Mount(mux)
 	views.Mount(mux)
 	b.handler = mux
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	b.stop = stop
+	if o.SweepEvery >= 0 {
+		b.working.Go(func() { b.sweep(working, cmp.Or(o.SweepEvery, time.Minute)) })
+	}
 	return b, nil
+}
+
+// sweepTimeout bounds one look through the mappings of a pair; what is left is the next one's.
+const sweepTimeout = 5 * time.Minute
+
+// sweep looks through the mappings of all pairs again and again, each by one process of those that share the database.
+func (b *Bridge) sweep(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		links, err := b.links.ClaimSweep(ctx, every*9/10) // ticks come a little early at times
+		if err != nil && ctx.Err() == nil {
+			b.log.Error("looking for connections to sweep", "error", err)
+		}
+		for _, l := range links {
+			if l.Org.Username == "" {
+				continue
+			}
+			one, cancel := context.WithTimeout(ctx, sweepTimeout)
+			swept, err := b.mappings.Sweep(one, l)
+			cancel()
+			if err != nil && ctx.Err() == nil {
+				b.log.Warn("mappings not looked through to the end", "pair", l.Pair, "error", err)
+			}
+			if len(swept.Cleared) > 0 || swept.Moved > 0 {
+				b.log.Info("mappings looked through", "pair", l.Pair, "package", swept.Package.String(), "cleared", len(swept.Cleared), "moved", swept.Moved)
+			}
+		}
+	}
 }
 
 // byPrefix lets the API answer for its paths and the pages for all others.
@@ -141,8 +189,10 @@ func (b *Bridge) SetClock(ctx context.Context, pairID string, offset time.Durati
 	return b.links.SetClock(ctx, pairID, offset)
 }
 
-// Close closes the database and idle connections. Stop serving the handler first.
+// Close ends the work in the background and closes the database and idle connections. Stop serving the handler first.
 func (b *Bridge) Close() error {
+	b.stop()
+	b.working.Wait()
 	if b.own != nil {
 		b.own.CloseIdleConnections()
 	}

@@ -55,6 +55,9 @@ func describe(s connect.Status) string {
 		}
 	}
 	span("into the org", s.Org, s.Org.SystemUser, s.Org.URL)
+	if s.Org.PackageVersion != "" {
+		fmt.Fprintf(&b, "managed package  %s\n", oneLine(s.Org.PackageVersion))
+	}
 	span("into Engagement", s.Engagement, s.Engagement.APIUser, s.Engagement.AuthURL)
 	return b.String()
 }

@@ -18,6 +18,7 @@ type usersCmd struct {
 	Show  usersShowCmd  `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
 	Clear usersClearCmd `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
 	Reset usersResetCmd `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
+	Check usersCheckCmd `cmd:"" help:"Look for mappings that were cleared in the org, by blanking Marketing Cloud OAuth Token on the user."`
 	Stale usersStaleCmd `cmd:"" help:"List mappings whose Engagement permissions have changed since, and clear them; exit code 3 where there are none."`
 }
 
@@ -97,6 +98,10 @@ func describeUser(u connect.User) string {
 	line("engagement user", u.EngagementUsername)
 	line("business unit", unit(u.AccountID))
 	line("state", words(u.State))
+	line("token in", map[string]string{
+		"user_field":        "the User field Marketing Cloud OAuth Token; blanking it clears the mapping",
+		"protected_setting": "the protected setting; blanking the User field changes nothing",
+	}[u.TokenStore])
 	line("mapped", date(u.MappedAt))
 	line("permissions of", date(u.GrantedAt))
 	line("granted by", u.GrantedBy)
@@ -227,6 +232,33 @@ func (c *usersResetCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.print("next     " + oneLine(c.User) + " signs in to Engagement once at " + cl.TabURL() + "\n")
+}
+
+// usersCheckCmd looks through all mappings now.
+type usersCheckCmd struct {
+	connectFlags
+}
+
+// Run prints what was found.
+func (c *usersCheckCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	found, err := cl.CheckUsers(ctx, oauth.NewToken(24))
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(found)
+	}
+	var b strings.Builder
+	for _, u := range found.Cleared {
+		fmt.Fprintf(&b, "cleared  %s: %s\n", oneLine(u.CRMUsername), oneLine(u.Reason))
+	}
+	fmt.Fprintf(&b, "package %s: %d looked at, %d cleared in the org, %d moved to the protected setting\n",
+		cmp.Or(oneLine(found.PackageVersion), "not installed"), found.Looked, len(found.Cleared), found.Moved)
+	return a.print(b.String())
 }
 
 // usersStaleCmd shows and clears stale mappings.

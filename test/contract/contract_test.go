@@ -37,10 +37,26 @@ func TestEmbedded(t *testing.T) {
 	for _, kind := range sqldbtest.Kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			d, dsn := embedded(t, kind)
+			d, dsn := embedded(t, kind, "220")
 			contract.Run(t, d)
 			noPasswords(t, d, dsn)
 		})
+	}
+}
+
+// TestTokenStore: where the mapping's token lies, for each release at which something changes (document 000).
+//
+// seed:api S000-18 S000-19 S000-20 S000-22 S000-23 S000-24 S000-25 S000-26 S000-33 S000-34 S000-35 S000-36 S000-37 S000-38 S000-39
+func TestTokenStore(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		for _, release := range []string{"5.400", "5.493", "219", "220"} {
+			t.Run(kind+" "+release, func(t *testing.T) {
+				t.Parallel()
+				d, _ := embedded(t, kind, release)
+				contract.RunTokenStore(t, d, release)
+			})
+		}
 	}
 }
 
@@ -145,9 +161,9 @@ func dump(t *testing.T, dsn string) []byte {
 	return out.Bytes()
 }
 
-// embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32, and gives the
-// DSN of Connect's database.
-func embedded(t *testing.T, kind string) (contract.Deployment, string) {
+// embedded makes an org with a release of the package, a tenant and Connect as they are when document 001 is done up to
+// its step 32, and gives the DSN of Connect's database.
+func embedded(t *testing.T, kind, release string) (contract.Deployment, string) {
 	t.Helper()
 	ctx := t.Context()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -203,7 +219,7 @@ func embedded(t *testing.T, kind string) (contract.Deployment, string) {
 		return crm.UserSpec{Username: p.Username, Email: p.Username, FirstName: "F", LastName: "L", Profile: profile, Password: p.Password, SecurityToken: p.SecurityToken}
 	}
 	must(org.CreateOrg(ctx, crm.OrgSpec{
-		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix,
+		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix, Package: release,
 		Users: []crm.UserSpec{user(d.OrgAdmin, "System Administrator"), user(d.SystemUser, "System Administrator"), user(d.Member, "Standard User"), user(d.Outsider, "Standard User")},
 		ConnectedApps: []crm.ConnectedAppSpec{
 			{

@@ -79,6 +79,7 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/users", (*Server).users},
 		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user},
 		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers},
+		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers},
 		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered},
 		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest},
 		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send},

@@ -82,7 +82,7 @@ func TestDescriptionIsWhole(t *testing.T) {
 			if o.Responses["200"] == nil || o.Responses["default"] == nil {
 				t.Errorf("%s %s has no answer or no refusal", method, path)
 			}
-			if method == "post" && (o.Parameters[0]["$ref"] != "#/components/parameters/IdempotencyKey" || len(o.RequestBody.Content["application/json"].Schema.Properties) == 0) {
+			if method == "post" && (o.Parameters[0]["$ref"] != "#/components/parameters/IdempotencyKey" || o.RequestBody.Content["application/json"].Schema.Properties == nil) {
 				t.Errorf("%s %s takes no idempotency key or describes no body", method, path)
 			}
 		}

@@ -26,8 +26,10 @@ type orgBody struct {
 	SystemUser   string         `json:"system_user,omitempty"`
 	OrgID        string         `json:"org_id,omitempty"`
 	UserID       string         `json:"user_id,omitempty"`
-	ConnectedAt  *time.Time     `json:"connected_at,omitempty"`
-	Cause        *causeBody     `json:"cause,omitempty"`
+	// PackageVersion is of the managed package, as the org told it last.
+	PackageVersion string     `json:"package_version,omitempty"`
+	ConnectedAt    *time.Time `json:"connected_at,omitempty"`
+	Cause          *causeBody `json:"cause,omitempty"`
 }
 
 type engagementBody struct {
@@ -63,7 +65,7 @@ func when(t time.Time) *time.Time {
 func orgOf(l link.Link) orgBody {
 	return orgBody{
 		State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
-		UserID: l.Org.UserID, ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause),
+		UserID: l.Org.UserID, PackageVersion: l.Package.String(), ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause),
 	}
 }
 
@@ -140,6 +142,7 @@ type userBody struct {
 	EngagementUserID   string        `json:"engagement_user_id,omitempty"`
 	EngagementUsername string        `json:"engagement_username,omitempty"`
 	AccountID          int64         `json:"account_id,omitempty"`
+	TokenStore         string        `json:"token_store,omitempty"`
 	MappedAt           *time.Time    `json:"mapped_at,omitempty"`
 	GrantedAt          *time.Time    `json:"granted_at,omitempty"`
 	GrantedBy          string        `json:"granted_by,omitempty"`
@@ -154,6 +157,13 @@ func userOf(u mapping.User) userBody {
 		State: u.State, Checked: u.Checked, CRMUserID: u.CRMUserID, CRMUsername: u.CRMUsername, EngagementUserID: u.EngagementUserID,
 		EngagementUsername: u.EngagementUser, AccountID: u.MID, MappedAt: when(u.CreatedAt), GrantedAt: when(u.GrantedAt), GrantedBy: u.GrantedBy,
 		ClearedAt: when(u.Clear.At), ClearedBy: u.Clear.Actor, Reason: u.Clear.Reason,
+	}
+	switch {
+	case u.CreatedAt.IsZero() || u.State == mapping.Cleared:
+	case u.Handle == mapping.Handle{}:
+		b.TokenStore = "protected_setting"
+	default:
+		b.TokenStore = "user_field"
 	}
 	if u.State == mapping.Broken {
 		b.Cause = &causeBody{string(mapping.CodeLoginDenied), "login denied"}

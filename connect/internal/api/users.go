@@ -43,15 +43,41 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := clearedBody{Cleared: make([]userBody, 0, len(done.Cleared)), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
-	for _, v := range done.Cleared {
-		body.Cleared = append(body.Cleared, userOf(mapping.User{Mapping: v.Mapping, State: mapping.Cleared, Checked: true, Clear: v}))
-	}
+	body := clearedBody{Cleared: clearsOf(done.Cleared), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
 	for _, f := range done.Failed {
 		_, e := translate(f.Err)
 		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
 	}
 	return body, nil
+}
+
+func clearsOf(clears []mapping.Clear) []userBody {
+	users := make([]userBody, 0, len(clears))
+	for _, v := range clears {
+		users = append(users, userOf(mapping.User{Mapping: v.Mapping, State: mapping.Cleared, Checked: true, Clear: v}))
+	}
+	return users
+}
+
+type sweptBody struct {
+	PackageVersion string     `json:"package_version,omitempty"`
+	Looked         int        `json:"looked"`
+	Given          int        `json:"given"`
+	Moved          int        `json:"moved"`
+	Cleared        []userBody `json:"cleared"`
+}
+
+// sweepUsers looks now for what else is looked for once a minute.
+func (s *Server) sweepUsers(ctx context.Context, c call) (any, error) {
+	var in struct{}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	swept, err := s.Mappings.Sweep(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	return sweptBody{PackageVersion: swept.Package.String(), Looked: swept.Looked, Given: swept.Given, Moved: swept.Moved, Cleared: clearsOf(swept.Cleared)}, nil
 }
 
 // sendTest sends one message as a mapped user, with what his grant permits.

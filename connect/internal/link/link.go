@@ -81,6 +81,7 @@ type Link struct {
 	Params
 	Org         OrgSpan
 	Tenant      TenantSpan
+	Package     Package       // that the org was found to have last
 	ClockOffset time.Duration // domain time is machine time plus this
 	Revision    int64         // grows with every change; the store compares and swaps on it
 }
@@ -164,7 +165,7 @@ func (l Link) Ready() error {
 // Addresses may change freely, because every sign-in checks that it reached the same org or enterprise.
 func (l Link) Revise(p Params) Link {
 	if p.ConsumerKey != l.ConsumerKey {
-		l.Org = OrgSpan{State: SpanDown}
+		l.Org, l.Package = OrgSpan{State: SpanDown}, Package{}
 	}
 	if p.PackageClientID != l.PackageClientID || p.EID != l.EID {
 		l.Tenant = TenantSpan{State: SpanDown}

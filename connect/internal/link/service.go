@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -30,6 +31,8 @@ type Service struct {
 	machine clock.Machine
 	org     *cache[crm.Token]
 	tenant  *cache[engagement.Token]
+	// packages are by pair and org, good for packageLife of machine time.
+	packages *cache[Package]
 }
 
 // NewService wires the service. hc is shared by all calls to the clouds.
@@ -37,7 +40,10 @@ func NewService(store Store, keys *Keyring, hc *http.Client, machine clock.Machi
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Service{store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000)}
+	return &Service{
+		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
+		packages: newCache[Package](10_000),
+	}
 }
 
 // Now is the domain time of the link's pair, in whole milliseconds as the databases keep it.
@@ -56,6 +62,21 @@ func (s *Service) First(ctx context.Context) (Link, error) { return s.store.Firs
 // Authenticate finds the connection that an API token speaks for.
 func (s *Service) Authenticate(ctx context.Context, tokenHash []byte) (Link, error) {
 	return s.store.LinkByToken(ctx, tokenHash)
+}
+
+// ClaimSweep gives the links whose mappings this process is to look through now; each is claimed by one process within
+// every.
+func (s *Service) ClaimSweep(ctx context.Context, every time.Duration) ([]Link, error) {
+	now := s.machine()
+	pairs, err := s.store.ClaimSweep(ctx, now, now.Add(-every))
+	links := make([]Link, 0, len(pairs))
+	for _, pair := range pairs {
+		l, linkErr := s.store.Link(ctx, pair)
+		if err = errors.Join(err, linkErr); linkErr == nil {
+			links = append(links, l)
+		}
+	}
+	return links, err
 }
 
 // Put makes the connection of a pair or changes its public parameters.
@@ -142,6 +163,9 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username string) (Link, 
 		return Link{}, err
 	}
 	s.org.put(orgKey(l, l.Org.Username), item[crm.Token]{token, s.Now(l).Add(orgTokenLife)}, s.Now(l))
+	if p, err := s.Package(ctx, l, true); err == nil { // else the next sweep asks again: the span is up anyhow
+		l.Package = p
+	}
 	return l, nil
 }
 

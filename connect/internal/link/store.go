@@ -21,6 +21,9 @@ type Store interface {
 	UpdateLink(ctx context.Context, pair string, change func(Link) (Link, error)) (Link, error)
 	// SetClock moves the pair's domain time.
 	SetClock(ctx context.Context, pair string, offset time.Duration) error
+	// ClaimSweep gives the pairs whose mappings nobody has begun to look through since before, and keeps now as the time
+	// when that began: of many processes one gets a pair. Both are machine time.
+	ClaimSweep(ctx context.Context, now, before time.Time) (pairs []string, err error)
 }
 
 // SealedKey is the key of one span as it is stored: the private half sealed, the certificate public.

@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -21,13 +22,16 @@ type Org struct {
 
 	approved map[string]bool
 	contacts map[string]map[string]any
+	release  [2]int // of the managed package; zero for none
+	masked   bool
+	fields   map[string]string // Marketing Cloud OAuth Token by user id
 	key      oauth.SigningKey
 }
 
 // NewOrg starts an org with people; those approved may sign in by JWT.
 func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
 	t.Helper()
-	o := &Org{approved: map[string]bool{}, contacts: map[string]map[string]any{}, key: signingKey(t)}
+	o := &Org{approved: map[string]bool{}, contacts: map[string]map[string]any{}, fields: map[string]string{}, key: signingKey(t)}
 	for _, name := range approved {
 		o.approved[name] = true
 	}
@@ -44,6 +48,9 @@ func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
 		_, _ = w.Write(set)
 	})
 	mux.HandleFunc("GET /services/data/{version}/sobjects/Contact/{id}", o.contact)
+	mux.HandleFunc("GET /services/data/{version}/tooling/query", o.installed)
+	mux.HandleFunc("GET /services/data/{version}/query", o.users)
+	mux.HandleFunc("PATCH /services/data/{version}/sobjects/User/{id}", o.setField)
 	o.start(t, "org_sid", mux, people)
 	return o
 }
@@ -143,4 +150,103 @@ func (o *Org) contact(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	Answer(w, http.StatusNotFound, []map[string]string{{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}})
+}
+
+// Install gives the org a release of the managed package, numbered as the org numbers it; zero takes it away.
+func (o *Org) Install(major, minor int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.release = [2]int{major, minor}
+}
+
+// Mask has the org show the system user asterisks in place of encrypted values.
+func (o *Org) Mask(yes bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.masked = yes
+}
+
+// Field is Marketing Cloud OAuth Token of a user.
+func (o *Org) Field(userID string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.fields[userID]
+}
+
+// SetField edits Marketing Cloud OAuth Token of a user.
+func (o *Org) SetField(userID, value string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.fields[userID] = value
+}
+
+func (o *Org) lives(w http.ResponseWriter, r *http.Request) bool {
+	if _, live := o.bearer(r); !live {
+		Answer(w, http.StatusUnauthorized, []map[string]string{{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}})
+		return false
+	}
+	return true
+}
+
+// installed answers the Tooling API's question for installed packages.
+func (o *Org) installed(w http.ResponseWriter, r *http.Request) {
+	if !o.lives(w, r) {
+		return
+	}
+	o.mu.Lock()
+	release := o.release
+	o.mu.Unlock()
+	records := []map[string]any{}
+	if release[0] != 0 {
+		records = append(records, map[string]any{
+			"SubscriberPackage":        map[string]any{"Name": "Marketing Cloud", "NamespacePrefix": "et4ae5"},
+			"SubscriberPackageVersion": map[string]any{"MajorVersion": release[0], "MinorVersion": release[1]},
+		})
+	}
+	Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+}
+
+// users answers a query for the field of users by id.
+func (o *Org) users(w http.ResponseWriter, r *http.Request) {
+	if !o.lives(w, r) {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.release[0] == 0 {
+		Answer(w, http.StatusBadRequest, []map[string]string{{"errorCode": "INVALID_FIELD", "message": "No such column on entity 'User'."}})
+		return
+	}
+	records := []map[string]any{}
+	for _, p := range o.people {
+		if strings.Contains(r.URL.Query().Get("q"), "'"+p.ID+"'") {
+			record := map[string]any{"Id": p.ID, "Username": p.Username, "et4ae5__ExactTarget_OAuth_Token__c": nil}
+			if value := o.fields[p.ID]; value != "" {
+				if record["et4ae5__ExactTarget_OAuth_Token__c"] = value; o.masked {
+					record["et4ae5__ExactTarget_OAuth_Token__c"] = strings.Repeat("*", len(value))
+				}
+			}
+			records = append(records, record)
+		}
+	}
+	Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+}
+
+// setField answers a change of the field.
+func (o *Org) setField(w http.ResponseWriter, r *http.Request) {
+	if !o.lives(w, r) {
+		return
+	}
+	var in map[string]*string
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || len(in) != 1 {
+		Answer(w, http.StatusBadRequest, []map[string]string{{"errorCode": "JSON_PARSER_ERROR", "message": "no"}})
+		return
+	}
+	for _, value := range in {
+		if value == nil {
+			value = new(string)
+		}
+		o.SetField(r.PathValue("id"), *value)
+	}
+	w.WriteHeader(http.StatusNoContent)
 }

@@ -128,6 +128,15 @@ func links(t *testing.T, s Store) {
 		t.Fatalf("offset is %v", a.ClockOffset)
 	}
 	wantCode(t, s.SetClock(ctx, "none", time.Hour), link.CodeNotFound)
+	// A sweep is one claimer's until its time is over.
+	for _, c := range []struct {
+		now, before int
+		want        int
+	}{{100, 40, 2}, {101, 41, 0}, {160, 100, 0}, {161, 101, 2}} {
+		pairs, err := s.ClaimSweep(ctx, At(c.now), At(c.before))
+		ok(t, err)
+		same(t, len(pairs), c.want)
+	}
 }
 
 func linksSwap(t *testing.T, s Store) {
@@ -136,7 +145,7 @@ func linksSwap(t *testing.T, s Store) {
 	want := link.OrgSpan{State: link.SpanUp, Username: "system@x.example", UserID: "005000000000001AAA", OrgID: "00D000000000001AAA", ConnectedAt: At(0)}
 	broken := link.TenantSpan{State: link.SpanBroken, Username: "api", UserID: "712", MID: 7000001, ConnectedAt: At(1), Cause: link.Cause{Code: "invalid_grant", Text: "gone"}}
 	got, err := s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
-		l.Org, l.Tenant = want, broken
+		l.Org, l.Tenant, l.Package = want, broken, link.ProtectedSince
 		return l, nil
 	})
 	ok(t, err)
@@ -145,6 +154,7 @@ func linksSwap(t *testing.T, s Store) {
 	same(t, read, got)
 	same(t, read.Org, want)
 	same(t, read.Tenant, broken)
+	same(t, read.Package, link.ProtectedSince)
 	refused := fault.New(fault.Denied, "no", "no")
 	_, err = s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
 		l.Org.Username = "other"
@@ -302,14 +312,35 @@ func mappings(t *testing.T, s Store) {
 	ok(t, err)
 	same(t, got.BrokenAt, At(1))
 	ok(t, s.MarkMapping(ctx, m("a", "one", "1"), time.Time{}))
+	// A handle is of this very mapping.
+	with := m("a", "two", "3")
+	with.Handle = mapping.Handle{1, 2, 3}
+	later := with
+	later.CreatedAt = At(1)
+	ok(t, s.SetHandle(ctx, later, mapping.Handle{9}))
+	ok(t, s.SetHandle(ctx, with, with.Handle))
+	got, err = s.Mapping(ctx, "a", "005two")
+	ok(t, err)
+	same(t, got, with)
+	ok(t, s.SetHandle(ctx, with, mapping.Handle{}))
+	got, err = s.MappingTo(ctx, "a", "3")
+	ok(t, err)
+	same(t, got, m("a", "two", "3"))
+	ok(t, s.PutMapping(ctx, with))
+	got, err = s.Mapping(ctx, "a", "005two")
+	ok(t, err)
+	same(t, got, with)
+	gone, err := s.ClearMapping(ctx, mapping.Clear{ID: "c0", Mapping: later, Actor: "admin", Reason: "of another one", At: At(2)})
+	ok(t, err)
+	same(t, gone, false)
 	// Clearing is of this Engagement user, once, and is on record until the user is mapped again.
-	gone := func(eng, id string, n int) mapping.Clear {
+	clearOf := func(eng, id string, n int) mapping.Clear {
 		return mapping.Clear{ID: id, Mapping: m("a", "two", eng), Actor: "admin", Reason: "why", At: At(n)}
 	}
 	for _, c := range []struct {
 		clear mapping.Clear
 		want  bool
-	}{{gone("2", "c1", 1), false}, {gone("3", "c2", 2), true}, {gone("3", "c3", 3), false}} {
+	}{{clearOf("2", "c1", 1), false}, {clearOf("3", "c2", 2), true}, {clearOf("3", "c3", 3), false}} {
 		cleared, err := s.ClearMapping(ctx, c.clear)
 		ok(t, err)
 		same(t, cleared, c.want)
@@ -318,7 +349,7 @@ func mappings(t *testing.T, s Store) {
 	wantCode(t, err, mapping.CodeNotFound)
 	k, err := s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
-	same(t, k, mapping.Known{Mapping: m("a", "two", "3"), Clear: gone("3", "c2", 2)})
+	same(t, k, mapping.Known{Mapping: m("a", "two", "3"), Clear: clearOf("3", "c2", 2)})
 	all, err = s.Known(ctx, "a", "", 10)
 	ok(t, err)
 	same(t, len(all), 2)

@@ -121,19 +121,30 @@ func (s *Service) ClearOwn(ctx context.Context, l link.Link, crmUserID string) e
 	return s.clear(ctx, l, Clear{ID: oauth.NewToken(16), Mapping: m, Actor: m.CRMUsername, Reason: "The user gives the Engagement credentials again.", At: s.links.Now(l)})
 }
 
-// clear ends the grant first: what is left where it fails after that is a broken mapping, which can be cleared again,
-// and not a grant that nobody sees. The API user's own grant stays, the connection stands on it.
+// clear blanks the User field, then ends the grant, and forgets the mapping last: what is left where it fails on the way
+// is a mapping that shows as cleared or broken and can be cleared again, and not a grant that nobody sees.
 func (s *Service) clear(ctx context.Context, l link.Link, c Clear) error {
-	m := c.Mapping
-	if !link.SameUsername(m.EngagementUser, l.Tenant.Username) {
-		err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, m.EngagementUser) })
-		if err != nil && fault.CodeOf(err) != client.CodeNotFound {
-			return err
-		}
+	if err := s.blank(ctx, l, c.Mapping); err != nil {
+		return err
+	}
+	if err := s.endGrant(ctx, l, c.Mapping); err != nil {
+		return err
 	}
 	cleared, err := s.store.ClearMapping(ctx, c)
 	if err == nil && !cleared {
-		err = fault.New(fault.NotFound, CodeNotFound, "The mapping of %s was changed or cleared meanwhile.", m.CRMUsername)
+		err = fault.New(fault.NotFound, CodeNotFound, "The mapping of %s was changed or cleared meanwhile.", c.Mapping.CRMUsername)
+	}
+	return err
+}
+
+// endGrant ends the grant that a mapping works with. The API user's own stays: the connection stands on it.
+func (s *Service) endGrant(ctx context.Context, l link.Link, m Mapping) error {
+	if link.SameUsername(m.EngagementUser, l.Tenant.Username) {
+		return nil
+	}
+	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, m.EngagementUser) })
+	if fault.CodeOf(err) == client.CodeNotFound {
+		return nil
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 // Codes of the faults that this package returns.
@@ -39,6 +40,7 @@ type Mapping struct {
 	MID              int64 // business unit in which the user works
 	CreatedAt        time.Time
 	BrokenAt         time.Time // when Engagement was first found to refuse the user; zero while it does not
+	Handle           Handle    // of what stands in the User field; zero where nothing does
 }
 
 // Store keeps mappings and what became of them.
@@ -58,8 +60,11 @@ type Store interface {
 	// MarkMapping stores since when Engagement refuses the mapped user, zero where it does not, if the mapping still is
 	// to this Engagement user.
 	MarkMapping(ctx context.Context, m Mapping, brokenAt time.Time) error
-	// ClearMapping removes the mapping of a CRM user if it still is to the Engagement user of c, and keeps c. cleared
-	// reports whether it was there.
+	// SetHandle stores the handle that stands for the mapping in the User field, zero for none, if the mapping is there
+	// still.
+	SetHandle(ctx context.Context, m Mapping, h Handle) error
+	// ClearMapping removes the mapping of c if it still is that one, by CRM user, Engagement user and time of making, and
+	// keeps c. cleared reports whether it was there.
 	ClearMapping(ctx context.Context, c Clear) (cleared bool, err error)
 }
 
@@ -105,18 +110,58 @@ func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found
 	if err != nil {
 		return Mapping{}, err
 	}
-	old, err := s.store.Mapping(ctx, l.Pair, v.UserID)
-	if err == nil && !old.BrokenAt.IsZero() {
+	old, err := s.former(ctx, l, m)
+	if err != nil {
+		return Mapping{}, err
+	}
+	if !old.BrokenAt.IsZero() {
 		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
 			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", v.Username)
-	}
-	if err != nil && fault.CodeOf(err) != CodeNotFound {
-		return Mapping{}, err
 	}
 	if err := s.try(ctx, l, m); err != nil {
 		return Mapping{}, err
 	}
+	if m.Handle, err = s.handleFor(ctx, l, m.CRMUserID, old); err != nil {
+		return Mapping{}, err
+	}
+	// The former user's grant ends before the mapping passes on: nobody would see it afterwards.
+	if old.EngagementUserID != "" && old.EngagementUserID != m.EngagementUserID {
+		if err := s.endGrant(ctx, l, old); err != nil {
+			return Mapping{}, err
+		}
+	}
 	return m, s.store.PutMapping(ctx, m)
+}
+
+// former reads the mapping in whose place m is to come; the zero Mapping where there is none. One that was cleared by way
+// of the org is cleared now; the grant that the visitor has made by signing in a moment ago stays. An Engagement user who
+// is mapped to somebody else is refused before anything is touched.
+func (s *Service) former(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
+	to, err := s.store.MappingTo(ctx, l.Pair, m.EngagementUserID)
+	if err == nil && to.CRMUserID != m.CRMUserID {
+		return Mapping{}, Taken(m.EngagementUser)
+	}
+	if err != nil && fault.CodeOf(err) != CodeNotFound {
+		return Mapping{}, err
+	}
+	old, err := s.store.Mapping(ctx, l.Pair, m.CRMUserID)
+	if fault.CodeOf(err) == CodeNotFound {
+		return Mapping{}, nil
+	}
+	if err != nil {
+		return Mapping{}, err
+	}
+	gone, value, err := s.goneInOrg(ctx, l, &old)
+	if err != nil || !gone {
+		return old, err
+	}
+	if old.EngagementUserID != m.EngagementUserID {
+		if err := s.endGrant(ctx, l, old); err != nil {
+			return Mapping{}, err
+		}
+	}
+	_, err = s.store.ClearMapping(ctx, Clear{ID: oauth.NewToken(16), Mapping: old, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
+	return Mapping{}, err
 }
 
 // try signs the mapping's Engagement user in by key and reads back who he is.
@@ -145,7 +190,9 @@ func (s *Service) Needs(ctx context.Context, l link.Link, u link.TenantUser) (bo
 
 // Check reads a CRM user's mapping and tries it: Connect signs the Engagement user in by key. A mapping whose grant the
 // tenant no longer has stays, is marked broken, and comes back with CodeLoginDenied (document 000, the third case). One
-// that cannot be tried now, because the tenant does not answer, is returned with that error.
+// that was cleared by way of the org is cleared, a NotFound fault. One that cannot be tried now, because the tenant does
+// not answer, is returned with that error; where the org does not answer, which alone could say that it is there still,
+// the error comes without it.
 func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
 	if err != nil {
@@ -155,7 +202,14 @@ func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Map
 }
 
 func (s *Service) check(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
-	err := s.try(ctx, l, m)
+	gone, err := s.clearedInOrg(ctx, l, &m)
+	if err != nil {
+		return Mapping{}, err
+	}
+	if gone {
+		return Mapping{}, fault.New(fault.NotFound, CodeNotFound, "The mapping of %s was cleared in the org.", m.CRMUsername)
+	}
+	err = s.try(ctx, l, m)
 	refused := link.NeedsGrant(err)
 	if err != nil && !refused || refused == !m.BrokenAt.IsZero() {
 		if refused {

@@ -252,6 +252,12 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	}
 	m, err := s.check(ctx, l, k.Mapping)
 	refused := fault.CodeOf(err) == CodeLoginDenied
+	if fault.CodeOf(err) == CodeNotFound { // cleared in the org, as it turned out
+		if k, err = s.store.KnownUser(ctx, l.Pair, crmUsername); err != nil {
+			return User{}, err
+		}
+		return tell(k, nil, false), nil
+	}
 	if err != nil && !refused {
 		return User{}, err
 	}

@@ -13,14 +13,16 @@ import (
 
 const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
-	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, revision`
+	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision`
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
 	var offset, orgAt, tenantAt int64
+	var version string
 	err := row.Scan(&l.Pair, &l.Standing, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
-		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &l.Revision)
+		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision)
+	l.Package = link.ParsePackage(version)
 	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
 	return l, found(err, link.CodeNotFound, "connection")
 }
@@ -90,12 +92,12 @@ func swapLink(tx *sqldb.Tx, l link.Link) error {
 			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
 			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
 			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
-			standing = $24, revision = revision + 1
+			standing = $24, package_version = $25, revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
 		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
 		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision,
-		string(l.Standing))
+		string(l.Standing), l.Package.String())
 	return swapped(res, err)
 }
 
@@ -146,6 +148,28 @@ func (s *Store) SetClock(ctx context.Context, pair string, offset time.Duration)
 		return found(sql.ErrNoRows, link.CodeNotFound, "connection")
 	}
 	return err
+}
+
+// ClaimSweep implements link.Store.
+func (s *Store) ClaimSweep(ctx context.Context, now, before time.Time) ([]string, error) {
+	var pairs []string
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		pairs = nil
+		rows, err := tx.Query(`UPDATE link SET swept_at = $1 WHERE swept_at < $2 RETURNING pair_id`, ms(now), ms(before))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // Err below tells what went wrong
+		for rows.Next() {
+			var pair string
+			if err := rows.Scan(&pair); err != nil {
+				return err
+			}
+			pairs = append(pairs, pair)
+		}
+		return rows.Err()
+	})
+	return pairs, err
 }
 
 // Key implements link.Keys.

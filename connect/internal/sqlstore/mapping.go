@@ -11,29 +11,50 @@ import (
 
 const (
 	mappingCore    = `pair_id, crm_user_id, crm_username, crm_name, engagement_user_id, engagement_username, engagement_name, engagement_mid, created_at`
-	mappingColumns = mappingCore + `, broken_at`
+	mappingColumns = mappingCore + `, broken_at, handle_hash`
 	// knownQuery needs a condition on crm_username, $2, for both halves.
 	knownMapped  = `SELECT ` + mappingColumns + `, '' AS clear_id, '' AS actor, '' AS reason, 0 AS cleared_at FROM user_mapping WHERE pair_id = $1 AND crm_username `
-	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND crm_username `
+	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, NULL, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND crm_username `
 )
 
-func mappingOf(m *mapping.Mapping, created, broken *int64) []any {
-	return []any{&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, created, broken}
+// mappingRow is a mapping as its columns are read.
+type mappingRow struct {
+	mapping.Mapping
+	created, broken int64
+	handle          []byte
+}
+
+func (r *mappingRow) into() []any {
+	m := &r.Mapping
+	return []any{&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, &r.created, &r.broken, &r.handle}
+}
+
+func (r *mappingRow) value() mapping.Mapping {
+	r.CreatedAt, r.BrokenAt = at(r.created), at(r.broken)
+	copy(r.Handle[:], r.handle)
+	return r.Mapping
+}
+
+// stored is a handle's column: NULL for none.
+func stored(h mapping.Handle) []byte {
+	if h == (mapping.Handle{}) {
+		return nil
+	}
+	return h[:]
 }
 
 func scanMapping(row scanner) (mapping.Mapping, error) {
-	var m mapping.Mapping
-	var created, broken int64
-	err := row.Scan(mappingOf(&m, &created, &broken)...)
-	m.CreatedAt, m.BrokenAt = at(created), at(broken)
-	return m, found(err, mapping.CodeNotFound, "mapping")
+	var r mappingRow
+	err := row.Scan(r.into()...)
+	return r.value(), found(err, mapping.CodeNotFound, "mapping")
 }
 
 func scanKnown(row scanner) (mapping.Known, error) {
 	var k mapping.Known
-	var created, broken, cleared int64
-	err := row.Scan(append(mappingOf(&k.Mapping, &created, &broken), &k.Clear.ID, &k.Clear.Actor, &k.Clear.Reason, &cleared)...)
-	k.Mapping.CreatedAt, k.Mapping.BrokenAt, k.Clear.At = at(created), at(broken), at(cleared)
+	var r mappingRow
+	var cleared int64
+	err := row.Scan(append(r.into(), &k.Clear.ID, &k.Clear.Actor, &k.Clear.Reason, &cleared)...)
+	k.Mapping, k.Clear.At = r.value(), at(cleared)
 	if cleared != 0 {
 		k.Clear.Mapping = k.Mapping
 	}
@@ -82,8 +103,8 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping) error {
 		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
 			return err
 		}
-		res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
-			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt))
+		res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
+			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
 		return swapped(res, err)
 	})
 	if errors.Is(err, errSwapped) {
@@ -100,11 +121,19 @@ func (s *Store) MarkMapping(ctx context.Context, m mapping.Mapping, brokenAt tim
 	})
 }
 
+// SetHandle implements mapping.Store.
+func (s *Store) SetHandle(ctx context.Context, m mapping.Mapping, h mapping.Handle) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE user_mapping SET handle_hash = $4 WHERE pair_id = $1 AND crm_user_id = $2 AND created_at = $3`, m.Pair, m.CRMUserID, ms(m.CreatedAt), stored(h))
+		return err
+	})
+}
+
 // ClearMapping implements mapping.Store.
 func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool, err error) {
 	m := c.Mapping
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3`, m.Pair, m.CRMUserID, m.EngagementUserID)
+		res, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3 AND created_at = $4`, m.Pair, m.CRMUserID, m.EngagementUserID, ms(m.CreatedAt))
 		if err = swapped(res, err); err != nil {
 			cleared = false
 			if errors.Is(err, errSwapped) {

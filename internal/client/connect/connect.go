@@ -73,16 +73,18 @@ func (c *Client) refusal(a *client.Answer) error {
 
 // Span is how one direction of the connection stands.
 type Span struct {
-	State        string     `json:"state"` // "not_connected", "connected", "broken"
-	URL          string     `json:"url,omitempty"`
-	AuthURL      string     `json:"auth_url,omitempty"`
-	ConnectedApp string     `json:"connected_app,omitempty"`
-	SystemUser   string     `json:"system_user,omitempty"`
-	OrgID        string     `json:"org_id,omitempty"`
-	APIUser      string     `json:"api_user,omitempty"`
-	EID          int64      `json:"eid,omitempty"`
-	AccountID    int64      `json:"account_id,omitempty"`
-	ConnectedAt  *time.Time `json:"connected_at,omitempty"`
+	State        string `json:"state"` // "not_connected", "connected", "broken"
+	URL          string `json:"url,omitempty"`
+	AuthURL      string `json:"auth_url,omitempty"`
+	ConnectedApp string `json:"connected_app,omitempty"`
+	SystemUser   string `json:"system_user,omitempty"`
+	OrgID        string `json:"org_id,omitempty"`
+	APIUser      string `json:"api_user,omitempty"`
+	EID          int64  `json:"eid,omitempty"`
+	AccountID    int64  `json:"account_id,omitempty"`
+	// PackageVersion is of the managed package in the org.
+	PackageVersion string     `json:"package_version,omitempty"`
+	ConnectedAt    *time.Time `json:"connected_at,omitempty"`
 	// Cause is why the span is broken, in the refusing cloud's words.
 	Cause *Cause `json:"cause,omitempty"`
 }

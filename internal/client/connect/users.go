@@ -16,6 +16,7 @@ type User struct {
 	EngagementUserID   string     `json:"engagement_user_id,omitempty"`
 	EngagementUsername string     `json:"engagement_username,omitempty"`
 	AccountID          int64      `json:"account_id,omitempty"`
+	TokenStore         string     `json:"token_store,omitempty"` // where it is mapped: "user_field" or "protected_setting"
 	MappedAt           *time.Time `json:"mapped_at,omitempty"`
 	GrantedAt          *time.Time `json:"granted_at,omitempty"` // when the permissions that the token carries were taken
 	GrantedBy          string     `json:"granted_by,omitempty"`
@@ -87,6 +88,22 @@ type ClearFailure struct {
 func (c *Client) ClearUsers(ctx context.Context, r ClearRequest, key string) (Cleared, error) {
 	var out Cleared
 	err := c.do(ctx, http.MethodPost, "/api/v1/users/clear", key, r, &out)
+	return out, err
+}
+
+// Checked is what a look through all mappings found.
+type Checked struct {
+	PackageVersion string `json:"package_version,omitempty"` // "" where the org has none
+	Looked         int    `json:"looked"`
+	Given          int    `json:"given"` // got a handle in the User field, having had none
+	Moved          int    `json:"moved"` // hang on the User field no longer
+	Cleared        []User `json:"cleared"`
+}
+
+// CheckUsers looks for mappings that were cleared in the org.
+func (c *Client) CheckUsers(ctx context.Context, key string) (Checked, error) {
+	var out Checked
+	err := c.do(ctx, http.MethodPost, "/api/v1/users/check", key, struct{}{}, &out)
 	return out, err
 }
 
