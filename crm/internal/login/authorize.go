@@ -191,7 +191,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 		if !ok {
 			return err
 		}
-		s.noteRefused(ctx, s.event(u, callerOf(r), org.LoginTypeOAuth, org.SubtypeWebServer, app.Name), refusalStatus[fault.CodeOf(err)])
+		s.noteRefused(ctx, s.event(u, callerOf(r), org.LoginTypeOAuth, t.subtype(), app.Name), refusalStatus[fault.CodeOf(err)])
 		return e
 	}
 	ask := t.ForceConsent && !app.AdminApproved

@@ -170,7 +170,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	u, status := checked.User, checked.Status
 	e := s.event(u, from, org.LoginTypeApplication, "", label)
 	if err == nil {
-		if err = s.ip.AllowLogin(ctx, u, app, e.SourceIP, ""); err != nil {
+		if err = s.ip.AllowLogin(ctx, u, app, e.SourceIP, t.subtype()); err != nil {
 			status = refusalStatus[fault.CodeOf(err)]
 		}
 	}

@@ -41,7 +41,7 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 	case !o.Settings.AllowUsernamePasswordFlow || !app.MayPassword():
 		sub.status = org.StatusPasswordFlowOff
 		return sub, fault.New(fault.Denied, codePasswordFlowOff, "the username-password flow is off in this org")
-	case err != nil:
+	case err != nil && fault.CodeOf(err) != org.CodeUserInactive: // that is told after the app's policies, as for every grant
 		return sub, err
 	case u.Org != app.Org:
 		sub.status = org.StatusNotApproved

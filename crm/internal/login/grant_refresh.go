@@ -44,27 +44,33 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 		return nil, err
 	}
 	app = app.In(have.Org)
-	if have.App != app.ID || have.Org != app.Org || have.Revoked {
+	if have.App != app.ID || have.Org != app.Org {
 		return nil, expired
 	}
+	spent := false
 	if !have.Matches(r.refreshToken) {
-		spent, err := g.s.store.SpentRefresh(ctx, have.ID, org.RefreshHash(r.refreshToken))
-		if err == nil && spent {
-			err = g.replayed(ctx, have)
+		if spent, err = g.s.store.SpentRefresh(ctx, have.ID, org.RefreshHash(r.refreshToken)); err != nil || !spent {
+			return nil, orElse(err, expired)
 		}
-		if err != nil {
-			return nil, err
-		}
-		return nil, expired
 	}
-	if app.RefreshTokenPolicy.Expired(have.Created, have.LastUsed, g.s.clock.Now(string(have.Org))) {
-		return nil, expired
-	}
+	// From here on the caller has, or had, the token: what is refused now is worth a row.
 	u, err := g.s.known.UserByID(ctx, have.Org, have.User)
 	if err != nil {
 		return nil, err
 	}
-	sub := &subject{app: app, user: u, scopes: have.Scopes, grant: have.ID}
+	sub := &subject{app: app, user: u, scopes: have.Scopes, grant: have.ID, status: org.StatusRefreshExpired}
+	switch {
+	case spent:
+		return sub, orElse(g.replayed(ctx, have), expired)
+	case app.RefreshTokenPolicy.Expired(have.Created, have.LastUsed, g.s.clock.Now(string(have.Org))):
+		return sub, expired
+	case have.Revoked && !u.Active: // by that
+		sub.status = ""
+		return sub, orElse(g.s.admit(ctx, g, sub, r.caller), expired)
+	case have.Revoked:
+		return sub, expired
+	}
+	sub.status = ""
 	if r.scope != "" {
 		sub.scopes = strings.Fields(r.scope)
 		for _, asked := range sub.scopes {
@@ -95,6 +101,14 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 		return expired
 	}
 	return sub, nil
+}
+
+// orElse is err, or other where there is none.
+func orElse(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
 }
 
 // replayed takes back everything that came from a grant whose refresh token was used a second time (crm-wire 1.13,

@@ -46,6 +46,7 @@ type house struct {
 	log     *logBuffer
 	vault   *vault.Vault
 	org     orgFixture
+	via     http.RoundTripper // carries requests; nil is a socket
 }
 
 // each runs test on each kind of database.
@@ -291,8 +292,14 @@ func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) 
 
 func (h *house) do(r *http.Request) answer {
 	h.t.Helper()
+	if h.via != nil {
+		return h.doBy(h.via, r)
+	}
 	return h.doBy(http.DefaultTransport, r)
 }
+
+// quiet is a log that nobody reads.
+func (h *house) quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (h *house) doBy(rt http.RoundTripper, r *http.Request) answer {
 	h.t.Helper()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -39,6 +40,17 @@ type transaction struct {
 	// Expired is the user, of ExpiredOrg, who showed the right password when it had expired: he may set another.
 	Expired    string `json:"ex,omitempty"`
 	ExpiredOrg string `json:"exo,omitempty"`
+}
+
+// subtype is the LoginHistory subtype of the flow that a client began; "" for a plain sign-in.
+func (t *transaction) subtype() string {
+	switch {
+	case t.Consumer == "":
+		return ""
+	case t.Response != "":
+		return org.SubtypeUserAgent
+	}
+	return org.SubtypeWebServer
 }
 
 // transactionLife is how long a page waits for its answer, in machine time.

@@ -21,6 +21,8 @@ const (
 	StatusPasswordExpired   = "Password Expired"
 	StatusRestrictedHours   = "Restricted Login Hours"
 	StatusVersionRemoved    = "Failed: API Version Removed"
+	// StatusRefreshExpired has the words of the wire; what the real row says is not public.
+	StatusRefreshExpired = "Failed: Expired access/refresh token"
 )
 
 // Values of LoginHistory.LoginType and LoginSubType.
