@@ -22,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
@@ -96,7 +97,8 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	apps := &org.Apps{Store: store, Uses: store, Users: store, Clock: domain, Changes: logins}
 	data := &rest.Server{
 		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Apps: apps, Meter: meter, Log: o.Log,
-		Queries: &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
+		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
+		Transactions: transactions{store},
 	}
 	meta := &metadata.Server{Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
 
@@ -120,6 +122,14 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	meta.Mount(mux)
 	meter.Start(ctx)
 	return &Cloud{store: store, clock: domain, control: ctl, meter: meter, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
+}
+
+// transactions are the store's, as the REST API asks for them.
+type transactions struct{ store *sqlstore.Store }
+
+// InTransaction implements rest.Transactions.
+func (t transactions) InTransaction(ctx context.Context, fn func(rest.Transaction) error) error {
+	return t.store.InTransaction(ctx, func(_ *sqldb.Tx, tx sqlstore.Transaction) error { return fn(tx) })
 }
 
 func isData(path string) bool {

@@ -28,6 +28,9 @@ type runner interface {
 // Context is the context of the Write.
 func (t *Tx) Context() context.Context { return t.ctx }
 
+// Err is why the transaction can no longer be stored, where a statement failed outside of [Tx.Try]; nil while it can.
+func (t *Tx) Err() error { return t.failed }
+
 // Exec runs a statement that returns no rows.
 func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if err := t.ready(); err != nil {

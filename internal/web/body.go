@@ -125,6 +125,9 @@ func ReadForm(w http.ResponseWriter, r *http.Request, limit int64) (url.Values, 
 // Query returns the parameters of the URL, as strictly as ReadForm reads a body (RFC 6749 section 3.1: none twice).
 func Query(r *http.Request) (url.Values, error) { return parseParameters(r.URL.RawQuery) }
 
+// ParseQuery is Query for the query of a URL that came inside a request.
+func ParseQuery(raw string) (url.Values, error) { return parseParameters(raw) }
+
 func parseParameters(s string) (url.Values, error) {
 	if strings.Count(s, "&") >= maxParameters {
 		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", maxParameters)

@@ -19,6 +19,10 @@ const (
 	codeBadParameter     fault.Code = "bad_parameter"
 	codeNoSetup          fault.Code = "setup_not_visible"
 	codeNoDryRun         fault.Code = "no_dry_run"
+	codeTooManyRecords   fault.Code = "too_many_records"
+	codeOverLimit        fault.Code = "over_limit"
+	codeIDMissing        fault.Code = "id_missing"
+	codeHalted           fault.Code = "composite_halted" // inside only: the composite was undone
 )
 
 // wireError is a refusal as the API writes it, always in an array (crm-wire 3.3).
@@ -42,6 +46,10 @@ var translation = map[fault.Code]struct {
 	codeMethodNotAllowed:         {405, "METHOD_NOT_ALLOWED"},
 	codeBadParameter:             {400, "INVALID_QUERY_PARAMETER"},
 	codeNoDryRun:                 {400, "INVALID_OPERATION"},
+	codeTooManyRecords:           {400, "EXCEEDED_ID_LIMIT"},
+	codeOverLimit:                {400, "LIMIT_EXCEEDED"},
+	codeIDMissing:                {400, "MISSING_ARGUMENT"},
+	org.CodeRolledBack:           {400, "ALL_OR_NONE_OPERATION_ROLLED_BACK"},
 	org.CodeNotFound:             {404, "NOT_FOUND"},
 	org.CodeInvalidType:          {0, "INVALID_TYPE"}, // 404 by NotFound becomes NOT_FOUND below
 	org.CodeMalformedID:          {400, "MALFORMED_ID"},

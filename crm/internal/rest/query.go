@@ -26,7 +26,7 @@ func (s *Server) query(ctx context.Context, c *call, deleted bool) (answer, erro
 	if strings.EqualFold(c.query.Get("columns"), "true") {
 		return s.queryColumns(c, text)
 	}
-	res, err := s.Queries.Run(ctx, c.session, text, deleted, c.options.batch)
+	res, err := c.queries.Run(ctx, c.session, text, deleted, c.options.batch)
 	if err != nil {
 		return answer{}, err
 	}
@@ -34,7 +34,7 @@ func (s *Server) query(ctx context.Context, c *call, deleted bool) (answer, erro
 }
 
 func (s *Server) nextBatch(ctx context.Context, c *call) (answer, error) {
-	res, err := s.Queries.More(ctx, c.session, c.locator, c.options.batch)
+	res, err := c.queries.More(ctx, c.session, c.locator, c.options.batch)
 	if err != nil {
 		return answer{}, err
 	}

@@ -18,12 +18,15 @@ type saved struct {
 
 func (s *Server) createRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes") // clients send back what they read
-	id, err := s.Records.Create(ctx, c.session, c.object, c.body)
+	id, err := c.records.Create(ctx, c.session, c.object, c.body)
 	if errors.Is(err, org.ErrDryRun) {
 		return answer{status: http.StatusNoContent}, nil
 	}
 	if err != nil {
 		return answer{}, err
+	}
+	if o, err := c.records.Object(c.session, c.object); err == nil {
+		c.header.Set("Location", recordURL(c.base, o, id))
 	}
 	return answer{http.StatusCreated, saved{ID: id, Success: true, Errors: []wireError{}}}, nil
 }
@@ -35,7 +38,7 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 			names = append(names, strings.TrimSpace(n))
 		}
 	}
-	rec, err := s.Records.Read(ctx, c.session, c.object, c.id, names)
+	rec, err := c.records.Read(ctx, c.session, c.object, c.id, names)
 	if err != nil {
 		return answer{}, err
 	}
@@ -53,14 +56,14 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 
 func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes")
-	if err := s.Records.Update(ctx, c.session, c.object, c.id, c.body); err != nil && !errors.Is(err, org.ErrDryRun) {
+	if err := c.records.Update(ctx, c.session, c.object, c.id, c.body); err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil
 }
 
 func (s *Server) deleteRecord(ctx context.Context, c *call) (answer, error) {
-	if err := s.Records.Delete(ctx, c.session, c.object, c.id); err != nil && !errors.Is(err, org.ErrDryRun) {
+	if err := c.records.Delete(ctx, c.session, c.object, c.id); err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil

@@ -27,18 +27,27 @@ type Server struct {
 	// Meter counts every request of a session; nil counts none.
 	Meter   *org.Meter
 	Queries *soql.Runner
-	Log     *slog.Logger
+	// Transactions runs composites that are all or none; nil has none.
+	Transactions Transactions
+	Log          *slog.Logger
+
+	mux *web.Mux // that the routes are in, for requests inside others
 }
 
-// maxBody bounds a request's JSON, in bytes (HT-04 of the security reference).
-const maxBody = 1 << 20
+// Bounds of a request's JSON, in bytes (HT-04 of the security reference): of one record, and of the resources that take
+// up to 200 of them.
+const (
+	maxBody  = 1 << 20
+	maxBatch = 8 << 20
+)
 
 // headerDryRun asks what creating, changing or deleting a record would do; nothing is changed, and the answer has no
 // body. Warnings come as they would otherwise.
 const headerDryRun = "Twinspan-Dry-Run"
 
-// call is a request, parsed.
+// call is a request, parsed: one of HTTP, or one inside another.
 type call struct {
+	scope
 	session org.Session
 	version string // "65.0"
 	base    string // path that the resource hangs on: "/services/data/v65.0", with "/tooling" below it
@@ -47,9 +56,20 @@ type call struct {
 	locator string
 	// resource is what the path names of a record: "password".
 	resource string
-	query    url.Values
-	options  options
-	body     map[string]any // members of a JSON object; nil for methods without one
+	// field is the external id field that the path names.
+	field   string
+	query   url.Values
+	options options
+	body    map[string]any // members of a JSON object; nil for methods without one
+	raw     []byte         // JSON of the resources that read their body themselves
+	inside  inside         // what the request came in
+	header  http.Header    // of the answer
+}
+
+// scope is what records are read from and written to: the store, or a transaction.
+type scope struct {
+	records *org.Records
+	queries *soql.Runner
 }
 
 // answer is what a handler wants sent. A nil body sends none.
@@ -60,106 +80,188 @@ type answer struct {
 
 type handler func(context.Context, *call) (answer, error)
 
+// inside is a set of resources that take requests inside themselves.
+type inside uint8
+
+const (
+	inBatch inside = 1 << iota
+	inComposite
+)
+
+// endpoint answers one route, for requests of HTTP and, where it says so, inside others.
+type endpoint struct {
+	server *Server
+	run    handler
+	inside inside // what it may come in
+	raw    bool   // it reads its body itself, which may be long
+}
+
 // Mount routes the API under /services/data.
 func (s *Server) Mount(m *web.Mux) {
+	s.mux = m
+	const root = "/services/data/{version}"
 	m.Handle("GET /services/data", http.HandlerFunc(s.versions))
-	m.Handle("GET /services/data/{version}", s.handle(s.resources))
-	for _, base := range []string{"/services/data/{version}", "/services/data/{version}/tooling"} {
-		route := func(method, path string, h handler) { m.Handle(method+" "+base+path, s.handle(h)) }
-		route("GET", "/query", s.runQuery)
-		route("GET", "/queryAll", s.runQueryAll)
-		route("GET", "/query/{locator}", s.nextBatch)
-		route("GET", "/queryAll/{locator}", s.nextBatch)
-		route("GET", "/sobjects", s.describeGlobal)
-		route("GET", "/sobjects/{object}", s.basicInfo)
-		route("POST", "/sobjects/{object}", s.createRecord)
-		route("GET", "/sobjects/{object}/describe", s.describe)
-		route("GET", "/sobjects/{object}/{id}", s.readRecord)
-		route("GET", "/sobjects/{object}/{id}/{resource}", s.passwordState)
-		route("POST", "/sobjects/{object}/{id}/{resource}", s.setPassword)
-		route("DELETE", "/sobjects/{object}/{id}/{resource}", s.resetPassword)
-		route("PATCH", "/sobjects/{object}/{id}", s.updateRecord)
-		route("POST", "/sobjects/{object}/{id}", s.overriddenMethod)
-		route("DELETE", "/sobjects/{object}/{id}", s.deleteRecord)
+	m.Handle("GET "+root, s.handle(s.resources))
+	for _, base := range []string{root, root + "/tooling"} {
+		route := func(pattern string, h handler) {
+			method, path, _ := strings.Cut(pattern, " ")
+			m.Handle(method+" "+base+path, &endpoint{server: s, run: h, inside: inBatch | inComposite})
+		}
+		many := func(pattern string, h handler, in inside) {
+			method, path, _ := strings.Cut(pattern, " ")
+			m.Handle(method+" "+base+path, &endpoint{server: s, run: h, inside: in, raw: true})
+		}
+		route("GET /query", s.runQuery)
+		route("GET /queryAll", s.runQueryAll)
+		route("GET /query/{locator}", s.nextBatch)
+		route("GET /queryAll/{locator}", s.nextBatch)
+		route("GET /sobjects", s.describeGlobal)
+		route("GET /sobjects/{object}", s.basicInfo)
+		route("POST /sobjects/{object}", s.createRecord)
+		route("GET /sobjects/{object}/describe", s.describe)
+		route("GET /sobjects/{object}/{id}", s.readRecord)
+		route("PATCH /sobjects/{object}/{id}", s.updateRecord)
+		route("POST /sobjects/{object}/{id}", s.overriddenMethod)
+		route("DELETE /sobjects/{object}/{id}", s.deleteRecord)
+		// Passwords are hashed, which no transaction waits for.
+		m.Handle("GET "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.passwordState))
+		m.Handle("POST "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.setPassword))
+		m.Handle("DELETE "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.resetPassword))
+		many("POST /composite", s.composite, 0)
+		many("POST /composite/batch", s.batch, 0)
+		many("POST /composite/sobjects", s.createMany, inBatch|inComposite)
+		many("PATCH /composite/sobjects", s.updateMany, inBatch|inComposite)
+		many("DELETE /composite/sobjects", s.deleteMany, inBatch|inComposite)
+		many("GET /composite/sobjects/{object}", s.readMany, inBatch|inComposite)
+		many("POST /composite/sobjects/{object}", s.readMany, inBatch|inComposite)
 	}
-	m.Handle("GET /services/data/{version}/limits", s.handle(s.limits))
-	m.Handle("GET /services/data/{version}/limits/apiUsage", s.handle(s.apiUsage))
-	apps := "/services/data/{version}/twinspan/apps"
+	m.Handle("GET "+root+"/composite", s.handle(s.compositeResources))
+	m.Handle("GET "+root+"/limits", &endpoint{server: s, run: s.limits, inside: inBatch})
+	m.Handle("GET "+root+"/limits/apiUsage", s.handle(s.apiUsage))
+	apps := root + "/twinspan/apps"
 	m.Handle("GET "+apps, s.handle(s.listApps))
 	m.Handle("GET "+apps+"/{id}", s.handle(s.showApp))
 	m.Handle("PATCH "+apps+"/{id}", s.handle(s.changeApp))
 	m.Handle("GET "+apps+"/{id}/usage", s.handle(s.appUsage))
 	m.Handle("POST "+apps+"/{id}/revoke", s.handle(s.revokeApp))
-	m.Handle("GET /services/data/{version}/tooling", s.handle(s.toolingResources))
+	m.Handle("GET "+root+"/tooling", s.handle(s.toolingResources))
 }
 
-// handle authenticates, parses and answers.
-func (s *Server) handle(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := s.parse(w, r)
-		if err != nil {
-			s.refuse(w, r, err)
-			return
+// handle is an endpoint that stands alone.
+func (s *Server) handle(h handler) http.Handler { return &endpoint{server: s, run: h} }
+
+// ServeHTTP authenticates, counts, parses and answers.
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := e.server
+	c, err := s.accept(w, r, e)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	var warnings []string
+	c.session.Warn = func(text string) {
+		if !slices.Contains(warnings, text) {
+			warnings = append(warnings, text)
 		}
-		var warnings []string
-		c.session.Warn = func(text string) {
-			if !slices.Contains(warnings, text) {
-				warnings = append(warnings, text)
-			}
-		}
-		a, err := h(r.Context(), c)
-		for _, text := range warnings {
-			w.Header().Add("Warning", web.Warning(text))
-		}
-		if err != nil {
-			s.refuse(w, r, err)
-			return
-		}
-		s.send(w, r, a)
-	})
+	}
+	a, err := e.run(r.Context(), c)
+	for _, text := range warnings {
+		w.Header().Add("Warning", web.Warning(text))
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	for name, values := range c.header {
+		w.Header()[name] = values
+	}
+	s.send(w, r, a)
 }
 
-func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
-	c := &call{object: r.PathValue("object"), id: r.PathValue("id"), locator: r.PathValue("locator"), resource: r.PathValue("resource")}
-	var err error
-	if c.session, err = s.authenticate(r); err != nil {
+func (s *Server) accept(w http.ResponseWriter, r *http.Request, e *endpoint) (*call, error) {
+	session, err := s.authenticate(r)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.count(w, r, c.session); err != nil {
+	if err := s.count(w, r, session); err != nil {
 		return nil, err
 	}
-	segment := r.PathValue("version")
+	c, err := s.parse(session, request{method: r.Method, pattern: r.Pattern, value: r.PathValue, url: r.URL, header: r.Header})
+	if err != nil {
+		return nil, err
+	}
+	c.scope = scope{s.Records, s.Queries}
+	return c, c.read(w, r, e)
+}
+
+// request is what a call is made of.
+type request struct {
+	method, pattern string
+	value           func(name string) string // of a wildcard in the pattern
+	url             *url.URL
+	header          http.Header
+}
+
+// parse makes the call of a request, all but its body and its scope.
+func (s *Server) parse(session org.Session, r request) (*call, error) {
+	c := &call{
+		session: session, object: r.value("object"), id: r.value("id"), locator: r.value("locator"), resource: r.value("resource"),
+		field: r.value("field"), header: http.Header{},
+	}
+	segment := r.value("version")
 	var ok bool
 	if c.version, ok = parseVersion(segment); !ok {
 		return nil, notFound()
 	}
 	c.base = "/services/data/" + segment
-	if strings.Contains(r.Pattern, "/{version}/tooling/") {
+	if strings.Contains(r.pattern, "/{version}/tooling/") {
 		c.base += "/tooling"
 		c.session.Tooling = true
 	}
-	if c.query, err = web.Query(r); err != nil {
+	var err error
+	if c.query, err = web.ParseQuery(r.url.RawQuery); err != nil {
 		return nil, err
 	}
-	if c.options, err = parseOptions(r.Header); err != nil {
-		return nil, err
-	}
-	if strings.EqualFold(r.Header.Get(headerDryRun), "true") {
-		if c.session.DryRun = mayDryRun(r.Pattern); !c.session.DryRun && r.Method != http.MethodGet {
+	if strings.EqualFold(r.header.Get(headerDryRun), "true") {
+		if c.session.DryRun = mayDryRun(r.pattern); !c.session.DryRun && r.method != http.MethodGet {
 			return nil, fault.New(fault.Invalid, codeNoDryRun, "A dry run is for creating, changing or deleting one record, and for changing an app.")
 		}
 	}
-	switch r.Method {
-	case http.MethodPost, http.MethodPatch:
-		c.body = map[string]any{}
-		if err := web.ReadJSON(w, r, maxBody, &c.body); err != nil {
-			return nil, err
-		}
-		if c.body == nil { // the JSON value null
-			return nil, fault.New(fault.Invalid, strictjson.CodeMalformed, "The HTTP entity body is required, but this request has no entity body.")
-		}
+	c.options, err = parseOptions(r.header)
+	return c, err
+}
+
+// read reads the body, where the method has one.
+func (c *call) read(w http.ResponseWriter, r *http.Request, e *endpoint) error {
+	if r.Method != http.MethodPost && r.Method != http.MethodPatch {
+		return nil
 	}
-	return c, nil
+	limit := int64(maxBody)
+	if e.raw {
+		limit = maxBatch
+	}
+	if err := web.CheckContentType(r, "application/json"); err != nil {
+		return err
+	}
+	if err := web.Gunzip(w, r, limit); err != nil {
+		return err
+	}
+	body, err := web.ReadBody(w, r, limit)
+	if err != nil {
+		return err
+	}
+	if e.raw {
+		c.raw = body
+		return nil
+	}
+	c.body = map[string]any{}
+	if err := strictjson.Decode(body, &c.body); err != nil {
+		return err
+	}
+	if c.body == nil { // the JSON value null
+		return fault.New(fault.Invalid, strictjson.CodeMalformed, "The HTTP entity body is required, but this request has no entity body.")
+	}
+	return nil
 }
 
 // mayDryRun reports whether a route knows dry runs; any other must not change anything for somebody who asked for one.
@@ -234,8 +336,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(a.status)
-	_, _ = w.Write(body) // a client that went away
+	web.WriteBody(w, r, a.status, body)
 }
 
 func clip(s string) string {

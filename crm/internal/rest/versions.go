@@ -54,12 +54,13 @@ func (s *Server) versions(w http.ResponseWriter, r *http.Request) {
 // resources lists what there is under a version; clients use it to see whether their token lives.
 func (s *Server) resources(_ context.Context, c *call) (answer, error) {
 	return answer{http.StatusOK, map[string]string{
-		"tooling":  c.base + "/tooling",
-		"query":    c.base + "/query",
-		"queryAll": c.base + "/queryAll",
-		"sobjects": c.base + "/sobjects",
-		"limits":   c.base + "/limits",
-		"identity": s.BaseURL + "/id/" + string(c.session.Org) + "/" + string(c.session.User),
+		"tooling":   c.base + "/tooling",
+		"query":     c.base + "/query",
+		"queryAll":  c.base + "/queryAll",
+		"sobjects":  c.base + "/sobjects",
+		"composite": c.base + "/composite",
+		"limits":    c.base + "/limits",
+		"identity":  s.BaseURL + "/id/" + string(c.session.Org) + "/" + string(c.session.User),
 	}}, nil
 }
 

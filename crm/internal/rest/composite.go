@@ -1,0 +1,309 @@
+package rest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/strictjson"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Transactions makes several requests one transaction.
+type Transactions interface {
+	// InTransaction runs fn, perhaps twice, with a store that is bound to one transaction; an error undoes all.
+	InTransaction(ctx context.Context, fn func(Transaction) error) error
+}
+
+// Transaction is the store inside a transaction.
+type Transaction interface {
+	org.RecordStore
+	soql.Source
+	soql.LocatorStore
+}
+
+// Bounds of requests inside others (crm-wire 3.6).
+const (
+	maxSubrequests = 25
+	maxQueries     = 5 // queries and collections among those of a composite
+	// manyTimeout bounds all of them together, and oneTransaction those that are one transaction, for whose end others
+	// wait.
+	manyTimeout    = 50 * time.Second
+	oneTransaction = 10 * time.Second
+)
+
+// subrequest is one request of a composite.
+type subrequest struct {
+	Method      string            `json:"method"`
+	URL         string            `json:"url"`
+	ReferenceID string            `json:"referenceId"`
+	Body        any               `json:"body"`
+	Header      map[string]string `json:"httpHeaders"`
+}
+
+// subresponse is its answer.
+type subresponse struct {
+	Body        any               `json:"body"`
+	HTTPHeaders map[string]string `json:"httpHeaders"`
+	Status      int               `json:"httpStatusCode"`
+	ReferenceID string            `json:"referenceId"`
+}
+
+func (s *Server) compositeResources(_ context.Context, c *call) (answer, error) {
+	here := c.base + "/composite"
+	return answer{http.StatusOK, map[string]string{"batch": here + "/batch", "sobjects": here + "/sobjects", "composite": here}}, nil
+}
+
+var referenceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_]*$`)
+
+// composite runs up to 25 requests in order; each may refer to the answers of those before it. It is one call on the
+// meter, and each request has the caller's rights.
+func (s *Server) composite(ctx context.Context, c *call) (answer, error) {
+	var in struct {
+		AllOrNone bool         `json:"allOrNone"`
+		Collate   bool         `json:"collateSubrequests"`
+		Requests  []subrequest `json:"compositeRequest"`
+	}
+	if err := strictjson.Decode(c.raw, &in); err != nil {
+		return answer{}, err
+	}
+	if err := checkComposite(in.Requests); err != nil {
+		return answer{}, err
+	}
+	run := s.compositeAny
+	if in.AllOrNone {
+		run = s.compositeAll
+	}
+	out, err := run(ctx, c, in.Requests)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, object{{"compositeResponse", out}}}, nil
+}
+
+// compositeAny runs a composite of which each request stands for itself.
+func (s *Server) compositeAny(ctx context.Context, c *call, requests []subrequest) ([]subresponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
+	defer cancel()
+	return s.runComposite(ctx, c, requests, false)
+}
+
+// compositeAll runs a composite of all or none, in one transaction.
+func (s *Server) compositeAll(ctx context.Context, c *call, requests []subrequest) (out []subresponse, err error) {
+	if s.Transactions == nil {
+		return nil, notFound()
+	}
+	short, cancel := context.WithTimeout(ctx, oneTransaction)
+	defer cancel()
+	var bound *org.BoundRecords
+	err = s.Transactions.InTransaction(short, func(tx Transaction) error {
+		bound = c.records.Within(tx)
+		queries := *c.queries
+		queries.Source, queries.Locators = tx, tx
+		within := *c
+		within.scope = scope{&bound.Records, &queries}
+		out, err = s.runComposite(short, &within, requests, true)
+		return err
+	})
+	if fault.CodeOf(err) == codeHalted {
+		return out, nil
+	}
+	if err == nil {
+		bound.Tell(ctx)
+	}
+	return out, err
+}
+
+func checkComposite(requests []subrequest) error {
+	if len(requests) == 0 {
+		return fault.New(fault.Invalid, org.CodeRequiredFieldMissing, "Required fields are missing: [compositeRequest]").In("compositeRequest")
+	}
+	if len(requests) > maxSubrequests {
+		return fault.New(fault.Invalid, codeOverLimit, "A composite has at most %d subrequests.", maxSubrequests)
+	}
+	seen, queries := map[string]bool{}, 0
+	for _, r := range requests {
+		if !referenceID.MatchString(r.ReferenceID) {
+			return fault.New(fault.Invalid, codeBadParameter, "Provided referenceId ('%s') must start with a letter or a number, and it can contain only letters, numbers and underscores ('_').", clip(r.ReferenceID))
+		}
+		if seen[r.ReferenceID] {
+			return fault.New(fault.Invalid, codeBadParameter, "The referenceId '%s' comes more than once.", clip(r.ReferenceID))
+		}
+		seen[r.ReferenceID] = true
+		path, _, _ := strings.Cut(r.URL, "?")
+		if strings.Contains(path, "/query") || strings.Contains(path, "/composite/sobjects") {
+			queries++
+		}
+	}
+	if queries > maxQueries {
+		return fault.New(fault.Invalid, codeOverLimit, "At most %d subrequests of a composite are queries or sObject collections.", maxQueries)
+	}
+	return nil
+}
+
+// halted is the answer of a request that was undone, or never made, because of another.
+func halted(text string) []wireError {
+	return []wireError{{Message: text, ErrorCode: "PROCESSING_HALTED"}}
+}
+
+// rolledBack is what the others of an all-or-none composite are told.
+const rolledBack = "The transaction was rolled back since another operation in the same transaction failed."
+
+// runComposite runs the requests. With allOrNone the first that fails ends them, by an error with codeHalted; other
+// errors are failures of ours that end it too.
+func (s *Server) runComposite(ctx context.Context, c *call, requests []subrequest, allOrNone bool) ([]subresponse, error) {
+	out := make([]subresponse, len(requests))
+	refs := references{}
+	for i, r := range requests {
+		out[i] = s.runOne(ctx, c, r, refs)
+		refs[r.ReferenceID] = &reference{body: out[i].Body, failed: out[i].Status >= 400}
+		if !allOrNone || out[i].Status < 400 {
+			continue
+		}
+		if out[i].Status >= 500 {
+			return nil, fault.New(fault.Unavailable, "composite_failed", "A subrequest failed. Please try again.")
+		}
+		for j, other := range requests {
+			if j != i {
+				out[j] = subresponse{halted(rolledBack), map[string]string{}, http.StatusBadRequest, other.ReferenceID}
+			}
+		}
+		return out, fault.New(fault.Invalid, codeHalted, rolledBack)
+	}
+	return out, nil
+}
+
+func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs references) subresponse {
+	answered := subresponse{HTTPHeaders: map[string]string{}, ReferenceID: r.ReferenceID}
+	target, missing := refs.inText(r.URL)
+	body := r.Body
+	if missing == "" {
+		body, missing = refs.inValue(body)
+	}
+	if missing != "" {
+		name, _, _ := strings.Cut(missing, ".")
+		name, _, _ = strings.Cut(name, "[")
+		answered.Status, answered.Body = http.StatusBadRequest, halted("Invalid reference specified. No value for "+missing+" found in "+name)
+		return answered
+	}
+	header := http.Header{}
+	for name, value := range r.Header {
+		header.Set(name, value)
+	}
+	a, set := s.runInside(ctx, c, inComposite, r.Method, target, header, body)
+	for name := range set {
+		answered.HTTPHeaders[name] = set.Get(name)
+	}
+	answered.Status, answered.Body = a.status, a.body
+	return answered
+}
+
+// runInside runs a request that came inside the call, as the caller and in its scope, and answers as HTTP would. It is
+// no call of its own on the meter (crm-wire 3.6).
+func (s *Server) runInside(ctx context.Context, outer *call, in inside, method, target string, header http.Header, body any) (answer, http.Header) {
+	a, set, err := s.callInside(ctx, outer, in, method, target, header, body)
+	if err != nil {
+		status, list := translate(err)
+		if status >= http.StatusInternalServerError && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "a REST request inside another failed", "method", clip(method), "error", err)
+		}
+		return answer{status, list}, http.Header{}
+	}
+	return a, set
+}
+
+func (s *Server) callInside(ctx context.Context, outer *call, in inside, method, target string, header http.Header, body any) (answer, http.Header, error) {
+	if err := ctx.Err(); err != nil {
+		return answer{}, nil, fault.Wrap(err, fault.Unavailable, "composite_timeout", "The requests before this one took too long.")
+	}
+	u, err := url.Parse(target)
+	if err != nil || u.Host != "" || u.Scheme != "" || len(target) > web.MaxURL {
+		return answer{}, nil, notFound()
+	}
+	method = strings.ToUpper(method)
+	found := s.mux.Find(method, u.EscapedPath())
+	e, ok := found.Handler.(*endpoint)
+	if !ok && found.Allow != "" {
+		return answer{}, nil, methodNotAllowed(method, strings.ReplaceAll(found.Allow, ", ", ","))
+	}
+	if !ok || e.server != s || e.inside&in == 0 {
+		return answer{}, nil, notFound()
+	}
+	c, err := s.parse(outer.session, request{method, found.Pattern, func(name string) string { return found.Values[name] }, u, header})
+	if err != nil {
+		return answer{}, nil, err
+	}
+	c.scope, c.inside = outer.scope, in
+	if method == http.MethodPost || method == http.MethodPatch {
+		if err := c.takeBody(e, body); err != nil {
+			return answer{}, nil, err
+		}
+	}
+	a, err := e.run(ctx, c)
+	return a, c.header, err
+}
+
+func (c *call) takeBody(e *endpoint, body any) error {
+	members, ok := body.(map[string]any)
+	if !ok {
+		return fault.New(fault.Invalid, strictjson.CodeMalformed, "The HTTP entity body is required, but this request has no entity body.")
+	}
+	if !e.raw {
+		c.body = members
+		return nil
+	}
+	raw, err := appendValue(nil, members)
+	c.raw = raw
+	return err
+}
+
+// batch runs up to 25 requests that know nothing of each other. It is one call on the meter.
+func (s *Server) batch(ctx context.Context, c *call) (answer, error) {
+	var in struct {
+		HaltOnError bool `json:"haltOnError"`
+		Requests    []struct {
+			Method string         `json:"method"`
+			URL    string         `json:"url"`
+			Input  map[string]any `json:"richInput"`
+		} `json:"batchRequests"`
+	}
+	if err := strictjson.Decode(c.raw, &in); err != nil {
+		return answer{}, err
+	}
+	if len(in.Requests) == 0 {
+		return answer{}, fault.New(fault.Invalid, org.CodeRequiredFieldMissing, "Required fields are missing: [batchRequests]").In("batchRequests")
+	}
+	if len(in.Requests) > maxSubrequests {
+		return answer{}, fault.New(fault.Invalid, codeOverLimit, "A batch has at most %d subrequests.", maxSubrequests)
+	}
+	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
+	defer cancel()
+	results, failed, stop := make([]object, len(in.Requests)), false, false
+	for i, r := range in.Requests {
+		if stop {
+			results[i] = object{{"statusCode", http.StatusPreconditionFailed}, {"result", []wireError{{
+				Message: "Batch processing halted by request", ErrorCode: "BATCH_PROCESSING_HALTED",
+			}}}}
+			continue
+		}
+		target := r.URL
+		if !strings.HasPrefix(target, "/") { // "v65.0/sobjects/…" is the documented spelling
+			target = "/services/data/" + target
+		}
+		var body any
+		if r.Input != nil {
+			body = r.Input
+		}
+		a, _ := s.runInside(ctx, c, inBatch, r.Method, target, http.Header{}, body)
+		results[i] = object{{"statusCode", a.status}, {"result", a.body}}
+		failed = failed || a.status >= 400
+		stop = failed && in.HaltOnError
+	}
+	return answer{http.StatusOK, object{{"hasErrors", failed}, {"results", results}}}, nil
+}
