@@ -100,7 +100,10 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 		Transactions: transactions{store},
 	}
-	meta := &metadata.Server{Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins}, Log: o.Log}
+	meta := &metadata.Server{
+		Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins},
+		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Setup: &org.Setup{Store: store, Changes: logins}, Log: o.Log,
+	}
 
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -116,7 +116,7 @@ func TestMetadataIsRefused(t *testing.T) {
 			"list", h.admin, "<listMetadata><queries><type>ConnectedApp</type></queries><asOfVersion>50.0</asOfVersion></listMetadata>", 200,
 			[]string{"<fullName>et4ae5__Salesforce_Marketing_Cloud</fullName><id>0H4", "<createdByName>Ada Admin</createdByName>", "<manageableState>installed</manageableState><namespacePrefix>et4ae5</namespacePrefix><type>ConnectedApp</type>"},
 		},
-		{"describe", h.admin, "<describeMetadata><asOfVersion>50.0</asOfVersion></describeMetadata>", 200, []string{"<xmlName>ConnectedApp</xmlName>", "<partialSaveAllowed>false<"}},
+		{"describe", h.admin, "<describeMetadata><asOfVersion>50.0</asOfVersion></describeMetadata>", 200, []string{"<xmlName>ConnectedApp</xmlName>", "<partialSaveAllowed>true<"}},
 	} {
 		status, answer := h.metadata(t, c.token, c.body)
 		for _, want := range c.want {

@@ -129,6 +129,37 @@ test('metadata of the connected app', async () => {
   assert.equal((await conn.metadata.read('ConnectedApp', mine.fullName)).description, 'Changed by jsforce');
 });
 
+test('metadata: a connected app and its permission set, from create to delete', async () => {
+  const conn = new jsforce.Connection({ loginUrl: crm.url });
+  await conn.login(crm.admin.username, crm.admin.password + crm.admin.security_token);
+  const set = { fullName: 'Bridge_Users', label: 'Bridge Users', userPermissions: [{ name: 'ApiEnabled', enabled: true }] };
+  assert.deepEqual(await conn.metadata.create('PermissionSet', set), { errors: [], fullName: 'Bridge_Users', success: true });
+  const taken = await conn.metadata.create('PermissionSet', set);
+  assert.equal(taken.success, false);
+  assert.equal(taken.errors[0].statusCode, 'DUPLICATE_VALUE');
+  const bridge = {
+    fullName: 'Bridge', label: 'Bridge', contactEmail: 'ops@bridge.example', permissionSetName: 'Bridge_Users',
+    oauthConfig: { callbackUrl: 'https://bridge.example/cb', scopes: ['Api', 'RefreshToken'], isAdminApproved: true },
+    oauthPolicy: { ipRelaxation: 'ENFORCE', refreshTokenPolicy: 'infinite' },
+  };
+  const made = await conn.metadata.upsert('ConnectedApp', bridge);
+  assert.equal(made.success, true, JSON.stringify(made));
+  assert.equal(made.created, true);
+  const changed = await conn.metadata.upsert('ConnectedApp', { ...bridge, label: 'The Bridge' });
+  assert.equal(changed.created, false, JSON.stringify(changed));
+  const [read, none] = await conn.metadata.read('ConnectedApp', ['Bridge', 'Nowhere']);
+  assert.equal(read.label, 'The Bridge');
+  assert.equal(read.oauthConfig.isAdminApproved, true);
+  assert.deepEqual([].concat(read.permissionSetName), ['Bridge_Users']);
+  assert.ok(!none?.fullName, JSON.stringify(none));
+  const described = await conn.metadata.describe();
+  assert.ok(described.metadataObjects.some((o) => o.xmlName === 'PermissionSet' && o.directoryName === 'permissionsets'));
+  const gone = await conn.metadata.delete('ConnectedApp', ['Bridge', 'Nowhere']);
+  assert.deepEqual(gone.map((g) => g.success), [true, false]);
+  assert.equal(gone[1].errors[0].statusCode, 'INVALID_CROSS_REFERENCE_KEY');
+  assert.equal((await conn.metadata.delete('PermissionSet', 'Bridge_Users')).success, true);
+});
+
 test('limits and limitInfo', async () => {
   const conn = new jsforce.Connection({ loginUrl: crm.url });
   await conn.login(crm.admin.username, crm.admin.password + crm.admin.security_token);

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -43,34 +42,33 @@ const (
 	levelStandard = "STANDARD"
 )
 
-func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// read writes the components asked for, in order; one that is not there is nil.
-func (s *Server) read(ctx context.Context, c *call, x *soap.Writer) error {
-	if other, ok := s.others()[strings.TrimSpace(c.operation.Value("type"))]; ok {
-		return other.read(ctx, c, x)
+// connectedApps is the type ConnectedApp.
+func (s *Server) connectedApps() componentType {
+	return componentType{
+		name: typeConnectedApp, folder: "connectedApps", suffix: "connectedApp",
+		list: func(ctx context.Context, session org.Session) ([]fileProperties, error) {
+			apps, err := s.Apps.List(ctx, session)
+			out := make([]fileProperties, len(apps))
+			for i, a := range apps {
+				out[i] = fileProperties{name: a.FullName(), namespace: a.Namespace, Stamp: org.Stamp{
+					ID: a.ID, Created: a.Created, Modified: a.Modified, CreatedBy: a.CreatedBy, CreatedByName: a.CreatedByName,
+					LastModifiedBy: a.LastModifiedBy, LastModifiedByName: a.LastModifiedByName,
+				}}
+			}
+			return out, err
+		},
+		read: func(ctx context.Context, session org.Session, name string) (func(*soap.Writer), error) {
+			app, err := s.Apps.Find(ctx, session, name)
+			return func(x *soap.Writer) { writeApp(x, app) }, err
+		},
+		save: func(c *call, name string, verb org.Verb, e *soap.Element) (org.Work, error) {
+			change, err := readChange(e)
+			return func(tx org.SetupTx) (org.Saved, error) { return s.Apps.SaveIn(tx, c.session, name, verb, change) }, err
+		},
+		remove: func(c *call, name string) org.Work {
+			return func(tx org.SetupTx) (org.Saved, error) { return s.Apps.DeleteIn(tx, c.session, name) }
+		},
 	}
-	if err := checkType(c.operation.Value("type")); err != nil {
-		return err
-	}
-	names := c.operation.All("fullNames")
-	if len(names) > maxComponents {
-		return fault.New(fault.Invalid, codeArguments, "readMetadata takes at most %d names", maxComponents)
-	}
-	x.Open("result")
-	for _, n := range names {
-		app, err := s.Apps.Find(ctx, c.session, strings.TrimSpace(n.Text))
-		if fault.CodeOf(err) == org.CodeNotFound {
-			x.Empty("records", "xsi:nil", "true")
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		writeApp(x, app)
-	}
-	x.Close()
-	return nil
 }
 
 func writeApp(x *soap.Writer, a org.AppRecord) {
@@ -80,7 +78,6 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 		}
 	}
 	flag := func(name string, v bool) { x.Text(name, strconv.FormatBool(v)) }
-	x.Open("records", "xsi:type", typeConnectedApp)
 	x.Text("fullName", a.FullName())
 	x.Text("contactEmail", a.ContactEmail)
 	optional("description", a.Description)
@@ -128,81 +125,6 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 		x.Close()
 	}
 	optional("startUrl", a.StartURL)
-	x.Close()
-}
-
-// update changes the components given, each by itself: one that is refused does not keep the others from changing.
-func (s *Server) update(ctx context.Context, c *call, x *soap.Writer) error {
-	components := c.operation.All("metadata")
-	if len(components) == 0 || len(components) > maxComponents {
-		return fault.New(fault.Invalid, codeArguments, "updateMetadata takes 1 to %d components", maxComponents)
-	}
-	others := s.others()
-	for _, e := range components {
-		if _, ok := others[e.XSIType()]; ok {
-			continue
-		}
-		if err := checkType(e.XSIType()); err != nil {
-			return err
-		}
-	}
-	for _, e := range components {
-		name := e.Value("fullName")
-		var err error
-		switch other, ok := others[e.XSIType()]; {
-		case ok && c.dryRun:
-			err = fault.New(fault.Invalid, codeArguments, "A dry run is for ConnectedApp alone.")
-		case ok:
-			err = other.update(ctx, c, name, e)
-		default:
-			var change org.AppChange
-			var access org.Access
-			if change, err = readChange(e); err == nil {
-				access, err = s.Apps.Change(ctx, c.session, name, change, c.dryRun)
-			}
-			if err == nil && access.Warning() != "" {
-				c.warnings = append(c.warnings, name+": "+access.Warning())
-			}
-		}
-		x.Open("result")
-		if err != nil {
-			f := fault.Of(err)
-			if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
-				return err
-			}
-			x.Open("errors")
-			x.Text("message", f.Message)
-			x.Text("statusCode", exceptionCode(f))
-			x.Close()
-		}
-		x.Text("fullName", name)
-		x.Text("success", strconv.FormatBool(err == nil))
-		x.Close()
-	}
-	return nil
-}
-
-// reader takes the elements of a component into a change. The first mistake stays.
-type reader struct{ err error }
-
-func (r *reader) refuse(format string, args ...any) {
-	if r.err == nil {
-		r.err = fault.New(fault.Invalid, org.CodeInvalidValue, format, args...)
-	}
-}
-
-func (r *reader) flag(e *soap.Element) *bool {
-	v := strings.TrimSpace(e.Text)
-	on := v == "true" || v == "1"
-	if !on && v != "false" && v != "0" {
-		r.refuse("%s: '%s' is not a valid value for the type xsd:boolean", e.Local, clip(v))
-	}
-	return &on
-}
-
-func trimmed(e *soap.Element) *string {
-	v := strings.TrimSpace(e.Text)
-	return &v
 }
 
 // readChange reads a ConnectedApp. Elements that are absent stay as they are; an empty permissionSetName or profileName
@@ -210,13 +132,8 @@ func trimmed(e *soap.Element) *string {
 func readChange(e *soap.Element) (org.AppChange, error) {
 	var c org.AppChange
 	var r reader
-	seen := map[string]bool{}
+	r.once(e, "permissionSetName", "profileName")
 	for _, el := range e.Children {
-		repeats := el.Local == "permissionSetName" || el.Local == "profileName"
-		if seen[el.Local] && !repeats {
-			r.refuse("%s comes twice", el.Local)
-		}
-		seen[el.Local] = true
 		switch el.Local {
 		case "fullName":
 		case "label":
@@ -238,7 +155,7 @@ func readChange(e *soap.Element) (org.AppChange, error) {
 		case "sessionPolicy":
 			r.session(&c, el)
 		default:
-			r.refuse("Property '%s' of ConnectedApp is not supported by this org", el.Local)
+			r.unknown(typeConnectedApp, el.Local)
 		}
 	}
 	return c, r.err
@@ -255,12 +172,8 @@ func appendName(list *[]string, e *soap.Element) *[]string {
 }
 
 func (r *reader) config(c *org.AppChange, config *soap.Element) {
-	seen := map[string]bool{}
+	r.once(config, "scopes")
 	for _, el := range config.Children {
-		if seen[el.Local] && el.Local != "scopes" {
-			r.refuse("oauthConfig.%s comes twice", el.Local)
-		}
-		seen[el.Local] = true
 		switch el.Local {
 		case "callbackUrl":
 			urls := strings.Fields(el.Text)
@@ -311,7 +224,7 @@ func (r *reader) config(c *org.AppChange, config *soap.Element) {
 		case "oauthClientCredentialUser":
 			c.ClientCredentialsUser = trimmed(el)
 		default:
-			r.refuse("Property 'oauthConfig.%s' of ConnectedApp is not supported by this org", el.Local)
+			r.unknown(typeConnectedApp, "oauthConfig."+el.Local)
 		}
 	}
 }
@@ -351,7 +264,7 @@ func (r *reader) policy(c *org.AppChange, policy *soap.Element) {
 			}
 			c.RefreshTokenPolicy = &p
 		default:
-			r.refuse("Property 'oauthPolicy.%s' of ConnectedApp is not supported by this org", el.Local)
+			r.unknown(typeConnectedApp, "oauthPolicy."+el.Local)
 		}
 	}
 }
@@ -374,7 +287,7 @@ func (r *reader) session(c *org.AppChange, policy *soap.Element) {
 			}
 			continue
 		default:
-			r.refuse("Property 'sessionPolicy.%s' of ConnectedApp is not supported by this org", el.Local)
+			r.unknown(typeConnectedApp, "sessionPolicy."+el.Local)
 			continue
 		}
 		n, err := strconv.Atoi(strings.TrimSpace(el.Text))

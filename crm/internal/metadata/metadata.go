@@ -1,6 +1,5 @@
-// Package metadata is the org's Metadata API over SOAP, for connected apps, the org's settings, and the login rules of
-// profiles: describeMetadata, listMetadata, readMetadata
-// and updateMetadata (crm-wire 2.1, 5.4).
+// Package metadata is the org's Metadata API over SOAP (crm-wire 2.1, 5.4; clients 1.3): describeMetadata, listMetadata,
+// readMetadata, and create, update, upsert and delete of components. types.go has the one table of their types.
 package metadata
 
 import (
@@ -25,7 +24,10 @@ type Server struct {
 	// Settings are the org's, as SecuritySettings and OauthOidcSettings.
 	Settings *org.OrgSettings
 	// Profiles are the login rules of profiles, as Profile.
-	Profiles *org.Profiles
+	Profiles       *org.Profiles
+	PermissionSets *org.PermissionSets
+	// Setup runs what changes components.
+	Setup *org.Setup
 	// Meter counts every call of a session; nil counts none.
 	Meter *org.Meter
 	Log   *slog.Logger
@@ -64,6 +66,8 @@ type call struct {
 	session   org.Session
 	version   string // "65.0"
 	operation *soap.Element
+	api       int      // 65
+	allOrNone bool     // AllOrNoneHeader
 	dryRun    bool     // the header Twinspan-Dry-Run: tell what an update would do, and save nothing
 	warnings  []string // about what was done
 }
@@ -72,7 +76,8 @@ type operation func(context.Context, *call, *soap.Writer) error
 
 func (s *Server) operations() map[string]operation {
 	return map[string]operation{
-		"describeMetadata": s.describe, "listMetadata": s.list, "readMetadata": s.read, "updateMetadata": s.update,
+		"describeMetadata": s.describe, "listMetadata": s.list, "readMetadata": s.read, "createMetadata": s.save(org.VerbCreate),
+		"updateMetadata": s.save(org.VerbUpdate), "upsertMetadata": s.save(org.VerbUpsert), "deleteMetadata": s.delete,
 	}
 }
 
@@ -136,12 +141,13 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if m == nil {
 		return nil, unsupportedVersion(c.version)
 	}
-	if n, err := strconv.Atoi(m[1]); err != nil || n < org.FirstAPIVersion || n > org.LastAPIVersion {
+	if c.api, err = strconv.Atoi(m[1]); err != nil || c.api < org.FirstAPIVersion || c.api > org.LastAPIVersion {
 		return nil, unsupportedVersion(c.version)
 	}
 	if c.operation == nil {
 		return nil, fault.New(fault.Invalid, codeOperation, "The Body holds no operation.")
 	}
+	c.allOrNone = env.Header.Value("AllOrNoneHeader", "allOrNone") == "true"
 	if c.session, err = s.authenticate(r.Context(), env); err != nil {
 		return nil, err
 	}
@@ -209,6 +215,9 @@ var exceptionCodes = map[fault.Code]string{
 	codeType: "INVALID_TYPE", org.CodeInsufficientAccess: "INSUFFICIENT_ACCESS", codeArguments: "INVALID_TYPE",
 	org.CodeNotFound: "INVALID_CROSS_REFERENCE_KEY", org.CodeInvalidReference: "INVALID_CROSS_REFERENCE_KEY",
 	org.CodeInvalidSetting: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidValue: "FIELD_INTEGRITY_EXCEPTION", org.CodeInvalidEmail: "INVALID_EMAIL_ADDRESS",
+	org.CodeRequiredFieldMissing: "REQUIRED_FIELD_MISSING", org.CodeDuplicateValue: "DUPLICATE_VALUE", org.CodeStringTooLong: "STRING_TOO_LONG",
+	org.CodeFieldNotWriteable: "INVALID_FIELD_FOR_INSERT_UPDATE", org.CodeInvalidField: "INVALID_FIELD", org.CodeInUse: "DELETE_FAILED",
+	org.CodeNotForOperation: "INVALID_TYPE_FOR_OPERATION", org.CodeRolledBack: "ALL_OR_NONE_OPERATION_ROLLED_BACK",
 }
 
 var kindCodes = map[fault.Kind]string{fault.Unavailable: "SERVER_UNAVAILABLE", fault.Limited: "REQUEST_LIMIT_EXCEEDED"}

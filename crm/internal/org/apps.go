@@ -66,8 +66,7 @@ type AppChange struct {
 type AppStore interface {
 	// AppRecords lists the org's apps by developer name.
 	AppRecords(ctx context.Context, org ID) ([]AppRecord, error)
-	// ChangeApp runs fn on an app that nobody else changes meanwhile, and keeps what it made of it; fn may run twice.
-	ChangeApp(ctx context.Context, org, app, by ID, at time.Time, fn func(RecordTx, *ConnectedApp) error) error
+	SetupStore
 }
 
 // Apps reads and changes connected apps as the Metadata API does.
@@ -81,7 +80,8 @@ type Apps struct {
 
 var mayChangeApps = Need{{PermManageConnectedApps, PermCustomizeApplication}, {PermModifyAllData, PermModifyMetadata}}
 
-func mayUseMetadata(s Session) error {
+// MayUseMetadata refuses those who may not use the Metadata API.
+func MayUseMetadata(s Session) error {
 	if (Need{{PermModifyAllData, PermModifyMetadata}}).MetBy(s.Permissions) {
 		return nil
 	}
@@ -90,7 +90,7 @@ func mayUseMetadata(s Session) error {
 
 // List lists the apps of the caller's org.
 func (a *Apps) List(ctx context.Context, s Session) ([]AppRecord, error) {
-	if err := mayUseMetadata(s); err != nil {
+	if err := MayUseMetadata(s); err != nil {
 		return nil, err
 	}
 	return a.Store.AppRecords(ctx, s.Org)
@@ -113,11 +113,11 @@ func (a *Apps) Find(ctx context.Context, s Session, name string) (AppRecord, err
 			return app, nil
 		}
 	}
-	return AppRecord{}, fault.New(fault.NotFound, CodeNotFound, "In field: fullName - no ConnectedApp named %s found", clip(name))
+	return AppRecord{}, noSuchComponent(typeConnectedApp, name)
 }
 
-// errDryRun ends the transaction of a change that is only tried.
-var errDryRun = errors.New("a dry run")
+// typeConnectedApp is what the Metadata API calls apps.
+const typeConnectedApp = "ConnectedApp"
 
 // Change changes an app by full name, all of it or nothing, and tells who loses access by it. A dry run tells the same
 // and saves nothing.
@@ -127,8 +127,28 @@ func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, 
 		return Access{}, err
 	}
 	var access Access
+	err = a.Store.WriteSetup(ctx, func(tx SetupTx) error {
+		var err error
+		if access, err = a.changeIn(tx, s, app.ID, c); err == nil && dryRun {
+			err = errUndone
+		}
+		return err
+	})
+	if dryRun && errors.Is(err, errUndone) {
+		return access, nil
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	a.Changes.SetupChanged(s.Org)
+	return access, nil
+}
+
+// changeIn changes an app and tells who loses access by it.
+func (a *Apps) changeIn(tx SetupTx, s Session, id ID, c AppChange) (Access, error) {
+	var access Access
 	at := a.Clock.Now(string(s.Org))
-	err = a.Store.ChangeApp(ctx, s.Org, app.ID, s.User, at, func(tx RecordTx, app *ConnectedApp) error {
+	err := tx.ChangeApp(s.Org, id, s.User, at, func(app *ConnectedApp) error {
 		before, err := tx.AppUsers(app.Org, app.ID)
 		if err != nil {
 			return err
@@ -149,22 +169,12 @@ func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, 
 		if err := auditApp(tx, s, at, was, *app, w.carriers, access); err != nil {
 			return err
 		}
-		if dryRun {
-			return errDryRun
-		}
 		if c.Blocked != nil && *c.Blocked {
 			_, err = tx.RevokeGrants(app.Org, app.ID, "", at)
 		}
 		return err
 	})
-	if dryRun && errors.Is(err, errDryRun) {
-		return access, nil
-	}
-	if err != nil {
-		return Access{}, err
-	}
-	a.Changes.SetupChanged(s.Org)
-	return access, nil
+	return access, err
 }
 
 // Bounds of an app's texts.

@@ -239,8 +239,11 @@ func (c *change) checkRequired() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fault.New(fault.Invalid, CodeRequiredFieldMissing, "Required fields are missing: [%s]", strings.Join(missing, ", ")).
-		In(strings.Join(missing, ","))
+	return requiredMissing(missing)
+}
+
+func requiredMissing(names []string) error {
+	return fault.New(fault.Invalid, CodeRequiredFieldMissing, "Required fields are missing: [%s]", strings.Join(names, ", ")).In(strings.Join(names, ","))
 }
 
 // checkReferences: every reference that is set names a record of the right kind in this org, and an owner is active.

@@ -183,15 +183,11 @@ func (w packageWriter) removeApp() error {
 		return err
 	}
 	for _, a := range found {
-		if _, err := w.tx.Remove(w.schema.must(ObjectSetupEntityAccess), w.org, Values{"SetupEntityId": a.Text("Id")}); err != nil {
-			return err
-		}
-		if _, err := w.tx.RevokeGrants(w.org, a.ID("Id"), "", w.at); err != nil {
+		if err := removeApp(w.tx, w.org, a.ID("Id"), w.at); err != nil {
 			return err
 		}
 	}
-	_, err = w.tx.Remove(apps, w.org, w.ours())
-	return err
+	return nil
 }
 
 // installed is the release that the org has, with its row locked; false where it has none.

@@ -37,8 +37,8 @@ type Outcome struct {
 // CodeRolledBack: a change that was good and is undone because another of its batch was not.
 const CodeRolledBack fault.Code = "rolled_back"
 
-// errRolledBack undoes the transaction of a batch of all or none.
-var errRolledBack = fault.New(fault.Invalid, CodeRolledBack,
+// ErrRolledBack is what a good change of a batch of all or none gets where another was refused.
+var ErrRolledBack = fault.New(fault.Invalid, CodeRolledBack,
 	"Record rolled back because not all records were valid and the request was using AllOrNone header")
 
 // Batch makes changes, at most some 200, in one transaction and in their order, and tells what became of each. One that
@@ -72,14 +72,14 @@ func (r *Records) Batch(ctx context.Context, s Session, ops []Op, allOrNone bool
 			out[i].ID, out[i].Created = st.id, ops[i].Action == ActionCreate
 		}
 		if failed && allOrNone {
-			return errRolledBack
+			return ErrRolledBack
 		}
 		return nil
 	})
-	if errors.Is(err, errRolledBack) {
+	if errors.Is(err, ErrRolledBack) {
 		for i := range out {
 			if out[i].Err == nil {
-				out[i] = Outcome{Err: errRolledBack}
+				out[i] = Outcome{Err: ErrRolledBack}
 			}
 		}
 		return out, nil

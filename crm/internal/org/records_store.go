@@ -43,6 +43,12 @@ type RecordStore interface {
 	Read(ctx context.Context, o *Object, org, id ID, fields []*Field) (Values, error)
 }
 
+// RecordFinder finds records outside of a transaction.
+type RecordFinder interface {
+	// FindRecords reads all stored fields of at most limit records of the org that match; texts are compared without case.
+	FindRecords(ctx context.Context, o *Object, org ID, match Values, limit int) ([]Values, error)
+}
+
 // RecordTx is the record store inside one transaction. Fields that are computed when read are not among what it
 // returns. Matches compare texts without case.
 type RecordTx interface {

@@ -148,6 +148,7 @@ func connectedApplicationObject() *Object {
 			text("StartUrl", "StartUrl", 1000).updateOnly(),
 			text("RefreshTokenPolicy", "Refresh Token Policy", 60).hidden(),
 			text("DeveloperName", "API Name", 80).hidden(),
+			text("ConsumerKey", "Consumer Key", 255).hidden(),
 			text("NamespacePrefix", "Namespace Prefix", 15).hidden(),
 			auditFields()),
 	}

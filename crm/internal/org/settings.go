@@ -1,7 +1,9 @@
 package org
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -211,32 +213,69 @@ func (o *OrgSettings) Read(ctx context.Context, s Session) (Settings, error) {
 
 // Change changes settings, all of it or nothing, and notes each in the Setup Audit Trail.
 func (o *OrgSettings) Change(ctx context.Context, s Session, c SettingsChange) error {
+	change, err := c.checked(s)
+	if err != nil {
+		return err
+	}
+	at := o.Clock.Now(string(s.Org))
+	err = o.Store.ChangeSettings(ctx, s.Org, s.User, at, func(tx RecordTx, now *Settings) error { return change(tx, at, now) })
+	if err != nil {
+		return err
+	}
+	o.Changes.SetupChanged(s.Org)
+	return nil
+}
+
+// SaveIn is Change as one of the works of a transaction, whose owner tells the caches.
+func (o *OrgSettings) SaveIn(tx SetupTx, s Session, c SettingsChange) (Saved, error) {
+	change, err := c.checked(s)
+	if err != nil {
+		return Saved{}, err
+	}
+	at := o.Clock.Now(string(s.Org))
+	var changed bool
+	err = tx.ChangeSettings(s.Org, s.User, at, func(now *Settings) error {
+		was, err := json.Marshal(now)
+		if err != nil {
+			return err
+		}
+		if err := change(tx, at, now); err != nil {
+			return err
+		}
+		is, err := json.Marshal(now)
+		changed = !bytes.Equal(was, is)
+		return err
+	})
+	return Saved{ID: s.Org, Changed: changed}, err
+}
+
+// checked refuses what the session's user may not change or no setting takes, and gives the change that is left to do.
+func (c SettingsChange) checked(s Session) (func(tx RecordTx, at time.Time, now *Settings) error, error) {
 	defs := SettingDefs()
 	changes := map[int]string{}
 	for path, v := range c.Values {
 		i := slices.IndexFunc(defs, func(d SettingDef) bool { return d.Type+"."+d.Path == path })
 		if i < 0 {
-			return fault.New(fault.Invalid, CodeInvalidSetting, "there is no setting %s here", clip(path))
+			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "there is no setting %s here", clip(path))
 		}
 		d := defs[i]
 		if !d.Need.MetBy(s.Permissions) {
-			return insufficientAccess("")
+			return nil, insufficientAccess("")
 		}
 		if d.Values != nil && !slices.Contains(d.Values, v) {
-			return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s", clip(v), d.Name())
+			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s", clip(v), d.Name())
 		}
 		changes[i] = v
 	}
 	if c.TrustedRanges != nil {
 		if !needNetwork.MetBy(s.Permissions) {
-			return insufficientAccess("")
+			return nil, insufficientAccess("")
 		}
 		if err := CheckRanges(*c.TrustedRanges); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	at := o.Clock.Now(string(s.Org))
-	err := o.Store.ChangeSettings(ctx, s.Org, s.User, at, func(tx RecordTx, now *Settings) error {
+	return func(tx RecordTx, at time.Time, now *Settings) error {
 		was := *now
 		for i, d := range defs {
 			v, ok := changes[i]
@@ -258,12 +297,7 @@ func (o *OrgSettings) Change(ctx context.Context, s Session, c SettingsChange) e
 			}
 		}
 		return now.Passwords.Check()
-	})
-	if err != nil {
-		return err
-	}
-	o.Changes.SetupChanged(s.Org)
-	return nil
+	}, nil
 }
 
 func rangesText(ranges []IPRange) string {

@@ -3,31 +3,11 @@ package sqlstore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
-	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 var _ org.AppStore = (*Store)(nil)
-
-// ChangeApp implements org.AppStore.
-func (s *Store) ChangeApp(ctx context.Context, orgID, app, by org.ID, at time.Time, fn func(org.RecordTx, *org.ConnectedApp) error) error {
-	suffix := ""
-	if s.db.Postgres() {
-		suffix = " FOR UPDATE" // SQLite has one writer at a time
-	}
-	return s.WriteTx(ctx, func(tx *sqldb.Tx, records org.RecordTx) error {
-		a, err := readApp(tx, `org_id = $1 AND id = $2`+suffix, string(orgID), string(app))
-		if err != nil {
-			return err
-		}
-		if err := fn(records, &a); err != nil {
-			return err
-		}
-		return UpdateApp(tx, a, by, at)
-	})
-}
 
 // AppRecords implements org.AppStore.
 func (s *Store) AppRecords(ctx context.Context, orgID org.ID) ([]org.AppRecord, error) {

@@ -54,6 +54,11 @@ func read(q rowQuerier, o *org.Object, orgID, id org.ID, fields []*org.Field) (o
 	return found[0], nil
 }
 
+// FindRecords implements org.RecordFinder.
+func (s *Store) FindRecords(ctx context.Context, o *org.Object, orgID org.ID, match org.Values, limit int) ([]org.Values, error) {
+	return find(pool{ctx, s.db}, o, orgID, match, storedFields(o), limit, "")
+}
+
 func noSuchRecord() error {
 	return fault.New(fault.NotFound, org.CodeNotFound, "The requested resource does not exist")
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
-	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 var _ org.UsageStore = (*Store)(nil)
@@ -42,17 +41,13 @@ func (s *Store) AppUsage(ctx context.Context, orgID, app org.ID, at time.Time) (
 
 // EndAppUse implements org.UsageStore.
 func (s *Store) EndAppUse(ctx context.Context, orgID, app, user org.ID, at time.Time, note func(org.RecordTx) error) error {
-	return s.WriteTx(ctx, func(tx *sqldb.Tx, records org.RecordTx) error {
-		if _, err := records.RevokeGrants(orgID, app, user, at); err != nil {
+	return s.WriteSetup(ctx, func(tx org.SetupTx) error {
+		if _, err := tx.RevokeGrants(orgID, app, user, at); err != nil {
 			return err
 		}
-		query, args := `UPDATE auth_session SET ended_ms = $3 WHERE org_id = $1 AND app_id = $2 AND ended_ms IS NULL`, []any{string(orgID), string(app), millis(at)}
-		if user != "" {
-			query, args = query+` AND user_id = $4`, append(args, string(user))
-		}
-		if _, err := tx.Exec(query, args...); err != nil {
+		if err := tx.EndAppSessions(orgID, app, user, at); err != nil {
 			return err
 		}
-		return note(records)
+		return note(tx)
 	})
 }
