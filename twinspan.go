@@ -169,12 +169,17 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("creating the org: %w", err)
 	}
 	p.tenant, err = engagement.New(ctx, engagement.Options{
-		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Log: p.log.With("house", "engagement"), Machine: c.Machine,
+		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Bounces: p.inbox != nil,
+		Log: p.log.With("house", "engagement"), Machine: c.Machine,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the tenant: %w", err)
 	}
 	p.onClose(p.tenant.Close)
+	if p.inbox != nil {
+		p.inbox.ReadWith(p.tenant.TakeMail)
+		p.onClose(func() error { p.inbox.ReadWith(nil); return nil })
+	}
 	if err := p.tenant.CreateTenant(ctx, s.tenantSpec(tenantCertificate, p.sites.connect.url)); err != nil {
 		return fmt.Errorf("creating the tenant: %w", err)
 	}

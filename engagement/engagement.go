@@ -5,6 +5,7 @@ package engagement
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/soapapi"
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/engagement/internal/track"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
@@ -60,7 +62,10 @@ type Options struct {
 	BaseURL string
 	// Mail sends what the tenants send.
 	Mail mail.Sender
-	// Vault seals what must be read again. Nothing of the sort is kept yet; nil is allowed.
+	// Bounces says that mail to any address comes to this program and is given to TakeMail, so that bounces can have an
+	// address for each message.
+	Bounces bool
+	// Vault seals the key of the links in messages. Without one they work as long as the house runs.
 	Vault   *vault.Vault
 	Log     *slog.Logger  // nil discards
 	Machine clock.Machine // time.Now where nil
@@ -71,6 +76,7 @@ type Cloud struct {
 	store    *sqlstore.Store
 	queue    *jobs.Queue
 	registry *tenant.Registry
+	tracking *tenant.Tracking
 	sender   *sender.Sender
 	control  *control.Control
 	handler  http.Handler
@@ -124,7 +130,12 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 
 	sending := sqlstore.NewSending(c.store.DB(), c.queue)
 	sends := &tenant.Sends{Store: sending, Now: clk.Now}
-	if c.sender, err = sender.New(sender.Options{Store: sending, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
+	links, err := c.links(ctx, o)
+	if err != nil {
+		return err
+	}
+	c.tracking = &tenant.Tracking{Store: sending, Links: links, Now: clk.Now}
+	if c.sender, err = sender.New(sender.Options{Store: sending, Links: links, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
 		return err
 	}
 
@@ -154,15 +165,48 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	trackServer, err := track.New(track.Options{Tracking: c.tracking, Log: o.Log})
+	if err != nil {
+		return err
+	}
 	mux := web.NewMux()
 	mux.IgnoreCase = true
 	loginServer.Mount(mux)
 	restServer.Mount(mux)
 	soapServer.Mount(mux)
+	trackServer.Mount(mux)
 	mux.NotFound, mux.MethodNotAllowed = http.HandlerFunc(restServer.NotFound), http.HandlerFunc(restServer.MethodNotAllowed)
 	c.handler = login.Callers(login.TokenPaths(mux))
 	// Delivery lasts until Close, whatever becomes of the context of the start.
 	c.sender.Start(context.WithoutCancel(ctx))
+	return nil
+}
+
+// links makes the house's links of messages, signed with a key that is kept sealed.
+func (c *Cloud) links(ctx context.Context, o Options) (tenant.Links, error) {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
+	if o.Vault != nil {
+		var err error
+		if key, err = c.store.HouseKey(ctx, o.Vault, "links", key); err != nil {
+			return tenant.Links{}, err
+		}
+	}
+	return tenant.Links{Base: o.BaseURL, Key: key, Returns: o.Bounces}, nil
+}
+
+// TakeMail looks at a mail that came in, as it was received: one that tells of a failed delivery, at an address that a
+// message had for its bounces, is noted with the message. Other mails are none of the tenants' business.
+func (c *Cloud) TakeMail(ctx context.Context, to []string, data []byte) error {
+	report, ok := mail.ParseReport(data)
+	if !ok {
+		return nil
+	}
+	for _, address := range to {
+		if _, err := c.tracking.Returned(ctx, address, tenant.BounceOf(report.Code, report.Reason)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -34,12 +34,19 @@ type site struct {
 
 func start(t *testing.T, dsn string) site {
 	t.Helper()
+	return startWith(t, engagement.Options{DSN: dsn})
+}
+
+// startWith starts a house with the options; where it answers and where its mail goes is added.
+func startWith(t *testing.T, o engagement.Options) site {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := site{url: "http://" + l.Addr().String(), mail: make(chan mail.Message, 10)}
-	if s.Cloud, err = engagement.New(t.Context(), engagement.Options{DSN: dsn, Relaxed: true, BaseURL: s.url, Mail: outbox{s.mail}}); err != nil {
+	o.Relaxed, o.BaseURL, o.Mail = true, s.url, outbox{s.mail}
+	if s.Cloud, err = engagement.New(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
 	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: s.Handler(), ReadHeaderTimeout: time.Minute}}

@@ -48,6 +48,7 @@ type Inbox struct {
 	last    uint64        // number of the newest mail
 	changed chan struct{} // closed and replaced when a mail arrives
 	closed  bool
+	reader  func(ctx context.Context, to []string, data []byte) error
 	storing sync.WaitGroup // deliveries under way; none begins once closed is set
 }
 
@@ -111,6 +112,30 @@ func OpenInbox(o InboxOptions) (*Inbox, error) {
 	b.server.ErrorLog = slog.NewLogLogger(o.Log.With("part", "inbox").Handler(), slog.LevelDebug)
 	go func() { b.served <- b.server.Serve(b.conns) }()
 	return b, nil
+}
+
+// readTime bounds how long a reader may take with one mail.
+const readTime = 15 * time.Second
+
+// ReadWith gives every mail from now on to the reader before it is taken: one that the reader fails on is put off (SMTP
+// 451), and its sender tries again. Nil takes the reader away.
+func (b *Inbox) ReadWith(reader func(ctx context.Context, to []string, data []byte) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reader = reader
+}
+
+// show gives a mail to the reader, if there is one.
+func (b *Inbox) show(to []string, data []byte) error {
+	b.mu.Lock()
+	reader := b.reader
+	b.mu.Unlock()
+	if reader == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTime)
+	defer cancel()
+	return reader(ctx, to, data)
 }
 
 // URL is the inbox's address for [NewSender].
@@ -386,6 +411,10 @@ func (s *session) Data(r io.Reader) error {
 	data, err := io.ReadAll(r) // bounded by MaxMessageBytes
 	if err != nil {
 		return err
+	}
+	if err := s.inbox.show(s.to, data); err != nil {
+		s.inbox.options.Log.Error("reading a mail that came in", "error", err)
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "The mail could not be looked at"}
 	}
 	if err := s.inbox.deliver(s.from, s.to, data); err != nil {
 		s.inbox.options.Log.Error("storing a mail", "error", err)

@@ -44,9 +44,11 @@ type Message struct {
 	From    Address
 	To      Address
 	ReplyTo Address // zero for none
-	Subject string
-	Text    string // plain text; Text or HTML or both
-	HTML    string
+	// ReturnPath is the envelope's sender, to which bounces go; From.Email where "".
+	ReturnPath string
+	Subject    string
+	Text       string // plain text; Text or HTML or both
+	HTML       string
 	// MessageID, "local@domain" without angle brackets, stays the same on every attempt, so that a receiver can tell a
 	// repetition. It is needed.
 	MessageID string
@@ -82,6 +84,11 @@ func (m Message) check() error {
 		}
 		if err := a.check(); err != "" {
 			return bad(field, err)
+		}
+	}
+	if m.ReturnPath != "" {
+		if err := (Address{Email: m.ReturnPath}).check(); err != "" {
+			return bad("return_path", err)
 		}
 	}
 	switch {

@@ -160,8 +160,13 @@ func (m Message) compose() (*gomail.Msg, error) {
 	if m.ReplyTo.Email != "" {
 		msg.ReplyToMailAddress(&netmail.Address{Name: m.ReplyTo.Name, Address: m.ReplyTo.Email})
 	}
+	envelope := m.From.Email
+	if m.ReturnPath != "" {
+		envelope = m.ReturnPath
+		msg.EnvelopeFromMailAddress(&netmail.Address{Address: m.ReturnPath})
+	}
 	// The library gives the address of MAIL FROM in angle brackets; one that it would change is not sent.
-	if from, err := msg.GetSender(false); err != nil || from != "<"+m.From.Email+">" {
+	if from, err := msg.GetSender(false); err != nil || from != "<"+envelope+">" {
 		return nil, fault.Wrap(err, fault.Invalid, CodeMalformed, "The mail's from is not one plain mail address.").In("from")
 	}
 	msg.Subject(m.Subject)

@@ -35,6 +35,8 @@ type Options struct {
 	// Queue is where acceptance leaves its jobs; the sender runs it.
 	Queue *jobs.Queue
 	Mail  mail.Sender
+	// Links are how messages report back; the zero value for not at all.
+	Links tenant.Links
 	// Now tells the tenant's domain time.
 	Now func(tenant.EID) time.Time
 	Log *slog.Logger
@@ -84,6 +86,7 @@ func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
 		default:
 			return nil // an earlier run of this job got to the end and could not say so
 		}
+		d.Links = s.o.Links
 		v := d.Decide(s.o.Now(p.Tenant))
 		switch {
 		case v.Hold:
@@ -119,7 +122,7 @@ func (s *Sender) handOver(ctx context.Context, r *jobs.Run, p sqlstore.DeliverPa
 	}
 	failure := s.o.Mail.Send(ctx, mail.Message{
 		From: mail.Address{Name: out.FromName, Email: out.FromAddress}, To: mail.Address{Email: out.To},
-		Subject: out.Subject, HTML: out.HTML, Text: out.Text, MessageID: out.MessageID,
+		Subject: out.Subject, HTML: out.HTML, Text: out.Text, MessageID: out.MessageID, ReturnPath: out.ReturnPath, Headers: out.Headers,
 	})
 	o, again := outcome(failure, r.Attempt >= r.MaxAttempts)
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
@@ -152,14 +155,24 @@ func outcome(failure error, last bool) (o tenant.Outcome, again bool) {
 	case mail.CodeMalformed:
 		return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendInvalidFieldValue, Text: f.Message}, false
 	case mail.CodeRefused:
-		return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message}, false
+		return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message, Bounce: bounce(failure)}, false
 	case mail.CodeDeferred:
 		if last {
-			return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message}, false
+			return tenant.Outcome{State: tenant.MessageNotSent, Code: tenant.SendUnspecified, Text: f.Message, Bounce: bounce(failure)}, false
 		}
 		return tenant.Outcome{State: tenant.MessageQueued, Text: f.Message}, true
 	}
 	return tenant.Outcome{State: tenant.MessageInDoubt, Text: "Nobody can tell whether the mail server took the message."}, false
+}
+
+// bounce is what the mail server said of the recipient; nil where it complained of something else.
+func bounce(failure error) *tenant.Bounce {
+	r, ok := mail.RejectionOf(failure)
+	if !ok {
+		return nil
+	}
+	b := tenant.BounceOf(r.Code, r.Reason)
+	return &b
 }
 
 // release lets the messages go that waited for a definition. Each batch is stored before the next, so that a crash

@@ -15,14 +15,18 @@ import (
 )
 
 // Sending implements the store roles of what a tenant sends (DefinitionStore, SendStore, DeliveryStore, SubscriberStore,
-// RetrieveStore) on the tables of a Store, and gives accepted messages to the queue in the transaction that stores them.
+// RetrieveStore, TrackingStore) on the tables of a Store, and gives accepted messages to the queue in the transaction that stores them.
 type Sending struct {
 	db    *sqldb.DB
 	queue *jobs.Queue
+	// serials number events.
+	serials *tenant.Serials
 }
 
 // NewSending makes it on the database of a Store, whose jobs the queue must keep in the same database.
-func NewSending(db *sqldb.DB, queue *jobs.Queue) *Sending { return &Sending{db: db, queue: queue} }
+func NewSending(db *sqldb.DB, queue *jobs.Queue) *Sending {
+	return &Sending{db: db, queue: queue, serials: tenant.NewSerials(nil)}
+}
 
 // PutSender stores a verified sender in the caller's transaction, over the one of the same address or domain.
 func PutSender(tx *sqldb.Tx, s tenant.VerifiedSender) error {

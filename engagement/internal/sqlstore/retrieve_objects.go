@@ -79,6 +79,7 @@ var retrievable = allObjects()
 func allObjects() map[string]object {
 	all := builtin()
 	maps.Copy(all, stored)
+	maps.Copy(all, events())
 	return all
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -39,6 +40,11 @@ func (s *Sending) LoadDelivery(ctx context.Context, eid tenant.EID, messageID st
 	case fault.CodeOf(err) != tenant.CodeNoSubscriber:
 		return d, err
 	}
+	if strings.Contains(strings.ToLower(d.Email.HTML+d.Email.Text+d.Email.Subject), "member_busname") {
+		if err := s.db.QueryRow(ctx, `SELECT name FROM tenant WHERE eid = $1`, int64(eid)).Scan(&d.TenantName); err != nil {
+			return d, err
+		}
+	}
 	from := d.Message.FromAddress
 	if from == "" {
 		from = d.Definition.FromAddress
@@ -70,12 +76,34 @@ func (s *Sending) Settle(ctx context.Context, eid tenant.EID, messageID string, 
 		done, err = affected(tx.Exec(`UPDATE message SET state = $4, code = $5, status_text = $6, changed_at = $7
 			WHERE eid = $1 AND id = $2 AND attempt = $3 AND state IN ('sending', 'in_doubt') AND NOT (state = 'in_doubt' AND $4 IN ('in_doubt', 'queued'))`,
 			int64(eid), messageID, attempt, string(o.State), int(o.Code), o.Text, millis(now)))
-		if err != nil || !done || o.State != tenant.MessageNotSent {
+		if err != nil || !done {
 			return err
 		}
-		return numberEvent(tx, eid, messageID)
+		return s.noteEnd(tx, tenant.MessageRef{Tenant: eid, ID: messageID}, o, now)
 	})
 	return done, err
+}
+
+// noteEnd keeps the events of an attempt's end.
+func (s *Sending) noteEnd(tx *sqldb.Tx, ref tenant.MessageRef, o tenant.Outcome, now time.Time) error {
+	switch o.State {
+	case tenant.MessageSent:
+		m, err := tracked(tx, ref)
+		if err != nil {
+			return err
+		}
+		return s.putEvent(tx, m, tenant.Event{MessageRef: ref, Kind: tenant.EventSent, At: now})
+	case tenant.MessageNotSent:
+		if err := numberEvent(tx, ref.Tenant, ref.ID); err != nil || o.Bounce == nil {
+			return err
+		}
+		m, err := tracked(tx, ref)
+		if err != nil {
+			return err
+		}
+		return s.bounce(tx, m, tenant.Event{MessageRef: ref, Kind: tenant.EventBounce, Bounce: *o.Bounce, At: now})
+	}
+	return nil
 }
 
 // Refuse records that a queued message is not sent.

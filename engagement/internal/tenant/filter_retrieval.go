@@ -151,6 +151,12 @@ var retrieveScopes = map[string][]string{
 	"TriggeredSendDefinition": {ScopeEmailRead},
 	"Subscriber":              {ScopeSubscribersRead},
 	"List":                    {ScopeSubscribersRead},
+	"SentEvent":               {ScopeTrackingRead, ScopeEmailRead},
+	"NotSentEvent":            {ScopeTrackingRead, ScopeEmailRead},
+	"OpenEvent":               {ScopeTrackingRead, ScopeEmailRead},
+	"ClickEvent":              {ScopeTrackingRead, ScopeEmailRead},
+	"BounceEvent":             {ScopeTrackingRead, ScopeEmailRead},
+	"UnsubEvent":              {ScopeTrackingRead, ScopeEmailRead},
 }
 
 // Describe lists the properties of an object type; false when it is unknown.

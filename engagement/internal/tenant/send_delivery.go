@@ -58,6 +58,8 @@ type Delivery struct {
 	Subscriber Subscriber
 	HasEntry   bool // whether Subscriber is on All Subscribers
 	Senders    []VerifiedSender
+	TenantName string // name of the enterprise
+	Links      Links  // how the message reports back; the zero value for not at all
 }
 
 // Outgoing is a message ready for the mail server.
@@ -66,6 +68,9 @@ type Outgoing struct {
 	FromAddress string
 	To          string
 	MessageID   string // without angle brackets; the same for every attempt (RFC 5322 section 3.6.4)
+	ReturnPath  string // where bounces go; "" for the From address
+	// Headers are further headers: List-Unsubscribe and its one-click form (RFC 2369, RFC 8058).
+	Headers map[string]string
 	Rendered
 }
 
@@ -131,13 +136,37 @@ func (d Delivery) Decide(now time.Time) Verdict {
 	}
 	out := Outgoing{
 		FromName: from.FromName, FromAddress: from.Domain, To: m.To,
-		MessageID: m.ID + "@" + Domain(from.Domain),
-		Rendered:  d.Email.Render(d.values(now)),
+		MessageID:  m.ID + "@" + Domain(from.Domain),
+		ReturnPath: d.Links.ReturnPath(MessageRef{m.Tenant, m.ID}, Domain(from.Domain)),
+		Rendered:   d.Email.Render(d.values(now)),
 	}
+	d.track(&out)
 	if strings.TrimSpace(out.Subject) == "" {
 		return refuse(SendMissingRequiredField, "The subject is empty after personalisation.")
 	}
 	return Verdict{Mail: out}
+}
+
+// track puts the links into a rendered message by which it reports back. Transactional mail names no one-click
+// unsubscription: it is what the recipient asked for.
+func (d Delivery) track(out *Outgoing) {
+	ref := MessageRef{d.Message.Tenant, d.Message.ID}
+	leave := d.Links.URL(LinkUnsubscribe, ref, "")
+	if leave == "" {
+		return
+	}
+	if d.Definition.TrackLinks {
+		out.HTML = wrapLinks(out.HTML, func(target string) string {
+			if strings.HasPrefix(target, d.Links.Base+"/") {
+				return "" // ours already
+			}
+			return d.Links.URL(LinkClick, ref, target)
+		})
+	}
+	out.HTML = withPixel(out.HTML, d.Links.URL(LinkOpen, ref, ""))
+	if d.Definition.Classification == ClassificationCommercial {
+		out.Headers = map[string]string{"List-Unsubscribe": "<" + leave + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+	}
 }
 
 // fromFor picks the name and address that the mail is from: the address given where a sender covers it, else, for "", the
@@ -169,6 +198,7 @@ func (d Delivery) values(now time.Time) func(string) string {
 		"emailaddr": m.To, "email address": m.To, "emailaddress": m.To,
 		"subscriberkey": m.SubscriberKey, "_subscriberkey": m.SubscriberKey,
 		"_messagekey":    m.Key,
+		"member_busname": d.TenantName,
 		"xtmonth":        now.Format("January"),
 		"xtmonthnumeric": now.Format("1"),
 		"xtday":          now.Format("2"),
@@ -184,6 +214,10 @@ func (d Delivery) values(now time.Time) func(string) string {
 			known[lower] = attributes[name]
 		}
 	}
+	// Nobody who fills in an attribute says where one unsubscribes. There is one list, so leaving it is all that a
+	// subscription or profile centre could offer.
+	leave := d.Links.URL(LinkUnsubscribe, MessageRef{m.Tenant, m.ID}, "")
+	known["unsub_center_url"], known["subscription_center_url"], known["profile_center_url"] = leave, leave, leave
 	return func(name string) string {
 		if v, ok := known[name]; ok {
 			return v
@@ -199,9 +233,10 @@ func bare(name string) string {
 
 // Outcome is how one attempt ended.
 type Outcome struct {
-	State MessageState
-	Code  SendCode
-	Text  string
+	State  MessageState
+	Code   SendCode
+	Text   string
+	Bounce *Bounce // of a message that the mail server did not want for its recipient; nil else
 }
 
 // DeliveryStore is what the sender needs of the store.

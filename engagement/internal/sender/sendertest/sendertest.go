@@ -67,6 +67,7 @@ type Kit struct {
 	Subscribers *tenant.Subscribers
 	Retrieves   *tenant.Retrieves
 	Users       *tenant.Users
+	Tracking    *tenant.Tracking
 	Registry    *tenant.Registry
 	Auth        *Auth
 	Time        *Time
@@ -83,6 +84,8 @@ type Kit struct {
 type Options struct {
 	// Mail takes the messages; the kit's inbox where nil.
 	Mail mail.Sender
+	// Links are how messages report back; the zero value for not at all.
+	Links tenant.Links
 	// Idle leaves the sender stopped: the test starts it with Start.
 	Idle bool
 	// Kept says that the database has the tenant already.
@@ -108,6 +111,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Definitions = &tenant.Definitions{Store: k.Store, Now: k.Clock.Now}
 	k.Subscribers = &tenant.Subscribers{Store: k.Store, Now: k.Clock.Now}
 	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now}
+	k.Tracking = &tenant.Tracking{Store: k.Store, Links: o.Links, Now: k.Clock.Now}
 	people, err := sqlstore.New(t.Context(), db, machine)
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +127,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 		}
 		o.Mail = smtp
 	}
-	s, err := sender.New(sender.Options{Store: k.Store, Queue: k.Queue, Mail: o.Mail, Now: k.Clock.Now, Log: log})
+	s, err := sender.New(sender.Options{Store: k.Store, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Now: k.Clock.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
