@@ -55,6 +55,9 @@ type Config struct {
 	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, or FixtureNewOrg. A folder
 	// keeps the fixture it was made with; naming another one is refused.
 	Fixture string
+	// Package is the release of the managed package that the org of a new folder has: "5.400", "5.493", "5.494", "219" or
+	// "220"; "" is the newest. A folder is told by the release that it was made with, whatever was installed since.
+	Package string
 	// ReadyFile is written, mode 0600, when every listener answers, and removed on Close. "" writes none.
 	ReadyFile string
 	// KeyFile holds the key set that seals secrets in the databases; made with mode 0600 where it is absent. "" is the

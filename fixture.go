@@ -42,7 +42,7 @@ func redirectURIs() []string {
 func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
 	demo := s.Fixture == FixtureDemo
 	spec := crm.OrgSpec{
-		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, UsernamePasswordFlow: demo,
+		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, Package: s.Package, UsernamePasswordFlow: demo,
 		Users: []crm.UserSpec{
 			orgUser(s.OrgAdmin, "Alma", "Admin", "System Administrator", demo, demo),
 			orgUser(s.SystemUser, "System", "User", "System Administrator", demo, demo),

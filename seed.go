@@ -20,6 +20,8 @@ import (
 type seed struct {
 	Version int    `json:"version"`
 	Fixture string `json:"fixture"`
+	// Package is the release of the managed package that the org was made with; "" is the newest.
+	Package string `json:"package,omitempty"`
 	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
 	Complete bool   `json:"complete"`
 	PairID   string `json:"pair_id"`
@@ -61,14 +63,17 @@ const (
 )
 
 // loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. fixture "" takes what the
-// folder has, the demo where it has none.
-func loadSeed(f *folder, fixture string) (*seed, error) {
+// folder has, the demo where it has none; release "" likewise.
+func loadSeed(f *folder, fixture, release string) (*seed, error) {
 	path := f.file("seed.json")
 	s, err := readSeed(path)
 	switch {
 	case err == nil:
 		if fixture != "" && fixture != s.Fixture {
 			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, fixture)
+		}
+		if release != "" && release != s.Package {
+			return nil, configError("--package", "the org of %s was made with another release; `twinspan package upgrade` installs a newer one", f.path)
 		}
 		return s, nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -80,6 +85,7 @@ func loadSeed(f *folder, fixture string) (*seed, error) {
 	if s, err = newSeed(fixture); err != nil {
 		return nil, err
 	}
+	s.Package = release
 	return s, s.save(path)
 }
 

@@ -80,7 +80,7 @@ func (p *Program) start(ctx context.Context) error {
 	if err := removeStale(c.ReadyFile); err != nil {
 		return err
 	}
-	if p.seed, err = loadSeed(p.folder, c.Fixture); err != nil {
+	if p.seed, err = loadSeed(p.folder, c.Fixture, c.Package); err != nil {
 		return err
 	}
 	keys := c.KeyFile

@@ -19,6 +19,7 @@ type orgUserCmd struct {
 	Freeze        orgUserFreezeCmd `cmd:"" help:"Freeze a user: nothing of his works until he is unfrozen."`
 	Unfreeze      orgUserThawCmd   `cmd:"" help:"Unfreeze a user."`
 	Unlock        orgUserUnlockCmd `cmd:"" help:"Unlock a user who gave too many wrong passwords."`
+	Field         orgUserFieldCmd  `cmd:"" help:"Show or edit one field of a user's record."`
 	ResetPassword orgUserResetCmd  `cmd:"" help:"Give a user a temporary password, which the org mails to him; or one from TWINSPAN_NEW_PASSWORD or standard input."`
 }
 
