@@ -257,25 +257,70 @@ func TestMappingRules(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.connectBoth(t)
 		tab := w.url + "/marketing-cloud"
-		// Document 000's mistake: the API user's credentials. His grant stays, the connection works with it.
-		wantPage(t, w.visit(t, browser.New(nil), tab, ann, apiUser), 403, "You signed in as mc-api-user, the Marketing Cloud Connect API user")
+		// Document 000's mistake: the API user's credentials. They are recognised before anything is stored, and his grant
+		// stays, because the connection works with it.
+		const asked = "mc-api-user is the Marketing Cloud Connect API user"
+		errand := func(press string) browser.Errand {
+			return browser.Errand{Press: []string{press, "Connect to Marketing Cloud"}, Logins: map[string]browser.Credentials{
+				w.org.URL: {Username: ann.Username, Password: ann.Password}, w.tenant.URL: {Username: apiUser.Username, Password: apiUser.Password},
+			}}
+		}
+		b := browser.New(nil)
+		question := w.visit(t, b, tab, ann, apiUser)
+		wantPage(t, question, 200, "Is this you?", asked, "Nothing is stored yet")
+		w.wantUsers(t, "")
+		no := question.Forms[0]
+		page, err := b.Send(t.Context(), no, nil, no.Button("Sign in as somebody else"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connect to Marketing Cloud")
 		if !w.tenant.Granted(apiUser.Username) {
 			t.Fatal("the API user's grant was given back")
 		}
+		// The answer is of this browser, once.
+		for _, other := range []*browser.Browser{b, browser.New(nil)} {
+			if page, err = other.Send(t.Context(), question.Forms[1], nil, nil); err != nil || page.Status == 200 {
+				t.Fatalf("answered again: %v, %v", page, err)
+			}
+		}
+		w.wantUsers(t, "")
+		// Yes stores it, and nobody is asked again. The list says what is unusual.
+		b = browser.New(nil)
+		if page, err = b.Visit(t.Context(), tab, errand("Map me to mc-api-user all the same")); err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connected as mc-api-user.")
+		if page, err = b.Open(t.Context(), tab); err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connected as mc-api-user.")
+		w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "notice", "api_user_named")
+		w.wantCall(t, "/api/v1/users/clear", "", map[string]any{"users": []string{ann.Username}, "reason": "the API user's credentials"}, 200, "next", "")
+		if !w.tenant.Granted(apiUser.Username) {
+			t.Fatal("clearing took the grant that the connection works with")
+		}
+		// The system user's own is the API user; a person for him is asked about, and the grant that came of it given back.
+		wantPage(t, w.visit(t, browser.New(nil), tab, system, annMC), 200, "Is this you?", "is the Salesforce system user")
+		b = browser.New(nil)
+		no = w.visit(t, b, tab, system, bobMC).Forms[0]
+		if _, err = b.Send(t.Context(), no, nil, nil); err != nil || w.tenant.Granted(bobMC.Username) {
+			t.Fatalf("the grant of a sign-in that was not meant stays, %v", err)
+		}
+		wantPage(t, w.visit(t, browser.New(nil), tab, system, apiUser), 200, "Connected as mc-api-user.")
 		wantPage(t, w.visit(t, browser.New(nil), tab, ann, annMC), 200, "Connected as ann.mc.")
 		// One CRM user of an org for each Engagement user; the refused one keeps the grant that the other works with.
 		wantPage(t, w.visit(t, browser.New(nil), tab, bob, annMC), 409, "The Engagement user ann.mc is mapped to another user of this org")
 		if !w.tenant.Granted(annMC.Username) {
 			t.Fatal("a mapped user's grant was given back")
 		}
-		b := browser.New(nil)
+		b = browser.New(nil)
 		wantPage(t, w.visit(t, b, tab, ann, linktest.Person{}), 200, "Connected as ann.mc.")
 		// Ended in Engagement alone, the token stays in Connect: the tab asks, and the right password does not help
 		// (document 000, the third case).
 		w.tenant.Grant(annMC.Username, false)
 		w.tenant.DropTokens()
-		page, err := b.Open(t.Context(), tab)
-		if err != nil {
+		if page, err = b.Open(t.Context(), tab); err != nil {
 			t.Fatal(err)
 		}
 		wantPage(t, page, 200, "Engagement refuses the stored token", "mapped to ann.mc")

@@ -66,7 +66,8 @@ type grammar struct {
 	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
 
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
-	Users      usersCmd      `cmd:"" help:"See and clear the mappings of users."`
+	Users      usersCmd      `cmd:"" help:"See, make and clear the mappings of users."`
+	Send       sendCmd       `cmd:"" help:"Send a test as a mapped user, and see how a send went."`
 	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`
 	Package    orgPackageCmd `cmd:"" help:"Install, upgrade and remove the managed package Marketing Cloud Connect in the org."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`

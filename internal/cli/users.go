@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
@@ -16,6 +17,7 @@ import (
 type usersCmd struct {
 	List  usersListCmd  `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
 	Show  usersShowCmd  `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
+	Map   usersMapCmd   `cmd:"" help:"Map a user whose Salesforce.com Status is set, without his password."`
 	Clear usersClearCmd `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
 	Reset usersResetCmd `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
 	Check usersCheckCmd `cmd:"" help:"Look for mappings that were cleared in the org, by blanking Marketing Cloud OAuth Token on the user."`
@@ -102,6 +104,10 @@ func describeUser(u connect.User) string {
 		"user_field":        "the User field Marketing Cloud OAuth Token; blanking it clears the mapping",
 		"protected_setting": "the protected setting; blanking the User field changes nothing",
 	}[u.TokenStore])
+	line("notice", map[string]string{
+		connect.CodeAPIUserNamed:    "mapped to the API user; clear the mapping and map the user's own",
+		connect.CodeSystemUserNamed: "the Salesforce system user, mapped to a person; his is the API user",
+	}[u.Notice])
 	line("mapped", date(u.MappedAt))
 	line("permissions of", date(u.GrantedAt))
 	line("granted by", u.GrantedBy)
@@ -119,6 +125,36 @@ func describeUser(u connect.User) string {
 		"cleared":        "the user opens the Marketing Cloud tab and connects",
 	}[u.State])
 	return b.String()
+}
+
+// usersMapCmd maps one user.
+type usersMapCmd struct {
+	connectFlags
+	User           string `arg:"" help:"User name in the org."`
+	EngagementUser string `arg:"" help:"User name in Engagement, whose Salesforce.com Status names the user."`
+	MID            int64  `name:"mid" help:"Business unit to work in; the Engagement user's default where not given." placeholder:"MID" env:"-"`
+	Yes            bool   `help:"Map also the API user to a person, or a person to the system user." env:"-"`
+}
+
+// Run maps and prints the user; exit code 3 where it has to be said first that the mapping is meant.
+func (c *usersMapCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	u, err := cl.MapUser(ctx, connect.MapRequest{CRMUsername: c.User, EngagementUsername: c.EngagementUser, AccountID: c.MID, Meant: c.Yes}, oauth.NewToken(24))
+	if r := client.Remote(err); r != nil && (r.Code == connect.CodeAPIUserNamed || r.Code == connect.CodeSystemUserNamed) {
+		a.errorf("%s", oneLine(r.Description))
+		a.errorf("nothing was mapped; --yes maps all the same")
+		return errNo
+	}
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(u)
+	}
+	return a.print(describeUser(u))
 }
 
 func unit(mid int64) string {

@@ -101,9 +101,10 @@ func (s *suite) tenantSpan(t *testing.T) {
 func (s *suite) mapping(t *testing.T) {
 	tab := s.ConnectURL + "/marketing-cloud"
 	page := s.visit(t, browser.New(s.http.Transport), tab, s.Member, s.APIUser)
-	if page.Status != 403 || !strings.Contains(page.Text, "API user") {
-		t.Fatalf("the API user was mapped: %d %s", page.Status, page.Text)
+	if page.Status != 200 || !strings.Contains(page.Text, "Is this you?") {
+		t.Fatalf("the API user was not recognised: %d %s", page.Status, page.Text)
 	}
+	s.calls.want(t, "GET", "/api/v1/users/"+s.Member.Username, nil, 200, "state", "not_integrated")
 	b := browser.New(s.http.Transport)
 	page = s.visit(t, b, tab, s.Member, s.TenantMember)
 	if page.Status != 200 || !strings.Contains(page.Text, "Connected as "+s.TenantMember.Username) {

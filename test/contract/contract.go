@@ -83,7 +83,10 @@ func Run(t *testing.T, d Deployment) {
 		{"tenant span", s.tenantSpan},
 		{"mapping", s.mapping},
 		{"send", s.send},
+		{"credentials story", s.credentialsStory},
 		{"permission story", s.permissionStory},
+		{"denied story", s.deniedStory},
+		{"mapping by user names", s.mappingByNames},
 	} {
 		if !t.Run(part.name, part.run) {
 			return // what follows would only repeat the failure in other words

@@ -30,8 +30,8 @@ import (
 // TestEmbedded runs the suite on the three houses in this process, and then looks for every password that was typed in
 // everything that Connect keeps.
 //
-// seed:api S000-09 S000-10 S000-11 S000-12 S001-03 S001-04 S002-08 S002-09 S002-20 S002-21
-// seed:page S001-50 S001-51
+// seed:api S000-07 S000-09 S000-10 S000-11 S000-12 S000-13 S000-14 S000-15 S001-03 S001-04 S002-08 S002-09 S002-20 S002-21
+// seed:page S000-07 S000-09 S000-10 S000-11 S000-12 S000-13 S000-14 S000-15 S001-50 S001-51
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {
@@ -257,7 +257,7 @@ func embedded(t *testing.T, kind, release string) (contract.Deployment, string) 
 			},
 			{
 				Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read"},
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read", "marketing_cloud_connect_write"},
 			},
 		},
 		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},

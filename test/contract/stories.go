@@ -10,7 +10,120 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
 )
+
+// credentialsStory is the first case of document 000: at the first mapping the API user's credentials are given instead of
+// the person's own. They are recognised before anything is stored; asked once, the person says yes; the mapping works, and
+// is the wrong one; it is cleared, mapped, and the send arrives.
+func (s *suite) credentialsStory(t *testing.T) {
+	tab := s.ConnectURL + "/marketing-cloud"
+	user := "/api/v1/users/" + s.Member.Username
+	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "begin again"}, 200, "next", "")
+	b := browser.New(s.http.Transport)
+	page := s.visit(t, b, tab, s.Member, s.APIUser)
+	if page.Status != 200 || !strings.Contains(page.Text, "Is this you?") {
+		t.Fatalf("the API user was not recognised: %d %s", page.Status, page.Text)
+	}
+	s.calls.want(t, "GET", user, nil, 200, "state", "cleared")
+	page, err := b.Visit(bounded(t), tab, browser.Errand{
+		Press:  []string{"Map me to " + s.APIUser.Username + " all the same", "Connect to Marketing Cloud"},
+		Logins: map[string]browser.Credentials{s.sites.auth: {Username: s.APIUser.Username, Password: s.APIUser.Password.Reveal()}},
+	})
+	ok(t, err)
+	if !strings.Contains(page.Text, "Connected as "+s.APIUser.Username) {
+		t.Fatalf("the answer got %d: %s", page.Status, page.Text)
+	}
+	forms := b.Sent()
+	page = s.visit(t, b, tab, Person{}, Person{})
+	if b.Sent() != forms || !strings.Contains(page.Text, "Connected as "+s.APIUser.Username) {
+		t.Fatalf("asked again: %s", page.Text)
+	}
+	a := s.calls.want(t, "GET", user, nil, 200, "notice", "api_user_named")
+	if a.text("engagement_username") != s.APIUser.Username {
+		t.Errorf("mapped: %v", a)
+	}
+	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "the API user's credentials"}, 200, "next", "")
+	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
+	s.map1(t, b)
+	if a := s.calls.want(t, "GET", user, nil, 200, "engagement_username", s.TenantMember.Username); a.text("notice") != "" {
+		t.Errorf("mapped to himself: %v", a)
+	}
+	s.sendAs(t)
+	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
+}
+
+// deniedStory is the third case of document 000: a token is stored, the tab asks for user name and password, and the right
+// ones are answered "login denied". It comes about where an administrator makes the user an API user and gives him a new
+// password: what rested on the old one ends (engagement-wire 5). Cleared, mapped, the send arrives.
+func (s *suite) deniedStory(t *testing.T) {
+	ctx := bounded(t)
+	tab := s.ConnectURL + "/marketing-cloud"
+	user := "/api/v1/users/" + s.Member.Username
+	b := s.map1(t, browser.New(s.http.Transport))
+	yes := true
+	ok(t, s.server(t).UpdateUser(ctx, engagement.UserWrite{Username: s.TenantMember.Username, APIUser: &yes}))
+	s.calls.want(t, "GET", user, nil, 200, "state", "mapped")
+	s.TenantMember.Password = vault.Secret("Pw2-" + oauth.NewToken(12))
+	ok(t, s.server(t).UpdateUser(ctx, engagement.UserWrite{Username: s.TenantMember.Username, Password: s.TenantMember.Password}))
+
+	page, err := b.Open(ctx, tab)
+	ok(t, err)
+	if !strings.Contains(page.Text, "Engagement refuses the stored token") || !strings.Contains(page.Text, "Connect to Marketing Cloud") {
+		t.Fatalf("the tab does not ask: %s", page.Text)
+	}
+	a := s.calls.want(t, "GET", user, nil, 200, "state", "broken")
+	if a.text("cause.message") != "login denied" || a.text("token_store") == "" {
+		t.Errorf("broken: %v", a)
+	}
+	s.calls.want(t, "POST", "/api/v1/sends/test", map[string]any{"as": s.Member.Username, "to": "x@customer.example", "definition_key": s.Definition}, 403, "error.code", "invalid_grant")
+	page = s.visit(t, b, tab, Person{}, s.TenantMember)
+	if page.Status != 403 || !strings.Contains(page.Text, "login denied") {
+		t.Fatalf("the right password got %d: %s", page.Status, page.Text)
+	}
+	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"all": true, "state": "broken", "reason": "login denied"}, 200, "next", "")
+	s.calls.want(t, "GET", user, nil, 200, "state", "cleared")
+	s.map1(t, b)
+	s.sendAs(t)
+}
+
+// mappingByNames: the API user vouches for a user whose Salesforce.com Status is set; nobody else's mapping is made
+// without his password.
+func (s *suite) mappingByNames(t *testing.T) {
+	ask := func(crm, tenant string, more map[string]any, status int, member, text string) {
+		t.Helper()
+		body := map[string]any{"crm_username": crm, "engagement_username": tenant}
+		for k, v := range more {
+			body[k] = v
+		}
+		s.calls.want(t, "POST", "/api/v1/users/map", body, status, member, text)
+	}
+	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Outsider.Username, s.Member.Username}, "reason": "begin again"}, 200, "next", "")
+	ask("nobody@nowhere.example", s.TenantOther.Username, nil, 404, "error.code", "crm_user_not_found")
+	ask(s.Outsider.Username, "nobody", nil, 404, "error.code", "engagement_user_not_found")
+	ask(s.Member.Username, s.TenantMember.Username, nil, 409, "error.code", "not_integrated")
+	ask(s.Member.Username, s.TenantOther.Username, nil, 409, "error.code", "not_integrated")
+	ask("", s.TenantOther.Username, nil, 400, "error.field", "crm_username")
+	ask(s.Outsider.Username, s.TenantOther.Username, map[string]any{"account_id": 1}, 403, "error.code", "invalid_request")
+	s.calls.want(t, "GET", "/api/v1/users/"+s.Outsider.Username, nil, 200, "state", "cleared")
+	ask(strings.ToUpper(s.Outsider.Username), s.TenantOther.Username, map[string]any{"account_id": s.EID}, 200, "state", "mapped")
+	a := s.calls.want(t, "GET", "/api/v1/users/"+s.Outsider.Username, nil, 200, "granted_by", s.APIUser.Username)
+	ask(s.Outsider.Username, s.TenantOther.Username, nil, 200, "mapped_at", a.text("mapped_at")) // left as it is
+	// He is asked for nothing at his first visit.
+	b := browser.New(s.http.Transport)
+	page := s.visit(t, b, s.ConnectURL+"/marketing-cloud", s.Outsider, Person{})
+	if !strings.Contains(page.Text, "Connected as "+s.TenantOther.Username) {
+		t.Fatalf("the visit got %d: %s", page.Status, page.Text)
+	}
+	// The usual mistake by this way: an administrator integrated the API user. It has to be meant.
+	name := s.Member.Username
+	ok(t, s.server(t).UpdateUser(bounded(t), engagement.UserWrite{Username: s.APIUser.Username, SalesforceUsername: &name}))
+	ask(s.Member.Username, s.APIUser.Username, nil, 409, "error.code", "api_user_named")
+	ask(s.Member.Username, s.APIUser.Username, map[string]any{"meant": true}, 200, "notice", "api_user_named")
+	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "not meant after all"}, 200, "next", "")
+	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
+}
 
 // permissionStory is the second case of document 000, from symptom to cure: integrated without the right to send, granted
 // it afterwards, still refused, cleared, mapped again, and the send arrives.

@@ -78,6 +78,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement},
 		{http.MethodGet, "/api/v1/users", (*Server).users},
 		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user},
+		{http.MethodPost, "/api/v1/users/map", (*Server).mapUser},
 		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers},
 		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers},
 		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered},

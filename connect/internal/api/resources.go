@@ -149,14 +149,19 @@ type userBody struct {
 	ClearedAt          *time.Time    `json:"cleared_at,omitempty"`
 	ClearedBy          string        `json:"cleared_by,omitempty"`
 	Reason             string        `json:"reason,omitempty"`
-	Cause              *causeBody    `json:"cause,omitempty"`
+	// Notice is what is unusual in the mapping: the code with which it was refused before somebody said that it is meant.
+	Notice string     `json:"notice,omitempty"`
+	Cause  *causeBody `json:"cause,omitempty"`
 }
 
-func userOf(u mapping.User) userBody {
+func userOf(l link.Link, u mapping.User) userBody {
 	b := userBody{
 		State: u.State, Checked: u.Checked, CRMUserID: u.CRMUserID, CRMUsername: u.CRMUsername, EngagementUserID: u.EngagementUserID,
 		EngagementUsername: u.EngagementUser, AccountID: u.MID, MappedAt: when(u.CreatedAt), GrantedAt: when(u.GrantedAt), GrantedBy: u.GrantedBy,
 		ClearedAt: when(u.Clear.At), ClearedBy: u.Clear.Actor, Reason: u.Clear.Reason,
+	}
+	if !u.CreatedAt.IsZero() && u.State != mapping.Cleared {
+		b.Notice = string(mapping.Notice(l, u.Mapping))
 	}
 	switch {
 	case u.CreatedAt.IsZero() || u.State == mapping.Cleared:
@@ -182,7 +187,7 @@ func (s *Server) users(ctx context.Context, c call) (any, error) {
 	}
 	body := usersBody{Users: make([]userBody, 0, len(found)), Next: next}
 	for _, u := range found {
-		body.Users = append(body.Users, userOf(u))
+		body.Users = append(body.Users, userOf(c.link, u))
 	}
 	return body, nil
 }
@@ -192,7 +197,7 @@ func (s *Server) user(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return userOf(u), nil
+	return userOf(c.link, u), nil
 }
 
 type sendBody struct {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 )
@@ -43,7 +44,7 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := clearedBody{Cleared: clearsOf(done.Cleared), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
+	body := clearedBody{Cleared: clearsOf(c.link, done.Cleared), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
 	for _, f := range done.Failed {
 		_, e := translate(f.Err)
 		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
@@ -51,12 +52,31 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 	return body, nil
 }
 
-func clearsOf(clears []mapping.Clear) []userBody {
+func clearsOf(l link.Link, clears []mapping.Clear) []userBody {
 	users := make([]userBody, 0, len(clears))
 	for _, v := range clears {
-		users = append(users, userOf(mapping.User{Mapping: v.Mapping, State: mapping.Cleared, Checked: true, Clear: v}))
+		users = append(users, userOf(l, mapping.User{Mapping: v.Mapping, State: mapping.Cleared, Checked: true, Clear: v}))
 	}
 	return users
+}
+
+// mapUser maps one user whose Salesforce.com Status is set.
+func (s *Server) mapUser(ctx context.Context, c call) (any, error) {
+	var in struct {
+		CRMUsername        string `json:"crm_username"`
+		EngagementUsername string `json:"engagement_username"`
+		AccountID          int64  `json:"account_id"`
+		Meant              bool   `json:"meant"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	_, err := s.Mappings.Map(ctx, c.link, mapping.Request{CRMUsername: in.CRMUsername, EngagementUsername: in.EngagementUsername, MID: in.AccountID, Meant: in.Meant})
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.Mappings.Show(ctx, c.link, in.CRMUsername)
+	return userOf(c.link, u), err
 }
 
 type sweptBody struct {
@@ -77,7 +97,7 @@ func (s *Server) sweepUsers(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sweptBody{PackageVersion: swept.Package.String(), Looked: swept.Looked, Given: swept.Given, Moved: swept.Moved, Cleared: clearsOf(swept.Cleared)}, nil
+	return sweptBody{PackageVersion: swept.Package.String(), Looked: swept.Looked, Given: swept.Given, Moved: swept.Moved, Cleared: clearsOf(c.link, swept.Cleared)}, nil
 }
 
 // sendTest sends one message as a mapped user, with what his grant permits.

@@ -17,8 +17,11 @@ import (
 // Codes of the faults that this package returns.
 const (
 	CodeNotFound fault.Code = "not_found"
-	// CodeAPIUser: the visitor signed in to Engagement as the API user (document 000: the usual mistake).
-	CodeAPIUser fault.Code = "api_user_cannot_be_mapped"
+	// CodeAPIUser: the Engagement user is the API user, and the CRM user a person (document 000: the usual mistake). It is
+	// mapped where somebody says that this is meant.
+	CodeAPIUser fault.Code = "api_user_named"
+	// CodeSystemUser: the CRM user is the Salesforce system user, and the Engagement user a person: likewise.
+	CodeSystemUser fault.Code = "system_user_named"
 	// CodeTaken: the Engagement user is mapped to another user of the org.
 	CodeTaken fault.Code = "engagement_user_taken"
 	// CodeLoginDenied: the CRM user has a token that Engagement refuses, and no other may be put in its place before it
@@ -68,20 +71,47 @@ type Store interface {
 	ClearMapping(ctx context.Context, c Clear) (cleared bool, err error)
 }
 
-// Decide says whether a visitor may be mapped to the Engagement user who signed in, and how the mapping reads.
-func Decide(l link.Link, v signin.Visitor, found link.TenantUser, now time.Time) (Mapping, error) {
+// Decide says whether a visitor may be mapped to the Engagement user who signed in, and how the mapping reads. Who is
+// recognised as somebody who hardly can be meant is refused with CodeAPIUser or CodeSystemUser, unless somebody was asked
+// and said that he is meant.
+func Decide(l link.Link, v signin.Visitor, found link.TenantUser, meant bool, now time.Time) (Mapping, error) {
 	if found.EID != l.EID {
 		return Mapping{}, fault.New(fault.Denied, CodeWrongEnterprise,
 			"%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
 	}
-	if link.SameUsername(found.Username, l.Tenant.Username) || found.UserID == l.Tenant.UserID {
-		return Mapping{}, fault.New(fault.Denied, CodeAPIUser,
-			"You signed in as %s, the Marketing Cloud Connect API user. Sign in with your own Engagement user.", found.Username)
-	}
-	return Mapping{
+	m := Mapping{
 		Pair: l.Pair, CRMUserID: v.UserID, CRMUsername: v.Username, CRMName: v.Name,
 		EngagementUserID: found.UserID, EngagementUser: found.Username, EngagementName: found.Name, MID: found.MID, CreatedAt: now,
-	}, nil
+	}
+	switch code := Notice(l, m); {
+	case meant || code == "":
+		return m, nil
+	case code == CodeAPIUser:
+		return Mapping{}, fault.New(fault.Conflict, CodeAPIUser,
+			"%s is the Marketing Cloud Connect API user. A person's sends and permissions are to be the person's own: sign in with your own Engagement user.", found.Username)
+	}
+	return Mapping{}, fault.New(fault.Conflict, CodeSystemUser,
+		"%s is the Salesforce system user of this connection, and %s a person: log in to Salesforce as yourself.", v.Username, found.Username)
+}
+
+// Notice is what is unusual in a mapping: CodeAPIUser or CodeSystemUser, "" where nothing is. The system user's own
+// Engagement user is the API user.
+func Notice(l link.Link, m Mapping) fault.Code {
+	api := link.SameUsername(m.EngagementUser, l.Tenant.Username) || m.EngagementUserID == l.Tenant.UserID
+	system := m.CRMUserID == l.Org.UserID
+	switch {
+	case api == system:
+		return ""
+	case api:
+		return CodeAPIUser
+	}
+	return CodeSystemUser
+}
+
+// Unusual reports whether err is the refusal of a mapping that is made once somebody says that it is meant.
+func Unusual(err error) bool {
+	code := fault.CodeOf(err)
+	return code == CodeAPIUser || code == CodeSystemUser
 }
 
 // Taken is the refusal of an Engagement user who is mapped already. It does not say to whom: the visitor may be a
@@ -104,19 +134,24 @@ func NewService(store Store, links *link.Service) *Service {
 
 // Save maps a visitor to the Engagement user who signed in, once Connect has signed that user in by its own key: a
 // mapping that does not work is none. A visitor whose stored token is refused is refused himself until it is cleared:
-// somebody may have ended it on purpose.
-func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) (Mapping, error) {
-	m, err := Decide(l, v, found, s.links.Now(l))
+// somebody may have ended it on purpose. meant says that the visitor was asked about whatever is unusual.
+func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser, meant bool) (Mapping, error) {
+	m, err := Decide(l, v, found, meant, s.links.Now(l))
 	if err != nil {
 		return Mapping{}, err
 	}
+	return s.make(ctx, l, m)
+}
+
+// make stores a mapping that was decided on, once it works.
+func (s *Service) make(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
 	old, err := s.former(ctx, l, m)
 	if err != nil {
 		return Mapping{}, err
 	}
 	if !old.BrokenAt.IsZero() {
 		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
-			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", v.Username)
+			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", m.CRMUsername)
 	}
 	if err := s.try(ctx, l, m); err != nil {
 		return Mapping{}, err
@@ -133,15 +168,23 @@ func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found
 	return m, s.store.PutMapping(ctx, m)
 }
 
+// free refuses an Engagement user who is mapped to another CRM user.
+func (s *Service) free(ctx context.Context, l link.Link, crmUserID, engagementUserID, username string) error {
+	to, err := s.store.MappingTo(ctx, l.Pair, engagementUserID)
+	switch {
+	case fault.CodeOf(err) == CodeNotFound, err == nil && to.CRMUserID == crmUserID:
+		return nil
+	case err == nil:
+		return Taken(username)
+	}
+	return err
+}
+
 // former reads the mapping in whose place m is to come; the zero Mapping where there is none. One that was cleared by way
 // of the org is cleared now; the grant that the visitor has made by signing in a moment ago stays. An Engagement user who
 // is mapped to somebody else is refused before anything is touched.
 func (s *Service) former(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
-	to, err := s.store.MappingTo(ctx, l.Pair, m.EngagementUserID)
-	if err == nil && to.CRMUserID != m.CRMUserID {
-		return Mapping{}, Taken(m.EngagementUser)
-	}
-	if err != nil && fault.CodeOf(err) != CodeNotFound {
+	if err := s.free(ctx, l, m.CRMUserID, m.EngagementUserID, m.EngagementUser); err != nil {
 		return Mapping{}, err
 	}
 	old, err := s.store.Mapping(ctx, l.Pair, m.CRMUserID)

@@ -3,6 +3,7 @@
 //
 //	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
 //	POST /marketing-cloud/connect     the button: to the tenant
+//	POST /marketing-cloud/confirm     the answer of a visitor who came back as somebody who hardly can be meant
 //	POST /marketing-cloud/reset       clears the visitor's own mapping and asks him to integrate again
 //	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
 //	GET  /oauth/crm/callback          back from the org
@@ -30,8 +31,12 @@ import (
 // TabPath is where the Marketing Cloud tab of the org leads.
 const TabPath = "/marketing-cloud"
 
+// maxForm is the largest form in bytes.
+const maxForm = 4 << 10
+
 const (
 	connectPath = TabPath + "/connect"
+	confirmPath = TabPath + "/confirm"
 	resetPath   = TabPath + "/reset"
 	signOutPath = TabPath + "/sign-out"
 )
@@ -68,6 +73,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	}
 	mux.HandleFunc("GET "+TabPath, s.tab)
 	mux.Handle("POST "+connectPath, guard(s.connect))
+	mux.Handle("POST "+confirmPath, guard(s.confirm))
 	mux.Handle("POST "+resetPath, guard(s.reset))
 	mux.Handle("POST "+signOutPath, guard(s.signOut))
 	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
@@ -223,7 +229,12 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if arrival.Purpose == signin.MapUser {
-		if _, err := s.Mappings.Save(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User); err != nil {
+		_, err := s.Mappings.Save(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User, false)
+		if mapping.Unusual(err) {
+			s.ask(w, r, arrival, err)
+			return
+		}
+		if err != nil {
 			s.giveBack(r, arrival)
 			s.refuse(w, r, err)
 			return
@@ -243,6 +254,42 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.render(w, r, http.StatusOK, apiUserConnected(l))
+}
+
+// ask shows whom the visitor came back as, and stores nothing before he has said that this is meant.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, a signin.Arrival, why error) {
+	handle, err := s.Signins.Ask(r.Context(), a, s.cookies.get(r, s.cookies.visitor))
+	if err != nil {
+		s.giveBack(r, a)
+		s.refuse(w, r, err)
+		return
+	}
+	s.log(r, http.StatusOK, why)
+	s.render(w, r, http.StatusOK, question(a, fault.Of(why).Message, handle))
+}
+
+// confirm is the answer: yes maps, no gives the grant back and begins again.
+func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
+	form, err := web.ReadForm(w, r, maxForm)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	flow, l, err := s.Signins.Answered(r.Context(), form.Get("flow"), s.cookies.get(r, s.cookies.visitor))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	if form.Get("answer") == "yes" {
+		_, err = s.Mappings.Confirm(r.Context(), l, flow.Visitor, flow.Username, flow.MID)
+	} else {
+		err = s.Mappings.GiveBack(r.Context(), l, flow.Username)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	redirect(w, r, TabPath)
 }
 
 // giveBack gives up the grant of somebody who was not meant, unless the connection works with it already. A tenant

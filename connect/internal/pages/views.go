@@ -73,6 +73,21 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 	}
 }
 
+// question asks whether the visitor means to be mapped to whom he came back as.
+func question(a signin.Arrival, why, handle string) ui.Page {
+	flow := ui.Field{Type: ui.HiddenField, Name: "flow", Value: handle}
+	answer := func(value string) ui.Field { return ui.Field{Type: ui.HiddenField, Name: "answer", Value: value} }
+	return ui.Page{
+		Title: "Is this you?", Brand: brand, User: a.Flow.Visitor.Username, Narrow: true,
+		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "You signed in to Engagement as " + a.User.Username, Text: why}},
+		Blocks: []ui.Block{
+			ui.Text("Nothing is stored yet. If this was a mistake, log out of Engagement and sign in again."),
+			ui.Form{Action: confirmPath, Fields: []ui.Field{flow, answer("no")}, Submits: []ui.Submit{{Label: "Sign in as somebody else"}}},
+			ui.Form{Action: confirmPath, Fields: []ui.Field{flow, answer("yes")}, Submits: []ui.Submit{{Label: "Map me to " + a.User.Username + " all the same", Secondary: true}}},
+		},
+	}
+}
+
 // broken is the tab of a user whose stored token Engagement refuses: it asks for the credentials again, though giving
 // them is of no use before the mapping is cleared (document 000, the third case).
 func broken(v signin.Visitor, m mapping.Mapping, l link.Link) ui.Page {

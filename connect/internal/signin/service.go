@@ -269,6 +269,25 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	return a, nil
 }
 
+// Ask keeps an arrival whose mapping is unusual until its visitor has said whether it is meant. handle goes into the form
+// that asks him; it works once, in this browser.
+func (s *Service) Ask(ctx context.Context, a Arrival, browser string) (handle string, err error) {
+	handle = oauth.NewToken(tokenBytes)
+	return handle, s.store.AddFlow(ctx, Flow{
+		Key: vault.HashToken(handle), Pair: a.Link.Pair, Purpose: Confirm, Step: Away, Browser: vault.HashToken(browser),
+		Expires: s.links.Now(a.Link).Add(FlowLife), Visitor: a.Flow.Visitor, Username: a.User.Username, MID: a.User.MID,
+	})
+}
+
+// Answered takes what was asked about.
+func (s *Service) Answered(ctx context.Context, handle, browser string) (Flow, link.Link, error) {
+	f, l, err := s.take(ctx, handle, Away, browser)
+	if err == nil && f.Purpose != Confirm {
+		err = Unknown()
+	}
+	return f, l, err
+}
+
 // Session finds the session of a cookie. An unknown or expired one is an Unauthenticated fault.
 func (s *Service) Session(ctx context.Context, cookie string) (Session, link.Link, error) {
 	none := fault.New(fault.Unauthenticated, CodeNotFound, "Not signed in.")

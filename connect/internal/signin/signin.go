@@ -46,6 +46,7 @@ const (
 	Visit   Purpose = "visit"    // to the org: who is the visitor?
 	MapUser Purpose = "map_user" // to the tenant: which Engagement user is he?
 	APIUser Purpose = "api_user" // to the tenant: the API user gives his grant
+	Confirm Purpose = "confirm"  // to nowhere: is the unusual mapping meant?
 )
 
 // Step is how far a flow has come.
@@ -67,9 +68,10 @@ type Flow struct {
 	Secrets []byte // PKCE verifier and nonce, sealed under FlowAAD; nil while Offered
 	Expires time.Time
 
-	// Visitor is whom the mapping is for; of purpose MapUser.
+	// Visitor is whom the mapping is for; of purposes MapUser and Confirm.
 	Visitor Visitor
-	// Username and MID name the API user who must come back; of purpose APIUser.
+	// Username and MID name the API user who must come back, of purpose APIUser; or the Engagement user who came back, of
+	// purpose Confirm.
 	Username string
 	MID      int64
 }

@@ -138,13 +138,21 @@ func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int6
 type Send struct {
 	MessageKey string `json:"message_key"`
 	Recipient  string `json:"recipient"`
-	Status     string `json:"status"`
+	Status     string `json:"status"` // "queueing", "accepted", "sent", "not_sent", "in_doubt" or "refused"
+	Reason     *Cause `json:"reason,omitempty"`
 }
 
 // SendTriggered fires a definition for a contact of the org.
 func (c *Client) SendTriggered(ctx context.Context, contactID, definitionKey, key string) (Send, error) {
 	var out Send
 	err := c.do(ctx, http.MethodPost, "/api/v1/sends/triggered", key, map[string]string{"contact_id": contactID, "definition_key": definitionKey}, &out)
+	return out, err
+}
+
+// SendTest sends one message as a mapped user, with the permissions that his token carries.
+func (c *Client) SendTest(ctx context.Context, as, to, definitionKey, key string) (Send, error) {
+	var out Send
+	err := c.do(ctx, http.MethodPost, "/api/v1/sends/test", key, map[string]string{"as": as, "to": to, "definition_key": definitionKey}, &out)
 	return out, err
 }
 

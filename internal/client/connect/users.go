@@ -23,7 +23,9 @@ type User struct {
 	ClearedAt          *time.Time `json:"cleared_at,omitempty"`
 	ClearedBy          string     `json:"cleared_by,omitempty"`
 	Reason             string     `json:"reason,omitempty"` // why he was cleared
-	Cause              *Cause     `json:"cause,omitempty"`
+	// Notice is what is unusual in the mapping: "api_user_named" or "system_user_named".
+	Notice string `json:"notice,omitempty"`
+	Cause  *Cause `json:"cause,omitempty"`
 }
 
 // maxPages bounds a list: 1,000 pages.
@@ -58,6 +60,27 @@ func (c *Client) Users(ctx context.Context, state string) ([]User, error) {
 func (c *Client) User(ctx context.Context, crmUsername string) (User, error) {
 	var u User
 	err := c.do(ctx, http.MethodGet, "/api/v1/users/"+url.PathEscape(crmUsername), "", nil, &u)
+	return u, err
+}
+
+// MapRequest asks for the mapping of a user.
+type MapRequest struct {
+	CRMUsername        string `json:"crm_username"`
+	EngagementUsername string `json:"engagement_username"`
+	AccountID          int64  `json:"account_id,omitempty"` // MID of the business unit; 0 is the user's default
+	Meant              bool   `json:"meant,omitempty"`      // also where it is unusual
+}
+
+// Codes with which Connect refuses a mapping until it is told that it is meant.
+const (
+	CodeAPIUserNamed    = "api_user_named"
+	CodeSystemUserNamed = "system_user_named"
+)
+
+// MapUser maps a user whose Salesforce.com Status is set.
+func (c *Client) MapUser(ctx context.Context, r MapRequest, key string) (User, error) {
+	var u User
+	err := c.do(ctx, http.MethodPost, "/api/v1/users/map", key, r, &u)
 	return u, err
 }
 

@@ -1,0 +1,174 @@
+package mapping
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of refusals of mappings that an administrator asks for.
+const (
+	// CodeNotIntegrated: the Engagement user's Salesforce.com Status does not name the CRM user.
+	CodeNotIntegrated fault.Code = "not_integrated"
+	// CodeNoCRMUser: the org has no such active user.
+	CodeNoCRMUser fault.Code = "crm_user_not_found"
+	// CodeNoEngagementUser: the tenant has no such active user.
+	CodeNoEngagementUser fault.Code = "engagement_user_not_found"
+)
+
+// Request asks for the mapping of a user by user names.
+type Request struct {
+	CRMUsername        string
+	EngagementUsername string
+	MID                int64 // business unit to work in; 0 is the Engagement user's default
+	Meant              bool  // whatever is unusual about it, it is meant
+}
+
+// Check refuses a request that cannot be meant.
+func (r Request) Check() error {
+	if err := link.CheckUsername(r.CRMUsername); err != nil {
+		return fault.Of(err).In("crm_username")
+	}
+	if err := link.CheckUsername(r.EngagementUsername); err != nil {
+		return fault.Of(err).In("engagement_username")
+	}
+	if r.MID < 0 {
+		return fault.New(fault.Invalid, "invalid_account_id", "The MID of a business unit is a positive number.").In("account_id")
+	}
+	return nil
+}
+
+// Map maps a user without his password. Proof that the two belong together is the Engagement user's Salesforce.com
+// Status, which an administrator there set to the CRM user; the API user then makes the grant (DESIGN 5.2). A mapping
+// that works already is left as it is.
+func (s *Service) Map(ctx context.Context, l link.Link, r Request) (Mapping, error) {
+	if err := r.Check(); err != nil {
+		return Mapping{}, err
+	}
+	found, err := s.orgUsers(ctx, l, "Username = "+literal(r.CRMUsername)+" AND IsActive = TRUE LIMIT 2")
+	if err != nil {
+		return Mapping{}, err
+	}
+	if len(found) != 1 {
+		return Mapping{}, noCRMUser(r.CRMUsername)
+	}
+	var users []engagement.AccountUser
+	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
+		users, err = tenant.IntegratedUsers(ctx, engagement.Equals("UserID", r.EngagementUsername))
+		return err
+	})
+	if err != nil {
+		return Mapping{}, err
+	}
+	if len(users) != 1 || !users[0].Active {
+		return Mapping{}, noEngagementUser(r.EngagementUsername)
+	}
+	return s.mapUser(ctx, l, r, found[0], users[0])
+}
+
+func noCRMUser(name string) error {
+	return fault.New(fault.NotFound, CodeNoCRMUser, "The org has no active user %s that the system user may see.", name).In("crm_username")
+}
+
+func noEngagementUser(name string) error {
+	return fault.New(fault.NotFound, CodeNoEngagementUser, "Engagement has no active user %s.", name).In("engagement_username")
+}
+
+// mapUser maps a CRM user to an Engagement user, both read already.
+func (s *Service) mapUser(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser) (Mapping, error) {
+	switch {
+	case user.SalesforceUsername == "":
+		return Mapping{}, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s is not set: an Engagement administrator sets it to %s.", user.Username, crmUser.CRMUsername)
+	case !link.SameUsername(user.SalesforceUsername, crmUser.CRMUsername):
+		return Mapping{}, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s names %s, not %s.", user.Username, user.SalesforceUsername, crmUser.CRMUsername)
+	}
+	v := signin.Visitor{Pair: l.Pair, OrgID: l.Org.OrgID, UserID: crmUser.CRMUserID, Username: crmUser.CRMUsername, Name: crmUser.CRMName}
+	// What is wrong in itself is refused before anybody's grant is made.
+	named := link.TenantUser{EID: l.EID, UserID: strconv.FormatInt(user.ID, 10), Username: user.Username, Name: user.Name}
+	if _, err := Decide(l, v, named, r.Meant, s.links.Now(l)); err != nil {
+		return Mapping{}, err
+	}
+	old, err := s.current(ctx, l, v.UserID)
+	if err != nil {
+		return Mapping{}, err
+	}
+	if old.EngagementUserID == named.UserID && (r.MID == 0 || r.MID == old.MID) {
+		return old, nil
+	}
+	if err := s.free(ctx, l, v.UserID, named.UserID, user.Username); err != nil {
+		return Mapping{}, err
+	}
+	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		_, err := tenant.MakeGrant(ctx, user.Username)
+		return err
+	})
+	if err != nil {
+		return Mapping{}, err
+	}
+	return s.saveAs(ctx, l, v, user.Username, r.MID, r.Meant)
+}
+
+// current is the CRM user's mapping, tried; the zero Mapping where he has none. One that Engagement refuses is
+// CodeLoginDenied.
+func (s *Service) current(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
+	m, err := s.Check(ctx, l, crmUserID)
+	if fault.CodeOf(err) == CodeNotFound {
+		return Mapping{}, nil
+	}
+	return m, err
+}
+
+// saveAs signs the Engagement user in by key, where he has a grant, and saves the mapping to whoever that is. Where that
+// is refused the grant is given back. Where a cloud does not answer it stays: asked again, it goes on from there.
+func (s *Service) saveAs(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64, meant bool) (Mapping, error) {
+	var found link.TenantUser
+	err := s.links.CallTenantAs(ctx, l, username, mid, func(tenant *engagement.Session) error {
+		id, err := tenant.UserInfo(ctx)
+		found = link.TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+		return err
+	})
+	var m Mapping
+	if err == nil {
+		if m, err = s.Save(ctx, l, v, found, meant); err == nil {
+			return m, nil
+		}
+	}
+	if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal || ctx.Err() != nil {
+		return Mapping{}, err
+	}
+	if backErr := s.GiveBack(ctx, l, username); backErr != nil {
+		return Mapping{}, backErr
+	}
+	return Mapping{}, err
+}
+
+// Confirm maps a visitor to the Engagement user as whom he came back, who hardly could be meant and is. His sign-in made
+// the grant.
+func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64) (Mapping, error) {
+	return s.saveAs(ctx, l, v, username, mid, true)
+}
+
+// GiveBack ends the grant of an Engagement user that nothing of the connection works with.
+func (s *Service) GiveBack(ctx context.Context, l link.Link, username string) error {
+	var id string
+	err := s.links.CallTenantAs(ctx, l, username, 0, func(tenant *engagement.Session) error {
+		who, err := tenant.UserInfo(ctx)
+		id = who.UserID
+		return err
+	})
+	if link.NeedsGrant(err) {
+		return nil // it has ended
+	}
+	if err != nil {
+		return err
+	}
+	needed, err := s.Needs(ctx, l, link.TenantUser{UserID: id, Username: username})
+	if err != nil || needed {
+		return err
+	}
+	return s.endGrant(ctx, l, Mapping{EngagementUser: username})
+}

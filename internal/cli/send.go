@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// sendCmd holds the commands about messages.
+type sendCmd struct {
+	Test sendTestCmd `cmd:"" help:"Send one message as a mapped user, with the permissions that his token carries; exit code 3 where Engagement refuses it."`
+	Show sendShowCmd `cmd:"" help:"Say how a send went."`
+}
+
+// sendTestCmd sends a test.
+type sendTestCmd struct {
+	connectFlags
+	As         string `arg:"" help:"User name in the org of the mapped user who sends."`
+	To         string `required:"" help:"Address to send to." placeholder:"ADDRESS" env:"-"`
+	Definition string `help:"External key of the triggered send definition." default:"welcome" placeholder:"KEY" env:"-"`
+	Key        string `help:"The same key twice sends once." placeholder:"KEY" env:"-"`
+}
+
+// Run sends and prints what became of it.
+func (c *sendTestCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.SendTest(ctx, c.As, c.To, c.Definition, cmp.Or(c.Key, oauth.NewToken(24)))
+	if err != nil {
+		return err
+	}
+	return a.printSend(s)
+}
+
+// sendShowCmd shows a send.
+type sendShowCmd struct {
+	connectFlags
+	MessageKey string `arg:"" help:"Key of the message, as the send printed it."`
+}
+
+// Run prints the send.
+func (c *sendShowCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Send(ctx, c.MessageKey)
+	if err != nil {
+		return err
+	}
+	return a.printSend(s)
+}
+
+// printSend prints a send; errNo where it did not go out.
+func (a *app) printSend(s connect.Send) error {
+	var err error
+	if a.json {
+		err = a.printJSON(s)
+	} else {
+		text := "message  " + oneLine(s.MessageKey) + "\nto       " + oneLine(s.Recipient) + "\nstatus   " + oneLine(words(s.Status)) + "\n"
+		if s.Reason != nil {
+			text += "reason   " + oneLine(s.Reason.Code+": "+s.Reason.Message) + "\n"
+		}
+		err = a.print(text)
+	}
+	if err == nil && (s.Status == "not_sent" || s.Status == "refused") {
+		err = errNo
+	}
+	return err
+}
