@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/control"
+	"github.com/twinspan/twinspan/engagement/internal/dataload"
 	"github.com/twinspan/twinspan/engagement/internal/login"
 	"github.com/twinspan/twinspan/engagement/internal/rest"
 	"github.com/twinspan/twinspan/engagement/internal/sender"
@@ -129,6 +130,9 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	}
 
 	sending := sqlstore.NewSending(c.store.DB(), c.queue)
+	rows := sqlstore.NewData(c.store.DB(), c.queue)
+	data := &tenant.DataExtensions{Store: rows, Now: clk.Now, Serials: serials}
+	dataload.Handle(c.queue, data, rows)
 	sends := &tenant.Sends{Store: sending, Now: clk.Now}
 	links, err := c.links(ctx, o)
 	if err != nil {
@@ -152,12 +156,12 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, BaseURL: o.BaseURL, Log: o.Log})
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, Data: data, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	soapServer, err := soapapi.New(soapapi.Options{
-		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now},
+		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, Data: data,
 		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now},
 		Users:       &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
 		BaseURL:     o.BaseURL, Machine: o.Machine, Log: o.Log,

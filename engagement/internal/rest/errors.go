@@ -21,6 +21,14 @@ type errorBody struct {
 	Documentation    string            `json:"documentation"`
 	RetryAfter       int               `json:"retryAfter,omitempty"` // seconds
 	ValidationErrors []validationError `json:"validationErrors,omitempty"`
+	AdditionalErrors []additionalError `json:"additionalErrors,omitempty"`
+}
+
+// additionalError is one of several things that were wrong with a request.
+type additionalError struct {
+	Message       string `json:"message"`
+	ErrorCode     int    `json:"errorcode"`
+	Documentation string `json:"documentation"`
 }
 
 type validationError struct {
@@ -59,6 +67,11 @@ var table = map[fault.Code]wire{
 	codeValue:                         {400, 10005},
 	codeNoEndpoint:                    {404, 30003},
 	codeNoReference:                   {400, 30003},
+	codeRows:                          {400, 10006},
+	tenant.CodeNoDataExtension:        {404, 30003},
+	tenant.CodeNoLoad:                 {404, 30003},
+	tenant.CodeTooManyRows:            {400, 10005},
+	tenant.CodeInvalidRetrieve:        {400, 10005},
 }
 
 var kinds = map[fault.Kind]wire{
@@ -105,8 +118,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(tenant.RateRetrySeconds))
 		body.RetryAfter = tenant.RateRetrySeconds
 	}
-	if f.Code == codeNoEndpoint {
+	switch f.Code {
+	case codeNoEndpoint:
 		body.Documentation = ""
+	case codeRows:
+		body.Documentation, body.AdditionalErrors = "", rowErrors(f)
 	}
 	if f.Field != "" && f.Kind == fault.Invalid {
 		body.ValidationErrors = []validationError{{Field: f.Field, Message: f.Message}}

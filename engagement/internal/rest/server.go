@@ -28,6 +28,7 @@ type Options struct {
 	Definitions *tenant.Definitions
 	Registry    *tenant.Registry
 	Senders     tenant.SenderList
+	Data        *tenant.DataExtensions
 	// BaseURL is the house's public URL without trailing slash.
 	BaseURL string
 	Log     *slog.Logger
@@ -38,7 +39,7 @@ type Server struct{ o Options }
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.BaseURL == "" {
+	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Data == nil || o.BaseURL == "" {
 		return nil, errors.New("rest: a service or the base URL is missing")
 	}
 	if o.Log == nil {
@@ -67,6 +68,16 @@ func (s *Server) Mount(mux *web.Mux) {
 	handle("PATCH /messaging/v1/email/definitions/{definitionKey}", s.updateDefinition)
 	handle("DELETE /messaging/v1/email/definitions/{definitionKey}", s.deleteDefinition)
 	handle("POST /messaging/v1/messageDefinitionSends/{definition}/send", s.definitionSend)
+	handle("POST /hub/v1/dataevents/{extension}/rowset", s.upsertRows)
+	handle("PUT /hub/v1/dataevents/{extension}/rows/{keys}", s.upsertRow)
+	handle("POST /hub/v1/dataeventsasync/{extension}/rowset", s.upsertRowsLater)
+	handle("PUT /hub/v1/dataeventsasync/{extension}/rows/{keys}", s.upsertRowLater)
+	handle("POST /data/v1/async/dataextensions/{extension}/rows", s.insertLater)
+	handle("PUT /data/v1/async/dataextensions/{extension}/rows", s.upsertLater)
+	handle("GET /data/v1/async/{request}/status", s.loadStatus)
+	handle("GET /data/v1/async/{request}/results", s.loadResults)
+	handle("GET /data/v1/customobjectdata/{id}/rowset", s.rowsByID)
+	handle("GET /data/v1/customobjectdata/key/{key}/rowset", s.rowsByKey)
 }
 
 // request is a call with its caller.

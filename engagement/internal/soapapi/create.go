@@ -26,6 +26,7 @@ type result struct {
 	objectID int64
 	client   tenant.MID
 	failures []subscriberFailure
+	problems tenant.RowProblems // of a refused row
 }
 
 // subscriberFailure is one refused subscriber of a triggered send.
@@ -50,17 +51,20 @@ type objectHandler func(ctx context.Context, c objectCall) (result, error)
 func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "CreateResponse", map[string]objectHandler{
 		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber, "AccountUser": s.createUser,
+		"DataExtension": s.createDataExtension, "DataExtensionObject": s.createRow,
 	})
 }
 
 func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{
-		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser,
+		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser, "DataExtension": s.updateDataExtension, "DataExtensionObject": s.updateRow,
 	})
 }
 
 func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
-	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{"Subscriber": s.deleteSubscriber})
+	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{
+		"Subscriber": s.deleteSubscriber, "DataExtension": s.deleteDataExtension, "DataExtensionObject": s.deleteRow,
+	})
 }
 
 // each runs the operation on every object in order and writes Results, RequestID, OverallStatus (engagement-wire 3).
@@ -148,6 +152,7 @@ const codeUnknownObject fault.Code = "unknown_object"
 
 // Error codes of results (engagement-wire 3).
 const (
+	errorData            = 2
 	errorPermission      = 11
 	errorUnknownObject   = 10001
 	errorUser            = 11000
@@ -179,6 +184,9 @@ func resultError(err error) (result, bool) {
 		return refuse(errorUserTaken, f.Message)
 	case tenant.CodeInvalidUser, tenant.CodeWeakPassword, tenant.CodeChangedMeanwhile:
 		return refuse(errorUser, f.Message)
+	case tenant.CodeNoDataExtension, tenant.CodeDataExtensionExists, tenant.CodeInvalidDataExtension, tenant.CodeTooManyRows,
+		tenant.CodeRowExists, tenant.CodeNoRow, tenant.CodeInvalidRow:
+		return refuse(errorData, f.Message)
 	case tenant.CodeSubscriberExists:
 		return refuse(errorSubscriberFound, f.Message)
 	case tenant.CodeInvalidSubscriber, tenant.CodeNoSubscriber, tenant.CodeMissingTo, tenant.CodeMissingContactKey:
@@ -233,6 +241,7 @@ func writeResultAs(x *soap.Writer, name, message string, el *soap.Element, ordin
 		}
 	}
 	echo(x, el, res)
+	writeRowProblems(x, res)
 	for _, f := range res.failures {
 		x.Open("SubscriberFailures")
 		x.Open("Subscriber")

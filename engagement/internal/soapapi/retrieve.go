@@ -47,7 +47,7 @@ func retrieveStatus(page tenant.Page, err error) (string, error) {
 	switch f := fault.Of(err); {
 	case f.Code == tenant.CodeInsufficientPrivileges:
 		return "Error: API Permission Failed.", nil
-	case f.Code == tenant.CodeInvalidRetrieve, f.Code == tenant.CodeNoCursor:
+	case f.Code == tenant.CodeInvalidRetrieve, f.Code == tenant.CodeNoCursor, f.Code == tenant.CodeNoDataExtension:
 		return "Error: " + f.Message, nil
 	}
 	return "", err
@@ -260,7 +260,13 @@ func writeObjects(x *soap.Writer, name string, v tenant.Objects) {
 	}
 	for _, item := range v.Items {
 		x.Open(v.Name)
-		writeMembers(x, item.Properties, item.Values)
+		if v.Plain {
+			for i, name := range item.Properties {
+				writeValue(x, name, item.Values[i])
+			}
+		} else {
+			writeMembers(x, item.Properties, item.Values)
+		}
 		x.Close()
 	}
 	if !v.Bare {

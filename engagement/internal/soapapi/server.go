@@ -34,6 +34,7 @@ type Options struct {
 	Sends       *tenant.Sends
 	Subscribers *tenant.Subscribers
 	Users       *tenant.Users
+	Data        *tenant.DataExtensions
 	// BaseURL is the house's public URL without trailing slash; faults name it as their actor.
 	BaseURL string
 	// Machine tells the time of message headers; time.Now where it is nil.
@@ -56,7 +57,7 @@ type operation struct {
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil {
+	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil || o.Data == nil {
 		return nil, errors.New("soapapi: a service is missing")
 	}
 	if o.Machine == nil {

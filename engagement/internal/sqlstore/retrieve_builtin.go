@@ -118,7 +118,7 @@ func builtin() map[string]object {
 			},
 		},
 		"DataExtension": {
-			name: "DataExtension", from: `data_extension d WHERE d.eid = $1`, account: `d.mid IN (%s)`, key: `d.id`,
+			name: "DataExtension", from: `data_extension d WHERE d.eid = $1 AND d.deleted_at = 0`, account: `d.mid IN (%s)`, key: `d.id`,
 			columns: []column{
 				number("Client.ID", `d.mid`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`), text("ObjectID", `d.id`),
 				text("CustomerKey", `d.customer_key`), text("Name", `d.name`), text("Description", `d.description`), boolean("IsSendable", `d.is_sendable`), boolean("IsTestable", `0`),
@@ -129,7 +129,7 @@ func builtin() map[string]object {
 			},
 		},
 		"DataExtensionField": {
-			name: "DataExtensionField", from: `data_extension_field f JOIN data_extension d ON d.eid = f.eid AND d.id = f.extension_id WHERE f.eid = $1`,
+			name: "DataExtensionField", from: `data_extension_field f JOIN data_extension d ON d.eid = f.eid AND d.id = f.extension_id WHERE f.eid = $1 AND d.deleted_at = 0`,
 			account: `d.mid IN (%s)`, key: `f.id`,
 			columns: []column{
 				number("Client.ID", `d.mid`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`), text("ObjectID", `f.id`),

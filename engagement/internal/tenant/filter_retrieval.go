@@ -46,6 +46,7 @@ type Value any
 type Objects struct {
 	Name  string
 	Bare  bool // the elements stand beside each other, without one around them
+	Plain bool // they are no API objects, which have a PartnerKey and an ObjectID
 	Items []Object
 }
 
@@ -130,6 +131,8 @@ type Retrieves struct {
 	Now func(EID) time.Time
 	// Batch is the page size; 0 for RetrieveBatch. Tests set it lower.
 	Batch int
+	// Data reads the rows of data extensions.
+	Data *DataExtensions
 }
 
 // retrieveScopes names, for each object type, the scopes of which a caller needs one. Engagement's retrieve does not
@@ -168,18 +171,21 @@ func (s *Retrieves) Retrieve(ctx context.Context, p Principal, r RetrieveRequest
 	if err != nil {
 		return Page{}, err
 	}
-	if err := mayRead(p, retrieveScopes[next.Object]...); err != nil {
-		return Page{}, err
-	}
 	next.Limit = s.Batch
 	if next.Limit <= 0 {
 		next.Limit = RetrieveBatch
 	}
-	rows, err := s.Store.Retrieve(ctx, p.Tenant, next)
+	page := Page{RequestID: NewGUID(), Object: next.Object}
+	if key, ok := rowsOf(next.Object); ok {
+		page.Object = rowsObject
+		page.Rows, err = s.rows(ctx, p, next, key)
+	} else if err = mayRead(p, retrieveScopes[next.Object]...); err == nil {
+		page.Rows, err = s.Store.Retrieve(ctx, p.Tenant, next)
+	}
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{RequestID: NewGUID(), Object: next.Object, Rows: rows}
+	rows := page.Rows
 	if rows.More {
 		now := s.Now(p.Tenant)
 		next.After = rows.Last
@@ -204,7 +210,8 @@ func (s *Retrieves) plan(ctx context.Context, p Principal, r RetrieveRequest) (R
 		}
 		return c.Next, nil
 	}
-	if _, ok := s.Store.Properties(r.Object); !ok {
+	_, known := s.Store.Properties(r.Object)
+	if _, rows := rowsOf(r.Object); !known && !rows {
 		return Retrieval{}, invalidRetrieve("Unable to find a handler for object type: %s. Object types are case-sensitive, check spelling.", clip(r.Object))
 	}
 	if len(r.Properties) == 0 || len(r.Properties) > MaxRetrieveProperties {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twinspan/twinspan/engagement/internal/dataload"
 	"github.com/twinspan/twinspan/engagement/internal/sender"
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -66,6 +67,7 @@ type Kit struct {
 	Definitions *tenant.Definitions
 	Subscribers *tenant.Subscribers
 	Retrieves   *tenant.Retrieves
+	Data        *tenant.DataExtensions
 	Users       *tenant.Users
 	Tracking    *tenant.Tracking
 	Registry    *tenant.Registry
@@ -110,8 +112,11 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Sends = &tenant.Sends{Store: k.Store, Now: k.Clock.Now}
 	k.Definitions = &tenant.Definitions{Store: k.Store, Now: k.Clock.Now}
 	k.Subscribers = &tenant.Subscribers{Store: k.Store, Now: k.Clock.Now}
-	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now}
 	k.Tracking = &tenant.Tracking{Store: k.Store, Links: o.Links, Now: k.Clock.Now}
+	rows := sqlstore.NewData(db, k.Queue)
+	k.Data = &tenant.DataExtensions{Store: rows, Now: k.Clock.Now, Serials: tenant.NewSerials(machine)}
+	dataload.Handle(k.Queue, k.Data, rows)
+	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now, Data: k.Data}
 	people, err := sqlstore.New(t.Context(), db, machine)
 	if err != nil {
 		t.Fatal(err)
@@ -276,10 +281,10 @@ func (k *Kit) Mails(to string) []mail.Mail {
 func Principal(mid tenant.MID) tenant.Principal {
 	return tenant.Principal{
 		Tenant: EID, MID: mid, ClientID: "clientidclientidclientid", UserID: 10000001, Username: "app",
-		Scopes: []string{"email_read", "email_write", "email_send", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "accounts_read"},
+		Scopes: []string{"email_read", "email_write", "email_send", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "data_extensions_write", "users_read", "accounts_read"},
 		Permissions: []string{
 			tenant.PermEmailRead, tenant.PermEmailWrite, tenant.PermEmailSend, tenant.PermListsRead, tenant.PermListsWrite,
-			tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices,
+			tenant.PermDataExtensionsRead, tenant.PermDataExtensionsWrite, tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices,
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package sendertest
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/rest"
 	"github.com/twinspan/twinspan/engagement/internal/soapapi"
@@ -23,11 +25,11 @@ func (k *Kit) Serve() *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	base := "http://" + server.Listener.Addr().String()
 	log := slog.New(slog.NewTextHandler(k.t.Output(), nil))
-	r, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, BaseURL: base, Log: log})
+	r, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, Data: k.Data, BaseURL: base, Log: log})
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, BaseURL: base, Log: log, Machine: k.Time.Now})
+	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, BaseURL: base, Log: log, Machine: k.Time.Now})
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -42,9 +44,11 @@ func (k *Kit) Serve() *httptest.Server {
 	return server
 }
 
-// Drain waits until no job is queued or running.
+// Drain waits until no job is queued or running; a job that waits for another attempt ends the test with its error.
 func (k *Kit) Drain() {
 	k.t.Helper()
+	ctx, cancel := context.WithTimeout(k.t.Context(), 30*time.Second)
+	defer cancel()
 	for {
 		k.mu.Lock()
 		changed := k.changed
@@ -58,8 +62,10 @@ func (k *Kit) Drain() {
 		}
 		select {
 		case <-changed:
-		case <-k.t.Context().Done():
-			k.t.Fatalf("%d jobs are still waiting", n)
+		case <-ctx.Done():
+			var last string
+			_ = k.DB.QueryRow(context.WithoutCancel(ctx), `SELECT COALESCE(MAX(last_error), '') FROM job WHERE state IN ('queued', 'running')`).Scan(&last)
+			k.t.Fatalf("%d jobs are still waiting: %s", n, last)
 		}
 	}
 }
