@@ -3,6 +3,7 @@
 // would pass.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createPrivateKey, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as oauth from 'oauth4webapi';
 import { assertion, land, ready } from './ready.mjs';
@@ -94,6 +95,18 @@ test('JWT bearer by the generic grant', async () => {
   const signed = assertion(claims, readFileSync(app.private_key_file, 'utf8'));
   const res = await oauth.genericTokenEndpointRequest(as, client, oauth.None(), 'urn:ietf:params:oauth:grant-type:jwt-bearer', { assertion: signed }, plain);
   assert.ok((await oauth.processGenericTokenEndpointResponse(as, client, res)).access_token.startsWith('00D'));
+});
+
+test('private_key_jwt in place of the secret, RFC 7523', async () => {
+  const der = createPrivateKey(readFileSync(app.private_key_file, 'utf8')).export({ type: 'pkcs8', format: 'der' });
+  const key = await webcrypto.subtle.importKey('pkcs8', der, { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign']);
+  const signed = oauth.PrivateKeyJwt(key);
+  const tokens = await exchange(signed);
+  const told = await oauth.processIntrospectionResponse(as, client, await oauth.introspectionRequest(as, client, signed, tokens.access_token, plain));
+  assert.equal(told.active, true);
+  await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, signed, tokens.refresh_token, plain));
+  const res = await oauth.clientCredentialsGrantRequest(as, client, signed, {}, plain);
+  assert.ok((await oauth.processClientCredentialsResponse(as, client, res)).access_token);
 });
 
 test('a code is good once', async () => {

@@ -42,7 +42,7 @@ type deviceAnswer struct {
 
 // startDevice answers a token request with response_type device_code.
 func (s *Server) startDevice(ctx context.Context, req *tokenRequest) (*deviceAnswer, error) {
-	app, err := s.client(ctx, req.clientID, req.secret, req.secretGiven, func(*org.App) bool { return false })
+	app, err := s.client(ctx, req.client, func(*org.App) bool { return false })
 	if err != nil {
 		return nil, err
 	}

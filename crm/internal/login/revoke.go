@@ -24,8 +24,14 @@ var formType = []string{"application/x-www-form-urlencoded;charset=UTF-8"}
 // token is all it takes; a client that shows who it is must be the one it was given to. Revoking again is fine.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	token, client, err := readRevoke(w, r)
+	if err == nil && client.shown() { // nobody has to show anything; what is shown must be right
+		var app *org.App
+		if app, err = s.client(r.Context(), client, func(*org.App) bool { return false }); err == nil {
+			client.id = app.ConsumerKey
+		}
+	}
 	if err == nil {
-		err = s.revoke(r.Context(), token.Reveal(), client)
+		err = s.revoke(r.Context(), token.Reveal(), client.id)
 	}
 	if err == nil {
 		writeBody(w, http.StatusOK, formType, nil)
@@ -44,7 +50,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 }
 
 // readRevoke takes the token from the body, or from the URL of a GET.
-func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, client string, err error) {
+func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, client clientProof, err error) {
 	var form url.Values
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		form, err = web.Query(r)
@@ -52,12 +58,13 @@ func readRevoke(w http.ResponseWriter, r *http.Request) (token vault.Secret, cli
 		form, err = web.ReadForm(w, r, maxSmallBody)
 	}
 	if err != nil {
-		return "", "", err
+		return "", client, err
 	}
 	if token = vault.Secret(form.Get("token")); token == "" {
-		return "", "", errMissing("token")
+		return "", client, errMissing("token")
 	}
-	return token, form.Get("client_id"), nil
+	client, err = readClient(r, form)
+	return token, client, err
 }
 
 func (s *Server) revoke(ctx context.Context, token, client string) error {
@@ -152,10 +159,10 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := r.Context()
-	id, secret, given, err := clientCredentials(r, form)
+	client, err := readClient(r, form)
 	var app *org.App
 	if err == nil {
-		app, err = s.client(ctx, id, secret, given, func(a *org.App) bool { return len(a.SecretHash) > 0 })
+		app, err = s.client(ctx, client, func(a *org.App) bool { return len(a.SecretHash) > 0 })
 	}
 	if code := fault.CodeOf(err); code == codeClientUnknown || code == codeClientSecret {
 		w.Header().Set("WWW-Authenticate", `Basic realm="introspect"`)

@@ -24,9 +24,7 @@ const maxTokenBody = 32 << 10
 type tokenRequest struct {
 	grantType    string
 	responseType string // of the device flow's beginning
-	clientID     string
-	secret       vault.Secret
-	secretGiven  bool // an empty secret is one that was given empty
+	client       clientProof
 	assertion    string
 	code         string
 	redirectURI  string
@@ -105,7 +103,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	var app *org.App
 	if !g.anonymous() {
-		if app, err = s.client(ctx, req.clientID, req.secret, req.secretGiven, g.secret); err != nil {
+		if app, err = s.client(ctx, req.client, g.secret); err != nil {
 			s.tokenError(w, r, err)
 			return
 		}
@@ -187,7 +185,7 @@ func (s *Server) mint(ctx context.Context, g grant, sub *subject, req *tokenRequ
 	id := s.idURL(sub.user.Org, sub.user.ID)
 	issued := strconv.FormatInt(session.Created.UnixMilli(), 10)
 	a := &tokenAnswer{
-		AccessToken: token, RefreshToken: sub.refresh, Signature: signature(req.secret, sub.app, id+issued), Scope: strings.Join(sub.scopes, " "),
+		AccessToken: token, RefreshToken: sub.refresh, Signature: signature(req.client.secret, sub.app, id+issued), Scope: strings.Join(sub.scopes, " "),
 		InstanceURL: s.base, ID: id, TokenType: "Bearer", IssuedAt: issued,
 	}
 	if sub.idToken != nil {
@@ -233,6 +231,6 @@ func readTokenRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, er
 		verifier: form.Get("code_verifier"), refreshToken: form.Get("refresh_token"), username: form.Get("username"),
 		password: vault.Secret(form.Get("password")), scope: form.Get("scope"), format: form.Get("format"), caller: callerOf(r),
 	}
-	req.clientID, req.secret, req.secretGiven, err = clientCredentials(r, form)
+	req.client, err = readClient(r, form)
 	return req, err
 }

@@ -91,4 +91,7 @@ type AssertionStore interface {
 	// succeeds; the others get a Conflict fault with CodeAlreadyUsed. The hash is forgotten after the machine time forget;
 	// now is machine time too.
 	UseAssertion(ctx context.Context, hash [32]byte, now, forget time.Time, s StoredSession, e LoginEvent) error
+	// SpendAssertion remembers an assertion by which a client showed who it is. Of many callers with the same hash exactly
+	// one hears that it is fresh. The times are UseAssertion's.
+	SpendAssertion(ctx context.Context, hash [32]byte, now, forget time.Time) (fresh bool, err error)
 }

@@ -75,18 +75,32 @@ func (s *Store) RevokeCode(ctx context.Context, id int64, at time.Time) error {
 // that are live.
 func (s *Store) UseAssertion(ctx context.Context, hash [32]byte, now, forget time.Time, ss org.StoredSession, e org.LoginEvent) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`INSERT INTO oauth_assertion (hash, forget_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, hash[:], millis(forget))
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
+		fresh, err := spendAssertion(tx, hash, now, forget)
+		if err != nil || !fresh {
 			return orFault(err, fault.New(fault.Conflict, org.CodeAlreadyUsed, "the assertion was used before"))
 		}
-		if err := insertSession(tx, ss, e); err != nil {
-			return err
-		}
-		_, err = tx.Exec(`DELETE FROM oauth_assertion WHERE hash IN (SELECT hash FROM oauth_assertion WHERE forget_ms < $1 ORDER BY forget_ms LIMIT 4)`, millis(now))
-		return err
+		return insertSession(tx, ss, e)
 	})
 	return numberTaken(err)
+}
+
+// SpendAssertion implements org.AssertionStore.
+func (s *Store) SpendAssertion(ctx context.Context, hash [32]byte, now, forget time.Time) (fresh bool, err error) {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		fresh, err = spendAssertion(tx, hash, now, forget)
+		return err
+	})
+	return fresh, err
+}
+
+func spendAssertion(tx *sqldb.Tx, hash [32]byte, now, forget time.Time) (fresh bool, err error) {
+	res, err := tx.Exec(`INSERT INTO oauth_assertion (hash, forget_ms) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING`, hash[:], millis(forget))
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	_, err = tx.Exec(`DELETE FROM oauth_assertion WHERE hash IN (SELECT hash FROM oauth_assertion WHERE forget_ms < $1 ORDER BY forget_ms LIMIT 4)`, millis(now))
+	return true, err
 }
