@@ -185,7 +185,9 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 		s.showLogin(w, r, t, "", "")
 		return nil
 	}
-	app = app.In(session.Org)
+	if app, err = s.known.In(ctx, app, session.Org); err != nil {
+		return err
+	}
 	if err := s.appAllowed(ctx, u, app); err != nil {
 		e, ok := appErrors[fault.CodeOf(err)]
 		if !ok {
@@ -297,7 +299,9 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, t *transaction,
 	if err != nil {
 		return err
 	}
-	app = app.In(session.Org)
+	if app, err = s.known.In(ctx, app, session.Org); err != nil {
+		return err
+	}
 	if err := s.appAllowed(ctx, u, app); err != nil {
 		if e, ok := appErrors[fault.CodeOf(err)]; ok {
 			return e

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -254,21 +255,34 @@ func TestStrict(t *testing.T) {
 				return answer{status: 200}
 			}, "unsupported_response_type"},
 		}
-		open := func(strict bool) {
-			h.changeApp(h.org.closed, func(a *org.ConnectedApp) { a.Flows = org.Flows{UserAgent: true, Device: true, Strict: strict} })
-		}
-		open(false)
-		for name, c := range cases {
-			if a := c.try(); a.status != 200 {
-				t.Errorf("%s, not strict: %v", name, a)
+		inOrg := func(strict bool) {
+			err := h.login.Settings().Change(t.Context(), h.adminSession(), org.SettingsChange{Values: map[string]string{"OauthOidcSettings.isStrict": fmt.Sprint(strict)}})
+			if err != nil {
+				t.Fatal(err)
 			}
 		}
-		open(true)
-		for name, c := range cases {
-			if a := c.try(); a.status != 400 || a.get("error") != c.code {
-				t.Errorf("%s, strict: %v", name, a)
-			}
+		set := map[string]func(strict bool){
+			"app": func(strict bool) {
+				h.changeApp(h.org.closed, func(a *org.ConnectedApp) { a.Flows = org.Flows{UserAgent: true, Device: true, Strict: strict} })
+			},
+			"org": inOrg,
 		}
+		set["app"](false)
+		for of, to := range set {
+			for name, c := range cases {
+				if a := c.try(); a.status != 200 {
+					t.Errorf("%s, not strict: %v", name, a)
+				}
+			}
+			to(true)
+			for name, c := range cases {
+				if a := c.try(); a.status != 400 || a.get("error") != c.code {
+					t.Errorf("%s, strict %s: %v", name, of, a)
+				}
+			}
+			to(false)
+		}
+		inOrg(true)
 		if a := bearer(nil); a.status != 200 {
 			t.Errorf("a good assertion, strict: %v", a)
 		}
@@ -281,5 +295,65 @@ func TestStrict(t *testing.T) {
 		if next := h.refreshOf(h.org.closed, got.get("refresh_token")); next.get("refresh_token") == "" || next.get("refresh_token") == got.get("refresh_token") {
 			t.Errorf("a strict app's refresh token does not rotate: %v", next)
 		}
+	})
+}
+
+// TestStrictRefreshTokensEnd: 90 days after the sign-in, however often they were used and rotated (RF-10), and at once for
+// a client that could not keep a token that rotates.
+func TestStrictRefreshTokensEnd(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		strict := func(on bool) {
+			h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Flows.Strict, a.RefreshTokenPolicy = on, "specific_inactivity:60:DAYS" })
+		}
+		strict(false)
+		token := h.exchange(h.code()).get("refresh_token")
+		lax := h.exchange(h.code()).get("refresh_token")
+		strict(true)
+		for range 2 {
+			h.advance(44 * 24 * time.Hour)
+			if a := h.refresh(token); a.status != 200 {
+				t.Fatalf("on the way: %v", a)
+			} else if token = a.get("refresh_token"); token == "" {
+				t.Fatal("no successor")
+			}
+			if a := h.refresh(lax); a.status == 200 {
+				lax = a.get("refresh_token")
+			}
+		}
+		h.advance(2*24*time.Hour - time.Second)
+		if a := h.refresh(token); a.status != 200 {
+			t.Errorf("a second before: %v", a)
+		} else {
+			token = a.get("refresh_token")
+		}
+		h.advance(time.Second)
+		wantError(t, h.refresh(token), 400, "invalid_grant", "expired access/refresh token")
+		if a := h.post("/services/oauth2/introspect", "token", token, "client_id", h.org.open, "client_secret", appSecret); a.json["active"] != false {
+			t.Errorf("introspected: %v", a)
+		}
+		strict(false)
+		if a := h.refresh(lax); a.status != 200 {
+			t.Errorf("where it is not strict: %v", a)
+		}
+	})
+	each(t, func(t *testing.T, h *house) {
+		cli := func() answer {
+			verifier := oauth.NewVerifier()
+			code := h.code("client_id", "PlatformCLI", "scope", "api refresh_token", "code_challenge", oauth.Challenge(verifier))
+			return h.exchange(code, "client_id", "PlatformCLI", "client_secret", "", "code_verifier", verifier)
+		}
+		before := cli()
+		if before.get("refresh_token") == "" {
+			t.Fatalf("PlatformCLI: %v", before)
+		}
+		err := h.login.Settings().Change(t.Context(), h.adminSession(), org.SettingsChange{Values: map[string]string{"OauthOidcSettings.isStrict": "true"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := cli(); a.status != 200 || a.get("refresh_token") != "" || a.get("scope") != "api" {
+			t.Errorf("PlatformCLI in a strict org: %v", a)
+		}
+		wantError(t, h.token("grant_type", "refresh_token", "refresh_token", before.get("refresh_token"), "client_id", "PlatformCLI"), 400, "invalid_grant", "expired access/refresh token")
 	})
 }

@@ -65,8 +65,14 @@ func (g codeGrant) subject(ctx context.Context, r *tokenRequest, app *org.App) (
 	if made.ID == 0 {
 		made.ID = g.s.numbers.Next()
 	}
-	sub := &subject{app: app.In(c.Org), user: u, scopes: c.Scopes, grant: made.ID}
-	if org.MayRefresh(c.Scopes) {
+	if app, err = g.s.known.In(ctx, app, c.Org); err != nil {
+		return nil, err
+	}
+	if !app.GivesRefresh() {
+		made.Scopes = org.WithoutRefresh(c.Scopes)
+	}
+	sub := &subject{app: app, user: u, scopes: made.Scopes, grant: made.ID}
+	if org.MayRefresh(made.Scopes) {
 		sub.refresh, made.RefreshHash = org.NewRefreshToken(made.ID)
 	}
 	if slices.Contains(c.Scopes, org.ScopeOpenID) {

@@ -32,12 +32,15 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 	if u.ID == "" && err != nil {
 		return nil, err
 	}
-	app = app.In(u.Org)
-	sub := &subject{app: app, user: u, status: status}
 	o, oerr := g.s.known.OrgByID(ctx, u.Org)
-	switch {
-	case oerr != nil:
+	if oerr == nil {
+		app, oerr = g.s.known.In(ctx, app, u.Org)
+	}
+	if oerr != nil {
 		return nil, oerr
+	}
+	sub := &subject{app: app, user: u, status: status}
+	switch {
 	case !o.Settings.AllowUsernamePasswordFlow || !app.MayPassword():
 		sub.status = org.StatusPasswordFlowOff
 		return sub, fault.New(fault.Denied, codePasswordFlowOff, "the username-password flow is off in this org")

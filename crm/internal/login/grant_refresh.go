@@ -43,7 +43,9 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 		}
 		return nil, err
 	}
-	app = app.In(have.Org)
+	if app, err = g.s.known.In(ctx, app, have.Org); err != nil {
+		return nil, err
+	}
 	if have.App != app.ID || have.Org != app.Org {
 		return nil, expired
 	}
@@ -62,7 +64,7 @@ func (g refreshGrant) subject(ctx context.Context, r *tokenRequest, app *org.App
 	switch {
 	case spent:
 		return sub, orElse(g.replayed(ctx, have), expired)
-	case app.RefreshTokenPolicy.Expired(have.Created, have.LastUsed, g.s.clock.Now(string(have.Org))):
+	case app.RefreshExpired(have.Created, have.LastUsed, g.s.clock.Now(string(have.Org))):
 		return sub, expired
 	case have.Revoked && !u.Active: // by that
 		sub.status = ""

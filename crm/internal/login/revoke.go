@@ -200,7 +200,7 @@ func (s *Server) introspect(ctx context.Context, token string, app *org.App) (in
 		if err != nil || of == nil {
 			return dead, err
 		}
-		if of.RefreshTokenPolicy.Expired(g.Created, g.LastUsed, s.clock.Now(string(g.Org))) {
+		if of.RefreshExpired(g.Created, g.LastUsed, s.clock.Now(string(g.Org))) {
 			return dead, nil
 		}
 		a.ClientID = of.ConsumerKey

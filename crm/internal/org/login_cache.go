@@ -222,29 +222,56 @@ func (k *Known) AppByConsumerKey(ctx context.Context, key string) (*App, error) 
 	}
 	return recall(k, k.keys, key, func() (*App, ID, error) {
 		a, err := k.dir.AppByConsumerKey(ctx, key)
-		return k.app(a), a.Org, err
+		if err != nil {
+			return nil, "", err
+		}
+		app, err := k.app(ctx, a)
+		return app, a.Org, err
 	})
 }
 
 // AppByID is Directory's, with the app's key.
 func (k *Known) AppByID(ctx context.Context, org, app ID) (*App, error) {
 	if app == platformCLI.ID {
-		return platformCLI.In(org), nil
+		return k.In(ctx, platformCLI, org)
 	}
 	return recall(k, k.apps, pair{org, app}, func() (*App, ID, error) {
 		a, err := k.dir.AppByID(ctx, org, app)
-		return k.app(a), org, err
+		if err != nil {
+			return nil, org, err
+		}
+		known, err := k.app(ctx, a)
+		return known, org, err
 	})
 }
 
-func (k *Known) app(a ConnectedApp) *App {
+// In is [App.In] with what the org demands of all its apps.
+func (k *Known) In(ctx context.Context, a *App, org ID) (*App, error) {
+	if a.Org != "" {
+		return a, nil
+	}
+	o, err := k.OrgByID(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	in := a.In(org)
+	in.Flows.Strict = o.Settings.Strict
+	return in, nil
+}
+
+func (k *Known) app(ctx context.Context, a ConnectedApp) (*App, error) {
+	o, err := k.OrgByID(ctx, a.Org)
+	if err != nil {
+		return nil, err
+	}
+	a.Flows.Strict = a.Flows.Strict || o.Settings.Strict
 	app := &App{ConnectedApp: a}
 	if a.Certificate != "" {
 		if key, err := k.parseKey(a.Certificate); err == nil { // what cannot be read verifies nothing
 			app.Key = key
 		}
 	}
-	return app
+	return app, nil
 }
 
 // AdminApproved is Directory's.

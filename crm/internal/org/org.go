@@ -51,6 +51,8 @@ type Settings struct {
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
 	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.
 	DailyAPIRequests int `json:"daily_api_requests,omitempty"`
+	// Strict holds every app of the org to RFC 9700, as [Flows] does one.
+	Strict bool `json:"strict,omitempty"`
 	// Passwords: Security > Password Policies.
 	Passwords PasswordPolicies `json:"passwords,omitzero"`
 	// TrustedRanges: Security > Network Access. API logins from there need no security token.

@@ -122,6 +122,10 @@ func SettingDefs() []SettingDef {
 		Type: OauthOidcSettings, Path: "blockOAuthUnPwFlow", Page: PageOauthOidc, Label: "Allow OAuth Username-Password Flows", Inverted: true,
 		Values: onOff, Need: needSetup,
 	}, get, set)
+	get, set = flag(func(s Settings) bool { return s.Strict }, func(s *Settings, v bool) { s.Strict = v })
+	add(SettingDef{ // a name of ours
+		Type: OauthOidcSettings, Path: "isStrict", Page: PageOauthOidc, Label: "Hold All Connected Apps to RFC 9700", Values: onOff, Need: needSetup,
+	}, get, set)
 	get, set = flag(func(s Settings) bool { return s.AdminsCanLoginAsAnyUser }, func(s *Settings, v bool) { s.AdminsCanLoginAsAnyUser = v })
 	add(SettingDef{
 		Type: SecuritySettings, Path: "enableAdminLoginAsAnyUser", Page: PageLoginAccess, Label: "Administrators Can Log in as Any User", Values: onOff, Need: needAccess,
