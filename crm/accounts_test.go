@@ -566,6 +566,17 @@ func TestFreezeLockAndSessions(t *testing.T) {
 		if !strings.Contains(sessions, `"SourceIp":"127.0.0.1"`) || !strings.Contains(sessions, `"NumSecondsValid":7200`) {
 			t.Errorf("sessions: %s", sessions)
 		}
+		// Which of them is the one that asks, by query and by id.
+		if got := h.find(t, "SELECT Id, IsCurrent FROM AuthSession"); strings.Count(got, `"IsCurrent":true`) != 1 || strings.Count(got, `"IsCurrent":false`) < 2 {
+			t.Errorf("the current session: %s", got)
+		}
+		if got := h.find(t, "SELECT IsCurrent FROM AuthSession WHERE UsersId = '"+userID+"'"); strings.Contains(got, `"IsCurrent":true`) {
+			t.Errorf("another user's session is the current one: %s", got)
+		}
+		mine := h.find(t, "SELECT Id, IsCurrent FROM AuthSession WHERE UsersId != '"+userID+"' ORDER BY CreatedDate DESC LIMIT 1")
+		if _, body := h.call(t, h.admin, "GET", data+"/sobjects/AuthSession/"+between(mine, `"Id":"`, `"`), nil); strings.Contains(mine, `"IsCurrent":true`) != strings.Contains(body, `"IsCurrent":true`) {
+			t.Errorf("by id %s, by query %s", body, mine)
+		}
 		if status, body := h.call(t, h.admin, "DELETE", data+"/sobjects/AuthSession/"+between(sessions, `"Id":"`, `"`), nil); status != 204 {
 			t.Fatalf("ending: %d %s", status, body)
 		}

@@ -62,6 +62,7 @@ type Cloud struct {
 	clock   *clock.Domain
 	control *control.Control
 	meter   *org.Meter
+	logins  *login.Server
 	handler http.Handler
 }
 
@@ -124,7 +125,8 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	data.Mount(mux)
 	meta.Mount(mux)
 	meter.Start(ctx)
-	return &Cloud{store: store, clock: domain, control: ctl, meter: meter, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
+	logins.Start(ctx)
+	return &Cloud{store: store, clock: domain, control: ctl, meter: meter, logins: logins, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
 }
 
 // transactions are the store's, as the REST API asks for them.
@@ -175,5 +177,5 @@ func (c *Cloud) Clock(orgID string) time.Duration {
 // Close ends the house's own work and closes its database. Stop serving its Handler first.
 func (c *Cloud) Close() error {
 	c.control.Stop()
-	return errors.Join(c.meter.Stop(), c.store.Close())
+	return errors.Join(c.meter.Stop(), c.logins.Stop(), c.store.Close())
 }

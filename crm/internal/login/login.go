@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
@@ -81,6 +82,7 @@ type Server struct {
 	settings  *org.OrgSettings
 	throttle  *org.Throttle
 	numbers   *org.Numbers
+	logins    *org.LastLogins
 	seen      *firstSeen
 	grants    map[string]grant
 	keys      signingKey
@@ -104,11 +106,12 @@ func New(o Options) (*Server, error) {
 	machine := o.Clock.Machine
 	known := org.NewKnown(o.Directory, o.Store, machine, oauth.ParseCertificate)
 	numbers := org.NewNumbers(machine)
+	logins := org.NewLastLogins(o.Store, o.Log)
 	s := &Server{
 		base: o.BaseURL, host: u.Host, secure: u.Scheme == "https", audiences: audiences(u, o.Audiences),
 		store: o.Store, clock: o.Clock, vault: o.Vault, ip: o.IPPolicy, meter: o.Meter, log: o.Log,
-		known: known, numbers: numbers,
-		sessions:  org.NewSessions(o.Store, known, o.Clock, numbers, o.Log),
+		known: known, numbers: numbers, logins: logins,
+		sessions:  org.NewSessions(o.Store, known, o.Clock, numbers, logins, o.Log),
 		passwords: org.NewPasswords(known, o.Store, o.Clock),
 		throttle:  org.NewThrottle(o.Limits, machine),
 		seen:      newFirstSeen(),
@@ -214,6 +217,19 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("POST "+logoutPath, s.serveLogout)
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
 	s.mountAccounts(m, form)
+}
+
+// Start begins what goes on beside the requests until Stop: writing down users' last logins.
+func (s *Server) Start(ctx context.Context) { s.logins.Start(ctx) }
+
+// stopTimeout bounds what Stop still writes.
+const stopTimeout = 10 * time.Second
+
+// Stop ends what Start began, and writes what is not written yet. Stop serving first.
+func (s *Server) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return s.logins.Stop(ctx)
 }
 
 // Accounts is the service that looks after users' credentials.

@@ -33,6 +33,7 @@ type LoginStore interface {
 	SettingsStore
 	UserLister
 	LoginHistoryStore
+	LastLoginStore
 	GrantStore
 	CodeStore
 	DeviceStore

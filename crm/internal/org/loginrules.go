@@ -3,7 +3,6 @@ package org
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -31,11 +30,7 @@ func (r LoginRules) AllowLogin(ctx context.Context, u User, app *App, ip, subtyp
 		if err != nil {
 			return err
 		}
-		zone, err := time.LoadLocation(o.TimeZone)
-		if err != nil {
-			zone = time.UTC
-		}
-		if !u.LoginHours.allow(r.Clock.Now(string(u.Org)).In(zone)) {
+		if !u.LoginHours.allow(r.Clock.Now(string(u.Org)).In(o.zone())) {
 			return fault.New(fault.Denied, CodeLoginHours, "ip restricted or invalid login hours")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -270,4 +271,40 @@ func (h LoginHours) allow(at time.Time) bool {
 	d, ok := h[Days[at.Weekday()]]
 	minute := at.Hour()*60 + at.Minute()
 	return !ok || minute >= d.Start && minute < d.End
+}
+
+// end is when the hours that the time lies in are over, in the zone of the time; zero where that is a week ahead or never.
+// A time that lies in none is its own end.
+func (h LoginHours) end(at time.Time) time.Time {
+	if !h.allow(at) {
+		return at
+	}
+	year, month, day := at.Date()
+	for i := range len(Days) {
+		midnight := time.Date(year, month, day+i, 0, 0, 0, 0, at.Location())
+		d, ok := h[Days[midnight.Weekday()]]
+		switch {
+		case i > 0 && ok && (d.Start > 0 || d.Start == d.End):
+			return midnight
+		case ok && d.End < 24*60:
+			return time.Date(year, month, day+i, 0, d.End, 0, 0, at.Location())
+		}
+	}
+	return time.Time{}
+}
+
+// zones keeps the time zones that were needed: reading one is reading a file. There are as many as the world has.
+var zones sync.Map // name -> *time.Location
+
+// zone is the org's; one that this program's data lack is UTC.
+func (o Org) zone() *time.Location {
+	if z, ok := zones.Load(o.TimeZone); ok {
+		return z.(*time.Location)
+	}
+	z, err := time.LoadLocation(o.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	zones.Store(o.TimeZone, z)
+	return z
 }

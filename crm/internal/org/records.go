@@ -136,6 +136,9 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 	if rec.Values.Flag("IsDeleted") {
 		return Record{}, entityDeleted()
 	}
+	if _, ok := rec.Values[FieldIsCurrent]; ok {
+		rec.Values[FieldIsCurrent] = s.IsCurrent(key)
+	}
 	return rec, nil
 }
 

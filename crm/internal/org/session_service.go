@@ -24,6 +24,7 @@ type Sessions struct {
 	known   *Known
 	clock   *clock.Domain
 	numbers *Numbers
+	logins  *LastLogins
 	log     *slog.Logger
 	live    *cache[int64, *sessionEntry]
 }
@@ -39,9 +40,9 @@ type sessionEntry struct {
 	extending atomic.Bool
 }
 
-// NewSessions returns the service. log gets what went wrong beside an answer that was right.
-func NewSessions(store SessionStore, known *Known, domain *clock.Domain, numbers *Numbers, log *slog.Logger) *Sessions {
-	return &Sessions{store: store, known: known, clock: domain, numbers: numbers, log: log, live: newCache[int64, *sessionEntry](knownSessions)}
+// NewSessions returns the service. logins takes down who logs in; log gets what went wrong beside an answer that was right.
+func NewSessions(store SessionStore, known *Known, domain *clock.Domain, numbers *Numbers, logins *LastLogins, log *slog.Logger) *Sessions {
+	return &Sessions{store: store, known: known, clock: domain, numbers: numbers, logins: logins, log: log, live: newCache[int64, *sessionEntry](knownSessions)}
 }
 
 // NewSession says what session to make.
@@ -66,6 +67,13 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 	ss := StoredSession{Session: Session{
 		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
 	}}
+	if n.User.LoginHours != nil && n.Delegate == "" {
+		o, err := s.known.OrgByID(ctx, n.User.Org)
+		if err != nil {
+			return "", Session{}, err
+		}
+		ss.Expires, _ = withinHours(o, n.User, now, ss.Expires)
+	}
 	if n.App != nil {
 		ss.App = n.App.ID
 	}
@@ -89,6 +97,9 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 	e := &sessionEntry{StoredSession: ss, mark: m}
 	e.expires.Store(ss.Expires.UnixMilli())
 	s.live.put(ss.ID, e)
+	if n.Delegate == "" {
+		s.logins.note(ss.Org, ss.User, now)
+	}
 	made = ss.Session
 	made.Permissions = n.User.Permissions
 	return token, made, nil
@@ -194,13 +205,33 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 			return Session{}, User{}, invalidSession()
 		}
 	}
-	if next := now.Add(e.Timeout).UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {
+	until, open := now.Add(e.Timeout), true
+	if e.Delegate == "" { // an administrator is not bound by the hours of the user whom he is logged in as
+		until, open = withinHours(o, u, now, until)
+	}
+	if !open {
+		return Session{}, User{}, invalidSession()
+	}
+	if next := until.UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {
 		expires = s.extend(ctx, e, expires, next)
 	}
 	out := e.Session
 	out.Expires = time.UnixMilli(expires).UTC()
 	out.Permissions, out.Package = u.Permissions, o.Package
 	return out, u, nil
+}
+
+// withinHours is the given end of a session, or the end of the login hours that its user is in now where that comes
+// first: a session does not reach past them. open says that he is in any now.
+func withinHours(o Org, u User, now, end time.Time) (until time.Time, open bool) {
+	if u.LoginHours == nil {
+		return end, true
+	}
+	now = now.In(o.zone())
+	if over := u.LoginHours.end(now); !over.IsZero() && over.Before(end) {
+		end = over.UTC()
+	}
+	return end, u.LoginHours.allow(now)
 }
 
 // extend moves the expiry on. One caller writes, the others go on; a write that fails is tried again by the next use,

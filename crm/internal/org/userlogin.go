@@ -68,12 +68,22 @@ func authSessionObject() *Object {
 			picklist("LoginType", "Login Type", false, values(LoginTypeApplication, LoginTypeSOAP, LoginTypeOAuth)...),
 			picklist("SessionType", "Session Type", true, values(SessionUI, SessionAPI, SessionOAuth2, SessionSubstitute)...).filled(),
 			picklist("SessionSecurityLevel", "Session Security Level", true, values("LOW", "STANDARD", "HIGH_ASSURANCE")...),
-			reference("LoginHistoryId", "Login History ID", "LoginHistory", "", ObjectLoginHistory)),
+			reference("LoginHistoryId", "Login History ID", "LoginHistory", "", ObjectLoginHistory),
+			notFilterable(typed(FieldIsCurrent, "Is Current", TypeBoolean, 0).filled().computed())),
 	}
 	for _, f := range o.Fields {
 		f.readOnly()
 	}
 	return o
+}
+
+// FieldIsCurrent is AuthSession.IsCurrent: the session is the one that asks. The store knows no session and says no;
+// [Session.IsCurrent] is the truth.
+const FieldIsCurrent = "IsCurrent"
+
+// IsCurrent reports whether a record of AuthSession is the session itself.
+func (s Session) IsCurrent(record ID) bool {
+	return s.ID != 0 && record == NumberID(PrefixAuthSession, s.ID)
 }
 
 // removeAuthSession ends the session that the record is of.

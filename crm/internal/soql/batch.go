@@ -57,6 +57,7 @@ func (b *batchOf) source() Source { return b.runner.Source }
 func (b *batchOf) selectRows(ctx context.Context, offset, limit int) ([]Row, error) {
 	var out []Row
 	err := b.source().Select(ctx, b.session.Org, b.plan, offset, limit, func(row Row) error {
+		b.plan.mark(b.session, row)
 		out = append(out, row)
 		return nil
 	})

@@ -105,7 +105,19 @@ func (r *Runner) Each(ctx context.Context, s org.Session, text string, deleted b
 		return fault.New(fault.Invalid, CodeMalformedQuery, "Aggregate queries and queries with child queries are not supported here")
 	}
 	p.include(deleted)
-	return r.Source.Select(ctx, s.Org, p, p.Offset, p.cap(noLimit), func(row Row) error { return each(p, row) })
+	return r.Source.Select(ctx, s.Org, p, p.Offset, p.cap(noLimit), func(row Row) error {
+		p.mark(s, row)
+		return each(p, row)
+	})
+}
+
+// mark says of sessions in a row whether each is the one that asks, which the source cannot know.
+func (p *Plan) mark(s org.Session, row Row) {
+	for i, c := range p.Columns {
+		if c.Child == nil && !p.Aggregate && c.Field != nil && c.Field.Name == org.FieldIsCurrent && row.Values[i] != nil {
+			row.Values[i] = s.IsCurrent(row.IDs[c.Join])
+		}
+	}
 }
 
 // noLimit is more rows than any table has.

@@ -53,7 +53,8 @@ func orgColumn(o *org.Object) string {
 
 // computed are the fields that no column holds, as SQL over the alias %[1]s.
 var computed = map[string]string{
-	"OauthToken.Id": `NULLIF(%[1]s.id, %[1]s.id)`,
+	"OauthToken.Id":         `NULLIF(%[1]s.id, %[1]s.id)`,
+	"AuthSession.IsCurrent": `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`,
 	"UserLicense.UsedLicenses": `(SELECT COUNT(*) FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
  WHERE u.org_id = %[1]s.org_id AND u.is_active = 1 AND p.user_license_id = %[1]s.id)`,
 }
