@@ -22,6 +22,8 @@ type Control struct {
 	Changes org.Changes
 	Log     *slog.Logger
 
+	history sqlstore.HistoryPlace // how far the sweep has come
+
 	stop context.CancelFunc
 	done sync.WaitGroup
 	mu   sync.Mutex // orders changes of the clock in this process with the readings of follow
@@ -35,6 +37,8 @@ const (
 	purgePoll    = time.Minute
 	purgeBatch   = 200
 	purgeBatches = 500
+	// historyBatches is how many batches of Login History are looked at each time; the next time goes on from there.
+	historyBatches = 50
 )
 
 // Start reads the clocks and begins the work that goes on until Stop: deleting what has expired, and reading the clocks
@@ -86,7 +90,17 @@ func (c *Control) every(ctx context.Context, period time.Duration, trouble strin
 // purge deletes what nobody can use any more, in small transactions.
 func (c *Control) purge(ctx context.Context) error {
 	for range purgeBatches {
-		if n, err := c.Store.Purge(ctx, c.Clock.Machine(), purgeBatch); err != nil || n == 0 {
+		n, err := c.Store.Purge(ctx, c.Clock.Machine(), purgeBatch)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	for range historyBatches {
+		var err error
+		if c.history, _, err = c.Store.PurgeHistory(ctx, c.history, purgeBatch); err != nil || c.history == (sqlstore.HistoryPlace{}) {
 			return err
 		}
 	}

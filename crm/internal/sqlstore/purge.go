@@ -33,6 +33,64 @@ var purges = []struct {
  WHERE g.id < $1 AND (g.app_id = '' OR g.revoked_ms < CAST($2 AS BIGINT) + o.clock_offset_ms - 2678400000) ORDER BY g.id LIMIT $3)`},
 }
 
+// historyMonths is how long Login History is kept, in the org's own time (crm-wire 5.2: "6 months").
+const historyMonths = 6
+
+// HistoryPlace is how far a sweep of Login History has come; the zero value is its beginning.
+type HistoryPlace struct {
+	Org org.ID
+	ID  org.ID
+}
+
+// PurgeHistory looks at the limit rows of Login History that come next and deletes those that are too old. It tells how
+// many went and where to go on: from the beginning at the end. Rows have no index by time, which would cost each login
+// more than looking at all rows now and then costs; nothing is looked for inside the write.
+func (s *Store) PurgeHistory(ctx context.Context, from HistoryPlace, limit int) (next HistoryPlace, gone int, err error) {
+	old, next, err := s.oldHistory(ctx, from, limit)
+	if err != nil || len(old) == 0 {
+		return next, 0, err
+	}
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, p := range old {
+			if _, err := tx.Exec(`DELETE FROM login_history WHERE org_id = $1 AND id = $2`, string(p.Org), string(p.ID)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return from, 0, fmt.Errorf("deleting old login history: %w", err)
+	}
+	return next, len(old), nil
+}
+
+func (s *Store) oldHistory(ctx context.Context, from HistoryPlace, limit int) (old []HistoryPlace, next HistoryPlace, err error) {
+	rows, err := s.db.Query(ctx, `SELECT org_id, id, login_time FROM login_history WHERE (org_id, id) > ($1, $2) ORDER BY org_id, id LIMIT $3`,
+		string(from.Org), string(from.ID), limit)
+	if err != nil {
+		return nil, from, fmt.Errorf("looking through login history: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	seen := 0
+	for rows.Next() {
+		var at int64
+		if err := rows.Scan(&next.Org, &next.ID, &at); err != nil {
+			return nil, from, fmt.Errorf("looking through login history: %w", err)
+		}
+		if fromMillis(at).Before(s.now(next.Org).AddDate(0, -historyMonths, 0)) {
+			old = append(old, next)
+		}
+		seen++
+	}
+	if err := rows.Err(); err != nil {
+		return nil, from, fmt.Errorf("looking through login history: %w", err)
+	}
+	if seen < limit {
+		next = HistoryPlace{}
+	}
+	return old, next, nil
+}
+
 // Purge deletes at most limit rows of each kind of what nobody can use any more and has been there for long: sessions,
 // authorization codes, revoked grants. now is machine time. It tells how many rows went.
 func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/orgtest"
+	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -82,6 +83,65 @@ func TestPurge(t *testing.T) {
 			}
 			_, err = s.Code(ctx, unused.ID)
 			there(after, "the code that nobody used", err, after <= 31*day)
+		}
+	})
+}
+
+// Login History goes after six months of its org's own time, in small steps that end, and takes nothing else with it.
+func TestPurgeHistory(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		ctx, s := t.Context(), h.Store
+		s.UseClock(h.Clock)
+		old, young := h.MakeOrg(t, "acme"), h.MakeOrg(t, "back")
+		for i, o := range []orgtest.Org{old, young} {
+			for n := range int64(7) {
+				ss := stored(o, number(int64(i)*100+n))
+				ss.Expires = orgtest.Start.AddDate(1, 0, 0)
+				if err := s.AddSession(ctx, ss, event(o, ss.ID)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		count := func(table string, o orgtest.Org) (n int) {
+			t.Helper()
+			if err := s.DB().QueryRow(ctx, `SELECT COUNT(*) FROM `+table+` WHERE org_id = $1`, string(o.ID)).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		sweep := func() (gone, steps int) {
+			t.Helper()
+			var at sqlstore.HistoryPlace
+			for {
+				next, n, err := s.PurgeHistory(ctx, at, 3)
+				if err != nil || n > 3 {
+					t.Fatal(n, err)
+				}
+				if gone, steps, at = gone+n, steps+1, next; at == (sqlstore.HistoryPlace{}) {
+					return gone, steps
+				}
+			}
+		}
+		for _, c := range []struct {
+			ahead time.Time
+			gone  int
+		}{
+			{orgtest.Start, 0},
+			{orgtest.Start.AddDate(0, 6, 0), 0},
+			{orgtest.Start.AddDate(0, 6, 0).Add(time.Second), 7},
+			{orgtest.Start.AddDate(0, 6, 0).Add(time.Second), 0},
+		} {
+			h.Clock.Set(string(old.ID), c.ahead.Sub(orgtest.Start))
+			if gone, steps := sweep(); gone != c.gone || steps > 6 {
+				t.Errorf("at %v: %d rows went in %d steps, want %d", c.ahead, gone, steps, c.gone)
+			}
+		}
+		if count("login_history", old) != 0 || count("login_history", young) != 7 {
+			t.Errorf("%d and %d rows are left", count("login_history", old), count("login_history", young))
+		}
+		if n := count("auth_session_record", old); n != 7 {
+			t.Errorf("%d sessions are listed whose logins are too old", n)
 		}
 	})
 }
