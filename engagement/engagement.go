@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -66,6 +67,8 @@ type Options struct {
 	// Bounces says that mail to any address comes to this program and is given to TakeMail, so that bounces can have an
 	// address for each message.
 	Bounces bool
+	// Resolver answers for the DNS when a domain is verified; the system's where nil.
+	Resolver tenant.Resolver
 	// Vault seals the key of the links in messages. Without one they work as long as the house runs.
 	Vault   *vault.Vault
 	Log     *slog.Logger  // nil discards
@@ -106,6 +109,9 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Machine == nil {
 		o.Machine = time.Now
 	}
+	if o.Resolver == nil {
+		o.Resolver = net.DefaultResolver
+	}
 	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations}, Log: o.Log, Machine: o.Machine})
 	if err != nil {
 		return nil, fmt.Errorf("engagement: %w", err)
@@ -133,13 +139,16 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	rows := sqlstore.NewData(c.store.DB(), c.queue)
 	data := &tenant.DataExtensions{Store: rows, Now: clk.Now, Serials: serials}
 	dataload.Handle(c.queue, data, rows)
-	sends := &tenant.Sends{Store: sending, Now: clk.Now}
+	sends := &tenant.Sends{Store: sending, Policy: c.registry.SenderPolicy, Now: clk.Now}
 	links, err := c.links(ctx, o)
 	if err != nil {
 		return err
 	}
 	c.tracking = &tenant.Tracking{Store: sending, Links: links, Now: clk.Now}
-	if c.sender, err = sender.New(sender.Options{Store: sending, Links: links, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
+	verification := &tenant.Verification{
+		Store: sending, Registry: c.registry, Links: links, DNS: o.Resolver, Mail: sender.VerificationMail(o.Mail, o.BaseURL), Now: clk.Now,
+	}
+	if c.sender, err = sender.New(sender.Options{Store: sending, Links: links, Policy: c.registry.SenderPolicy, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
 		return err
 	}
 
@@ -156,7 +165,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, Data: data, BaseURL: o.BaseURL, Log: o.Log})
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, Data: data, Verification: verification, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}
@@ -169,7 +178,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	trackServer, err := track.New(track.Options{Tracking: c.tracking, Log: o.Log})
+	trackServer, err := track.New(track.Options{Tracking: c.tracking, Verification: verification, Log: o.Log})
 	if err != nil {
 		return err
 	}

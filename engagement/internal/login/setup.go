@@ -71,6 +71,7 @@ type wireSettings struct {
 	CallsPerMinute     int      `json:"calls_per_minute"`
 	TokensPerMinute    int      `json:"tokens_per_minute"`
 	MyDocuments        bool     `json:"my_documents"`
+	AnySender          bool     `json:"any_sender"`
 }
 
 func showSettings(t tenant.Settings) wireSettings {
@@ -100,6 +101,7 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, p tenant
 		CallsPerMinute     *int      `json:"calls_per_minute"`
 		TokensPerMinute    *int      `json:"tokens_per_minute"`
 		MyDocuments        *bool     `json:"my_documents"`
+		AnySender          *bool     `json:"any_sender"`
 	}
 	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
@@ -118,6 +120,7 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, p tenant
 		take(&t.CallsPerMinute, q.CallsPerMinute)
 		take(&t.TokensPerMinute, q.TokensPerMinute)
 		take(&t.MyDocuments, q.MyDocuments)
+		take(&t.AnySender, q.AnySender)
 	})
 	return showSettings(t), err
 }

@@ -37,6 +37,8 @@ type Options struct {
 	Mail  mail.Sender
 	// Links are how messages report back; the zero value for not at all.
 	Links tenant.Links
+	// Policy says which tenants may send from any address; nil is none.
+	Policy tenant.SenderPolicy
 	// Now tells the tenant's domain time.
 	Now func(tenant.EID) time.Time
 	Log *slog.Logger
@@ -87,6 +89,11 @@ func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
 			return nil // an earlier run of this job got to the end and could not say so
 		}
 		d.Links = s.o.Links
+		if s.o.Policy != nil {
+			if d.AnySender, err = s.o.Policy(ctx, p.Tenant); err != nil {
+				return err
+			}
+		}
 		v := d.Decide(s.o.Now(p.Tenant))
 		switch {
 		case v.Hold:

@@ -34,7 +34,7 @@ var houseLinks = tenant.Links{Base: "https://tenant.example", Key: bytes.Repeat(
 func newReader(t *testing.T, db *sqldb.DB, smtp mail.Sender) *reader {
 	t.Helper()
 	k := sendertest.New(t, db, sendertest.Options{Links: houseLinks, Mail: smtp})
-	server, err := track.New(track.Options{Tracking: k.Tracking})
+	server, err := track.New(track.Options{Tracking: k.Tracking, Verification: k.Verification})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,14 +28,21 @@ func NewSending(db *sqldb.DB, queue *jobs.Queue) *Sending {
 	return &Sending{db: db, queue: queue, serials: tenant.NewSerials(nil)}
 }
 
+const senderColumns = `eid, mid, kind, domain, from_name, is_default, is_sendable, created_at, verified_at`
+
 // PutSender stores a verified sender in the caller's transaction, over the one of the same address or domain.
 func PutSender(tx *sqldb.Tx, s tenant.VerifiedSender) error {
+	verified := s.Verified
+	if verified.IsZero() && s.Sendable {
+		verified = s.Created // who may be used has been proven when it was made
+	}
 	_, err := tx.Exec(`
-		INSERT INTO verified_sender (eid, domain_fold, mid, kind, domain, from_name, is_default, is_sendable, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO verified_sender (eid, domain_fold, mid, kind, domain, from_name, is_default, is_sendable, created_at, verified_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (eid, domain_fold) DO UPDATE SET kind = excluded.kind, domain = excluded.domain,
-			from_name = excluded.from_name, is_default = excluded.is_default, is_sendable = excluded.is_sendable`,
-		int64(s.Tenant), fold(s.Domain), int64(s.MID), string(s.Kind), s.Domain, s.FromName, bit(s.Default), bit(s.Sendable), millis(s.Created))
+			from_name = excluded.from_name, is_default = excluded.is_default, is_sendable = excluded.is_sendable,
+			verified_at = excluded.verified_at`,
+		int64(s.Tenant), fold(s.Domain), int64(s.MID), string(s.Kind), s.Domain, s.FromName, bit(s.Default), bit(s.Sendable), millis(s.Created), millis(verified))
 	return err
 }
 
@@ -193,7 +200,7 @@ func (s *Sending) SendersFor(ctx context.Context, eid tenant.EID, address string
 	return readSenders(s.db.Query(ctx, sendersQuery, int64(eid), fold(address), tenant.Domain(address)))
 }
 
-const sendersQuery = `SELECT eid, mid, kind, domain, from_name, is_default, is_sendable, created_at FROM verified_sender
+const sendersQuery = `SELECT ` + senderColumns + ` FROM verified_sender
 	WHERE eid = $1 AND (domain_fold = $2 OR domain_fold = $3 OR is_default = 1)`
 
 // Senders lists the tenant's verified senders by name: at most limit, leaving out the first skip of them. count is how
@@ -202,7 +209,7 @@ func (s *Sending) Senders(ctx context.Context, eid tenant.EID, skip, limit int) 
 	if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM verified_sender WHERE eid = $1`, int64(eid)).Scan(&count); err != nil {
 		return nil, 0, err
 	}
-	list, err = readSenders(s.db.Query(ctx, `SELECT eid, mid, kind, domain, from_name, is_default, is_sendable, created_at FROM verified_sender
+	list, err = readSenders(s.db.Query(ctx, `SELECT `+senderColumns+` FROM verified_sender
 		WHERE eid = $1 ORDER BY domain_fold LIMIT $2 OFFSET $3`, int64(eid), limit, skip))
 	return list, count, err
 }
@@ -215,11 +222,11 @@ func readSenders(rows *sql.Rows, err error) (_ []tenant.VerifiedSender, failed e
 	var list []tenant.VerifiedSender
 	for rows.Next() {
 		var v tenant.VerifiedSender
-		var created int64
-		if err := rows.Scan(&v.Tenant, &v.MID, &v.Kind, &v.Domain, &v.FromName, &v.Default, &v.Sendable, &created); err != nil {
+		var created, verified int64
+		if err := rows.Scan(&v.Tenant, &v.MID, &v.Kind, &v.Domain, &v.FromName, &v.Default, &v.Sendable, &created, &verified); err != nil {
 			return nil, err
 		}
-		v.Created = timeOf(created)
+		v.Created, v.Verified = timeOf(created), timeOf(verified)
 		list = append(list, v)
 	}
 	return list, rows.Err()

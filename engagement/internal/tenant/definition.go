@@ -129,9 +129,13 @@ type VerifiedSender struct {
 	Domain   string // the address for UserDomain, else the domain
 	FromName string // display name where this is the default sender profile
 	Default  bool   // whether definitions without a From address use it
-	Sendable bool   // false while the proof is missing
+	Sendable bool   // whether it is used; false while the proof is missing
 	Created  time.Time
+	Verified time.Time // when it was proven; zero while it waits for that
 }
+
+// Proven reports whether somebody has shown that the address or domain is the tenant's.
+func (s VerifiedSender) Proven() bool { return !s.Verified.IsZero() }
 
 // Covers reports whether mail from the address may leave under this sender. Local parts are compared without regard to
 // case, as mail systems do. A domain covers its own addresses and no subdomain's.

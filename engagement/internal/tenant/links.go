@@ -23,6 +23,8 @@ const (
 	LinkOpen        LinkKind = 'o' // the picture that is fetched when a message is shown
 	LinkClick       LinkKind = 'c' // leads on to a link of the message
 	LinkUnsubscribe LinkKind = 'u' // the page that unsubscribes
+	LinkVerify      LinkKind = 'v' // the page that proves an address which mail is to be sent from
+	linkDomain      LinkKind = 'd' // the value of a domain's TXT record
 	linkReturn      LinkKind = 'b' // the local part of the address that bounces come back to
 )
 
@@ -55,14 +57,14 @@ type MessageRef struct {
 	ID     string // GUID
 }
 
-// URL is the link of the kind; target is the address that a click leads to. It is "" where no links are made.
+// URL is the link of the kind; target is the address that a click leads to, or that is to be proven. It is "" where no links are made.
 func (l Links) URL(kind LinkKind, m MessageRef, target string) string {
 	token := l.token(kind, m, target, linkSignature)
 	if l.Base == "" || token == "" {
 		return ""
 	}
 	link := l.Base + "/t/" + string(kind) + "/" + token
-	if kind == LinkClick {
+	if kind == LinkClick || kind == LinkVerify {
 		link += "?u=" + url.QueryEscape(target)
 	}
 	return link

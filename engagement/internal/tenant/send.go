@@ -151,6 +151,8 @@ type SendStore interface {
 // Sends is the service that accepts sends and tells what became of them.
 type Sends struct {
 	Store SendStore
+	// Policy says which tenants may send from any address; nil is none.
+	Policy SenderPolicy
 	// Now tells the tenant's domain time.
 	Now func(EID) time.Time
 }
@@ -274,7 +276,11 @@ func (s *Sends) checkSender(ctx context.Context, d Definition, address string) e
 	if err != nil {
 		return err
 	}
-	if _, ok := fromFor(senders, d.FromName, address); !ok {
+	anySender, err := s.Policy.anySender(ctx, d.Tenant)
+	if err != nil {
+		return err
+	}
+	if _, ok := fromFor(senders, anySender, d.FromName, address); !ok {
 		return fault.New(fault.Conflict, CodeUnverifiedSender, "The From address of the send does not belong to a verified sender.")
 	}
 	return nil

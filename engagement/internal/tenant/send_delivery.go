@@ -58,6 +58,7 @@ type Delivery struct {
 	Subscriber Subscriber
 	HasEntry   bool // whether Subscriber is on All Subscribers
 	Senders    []VerifiedSender
+	AnySender  bool   // the tenant may send from addresses that nobody has verified
 	TenantName string // name of the enterprise
 	Links      Links  // how the message reports back; the zero value for not at all
 }
@@ -116,7 +117,7 @@ func (d Delivery) Decide(now time.Time) Verdict {
 	} else if m.FromName != "" {
 		name = m.FromName
 	}
-	from, ok := fromFor(d.Senders, name, address)
+	from, ok := fromFor(d.Senders, d.AnySender, name, address)
 	if !ok {
 		return refuse(SendInvalidFieldValue, "The From address does not belong to a verified sender.")
 	}
@@ -169,11 +170,11 @@ func (d Delivery) track(out *Outgoing) {
 	}
 }
 
-// fromFor picks the name and address that the mail is from: the address given where a sender covers it, else, for "", the
+// fromFor picks the name and address that the mail is from: the address given where a sender covers it or any may be used, else, for "", the
 // default sender. In the result Domain holds the whole address.
-func fromFor(senders []VerifiedSender, name, address string) (VerifiedSender, bool) {
+func fromFor(senders []VerifiedSender, anySender bool, name, address string) (VerifiedSender, bool) {
 	if address != "" {
-		if !ValidAddress(address) || !MaySend(senders, address) {
+		if !ValidAddress(address) || !anySender && !MaySend(senders, address) {
 			return VerifiedSender{}, false
 		}
 		return VerifiedSender{FromName: name, Domain: address}, true

@@ -41,6 +41,8 @@ type Settings struct {
 	TokensPerMinute int `json:"tokens_per_minute,omitempty"`
 	// MyDocuments is "My Documents in Content": reports are kept as files.
 	MyDocuments bool `json:"my_documents,omitempty"`
+	// AnySender lets mail leave from addresses that nobody has verified (engagement-wire 6). Off: only verified ones.
+	AnySender bool `json:"any_sender,omitempty"`
 }
 
 const maxAllowlist = 200

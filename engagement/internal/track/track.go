@@ -1,5 +1,5 @@
-// Package track is where messages report back: the picture that tells of an open, the redirect of a click, and the page
-// that unsubscribes. Its visitors are not signed in; the signed link is all they have, and all they can do is what the
+// Package track is where messages report back: the picture that tells of an open, the redirect of a click, the page
+// that unsubscribes, and the page that proves an address. Its visitors are not signed in; the signed link is all they have, and all they can do is what the
 // link is for.
 package track
 
@@ -26,8 +26,9 @@ var pixel = []byte("GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x00!\
 
 // Options are what the room stands on.
 type Options struct {
-	Tracking *tenant.Tracking
-	Log      *slog.Logger
+	Tracking     *tenant.Tracking
+	Verification *tenant.Verification
+	Log          *slog.Logger
 }
 
 // Server answers the links of messages.
@@ -35,8 +36,8 @@ type Server struct{ o Options }
 
 // New checks the options.
 func New(o Options) (*Server, error) {
-	if o.Tracking == nil {
-		return nil, errors.New("track: no tracking")
+	if o.Tracking == nil || o.Verification == nil {
+		return nil, errors.New("track: a service is missing")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -50,6 +51,8 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("GET /t/c/{token}", s.click)
 	mux.HandleFunc("GET /t/u/{token}", s.ask)
 	mux.HandleFunc("POST /t/u/{token}", s.leave)
+	mux.HandleFunc("GET /t/v/{token}", s.askAddress)
+	mux.HandleFunc("POST /t/v/{token}", s.prove)
 }
 
 // open shows the picture, whatever the link: who guesses learns nothing.
@@ -124,6 +127,44 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, ui.Page{
 		Title: "You are unsubscribed", Brand: brand, Footer: footer, Narrow: true,
 		Blocks: []ui.Block{ui.Text("Nothing more will be sent to " + m.To + ".")},
+	})
+}
+
+// askAddress is the page behind the link that was mailed to an address; as with the others, looking changes nothing.
+func (s *Server) askAddress(w http.ResponseWriter, r *http.Request) {
+	q, err := web.Query(r)
+	if err == nil {
+		_, err = s.o.Verification.Proving(r.PathValue("token"), q.Get("u"))
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.page(w, r, http.StatusOK, ui.Page{
+		Title: "Confirm the address", Brand: brand, Footer: footer, Narrow: true,
+		Blocks: []ui.Block{
+			ui.Text("May mail be sent from " + q.Get("u") + "?"),
+			ui.Form{Action: "/t/v/" + r.PathValue("token") + "?" + q.Encode(), Submits: []ui.Submit{{Label: "Confirm"}}},
+		},
+	})
+}
+
+// prove notes that the person who reads the address's mail agrees.
+func (s *Server) prove(w http.ResponseWriter, r *http.Request) {
+	q, err := web.Query(r)
+	if err == nil {
+		_, err = web.ReadBody(w, r, maxForm)
+	}
+	if err == nil {
+		err = s.o.Verification.Prove(r.Context(), r.PathValue("token"), q.Get("u"))
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.page(w, r, http.StatusOK, ui.Page{
+		Title: "The address is confirmed", Brand: brand, Footer: footer, Narrow: true,
+		Blocks: []ui.Block{ui.Text("Mail may be sent from " + q.Get("u") + ".")},
 	})
 }
 

@@ -70,12 +70,14 @@ type Kit struct {
 	Data        *tenant.DataExtensions
 	Users       *tenant.Users
 	Tracking    *tenant.Tracking
-	Registry    *tenant.Registry
-	Auth        *Auth
-	Time        *Time
-	Clock       tenant.Clock
-	Queue       *jobs.Queue
-	Inbox       *mail.Inbox
+	// Verification finds no records in the DNS until a test gives it a resolver.
+	Verification *tenant.Verification
+	Registry     *tenant.Registry
+	Auth         *Auth
+	Time         *Time
+	Clock        tenant.Clock
+	Queue        *jobs.Queue
+	Inbox        *mail.Inbox
 
 	t       testing.TB
 	mu      sync.Mutex
@@ -123,6 +125,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	}
 	k.Registry = tenant.NewRegistry(people, people, people, machine)
 	k.Users = &tenant.Users{Registry: k.Registry, Directory: people, Store: people, Clock: k.Clock}
+	k.Sends.Policy = k.Registry.SenderPolicy
 	k.Auth = NewAuth()
 	k.Inbox = inbox(t, log)
 	if o.Mail == nil {
@@ -132,7 +135,10 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 		}
 		o.Mail = smtp
 	}
-	s, err := sender.New(sender.Options{Store: k.Store, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Now: k.Clock.Now, Log: log})
+	k.Verification = &tenant.Verification{
+		Store: k.Store, Registry: k.Registry, Links: o.Links, DNS: NoDNS{}, Mail: sender.VerificationMail(o.Mail, o.Links.Base), Now: k.Clock.Now,
+	}
+	s, err := sender.New(sender.Options{Store: k.Store, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Policy: k.Registry.SenderPolicy, Now: k.Clock.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +157,12 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	})
 	return k
 }
+
+// NoDNS is a resolver that knows no name.
+type NoDNS struct{}
+
+// LookupTXT implements tenant.Resolver.
+func (NoDNS) LookupTXT(context.Context, string) ([]string, error) { return nil, nil }
 
 // epoch is when the tenant was made, and where a kit's time begins.
 var epoch = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
