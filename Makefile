@@ -22,6 +22,7 @@ setup:
 
 test-go:
 	go test -race -timeout 20m ./...
+	TWINSPAN_TEST_CROWD=10000 go test -timeout 10m -count=1 -run 'TestImport$$' ./test/contract
 
 # The client libraries, at the versions that the lock files name. The Salesforce CLI is apart: it takes 480 MB, and 40 s
 # on a quiet machine.

@@ -23,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -53,6 +54,7 @@ type Bridge struct {
 	store    *sqlstore.Store
 	links    *link.Service
 	mappings *mapping.Service
+	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
 	log      *slog.Logger
@@ -100,9 +102,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, o.Vault), o.HTTP, o.Machine)
 	signins := signin.NewService(b.store, b.links, o.Vault, base)
 	b.mappings = mapping.NewService(b.store, b.links)
+	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
+	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
@@ -110,6 +114,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	calls.Mount(mux)
 	views.Mount(mux)
 	b.handler = mux
+	b.queue.Start(context.WithoutCancel(ctx)) // until Close, whatever becomes of the context of the start
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b.stop = stop
 	if o.SweepEvery >= 0 {
@@ -192,9 +197,18 @@ func (b *Bridge) SetClock(ctx context.Context, pairID string, offset time.Durati
 // Close ends the work in the background and closes the database and idle connections. Stop serving the handler first.
 func (b *Bridge) Close() error {
 	b.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
 	b.working.Wait()
+	stopped := b.queue.Stop(ctx)
+	if errors.Is(stopped, context.DeadlineExceeded) {
+		stopped = nil // what was under way is queued again and goes on with the next start
+	}
 	if b.own != nil {
 		b.own.CloseIdleConnections()
 	}
-	return b.store.Close()
+	return errors.Join(stopped, b.store.Close())
 }
+
+// drainTime is how long Close lets a batch of work come to its end.
+const drainTime = 5 * time.Second

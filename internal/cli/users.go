@@ -15,13 +15,14 @@ import (
 
 // usersCmd holds the commands about mappings of users (document 000).
 type usersCmd struct {
-	List  usersListCmd  `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
-	Show  usersShowCmd  `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
-	Map   usersMapCmd   `cmd:"" help:"Map a user whose Salesforce.com Status is set, without his password."`
-	Clear usersClearCmd `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
-	Reset usersResetCmd `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
-	Check usersCheckCmd `cmd:"" help:"Look for mappings that were cleared in the org, by blanking Marketing Cloud OAuth Token on the user."`
-	Stale usersStaleCmd `cmd:"" help:"List mappings whose Engagement permissions have changed since, and clear them; exit code 3 where there are none."`
+	List   usersListCmd   `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
+	Show   usersShowCmd   `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
+	Import usersImportCmd `cmd:"" help:"Map the users of a list, in the background."`
+	Map    usersMapCmd    `cmd:"" help:"Map a user whose Salesforce.com Status is set, without his password."`
+	Clear  usersClearCmd  `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
+	Reset  usersResetCmd  `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
+	Check  usersCheckCmd  `cmd:"" help:"Look for mappings that were cleared in the org, by blanking Marketing Cloud OAuth Token on the user."`
+	Stale  usersStaleCmd  `cmd:"" help:"List mappings whose Engagement permissions have changed since, and clear them; exit code 3 where there are none."`
 }
 
 // states is the flag's list of states.

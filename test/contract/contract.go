@@ -94,6 +94,17 @@ func Run(t *testing.T, d Deployment) {
 	}
 }
 
+// RunConnect raises both spans and nothing else.
+func RunConnect(t *testing.T, d Deployment) {
+	s, err := newSuite(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.http.CloseIdleConnections)
+	s.orgSpan(t)
+	s.tenantSpan(t)
+}
+
 type suite struct {
 	Deployment
 	http   *http.Client

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/vaulttest"
 	"github.com/twinspan/twinspan/internal/web"
 	"github.com/twinspan/twinspan/test/contract"
 	"github.com/twinspan/twinspan/test/spawn"
@@ -37,7 +39,7 @@ func TestEmbedded(t *testing.T) {
 	for _, kind := range sqldbtest.Kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			d, dsn := embedded(t, kind, "220")
+			d, dsn := embedded(t, kind, clouds{})
 			contract.Run(t, d)
 			noPasswords(t, d, dsn)
 		})
@@ -53,7 +55,7 @@ func TestTokenStore(t *testing.T) {
 		for _, release := range []string{"5.400", "5.493", "219", "220"} {
 			t.Run(kind+" "+release, func(t *testing.T) {
 				t.Parallel()
-				d, _ := embedded(t, kind, release)
+				d, _ := embedded(t, kind, clouds{release: release})
 				contract.RunTokenStore(t, d, release)
 			})
 		}
@@ -161,10 +163,25 @@ func dump(t *testing.T, dsn string) []byte {
 	return out.Bytes()
 }
 
-// embedded makes an org with a release of the package, a tenant and Connect as they are when document 001 is done up to
-// its step 32, and gives the DSN of Connect's database.
-func embedded(t *testing.T, kind, release string) (contract.Deployment, string) {
+// clouds say what is unusual in an org and a tenant.
+type clouds struct {
+	release string // of the managed package; "" is the newest
+	crowd   int    // further users in both clouds, integrated: crmName(n), tenantName(n)
+	// front stands before both clouds; nil for nothing.
+	front func(http.Handler) http.Handler
+}
+
+func crmName(kind string, n int) string { return fmt.Sprintf("user%05d@%s.crowd.example", n, kind) }
+
+func tenantName(n int) string { return fmt.Sprintf("user%05d.mc", n) }
+
+// embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32, and gives the DSN
+// of Connect's database.
+func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string) {
 	t.Helper()
+	if c.front == nil {
+		c.front = func(h http.Handler) http.Handler { return h }
+	}
 	ctx := t.Context()
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	must := func(err error) {
@@ -218,9 +235,12 @@ func embedded(t *testing.T, kind, release string) (contract.Deployment, string) 
 	user := func(p contract.Person, profile string) crm.UserSpec {
 		return crm.UserSpec{Username: p.Username, Email: p.Username, FirstName: "F", LastName: "L", Profile: profile, Password: p.Password, SecurityToken: p.SecurityToken}
 	}
+	orgUsers := []crm.UserSpec{user(d.OrgAdmin, "System Administrator"), user(d.SystemUser, "System Administrator"), user(d.Member, "Standard User"), user(d.Outsider, "Standard User")}
+	for n := range c.crowd {
+		orgUsers = append(orgUsers, crm.UserSpec{Username: crmName(kind, n), LastName: "Crowd", Profile: "Standard User"})
+	}
 	must(org.CreateOrg(ctx, crm.OrgSpec{
-		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix, Package: release,
-		Users: []crm.UserSpec{user(d.OrgAdmin, "System Administrator"), user(d.SystemUser, "System Administrator"), user(d.Member, "Standard User"), user(d.Outsider, "Standard User")},
+		ID: crm.NewOrgID(), Name: "Contract", MyDomain: "contract-" + suffix, Package: c.release, Users: orgUsers,
 		ConnectedApps: []crm.ConnectedAppSpec{
 			{
 				Name: "Salesforce Marketing Cloud", DeveloperName: "Salesforce_Marketing_Cloud", Namespace: "et4ae5", ConsumerKey: packageKey,
@@ -243,13 +263,16 @@ func embedded(t *testing.T, kind, release string) (contract.Deployment, string) 
 	must(err)
 	closing(tenant)
 	member := []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}
+	tenantUsers := []engagement.UserSpec{
+		{Username: d.APIUser.Username, Email: "api@tenant.example", Password: d.APIUser.Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
+		{Username: d.TenantMember.Username, Email: "member@tenant.example", Password: d.TenantMember.Password, Roles: member},
+		{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member[1:2], SalesforceStatus: d.Outsider.Username},
+	}
+	for n := range c.crowd {
+		tenantUsers = append(tenantUsers, engagement.UserSpec{Username: tenantName(n), Email: "crowd@tenant.example", PasswordHash: vaulttest.Hash("Pw1-crowd-password"), Roles: member, SalesforceStatus: crmName(kind, n)})
+	}
 	must(tenant.CreateTenant(ctx, engagement.TenantSpec{
-		EID: d.EID, Name: "Contract", AccountType: "ENTERPRISE_2",
-		Users: []engagement.UserSpec{
-			{Username: d.APIUser.Username, Email: "api@tenant.example", Password: d.APIUser.Password, APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}},
-			{Username: d.TenantMember.Username, Email: "member@tenant.example", Password: d.TenantMember.Password, Roles: member},
-			{Username: d.TenantOther.Username, Email: "other@tenant.example", Password: d.TenantOther.Password, Roles: member[1:2], SalesforceStatus: d.Outsider.Username},
-		},
+		EID: d.EID, Name: "Contract", AccountType: "ENTERPRISE_2", Users: tenantUsers,
 		Packages: []engagement.PackageSpec{
 			{
 				Name: "Marketing Cloud Connect", Type: "connect", ClientID: packageClient, Certificate: tenantPEM, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
@@ -270,7 +293,7 @@ func embedded(t *testing.T, kind, release string) (contract.Deployment, string) 
 	}))
 
 	connectSite.serve(t, bridge.Handler(), log, "connect")
-	orgSite.serve(t, org.Handler(), log, "crm")
-	tenantSite.serve(t, tenant.Handler(), log, "engagement")
+	orgSite.serve(t, c.front(org.Handler()), log, "crm")
+	tenantSite.serve(t, c.front(tenant.Handler()), log, "engagement")
 	return d, dsn("connect")
 }

@@ -40,6 +40,7 @@ type Options struct {
 	Links    *link.Service
 	Signins  *signin.Service
 	Mappings *mapping.Service
+	Imports  *mapping.Importer
 	Sends    *send.Service
 	Calls    Calls
 	Vault    *vault.Vault
@@ -68,22 +69,28 @@ type Route struct {
 	Method string
 	Path   string
 	serve  func(*Server, context.Context, call) (any, error)
+	body   int64 // largest body in bytes; 0 is maxBody
 }
 
 // Routes are all routes of the API, in the order of the description.
 func Routes() []Route {
 	return []Route{
-		{http.MethodGet, "/api/v1/status", (*Server).status},
-		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg},
-		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement},
-		{http.MethodGet, "/api/v1/users", (*Server).users},
-		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user},
-		{http.MethodPost, "/api/v1/users/map", (*Server).mapUser},
-		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers},
-		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers},
-		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered},
-		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest},
-		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send},
+		{http.MethodGet, "/api/v1/status", (*Server).status, 0},
+		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0},
+		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0},
+		{http.MethodGet, "/api/v1/users", (*Server).users, 0},
+		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user, 0},
+		{http.MethodPost, "/api/v1/users/map", (*Server).mapUser, 0},
+		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers, 0},
+		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers, 0},
+		{http.MethodGet, "/api/v1/imports", (*Server).imports, 0},
+		{http.MethodPost, "/api/v1/imports", (*Server).startImport, mapping.MaxImport + maxBody},
+		{http.MethodGet, "/api/v1/imports/{import_id}", (*Server).importOne, 0},
+		{http.MethodGet, "/api/v1/imports/{import_id}/lines", (*Server).importLines, 0},
+		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0},
+		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered, 0},
+		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest, 0},
+		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send, 0},
 	}
 }
 
@@ -152,7 +159,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err
@@ -169,7 +176,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err := web.CheckContentType(r, "application/json"); err != nil {
 		return call{}, err
 	}
-	if c.body, err = web.ReadBody(w, r, maxBody); err != nil {
+	if c.body, err = web.ReadBody(w, r, cmp.Or(route.body, maxBody)); err != nil {
 		return call{}, err
 	}
 	c.key, err = idempotencyKey(r)

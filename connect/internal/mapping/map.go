@@ -80,51 +80,75 @@ func noEngagementUser(name string) error {
 
 // mapUser maps a CRM user to an Engagement user, both read already.
 func (s *Service) mapUser(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser) (Mapping, error) {
+	m, kept, err := s.prepare(ctx, l, r, crmUser, user, true)
+	if err != nil || kept {
+		return m, err
+	}
+	return m, s.store.PutMapping(ctx, m)
+}
+
+// prepare makes all of a mapping but its record: it is decided on, granted and tried, and its handle is left. kept says
+// that the user has this mapping already. Where it is refused the grant is given back; where a cloud does not answer the
+// grant stays: asked again, it goes on from there. Without prove the tenant's word that the grant is there is enough, where
+// the user works in his default business unit: the API user's token, of the same key and package, has just shown that the
+// rest works.
+func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser, prove bool) (m Mapping, kept bool, err error) {
 	switch {
 	case user.SalesforceUsername == "":
-		return Mapping{}, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s is not set: an Engagement administrator sets it to %s.", user.Username, crmUser.CRMUsername)
+		return Mapping{}, false, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s is not set: an Engagement administrator sets it to %s.", user.Username, crmUser.CRMUsername)
 	case !link.SameUsername(user.SalesforceUsername, crmUser.CRMUsername):
-		return Mapping{}, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s names %s, not %s.", user.Username, user.SalesforceUsername, crmUser.CRMUsername)
+		return Mapping{}, false, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s names %s, not %s.", user.Username, user.SalesforceUsername, crmUser.CRMUsername)
 	}
 	v := signin.Visitor{Pair: l.Pair, OrgID: l.Org.OrgID, UserID: crmUser.CRMUserID, Username: crmUser.CRMUsername, Name: crmUser.CRMName}
 	// What is wrong in itself is refused before anybody's grant is made.
 	named := link.TenantUser{EID: l.EID, UserID: strconv.FormatInt(user.ID, 10), Username: user.Username, Name: user.Name}
 	if _, err := Decide(l, v, named, r.Meant, s.links.Now(l)); err != nil {
-		return Mapping{}, err
+		return Mapping{}, false, err
 	}
-	old, err := s.current(ctx, l, v.UserID)
+	old, err := s.current(ctx, l, v.UserID, named.UserID)
 	if err != nil {
-		return Mapping{}, err
+		return Mapping{}, false, err
 	}
 	if old.EngagementUserID == named.UserID && (r.MID == 0 || r.MID == old.MID) {
-		return old, nil
+		return old, true, nil
 	}
 	if err := s.free(ctx, l, v.UserID, named.UserID, user.Username); err != nil {
-		return Mapping{}, err
+		return Mapping{}, false, err
 	}
 	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 		_, err := tenant.MakeGrant(ctx, user.Username)
 		return err
 	})
 	if err != nil {
-		return Mapping{}, err
+		return Mapping{}, false, err
 	}
-	return s.saveAs(ctx, l, v, user.Username, r.MID, r.Meant)
+	if named.MID = user.DefaultMID; prove || r.MID != 0 && r.MID != named.MID || named.MID == 0 {
+		m, err = s.readyAs(ctx, l, v, user.Username, r.MID, r.Meant)
+		return m, false, err
+	}
+	if m, err = Decide(l, v, named, r.Meant, s.links.Now(l)); err != nil {
+		return Mapping{}, false, err
+	}
+	m, err = s.settle(ctx, l, m)
+	return m, false, s.giveBackUnlessPassing(ctx, l, m, err)
 }
 
-// current is the CRM user's mapping, tried; the zero Mapping where he has none. One that Engagement refuses is
-// CodeLoginDenied.
-func (s *Service) current(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
-	m, err := s.Check(ctx, l, crmUserID)
+// current is the CRM user's mapping, the zero Mapping where he has none. One to another Engagement user is tried, and so
+// is one that was refused before: where Engagement refuses it still, that is CodeLoginDenied.
+func (s *Service) current(ctx context.Context, l link.Link, crmUserID, engagementUserID string) (Mapping, error) {
+	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
+	if err == nil && (m.EngagementUserID != engagementUserID || !m.BrokenAt.IsZero() || m.Handle != Handle{}) {
+		m, err = s.check(ctx, l, m)
+	}
 	if fault.CodeOf(err) == CodeNotFound {
 		return Mapping{}, nil
 	}
 	return m, err
 }
 
-// saveAs signs the Engagement user in by key, where he has a grant, and saves the mapping to whoever that is. Where that
-// is refused the grant is given back. Where a cloud does not answer it stays: asked again, it goes on from there.
-func (s *Service) saveAs(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64, meant bool) (Mapping, error) {
+// readyAs signs the Engagement user in by key, where he has a grant, and makes all of the mapping to whoever that is but
+// its record.
+func (s *Service) readyAs(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64, meant bool) (Mapping, error) {
 	var found link.TenantUser
 	err := s.links.CallTenantAs(ctx, l, username, mid, func(tenant *engagement.Session) error {
 		id, err := tenant.UserInfo(ctx)
@@ -133,23 +157,36 @@ func (s *Service) saveAs(ctx context.Context, l link.Link, v signin.Visitor, use
 	})
 	var m Mapping
 	if err == nil {
-		if m, err = s.Save(ctx, l, v, found, meant); err == nil {
-			return m, nil
-		}
+		m, err = Decide(l, v, found, meant, s.links.Now(l))
 	}
-	if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal || ctx.Err() != nil {
-		return Mapping{}, err
+	if err == nil {
+		m, err = s.settle(ctx, l, m)
 	}
-	if backErr := s.GiveBack(ctx, l, username); backErr != nil {
-		return Mapping{}, backErr
+	if err != nil {
+		m = Mapping{EngagementUser: username}
 	}
-	return Mapping{}, err
+	return m, s.giveBackUnlessPassing(ctx, l, m, err)
+}
+
+// giveBackUnlessPassing ends the grant of a mapping that was refused, and returns why it was; err where nothing was.
+func (s *Service) giveBackUnlessPassing(ctx context.Context, l link.Link, m Mapping, err error) error {
+	if err == nil || passing(err) || ctx.Err() != nil {
+		return err
+	}
+	if backErr := s.GiveBack(ctx, l, m.EngagementUser); backErr != nil {
+		return backErr
+	}
+	return err
 }
 
 // Confirm maps a visitor to the Engagement user as whom he came back, who hardly could be meant and is. His sign-in made
 // the grant.
 func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64) (Mapping, error) {
-	return s.saveAs(ctx, l, v, username, mid, true)
+	m, err := s.readyAs(ctx, l, v, username, mid, true)
+	if err != nil {
+		return Mapping{}, err
+	}
+	return m, s.store.PutMapping(ctx, m)
 }
 
 // GiveBack ends the grant of an Engagement user that nothing of the connection works with.

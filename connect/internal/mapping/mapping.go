@@ -140,11 +140,18 @@ func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found
 	if err != nil {
 		return Mapping{}, err
 	}
-	return s.make(ctx, l, m)
+	if err := s.try(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
+	if m, err = s.settle(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
+	return m, s.store.PutMapping(ctx, m)
 }
 
-// make stores a mapping that was decided on, once it works.
-func (s *Service) make(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
+// settle takes away what stands in the way of a mapping that works, and leaves its handle in the org; its record is all
+// that is missing then.
+func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
 	old, err := s.former(ctx, l, m)
 	if err != nil {
 		return Mapping{}, err
@@ -152,9 +159,6 @@ func (s *Service) make(ctx context.Context, l link.Link, m Mapping) (Mapping, er
 	if !old.BrokenAt.IsZero() {
 		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
 			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", m.CRMUsername)
-	}
-	if err := s.try(ctx, l, m); err != nil {
-		return Mapping{}, err
 	}
 	if m.Handle, err = s.handleFor(ctx, l, m.CRMUserID, old); err != nil {
 		return Mapping{}, err
@@ -165,7 +169,7 @@ func (s *Service) make(ctx context.Context, l link.Link, m Mapping) (Mapping, er
 			return Mapping{}, err
 		}
 	}
-	return m, s.store.PutMapping(ctx, m)
+	return m, nil
 }
 
 // free refuses an Engagement user who is mapped to another CRM user.

@@ -81,16 +81,16 @@ func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, stri
 	if f.State == NotIntegrated || f.State == Integrated {
 		return s.unmapped(ctx, l, f)
 	}
-	grants, asked, err := s.grants(ctx, l)
-	if err != nil && (f.State == Mapped || f.State == Stale || f.State == Broken) {
-		return nil, "", err // without the tenant these cannot be told apart
-	}
 	var users []User
 	after := f.After
 	for scanned := 0; scanned < maxScan; {
 		known, err := s.store.Known(ctx, l.Pair, after, f.Limit+1)
 		if err != nil {
 			return nil, "", err
+		}
+		grants, asked, err := s.grants(ctx, l, known)
+		if err != nil && (f.State == Mapped || f.State == Stale || f.State == Broken) {
+			return nil, "", err // without the tenant these cannot be told apart
 		}
 		for i, k := range known {
 			if len(users) == f.Limit {
@@ -134,19 +134,25 @@ func tell(k Known, grants map[string]engagement.Grant, asked bool) User {
 
 func fold(username string) string { return strings.ToLower(username) }
 
-// grants are the tenant's live grants for Connect, by user name. Where they cannot be had, err says why and asked is
-// false: the span is not up, the tenant does not answer, or it has no such list.
-func (s *Service) grants(ctx context.Context, l link.Link) (byName map[string]engagement.Grant, asked bool, err error) {
-	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
-		all, err := tenant.Grants(ctx)
-		if err != nil {
-			return err
+// grants are the tenant's live grants of users for Connect, by user name. Where they cannot be had, err says why and asked
+// is false: the span is not up, the tenant does not answer, or it has no such list.
+func (s *Service) grants(ctx context.Context, l link.Link, known []Known) (byName map[string]engagement.Grant, asked bool, err error) {
+	var names []string
+	for _, k := range known {
+		if k.Clear.At.IsZero() {
+			names = append(names, k.Mapping.EngagementUser)
 		}
-		byName = make(map[string]engagement.Grant, len(all))
+	}
+	if len(names) == 0 {
+		return nil, true, nil
+	}
+	byName = make(map[string]engagement.Grant, len(names))
+	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		all, err := tenant.GrantsOf(ctx, names)
 		for _, g := range all {
 			byName[fold(g.Username)] = g
 		}
-		return nil
+		return err
 	})
 	return byName, err == nil, err
 }
@@ -261,7 +267,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	if err != nil && !refused {
 		return User{}, err
 	}
-	grants, asked, err := s.grants(ctx, l)
+	grants, asked, err := s.grants(ctx, l, []Known{{Mapping: m}})
 	if err != nil && !refused {
 		return User{}, err
 	}

@@ -96,21 +96,33 @@ func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mappin
 
 // PutMapping implements mapping.Store.
 func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
-			return err
-		}
-		res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
-			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
-		return swapped(res, err)
-	})
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return putMapping(tx, m) })
 	if errors.Is(err, errSwapped) {
 		return mapping.Taken(m.EngagementUser)
 	}
 	return err
+}
+
+// putMapping stores a mapping in the caller's transaction. Where it is refused as taken nothing is changed and the
+// transaction may go on; errSwapped, where somebody else took the Engagement user at the same moment, must end it.
+func putMapping(tx *sqldb.Tx, m mapping.Mapping) error {
+	var taken int
+	err := tx.QueryRow(`SELECT COUNT(*) FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2 AND crm_user_id <> $3`, m.Pair, m.EngagementUserID, m.CRMUserID).Scan(&taken)
+	if err != nil {
+		return err
+	}
+	if taken > 0 {
+		return mapping.Taken(m.EngagementUser)
+	}
+	if _, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
+		return err
+	}
+	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
+		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
+	return swapped(res, err)
 }
 
 // MarkMapping implements mapping.Store.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -47,7 +48,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
 		schema = ""
 	}
-	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations()}, Relaxed: o.Relaxed, Log: o.Log})
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations}, Relaxed: o.Relaxed, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,14 @@
 package sqlstore_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 )
@@ -16,6 +20,25 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			linktest.RunStore(t, func(t *testing.T) linktest.Store {
 				return sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
+			})
+		})
+	}
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunImports(t, func(t *testing.T) (linktest.Store, mapping.Imports, *jobs.Queue) {
+				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
+				q := s.Queue(jobs.Options{Poll: 20 * time.Millisecond})
+				t.Cleanup(func() {
+					if err := q.Stop(context.Background()); err != nil {
+						t.Error(err)
+					}
+				})
+				return s, sqlstore.NewImports(s, q), q
 			})
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
-// totalLicenses is how many Salesforce user licences a new org has.
+// totalLicenses is how many Salesforce user licences a new org has, where it is not made with more users.
 const totalLicenses = 1000
 
 // CodeBadSpec: the description of an org names what is not there, or lacks what must be.
@@ -257,7 +257,7 @@ func (p *plan) write(tx *sqldb.Tx, records org.RecordTx) error {
 func (p *plan) writeProfiles(records org.RecordTx, at time.Time) error {
 	err := records.Insert(p.schema.Object(org.ObjectUserLicense, org.Permissions{org.PermViewSetup: true}), p.org.ID, org.Values{
 		"Id": string(p.licence), "LicenseDefinitionKey": "SFDC", "Name": "Salesforce", "MasterLabel": "Salesforce", "Status": "Active",
-		"TotalLicenses": int64(totalLicenses), "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at,
+		"TotalLicenses": int64(max(totalLicenses, len(p.spec.Users))), "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at,
 	})
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 // Grants of a connect package over HTTP are an addition of ours; the real service keeps what it does there to itself
 // (DESIGN 5.2). All calls carry a token that the package got for its API user, or for the user himself.
 
-// pageSize is how many grants a page holds.
+// pageSize is how many grants a page holds, and how many users one question may name.
 const pageSize = 50
 
 // wireGrant is a grant as these calls show it.
@@ -69,7 +69,7 @@ func (s *Server) makeGrant(w http.ResponseWriter, r *http.Request) {
 }
 
 // listGrants answers GET /v2/grants[?after=ID] with one page of live grants and, where there may be more, the id to go on
-// after.
+// after; and GET /v2/grants?username=A&username=B with those of the users named.
 func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	p, err := s.bearer(r)
 	if err != nil {
@@ -83,7 +83,17 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	grants, err := s.o.Vouching.List(r.Context(), p, after, pageSize)
+	names := r.URL.Query()["username"]
+	if len(names) > pageSize {
+		s.restFault(w, r, fault.New(fault.Invalid, codeMissing, "Name at most %d users.", pageSize).In("username"))
+		return
+	}
+	var grants []tenant.NamedGrant
+	if len(names) > 0 {
+		grants, err = s.o.Vouching.Of(r.Context(), p, names)
+	} else {
+		grants, err = s.o.Vouching.List(r.Context(), p, after, pageSize)
+	}
 	if err != nil {
 		s.restFault(w, r, err)
 		return
@@ -95,7 +105,7 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	for _, g := range grants {
 		answer.Items = append(answer.Items, showGrant(g))
 	}
-	if len(grants) == pageSize {
+	if len(names) == 0 && len(grants) == pageSize {
 		answer.Next = answer.Items[pageSize-1].ID
 	}
 	s.writeJSON(w, r, http.StatusOK, answer)

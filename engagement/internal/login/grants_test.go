@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenanttest"
@@ -33,6 +34,17 @@ func TestVouching(t *testing.T) {
 		}
 		if list := h.get("/v2/grants", api); list.status != 200 || len(list.body["items"].([]any)) != 2 {
 			h.Fatalf("list: %d %s", list.status, list.text)
+		}
+		// Of users named, only those with a grant; who is no API user sees his own alone.
+		named := "/v2/grants?username=nobody&username=" + url.QueryEscape(strings.ToUpper(h.Sender)) + "&username=" + url.QueryEscape(h.Admin)
+		if list := h.get(named, api); list.status != 200 || len(list.body["items"].([]any)) != 1 || list.body["items"].([]any)[0].(map[string]any)["username"] != h.Sender || list.body["next"] != nil {
+			h.Fatalf("named: %d %s", list.status, list.text)
+		}
+		if list := h.get("/v2/grants?username="+url.QueryEscape(h.API), minted); list.status != 200 || len(list.body["items"].([]any)) != 0 {
+			h.Fatalf("another's: %d %s", list.status, list.text)
+		}
+		if list := h.get("/v2/grants?"+strings.Repeat("username=x&", 51), api); list.status != 400 {
+			h.Fatalf("too many: %d %s", list.status, list.text)
 		}
 		// Clearing ends the grant and its tokens; vouching anew takes the permissions of now.
 		path := "/v2/grants/" + url.PathEscape(h.Sender)

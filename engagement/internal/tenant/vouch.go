@@ -83,12 +83,7 @@ func (s *Vouching) Clear(ctx context.Context, caller Principal, username string)
 // List gives live grants of the caller's package after the one numbered, at most limit: all of them to the API user, to
 // others their own.
 func (s *Vouching) List(ctx context.Context, caller Principal, after int64, limit int) ([]NamedGrant, error) {
-	only := int64(0)
-	pkg, err := s.vouching(ctx, caller, "")
-	if fault.CodeOf(err) == CodeMayNotVouch {
-		only = caller.UserID
-		pkg, err = s.vouching(ctx, caller, caller.Username)
-	}
+	pkg, only, err := s.seeing(ctx, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +100,51 @@ func (s *Vouching) List(ctx context.Context, caller Principal, after int64, limi
 		out = append(out, named)
 	}
 	return out, nil
+}
+
+// Of gives the live grants of the users named, for the caller's package. A user who is not there, has none, or whose grant
+// the caller may not see is left out.
+func (s *Vouching) Of(ctx context.Context, caller Principal, usernames []string) ([]NamedGrant, error) {
+	pkg, only, err := s.seeing(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	var out []NamedGrant
+	for _, name := range usernames {
+		user, err := s.user(ctx, caller, name)
+		if fault.KindOf(err) == fault.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if only != 0 && only != user.ID {
+			continue
+		}
+		g, err := s.Grants.LiveGrant(ctx, pkg.ClientID, user.ID)
+		if fault.KindOf(err) == fault.NotFound {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		named, err := s.name(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, named)
+	}
+	return out, nil
+}
+
+// seeing gives the package whose grants the caller sees, and the one user whose he sees where those are not all, 0 else.
+func (s *Vouching) seeing(ctx context.Context, caller Principal) (pkg Package, only int64, err error) {
+	pkg, err = s.vouching(ctx, caller, "")
+	if fault.CodeOf(err) == CodeMayNotVouch {
+		only = caller.UserID
+		pkg, err = s.vouching(ctx, caller, caller.Username)
+	}
+	return pkg, only, err
 }
 
 // vouching checks that the caller acts through a "connect" package and is an API user with the administrators' roles of

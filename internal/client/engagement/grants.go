@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client"
@@ -50,6 +51,24 @@ func (s *Session) Grants(ctx context.Context) ([]Grant, error) {
 		after = page.Next
 	}
 	return nil, s.c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
+}
+
+// grantsOf is how many users one question for grants may name.
+const grantsOf = 50
+
+// GrantsOf lists the live grants of the users named; who has none is left out.
+func (s *Session) GrantsOf(ctx context.Context, usernames []string) ([]Grant, error) {
+	var all []Grant
+	for names := range slices.Chunk(usernames, grantsOf) {
+		var page struct {
+			Items []Grant `json:"items"`
+		}
+		if err := s.do(ctx, http.MethodGet, s.c.base+"/v2/grants?"+url.Values{"username": names}.Encode(), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+	}
+	return all, nil
 }
 
 // MakeGrant lets the API user vouch for a user whose Salesforce.com Status is set. A live grant is left as it is.
