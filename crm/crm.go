@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/crm/internal/bulk"
 	"github.com/twinspan/twinspan/crm/internal/control"
 	"github.com/twinspan/twinspan/crm/internal/login"
 	"github.com/twinspan/twinspan/crm/internal/metadata"
@@ -21,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -63,6 +65,7 @@ type Cloud struct {
 	control *control.Control
 	meter   *org.Meter
 	logins  *login.Server
+	queue   *jobs.Queue
 	handler http.Handler
 }
 
@@ -106,6 +109,13 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Setup: &org.Setup{Store: store, Changes: logins}, Log: o.Log,
 	}
 
+	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
+	loads := bulk.Options{
+		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, queue), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,
+		Session: func(ctx context.Context, j org.BulkJob) (org.Session, error) { return org.JobSession(ctx, store, j) },
+	}
+	queue.Handle(sqlstore.JobBulk, (&bulk.Worker{Options: loads}).Run)
+
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isData(r.URL.Path) {
@@ -123,10 +133,15 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	})
 	logins.Mount(mux)
 	data.Mount(mux)
+	(&bulk.Server{Options: loads}).Mount(mux)
 	meta.Mount(mux)
 	meter.Start(ctx)
 	logins.Start(ctx)
-	return &Cloud{store: store, clock: domain, control: ctl, meter: meter, logins: logins, handler: web.SecurityHeaders(web.CleanPath(mux))}, nil
+	queue.Start(context.WithoutCancel(ctx))
+	return &Cloud{
+		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue,
+		handler: web.SecurityHeaders(web.CleanPath(mux)),
+	}, nil
 }
 
 // transactions are the store's, as the REST API asks for them.
@@ -174,8 +189,18 @@ func (c *Cloud) Clock(orgID string) time.Duration {
 	return c.clock.Offset(string(id))
 }
 
+// stopJobs is how long jobs in the background may run on after a stop.
+const stopJobs = 100 * time.Millisecond
+
 // Close ends the house's own work and closes its database. Stop serving its Handler first.
 func (c *Cloud) Close() error {
 	c.control.Stop()
-	return errors.Join(c.meter.Stop(), c.logins.Stop(), c.store.Close())
+	// A job that runs goes on from its last step when the program is started again.
+	ctx, cancel := context.WithTimeout(context.Background(), stopJobs)
+	defer cancel()
+	err := c.queue.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // they were put back
+	}
+	return errors.Join(err, c.meter.Stop(), c.logins.Stop(), c.store.Close())
 }

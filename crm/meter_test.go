@@ -371,7 +371,8 @@ func TestLimits(t *testing.T) {
 			h.counted(t, h.appToken(t, 0))
 		}
 		status, header, answer := h.send(t, h.admin, "GET", data+"/limits", nil)
-		if status != 200 || answer != `{"DailyApiRequests":{"Max":500,"Own App":{"Max":0,"Remaining":0},"Remaining":492,"Salesforce Marketing Cloud":{"Max":0,"Remaining":0}}}` {
+		if status != 200 || answer != `{"DailyApiRequests":{"Max":500,"Own App":{"Max":0,"Remaining":0},"Remaining":492,"Salesforce Marketing Cloud":{"Max":0,"Remaining":0}},`+
+			`"DailyBulkApiBatches":{"Max":15000,"Remaining":15000},"DailyBulkV2QueryJobs":{"Max":10000,"Remaining":10000}}` {
 			t.Errorf("%d %s", status, answer)
 		}
 		if used, limit := limitInfo(t, header); used != 8 || limit != 500 {

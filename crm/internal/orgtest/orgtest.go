@@ -10,6 +10,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -33,7 +34,7 @@ func (c *Changes) SetupChanged(id org.ID) { c.Orgs = append(c.Orgs, id) }
 // Each runs test on each kind of database with a house of its own.
 func Each(t *testing.T, test func(*testing.T, *House)) {
 	t.Helper()
-	sqldbtest.Each(t, []sqldb.Migrations{sqlstore.Migrations()}, func(t *testing.T, db *sqldb.DB) { test(t, NewHouse(t, db)) })
+	sqldbtest.Each(t, []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}, func(t *testing.T, db *sqldb.DB) { test(t, NewHouse(t, db)) })
 }
 
 // NewHouse returns a house on a database that has the tables. Its machine time stands still at [Start].

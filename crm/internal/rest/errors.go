@@ -50,6 +50,12 @@ var translation = map[fault.Code]struct {
 	codeOverLimit:                {400, "LIMIT_EXCEEDED"},
 	codeIDMissing:                {400, "MISSING_ARGUMENT"},
 	org.CodeRolledBack:           {400, "ALL_OR_NONE_OPERATION_ROLLED_BACK"},
+	org.CodeBulkState:            {400, "INVALIDJOBSTATE"},
+	org.CodeBulkInvalidJob:       {400, "INVALIDJOB"},
+	org.CodeBulkEntity:           {400, "INVALIDENTITY"},
+	org.CodeBulkSecondUpload:     {400, "BULK_API_ERROR"},
+	org.CodeBulkQuota:            {403, "EXCEEDED_QUOTA"},
+	org.CodeBulkHardDelete:       {400, "FEATURENOTENABLED"},
 	org.CodeNotFound:             {404, "NOT_FOUND"},
 	org.CodeInvalidType:          {0, "INVALID_TYPE"}, // 404 by NotFound becomes NOT_FOUND below
 	org.CodeMalformedID:          {400, "MALFORMED_ID"},

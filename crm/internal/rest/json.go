@@ -73,8 +73,13 @@ func appendValue(b []byte, v any) ([]byte, error) {
 		}
 		return append(b, ']'), nil
 	}
-	text, err := json.Marshal(v)
-	return append(b, text...), err
+	text := bytes.NewBuffer(b)
+	enc := json.NewEncoder(text)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte{'\n'}), nil
 }
 
 // appendString writes a JSON string; < > & stay as they are, which are harmless in application/json.

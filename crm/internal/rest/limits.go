@@ -11,11 +11,15 @@ import (
 )
 
 // count counts the request and says in its answer how the org's allowance stands (crm-wire 3.2).
-func (s *Server) count(w http.ResponseWriter, r *http.Request, session org.Session) error {
+func (s *Server) count(w http.ResponseWriter, r *http.Request, session org.Session, bulk bool) error {
 	if s.Meter == nil {
 		return nil
 	}
-	reading, err := s.Meter.Count(r.Context(), session)
+	count := s.Meter.Count
+	if bulk {
+		count = s.Meter.CountBulk
+	}
+	reading, err := count(r.Context(), session)
 	if err != nil && fault.CodeOf(err) != org.CodeRequestLimit {
 		return err
 	}
@@ -42,6 +46,9 @@ func (l limit) json(apps map[string]limit) map[string]any {
 	return m
 }
 
+// bulkLimits are the Bulk APIs' own allowances, which no app is exempt from (crm-wire 3.7, 4.4).
+var bulkLimits = map[string]org.Allowance{"DailyBulkApiBatches": org.AllowanceBulkBatches, "DailyBulkV2QueryJobs": org.AllowanceBulkQueries}
+
 // limits answers /limits, with the entries whose figures are real here.
 func (s *Server) limits(ctx context.Context, c *call) (answer, error) {
 	if err := s.mayReadUsage(c); err != nil {
@@ -62,7 +69,15 @@ func (s *Server) limits(ctx context.Context, c *call) (answer, error) {
 			apps[u.App] = limit{}
 		}
 	}
-	return answer{http.StatusOK, map[string]any{"DailyApiRequests": limit{reading.Max, reading.Remaining()}.json(apps)}}, nil
+	out := map[string]any{"DailyApiRequests": limit{reading.Max, reading.Remaining()}.json(apps)}
+	for name, a := range bulkLimits {
+		reading, err := s.Meter.Read(ctx, c.session.Org, a)
+		if err != nil {
+			return answer{}, err
+		}
+		out[name] = limit{reading.Max, reading.Remaining()}.json(nil)
+	}
+	return answer{http.StatusOK, out}, nil
 }
 
 // mayReadUsage: /limits needs View Setup and Configuration (crm-wire 3.7).

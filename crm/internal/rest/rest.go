@@ -183,7 +183,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, e *endpoint) (*c
 	if err != nil {
 		return nil, err
 	}
-	if err := s.count(w, r, session); err != nil {
+	if err := s.count(w, r, session, false); err != nil {
 		return nil, err
 	}
 	c, err := s.parse(session, request{method: r.Method, pattern: r.Pattern, value: r.PathValue, url: r.URL, header: r.Header})

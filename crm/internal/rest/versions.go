@@ -59,6 +59,7 @@ func (s *Server) resources(_ context.Context, c *call) (answer, error) {
 		"queryAll":  c.base + "/queryAll",
 		"sobjects":  c.base + "/sobjects",
 		"composite": c.base + "/composite",
+		"jobs":      c.base + "/jobs",
 		"limits":    c.base + "/limits",
 		"identity":  s.BaseURL + "/id/" + string(c.session.Org) + "/" + string(c.session.User),
 	}}, nil

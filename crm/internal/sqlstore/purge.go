@@ -112,5 +112,9 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 		gone += rows
 	}
 	n, err := s.purgeMeter(ctx, now, limit)
-	return gone + n, err
+	if err != nil {
+		return gone + n, err
+	}
+	bulk, err := s.purgeBulk(ctx, now)
+	return gone + n + bulk, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -55,7 +56,7 @@ func (s *Store) now(orgID org.ID) time.Time {
 // Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to the schema "crm".
 func Open(ctx context.Context, o Options) (*Store, error) {
 	db, err := sqldb.Open(ctx, sqldb.Options{
-		DSN: o.DSN, Schema: "crm", Migrations: []sqldb.Migrations{Migrations()}, Relaxed: o.Relaxed, Log: o.Log,
+		DSN: o.DSN, Schema: "crm", Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations}, Relaxed: o.Relaxed, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
