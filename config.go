@@ -30,6 +30,16 @@ const (
 	FixtureNewOrg = "new-org"
 )
 
+// The editions of a tenant.
+const (
+	// AccountEnterprise2 is Enterprise 2.0: business units with MIDs under one EID.
+	AccountEnterprise2 = "enterprise-2"
+	// AccountCore is a single account.
+	AccountCore = "core"
+	// AccountLockPublish is Lock & Publish, without business units of its own.
+	AccountLockPublish = "lock-publish"
+)
+
 // Config says how a Program runs. Its zero value with a DataDir, or with Ephemeral set, is a good one. It is read
 // once, by New; a wrong field is a *ConfigError that names the flag of the same meaning.
 type Config struct {
@@ -55,6 +65,9 @@ type Config struct {
 	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, or FixtureNewOrg. A folder
 	// keeps the fixture it was made with; naming another one is refused.
 	Fixture string
+	// AccountType is the edition of a new folder's tenant: AccountEnterprise2, which "" means too, AccountCore or
+	// AccountLockPublish. Only the first has business units.
+	AccountType string
 	// Package is the release of the managed package that the org of a new folder has: "5.400", "5.493", "5.494", "219" or
 	// "220"; "" is the newest. A folder is told by the release that it was made with, whatever was installed since.
 	Package string
@@ -137,6 +150,11 @@ func (c Config) resolve() (Config, error) {
 	case "", FixtureDemo, FixtureNewOrg:
 	default:
 		return c, configError("--fixture", "%q is no built-in fixture (%s, %s)", c.Fixture, FixtureDemo, FixtureNewOrg)
+	}
+	switch c.AccountType {
+	case "", AccountEnterprise2, AccountCore, AccountLockPublish:
+	default:
+		return c, configError("--account-type", "%q is no account type (%s, %s, %s)", c.AccountType, AccountEnterprise2, AccountCore, AccountLockPublish)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return c, configError("--tls-cert", "--tls-cert and --tls-key go together")

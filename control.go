@@ -35,6 +35,8 @@ func newControl(live context.Context, p *Program) http.Handler {
 	mux := web.NewMux()
 	mux.HandleFunc("GET /clock", c.clock)
 	mux.HandleFunc("POST /clock", c.setClock)
+	mux.HandleFunc("GET /pairs", c.listPairs)
+	mux.HandleFunc("POST /pairs", c.newPair)
 	mux.HandleFunc("GET /mail", c.mails)
 	mux.HandleFunc("GET /mail/{id}", c.mail)
 	mux.HandleFunc("GET /requests", c.requests)
@@ -47,18 +49,39 @@ func newControl(live context.Context, p *Program) http.Handler {
 	return c.authorized(mux)
 }
 
-// authorized lets through whoever has the token.
+// caller finds the pair whose token the call carries, and the pair that it is about: the one that pair= names, else the
+// token's own, which for the program's token is the first.
+func (c *control) caller(r *http.Request) (owner, about *seed, err error) {
+	token, ok := oauth.Bearer(r)
+	if ok {
+		owner = c.p.pairs.ofToken(token)
+	}
+	if owner == nil {
+		return nil, nil, fault.New(fault.Unauthenticated, codeNoToken, "The control API needs the bearer token control.token of the ready file.")
+	}
+	id := r.URL.Query().Get("pair")
+	if id == "" {
+		return owner, owner, nil
+	}
+	if about, ok = c.p.pairs.find(id); !ok {
+		return owner, nil, fault.New(fault.NotFound, codeNoPair, "There is no pair of that id.")
+	}
+	return owner, about, nil
+}
+
+// authorized lets through whoever has the program's token, and who has a pair's own to that pair's clock.
 func (c *control) authorized(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.NoStore(w)
-		token, ok := oauth.Bearer(r)
-		if !ok || !oauth.EqualSecret(token, c.p.seed.ControlToken) {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="twinspan control"`)
-			c.refuse(w, fault.New(fault.Unauthenticated, codeNoToken, "The control API needs the bearer token control.token of the ready file."))
-			return
+		owner, about, err := c.caller(r)
+		if err == nil && owner != c.p.seed && (about != owner || r.URL.Path != "/clock") {
+			err = fault.New(fault.Denied, codeOtherPair, "The token is one pair's, and reaches that pair's clock alone.")
 		}
-		if pair := r.URL.Query().Get("pair"); pair != "" && pair != c.p.seed.PairID {
-			c.refuse(w, fault.New(fault.NotFound, codeNoPair, "There is no pair of that id."))
+		if err != nil {
+			if owner == nil {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="twinspan control"`)
+			}
+			c.refuse(w, err)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -94,11 +117,21 @@ type clockAnswer struct {
 	Offset string    `json:"offset"`
 }
 
-func (c *control) clock(w http.ResponseWriter, _ *http.Request) {
-	c.answer(w, http.StatusOK, c.p.domainTime())
+func (c *control) clock(w http.ResponseWriter, r *http.Request) {
+	_, s, err := c.caller(r)
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	c.answer(w, http.StatusOK, c.p.domainTime(s))
 }
 
 func (c *control) setClock(w http.ResponseWriter, r *http.Request) {
+	_, s, err := c.caller(r)
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
 	var in struct {
 		Now     *time.Time `json:"now"`
 		Advance *string    `json:"advance"`
@@ -120,53 +153,48 @@ func (c *control) setClock(w http.ResponseWriter, r *http.Request) {
 		}
 		change = func(offset time.Duration) time.Duration { return offset + by }
 	}
-	if err := c.p.moveClock(r.Context(), change); err != nil {
+	if err := c.p.moveClock(r.Context(), s, change); err != nil {
 		c.refuse(w, err)
 		return
 	}
-	c.answer(w, http.StatusOK, c.p.domainTime())
+	c.answer(w, http.StatusOK, c.p.domainTime(s))
 }
 
 // maxOffset bounds how far domain time may be from machine time: certificates and ids stay within their ranges.
 const maxOffset = 50 * 365 * 24 * time.Hour
 
-// domainTime is the first pair's.
-func (p *Program) domainTime() clockAnswer {
-	offset := p.org.Clock(p.seed.OrgID)
+// domainTime is the pair's.
+func (p *Program) domainTime(s *seed) clockAnswer {
+	offset := p.org.Clock(s.OrgID)
 	return clockAnswer{Now: time.Now().Add(offset).UTC().Truncate(time.Millisecond), Offset: offset.String()}
 }
 
 // moveClock moves all three houses' clock of the pair. The org's is set last and read first: where a move breaks off
 // in between, the next start or move brings the others back to it.
-func (p *Program) moveClock(ctx context.Context, change func(offset time.Duration) time.Duration) error {
+func (p *Program) moveClock(ctx context.Context, s *seed, change func(offset time.Duration) time.Duration) error {
 	p.clock.Lock()
 	defer p.clock.Unlock()
-	offset := change(p.org.Clock(p.seed.OrgID)).Round(time.Millisecond)
+	offset := change(p.org.Clock(s.OrgID)).Round(time.Millisecond)
 	if offset.Abs() > maxOffset {
 		return fault.New(fault.Invalid, codeBadClock, "Domain time stays within 50 years of the machine's.")
 	}
-	if err := p.setClocks(ctx, offset); err != nil {
+	if err := p.setClocks(ctx, s, offset); err != nil {
 		return err
 	}
-	if err := p.org.SetClock(ctx, p.seed.OrgID, offset); err != nil {
+	if err := p.org.SetClock(ctx, s.OrgID, offset); err != nil {
 		return fmt.Errorf("the clock of the org: %w", err)
 	}
 	return nil
 }
 
-func (p *Program) setClocks(ctx context.Context, offset time.Duration) error {
-	if err := p.bridge.SetClock(ctx, p.seed.PairID, offset); err != nil {
+func (p *Program) setClocks(ctx context.Context, s *seed, offset time.Duration) error {
+	if err := p.bridge.SetClock(ctx, s.PairID, offset); err != nil {
 		return fmt.Errorf("the clock of Connect: %w", err)
 	}
-	if err := p.tenant.SetClock(ctx, p.seed.EID, offset); err != nil {
+	if err := p.tenant.SetClock(ctx, s.EID, offset); err != nil {
 		return fmt.Errorf("the clock of the tenant: %w", err)
 	}
 	return nil
-}
-
-// alignClocks brings the tenant's and Connect's clock to the org's.
-func (p *Program) alignClocks(ctx context.Context) error {
-	return p.setClocks(ctx, p.org.Clock(p.seed.OrgID))
 }
 
 // ending is a request's context that ends with the program too.

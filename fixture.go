@@ -105,12 +105,12 @@ func orgUser(l Login, first, last, profile string, integrated, admin bool) crm.U
 func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec {
 	demo := s.Fixture == FixtureDemo
 	spec := engagement.TenantSpec{
-		EID: s.EID, Subdomain: s.Subdomain, Name: tenantName, AccountType: "ENTERPRISE_2",
+		EID: s.EID, Subdomain: s.Subdomain, Name: tenantName, AccountType: accountTypes[s.accountType()],
 		Users: []engagement.UserSpec{
 			{Username: s.TenantAdmin.Username, Name: "Alma Admin", Email: "alma.admin@tenant.example", Password: vault.Secret(s.TenantAdmin.Password), Roles: []string{"Administrator"}},
 			{
 				Username: s.APIUser.Username, Name: "Marketing Cloud Connect API User", Email: "api.user@tenant.example", Password: vault.Secret(s.APIUser.Password),
-				APIUser: true, Roles: []string{"Administrator", "Marketing Cloud Administrator"}, // connect-facts 1.5
+				APIUser: true, Roles: s.apiUserRoles(),
 			},
 		},
 		Packages: []engagement.PackageSpec{
@@ -157,13 +157,27 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 	return spec
 }
 
+// accountTypes are the tenant's words for the editions.
+var accountTypes = map[string]engagement.AccountType{
+	AccountEnterprise2: engagement.Enterprise2, AccountCore: engagement.Core, AccountLockPublish: engagement.LockPublish,
+}
+
+// apiUserRoles are what documents give the API user: both administrator roles in Enterprise 2.0, elsewhere Marketing Cloud
+// Administrator alone (connect-facts 1.5, engagement-wire 5).
+func (s *seed) apiUserRoles() []string {
+	if s.accountType() == AccountEnterprise2 {
+		return []string{"Administrator", "Marketing Cloud Administrator"}
+	}
+	return []string{"Marketing Cloud Administrator"}
+}
+
 // pair is the fixture's pair for the journey's steps. Nobody is left out: all ordinary users are members.
 func (s *seed) pair(r Ready) journey.Pair {
 	person := func(l Login) journey.Person {
 		return journey.Person{Username: l.Username, Password: vault.Secret(l.Password), SecurityToken: vault.Secret(l.SecurityToken)}
 	}
 	p := journey.Pair{
-		OrgURL: r.CRM.URL, AuthURL: r.Engagement.AuthURL, ConnectURL: r.Connect.URL, ConnectToken: vault.Secret(s.APIToken),
+		ID: s.PairID, OrgURL: r.CRM.URL, AuthURL: r.Engagement.AuthURL, ConnectURL: r.Connect.URL, ConnectToken: vault.Secret(s.APIToken),
 		OrgAdmin: person(s.OrgAdmin), SystemUser: person(s.SystemUser), APIUser: person(s.APIUser), EID: s.EID, DefinitionKey: welcomeKey,
 	}
 	for i := range s.OrgUsers {

@@ -42,6 +42,7 @@ type ReadyApp struct {
 	ClientID       string   `json:"client_id"`
 	ClientSecret   string   `json:"client_secret"`
 	PrivateKeyFile string   `json:"private_key_file,omitempty"` // PEM, PKCS #8
+	PrivateKey     string   `json:"private_key,omitempty"`      // PEM itself, of a pair that has no file
 	RedirectURIs   []string `json:"redirect_uris,omitempty"`
 }
 
@@ -53,7 +54,7 @@ type ReadyEngagement struct {
 	TLSURL    string `json:"tls_url"`   // "" where TLS is off
 	Subdomain string `json:"subdomain"` // 28 characters
 	EID       int64  `json:"eid"`       // also the MID of the top business unit
-	// BusinessUnits begin with the top one.
+	// BusinessUnits begin with the top one; empty in accounts that have none.
 	BusinessUnits []ReadyBusinessUnit `json:"business_units"`
 	Admin         Login               `json:"admin"`
 	APIUser       Login               `json:"api_user"`

@@ -1,6 +1,7 @@
 package twinspan
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -14,14 +15,17 @@ import (
 	"github.com/twinspan/twinspan/internal/oauth"
 )
 
-// seed is everything about the first pair that is generated: names, ids and secrets. It is on the disk before the
+// seed is everything about a pair that is generated: names, ids and secrets. It is on the disk before the
 // first of its values is used anywhere, so a start that breaks off at any moment is completed by the next one with
-// the same values. Its file is DIR/seed.json, mode 0600; nothing else keeps these secrets in clear.
+// the same values. Its file is DIR/seed.json for the first pair and
+// DIR/pairs/ID.json for another, mode 0600; nothing else keeps these secrets in clear.
 type seed struct {
 	Version int    `json:"version"`
 	Fixture string `json:"fixture"`
 	// Package is the release of the managed package that the org was made with; "" is the newest.
 	Package string `json:"package,omitempty"`
+	// AccountType is the tenant's edition; "" is AccountEnterprise2.
+	AccountType string `json:"account_type,omitempty"`
 	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
 	Complete bool   `json:"complete"`
 	PairID   string `json:"pair_id"`
@@ -64,13 +68,16 @@ const (
 
 // loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. fixture "" takes what the
 // folder has, the demo where it has none; release "" likewise.
-func loadSeed(f *folder, fixture, release string) (*seed, error) {
+func loadSeed(f *folder, fixture, accountType, release string) (*seed, error) {
 	path := f.file("seed.json")
 	s, err := readSeed(path)
 	switch {
 	case err == nil:
 		if fixture != "" && fixture != s.Fixture {
 			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, fixture)
+		}
+		if accountType != "" && accountType != s.accountType() {
+			return nil, configError("--account-type", "the tenant of %s is %s; another one needs a folder of its own", f.path, s.accountType())
 		}
 		if release != "" && release != s.Package {
 			return nil, configError("--package", "the org of %s was made with another release; `twinspan package upgrade` installs a newer one", f.path)
@@ -82,7 +89,7 @@ func loadSeed(f *folder, fixture, release string) (*seed, error) {
 	if fixture == "" {
 		fixture = FixtureDemo
 	}
-	if s, err = newSeed(fixture); err != nil {
+	if s, err = newSeed(fixture, accountType); err != nil {
 		return nil, err
 	}
 	s.Package = release
@@ -119,11 +126,11 @@ func (s *seed) save(path string) error {
 }
 
 // newSeed generates the names, ids and secrets of one pair.
-func newSeed(fixture string) (*seed, error) {
+func newSeed(fixture, accountType string) (*seed, error) {
 	slug := "bridge-" + strings.ToLower(rand.Text()[:8])
 	host := slug + ".example" // RFC 2606: nobody's mail
 	s := &seed{
-		Version: seedVersion, Fixture: fixture, PairID: slug,
+		Version: seedVersion, Fixture: fixture, AccountType: accountType, PairID: slug,
 		OrgID: crm.NewOrgID(), MyDomain: slug,
 		OrgAdmin:     newOrgLogin("admin@" + host),
 		SystemUser:   newOrgLogin("system.user@" + host),
@@ -132,7 +139,6 @@ func newSeed(fixture string) (*seed, error) {
 		ConsoleAppID: newApp().ClientID,
 
 		EID: engagement.NewEID(), Subdomain: engagement.NewSubdomain(),
-		BusinessUnits:    []ReadyBusinessUnit{{MID: engagement.NewEID(), Name: "Newsletter"}},
 		TenantAdmin:      newTenantLogin("admin." + slug),
 		APIUser:          newTenantLogin("mc-api-user." + slug),
 		ServerPackage:    newPackageApp(),
@@ -141,6 +147,9 @@ func newSeed(fixture string) (*seed, error) {
 
 		APIToken:     "tsp_" + newSecret(),
 		ControlToken: "tsc_" + newSecret(),
+	}
+	if s.accountType() == AccountEnterprise2 {
+		s.BusinessUnits = []ReadyBusinessUnit{{MID: engagement.NewEID(), Name: "Newsletter"}}
 	}
 	for _, p := range persons() {
 		s.OrgUsers = append(s.OrgUsers, newOrgLogin(p.user+"@"+host))
@@ -161,6 +170,9 @@ func newSeed(fixture string) (*seed, error) {
 	}
 	return s, nil
 }
+
+// accountType is the tenant's edition.
+func (s *seed) accountType() string { return cmp.Or(s.AccountType, AccountEnterprise2) }
 
 func newOrgLogin(username string) Login {
 	return Login{Username: username, Password: newPassword(), SecurityToken: rand.Text()[:24]}

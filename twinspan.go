@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/twinspan/twinspan/connect"
@@ -34,7 +35,8 @@ type Program struct {
 	config Config
 	log    *slog.Logger
 	folder *folder
-	seed   *seed
+	seed   *seed // of the first pair
+	pairs  pairs
 	ready  Ready
 	sites  *sites
 
@@ -80,7 +82,10 @@ func (p *Program) start(ctx context.Context) error {
 	if err := removeStale(c.ReadyFile); err != nil {
 		return err
 	}
-	if p.seed, err = loadSeed(p.folder, c.Fixture, c.Package); err != nil {
+	if p.seed, err = loadSeed(p.folder, c.Fixture, c.AccountType, c.Package); err != nil {
+		return err
+	}
+	if err := p.loadPairs(); err != nil {
 		return err
 	}
 	keys := c.KeyFile
@@ -141,11 +146,11 @@ func (p *Program) openMail() (mail.Sender, error) {
 	return sender, nil
 }
 
-// openHouses opens the three and joins what they have to know of each other: the org's connected app and the tenant's
-// package hold Connect's two certificates, and Connect knows where the clouds answer and as which clients it is known
-// there. Doing it again changes nothing but the addresses.
+// openHouses opens the three and joins, for each pair, what they have to know of each other: the org's connected app and
+// the tenant's package hold Connect's two certificates, and Connect knows where the clouds answer and as which clients it
+// is known there.
 func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Sender) (err error) {
-	c, s := p.config, p.seed
+	c := p.config
 	relaxed := c.Ephemeral
 	p.bridge, err = connect.New(ctx, connect.Options{
 		DSN: p.dsn("connect"), Relaxed: relaxed, BaseURL: p.sites.connect.url, Vault: v, Log: p.log.With("house", "connect"), Machine: c.Machine,
@@ -154,10 +159,6 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("opening Connect: %w", err)
 	}
 	p.onClose(p.bridge.Close)
-	orgCertificate, tenantCertificate, err := p.bridge.Certificates(ctx, s.PairID)
-	if err != nil {
-		return fmt.Errorf("opening Connect's keys, sealed under --key-file: %w", err)
-	}
 	p.org, err = crm.New(ctx, crm.Options{
 		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Mail: sender, Log: p.log.With("house", "crm"), Machine: c.Machine,
 	})
@@ -165,9 +166,6 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("opening the org: %w", err)
 	}
 	p.onClose(p.org.Close)
-	if err := p.org.CreateOrg(ctx, s.orgSpec(orgCertificate, p.sites.connect.url)); err != nil {
-		return fmt.Errorf("creating the org: %w", err)
-	}
 	p.tenant, err = engagement.New(ctx, engagement.Options{
 		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Bounces: p.inbox != nil,
 		Log: p.log.With("house", "engagement"), Machine: c.Machine,
@@ -180,17 +178,12 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		p.inbox.ReadWith(p.tenant.TakeMail)
 		p.onClose(func() error { p.inbox.ReadWith(nil); return nil })
 	}
-	if err := p.tenant.CreateTenant(ctx, s.tenantSpec(tenantCertificate, p.sites.connect.url)); err != nil {
-		return fmt.Errorf("creating the tenant: %w", err)
+	for _, s := range p.pairs.all() {
+		if err := p.raise(ctx, s); err != nil {
+			return err
+		}
 	}
-	err = p.bridge.PutLink(ctx, connect.LinkSpec{
-		PairID: s.PairID, Standing: "embedded", CRMURL: p.sites.crm.url, ConnectedApp: journey.PackageApp, ConsumerKey: s.PackageApp.ClientID, ConsoleClientID: s.ConsoleAppID,
-		EngagementAuthURL: p.sites.engagement.url + "/", PackageClientID: s.ConnectPackageID, EID: s.EID, APIToken: vault.Secret(s.APIToken),
-	})
-	if err != nil {
-		return fmt.Errorf("telling Connect of the pair: %w", err)
-	}
-	return p.alignClocks(ctx)
+	return nil
 }
 
 // dsn is one house's database: a file of the data folder, or the one PostgreSQL database, in which the house has the
@@ -241,22 +234,21 @@ func (p *Program) serve() {
 	})
 }
 
-// fill completes the fixture over HTTP, as its people would do it by hand, where an earlier start has not.
+// fill completes the fixtures of pairs whose making broke off, and of a new folder's first one.
 func (p *Program) fill(ctx context.Context) error {
-	if p.seed.Complete {
-		return nil
-	}
-	if p.seed.Fixture == FixtureDemo {
-		if err := p.join(ctx); err != nil {
-			return fmt.Errorf("filling in the fixture %s: %w", p.seed.Fixture, err)
+	for i, s := range p.pairs.all() {
+		path, r := p.folder.file("seed.json"), p.ready
+		if i > 0 {
+			path, r = filepath.Join(p.pairFolder(), s.PairID+".json"), p.readyOf(s, "")
+		}
+		if err := p.complete(ctx, s, r, path); err != nil {
+			return err
 		}
 	}
-	p.seed.Complete = true
-	return p.seed.save(p.folder.file("seed.json"))
+	return nil
 }
 
-func (p *Program) join(ctx context.Context) error {
-	pair := p.seed.pair(p.ready)
+func (p *Program) join(ctx context.Context, pair journey.Pair) error {
 	j, err := journey.New(pair)
 	if err != nil {
 		return err

@@ -46,6 +46,15 @@ type (
 	EmailSpec = tenant.EmailSpec
 	// DefinitionSpec describes a triggered send definition.
 	DefinitionSpec = tenant.DefinitionSpec
+	// AccountType is the edition of a tenant.
+	AccountType = tenant.AccountType
+)
+
+// The editions of a tenant. Only the first has business units.
+const (
+	Enterprise2 = tenant.Enterprise2
+	Core        = tenant.Core
+	LockPublish = tenant.LockPublish
 )
 
 // NewEID returns a random enterprise id, which is also the MID of the top business unit. It serves for other MIDs too.

@@ -24,6 +24,9 @@ const patience = time.Minute
 type Options struct {
 	// Fixture is twinspan.FixtureDemo, which "" means too, or twinspan.FixtureNewOrg.
 	Fixture string
+	// AccountType is the tenant's edition: twinspan.AccountEnterprise2, which "" means too, twinspan.AccountCore or
+	// twinspan.AccountLockPublish.
+	AccountType string
 	// DB is a postgres:// URL of a database that the test may fill; "" is SQLite in a temporary folder.
 	DB string
 }
@@ -41,7 +44,7 @@ func Start(t testing.TB, o Options) *Pair {
 	defer cancel()
 	free := twinspan.HouseConfig{Addr: "127.0.0.1:0"}
 	p, err := twinspan.New(ctx, twinspan.Config{
-		Ephemeral: true, DB: o.DB, Fixture: o.Fixture, CRM: free, Engagement: free, Connect: free, ControlAddr: "127.0.0.1:0",
+		Ephemeral: true, DB: o.DB, Fixture: o.Fixture, AccountType: o.AccountType, CRM: free, Engagement: free, Connect: free, ControlAddr: "127.0.0.1:0",
 		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

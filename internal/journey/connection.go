@@ -80,7 +80,7 @@ func (j *Journey) Traveller(m Member) *Traveller {
 func (t *Traveller) Visit(ctx context.Context) (Visit, error) {
 	j := t.j
 	org, tenant := t.browser.Forms[j.orgSite], t.browser.Forms[j.authSite]
-	page, err := t.browser.Visit(ctx, j.pair.ConnectURL+"/marketing-cloud", browser.Errand{
+	page, err := t.browser.Visit(ctx, j.pair.tab(), browser.Errand{
 		Logins: map[string]browser.Credentials{
 			j.orgSite:  {Username: t.member.Org.Username, Password: t.member.Org.Password.Reveal()},
 			j.authSite: {Username: t.member.Tenant.Username, Password: t.member.Tenant.Password.Reveal()},

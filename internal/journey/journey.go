@@ -54,6 +54,7 @@ type Client struct {
 
 // Pair is where an org, a tenant and Connect answer, and who does what there.
 type Pair struct {
+	ID         string // Connect's name of the pair; "" is the pair that was made first
 	OrgURL     string // no trailing slash
 	AuthURL    string // the tenant's authentication base
 	ConnectURL string // no trailing slash
@@ -72,6 +73,14 @@ type Pair struct {
 	// DefinitionKey is the triggered send definition that the message goes out by; where it is missing it is made, of the
 	// email with the customer key EmailKey.
 	DefinitionKey, EmailKey string
+}
+
+// tab is the address of the Marketing Cloud tab.
+func (p Pair) tab() string {
+	if p.ID == "" {
+		return p.ConnectURL + "/marketing-cloud"
+	}
+	return p.ConnectURL + "/marketing-cloud?pair=" + url.QueryEscape(p.ID)
 }
 
 // Journey walks the steps on one pair.

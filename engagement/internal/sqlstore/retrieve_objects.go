@@ -87,7 +87,7 @@ func allObjects() map[string]object {
 var stored = map[string]object{
 	"BusinessUnit": {
 		name:    "BusinessUnit",
-		from:    `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1`,
+		from:    `business_unit b JOIN tenant t ON t.eid = b.eid LEFT JOIN business_unit p ON p.eid = b.eid AND p.mid = b.parent_mid WHERE b.eid = $1 AND t.account_type = 'ENTERPRISE_2'`,
 		account: `b.mid IN (%s)`, key: `b.mid`, numeric: true,
 		columns: []column{
 			number("Client.ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.modified_at`), number("ID", `b.mid`),
@@ -119,7 +119,7 @@ var stored = map[string]object{
 	},
 	"AccountUserAccount": {
 		name:    "AccountUserAccount",
-		from:    `account_user_business_unit ub JOIN account_user u ON u.eid = ub.eid AND u.id = ub.user_id WHERE ub.eid = $1`,
+		from:    `account_user_business_unit ub JOIN account_user u ON u.eid = ub.eid AND u.id = ub.user_id JOIN tenant t ON t.eid = ub.eid WHERE ub.eid = $1 AND t.account_type = 'ENTERPRISE_2'`,
 		account: `EXISTS (SELECT 1 FROM account_user_business_unit o WHERE o.eid = ub.eid AND o.user_id = ub.user_id AND o.mid IN (%s))`,
 		key:     `ub.user_id * 1000000000 + ub.mid`, numeric: true,
 		columns: []column{

@@ -1,0 +1,219 @@
+package twinspan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/journey"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/strictjson"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// maxPairs bounds the pairs of one program.
+const maxPairs = 1000
+
+// Codes of the faults about pairs.
+const (
+	codeTooManyPairs fault.Code = "too_many_pairs"
+	codeBadPair      fault.Code = "invalid_pair"
+	codeOtherPair    fault.Code = "not_your_pair"
+)
+
+// pairs are the seeds of a program's pairs, the first one first. Their secrets are kept in files: the first pair's in
+// seed.json, the others' in the folder pairs.
+type pairs struct {
+	mu     sync.Mutex // held while the list is read or grows
+	list   []*seed
+	making sync.Mutex // held while a pair is made: one after the other
+}
+
+func (l *pairs) all() []*seed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
+}
+
+func (l *pairs) add(s *seed) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, s)
+}
+
+// find is the pair of the id, the first one for "".
+func (l *pairs) find(id string) (*seed, bool) {
+	for _, s := range l.all() {
+		if id == "" || s.PairID == id {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// ofToken is the pair whose control token it is.
+func (l *pairs) ofToken(token string) (found *seed) {
+	for _, s := range l.all() { // all of them, so that the time tells nothing
+		if oauth.EqualSecret(token, s.ControlToken) {
+			found = s
+		}
+	}
+	return found
+}
+
+// pairFolder is where the seeds of all pairs but the first are.
+func (p *Program) pairFolder() string { return p.folder.file("pairs") }
+
+// loadPairs reads the seeds of the pairs that were made while the program ran before.
+func (p *Program) loadPairs() error {
+	p.pairs.add(p.seed)
+	entries, err := os.ReadDir(p.pairFolder())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the pairs: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		s, err := readSeed(filepath.Join(p.pairFolder(), e.Name()))
+		if err != nil {
+			return err
+		}
+		p.pairs.add(s)
+	}
+	return nil
+}
+
+// raise makes the org, the tenant and the connection of a pair where they are not there yet, and tells Connect where
+// the clouds answer. Doing it again changes nothing but the addresses.
+func (p *Program) raise(ctx context.Context, s *seed) error {
+	orgCertificate, tenantCertificate, err := p.bridge.Certificates(ctx, s.PairID)
+	if err != nil {
+		return fmt.Errorf("opening Connect's keys, sealed under --key-file: %w", err)
+	}
+	if err := p.org.CreateOrg(ctx, s.orgSpec(orgCertificate, p.sites.connect.url)); err != nil {
+		return fmt.Errorf("creating the org: %w", err)
+	}
+	if err := p.tenant.CreateTenant(ctx, s.tenantSpec(tenantCertificate, p.sites.connect.url)); err != nil {
+		return fmt.Errorf("creating the tenant: %w", err)
+	}
+	err = p.bridge.PutLink(ctx, connect.LinkSpec{
+		PairID: s.PairID, Standing: "embedded", CRMURL: p.sites.crm.url, ConnectedApp: journey.PackageApp, ConsumerKey: s.PackageApp.ClientID, ConsoleClientID: s.ConsoleAppID,
+		EngagementAuthURL: p.sites.engagement.url + "/", PackageClientID: s.ConnectPackageID, EID: s.EID, APIToken: vault.Secret(s.APIToken),
+	})
+	if err != nil {
+		return fmt.Errorf("telling Connect of the pair: %w", err)
+	}
+	return p.setClocks(ctx, s, p.org.Clock(s.OrgID))
+}
+
+// complete fills a pair's fixture in over HTTP, as its people would do it by hand, where nobody has.
+func (p *Program) complete(ctx context.Context, s *seed, r Ready, path string) error {
+	if s.Complete {
+		return nil
+	}
+	if s.Fixture == FixtureDemo {
+		if err := p.join(ctx, s.pair(r)); err != nil {
+			return fmt.Errorf("filling in the fixture %s: %w", s.Fixture, err)
+		}
+	}
+	s.Complete = true
+	return s.save(path)
+}
+
+// addPair makes a pair beside the others. Its secrets are kept before they are used, so that one whose making breaks
+// off is completed by the next start.
+func (p *Program) addPair(ctx context.Context, fixture, accountType, release string) (*seed, Ready, error) {
+	p.pairs.making.Lock()
+	defer p.pairs.making.Unlock()
+	if len(p.pairs.all()) >= maxPairs {
+		return nil, Ready{}, fault.New(fault.Limited, codeTooManyPairs, "There are %d pairs already.", maxPairs)
+	}
+	s, err := newSeed(fixture, accountType)
+	if err != nil {
+		return nil, Ready{}, err
+	}
+	s.Package = release
+	if err := os.MkdirAll(p.pairFolder(), 0o700); err != nil {
+		return nil, Ready{}, fmt.Errorf("the folder of pairs: %w", err)
+	}
+	path := filepath.Join(p.pairFolder(), s.PairID+".json")
+	if err := s.save(path); err != nil {
+		return nil, Ready{}, err
+	}
+	r := p.readyOf(s, "")
+	err = p.raise(ctx, s)
+	if err == nil {
+		err = p.complete(ctx, s, r, path)
+	}
+	if err != nil {
+		// Nobody has been told of it, so nobody misses it; what there is of it stays behind unreachable.
+		return nil, Ready{}, errors.Join(err, os.Remove(path))
+	}
+	p.pairs.add(s)
+	return s, r, nil
+}
+
+// pairAnswer is a new pair: its id beside the ready file's shape.
+type pairAnswer struct {
+	ID string `json:"id"`
+	Ready
+}
+
+// listPairs answers GET /pairs: ids, the first pair first.
+func (c *control) listPairs(w http.ResponseWriter, _ *http.Request) {
+	type item struct {
+		ID          string `json:"id"`
+		Fixture     string `json:"fixture"`
+		AccountType string `json:"account_type"`
+		OrgID       string `json:"org_id"`
+		EID         int64  `json:"eid"`
+	}
+	items := []item{}
+	for _, s := range c.p.pairs.all() {
+		items = append(items, item{s.PairID, s.Fixture, s.accountType(), s.OrgID, s.EID})
+	}
+	c.answer(w, http.StatusOK, map[string]any{"pairs": items})
+}
+
+// newPair answers POST /pairs {"fixture","account_type","package"} with a new org, tenant and connection.
+func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Fixture     string `json:"fixture"`
+		AccountType string `json:"account_type"`
+		Package     string `json:"package"`
+	}
+	if r.ContentLength != 0 {
+		if err := web.ReadJSON(w, r, 4<<10, &in, strictjson.KnownKeysOnly()); err != nil {
+			c.refuse(w, err)
+			return
+		}
+	}
+	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, AccountType: in.AccountType, Package: in.Package}.resolve()
+	if err != nil {
+		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()))
+		return
+	}
+	if conf.Fixture == "" {
+		conf.Fixture = FixtureDemo
+	}
+	s, ready, err := c.p.addPair(r.Context(), conf.Fixture, conf.AccountType, conf.Package)
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	c.answer(w, http.StatusCreated, pairAnswer{ID: s.PairID, Ready: ready})
+}
