@@ -174,12 +174,14 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: &tenant.Definitions{Store: sending, Now: clk.Now}, Registry: c.registry, Senders: sending, Data: data, Verification: verification, BaseURL: o.BaseURL, Log: o.Log})
+	definitions, emails := &tenant.Definitions{Store: sending, Now: clk.Now}, &tenant.Emails{Store: sending, Now: clk.Now}
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Senders: sending, Data: data, Verification: verification, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	soapServer, err := soapapi.New(soapapi.Options{
 		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, Data: data,
+		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: &tenant.SendSetup{Store: sending, Now: clk.Now}, Definitions: definitions,
 		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now},
 		Users:       &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
 		BaseURL:     o.BaseURL, Machine: o.Machine, Log: o.Log,

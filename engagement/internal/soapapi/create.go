@@ -51,19 +51,22 @@ type objectHandler func(ctx context.Context, c objectCall) (result, error)
 func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "CreateResponse", map[string]objectHandler{
 		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber, "AccountUser": s.createUser,
-		"DataExtension": s.createDataExtension, "DataExtensionObject": s.createRow,
+		"DataExtension": s.createDataExtension, "DataExtensionObject": s.createRow, "List": s.createList, "Email": s.createEmail,
+		"SenderProfile": s.createProfile, "SendClassification": s.createClassification, kindDefinition: s.createDefinition,
 	})
 }
 
 func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{
 		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser, "DataExtension": s.updateDataExtension, "DataExtensionObject": s.updateRow,
+		"List": s.updateList, "Email": s.updateEmail, "SenderProfile": s.updateProfile, "SendClassification": s.updateClassification, kindDefinition: s.updateDefinition,
 	})
 }
 
 func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{
-		"Subscriber": s.deleteSubscriber, "DataExtension": s.deleteDataExtension, "DataExtensionObject": s.deleteRow,
+		"Subscriber": s.deleteSubscriber, "DataExtension": s.deleteDataExtension, "DataExtensionObject": s.deleteRow, "List": s.deleteList, "Email": s.deleteEmail,
+		"SenderProfile": s.deleteProfile, "SendClassification": s.deleteClassification, kindDefinition: s.deleteDefinition,
 	})
 }
 
@@ -154,6 +157,7 @@ const codeUnknownObject fault.Code = "unknown_object"
 const (
 	errorData            = 2
 	errorPermission      = 11
+	errorObject          = 10000
 	errorUnknownObject   = 10001
 	errorUser            = 11000
 	errorUserFields      = 11003
@@ -161,6 +165,8 @@ const (
 	errorSubscriber      = 12000
 	errorSubscriberEmail = 12002
 	errorSubscriberFound = 12014
+	errorDefinition      = 17000
+	errorDefinitionFrom  = 17106
 	errorSendInactive    = 18001
 	errorSendNotFound    = 18002
 	errorSendSubscriber  = 18006
@@ -187,6 +193,11 @@ func resultError(err error) (result, bool) {
 	case tenant.CodeNoDataExtension, tenant.CodeDataExtensionExists, tenant.CodeInvalidDataExtension, tenant.CodeTooManyRows,
 		tenant.CodeRowExists, tenant.CodeNoRow, tenant.CodeInvalidRow:
 		return refuse(errorData, f.Message)
+	case tenant.CodeNoEmail, tenant.CodeEmailExists, tenant.CodeEmailUsed, tenant.CodeInvalidEmail, tenant.CodeUnsupportedContent, tenant.CodeListExists, tenant.CodeInvalidList,
+		tenant.CodeNoSendSetup, tenant.CodeInvalidSendSetup, tenant.CodeSendSetupExists, tenant.CodeSendSetupUsed, codeNotANumber:
+		return refuse(errorObject, f.Message)
+	case tenant.CodeNoList:
+		return refuse(errorSubscriber, f.Message)
 	case tenant.CodeSubscriberExists:
 		return refuse(errorSubscriberFound, f.Message)
 	case tenant.CodeInvalidSubscriber, tenant.CodeNoSubscriber, tenant.CodeMissingTo, tenant.CodeMissingContactKey:
@@ -230,7 +241,9 @@ func writeResultAs(x *soap.Writer, name, message string, el *soap.Element, ordin
 	}
 	x.Text("StatusCode", status)
 	x.Text("StatusMessage", res.message)
-	x.Text("OrdinalID", strconv.Itoa(ordinal))
+	if message != "PerformResponseMsg" { // as recorded (engagement-wire 9.3)
+		x.Text("OrdinalID", strconv.Itoa(ordinal))
+	}
 	if res.errorCode != 0 {
 		x.Text("ErrorCode", strconv.Itoa(res.errorCode))
 	}

@@ -35,6 +35,10 @@ type Options struct {
 	Subscribers *tenant.Subscribers
 	Users       *tenant.Users
 	Data        *tenant.DataExtensions
+	Lists       *tenant.Lists
+	Emails      *tenant.Emails
+	SendSetup   *tenant.SendSetup
+	Definitions *tenant.Definitions
 	// BaseURL is the house's public URL without trailing slash; faults name it as their actor.
 	BaseURL string
 	// Machine tells the time of message headers; time.Now where it is nil.
@@ -57,7 +61,8 @@ type operation struct {
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil || o.Data == nil {
+	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil || o.Data == nil ||
+		o.Lists == nil || o.Emails == nil || o.SendSetup == nil || o.Definitions == nil {
 		return nil, errors.New("soapapi: a service is missing")
 	}
 	if o.Machine == nil {
@@ -74,6 +79,7 @@ func New(o Options) (*Server, error) {
 		"UpdateRequest":          {"Update", s.update},
 		"DeleteRequest":          {"Delete", s.remove},
 		"ConfigureRequestMsg":    {"Configure", s.configure},
+		"PerformRequestMsg":      {"Perform", s.perform},
 		"SystemStatusRequestMsg": {"GetSystemStatus", s.systemStatus},
 		"VersionInfoRequestMsg":  {"VersionInfo", s.versionInfo},
 	}

@@ -124,7 +124,7 @@ func TestBadRequests(t *testing.T) {
 		want   string
 	}{
 		"no action":               {envelope(roles), nil, 500, "<faultcode>soap:Client</faultcode><faultstring>Server did not recognize the value of HTTP Header SOAPAction: .</faultstring>"},
-		"operation not offered":   {envelope(`<PerformRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>`), []string{"SOAPAction", "Perform"}, 500, "SOAPAction: Perform."},
+		"operation not offered":   {envelope(`<ScheduleRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>`), []string{"SOAPAction", "Schedule"}, 500, "SOAPAction: Schedule."},
 		"other namespace":         {envelope(`<RetrieveRequestMsg xmlns="urn:other"/>`), action, 500, "soap:Client"},
 		"empty body":              {envelope(``), action, 500, "soap:Client"},
 		"no header":               {`<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>` + roles + `</Body></Envelope>`, action, 500, "<faultstring>Login Failed</faultstring>"},
@@ -221,7 +221,7 @@ func TestDescribe(t *testing.T) {
 // FuzzService feeds the whole edge: whatever comes, it answers one of its statuses and never with a panic.
 func FuzzService(f *testing.F) {
 	k := idle(f)
-	server, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, BaseURL: "http://fuzz"})
+	server, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails, SendSetup: k.SendSetup, Definitions: k.Definitions, BaseURL: "http://fuzz"})
 	if err != nil {
 		f.Fatal(err)
 	}

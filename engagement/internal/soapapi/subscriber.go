@@ -2,42 +2,72 @@ package soapapi
 
 import (
 	"context"
-	"errors"
-	"strconv"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/soap"
 )
 
-// createSubscriber puts a subscriber on All Subscribers; with SaveAction UpdateAdd a known one is updated.
+// createSubscriber puts a subscriber on All Subscribers and on the lists that the object names. A known one is put on
+// those lists alone, unless he is on one of them already; with SaveAction UpdateAdd he is updated.
 func (s *Server) createSubscriber(ctx context.Context, c objectCall) (result, error) {
-	change, err := readSubscriber(c.p, c.el)
+	change, members, err := s.readSubscriber(ctx, c, !c.upsert)
 	if err != nil {
 		return result{}, err
 	}
+	message := "Created Subscriber."
 	sub, err := s.o.Subscribers.Create(ctx, c.p, change)
-	if err == nil {
-		return result{message: "Created Subscriber.", newID: sub.ID}, nil
+	if fault.CodeOf(err) == tenant.CodeSubscriberExists {
+		switch {
+		case c.upsert:
+			message = "Updated Subscriber."
+			sub, err = s.o.Subscribers.Update(ctx, c.p, change)
+		case others(c.p, members):
+			sub, err = s.o.Subscribers.Get(ctx, c.p, keyOf(change))
+		}
 	}
-	if c.upsert && fault.CodeOf(err) == tenant.CodeSubscriberExists {
-		updated, err := s.o.Subscribers.Update(ctx, c.p, change)
-		return result{message: "Updated Subscriber.", newID: updated.ID}, err
-	}
-	return result{}, err
-}
-
-// updateSubscriber changes a subscriber.
-func (s *Server) updateSubscriber(ctx context.Context, c objectCall) (result, error) {
-	change, err := readSubscriber(c.p, c.el)
 	if err != nil {
 		return result{}, err
 	}
-	_, err = s.o.Subscribers.Update(ctx, c.p, change)
-	return result{message: "Updated Subscriber."}, err
+	return result{message: message, newID: sub.ID}, s.o.Lists.SetMembers(ctx, c.p, sub.ID, members)
 }
 
-// deleteSubscriber takes a subscriber off the list.
+// others reports whether a list is named beside All Subscribers.
+func others(p tenant.Principal, members []tenant.MemberChange) bool {
+	for _, m := range members {
+		if m.List != int64(p.Tenant) {
+			return true
+		}
+	}
+	return false
+}
+
+func keyOf(c tenant.SubscriberChange) string {
+	if c.Key != "" {
+		return c.Key
+	}
+	return c.Address
+}
+
+// updateSubscriber changes a subscriber; with SaveAction UpdateAdd one that is not there is made.
+func (s *Server) updateSubscriber(ctx context.Context, c objectCall) (result, error) {
+	change, members, err := s.readSubscriber(ctx, c, false)
+	if err != nil {
+		return result{}, err
+	}
+	message := "Updated Subscriber."
+	sub, err := s.o.Subscribers.Update(ctx, c.p, change)
+	if c.upsert && fault.CodeOf(err) == tenant.CodeNoSubscriber {
+		message = "Created Subscriber."
+		sub, err = s.o.Subscribers.Create(ctx, c.p, change)
+	}
+	if err != nil {
+		return result{}, err
+	}
+	return result{message: message}, s.o.Lists.SetMembers(ctx, c.p, sub.ID, members)
+}
+
+// deleteSubscriber takes a subscriber off all lists.
 func (s *Server) deleteSubscriber(ctx context.Context, c objectCall) (result, error) {
 	key := c.el.Value("SubscriberKey")
 	if key == "" {
@@ -46,18 +76,22 @@ func (s *Server) deleteSubscriber(ctx context.Context, c objectCall) (result, er
 	return result{message: "Subscriber deleted"}, s.o.Subscribers.Delete(ctx, c.p, key)
 }
 
-// errOtherList refuses what would otherwise be lost in silence: membership of lists that do not exist here.
-var errOtherList = errors.New("there is no list but All Subscribers")
+// readSubscriber reads a Subscriber object and checks the lists that it names.
+func (s *Server) readSubscriber(ctx context.Context, c objectCall, fresh bool) (tenant.SubscriberChange, []tenant.MemberChange, error) {
+	change, err := readSubscriber(c.el)
+	if err != nil {
+		return change, nil, err
+	}
+	members, err := readMembers(c.el, fresh)
+	if err != nil {
+		return change, nil, err
+	}
+	return change, members, s.o.Lists.CheckMembers(ctx, c.p, members)
+}
 
-// readSubscriber reads a Subscriber object.
-func readSubscriber(p tenant.Principal, el *soap.Element) (tenant.SubscriberChange, error) {
+func readSubscriber(el *soap.Element) (tenant.SubscriberChange, error) {
 	c := tenant.SubscriberChange{
 		Key: el.Value("SubscriberKey"), Address: el.Value("EmailAddress"), Status: tenant.SubscriberStatus(el.Value("Status")),
-	}
-	for _, list := range el.All("Lists") {
-		if id := list.Value("ID"); id != strconv.FormatInt(int64(p.Tenant), 10) {
-			return c, fault.Wrap(errOtherList, fault.Invalid, tenant.CodeInvalidSubscriber, "The list does not exist.").In("Lists")
-		}
 	}
 	var err error
 	c.Attributes, err = readAttributes(el)

@@ -52,7 +52,7 @@ func PutDefinition(tx *sqldb.Tx, d tenant.Definition) error {
 	if err := d.Validate(); err != nil {
 		return err
 	}
-	if err := emailExists(tx, d); err != nil {
+	if err := partsExist(tx, d); err != nil {
 		return err
 	}
 	if d.ID == "" {
@@ -146,7 +146,7 @@ func (s *Sending) Definitions(ctx context.Context, q tenant.DefinitionQuery) (_ 
 // CreateDefinition stores a new definition.
 func (s *Sending) CreateDefinition(ctx context.Context, d tenant.Definition) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if err := emailExists(tx, d); err != nil {
+		if err := partsExist(tx, d); err != nil {
 			return err
 		}
 		fresh, err := affected(tx.Exec(insertDefinition+` ON CONFLICT DO NOTHING`, definitionArgs(d)...))
@@ -162,7 +162,7 @@ func (s *Sending) CreateDefinition(ctx context.Context, d tenant.Definition) err
 func (s *Sending) UpdateDefinition(ctx context.Context, d tenant.Definition, unmodifiedSince time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if d.Status != tenant.DefinitionDeleted {
-			if err := emailExists(tx, d); err != nil {
+			if err := partsExist(tx, d); err != nil {
 				return err
 			}
 		}
@@ -185,14 +185,17 @@ func (s *Sending) UpdateDefinition(ctx context.Context, d tenant.Definition, unm
 	})
 }
 
-// emailExists refuses a definition whose email is not there.
-func emailExists(tx *sqldb.Tx, d tenant.Definition) error {
+// partsExist refuses a definition whose email or send classification is not there.
+func partsExist(tx *sqldb.Tx, d tenant.Definition) error {
 	var one int
 	err := tx.QueryRow(`SELECT 1 FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`, int64(d.Tenant), int64(d.MID), fold(d.EmailKey)).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.New(fault.Invalid, tenant.CodeInvalidDefinition, "No email has the customer key of the definition's content.").In("content.customerKey")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return classificationExists(tx, d)
 }
 
 // SendersFor reads the verified senders that could cover the address, and the default one.

@@ -1,12 +1,17 @@
 package sqlstore
 
 import (
+	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -26,12 +31,18 @@ func PutEmail(tx *sqldb.Tx, e tenant.Email) error {
 		return err
 	}
 	return withNumber(e.ID, func(id int64) (bool, error) {
-		return affected(tx.Exec(`
-			INSERT INTO email (eid, mid, id, object_id, customer_key, key_fold, name, subject, pre_header, html_body, text_body, created_at, modified_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (eid, id) DO NOTHING`,
-			int64(e.Tenant), int64(e.MID), id, e.ObjectID, e.CustomerKey, fold(e.CustomerKey), e.Name, e.Subject, e.PreHeader,
-			e.HTML, e.Text, millis(e.Created), millis(e.Modified)))
+		e.ID = id
+		return insertEmail(tx, e)
 	})
+}
+
+// insertEmail stores a new email; false where its number is taken.
+func insertEmail(tx *sqldb.Tx, e tenant.Email) (bool, error) {
+	return affected(tx.Exec(`
+		INSERT INTO email (eid, mid, id, object_id, customer_key, key_fold, name, subject, pre_header, html_body, text_body, created_at, modified_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (eid, id) DO NOTHING`,
+		int64(e.Tenant), int64(e.MID), e.ID, e.ObjectID, e.CustomerKey, fold(e.CustomerKey), e.Name, e.Subject, e.PreHeader,
+		e.HTML, e.Text, millis(e.Created), millis(e.Modified)))
 }
 
 const emailColumns = `eid, mid, id, object_id, customer_key, name, subject, pre_header, html_body, text_body, created_at, modified_at`
@@ -78,4 +89,102 @@ func randomNumber() int64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand since Go 1.24)
 	return 100_000_000 + int64(binary.BigEndian.Uint64(b[:])%900_000_000)
+}
+
+// EmailBy reads an email of the business unit.
+func (s *Sending) EmailBy(ctx context.Context, eid tenant.EID, mid tenant.MID, ref tenant.EmailRef) (tenant.Email, error) {
+	by, value := "key_fold", any(fold(ref.Key))
+	switch {
+	case ref.ID != 0:
+		by, value = "id", ref.ID
+	case ref.ObjectID != "":
+		by, value = "object_id", fold(ref.ObjectID)
+	}
+	e, err := scanEmail(s.db.QueryRow(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND `+by+` = $3`, int64(eid), int64(mid), value))
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, fault.New(fault.NotFound, tenant.CodeNoEmail, "There is no such email.")
+	}
+	return e, err
+}
+
+// Emails reads a page of emails in the order of their numbers.
+func (s *Sending) Emails(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) (_ []tenant.Email, err error) {
+	rows, err := s.db.Query(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND id > $3 ORDER BY id LIMIT $4`,
+		int64(eid), int64(mid), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var list []tenant.Email
+	for rows.Next() {
+		e, err := scanEmail(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// CreateEmail stores a new email and gives it a number.
+func (s *Sending) CreateEmail(ctx context.Context, e tenant.Email) (tenant.Email, error) {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := room(tx, "email", e.Tenant, tenant.MaxEmails, tenant.CodeInvalidEmail, "emails"); err != nil {
+			return err
+		}
+		var one int
+		err := tx.QueryRow(`SELECT 1 FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`, int64(e.Tenant), int64(e.MID), fold(e.CustomerKey)).Scan(&one)
+		if err == nil {
+			return fault.New(fault.Conflict, tenant.CodeEmailExists, "An email with this customer key exists already.").In("CustomerKey")
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		return withNumber(0, func(id int64) (bool, error) {
+			e.ID = id
+			return insertEmail(tx, e)
+		})
+	})
+	if sqldb.IsUnique(err) { // somebody else took the key at this moment
+		err = fault.Wrap(err, fault.Conflict, tenant.CodeEmailExists, "An email with this customer key exists already.").In("CustomerKey")
+	}
+	return e, err
+}
+
+// room refuses what would be one more of a thing than a tenant can have.
+func room(tx *sqldb.Tx, table string, eid tenant.EID, most int, code fault.Code, what string) error {
+	var n int
+	if err := tx.QueryRow(`SELECT COUNT(*) FROM `+table+` WHERE eid = $1`, int64(eid)).Scan(&n); err != nil {
+		return err
+	}
+	if n >= most {
+		return fault.New(fault.Conflict, code, "The account has %d %s, which is the most there can be.", n, what)
+	}
+	return nil
+}
+
+// UpdateEmail stores an email over the one with its number. Definitions that send it under its old key keep it.
+func (s *Sending) UpdateEmail(ctx context.Context, e tenant.Email, unmodifiedSince time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		done, err := affected(tx.Exec(`UPDATE email SET name = $3, subject = $4, pre_header = $5, html_body = $6, text_body = $7, modified_at = $8
+			WHERE eid = $1 AND id = $2 AND modified_at = $9`,
+			int64(e.Tenant), e.ID, e.Name, e.Subject, e.PreHeader, e.HTML, e.Text, millis(e.Modified), millis(unmodifiedSince)))
+		if err == nil && !done {
+			return changedMeanwhile("email")
+		}
+		return err
+	})
+}
+
+// DeleteEmail takes an email away that nothing sends.
+func (s *Sending) DeleteEmail(ctx context.Context, e tenant.Email) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		done, err := affected(tx.Exec(`DELETE FROM email WHERE eid = $1 AND id = $2 AND NOT EXISTS
+			(SELECT 1 FROM send_definition d WHERE d.eid = email.eid AND d.mid = email.mid AND d.email_key_fold = email.key_fold AND d.status <> 'Deleted')`,
+			int64(e.Tenant), e.ID))
+		if err == nil && !done {
+			return fault.New(fault.Conflict, tenant.CodeEmailUsed, "The email is the content of a triggered send definition.")
+		}
+		return err
+	})
 }

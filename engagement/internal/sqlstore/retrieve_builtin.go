@@ -73,7 +73,7 @@ func guid(kind int, n, mid string) string {
 
 // builtin are the object types that stand on these lists.
 func builtin() map[string]object {
-	profile, delivery := guid(2, "1", "b.mid"), guid(3, "1", "b.mid")
+	profile := guid(2, "1", "b.mid")
 	return map[string]object{
 		"DataFolder": {
 			name: "DataFolder", from: `business_unit b CROSS JOIN (` + folders() + `) f WHERE b.eid = $1`, account: `b.mid IN (%s)`, key: `b.mid * 100 + f.n`, numeric: true,
@@ -85,12 +85,14 @@ func builtin() map[string]object {
 			},
 		},
 		"SenderProfile": {
-			name: "SenderProfile", from: `business_unit b LEFT JOIN verified_sender s ON s.eid = b.eid AND s.is_default = 1 WHERE b.eid = $1`,
-			account: `b.mid IN (%s)`, key: `b.mid`, numeric: true,
+			name: "SenderProfile", from: `(SELECT b.eid, b.mid, ` + profile + ` AS id, 'Default' AS customer_key, 'Default' AS name, 'Default sender profile' AS description, COALESCE(s.from_name, '') AS from_name,
+					CASE WHEN s.kind = 'UserDomain' THEN s.domain ELSE '' END AS from_address, b.created_at, b.created_at AS modified_at FROM business_unit b LEFT JOIN verified_sender s ON s.eid = b.eid AND s.is_default = 1
+				UNION ALL SELECT p.eid, p.mid, p.id, p.customer_key, p.name, p.description, p.from_name, p.from_address, p.created_at, p.modified_at FROM sender_profile p) p WHERE p.eid = $1`,
+			account: `p.mid IN (%s)`, key: `p.id`,
 			columns: []column{
-				number("Client.ID", `b.mid`), number("Client.CreatedBy", `0`), number("Client.ModifiedBy", `0`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.created_at`),
-				text("ObjectID", profile), text("CustomerKey", `'Default'`), text("Name", `'Default'`), text("Description", `'Default sender profile'`),
-				text("FromName", `COALESCE(s.from_name, '')`), text("FromAddress", `CASE WHEN s.kind = 'UserDomain' THEN s.domain ELSE '' END`), boolean("UseDefaultRMMRules", `0`),
+				number("Client.ID", `p.mid`), number("Client.CreatedBy", `0`), number("Client.ModifiedBy", `0`), moment("CreatedDate", `p.created_at`), moment("ModifiedDate", `p.modified_at`),
+				text("ObjectID", `p.id`), text("CustomerKey", `p.customer_key`), updatable(text("Name", `p.name`), 100), updatable(text("Description", `p.description`), 2000),
+				updatable(text("FromName", `p.from_name`), 130), updatable(text("FromAddress", `p.from_address`), 254), boolean("UseDefaultRMMRules", `0`),
 				text("AutoForwardToEmailAddress", `''`), text("AutoForwardToName", `''`), boolean("DirectForward", `0`), text("AutoForwardTriggeredSend.ObjectID", `CAST(NULL AS TEXT)`),
 				boolean("AutoReply", `0`), text("AutoReplyTriggeredSend.ObjectID", `CAST(NULL AS TEXT)`), text("SenderHeaderEmailAddress", `''`), text("SenderHeaderName", `''`),
 				number("DataRetentionPeriodLength", `0`), text("DataRetentionPeriodUnitOfMeasure", `CAST(NULL AS TEXT)`),
@@ -98,13 +100,16 @@ func builtin() map[string]object {
 			},
 		},
 		"SendClassification": {
-			name: "SendClassification", from: `business_unit b CROSS JOIN (` + classifications + `) c WHERE b.eid = $1`,
-			account: `b.mid IN (%s)`, key: `b.mid * 100 + c.n`, numeric: true,
+			name: "SendClassification", from: `(SELECT b.eid, b.mid, ` + guid(4, "c.n", "b.mid") + ` AS id, c.name AS customer_key, c.name, c.name AS description, c.kind, 'Default' AS profile_key, ` + profile + ` AS profile_id,
+					b.created_at, b.created_at AS modified_at FROM business_unit b CROSS JOIN (` + classifications + `) c
+				UNION ALL SELECT b.eid, b.mid, b.id, b.customer_key, b.name, b.description, b.kind, COALESCE(p.customer_key, 'Default'), COALESCE(p.id, ` + profile + `), b.created_at, b.modified_at
+				FROM send_classification b LEFT JOIN sender_profile p ON p.eid = b.eid AND p.mid = b.mid AND p.key_fold = lower(b.profile_key)) c WHERE c.eid = $1`,
+			account: `c.mid IN (%s)`, key: `c.id`,
 			columns: []column{
-				number("Client.ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.created_at`),
-				text("ObjectID", guid(4, "c.n", "b.mid")), text("CustomerKey", `c.name`), text("SendClassificationType", `c.kind`), text("Name", `c.name`), text("Description", `c.name`),
-				text("SenderProfile.ObjectID", profile), text("SenderProfile.CustomerKey", `'Default'`),
-				text("DeliveryProfile.ObjectID", delivery), text("DeliveryProfile.CustomerKey", `'Default'`), boolean("ArchiveEmail", `0`),
+				number("Client.ID", `c.mid`), moment("CreatedDate", `c.created_at`), moment("ModifiedDate", `c.modified_at`),
+				text("ObjectID", `c.id`), text("CustomerKey", `c.customer_key`), updatable(text("SendClassificationType", `c.kind`), 0), updatable(text("Name", `c.name`), 100), updatable(text("Description", `c.description`), 2000),
+				text("SenderProfile.ObjectID", `c.profile_id`), text("SenderProfile.CustomerKey", `c.profile_key`),
+				text("DeliveryProfile.ObjectID", guid(3, "1", "c.mid")), text("DeliveryProfile.CustomerKey", `'Default'`), boolean("ArchiveEmail", `0`),
 			},
 		},
 		"DataExtensionTemplate": {

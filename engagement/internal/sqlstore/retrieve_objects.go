@@ -160,7 +160,8 @@ var stored = map[string]object{
 		columns: []column{
 			number("Client.ID", `d.mid`), moment("CreatedDate", `d.created_at`), moment("ModifiedDate", `d.modified_at`), text("ObjectID", `d.id`),
 			text("CustomerKey", `d.definition_key`), text("Name", `d.name`), text("Description", `d.description`),
-			text("SendClassification.ObjectID", guid(4, "2", "d.mid")), text("SendClassification.CustomerKey", `d.classification`), text("FromName", `d.from_name`), text("FromAddress", `d.from_address`),
+			text("SendClassification.ObjectID", `CASE WHEN d.classification = 'Default Commercial' THEN `+guid(4, "1", "d.mid")+` WHEN d.classification = 'Default Transactional' THEN `+guid(4, "2", "d.mid")+
+				` ELSE (SELECT c.id FROM send_classification c WHERE c.eid = d.eid AND c.mid = d.mid AND c.key_fold = lower(d.classification)) END`), text("SendClassification.CustomerKey", `d.classification`), text("FromName", `d.from_name`), text("FromAddress", `d.from_address`),
 			text("TriggeredSendType", `'Continuous'`), text("TriggeredSendStatus", `d.status`), number("Email.ID", `e.id`),
 			text("Email.CustomerKey", `d.email_key`), number("List.ID", `d.eid`), text("List.CustomerKey", `d.list_key`),
 			boolean("AutoAddSubscribers", `d.auto_add`), boolean("AutoUpdateSubscribers", `d.auto_update`), boolean("IsWrapped", `d.track_links`),
@@ -182,11 +183,25 @@ var stored = map[string]object{
 		},
 	},
 	"List": {
-		name: "List", from: `tenant t WHERE t.eid = $1`, key: `t.eid`, numeric: true,
+		name: "List", from: `(SELECT t.eid, t.eid AS mid, t.eid AS id, ` + guid(6, "1", "t.eid") + ` AS object_id, 'All Subscribers' AS customer_key, 'All Subscribers' AS name, 'Private' AS list_type,
+				'Contains all subscribers' AS description, t.created_at, t.created_at AS modified_at, ` + folderOf("t.eid", "mysubs") + ` AS category FROM tenant t
+			UNION ALL SELECT l.eid, l.mid, l.id, l.object_id, l.customer_key, l.name, l.list_type, l.description, l.created_at, l.modified_at, ` + folderOf("l.mid", "list") + ` FROM subscriber_list l) l WHERE l.eid = $1`,
+		// Everybody sees All Subscribers.
+		account: `(l.id = l.eid OR l.mid IN (%s))`, key: `l.id`, numeric: true,
 		columns: []column{
-			number("Client.ID", `t.eid`), number("Client.PartnerClientKey", `t.eid`), moment("CreatedDate", `t.created_at`), moment("ModifiedDate", `t.created_at`), number("ID", `t.eid`),
-			text("ObjectID", guid(6, "1", "t.eid")), text("CustomerKey", `'All Subscribers'`), text("ListName", `'All Subscribers'`), number("Category", folderOf("t.eid", "mysubs")), text("Type", `'Private'`),
-			text("Description", `'Contains all subscribers'`), text("AutomatedEmail.ID", `CAST(NULL AS TEXT)`), text("ListClassification", `'ExactTargetList'`),
+			number("Client.ID", `l.mid`), number("Client.PartnerClientKey", `l.mid`), moment("CreatedDate", `l.created_at`), moment("ModifiedDate", `l.modified_at`), number("ID", `l.id`),
+			text("ObjectID", `l.object_id`), updatable(text("CustomerKey", `l.customer_key`), tenant.MaxKey), updatable(text("ListName", `l.name`), 50), number("Category", `l.category`), updatable(text("Type", `l.list_type`), 0),
+			updatable(text("Description", `l.description`), 2000), text("AutomatedEmail.ID", `CAST(NULL AS TEXT)`), text("ListClassification", `'ExactTargetList'`),
+		},
+	},
+	"ListSubscriber": {
+		name: "ListSubscriber", from: `(SELECT s.eid, s.eid AS mid, s.eid AS list_id, s.id, s.subscriber_key, s.status, s.created_at, s.modified_at, s.unsubscribed_at FROM subscriber s
+			UNION ALL SELECT m.eid, l.mid, m.list_id, m.subscriber_id, s.subscriber_key, m.status, m.created_at, m.modified_at, CASE WHEN m.status = 'Unsubscribed' THEN m.modified_at ELSE 0 END
+			FROM list_subscriber m JOIN subscriber_list l ON l.eid = m.eid AND l.id = m.list_id JOIN subscriber s ON s.eid = m.eid AND s.id = m.subscriber_id) m WHERE m.eid = $1`,
+		account: `(m.list_id = m.eid OR m.mid IN (%s))`, key: `m.list_id * 1000000000 + m.id`, numeric: true,
+		columns: []column{
+			number("Client.ID", `m.mid`), moment("CreatedDate", `m.created_at`), moment("ModifiedDate", `m.modified_at`), number("ID", `m.id`), text("ObjectID", `CAST(NULL AS TEXT)`),
+			text("Status", `m.status`), number("ListID", `m.list_id`), text("SubscriberKey", `m.subscriber_key`), moment("UnsubscribedDate", `NULLIF(m.unsubscribed_at, 0)`),
 		},
 	},
 }

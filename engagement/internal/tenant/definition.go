@@ -57,7 +57,7 @@ type Definition struct {
 	Key            string // SOAP's CustomerKey, REST's definitionKey; unique in the business unit without regard to case
 	Name           string
 	Description    string
-	Classification string
+	Classification string // customer key of the send classification
 	Status         DefinitionStatus
 	EmailKey       string // customer key of the email, in the same business unit
 	ListKey        string // customer key of the subscriber list
@@ -86,7 +86,7 @@ func (d Definition) Validate() error {
 		return bad("description", "A description may have at most 2000 bytes.")
 	case d.EmailKey == "" || len(d.EmailKey) > MaxKey:
 		return bad("content.customerKey", "A definition needs the customer key of an email.")
-	case d.Classification != ClassificationTransactional && d.Classification != ClassificationCommercial:
+	case d.Classification == "" || len(d.Classification) > MaxKey:
 		return bad("classification", "There is no send classification %q.", clip(d.Classification))
 	case d.ListKey != AllSubscribers:
 		return bad("subscriptions.list", "There is no list %q.", clip(d.ListKey))
@@ -265,6 +265,14 @@ func (s *Definitions) Get(ctx context.Context, p Principal, key string) (Definit
 		return Definition{}, err
 	}
 	return s.Store.DefinitionByKey(ctx, p.Tenant, p.MID, key)
+}
+
+// GetByID reads one definition by its GUID.
+func (s *Definitions) GetByID(ctx context.Context, p Principal, id string) (Definition, error) {
+	if err := mayRead(p, ScopeEmailRead, ScopeEmailWrite); err != nil {
+		return Definition{}, err
+	}
+	return s.Store.DefinitionByID(ctx, p.Tenant, p.MID, id)
 }
 
 // List reads one page of definitions and how many there are in all. Page is 1-based.

@@ -160,6 +160,7 @@ var retrieveScopes = map[string][]string{
 	"ClickEvent":              {ScopeTrackingRead, ScopeEmailRead},
 	"BounceEvent":             {ScopeTrackingRead, ScopeEmailRead},
 	"UnsubEvent":              {ScopeTrackingRead, ScopeEmailRead},
+	"ListSubscriber":          {ScopeSubscribersRead},
 }
 
 // Describe lists the properties of an object type; false when it is unknown.

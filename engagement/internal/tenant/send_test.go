@@ -166,7 +166,7 @@ func TestDefinitionsThatCannotBeStored(t *testing.T) {
 		"name":                func(d *tenant.Definition) { d.Name = "" },
 		"description":         func(d *tenant.Definition) { d.Description = strings.Repeat("d", 2001) },
 		"content.customerKey": func(d *tenant.Definition) { d.EmailKey = "" },
-		"classification":      func(d *tenant.Definition) { d.Classification = "Mine" },
+		"classification":      func(d *tenant.Definition) { d.Classification = "" },
 		"subscriptions.list":  func(d *tenant.Definition) { d.ListKey = "Mine" },
 		"fromName":            func(d *tenant.Definition) { d.FromName = "a\nb" },
 		"fromAddress":         func(d *tenant.Definition) { d.FromAddress = "a, b" },

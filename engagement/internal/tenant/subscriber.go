@@ -178,6 +178,14 @@ func (s *Subscribers) Create(ctx context.Context, p Principal, c SubscriberChang
 	return s.Store.CreateSubscriber(ctx, fresh)
 }
 
+// Get reads somebody on the list.
+func (s *Subscribers) Get(ctx context.Context, p Principal, key string) (Subscriber, error) {
+	if err := mayRead(p, ScopeSubscribersRead, ScopeSubscribersWrite); err != nil {
+		return Subscriber{}, err
+	}
+	return s.Store.SubscriberByKey(ctx, p.Tenant, key)
+}
+
 // Update changes somebody on the list.
 func (s *Subscribers) Update(ctx context.Context, p Principal, c SubscriberChange) (Subscriber, error) {
 	if err := mayWrite(p, ScopeSubscribersWrite); err != nil {

@@ -68,6 +68,9 @@ type Kit struct {
 	Subscribers *tenant.Subscribers
 	Retrieves   *tenant.Retrieves
 	Data        *tenant.DataExtensions
+	Lists       *tenant.Lists
+	Emails      *tenant.Emails
+	SendSetup   *tenant.SendSetup
 	Users       *tenant.Users
 	Tracking    *tenant.Tracking
 	// Verification finds no records in the DNS until a test gives it a resolver.
@@ -119,6 +122,8 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Data = &tenant.DataExtensions{Store: rows, Now: k.Clock.Now, Serials: tenant.NewSerials(machine)}
 	dataload.Handle(k.Queue, k.Data, rows)
 	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now, Data: k.Data}
+	k.Lists, k.Emails = &tenant.Lists{Store: k.Store, Now: k.Clock.Now}, &tenant.Emails{Store: k.Store, Now: k.Clock.Now}
+	k.SendSetup = &tenant.SendSetup{Store: k.Store, Now: k.Clock.Now}
 	people, err := sqlstore.New(t.Context(), db, machine)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func (k *Kit) Serve() *httptest.Server {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, BaseURL: base, Log: log, Machine: k.Time.Now})
+	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails, SendSetup: k.SendSetup, Definitions: k.Definitions, BaseURL: base, Log: log, Machine: k.Time.Now})
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -1,0 +1,131 @@
+package tenant
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that storing emails raises.
+const (
+	// CodeNoEmail: no email of the business unit has the number or key.
+	CodeNoEmail fault.Code = "no_email"
+	// CodeEmailExists: the customer key belongs to another email.
+	CodeEmailExists fault.Code = "email_exists"
+	// CodeEmailUsed: a triggered send definition sends the email.
+	CodeEmailUsed fault.Code = "email_used"
+)
+
+// MaxEmails bounds the emails of a tenant.
+const MaxEmails = 5000
+
+// EmailRef names an email by number, else by ObjectID, else by customer key.
+type EmailRef struct {
+	ID            int64
+	ObjectID, Key string
+}
+
+// EmailStore keeps emails. A missing one is a NotFound fault with CodeNoEmail.
+type EmailStore interface {
+	// EmailBy reads an email of the business unit.
+	EmailBy(ctx context.Context, tenant EID, mid MID, ref EmailRef) (Email, error)
+	// Emails reads at most limit emails of the business unit in the order of their numbers, those after the number given.
+	Emails(ctx context.Context, tenant EID, mid MID, after int64, limit int) ([]Email, error)
+	// CreateEmail stores a new email and returns it with its number. A taken key is a Conflict with CodeEmailExists.
+	CreateEmail(ctx context.Context, e Email) (Email, error)
+	// UpdateEmail stores e over the email with its number, if that was last modified at the time given.
+	UpdateEmail(ctx context.Context, e Email, unmodifiedSince time.Time) error
+	// DeleteEmail takes it away; while a definition that is not deleted sends it, a Conflict with CodeEmailUsed.
+	DeleteEmail(ctx context.Context, e Email) error
+}
+
+// Emails is the service over emails.
+type Emails struct {
+	Store EmailStore
+	// Now tells the tenant's domain time.
+	Now func(EID) time.Time
+}
+
+// Get reads an email.
+func (s *Emails) Get(ctx context.Context, p Principal, ref EmailRef) (Email, error) {
+	if err := mayRead(p, ScopeEmailRead, ScopeEmailWrite, "saved_content_read", "documents_and_images_read"); err != nil {
+		return Email{}, err
+	}
+	return s.Store.EmailBy(ctx, p.Tenant, p.MID, ref)
+}
+
+// emailChunk is how many emails are read at once while looking for those that match.
+const emailChunk = 50
+
+// Find reads the emails of the caller's business unit that match, in the order of their numbers: at most limit, leaving
+// out the first skip of them. count is how many match.
+func (s *Emails) Find(ctx context.Context, p Principal, match func(Email) bool, skip, limit int) (list []Email, count int, err error) {
+	if err := mayRead(p, ScopeEmailRead, "saved_content_read", "documents_and_images_read"); err != nil {
+		return nil, 0, err
+	}
+	for after := int64(0); ; {
+		emails, err := s.Store.Emails(ctx, p.Tenant, p.MID, after, emailChunk)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, e := range emails {
+			after = e.ID
+			if !match(e) {
+				continue
+			}
+			if count++; count > skip && len(list) < limit {
+				list = append(list, e)
+			}
+		}
+		if len(emails) < emailChunk {
+			return list, count, nil
+		}
+	}
+}
+
+// Create stores a new email in the caller's business unit. Without a key it gets a GUID as one.
+func (s *Emails) Create(ctx context.Context, p Principal, e Email) (Email, error) {
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return e, err
+	}
+	now := s.Now(p.Tenant)
+	e.Tenant, e.MID, e.ID, e.ObjectID, e.Created, e.Modified = p.Tenant, p.MID, 0, NewGUID(), now, now
+	if e.CustomerKey == "" {
+		e.CustomerKey = NewGUID()
+	}
+	if err := e.Validate(); err != nil {
+		return e, err
+	}
+	return s.Store.CreateEmail(ctx, e)
+}
+
+// Update changes an email by the function.
+func (s *Emails) Update(ctx context.Context, p Principal, ref EmailRef, change func(*Email)) (Email, error) {
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return Email{}, err
+	}
+	e, err := s.Store.EmailBy(ctx, p.Tenant, p.MID, ref)
+	if err != nil {
+		return e, err
+	}
+	was := e.Modified
+	change(&e)
+	e.Modified = later(s.Now(p.Tenant), was)
+	if err := e.Validate(); err != nil {
+		return e, err
+	}
+	return e, s.Store.UpdateEmail(ctx, e, was)
+}
+
+// Delete takes an email away.
+func (s *Emails) Delete(ctx context.Context, p Principal, ref EmailRef) (Email, error) {
+	if err := mayWrite(p, ScopeEmailWrite); err != nil {
+		return Email{}, err
+	}
+	e, err := s.Store.EmailBy(ctx, p.Tenant, p.MID, ref)
+	if err != nil {
+		return e, err
+	}
+	return e, s.Store.DeleteEmail(ctx, e)
+}
