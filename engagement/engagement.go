@@ -168,7 +168,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
 		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
-		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter},
+		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Failures: tenant.NewFailures(o.Machine)},
 		Vouching:  &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
 	})
 	if err != nil {

@@ -55,6 +55,29 @@ func TestSettings(t *testing.T) {
 	})
 }
 
+// TestSecretExpires: where nothing is set a secret lives 180 days; then who holds it is told, and who guesses is not.
+func TestSecretExpires(t *testing.T) {
+	each(t, func(t *testing.T, s site, h tenanttest.House) {
+		describe := func(days time.Duration, secret string) string {
+			if err := s.SetClock(t.Context(), int64(h.EID), days*24*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			_, a := call(t, "POST", s.url+"/v2/token", "", map[string]any{"grant_type": "client_credentials", "client_id": h.Server, "client_secret": secret})
+			text, _ := a["error_description"].(string)
+			return text
+		}
+		if text := describe(179, tenanttest.ServerSecret); text != "" {
+			t.Errorf("in time: %s", text)
+		}
+		if text := describe(181, tenanttest.ServerSecret); text != "The client secret has expired. Rotate it in Marketing Cloud Installed Packages." {
+			t.Errorf("too late: %s", text)
+		}
+		if text := describe(181, "guessed-secret-0123456789"); !strings.HasPrefix(text, "Client authentication failed.") {
+			t.Errorf("a guess: %s", text)
+		}
+	})
+}
+
 // TestSecretRotation: a client secret lives 180 days, and two are good while one is staged.
 func TestSecretRotation(t *testing.T) {
 	each(t, func(t *testing.T, s site, h tenanttest.House) {
@@ -256,7 +279,7 @@ func TestPasswordRulesOfAPIUsers(t *testing.T) {
 			after  int
 			open   bool
 		}{
-			{"as it is", map[string]any{}, 400, true},
+			{"as it is", map[string]any{}, 170, true},
 			{"switched off", map[string]any{"no_soap_passwords": true}, 0, false},
 			{"expiry excludes API users", map[string]any{"no_soap_passwords": false, "password_days": 90}, 91, true},
 			{"expiry of API users, in time", map[string]any{"api_passwords_expire": true}, 89, true},

@@ -146,7 +146,7 @@ func each(t *testing.T, test func(*testing.T, site, tenanttest.House)) {
 // TestUsersBySOAP walks an API user's life as administrators' scripts make it: the steps of connect-facts 1.5 and 1.6.
 func TestUsersBySOAP(t *testing.T) {
 	each(t, func(t *testing.T, s site, h tenanttest.House) {
-		admin := fuel(s.token(t, h))
+		admin := named(h.API, tenanttest.Password) // who assigns the administrators' roles must be one
 		name := "mc-api-user@" + h.Server
 		missing := written(t, s.soap(t, admin, "Create", createUser(`<UserID>`+name+`</UserID><Name>API</Name>`)), "Error", "Name, Email, UserID, and Password are required fields when creating a new user.")
 		if missing.value("ErrorCode") != "11003" {
@@ -282,6 +282,46 @@ func TestConfigureUnits(t *testing.T) {
 		sets := s.soap(t, admin, "Retrieve", retrieveOf("PermissionSet", "", "Name", "Permissions"))
 		if !strings.Contains(sets.values("Results", "Name"), "Email") || sets.value("OverallStatus") != "OK" {
 			t.Errorf("permission sets: %+v", sets)
+		}
+	})
+}
+
+// TestNobodyGivesMoreThanHeHas: a package that may write users makes nobody an administrator and does not become one.
+func TestNobodyGivesMoreThanHeHas(t *testing.T) {
+	each(t, func(t *testing.T, s site, h tenanttest.House) {
+		pkg, admin := fuel(s.token(t, h)), named(h.API, tenanttest.Password)
+		made := func(name, more string) string {
+			return `<UserID>` + name + h.Server + `</UserID><Name>Someone</Name><Email>someone@example.com</Email><Password>a long password 1</Password>` + more
+		}
+		role := func(key string) string {
+			return `<Roles><Role><CustomerKey>` + key + `</CustomerKey></Role></Roles>`
+		}
+		for name, c := range map[string]struct {
+			who, body string
+			good      bool
+		}{
+			"an administrator":                              {pkg, createUser(made("a@", role("SYS_DEF_ADMIN"))), false},
+			"by number":                                     {pkg, createUser(made("b@", `<UserPermissions><ID>31</ID></UserPermissions>`)), false},
+			"a Marketing Cloud Administrator":               {pkg, createUser(made("c@", role("SYS_DEF_IMHADMIN"))), false},
+			"a Security Administrator, all of which it has": {pkg, createUser(made("d@", role("SYS_DEF_IMHSECURITY"))), true},
+			"an administrator by one":                       {admin, createUser(made("e@", role("SYS_DEF_ADMIN"))), true},
+			"a Content Creator":                             {pkg, createUser(made("f@", role("SYS_DEF_CONTENT"))), true},
+			"a Data Manager":                                {pkg, createUser(made("g@", role("SYS_DEF_DATA"))), true},
+			"an administrator's password":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><Password>a long password 2</Password>`), false},
+			"an administrator's address":                    {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><Email>mine@example.com</Email>`), false},
+			"an administrator shut out":                     {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><ActiveFlag>false</ActiveFlag>`), false},
+			"an administrator's role taken":                 {pkg, updateUser(`<UserID>` + h.Admin + `</UserID>` + strings.Replace(role("SYS_DEF_ADMIN"), "</Role>", "<AssignmentConfigurations><AssignmentConfiguration><AssignmentConfigureType>RoleUser</AssignmentConfigureType><IsDelete>true</IsDelete></AssignmentConfiguration></AssignmentConfigurations></Role>", 1)), false},
+			"an administrator's CRM name":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><SalesforceUsername>x@crm.example</SalesforceUsername>`), true},
+			"an analyst's password":                         {pkg, updateUser(`<UserID>` + h.Analyst + `</UserID><Password>a long password 2</Password>`), true},
+			"an administrator's by one":                     {admin, updateUser(`<UserID>` + h.Admin + `</UserID><Email>new@example.com</Email>`), true},
+		} {
+			answer := s.soap(t, c.who, "Create", c.body)
+			if good := answer.value("OverallStatus") == "OK"; good != c.good || !good && answer.all("Results")[0].value("StatusMessage") != "API Permission Failed." {
+				t.Errorf("%s: %+v", name, answer)
+			}
+		}
+		if status, _ := call(t, "GET", s.url+"/v2/userinfo", s.token(t, h), nil); status != 200 {
+			t.Error("the package is out")
 		}
 	})
 }

@@ -123,7 +123,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	case a.prompt == promptNone:
 		s.refuseAuthorization(w, r, a, true, fault.New(fault.Unauthenticated, codeLoginRequired, "Nobody is signed in."))
 	default:
-		s.signInPage(w, r, http.StatusOK, a, signInForm{})
+		s.signInPage(w, r, http.StatusOK, a.target(), signInForm{})
 	}
 }
 
@@ -135,57 +135,10 @@ func (s *Server) authorizeForm(w http.ResponseWriter, r *http.Request) {
 		s.refuseAuthorization(w, r, a, back, err)
 		return
 	}
-	form, err := s.readForm(w, r)
-	if err != nil {
-		s.errorPage(w, r, err)
-		return
+	user, session, ok := s.signIn(w, r, a.target(), a.pkg.Tenant)
+	if ok {
+		s.finish(w, r, a, user, session, true)
 	}
-	in := signInForm{
-		username: form.Get("username"), password: form.Get("password"), changing: form.Has("new_password"),
-		fresh: form.Get("new_password"), again: form.Get("new_password_again"),
-	}
-	if in.username == "" || in.password == "" {
-		in.failed = "Enter your user name and your password."
-		s.signInPage(w, r, http.StatusBadRequest, a, in)
-		return
-	}
-	if in.changing && !s.changePassword(w, r, a, &in) {
-		return
-	}
-	user, err := s.o.SignIns.Check(r.Context(), in.username, in.password)
-	if err == nil && user.Tenant != a.pkg.Tenant {
-		// Right for another tenant: to this one the user does not exist.
-		err = fault.New(fault.Unauthenticated, tenant.CodeLoginFailed, "The user belongs to another tenant.")
-	}
-	switch fault.CodeOf(err) {
-	case "":
-	case tenant.CodeLoginFailed, tenant.CodeAddressDenied:
-		s.note(r, err, http.StatusUnauthorized)
-		in.failed = textLoginFailed
-		s.signInPage(w, r, http.StatusUnauthorized, a, in)
-		return
-	case tenant.CodeMustChangePassword:
-		in.changing, in.failed = true, ""
-		s.signInPage(w, r, http.StatusOK, a, in)
-		return
-	default:
-		s.errorPage(w, r, err)
-		return
-	}
-	// The session that the browser had, of whomever, ends here: closing the way back to it.
-	if old, _, err := s.session(r); err == nil {
-		if err := s.o.Sessions.End(r.Context(), old); err != nil {
-			s.errorPage(w, r, err)
-			return
-		}
-	}
-	text, session, err := s.o.Sessions.Start(r.Context(), user, r.UserAgent())
-	if err != nil {
-		s.errorPage(w, r, err)
-		return
-	}
-	s.setCookie(w, sessionCookie, text)
-	s.finish(w, r, a, user, session.ID, true)
 }
 
 // finish makes the code and sends the browser to the client with it.

@@ -126,7 +126,7 @@ func (s *Server) visitor(ctx context.Context, r *http.Request) (tenant.Principal
 func (s *Server) documentsPage(w http.ResponseWriter, r *http.Request) {
 	p, err := s.visitor(r.Context(), r)
 	if fault.CodeOf(err) == tenant.CodeNoSession {
-		s.signedOut(w, r)
+		s.signInFirst(w, r)
 		return
 	}
 	var list []tenant.Document
@@ -162,7 +162,7 @@ func (s *Server) documentOfPage(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case fault.CodeOf(err) == tenant.CodeNoSession:
-		s.signedOut(w, r)
+		s.signInFirst(w, r)
 	case err != nil:
 		s.errorPage(w, r, err)
 	default:

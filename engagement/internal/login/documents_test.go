@@ -85,3 +85,46 @@ func TestMyDocuments(t *testing.T) {
 		}
 	})
 }
+
+// TestSignInAlone: the documents' page sends who is not signed in to a form of its own, and from there back to itself and
+// nowhere else.
+func TestSignInAlone(t *testing.T) {
+	each(t, func(h *house) {
+		h.settings(`{"my_documents":true}`)
+		b := h.browser()
+		to := b.get("/v2/mydocuments?after=a").header.Get("Location")
+		if to != "/v2/signin?next=%2Fv2%2Fmydocuments%3Fafter%3Da" {
+			t.Fatalf("sent to %q", to)
+		}
+		page := b.get(to)
+		if page.status != 200 || !strings.Contains(page.text, "Sign in to see your documents.") {
+			t.Fatalf("%d %s", page.status, page.text)
+		}
+		form := func(password string) url.Values {
+			return url.Values{"form_token": {b.formToken(page)}, "username": {h.Sender}, "password": {password}}
+		}
+		if a := b.post(to, form("wrong")); a.status != 401 || !strings.Contains(a.text, "The user name or password is wrong") {
+			t.Errorf("a wrong password: %d %s", a.status, a.text)
+		}
+		if a := h.browser().post(to, form(tenanttest.Password)); a.status != 403 {
+			t.Errorf("a forged form: %d", a.status)
+		}
+		if a := b.post(to, form(tenanttest.Password)); a.status != 303 || a.header.Get("Location") != "/v2/mydocuments?after=a" {
+			t.Fatalf("signed in: %d %q", a.status, a.header.Get("Location"))
+		}
+		if a := b.get("/v2/mydocuments"); a.status != 200 {
+			t.Errorf("the page: %d", a.status)
+		}
+		for _, next := range []string{"https://evil.example/", "//evil.example/v2/mydocuments", "/v2/logout", "/v2/mydocumentsX", `/v2/mydocuments\@evil.example`, "%zz"} {
+			if a := b.get("/v2/signin?next=" + url.QueryEscape(next)); a.status != 303 || a.header.Get("Location") != "/v2/mydocuments" {
+				t.Errorf("%s leads to %d %q", next, a.status, a.header.Get("Location"))
+			}
+		}
+		temporary := h.browser()
+		page = temporary.get("/v2/signin")
+		a := temporary.post("/v2/signin", url.Values{"form_token": {temporary.formToken(page)}, "username": {h.Temporary}, "password": {tenanttest.Password}})
+		if a.status != 200 || !strings.Contains(a.text, "Choose a new password") {
+			t.Errorf("a temporary password: %d %s", a.status, a.text)
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/throttle"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -23,8 +24,10 @@ const (
 const (
 	textUnknownClient    = "Invalid client ID. Use the client ID in Marketing Cloud Installed Packages."
 	textClientRefused    = "Client authentication failed. Make sure that the client ID and client secret are valid and that the package is installed and enabled."
+	textSecretExpired    = "The client secret has expired. Rotate it in Marketing Cloud Installed Packages." // ours
 	textNotForCode       = "The client is not authorized to request an authorization code using this method."
 	textUnsupportedGrant = `Use "authorization_code" or "refresh_token" or "client_credentials" or "urn:ietf:params:oauth:grant-type:jwt-bearer" as the grant_type.`
+	textBlocked          = "Your requests are temporarily blocked."
 	errorURI             = "https://developer.salesforce.com/docs"
 )
 
@@ -40,6 +43,7 @@ type oauthError struct {
 var oauthErrors = map[fault.Code]oauthError{
 	tenant.CodeUnknownClient:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textUnknownClient},
 	tenant.CodeClientRefused:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textClientRefused},
+	tenant.CodeSecretExpired:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textSecretExpired},
 	tenant.CodeAddressDenied:   {http.StatusUnauthorized, oauth.ErrInvalidClient, textClientRefused},
 	tenant.CodeGrantNotAllowed: {http.StatusUnauthorized, oauth.ErrUnauthorizedClient, textNotForCode},
 	codeNotThisGrant:           {http.StatusUnauthorized, oauth.ErrUnauthorizedClient, ""},
@@ -84,8 +88,12 @@ func translate(err error) oauthError {
 func (s *Server) oauthFault(w http.ResponseWriter, r *http.Request, err error) {
 	e := translate(err)
 	s.note(r, err, e.status)
-	if fault.CodeOf(err) == tenant.CodeBlocked { // REST's shape, from the token call too, and no Retry-After (engagement-wire 2.1)
-		s.writeJSON(w, r, http.StatusTooManyRequests, map[string]any{"message": fault.Of(err).Message, "errorcode": 50200, "documentation": restDocumentation})
+	switch fault.CodeOf(err) { // REST's shape, from the token call too (engagement-wire 2.1)
+	case tenant.CodeAddressRate:
+		w.Header().Set("Retry-After", strconv.Itoa(throttle.RetryAfter(err)))
+		fallthrough
+	case tenant.CodeBlocked: // without Retry-After
+		s.writeJSON(w, r, http.StatusTooManyRequests, map[string]any{"message": textBlocked, "errorcode": 50200, "documentation": restDocumentation})
 		return
 	}
 	if e.status == http.StatusUnauthorized && r.Header.Get("Authorization") != "" {

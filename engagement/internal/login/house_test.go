@@ -86,7 +86,7 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
 		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
-		Requests:  tenant.TokenRequests{Registry: h.registry},
+		Requests:  tenant.TokenRequests{Registry: h.registry, Failures: tenant.NewFailures(nil)},
 		Vouching:  &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
 	})
 	if err != nil {

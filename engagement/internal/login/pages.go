@@ -4,10 +4,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/throttle"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -42,25 +44,38 @@ type signInForm struct {
 	weak     string // what is wrong with the new password
 }
 
+// target is where a sign-in goes on.
+type target struct {
+	action string // of the form
+	intro  string // a sentence that says what for
+	name   string // of what follows
+	origin string // a URL of the origin that answers after the form; "" where that is this one
+}
+
+// target is the application that an authorization is for.
+func (a authorization) target() target {
+	return target{action: "/v2/authorize?" + a.query, intro: "Sign in to let " + a.pkg.Name + " act for you.", name: a.pkg.Name, origin: a.redirect}
+}
+
 // signInPage renders the sign-in form, without or with the fields for a new password.
-func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, a authorization, in signInForm) {
+func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, a target, in signInForm) {
 	token := s.formToken(w, r)
 	page := ui.Page{Title: "Sign in", Brand: brand, Footer: footer, Narrow: true}
-	if origin, err := web.CSPSource(a.redirect); err == nil {
+	if origin, err := web.CSPSource(a.origin); a.origin != "" && err == nil {
 		page.FormAction = []string{origin}
 	}
 	if in.failed != "" {
 		page.Alerts = []ui.Alert{{Kind: ui.Error, Title: "You are not signed in", Text: in.failed}}
 	}
-	form := ui.Form{Action: "/v2/authorize?" + a.query, Fields: []ui.Field{
+	form := ui.Form{Action: a.action, Fields: []ui.Field{
 		{Type: ui.HiddenField, Name: "form_token", Value: token},
 		{Name: "username", Label: "User name", Value: in.username, Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
 		{Type: ui.PasswordField, Name: "password", Label: "Password", Required: true, Autocomplete: "current-password", MaxLength: tenant.MaxPassword},
 	}, Submits: []ui.Submit{{Label: "Sign in"}}}
-	intro := "Sign in to let " + a.pkg.Name + " act for you."
+	intro := a.intro
 	if in.changing {
 		page.Title = "Choose a new password"
-		intro = "Your password is temporary or has expired. Give it once more, and a new one, to go on to " + a.pkg.Name + "."
+		intro = "Your password is temporary or has expired. Give it once more, and a new one, to go on to " + a.name + "."
 		form.Fields[2].Label, form.Fields[2].Autofocus = "Present password", true
 		form.Fields = append(form.Fields,
 			ui.Field{
@@ -75,7 +90,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 // changePassword does the change that the form asks for; false where a page was the answer.
-func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a authorization, in *signInForm) bool {
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a target, in *signInForm) bool {
 	if in.fresh != in.again {
 		in.weak = "The two new passwords are not the same."
 		s.signInPage(w, r, http.StatusBadRequest, a, *in)
@@ -105,6 +120,9 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 		e.status, e.code = http.StatusForbidden, "forged_form"
 	}
 	s.note(r, err, e.status)
+	if wait := throttle.RetryAfter(err); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
+	}
 	s.render(w, r, e.status, ui.Page{
 		Title: "This did not work", Brand: brand, Footer: footer, Narrow: true,
 		Alerts: []ui.Alert{{Kind: ui.Error, Title: e.code, Text: e.text}},

@@ -69,8 +69,15 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.oauthFault(w, r, fault.New(fault.Invalid, codeUnsupportedGrant, "There is no such grant type."))
 		return
 	}
+	if err := s.o.Requests.Failures.Allow(r.Context()); err != nil {
+		s.oauthFault(w, r, err)
+		return
+	}
 	issued, err := run(r.Context(), q)
 	if err != nil {
+		if guesses[fault.CodeOf(err)] {
+			s.o.Requests.Failures.Failed(r.Context())
+		}
 		s.oauthFault(w, r, err)
 		return
 	}
@@ -79,6 +86,13 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		RefreshToken: issued.RefreshToken, Scope: strings.Join(issued.Scopes, " "),
 		SOAP: s.o.BaseURL + "/", REST: s.o.BaseURL + "/",
 	})
+}
+
+// guesses are the refusals that somebody sees who tries out client ids, secrets, codes and tokens. Those that only the holder
+// of the right key meets, such as a user without a grant, are none.
+var guesses = map[fault.Code]bool{
+	tenant.CodeUnknownClient: true, tenant.CodeClientRefused: true, tenant.CodeInvalidCode: true, tenant.CodeInvalidVerifier: true,
+	tenant.CodeInvalidRefresh: true, tenant.CodeInvalidAssertion: true,
 }
 
 // tokenAnswer is the documented answer. The scope is always there, as mcdev splits it; both URLs end in a slash, as

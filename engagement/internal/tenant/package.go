@@ -16,6 +16,8 @@ const (
 	CodeUnknownClient fault.Code = "unknown_client"
 	// CodeClientRefused: the package exists; its secret is wrong or out of date, or the package is disabled.
 	CodeClientRefused fault.Code = "client_refused"
+	// CodeSecretExpired: the secret was right once, and its time is over.
+	CodeSecretExpired fault.Code = "secret_expired"
 	// CodeGrantNotAllowed: the package's integration type does not have this grant.
 	CodeGrantNotAllowed fault.Code = "grant_not_allowed"
 	// CodeInvalidScope: a scope that the package, or what went before, does not have.
@@ -79,8 +81,14 @@ func (p Package) CheckSecret(secret string, now time.Time) error {
 	refused := fault.New(fault.Unauthenticated, CodeClientRefused, "The client is not known by this secret, or its package is disabled.")
 	if p.NeedsSecret() {
 		sum := sha256.Sum256([]byte(secret))
-		good := goodSecret(sum, p.SecretHash, p.SecretExpires, now)
-		if staged := goodSecret(sum, p.StagedHash, p.StagedExpires, now); !good && !staged {
+		good, old := goodSecret(sum, p.SecretHash, p.SecretExpires, now)
+		staged, stagedOld := goodSecret(sum, p.StagedHash, p.StagedExpires, now)
+		switch {
+		case good || staged:
+		case old || stagedOld:
+			// Only who holds the secret hears of it.
+			return fault.New(fault.Unauthenticated, CodeSecretExpired, "The client secret has expired.")
+		default:
 			return refused
 		}
 	}
@@ -90,9 +98,13 @@ func (p Package) CheckSecret(secret string, now time.Time) error {
 	return nil
 }
 
-// goodSecret reports whether the sum is that of a secret in date.
-func goodSecret(sum [32]byte, hash []byte, expires, now time.Time) bool {
-	return len(hash) == len(sum) && subtle.ConstantTimeCompare(sum[:], hash) == 1 && (expires.IsZero() || now.Before(expires))
+// goodSecret reports whether the sum is that of a secret in date, or of one whose time is over.
+func goodSecret(sum [32]byte, hash []byte, expires, now time.Time) (good, expired bool) {
+	if len(hash) != len(sum) || subtle.ConstantTimeCompare(sum[:], hash) != 1 {
+		return false, false
+	}
+	good = expires.IsZero() || now.Before(expires)
+	return good, !good
 }
 
 // Allow refuses a grant that the package's integration type does not have.

@@ -22,7 +22,7 @@ type Settings struct {
 	NoSOAPPasswords bool `json:"no_soap_passwords,omitempty"`
 	// RefreshDays: how long a refresh token lives. 0 is 30.
 	RefreshDays int `json:"refresh_days,omitempty"`
-	// SecretDays: how long a package's client secret lives from its making; real tenants say 180. 0 is for ever.
+	// SecretDays: how long a package's client secret lives from its making. 0 is 180, as in real tenants.
 	SecretDays int `json:"secret_days,omitempty"`
 	// PasswordDays is "User passwords expire in"; 0 is never.
 	PasswordDays int `json:"password_days,omitempty"`
@@ -66,12 +66,15 @@ func (s Settings) Validate() error {
 		}
 	}
 	for field, value := range map[string]int{
-		"refresh_days": s.RefreshDays, "secret_days": s.SecretDays, "password_days": s.PasswordDays,
+		"refresh_days": s.RefreshDays, "password_days": s.PasswordDays,
 		"calls_per_minute": s.CallsPerMinute, "tokens_per_minute": s.TokensPerMinute,
 	} {
 		if value < 0 || value > 1_000_000 {
 			return bad(field, "%s is 0 to 1000000.", field)
 		}
+	}
+	if s.SecretDays < 0 || s.SecretDays > 3650 {
+		return bad("secret_days", "secret_days is 0 to 3650.")
 	}
 	for field, list := range map[string][]string{"ui_addresses": s.UIAddresses, "api_addresses": s.APIAddresses} {
 		if len(list) > maxAllowlist {
@@ -110,10 +113,10 @@ func (s Settings) RefreshLife() time.Duration {
 	return days(s.RefreshDays)
 }
 
-// SecretExpires is when a client secret made now ends; zero where it does not.
+// SecretExpires is when a client secret made now ends.
 func (s Settings) SecretExpires(now time.Time) time.Time {
 	if s.SecretDays <= 0 {
-		return time.Time{}
+		return now.Add(days(180))
 	}
 	return now.Add(days(s.SecretDays))
 }

@@ -23,6 +23,7 @@ type SignIns struct {
 	turns    [256]chan struct{}
 	verified *memo[userKey, proof]
 	key      [32]byte
+	failures *Failures
 }
 
 // proof remembers, for a short while, that a password was the one of a hash.
@@ -39,6 +40,7 @@ func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock)
 	s := &SignIns{
 		registry: registry, dir: dir, users: users, clock: clock,
 		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine),
+		failures: NewFailures(clock.Machine),
 	}
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
@@ -75,8 +77,20 @@ func (s *SignIns) Check(ctx context.Context, username, password string) (User, e
 	return user, nil
 }
 
-// check is Check without the rule about temporary passwords and without a trace of success.
+// check is prove for callers of whose network not too many were wrong of late.
 func (s *SignIns) check(ctx context.Context, username, password string) (User, error) {
+	if err := s.failures.Allow(ctx); err != nil {
+		return User{}, err
+	}
+	user, err := s.prove(ctx, username, password)
+	if fault.CodeOf(err) == CodeLoginFailed {
+		s.failures.Failed(ctx)
+	}
+	return user, err
+}
+
+// prove is Check without the rule about temporary passwords and without a trace of success.
+func (s *SignIns) prove(ctx context.Context, username, password string) (User, error) {
 	user, err := s.find(ctx, username)
 	if fault.KindOf(err) == fault.NotFound && err != nil || err == nil && user.IsApp() {
 		if err := vault.DummyVerify(ctx, vault.Secret(password)); err != nil {

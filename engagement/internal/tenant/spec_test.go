@@ -36,14 +36,16 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	for _, p := range plan.Packages {
-		if (p.AppUser != 0) != (p.Type == tenant.ServerIntegration) || (len(p.SecretHash) == 32) != p.NeedsSecret() || !p.SecretExpires.IsZero() {
+		if (p.AppUser != 0) != (p.Type == tenant.ServerIntegration) || (len(p.SecretHash) == 32) != p.NeedsSecret() || p.SecretExpires.IsZero() == p.NeedsSecret() {
 			t.Errorf("package %+v", p)
 		}
 	}
-	h.Spec.Settings.SecretDays = 180
-	now := time.Now()
-	if plan, err = tenant.Plan(t.Context(), h.Spec, now); err != nil || !plan.Packages[0].SecretExpires.Equal(now.Add(180*24*time.Hour)) {
-		t.Errorf("secret expires %v, %v", plan.Packages[0].SecretExpires, err)
+	for days, want := range map[int]int{0: 180, 90: 90} {
+		h.Spec.Settings.SecretDays = days
+		now := time.Now()
+		if plan, err = tenant.Plan(t.Context(), h.Spec, now); err != nil || !plan.Packages[0].SecretExpires.Equal(now.Add(time.Duration(want)*24*time.Hour)) {
+			t.Errorf("%d: secret expires %v, %v", days, plan.Packages[0].SecretExpires, err)
+		}
 	}
 }
 

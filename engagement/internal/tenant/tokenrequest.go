@@ -6,6 +6,8 @@ import "context"
 type TokenRequests struct {
 	Registry *Registry
 	Meter    *Meter
+	// Failures counts requests with wrong credentials; nil counts none.
+	Failures *Failures
 }
 
 // Admit refuses a token request of the package from an address off the API allowlist, or beyond the rate.

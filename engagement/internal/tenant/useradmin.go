@@ -155,6 +155,9 @@ func (s *Users) create(ctx context.Context, p Principal, c UserChange) (User, er
 }
 
 func (s *Users) edit(ctx context.Context, p Principal, old User, c UserChange) (User, error) {
+	if err := s.mayTouch(ctx, p, old, c); err != nil {
+		return User{}, err
+	}
 	now := later(s.Clock.Now(p.Tenant).Truncate(time.Millisecond), old.Modified)
 	e := UserEdit{Old: old, New: old, AsAdmin: p.UserID}
 	e.New.Permissions = slices.Clone(old.Permissions)
@@ -245,11 +248,11 @@ func (s *Users) apply(ctx context.Context, p Principal, u *User, c UserChange) (
 		}
 		u.DefaultMID = c.DefaultMID
 	}
-	return s.roles(ctx, u, c)
+	return s.roles(ctx, p, u, c)
 }
 
 // roles finds the roles that a change names, those behind its numbered permissions too.
-func (s *Users) roles(ctx context.Context, u *User, c UserChange) (give, take []Assignment, err error) {
+func (s *Users) roles(ctx context.Context, p Principal, u *User, c UserChange) (give, take []Assignment, err error) {
 	if len(c.Roles) > maxUserRoles || len(c.Permissions)+len(c.NoPermissions) > maxUserRoles {
 		return nil, nil, invalidUser("Roles", "At most %d roles and permissions can be changed at once.", maxUserRoles)
 	}
@@ -257,6 +260,13 @@ func (s *Users) roles(ctx context.Context, u *User, c UserChange) (give, take []
 	minus, minusRoles, unknown2 := grantable(c.NoPermissions)
 	if unknown != 0 || unknown2 != 0 {
 		return nil, nil, invalidUser("UserPermissions", "There is no user permission %d.", max(unknown, unknown2))
+	}
+	for _, changed := range [][]int{plus, minus} {
+		own := User{Tenant: u.Tenant, Permissions: changed}.IndividualRole()
+		own.Allow = append(own.Allow, own.Deny...) // a denial taken away is given, too
+		if err := mayAssign(p, own); err != nil {
+			return nil, nil, err
+		}
 	}
 	u.Permissions = slices.DeleteFunc(append(slices.Clone(u.Permissions), plus...), func(id int) bool { return slices.Contains(minus, id) })
 	slices.Sort(u.Permissions)
@@ -285,6 +295,9 @@ func (s *Users) roles(ctx context.Context, u *User, c UserChange) (give, take []
 		})
 		if i < 0 {
 			return nil, nil, invalidUser("Roles", "There is no role %q.", clip(want.ID+want.CustomerKey))
+		}
+		if err := mayAssign(p, all[i]); err != nil {
+			return nil, nil, err
 		}
 		a := Assignment{Tenant: u.Tenant, UserID: u.ID, RoleID: all[i].ID}
 		if want.Remove {

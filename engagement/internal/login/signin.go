@@ -1,0 +1,111 @@
+package login
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// signIn checks what the sign-in form says and starts a session of the browser. Where that cannot be, it has answered with
+// a page, and ok is false. Only users of the tenant eid get in, any tenant's where it is 0.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid tenant.EID) (user tenant.User, session int64, ok bool) {
+	form, err := s.readForm(w, r)
+	if err != nil {
+		s.errorPage(w, r, err)
+		return user, 0, false
+	}
+	in := signInForm{
+		username: form.Get("username"), password: form.Get("password"), changing: form.Has("new_password"),
+		fresh: form.Get("new_password"), again: form.Get("new_password_again"),
+	}
+	if in.username == "" || in.password == "" {
+		in.failed = "Enter your user name and your password."
+		s.signInPage(w, r, http.StatusBadRequest, to, in)
+		return user, 0, false
+	}
+	if in.changing && !s.changePassword(w, r, to, &in) {
+		return user, 0, false
+	}
+	user, err = s.o.SignIns.Check(r.Context(), in.username, in.password)
+	if err == nil && eid != 0 && user.Tenant != eid {
+		// Right for another tenant: to this one the user does not exist.
+		err = fault.New(fault.Unauthenticated, tenant.CodeLoginFailed, "The user belongs to another tenant.")
+	}
+	switch fault.CodeOf(err) {
+	case "":
+	case tenant.CodeLoginFailed, tenant.CodeAddressDenied:
+		s.note(r, err, http.StatusUnauthorized)
+		in.failed = textLoginFailed
+		s.signInPage(w, r, http.StatusUnauthorized, to, in)
+		return user, 0, false
+	case tenant.CodeMustChangePassword:
+		in.changing, in.failed = true, ""
+		s.signInPage(w, r, http.StatusOK, to, in)
+		return user, 0, false
+	default:
+		s.errorPage(w, r, err)
+		return user, 0, false
+	}
+	// The session that the browser had, of whomever, ends here: closing the way back to it.
+	if old, _, err := s.session(r); err == nil {
+		if err := s.o.Sessions.End(r.Context(), old); err != nil {
+			s.errorPage(w, r, err)
+			return user, 0, false
+		}
+	}
+	text, started, err := s.o.Sessions.Start(r.Context(), user, r.UserAgent())
+	if err != nil {
+		s.errorPage(w, r, err)
+		return user, 0, false
+	}
+	s.setCookie(w, sessionCookie, text)
+	return user, started.ID, true
+}
+
+// signInPath is where people sign in to the tenant's own pages, without an application that sent them.
+const signInPath = "/v2/signin"
+
+// documentsPath is the page that needs that.
+const documentsPath = "/v2/mydocuments"
+
+// signInFirst sends the browser to the sign-in page and, from there, back.
+func (s *Server) signInFirst(w http.ResponseWriter, r *http.Request) {
+	web.NoStore(w)
+	http.Redirect(w, r, signInPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+}
+
+// next is the page of ours to go to after signing in: whatever the URL says, it is one that needs it.
+func next(r *http.Request) string {
+	to := r.URL.Query().Get("next")
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsAny(to, "\\\r\n") ||
+		u.Path != documentsPath && !strings.HasPrefix(u.Path, documentsPath+"/") {
+		return documentsPath
+	}
+	return u.RequestURI()
+}
+
+func alone(r *http.Request) target {
+	return target{action: signInPath + "?next=" + url.QueryEscape(next(r)), intro: "Sign in to see your documents.", name: "your documents"}
+}
+
+// signInAlone answers GET /v2/signin: the form, or the page after it where somebody is signed in.
+func (s *Server) signInAlone(w http.ResponseWriter, r *http.Request) {
+	if _, _, err := s.session(r); err == nil {
+		web.NoStore(w)
+		http.Redirect(w, r, next(r), http.StatusSeeOther)
+		return
+	}
+	s.signInPage(w, r, http.StatusOK, alone(r), signInForm{})
+}
+
+// signInAloneForm answers POST /v2/signin.
+func (s *Server) signInAloneForm(w http.ResponseWriter, r *http.Request) {
+	if _, _, ok := s.signIn(w, r, alone(r), 0); ok {
+		http.Redirect(w, r, next(r), http.StatusSeeOther)
+	}
+}

@@ -1,0 +1,51 @@
+package tenant
+
+import (
+	"context"
+	"slices"
+)
+
+// Who may give what. Users.Write alone lets nobody become, or make, an administrator: roles are assigned by a Marketing
+// Cloud Administrator ("assigns roles", engagement-wire 5), by whoever may administer accounts as far as the role
+// administers nothing itself, and by anybody as far as he has all that the role allows. The same protects users who have
+// more than the caller from a new password, name, address or state: each would let him become them, or shut them out.
+
+// administering are the permissions that make a role one of administrators.
+var administering = []string{PermMarketingCloudAdmin, PermUsersWrite, PermAccountsWrite}
+
+// mayAssign refuses a role that the caller may not give or take.
+func mayAssign(p Principal, r Role) error {
+	if p.Can(PermMarketingCloudAdmin) {
+		return nil
+	}
+	allows := effective([]Role{{Allow: r.Allow}})
+	if p.Can(PermAccountsWrite) && !slices.ContainsFunc(allows, func(name string) bool { return slices.Contains(administering, name) }) {
+		return nil
+	}
+	for _, name := range allows {
+		if !p.Can(name) {
+			return insufficient(PermMarketingCloudAdmin + ", which assigns the role " + r.Name)
+		}
+	}
+	return nil
+}
+
+// mayTouch refuses a change of what somebody signs in with, or whether he can, where he may do more than the caller.
+func (s *Users) mayTouch(ctx context.Context, p Principal, u User, c UserChange) error {
+	if c.Password == "" && !c.Unlock && c.Email == nil && c.Active == nil && c.APIUser == nil && c.MustChange == nil &&
+		(c.Username == "" || FoldUsername(c.Username) == FoldUsername(u.Username)) {
+		return nil
+	}
+	if p.UserID == u.ID || p.Can(PermMarketingCloudAdmin) {
+		return nil
+	}
+	snapshot, err := s.Registry.Snapshot(ctx, u.Tenant, u.ID)
+	if err != nil {
+		return err
+	}
+	has := slices.Clone(snapshot.Base)
+	for _, more := range snapshot.ByMID {
+		has = append(has, more...)
+	}
+	return mayAssign(p, Role{Name: "of " + u.Username, Allow: has})
+}
