@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/pages"
@@ -99,14 +100,16 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if b.store, err = sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log}); err != nil {
 		return nil, err
 	}
+	chains := audit.NewKeyring(b.store, o.Vault)
+	b.store.Signing(chains)
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, o.Vault), o.HTTP, o.Machine)
 	signins := signin.NewService(b.store, b.links, o.Vault, base)
-	b.mappings = mapping.NewService(b.store, b.links)
+	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
 	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)

@@ -41,6 +41,9 @@ type world struct {
 	url    string
 	dsn    string
 	log    *logBuffer
+	logger *slog.Logger
+	vault  *vault.Vault
+	srv    *linktest.Late
 
 	mu     sync.Mutex
 	offset time.Duration
@@ -76,23 +79,19 @@ func newWorld(t *testing.T, kind string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := linktest.PutKeys(t, store)
+	w.vault = linktest.PutKeys(t, store)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	srv := linktest.NewLate(t)
-	w.url = srv.URL
-	w.bridge, err = connect.New(t.Context(), connect.Options{DSN: w.dsn, Relaxed: true, BaseURL: srv.URL, Vault: v, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.logger = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	w.srv = linktest.NewLate(t)
+	w.url = w.srv.URL
+	w.open(t)
 	t.Cleanup(func() {
 		if err := w.bridge.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	srv.Serve(web.Front(w.bridge.Handler(), log, "connect"))
 	w.org.Certificate, w.tenant.Certificate, err = w.bridge.Certificates(t.Context(), linktest.Pair)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +99,17 @@ func newWorld(t *testing.T, kind string) *world {
 	w.org.ConsumerKey, w.tenant.ClientID = "consumer-key", "package-client"
 	w.put(t, linktest.Pair, apiToken)
 	return w
+}
+
+// open opens the bridge and serves it.
+func (w *world) open(t *testing.T) {
+	t.Helper()
+	var err error
+	w.bridge, err = connect.New(t.Context(), connect.Options{DSN: w.dsn, Relaxed: true, BaseURL: w.url, Vault: w.vault, Log: w.logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.srv.Serve(web.Front(w.bridge.Handler(), w.logger, "connect"))
 }
 
 func (w *world) put(t *testing.T, pair string, token vault.Secret) {

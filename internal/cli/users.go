@@ -135,6 +135,7 @@ type usersMapCmd struct {
 	EngagementUser string `arg:"" help:"User name in Engagement, whose Salesforce.com Status names the user."`
 	MID            int64  `name:"mid" help:"Business unit to work in; the Engagement user's default where not given." placeholder:"MID" env:"-"`
 	Yes            bool   `help:"Map also the API user to a person, or a person to the system user." env:"-"`
+	By             string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
 // Run maps and prints the user; exit code 3 where it has to be said first that the mapping is meant.
@@ -143,7 +144,7 @@ func (c *usersMapCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	u, err := cl.MapUser(ctx, connect.MapRequest{CRMUsername: c.User, EngagementUsername: c.EngagementUser, AccountID: c.MID, Meant: c.Yes}, oauth.NewToken(24))
+	u, err := cl.MapUser(ctx, connect.MapRequest{CRMUsername: c.User, EngagementUsername: c.EngagementUser, AccountID: c.MID, Meant: c.Yes, By: a.who(c.By)}, oauth.NewToken(24))
 	if r := client.Remote(err); r != nil && (r.Code == connect.CodeAPIUserNamed || r.Code == connect.CodeSystemUserNamed) {
 		a.errorf("%s", oneLine(r.Description))
 		a.errorf("nothing was mapped; --yes maps all the same")
@@ -178,9 +179,12 @@ type whyFlags struct {
 	By     string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
-func (f *whyFlags) by(a *app) string {
+func (f *whyFlags) by(a *app) string { return a.who(f.By) }
+
+// who is the name that was given for who asks, else the user of this computer.
+func (a *app) who(given string) string {
 	user, _ := a.Lookup("USER")
-	return cmp.Or(f.By, user)
+	return cmp.Or(given, user)
 }
 
 // usersClearCmd clears mappings.

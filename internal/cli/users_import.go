@@ -115,8 +115,7 @@ func (c *usersImportCmd) start(ctx context.Context, a *app, cl *connect.Client) 
 	if len(text) > maxImportFile {
 		return connect.Import{}, fmt.Errorf("%s is larger than %d bytes; import it in parts", c.File, maxImportFile)
 	}
-	user, _ := a.Lookup("USER")
-	return cl.StartImport(ctx, string(text), cmp.Or(c.By, user), oauth.NewToken(24))
+	return cl.StartImport(ctx, string(text), a.who(c.By), oauth.NewToken(24))
 }
 
 // results is where the results go.

@@ -207,6 +207,9 @@ func runImport(t *testing.T, d contract.Deployment, f *faulty, kind string, crow
 			t.Fatalf("%s is mapped to %q", crmName(kind, n), got[crmName(kind, n)])
 		}
 	}
+	if v, err := c.VerifyAudit(ctx, ""); err != nil || !v.OK || v.Entries < 4 {
+		t.Errorf("the record: %+v, %v", v, err)
+	}
 	if u, err := c.User(ctx, d.Outsider.Username); err != nil || u.State != "integrated" {
 		t.Errorf("who was refused: %+v, %v", u, err)
 	}

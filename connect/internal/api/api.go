@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -42,6 +43,7 @@ type Options struct {
 	Mappings *mapping.Service
 	Imports  *mapping.Importer
 	Sends    *send.Service
+	Audit    *audit.Service
 	Calls    Calls
 	Vault    *vault.Vault
 	Log      *slog.Logger
@@ -88,6 +90,8 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/imports/{import_id}", (*Server).importOne, 0},
 		{http.MethodGet, "/api/v1/imports/{import_id}/lines", (*Server).importLines, 0},
 		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0},
+		{http.MethodGet, "/api/v1/audit", (*Server).auditEntries, 0},
+		{http.MethodGet, "/api/v1/audit/verify", (*Server).verifyAudit, 0},
 		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered, 0},
 		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest, 0},
 		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send, 0},
@@ -122,6 +126,7 @@ type call struct {
 	value string // of the path
 	after string
 	state string
+	head  string
 	limit int
 }
 
@@ -165,6 +170,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 		return call{}, err
 	}
 	c.after, c.state = query.Get("after"), query.Get("state")
+	c.head = query.Get("head")
 	if raw := query.Get("limit"); raw != "" {
 		if c.limit, err = strconv.Atoi(raw); err != nil || c.limit < 1 || c.limit > maxPage {
 			return call{}, fault.New(fault.Invalid, CodeInvalidLimit, "limit is a number from 1 to %d.", maxPage).In("limit")

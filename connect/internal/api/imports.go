@@ -47,11 +47,17 @@ func (s *Server) importOne(ctx context.Context, c call) (any, error) {
 }
 
 func (s *Server) cancelImport(ctx context.Context, c call) (any, error) {
-	var in struct{}
+	var in struct {
+		By string `json:"by"`
+	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	i, err := s.Imports.Cancel(ctx, c.link, c.value)
+	by, err := actor(in.By)
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.Imports.Cancel(ctx, c.link, c.value, by)
 	return importOf(i), err
 }
 

@@ -88,11 +88,16 @@ type connectedOrgBody struct {
 func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 	var in struct {
 		SystemUser string `json:"system_user"`
+		By         string `json:"by"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser)
+	by, err := actor(in.By)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser, by)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +114,19 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	var in struct {
 		APIUser   string `json:"api_user"`
 		AccountID int64  `json:"account_id"`
+		By        string `json:"by"`
 	}
 	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	by, err := actor(in.By)
+	if err != nil {
 		return nil, err
 	}
 	if in.AccountID < 0 {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
 	}
-	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID)
+	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID, by)
 	if link.NeedsGrant(err) {
 		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
 		return connectedEngagementBody{AuthorizeURL: url}, err

@@ -84,11 +84,16 @@ func (s *Server) mapUser(ctx context.Context, c call) (any, error) {
 		EngagementUsername string `json:"engagement_username"`
 		AccountID          int64  `json:"account_id"`
 		Meant              bool   `json:"meant"`
+		By                 string `json:"by"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	_, err := s.Mappings.Map(ctx, c.link, mapping.Request{CRMUsername: in.CRMUsername, EngagementUsername: in.EngagementUsername, MID: in.AccountID, Meant: in.Meant})
+	by, err := actor(in.By)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.Mappings.Map(ctx, c.link, mapping.Request{CRMUsername: in.CRMUsername, EngagementUsername: in.EngagementUsername, MID: in.AccountID, Meant: in.Meant, Actor: by})
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,25 @@ const (
 	Broken          State = "broken" // a span that was up is refused; its Cause says why
 )
 
+// Facts are what the audit chain keeps of a connection before and after a change.
+type Facts struct {
+	Standing     Standing `json:"standing"`
+	CRMURL       string   `json:"crm_url"`
+	ConsumerKey  string   `json:"consumer_key"`
+	AuthURL      string   `json:"engagement_auth_url"`
+	PackageID    string   `json:"package_client_id"`
+	EID          int64    `json:"eid"`
+	SystemUser   string   `json:"system_user,omitempty"`
+	OrgID        string   `json:"org_id,omitempty"`
+	APIUser      string   `json:"api_user,omitempty"`
+	BusinessUnit int64    `json:"account_id,omitempty"`
+}
+
+// Facts gives them.
+func (l Link) Facts() Facts {
+	return Facts{l.Standing, l.CRMURL, l.ConsumerKey, l.AuthURL, l.PackageClientID, l.EID, l.Org.Username, l.Org.OrgID, l.Tenant.Username, l.Tenant.MID}
+}
+
 // State tells the connection's state from its spans.
 func (l Link) State() State {
 	switch {
@@ -200,7 +219,11 @@ func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, erro
 	if l.Org.OrgID != "" && l.Org.OrgID != found.OrgID {
 		return l, fault.New(fault.Denied, CodeWrongAccount, "The org signed in is %s; this connection belongs to org %s.", found.OrgID, l.Org.OrgID)
 	}
-	l.Org = OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: now}
+	span := OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: l.Org.ConnectedAt}
+	if span != l.Org { // connecting again what is connected changes nothing
+		span.ConnectedAt = now
+		l.Org = span
+	}
 	return l, nil
 }
 
@@ -227,7 +250,11 @@ func (l Link) ConnectTenant(named string, mid int64, found TenantUser, now time.
 	if mid != 0 && found.MID != mid {
 		return l, fault.New(fault.Denied, CodeWrongAccount, "%s was signed in to business unit %d where %d was named.", found.Username, found.MID, mid)
 	}
-	l.Tenant = TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: now}
+	span := TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: l.Tenant.ConnectedAt}
+	if span != l.Tenant {
+		span.ConnectedAt = now
+		l.Tenant = span
+	}
 	return l, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -77,7 +78,7 @@ func (s *Service) Package(ctx context.Context, l Link, fresh bool) (Package, err
 	return s.packages.get(ctx, key, now, func(ctx context.Context) (Package, time.Time, error) {
 		found, err := s.readPackage(ctx, l)
 		if err == nil && found != l.Package {
-			_, err = s.store.UpdateLink(ctx, l.Pair, func(l Link) (Link, error) {
+			_, err = s.store.UpdateLink(ctx, l.Pair, audit.Change{}, func(l Link) (Link, error) {
 				l.Package = found
 				return l, nil
 			})

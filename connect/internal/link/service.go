@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
@@ -107,7 +108,8 @@ func (s *Service) Put(ctx context.Context, pair string, tokenHash []byte, p Para
 	default:
 		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs a standing: embedded, own_link or beside_the_package.").In("standing")
 	}
-	return s.store.PutLink(ctx, pair, tokenHash, func(l Link) Link { return l.Revise(p) })
+	why := audit.Change{At: s.machine(), Actor: "system", Action: audit.ConnectionPut}
+	return s.store.PutLink(ctx, pair, tokenHash, why, func(l Link) Link { return l.Revise(p) })
 }
 
 // Certificates returns the PEM certificates of both spans' keys, which are made on the first call.
@@ -136,8 +138,8 @@ func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
 }
 
 // ConnectOrg signs the named system user in to the org by key, reads back who that is, and puts the org span up. The
-// org's refusal comes back in its own words and leaves the span as it was.
-func (s *Service) ConnectOrg(ctx context.Context, pair, username string) (Link, error) {
+// org's refusal comes back in its own words and leaves the span as it was. actor is who asks, for the audit chain.
+func (s *Service) ConnectOrg(ctx context.Context, pair, username, actor string) (Link, error) {
 	if err := CheckUsername(username); err != nil {
 		return Link{}, fault.Of(err).In("system_user")
 	}
@@ -158,7 +160,8 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username string) (Link, 
 		return Link{}, err
 	}
 	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	l, err = s.store.UpdateLink(ctx, pair, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
+	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.OrgConnected}
+	l, err = s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
 	if err != nil {
 		return Link{}, err
 	}
@@ -172,7 +175,7 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username string) (Link, 
 // ConnectTenant signs the named API user in to the tenant by key, reads back who that is, and puts the tenant span up.
 // mid 0 means the user's default business unit. A user without a grant is refused with the tenant's invalid_grant:
 // [NeedsGrant] tells; he signs in once in a browser, and this is called again.
-func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid int64) (Link, error) {
+func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid int64, actor string) (Link, error) {
 	if err := CheckUsername(username); err != nil {
 		return Link{}, fault.Of(err).In("api_user")
 	}
@@ -193,7 +196,8 @@ func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid 
 		return Link{}, err
 	}
 	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	return s.store.UpdateLink(ctx, pair, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, s.Now(l)) })
+	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.TenantConnected}
+	return s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, s.Now(l)) })
 }
 
 // NeedsGrant reports whether the tenant refused because the user never signed in for the package, or his grant was
@@ -312,7 +316,7 @@ func (s *Service) note(ctx context.Context, l Link, d Direction, err error) erro
 	if _, changed := change(l); !changed {
 		return err
 	}
-	_, putErr := s.store.UpdateLink(ctx, l.Pair, func(l Link) (Link, error) {
+	_, putErr := s.store.UpdateLink(ctx, l.Pair, audit.Change{}, func(l Link) (Link, error) {
 		l, _ = change(l)
 		return l, nil
 	})

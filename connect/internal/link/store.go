@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
 )
 
 // Store keeps connections. A missing one is a NotFound fault with CodeNotFound.
@@ -14,11 +16,12 @@ type Store interface {
 	// LinkByToken finds the connection whose API token has this SHA-256.
 	LinkByToken(ctx context.Context, hash []byte) (Link, error)
 	// PutLink makes the connection of a pair, or applies change to the one there is. tokenHash is the SHA-256 of its
-	// API token; nil keeps the one there is.
-	PutLink(ctx context.Context, pair string, tokenHash []byte, change func(Link) Link) error
+	// API token. Where anything but the addresses' spelling changes, why goes into the audit chain.
+	PutLink(ctx context.Context, pair string, tokenHash []byte, why audit.Change, change func(Link) Link) error
 	// UpdateLink applies change to a connection, comparing and swapping on its Revision; change may run several times.
-	// An error of change leaves the connection as it is and is returned.
-	UpdateLink(ctx context.Context, pair string, change func(Link) (Link, error)) (Link, error)
+	// An error of change leaves the connection as it is and is returned. Where something changes and why has an action,
+	// it goes into the audit chain in the same transaction.
+	UpdateLink(ctx context.Context, pair string, why audit.Change, change func(Link) (Link, error)) (Link, error)
 	// SetClock moves the pair's domain time.
 	SetClock(ctx context.Context, pair string, offset time.Duration) error
 	// ClaimSweep gives the pairs whose mappings nobody has begun to look through since before, and keeps now as the time

@@ -45,7 +45,8 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 	ok(t, err)
 	same(t, waiting, []mapping.Line{lines[1], lines[3]})
 
-	ok(t, s.PutMapping(ctx, mapping.Mapping{Pair: "a", CRMUserID: "005taken", CRMUsername: "t@x.example", EngagementUserID: "e3", EngagementUser: "t.mc", CreatedAt: At(0)}))
+	_, err = s.PutMapping(ctx, mapping.Mapping{Pair: "a", CRMUserID: "005taken", CRMUsername: "t@x.example", EngagementUserID: "e3", EngagementUser: "t.mc", CreatedAt: At(0)}, Why)
+	ok(t, err)
 	done := make(chan *jobs.Run)
 	queue.Handle(mapping.JobImport, func(ctx context.Context, r *jobs.Run) error {
 		if string(r.Payload) != `{"pair":"a","id":"one"}` {
@@ -69,7 +70,7 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 		}
 		mine[1].Status, mine[1].Code, mine[1].Reason = mapping.LinePlanned, "", ""
 		delete(mappings, mine[1].Position)
-		err = imports.Settle(ctx, r, "a", "one", mine, mappings)
+		err = imports.Settle(ctx, r, Why, "a", "one", mine, mappings)
 		select {
 		case done <- r:
 		case <-ctx.Done():
@@ -102,7 +103,7 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 	same(t, got.State, mapping.ImportStopped) // it left lines behind
 	late := lines[1]
 	late.Status = mapping.LineDone
-	if err := imports.Settle(ctx, r, "a", "one", []mapping.Line{late}, map[int]mapping.Mapping{2: {Pair: "a", CRMUserID: "005late", EngagementUserID: "late"}}); err == nil {
+	if err := imports.Settle(ctx, r, Why, "a", "one", []mapping.Line{late}, map[int]mapping.Mapping{2: {Pair: "a", CRMUserID: "005late", EngagementUserID: "late"}}); err == nil {
 		t.Error("a run without its job stored an outcome")
 	}
 	_, err = s.MappingTo(ctx, "a", "late")
@@ -110,7 +111,7 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 	// Another import of the pair may follow.
 	i.ID, i.CreatedAt = "three", At(5)
 	ok(t, imports.AddImport(ctx, i, lines[:1]))
-	ok(t, imports.CancelImport(ctx, "a", "three"))
+	ok(t, imports.CancelImport(ctx, "a", "three", Why))
 	list, err := imports.ListImports(ctx, "a", 10)
 	ok(t, err)
 	if len(list) != 2 || list[0].ID != "three" || list[1].ID != "one" {

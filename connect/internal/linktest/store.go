@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -26,12 +27,17 @@ type Store interface {
 	mapping.Store
 	send.Store
 	api.Calls
+	audit.Store
+	audit.Keys
 }
 
 // At is a moment as databases keep it: whole milliseconds, UTC.
 func At(seconds int) time.Time {
 	return time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC).Add(time.Duration(seconds) * time.Second)
 }
+
+// Why is a change that the audit chain keeps.
+var Why = audit.Change{At: At(0), Actor: "admin", Action: "test"}
 
 // Params are parameters of a link; n makes them differ.
 func Params(n int) link.Params {
@@ -44,7 +50,7 @@ func Params(n int) link.Params {
 // Put makes the link of a pair with Params(n) and the API token "token-" + pair.
 func Put(t testing.TB, s Store, pair string, n int) link.Link {
 	t.Helper()
-	if err := s.PutLink(t.Context(), pair, vault.HashToken("token-"+pair), func(l link.Link) link.Link { return l.Revise(Params(n)) }); err != nil {
+	if err := s.PutLink(t.Context(), pair, vault.HashToken("token-"+pair), Why, func(l link.Link) link.Link { return l.Revise(Params(n)) }); err != nil {
 		t.Fatal(err)
 	}
 	l, err := s.Link(t.Context(), pair)
@@ -107,13 +113,13 @@ func links(t *testing.T, s Store) {
 	_, err = s.LinkByToken(ctx, vault.HashToken("token-c"))
 	wantCode(t, err, link.CodeNotFound)
 	// Another pair's token is refused and changes nothing.
-	err = s.PutLink(ctx, "b", vault.HashToken("token-a"), func(l link.Link) link.Link { return l.Revise(Params(3)) })
+	err = s.PutLink(ctx, "b", vault.HashToken("token-a"), Why, func(l link.Link) link.Link { return l.Revise(Params(3)) })
 	wantCode(t, err, link.CodeInvalidLink)
 	still, err := s.Link(ctx, "b")
 	ok(t, err)
 	same(t, still, b)
 	// A new token replaces the old one.
-	ok(t, s.PutLink(ctx, "b", vault.HashToken("token-new"), func(l link.Link) link.Link { return l.Revise(Params(4)) }))
+	ok(t, s.PutLink(ctx, "b", vault.HashToken("token-new"), Why, func(l link.Link) link.Link { return l.Revise(Params(4)) }))
 	_, err = s.LinkByToken(ctx, vault.HashToken("token-b"))
 	wantCode(t, err, link.CodeNotFound)
 	moved, err := s.LinkByToken(ctx, vault.HashToken("token-new"))
@@ -144,7 +150,7 @@ func linksSwap(t *testing.T, s Store) {
 	Put(t, s, "a", 1)
 	want := link.OrgSpan{State: link.SpanUp, Username: "system@x.example", UserID: "005000000000001AAA", OrgID: "00D000000000001AAA", ConnectedAt: At(0)}
 	broken := link.TenantSpan{State: link.SpanBroken, Username: "api", UserID: "712", MID: 7000001, ConnectedAt: At(1), Cause: link.Cause{Code: "invalid_grant", Text: "gone"}}
-	got, err := s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+	got, err := s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) {
 		l.Org, l.Tenant, l.Package = want, broken, link.ProtectedSince
 		return l, nil
 	})
@@ -156,19 +162,19 @@ func linksSwap(t *testing.T, s Store) {
 	same(t, read.Tenant, broken)
 	same(t, read.Package, link.ProtectedSince)
 	refused := fault.New(fault.Denied, "no", "no")
-	_, err = s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+	_, err = s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) {
 		l.Org.Username = "other"
 		return l, refused
 	})
 	wantCode(t, err, "no")
-	_, err = s.UpdateLink(ctx, "none", func(l link.Link) (link.Link, error) { return l, nil })
+	_, err = s.UpdateLink(ctx, "none", Why, func(l link.Link) (link.Link, error) { return l, nil })
 	wantCode(t, err, link.CodeNotFound)
 	// No change of concurrent writers is lost.
 	const writers = 8
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {
-			_, err := s.UpdateLink(ctx, "a", func(l link.Link) (link.Link, error) {
+			_, err := s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) {
 				l.Tenant.MID++
 				return l, nil
 			})
@@ -277,9 +283,13 @@ func mappings(t *testing.T, s Store) {
 	m := func(pair, crm, eng string) mapping.Mapping {
 		return mapping.Mapping{Pair: pair, CRMUserID: "005" + crm, CRMUsername: crm + "@x.example", CRMName: crm, EngagementUserID: eng, EngagementUser: "eng-" + eng, EngagementName: "E", MID: 7, CreatedAt: At(0)}
 	}
-	ok(t, s.PutMapping(ctx, m("a", "one", "1")))
-	ok(t, s.PutMapping(ctx, m("a", "two", "2")))
-	ok(t, s.PutMapping(ctx, m("b", "one", "1"))) // another pair is another world
+	put := func(m mapping.Mapping) error {
+		_, err := s.PutMapping(ctx, m, Why)
+		return err
+	}
+	ok(t, put(m("a", "one", "1")))
+	ok(t, put(m("a", "two", "2")))
+	ok(t, put(m("b", "one", "1"))) // another pair is another world
 	got, err := s.Mapping(ctx, "a", "005one")
 	ok(t, err)
 	same(t, got, m("a", "one", "1"))
@@ -289,13 +299,13 @@ func mappings(t *testing.T, s Store) {
 	_, err = s.MappingTo(ctx, "a", "3")
 	wantCode(t, err, mapping.CodeNotFound)
 	// An Engagement user belongs to one CRM user, and a refused change leaves the former mapping.
-	err = s.PutMapping(ctx, m("a", "two", "1"))
+	err = put(m("a", "two", "1"))
 	wantCode(t, err, mapping.CodeTaken)
 	got, err = s.Mapping(ctx, "a", "005two")
 	ok(t, err)
 	same(t, got, m("a", "two", "2"))
 	// A CRM user has one mapping: the newest.
-	ok(t, s.PutMapping(ctx, m("a", "two", "3")))
+	ok(t, put(m("a", "two", "3")))
 	all, err := s.Known(ctx, "a", "", 10)
 	ok(t, err)
 	same(t, all, []mapping.Known{{Mapping: m("a", "one", "1")}, {Mapping: m("a", "two", "3")}})
@@ -326,10 +336,23 @@ func mappings(t *testing.T, s Store) {
 	got, err = s.MappingTo(ctx, "a", "3")
 	ok(t, err)
 	same(t, got, m("a", "two", "3"))
-	ok(t, s.PutMapping(ctx, with))
-	got, err = s.Mapping(ctx, "a", "005two")
+	held := m("b", "six", "9")
+	held.Handle = with.Handle
+	ok(t, put(held))
+	got, err = s.Mapping(ctx, "b", "005six")
 	ok(t, err)
-	same(t, got, with)
+	same(t, got, held)
+	// The same once more is no change: the first stays, and the chain has no entry of it.
+	before, err := s.ChainHead(ctx, "b")
+	ok(t, err)
+	twice := held
+	twice.Handle, twice.CreatedAt = mapping.Handle{7}, At(9)
+	got, err = s.PutMapping(ctx, twice, Why)
+	ok(t, err)
+	same(t, got, held)
+	head, err := s.ChainHead(ctx, "b")
+	ok(t, err)
+	same(t, head, before)
 	gone, err := s.ClearMapping(ctx, mapping.Clear{ID: "c0", Mapping: later, Actor: "admin", Reason: "of another one", At: At(2)})
 	ok(t, err)
 	same(t, gone, false)
@@ -353,7 +376,7 @@ func mappings(t *testing.T, s Store) {
 	all, err = s.Known(ctx, "a", "", 10)
 	ok(t, err)
 	same(t, len(all), 2)
-	ok(t, s.PutMapping(ctx, m("a", "two", "4")))
+	ok(t, put(m("a", "two", "4")))
 	k, err = s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
 	same(t, k, mapping.Known{Mapping: m("a", "two", "4")})

@@ -2,7 +2,11 @@ package mapping
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -18,8 +22,32 @@ import (
 // empty, and blanking it changes nothing (DESIGN 5.4).
 const TokenField = "et4ae5__ExactTarget_OAuth_Token__c"
 
-// handleLength is the length of a handle in characters: 238 bits of randomness (DESIGN 5.4).
-const handleLength = 40
+// A handle has 40 characters (DESIGN 5.4): 22 of 128 random bits, and a tag of 18 that only Connect can make, for this user.
+// So each handle that Connect left is known for one, also where two processes leave one each at the same moment.
+const (
+	handleRandom = 22
+	handleTag    = 18
+)
+
+// Keys gives the secret key of a pair.
+type Keys interface {
+	Key(ctx context.Context, pair string) ([]byte, error)
+}
+
+// tag is the end of the user's handle that begins with the random text.
+func tag(key []byte, pair, crmUserID, random string) string {
+	mac := hmac.New(sha256.New, key)
+	_, _ = fmt.Fprintf(mac, "twinspan/handle/v1|%s|%s|%s", pair, crmUserID, random) // a hash takes everything
+	return hex.EncodeToString(mac.Sum(nil))[:handleTag]
+}
+
+// ours reports whether a value is a handle that Connect made for the user.
+func ours(key []byte, pair, crmUserID, value string) bool {
+	if len(value) != handleRandom+handleTag {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(tag(key, pair, crmUserID, value[:handleRandom])), []byte(value[handleRandom:])) == 1
+}
 
 // Handle is the SHA-256 of what Connect left in the User field; zero where it left nothing.
 type Handle [sha256.Size]byte
@@ -27,10 +55,17 @@ type Handle [sha256.Size]byte
 // CodeRetiredPackage: the org has a release of the package from before version 5, to which document 000 does not apply.
 const CodeRetiredPackage fault.Code = "package_retired"
 
-// stands reports whether the field's value is what was left there. Somebody who may not view encrypted data sees
-// asterisks, which say that there is something and no more.
-func (h Handle) stands(value string) bool {
-	return value != "" && (Handle(sha256.Sum256([]byte(value))) == h || strings.Trim(value, "*") == "")
+// stands reports whether the field's value is what was left there, or another handle of this user. Somebody who may not
+// view encrypted data sees asterisks, which say that there is something and no more.
+func (s *Service) stands(ctx context.Context, m Mapping, value string) (bool, error) {
+	if value == "" {
+		return false, nil
+	}
+	if Handle(sha256.Sum256([]byte(value))) == m.Handle || strings.Trim(value, "*") == "" {
+		return true, nil
+	}
+	key, err := s.keys.Key(ctx, m.Pair)
+	return err == nil && ours(key, m.Pair, m.CRMUserID, value), err
 }
 
 // fields reads the field of users by id, in one query; at most batch of them. A user who is not there has none.
@@ -63,7 +98,12 @@ func (s *Service) write(ctx context.Context, l link.Link, crmUserID, value strin
 
 // leave puts a new handle into the user's field.
 func (s *Service) leave(ctx context.Context, l link.Link, crmUserID string) (Handle, error) {
-	value := oauth.NewToken(30)[:handleLength]
+	key, err := s.keys.Key(ctx, l.Pair)
+	if err != nil {
+		return Handle{}, err
+	}
+	random := oauth.NewToken(16)
+	value := random + tag(key, l.Pair, crmUserID, random)
 	return sha256.Sum256([]byte(value)), s.write(ctx, l, crmUserID, value)
 }
 
@@ -99,8 +139,11 @@ func (s *Service) goneInOrg(ctx context.Context, l link.Link, m *Mapping) (gone 
 	}
 	values, err := s.fields(ctx, l, []string{m.CRMUserID})
 	value, there := values[m.CRMUserID]
-	if err == nil && (!there || m.Handle.stands(value)) {
-		return false, value, nil
+	if err == nil {
+		stands, err := s.stands(ctx, *m, value)
+		if !there || stands || err != nil {
+			return false, value, err
+		}
 	}
 	if code := fault.CodeOf(err); err != nil && code != client.CodeRefused {
 		return false, "", err // a refusal: the field has gone with the package
@@ -208,6 +251,10 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 	for _, m := range page {
 		out.Looked++
 		value, there := values[m.CRMUserID]
+		stands, err := s.stands(ctx, m, value)
+		if err != nil {
+			return err
+		}
 		switch {
 		case !out.Package.TokenInField():
 			err = s.move(ctx, l, m, value)
@@ -216,7 +263,7 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 		case m.Handle == Handle{}:
 			err = s.give(ctx, l, m)
 			out.Given++
-		case !m.Handle.stands(value):
+		case !stands:
 			if err = s.clearInOrg(ctx, l, m, value); err == nil {
 				out.Cleared = append(out.Cleared, Clear{Mapping: m, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
 			}
@@ -230,7 +277,11 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 
 // move lets a mapping's token no longer hang on the User field. Nothing is asked of the user.
 func (s *Service) move(ctx context.Context, l link.Link, m Mapping, value string) error {
-	if value != "" && m.Handle.stands(value) {
+	stands, err := s.stands(ctx, m, value)
+	if err != nil {
+		return err
+	}
+	if stands {
 		if err := s.blank(ctx, l, m); err != nil {
 			return err
 		}

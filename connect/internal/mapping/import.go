@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
@@ -96,10 +97,11 @@ type Imports interface {
 	// Intend marks lines as intended, one attempt more, as long as the run holds its job.
 	Intend(ctx context.Context, r *jobs.Run, pair, id string, lines []Line) error
 	// Settle stores what became of intended lines, and the mappings of those that are done by position, in one
-	// transaction, as long as the run holds its job. An Engagement user who is mapped to another CRM user fails the line.
-	Settle(ctx context.Context, r *jobs.Run, pair, id string, lines []Line, mappings map[int]Mapping) error
+	// transaction, as long as the run holds its job, with one entry in the audit chain that holds the digest of those that
+	// have an outcome now. An Engagement user who is mapped to another CRM user fails the line.
+	Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []Line, mappings map[int]Mapping) error
 	// CancelImport ends an import; lines that have an outcome keep it.
-	CancelImport(ctx context.Context, pair, id string) error
+	CancelImport(ctx context.Context, pair, id string, why audit.Change) error
 }
 
 // importHead are the columns of an import; mid may be absent.

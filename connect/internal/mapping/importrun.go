@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -90,8 +91,8 @@ func (i *Importer) Lines(ctx context.Context, l link.Link, id string, after, lim
 }
 
 // Cancel ends an import. Lines whose calls are under way get their outcome still.
-func (i *Importer) Cancel(ctx context.Context, l link.Link, id string) (Import, error) {
-	if err := i.store.CancelImport(ctx, l.Pair, id); err != nil {
+func (i *Importer) Cancel(ctx context.Context, l link.Link, id, actor string) (Import, error) {
+	if err := i.store.CancelImport(ctx, l.Pair, id, audit.Change{At: i.links.Now(l), Actor: actor, Action: audit.ImportCancelled, Subject: id}); err != nil {
 		return Import{}, err
 	}
 	return i.store.Import(ctx, l.Pair, id)
@@ -103,6 +104,10 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 	var p ImportPayload
 	if err := json.Unmarshal(r.Payload, &p); err != nil {
 		return jobs.Permanent(fmt.Errorf("mapping: reading a job: %w", err))
+	}
+	imp, err := i.store.Import(ctx, p.Pair, p.ID)
+	if err != nil {
+		return err
 	}
 	for round := 0; ; round++ {
 		if round > 0 {
@@ -124,7 +129,7 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 				break
 			}
 			waiting, after = true, lines[len(lines)-1].Position
-			if err := i.batch(ctx, r, l, p.ID, lines); err != nil {
+			if err := i.batch(ctx, r, l, p.ID, imp.Actor, lines); err != nil {
 				return err
 			}
 			if err := ctx.Err(); err != nil {
@@ -151,7 +156,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // batch looks the users of lines up, writes down what it is about to do, does it, and writes down what came of it. Once it
 // has begun it goes on to its end although the job is cancelled or the program stops.
-func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id string, lines []Line) error {
+func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, actor string, lines []Line) error {
 	found, err := i.lookUp(ctx, l, lines)
 	if err != nil {
 		return err
@@ -191,7 +196,8 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id strin
 	if err := ctx.Err(); err != nil {
 		return err // calls were cut off: what came of them is not known, and they are made again
 	}
-	return i.store.Settle(ctx, r, l.Pair, id, lines, mappings)
+	why := audit.Change{At: i.links.Now(l), Actor: actor, Action: audit.UsersImported, Subject: id}
+	return i.store.Settle(ctx, r, why, l.Pair, id, lines, mappings)
 }
 
 // linger is a context that outlives the end of ctx by a grace in which what has begun comes to its end.

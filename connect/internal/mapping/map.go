@@ -26,6 +26,7 @@ type Request struct {
 	EngagementUsername string
 	MID                int64 // business unit to work in; 0 is the Engagement user's default
 	Meant              bool  // whatever is unusual about it, it is meant
+	Actor              string
 }
 
 // Check refuses a request that cannot be meant.
@@ -84,7 +85,7 @@ func (s *Service) mapUser(ctx context.Context, l link.Link, r Request, crmUser M
 	if err != nil || kept {
 		return m, err
 	}
-	return m, s.store.PutMapping(ctx, m)
+	return s.put(ctx, l, m, r.Actor)
 }
 
 // prepare makes all of a mapping but its record: it is decided on, granted and tried, and its handle is left. kept says
@@ -186,7 +187,7 @@ func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, us
 	if err != nil {
 		return Mapping{}, err
 	}
-	return m, s.store.PutMapping(ctx, m)
+	return s.put(ctx, l, m, v.Username)
 }
 
 // GiveBack ends the grant of an Engagement user that nothing of the connection works with.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/internal/client/engagement"
@@ -57,16 +58,17 @@ type Store interface {
 	KnownUser(ctx context.Context, pair, crmUsername string) (Known, error)
 	// MappingTo reads the mapping to an Engagement user; a missing one is a NotFound fault with CodeNotFound.
 	MappingTo(ctx context.Context, pair, engagementUserID string) (Mapping, error)
-	// PutMapping stores the mapping in place of the CRM user's former one. An Engagement user who is mapped to another
-	// CRM user is a Conflict fault with CodeTaken.
-	PutMapping(ctx context.Context, m Mapping) error
+	// PutMapping stores the mapping in place of the CRM user's former one, and why in the audit chain. Where the former one
+	// is to the same Engagement user in the same business unit, nothing is stored, and it is the one returned. An
+	// Engagement user who is mapped to another CRM user is a Conflict fault with CodeTaken.
+	PutMapping(ctx context.Context, m Mapping, why audit.Change) (stored Mapping, err error)
 	// MarkMapping stores since when Engagement refuses the mapped user, zero where it does not, if the mapping still is
 	// to this Engagement user.
 	MarkMapping(ctx context.Context, m Mapping, brokenAt time.Time) error
 	// SetHandle stores the handle that stands for the mapping in the User field, zero for none, if the mapping is there
 	// still.
 	SetHandle(ctx context.Context, m Mapping, h Handle) error
-	// ClearMapping removes the mapping of c if it still is that one, by CRM user, Engagement user and time of making, and
+	// ClearMapping removes, with an entry in the audit chain, the mapping of c if it still is that one, by CRM user, Engagement user and time of making, and
 	// keeps c. cleared reports whether it was there.
 	ClearMapping(ctx context.Context, c Clear) (cleared bool, err error)
 }
@@ -125,11 +127,12 @@ func Taken(username string) error {
 type Service struct {
 	store Store
 	links *link.Service
+	keys  Keys
 }
 
 // NewService wires the service.
-func NewService(store Store, links *link.Service) *Service {
-	return &Service{store: store, links: links}
+func NewService(store Store, links *link.Service, keys Keys) *Service {
+	return &Service{store: store, links: links, keys: keys}
 }
 
 // Save maps a visitor to the Engagement user who signed in, once Connect has signed that user in by its own key: a
@@ -146,7 +149,34 @@ func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found
 	if m, err = s.settle(ctx, l, m); err != nil {
 		return Mapping{}, err
 	}
-	return m, s.store.PutMapping(ctx, m)
+	return s.put(ctx, l, m, v.Username)
+}
+
+// put stores a mapping that was settled. Where somebody else has stored the same at the same moment, his stays; a handle
+// that only this one left in the User field becomes its.
+func (s *Service) put(ctx context.Context, l link.Link, m Mapping, actor string) (Mapping, error) {
+	stored, err := s.store.PutMapping(ctx, m, audit.Change{At: m.CreatedAt, Actor: actor, Action: audit.UserMapped, Subject: m.CRMUsername})
+	if err != nil || stored.Handle != (Handle{}) || m.Handle == (Handle{}) {
+		return stored, err
+	}
+	stored.Handle = m.Handle
+	return stored, s.store.SetHandle(ctx, stored, m.Handle)
+}
+
+// Facts are what the audit chain keeps of a mapping before and after a change.
+type Facts struct {
+	CRMUserID          string `json:"crm_user_id"`
+	EngagementUserID   string `json:"engagement_user_id"`
+	EngagementUsername string `json:"engagement_username"`
+	AccountID          int64  `json:"account_id"`
+}
+
+// Facts gives them; nil for the zero Mapping.
+func (m Mapping) Facts() *Facts {
+	if m.CRMUserID == "" {
+		return nil
+	}
+	return &Facts{m.CRMUserID, m.EngagementUserID, m.EngagementUser, m.MID}
 }
 
 // settle takes away what stands in the way of a mapping that works, and leaves its handle in the org; its record is all

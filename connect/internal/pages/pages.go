@@ -248,7 +248,7 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, arrival.Flow.Username, arrival.Flow.MID)
+	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, arrival.Flow.Username, arrival.Flow.MID, arrival.User.Username)
 	if err != nil {
 		s.refuse(w, r, err)
 		return

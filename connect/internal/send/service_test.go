@@ -53,10 +53,10 @@ func newWorld(t *testing.T, db *sqldb.DB) *world {
 		t.Fatal(err)
 	}
 	w.tenant.Grant(api.Username, true)
-	if _, err := w.links.ConnectOrg(ctx, linktest.Pair, system.Username); err != nil {
+	if _, err := w.links.ConnectOrg(ctx, linktest.Pair, system.Username, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.links.ConnectTenant(ctx, linktest.Pair, api.Username, 0); err != nil {
+	if _, err := w.links.ConnectTenant(ctx, linktest.Pair, api.Username, 0, "test"); err != nil {
 		t.Fatal(err)
 	}
 	w.org.PutContact(contact, "ann@customer.example", false)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
@@ -13,12 +14,15 @@ import (
 
 // Imports keeps imports; its queue has their jobs.
 type Imports struct {
+	store *Store
 	db    *sqldb.DB
 	queue *jobs.Queue
 }
 
 // NewImports returns a store on an open database that has the tables, and the queue on the same.
-func NewImports(s *Store, queue *jobs.Queue) *Imports { return &Imports{db: s.db, queue: queue} }
+func NewImports(s *Store, queue *jobs.Queue) *Imports {
+	return &Imports{store: s, db: s.db, queue: queue}
+}
 
 // Queue returns a queue of jobs on the store's database.
 func (s *Store) Queue(o jobs.Options) *jobs.Queue { return jobs.New(s.db, o) }
@@ -36,6 +40,12 @@ func (s *Imports) AddImport(ctx context.Context, i mapping.Import, lines []mappi
 		_, err := tx.Exec(`INSERT INTO mapping_import (pair_id, import_id, job_id, actor, created_at) VALUES ($1, $2, '', $3, $4)`, i.Pair, i.ID, i.Actor, ms(i.CreatedAt))
 		return err
 	})
+	users, failed := len(lines), []audit.Item(nil)
+	for _, l := range lines {
+		if l.Status == mapping.LineFailed {
+			failed = append(failed, item(l))
+		}
+	}
 	for len(lines) > 0 && err == nil {
 		part := lines[:min(len(lines), importInsert)]
 		lines = lines[len(part):]
@@ -51,7 +61,7 @@ func (s *Imports) AddImport(ctx context.Context, i mapping.Import, lines []mappi
 		})
 	}
 	if err == nil {
-		err = s.enqueue(ctx, i)
+		err = s.enqueue(ctx, i, users, failed)
 	}
 	if err == nil {
 		return nil
@@ -63,8 +73,22 @@ func (s *Imports) AddImport(ctx context.Context, i mapping.Import, lines []mappi
 	return errors.Join(err, gone)
 }
 
-func (s *Imports) enqueue(ctx context.Context, i mapping.Import) error {
+// started is what the audit chain keeps of an import that begins.
+type started struct {
+	Users  int `json:"users"`
+	Failed int `json:"failed"` // lines that cannot be right
+}
+
+func item(l mapping.Line) audit.Item {
+	return audit.Item{Position: l.Position, CRMUsername: l.CRMUsername, EngagementUsername: l.EngagementUsername, MID: l.MID, Status: string(l.Status), Code: l.Code}
+}
+
+func (s *Imports) enqueue(ctx context.Context, i mapping.Import, users int, failed []audit.Item) error {
 	payload, err := json.Marshal(mapping.ImportPayload{Pair: i.Pair, ID: i.ID})
+	if err != nil {
+		return err
+	}
+	key, err := s.store.auditKey(ctx, i.Pair)
 	if err != nil {
 		return err
 	}
@@ -73,7 +97,19 @@ func (s *Imports) enqueue(ctx context.Context, i mapping.Import) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(`UPDATE mapping_import SET job_id = $3 WHERE pair_id = $1 AND import_id = $2`, i.Pair, i.ID, job)
+		if _, err = tx.Exec(`UPDATE mapping_import SET job_id = $3 WHERE pair_id = $1 AND import_id = $2`, i.Pair, i.ID, job); err != nil {
+			return err
+		}
+		why := audit.Change{At: i.CreatedAt, Actor: i.Actor, Action: audit.ImportStarted, Subject: i.ID}
+		if _, err := note(tx, key, entry(i.Pair, why, nil, started{users, len(failed)})); err != nil || len(failed) == 0 {
+			return err
+		}
+		why.Action = audit.UsersImported // the lines that cannot be right have their outcome from the start
+		seq, err := note(tx, key, entry(i.Pair, why, nil, audit.Batch{Failed: len(failed), Digest: audit.Digest(failed)}))
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE mapping_import_line SET audit_seq = $3 WHERE pair_id = $1 AND import_id = $2 AND status = 'failed'`, i.Pair, i.ID, seq)
 		return err
 	})
 	if !errors.Is(err, jobs.ErrDuplicate) {
@@ -202,34 +238,75 @@ func (s *Imports) Intend(ctx context.Context, r *jobs.Run, pair, id string, line
 var nothing = []byte("null")
 
 // Settle implements mapping.Imports.
-func (s *Imports) Settle(ctx context.Context, r *jobs.Run, pair, id string, lines []mapping.Line, mappings map[int]mapping.Mapping) error {
+func (s *Imports) Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []mapping.Line, mappings map[int]mapping.Mapping) error {
+	key, err := s.store.auditKey(ctx, pair)
+	if err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := r.SaveTx(tx, nothing); err != nil { // a run that has lost its job learns it first
+			return err
+		}
+		var batch audit.Batch
+		var over []audit.Item
 		for _, l := range lines {
 			if m, ok := mappings[l.Position]; ok {
-				switch err := putMapping(tx, m); {
+				switch _, err := putMapping(tx, m); {
 				case fault.CodeOf(err) == mapping.CodeTaken:
 					l.Status, l.Code, l.Reason = mapping.LineFailed, string(mapping.CodeTaken), fault.Of(err).Message
 				case err != nil:
 					return err
 				}
 			}
+			switch l.Status {
+			case mapping.LineDone:
+				batch.Mapped++
+			case mapping.LineFailed:
+				batch.Failed++
+			}
+			if l.Status != mapping.LinePlanned {
+				over = append(over, item(l))
+			}
 			if _, err := tx.Exec(`UPDATE mapping_import_line SET status = $4, code = $5, reason = $6 WHERE pair_id = $1 AND import_id = $2 AND position = $3 AND status = 'intended'`,
 				pair, id, l.Position, string(l.Status), l.Code, l.Reason); err != nil {
 				return err
 			}
 		}
-		return r.SaveTx(tx, nothing)
+		if len(over) == 0 {
+			return nil
+		}
+		batch.Digest = audit.Digest(over)
+		seq, err := note(tx, key, entry(pair, why, nil, batch))
+		if err != nil {
+			return err
+		}
+		for _, i := range over {
+			if _, err := tx.Exec(`UPDATE mapping_import_line SET audit_seq = $4 WHERE pair_id = $1 AND import_id = $2 AND position = $3`, pair, id, i.Position, seq); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // CancelImport implements mapping.Imports.
-func (s *Imports) CancelImport(ctx context.Context, pair, id string) error {
-	_, job, err := scanImport(s.db.QueryRow(ctx, importQuery+` AND i.import_id = $2`+importGroup, pair, id))
+func (s *Imports) CancelImport(ctx context.Context, pair, id string, why audit.Change) error {
+	i, job, err := scanImport(s.db.QueryRow(ctx, importQuery+` AND i.import_id = $2`+importGroup, pair, id))
+	if err != nil {
+		return err
+	}
+	if i, err = s.state(ctx, i, job); err != nil || i.State != mapping.ImportQueued && i.State != mapping.ImportRunning {
+		return err
+	}
+	key, err := s.store.auditKey(ctx, pair)
 	if err != nil {
 		return err
 	}
 	if err := s.queue.Cancel(ctx, job); err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		return err
 	}
-	return nil
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := note(tx, key, entry(pair, why, nil, nil))
+		return err
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -49,8 +50,15 @@ var errSwapped = errors.New("sqlstore: the row changed meanwhile")
 const maxSwaps = 20
 
 // PutLink implements link.Store.
-func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, change func(link.Link) link.Link) error {
+func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, why audit.Change, change func(link.Link) link.Link) error {
 	err := errSwapped
+	key := []byte(nil)
+	if _, known := s.Link(ctx, pair); known == nil {
+		if key, err = s.auditKey(ctx, pair); err != nil {
+			return err
+		}
+		err = errSwapped
+	}
 	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
 		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			var taken string
@@ -62,6 +70,7 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, chan
 			}
 			l, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
 			if fault.CodeOf(err) == link.CodeNotFound {
+				// A new connection's chain has no key yet, and begins with what is done to it.
 				return insertLink(tx, change(link.Link{Pair: pair, Org: link.OrgSpan{State: link.SpanDown}, Tenant: link.TenantSpan{State: link.SpanDown}}), tokenHash)
 			}
 			if err != nil {
@@ -70,7 +79,15 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, chan
 			if _, err := tx.Exec(`UPDATE link SET api_token_hash = $2 WHERE pair_id = $1`, pair, tokenHash); err != nil {
 				return err
 			}
-			return swapLink(tx, change(l))
+			changed := change(l)
+			if changed == l {
+				return nil
+			}
+			if err := swapLink(tx, changed); err != nil || changed.Facts() == l.Facts() {
+				return err
+			}
+			_, err = note(tx, key, entry(pair, why, l.Facts(), changed.Facts()))
+			return err
 		})
 	}
 	return err
@@ -113,8 +130,18 @@ func swapped(res sql.Result, err error) error {
 }
 
 // UpdateLink implements link.Store.
-func (s *Store) UpdateLink(ctx context.Context, pair string, change func(link.Link) (link.Link, error)) (link.Link, error) {
+func (s *Store) UpdateLink(ctx context.Context, pair string, why audit.Change, change func(link.Link) (link.Link, error)) (link.Link, error) {
 	var stored link.Link
+	var key []byte
+	if why.Action != "" {
+		if _, err := s.Link(ctx, pair); err != nil {
+			return link.Link{}, err // and no key is made for it
+		}
+		var err error
+		if key, err = s.auditKey(ctx, pair); err != nil {
+			return link.Link{}, err
+		}
+	}
 	err := errSwapped
 	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
 		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -125,11 +152,18 @@ func (s *Store) UpdateLink(ctx context.Context, pair string, change func(link.Li
 			if stored, err = change(l); err != nil {
 				return err
 			}
+			if stored == l {
+				return nil
+			}
 			if err := swapLink(tx, stored); err != nil {
 				return err
 			}
 			stored.Revision++
-			return nil
+			if why.Action == "" {
+				return nil
+			}
+			_, err = note(tx, key, entry(pair, why, l.Facts(), stored.Facts()))
+			return err
 		})
 	}
 	if err != nil {

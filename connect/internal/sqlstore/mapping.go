@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -95,34 +97,69 @@ func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mappin
 }
 
 // PutMapping implements mapping.Store.
-func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return putMapping(tx, m) })
-	if errors.Is(err, errSwapped) {
-		return mapping.Taken(m.EngagementUser)
+func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Change) (stored mapping.Mapping, err error) {
+	key, err := s.auditKey(ctx, m.Pair)
+	if err != nil {
+		return mapping.Mapping{}, err
 	}
-	return err
+	err = errSwapped
+	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			before, err := putMapping(tx, m)
+			if err != nil {
+				return err
+			}
+			if stored = m; same(before, m) {
+				stored = before
+				return nil
+			}
+			_, err = note(tx, key, entry(m.Pair, why, before.Facts(), m.Facts()))
+			return err
+		})
+	}
+	if errors.Is(err, errSwapped) {
+		err = mapping.Taken(m.EngagementUser)
+	}
+	return stored, err
 }
 
-// putMapping stores a mapping in the caller's transaction. Where it is refused as taken nothing is changed and the
-// transaction may go on; errSwapped, where somebody else took the Engagement user at the same moment, must end it.
-func putMapping(tx *sqldb.Tx, m mapping.Mapping) error {
+// same reports whether a user is mapped like this already.
+func same(before, m mapping.Mapping) bool {
+	return before.EngagementUserID == m.EngagementUserID && before.MID == m.MID && before.BrokenAt.IsZero()
+}
+
+// putMapping stores a mapping in the caller's transaction, and gives the one that was there. One that is the same stays.
+// Where the mapping is refused as taken nothing is changed and the transaction may go on; errSwapped, where somebody else
+// mapped one of the two at the same moment, must end it, and it is made again.
+func putMapping(tx *sqldb.Tx, m mapping.Mapping) (before mapping.Mapping, err error) {
 	var taken int
-	err := tx.QueryRow(`SELECT COUNT(*) FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2 AND crm_user_id <> $3`, m.Pair, m.EngagementUserID, m.CRMUserID).Scan(&taken)
+	err = tx.QueryRow(`SELECT COUNT(*) FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2 AND crm_user_id <> $3`, m.Pair, m.EngagementUserID, m.CRMUserID).Scan(&taken)
 	if err != nil {
-		return err
+		return before, err
 	}
 	if taken > 0 {
-		return mapping.Taken(m.EngagementUser)
+		return before, mapping.Taken(m.EngagementUser)
 	}
-	if _, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID); err != nil {
-		return err
+	before, err = scanMapping(tx.QueryRow(`SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID))
+	switch {
+	case fault.CodeOf(err) == mapping.CodeNotFound:
+		before = mapping.Mapping{}
+	case err != nil || same(before, m):
+		return before, err
+	}
+	if before.CRMUserID != "" { // that one, and none that came meanwhile
+		res, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3 AND created_at = $4`,
+			m.Pair, m.CRMUserID, before.EngagementUserID, ms(before.CreatedAt))
+		if err := swapped(res, err); err != nil {
+			return before, err
+		}
 	}
 	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
-		return err
+		return before, err
 	}
-	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (pair_id, engagement_user_id) DO NOTHING`,
+	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
-	return swapped(res, err)
+	return before, swapped(res, err)
 }
 
 // MarkMapping implements mapping.Store.
@@ -144,6 +181,10 @@ func (s *Store) SetHandle(ctx context.Context, m mapping.Mapping, h mapping.Hand
 // ClearMapping implements mapping.Store.
 func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool, err error) {
 	m := c.Mapping
+	key, err := s.auditKey(ctx, m.Pair)
+	if err != nil {
+		return false, err
+	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		res, err := tx.Exec(`DELETE FROM user_mapping WHERE pair_id = $1 AND crm_user_id = $2 AND engagement_user_id = $3 AND created_at = $4`, m.Pair, m.CRMUserID, m.EngagementUserID, ms(m.CreatedAt))
 		if err = swapped(res, err); err != nil {
@@ -159,6 +200,11 @@ func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool
 		}
 		_, err = tx.Exec(`INSERT INTO mapping_clear (`+mappingCore+`, clear_id, latest, actor, reason, cleared_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13)`,
 			m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), c.ID, c.Actor, c.Reason, ms(c.At))
+		if err != nil {
+			return err
+		}
+		why := audit.Change{At: c.At, Actor: c.Actor, Action: audit.UserCleared, Subject: m.CRMUsername, Reason: c.Reason}
+		_, err = note(tx, key, entry(m.Pair, why, m.Facts(), nil))
 		return err
 	})
 	return cleared, err

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -38,7 +39,8 @@ type Options struct {
 
 // Store is Connect's database. It is safe for concurrent use.
 type Store struct {
-	db *sqldb.DB
+	db   *sqldb.DB
+	keys *audit.Keyring // nil where entries are signed with an empty key
 }
 
 // Open opens the database and brings its tables up to date. On PostgreSQL they are in the schema "connect", unless the

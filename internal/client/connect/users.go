@@ -69,6 +69,7 @@ type MapRequest struct {
 	EngagementUsername string `json:"engagement_username"`
 	AccountID          int64  `json:"account_id,omitempty"` // MID of the business unit; 0 is the user's default
 	Meant              bool   `json:"meant,omitempty"`      // also where it is unusual
+	By                 string `json:"by,omitempty"`         // who asks
 }
 
 // Codes with which Connect refuses a mapping until it is told that it is meant.
