@@ -2,6 +2,7 @@
 # Long runs that CI has no time for: every fuzz target for a while, then the crash and power-cut tests many times over.
 #   FUZZ_TIME   how long each fuzz target runs (default 2m)
 #   CRASH_COUNT how often each crash test runs (default 20)
+#   UPLOAD_MB   megabytes of a bulk load (default 100)
 #   MAILS       how many messages test/delivery sends (default 100,000)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,3 +21,6 @@ go test -count "$crash_count" -timeout 4h -run 'PowerCut|Kill|Crash' ./...
 
 echo "== ${MAILS:-100000} messages to a mail server that is not ours, killed in the middle"
 TWINSPAN_TEST_MAILS=${MAILS:-100000} go test -count 1 -timeout 2h -v -run TestKillLosesNoMessage ./test/delivery
+
+echo "== an upload of ${UPLOAD_MB:-100} MB, its load and its results, within 40 MB of memory"
+TWINSPAN_TEST_UPLOAD_MB=${UPLOAD_MB:-100} go test -count 1 -timeout 30m -v -run TestUploadsStayOutOfMemory .

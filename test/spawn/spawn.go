@@ -108,6 +108,9 @@ func start(t testing.TB, args []string) (*Server, error) {
 	}
 }
 
+// PID is the number of the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Kill ends the process as kill -9 does and waits until it is gone.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
