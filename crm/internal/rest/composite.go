@@ -26,6 +26,7 @@ type Transaction interface {
 	org.RecordStore
 	soql.Source
 	soql.LocatorStore
+	Holder
 }
 
 // Bounds of requests inside others (crm-wire 3.6).

@@ -22,6 +22,8 @@ const (
 	codeTooManyRecords   fault.Code = "too_many_records"
 	codeOverLimit        fault.Code = "over_limit"
 	codeIDMissing        fault.Code = "id_missing"
+	codePrecondition     fault.Code = "precondition_failed"
+	codeReplicationDate  fault.Code = "replication_date"
 	codeHalted           fault.Code = "composite_halted" // inside only: the composite was undone
 )
 
@@ -49,6 +51,8 @@ var translation = map[fault.Code]struct {
 	codeTooManyRecords:           {400, "EXCEEDED_ID_LIMIT"},
 	codeOverLimit:                {400, "LIMIT_EXCEEDED"},
 	codeIDMissing:                {400, "MISSING_ARGUMENT"},
+	codePrecondition:             {412, "PRECONDITION_FAILED"},
+	codeReplicationDate:          {400, "INVALID_REPLICATION_DATE"},
 	org.CodeRolledBack:           {400, "ALL_OR_NONE_OPERATION_ROLLED_BACK"},
 	org.CodeBulkState:            {400, "INVALIDJOBSTATE"},
 	org.CodeBulkInvalidJob:       {400, "INVALIDJOB"},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
@@ -38,13 +40,34 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 			names = append(names, strings.TrimSpace(n))
 		}
 	}
+	// When it was changed is told in a header, whatever fields were asked for.
+	const modified = "SystemModstamp"
+	hidden := false
+	if o, err := c.records.Object(c.session, c.object); err == nil && len(names) > 0 && o.Field(modified) != nil {
+		hidden = !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, modified) })
+		if hidden {
+			names = append(names, modified)
+		}
+	}
 	rec, err := c.records.Read(ctx, c.session, c.object, c.id, names)
 	if err != nil {
 		return answer{}, err
 	}
+	if at, ok := rec.Values[modified].(time.Time); ok {
+		c.header.Set("Last-Modified", at.UTC().Format(http.TimeFormat))
+		switch c.conditions.judge(at) {
+		case http.StatusNotModified:
+			return answer{status: http.StatusNotModified}, nil
+		case http.StatusPreconditionFailed:
+			return answer{}, errPrecondition()
+		}
+	}
 	out := object{attributes(c.base, rec.Object, rec.ID)}
 	hasID := false
 	for _, f := range rec.Fields {
+		if hidden && f.Name == modified {
+			continue
+		}
 		out = append(out, member{f.Name, wireValue(rec.Values[f.Name])})
 		hasID = hasID || f.Name == "Id"
 	}
@@ -56,14 +79,20 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 
 func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes")
-	if err := c.records.Update(ctx, c.session, c.object, c.id, c.body); err != nil && !errors.Is(err, org.ErrDryRun) {
+	err := s.guarded(ctx, c, func(ctx context.Context, records *org.Records) error {
+		return records.Update(ctx, c.session, c.object, c.id, c.body)
+	})
+	if err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil
 }
 
 func (s *Server) deleteRecord(ctx context.Context, c *call) (answer, error) {
-	if err := c.records.Delete(ctx, c.session, c.object, c.id); err != nil && !errors.Is(err, org.ErrDryRun) {
+	err := s.guarded(ctx, c, func(ctx context.Context, records *org.Records) error {
+		return records.Delete(ctx, c.session, c.object, c.id)
+	})
+	if err != nil && !errors.Is(err, org.ErrDryRun) {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil

@@ -57,13 +57,14 @@ type call struct {
 	// resource is what the path names of a record: "password".
 	resource string
 	// field is the external id field that the path names.
-	field   string
-	query   url.Values
-	options options
-	body    map[string]any // members of a JSON object; nil for methods without one
-	raw     []byte         // JSON of the resources that read their body themselves
-	inside  inside         // what the request came in
-	header  http.Header    // of the answer
+	field      string
+	query      url.Values
+	options    options
+	conditions conditions
+	body       map[string]any // members of a JSON object; nil for methods without one
+	raw        []byte         // JSON of the resources that read their body themselves
+	inside     inside         // what the request came in
+	header     http.Header    // of the answer
 }
 
 // scope is what records are read from and written to: the store, or a transaction.
@@ -117,6 +118,8 @@ func (s *Server) Mount(m *web.Mux) {
 		route("GET /queryAll/{locator}", s.nextBatch)
 		route("GET /sobjects", s.describeGlobal)
 		route("GET /sobjects/{object}", s.basicInfo)
+		route("GET /sobjects/{object}/updated", s.updatedRecords)
+		route("GET /sobjects/{object}/deleted", s.deletedRecords)
 		route("POST /sobjects/{object}", s.createRecord)
 		route("GET /sobjects/{object}/describe", s.describe)
 		route("GET /sobjects/{object}/{id}", s.readRecord)
@@ -175,7 +178,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, values := range c.header {
 		w.Header()[name] = values
 	}
-	s.send(w, r, a)
+	s.sendIf(w, r, a, c.conditions)
 }
 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, e *endpoint) (*call, error) {
@@ -227,6 +230,7 @@ func (s *Server) parse(session org.Session, r request) (*call, error) {
 			return nil, fault.New(fault.Invalid, codeNoDryRun, "A dry run is for creating, changing or deleting one record, and for changing an app.")
 		}
 	}
+	c.conditions = parseConditions(r.header)
 	c.options, err = parseOptions(r.header)
 	return c, err
 }
@@ -324,6 +328,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) send(w http.ResponseWriter, r *http.Request, a answer) {
+	s.sendIf(w, r, a, conditions{})
+}
+
+// sendIf sends an answer; to a GET with its tag, or 304 where the caller has it.
+func (s *Server) sendIf(w http.ResponseWriter, r *http.Request, a answer, c conditions) {
 	if a.body == nil {
 		w.WriteHeader(a.status)
 		return
@@ -336,6 +345,18 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, a answer) {
 	}
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
+	if a.status == http.StatusOK && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		tag := tagOf(body)
+		w.Header().Set("ETag", tag)
+		switch {
+		case c.match != "" && !names(c.match, tag):
+			s.refuse(w, r, errPrecondition())
+			return
+		case c.noneMatch != "" && names(c.noneMatch, tag):
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
 	web.WriteBody(w, r, a.status, body)
 }
 

@@ -72,3 +72,9 @@ func (t Transaction) AddLocator(_ context.Context, l soql.Locator) error {
 func (t Transaction) Locator(_ context.Context, orgID, id org.ID) (soql.Locator, error) {
 	return readLocator(t.records.tx, orgID, id)
 }
+
+// Hold keeps a record from being changed by others until the transaction ends. A missing one is a NotFound fault.
+func (t Transaction) Hold(o *org.Object, orgID, id org.ID) error {
+	_, err := t.records.Lock(o, orgID, id)
+	return err
+}
