@@ -47,10 +47,22 @@ func rulesOf(o *Object) rules {
 		return rules{before: beforeSetupEntityAccess}
 	case ObjectConnectedApplication:
 		return rules{before: beforeConnectedApplication}
-	case ObjectContact:
-		return rules{before: beforeContact}
-	case ObjectAccount:
-		return rules{beforeDelete: beforeAccountDelete}
+	case ObjectContact, ObjectLead:
+		return rules{before: beforePerson}
+	case ObjectOpportunity:
+		return rules{before: beforeOpportunity}
+	case ObjectCase:
+		return rules{before: beforeCase}
+	case ObjectTask:
+		return rules{before: beforeTask}
+	case ObjectCampaign:
+		return rules{after: afterCampaign}
+	case ObjectCampaignMember:
+		return rules{before: beforeCampaignMember}
+	case ObjectCampaignMemberStatus:
+		return rules{after: afterCampaignMemberStatus}
+	case ObjectReport:
+		return rules{before: beforeReport}
 	case ObjectUserLogin:
 		return rules{update: updateUserLogin}
 	case ObjectAuthSession:
@@ -185,10 +197,7 @@ func (c *change) delete() error {
 		_, err := c.tx.Remove(c.object, c.session.Org, match)
 		return err
 	}
-	c.values["IsDeleted"] = true
-	c.stamp(false)
-	_, err := c.tx.Update(c.object, c.session.Org, match, c.values)
-	return err
+	return c.bin(c.object, c.id)
 }
 
 // load reads the record that is to change and keeps it from changing otherwise.
@@ -287,6 +296,12 @@ func (c *change) checkUnique() error {
 		if key.Server {
 			where = ""
 		}
+		if match[key.Fields[len(key.Fields)-1]] == nil {
+			continue // nothing is no value that two could share
+		}
+		if c.object.SoftDelete {
+			match["IsDeleted"] = false
+		}
 		found, err := c.tx.Find(c.object, where, match, 2)
 		if err != nil {
 			return err
@@ -307,6 +322,8 @@ func (c *change) duplicate(key UniqueKey, holder ID) error {
 	case c.object.Name == ObjectPermissionSetAssignment:
 		return fault.New(fault.Invalid, CodeDuplicateValue, "Duplicate PermissionSetAssignment. Assignee: %s; Permission Set: %s",
 			c.text("AssigneeId"), c.text("PermissionSetId"))
+	case c.object.Name == ObjectCampaignMember:
+		return fault.New(fault.Invalid, CodeDuplicateValue, "Already a campaign member.")
 	case field == "Username":
 		return fault.New(fault.Invalid, CodeDuplicateUsername, "Duplicate Username.<br>The username already exists in this or another Salesforce organization. "+
 			"Usernames must be unique across all Salesforce organizations. To resolve, use a different username (it doesn't need to match the user's email address).").In(field)

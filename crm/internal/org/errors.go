@@ -24,4 +24,6 @@ const (
 	CodeLicenseLimit         fault.Code = "license_limit"
 	CodeInactiveOwner        fault.Code = "inactive_owner"
 	CodeInUse                fault.Code = "in_use" // deleting what others depend on
+	CodeNumberRange          fault.Code = "number_outside_valid_range"
+	CodeMissingArgument      fault.Code = "missing_argument"
 )

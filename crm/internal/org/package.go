@@ -272,20 +272,24 @@ func beforeUninstallRequest(c *change) error {
 	return Audit(c.tx, c.session, c.at, "packageUninstall", sectionPackages, "Removed package "+packages.Name+", version "+now.Version)
 }
 
-// numberRecord names a record of an object with automatic numbers. Two that are made at the same moment may get the same
-// one, as names are no keys.
+// numberRecord names a new record of an object with automatic numbers.
 func numberRecord(c *change) error {
 	if c.old != nil {
 		return nil
 	}
-	n, err := c.tx.Count(c.object, c.session.Org, Values{})
+	n, err := c.tx.NextNumber(c.object, c.session.Org)
 	if err != nil {
 		return err
 	}
-	before, rest, _ := strings.Cut(c.object.AutoNumber, "{")
-	digits, _, _ := strings.Cut(rest, "}")
-	c.values["Name"] = fmt.Sprintf("%s%0*d", before, len(digits), n+1)
+	c.values["Name"] = AutoNumber(c.object.AutoNumber, n)
 	return nil
+}
+
+// AutoNumber writes a number in a display format: "CFG-{0000}" makes "CFG-0007" of 7.
+func AutoNumber(format string, n int64) string {
+	before, rest, _ := strings.Cut(format, "{")
+	digits, after, _ := strings.Cut(rest, "}")
+	return fmt.Sprintf("%s%0*d%s", before, len(digits), n, after)
 }
 
 // lacking words the refusal of somebody who lacks a permission. Where a permission set of the package gives it, its name

@@ -37,15 +37,14 @@ func (r *Records) Create(ctx context.Context, s Session, object string, in map[s
 	if err != nil {
 		return "", err
 	}
-	return st.id, r.make(ctx, s, st)
+	out, err := r.make(ctx, s, st)
+	return out.ID, err
 }
 
 // step is a change of one record that the caller may make.
 type step struct {
 	object *Object
-	id     ID
-	invite bool // the record is a user who has yet to choose a password
-	run    func(RecordTx) error
+	run    func(RecordTx) (Outcome, error)
 }
 
 func (r *Records) creating(s Session, object string, in map[string]any) (step, error) {
@@ -64,18 +63,28 @@ func (r *Records) creating(s Session, object string, in map[string]any) (step, e
 		return step{}, err
 	}
 	id := NewID(o.KeyPrefix)
-	return step{o, id, o.Name == ObjectUser, func(tx RecordTx) error { return r.change(tx, s, o, id, values).create() }}, nil
+	return step{o, func(tx RecordTx) (Outcome, error) {
+		return Outcome{ID: id, Created: true}, r.change(tx, s, o, id, values).create()
+	}}, nil
 }
 
-// make makes one change in a transaction of its own.
-func (r *Records) make(ctx context.Context, s Session, st step) error {
-	if err := r.write(ctx, s, st.object, st.run); err != nil {
+// make makes one change in a transaction of its own. Where it fails the outcome still names the record meant.
+func (r *Records) make(ctx context.Context, s Session, st step) (out Outcome, err error) {
+	err = r.write(ctx, s, st.object, func(tx RecordTx) (err error) {
+		out, err = st.run(tx)
 		return err
+	})
+	if err == nil {
+		r.invite(ctx, s, st, out)
 	}
-	if st.invite && r.Invite != nil {
-		r.Invite(ctx, s, st.id)
+	return out, err
+}
+
+// invite mails a user who is new.
+func (r *Records) invite(ctx context.Context, s Session, st step, out Outcome) {
+	if out.Created && st.object.Name == ObjectUser && r.Invite != nil {
+		r.Invite(ctx, s, out.ID)
 	}
-	return nil
 }
 
 // CreateIn is Create inside a transaction of the caller's, under an id of the caller's. It checks values and rules, not
@@ -145,10 +154,10 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 // Update changes the given values of a record.
 func (r *Records) Update(ctx context.Context, s Session, object, id string, in map[string]any) error {
 	st, err := r.updating(s, object, id, in)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = r.make(ctx, s, st)
 	}
-	return r.make(ctx, s, st)
+	return err
 }
 
 func (r *Records) updating(s Session, object, id string, in map[string]any) (step, error) {
@@ -166,16 +175,18 @@ func (r *Records) updating(s Session, object, id string, in map[string]any) (ste
 	if err != nil {
 		return step{}, err
 	}
-	return step{object: o, id: key, run: func(tx RecordTx) error { return r.change(tx, s, o, key, values).update() }}, nil
+	return step{o, func(tx RecordTx) (Outcome, error) {
+		return Outcome{ID: key}, r.change(tx, s, o, key, values).update()
+	}}, nil
 }
 
 // Delete deletes a record: for good, or into the recycle bin where the object has one.
 func (r *Records) Delete(ctx context.Context, s Session, object, id string) error {
 	st, err := r.deleting(s, object, id)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = r.make(ctx, s, st)
 	}
-	return r.make(ctx, s, st)
+	return err
 }
 
 func (r *Records) deleting(s Session, object, id string) (step, error) {
@@ -189,7 +200,9 @@ func (r *Records) deleting(s Session, object, id string) (step, error) {
 	if !o.Delete.MetBy(s.Permissions) {
 		return step{}, lacking(o, o.Delete, s.Permissions, key)
 	}
-	return step{object: o, id: key, run: func(tx RecordTx) error { return r.change(tx, s, o, key, nil).delete() }}, nil
+	return step{o, func(tx RecordTx) (Outcome, error) {
+		return Outcome{ID: key}, r.change(tx, s, o, key, nil).delete()
+	}}, nil
 }
 
 // Object finds an object that the session's user may see. One that he may not see is not there, but for a package's,

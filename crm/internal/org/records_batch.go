@@ -15,13 +15,16 @@ const (
 	ActionCreate Action = iota
 	ActionUpdate
 	ActionDelete
+	ActionUpsert // see Records.Upsert
 )
 
 // Op is one change of a batch.
 type Op struct {
 	Action Action
 	Object string         // API name
-	ID     string         // of the record; none of one to create
+	ID     string         // of the record to change or delete
+	Field  string         // of ActionUpsert: the field that finds the record
+	Value  string         // and its value
 	Values map[string]any // by field name; none where Err or ActionDelete
 	// Err refuses the change before it is tried: its sender could not make sense of it.
 	Err error
@@ -31,6 +34,7 @@ type Op struct {
 type Outcome struct {
 	ID      ID // of the record; "" where Err
 	Created bool
+	Matches []ID  // with CodeMultipleMatches, the records that an upsert found, at most ten
 	Err     error // a fault for the caller to see; nil where the change is made
 }
 
@@ -60,16 +64,14 @@ func (r *Records) Batch(ctx context.Context, s Session, ops []Op, allOrNone bool
 		for i, st := range steps {
 			err := refused[i]
 			if err == nil {
-				err = tryStep(tx, st)
+				out[i], err = tryStep(tx, st)
 			}
 			if unexpected(err) {
 				return err
 			}
 			if err != nil {
-				out[i].Err, failed = err, true
-				continue
+				out[i], failed = Outcome{Matches: out[i].Matches, Err: err}, true
 			}
-			out[i].ID, out[i].Created = st.id, ops[i].Action == ActionCreate
 		}
 		if failed && allOrNone {
 			return ErrRolledBack
@@ -97,18 +99,24 @@ func (r *Records) step(s Session, op Op) (step, error) {
 		return r.creating(s, op.Object, op.Values)
 	case ActionUpdate:
 		return r.updating(s, op.Object, op.ID, op.Values)
+	case ActionUpsert:
+		return r.upserting(s, op.Object, op.Field, op.Value, op.Values)
 	}
 	return r.deleting(s, op.Object, op.ID)
 }
 
 // tryStep makes one change; where another transaction took a unique value between the check and the write, once more, to
 // say in words who holds the value.
-func tryStep(tx RecordTx, st step) error {
-	err := tx.Try(func() error { return st.run(tx) })
-	if errors.Is(err, ErrTaken) {
-		err = tx.Try(func() error { return st.run(tx) })
+func tryStep(tx RecordTx, st step) (out Outcome, err error) {
+	try := func() (err error) {
+		out, err = st.run(tx)
+		return err
 	}
-	return err
+	err = tx.Try(try)
+	if errors.Is(err, ErrTaken) {
+		err = tx.Try(try)
+	}
+	return out, err
 }
 
 // tell tells others, once, what the changes that were made mean to them.
@@ -119,9 +127,7 @@ func (r *Records) tell(ctx context.Context, s Session, steps []step, out []Outco
 			continue
 		}
 		setup = setup || st.object.Setup
-		if st.invite && r.Invite != nil {
-			r.Invite(ctx, s, st.id)
-		}
+		r.invite(ctx, s, st, out[i])
 	}
 	if setup && r.Changes != nil {
 		r.Changes.SetupChanged(s.Org)

@@ -41,6 +41,8 @@ type RecordStore interface {
 	Write(ctx context.Context, fn func(RecordTx) error) error
 	// Read reads fields of one record of the org, deleted or not. No such record is a NotFound fault.
 	Read(ctx context.Context, o *Object, org, id ID, fields []*Field) (Values, error)
+	// Lookup finds at most limit records of the org that match, as RecordTx.Find does.
+	Lookup(ctx context.Context, o *Object, org ID, match Values, limit int) ([]ID, error)
 }
 
 // RecordFinder finds records outside of a transaction.
@@ -53,6 +55,7 @@ type RecordFinder interface {
 // returns. Matches compare texts without case.
 type RecordTx interface {
 	AppTx
+	SessionTx
 	// Try runs fn as a part that may fail by itself: its error undoes what fn did, and the transaction goes on. A unique
 	// key that is taken is [ErrTaken].
 	Try(fn func() error) error
@@ -63,12 +66,18 @@ type RecordTx interface {
 	Find(o *Object, org ID, match Values, limit int) ([]Values, error)
 	// Count counts the records that match.
 	Count(o *Object, org ID, match Values) (int, error)
+	// NextNumber counts the records of an object that were ever numbered: 1, 2, 3…
+	NextNumber(o *Object, org ID) (int64, error)
 	// Insert adds one record, whose Id is among the values.
 	Insert(o *Object, org ID, values Values) error
 	// Update sets values of all records that match and tells how many they were.
 	Update(o *Object, org ID, match, values Values) (int, error)
 	// Remove removes all records that match for good and tells how many they were.
 	Remove(o *Object, org ID, match Values) (int, error)
+}
+
+// SessionTx is what a RecordTx does about how users get in.
+type SessionTx interface {
 	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
 	EndSessions(org, user ID, machine time.Time) error
 	// EndSession ends one session of the org.

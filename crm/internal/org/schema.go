@@ -23,15 +23,26 @@ const (
 	TypePhone     FieldType = "phone"
 	TypeURL       FieldType = "url"
 	TypeComplex   FieldType = "complexvalue" // kept as JSON text
+	TypeDouble    FieldType = "double"
+	TypeCurrency  FieldType = "currency"
+	TypePercent   FieldType = "percent"
+	TypeCombobox  FieldType = "combobox"
+	// TypeMultipicklist is kept as its values in the picklist's order, with ";" between.
+	TypeMultipicklist FieldType = "multipicklist"
 )
 
 // IsText reports whether values of the type are text that is compared without case.
 func (t FieldType) IsText() bool {
 	switch t {
-	case TypeString, TypeTextArea, TypePicklist, TypeEmail, TypePhone, TypeURL:
+	case TypeString, TypeTextArea, TypePicklist, TypeMultipicklist, TypeCombobox, TypeEmail, TypePhone, TypeURL:
 		return true
 	}
 	return false
+}
+
+// IsDouble reports whether values of the type are float64.
+func (t FieldType) IsDouble() bool {
+	return t == TypeDouble || t == TypeCurrency || t == TypePercent
 }
 
 // Place says where a field's value is kept.
@@ -58,6 +69,8 @@ type Field struct {
 	Type   FieldType
 	Length int // characters of a text; 18 of an id; 0 otherwise
 	Digits int // of an int
+	// Precision is how many digits a double has, Scale how many of them stand after the point.
+	Precision, Scale int
 
 	Nillable   bool
 	Createable bool
@@ -77,6 +90,7 @@ type Field struct {
 	ReferenceTo  []string // objects that a reference may name
 	Relationship string   // what a SOQL path calls the parent: "Profile"
 	ChildName    string   // what the parent calls these children: "Assignments"
+	Cascade      bool     // these children are deleted with the parent; the others lose their reference
 
 	Picklist   []PicklistValue
 	Restricted bool // values outside Picklist are refused
@@ -190,7 +204,7 @@ func NewSchema(objects ...*Object) *Schema {
 		o.byName, o.byPath = map[string]*Field{}, map[string]*Field{}
 		for _, f := range o.Fields {
 			if f.Column == "" {
-				f.Column = snake(f.Name)
+				f.Column = ColumnName(f.Name)
 			}
 			o.byName[Fold(f.Name)] = f
 			if f.Relationship != "" {
@@ -254,8 +268,8 @@ func (s *Schema) must(name string) *Object {
 	return o
 }
 
-// snake is the column of a field: "SystemModstamp" is kept in system_modstamp.
-func snake(name string) string {
+// ColumnName is the column of a standard field: "SystemModstamp" is kept in system_modstamp.
+func ColumnName(name string) string {
 	var b strings.Builder
 	for i, r := range name {
 		if unicode.IsUpper(r) && i > 0 {

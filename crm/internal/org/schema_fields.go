@@ -22,6 +22,17 @@ func typed(name, label string, t FieldType, length int) *Field {
 	return f
 }
 
+func currency(name, label string, scale int) *Field {
+	return decimal(name, label, TypeCurrency, 18, scale)
+}
+
+// decimal is a double of precision digits, scale of them after the point.
+func decimal(name, label string, t FieldType, precision, scale int) *Field {
+	f := typed(name, label, t, 0)
+	f.Precision, f.Scale, f.Groupable = precision, scale, false
+	return f
+}
+
 func boolean(name, label string) *Field { return typed(name, label, TypeBoolean, 0) }
 
 func reference(name, label, relationship, child string, to ...string) *Field {
@@ -57,6 +68,21 @@ func (f *Field) createOnly() *Field { f.Updateable = false; return f }
 func (f *Field) updateOnly() *Field { f.Createable = false; return f }
 
 func (f *Field) name() *Field { f.NameField, f.IDLookup = true, true; return f }
+
+// title: names a record to people, and is not what an upsert finds it by.
+func (f *Field) title() *Field { f.NameField = true; return f }
+
+func (f *Field) lookup() *Field { f.IDLookup = true; return f }
+
+func (f *Field) cascade() *Field { f.Cascade = true; return f }
+
+// chosen: the picklist's value that a record has where the caller gives none.
+func (f *Field) chosen(value string) *Field {
+	for i := range f.Picklist {
+		f.Picklist[i].Default = f.Picklist[i].Value == value
+	}
+	return f.defaults(value)
+}
 
 func (f *Field) folded() *Field { f.Folded = true; return f }
 

@@ -1,12 +1,13 @@
 package org
 
-// standardObjects are what every org has: the objects that identity and the connection of the two clouds stand on
-// (crm-wire 5.1, 5.2).
+// standardObjects are what every org has, by name: the objects that identity and the connection of the two clouds stand on
+// (crm-wire 5.1, 5.2), and the records that a sales or service team keeps.
 func standardObjects() []*Object {
 	return []*Object{
-		accountObject(), authSessionObject(), connectedApplicationObject(), contactObject(), loginHistoryObject(), oauthTokenObject(), organizationObject(),
-		permissionSetObject(), permissionSetAssignmentObject(), profileObject(), setupAuditTrailObject(), setupEntityAccessObject(), userObject(),
-		userLicenseObject(), userLoginObject(),
+		accountObject(), authSessionObject(), campaignObject(), campaignMemberObject(), campaignMemberStatusObject(), caseObject(),
+		connectedApplicationObject(), contactObject(), leadObject(), loginHistoryObject(), oauthTokenObject(), opportunityObject(), organizationObject(),
+		permissionSetObject(), permissionSetAssignmentObject(), profileObject(), reportObject(), setupAuditTrailObject(), setupEntityAccessObject(),
+		taskObject(), userObject(), userLicenseObject(), userLoginObject(),
 	}
 }
 
@@ -36,6 +37,13 @@ func organizationObject() *Object {
 			boolean("IsSandbox", "Is Sandbox").readOnly(),
 			text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
 			typed("TrialExpirationDate", "Trial Expiration Date", TypeDateTime, 0).readOnly(),
+			text("Division", "Division", 80).updateOnly(),
+			address("", ""), typed("Phone", "Phone", TypePhone, 40).updateOnly(), typed("Fax", "Fax", TypePhone, 40).updateOnly(),
+			text("PrimaryContact", "Primary Contact", 80).updateOnly(),
+			typed("FiscalYearStartMonth", "Fiscal Year Starts In", TypeInt, 0).readOnly(),
+			boolean("UsesStartDateAsFiscalYearName", "Fiscal Year Name by Start").readOnly(),
+			boolean("ReceivesInfoEmails", "Info Emails").updateOnly(), boolean("ReceivesAdminInfoEmails", "Admin Info Emails").updateOnly(),
+			text("SignupCountryIsoCode", "Signup Country", 2).readOnly(), boolean("IsReadOnly", "Is Read Only").readOnly(),
 			picklist("DefaultLocaleSidKey", "Locale", true, locales()...).filled().updateOnly(),
 			picklist("TimeZoneSidKey", "Time Zone", true, timeZones()...).filled().updateOnly(),
 			picklist("LanguageLocaleKey", "Language", true, languages()...).filled().updateOnly(),
@@ -54,6 +62,9 @@ func userLicenseObject() *Object {
 			picklist("Status", "Status", true, values("Active", "Disabled")...).required().readOnly(),
 			typed("TotalLicenses", "Total Licenses", TypeInt, 0).required().readOnly(),
 			notFilterable(typed("UsedLicenses", "Used Licenses", TypeInt, 0).required().computed()),
+			notFilterable(typed("UsedLicensesLastUpdated", "Used Licenses Last Updated", TypeDateTime, 0).computed()),
+			typed("MonthlyLoginsEntitlement", "Monthly Logins Entitlement", TypeInt, 0).computed(),
+			typed("MonthlyLoginsUsed", "Monthly Logins Used", TypeInt, 0).computed(),
 			typed("CreatedDate", "Created Date", TypeDateTime, 0).filled().readOnly(),
 			typed("LastModifiedDate", "Last Modified Date", TypeDateTime, 0).filled().readOnly(),
 			modstamp()),
@@ -166,15 +177,14 @@ func userObject() *Object {
 			text("FirstName", "First Name", 40),
 			text("Name", "Full Name", 121).filled().readOnly().name(),
 			text("CompanyName", "Company Name", 80),
+			text("Division", "Division", 80),
 			text("Department", "Department", 80),
 			text("Title", "Title", 80),
-			typed("Street", "Street", TypeTextArea, 255),
-			text("City", "City", 40),
-			text("State", "State/Province", 80),
-			text("PostalCode", "Zip/Postal Code", 20),
-			text("Country", "Country", 80),
+			address("", ""),
 			typed("Email", "Email", TypeEmail, 128).required(),
 			typed("Phone", "Phone", TypePhone, 40),
+			typed("Fax", "Fax", TypePhone, 40),
+			typed("Extension", "Extension", TypePhone, 40),
 			typed("MobilePhone", "Mobile", TypePhone, 40),
 			text("Alias", "Alias", 8).required(),
 			text("CommunityNickname", "Nickname", 40).filled(),
@@ -186,57 +196,16 @@ func userObject() *Object {
 			picklist("UserType", "User Type", true, values("Standard")...).filled().readOnly(),
 			picklist("LanguageLocaleKey", "Language", true, languages()...).required(),
 			text("EmployeeNumber", "Employee Number", 20),
+			reference("ManagerId", "Manager ID", "Manager", "ManagedUsers", ObjectUser),
+			typed("AboutMe", "About Me", TypeTextArea, 1000),
+			boolean("ReceivesInfoEmails", "Info Emails"), boolean("ReceivesAdminInfoEmails", "Admin Info Emails"),
+			text("SenderEmail", "Email Sender Address", 80), text("SenderName", "Email Sender Name", 80),
 			text("FederationIdentifier", "SAML Federation ID", 512),
 			boolean("UserPermissionsMarketingUser", "Marketing User"),
 			typed("LastLoginDate", "Last Login", TypeDateTime, 0).readOnly(),
 			typed("LastPasswordChangeDate", "Last Password Change or Reset", TypeDateTime, 0).readOnly(),
 			auditFields()),
 	}
-}
-
-func accountObject() *Object {
-	return &Object{
-		Name: ObjectAccount, Label: "Account", Plural: "Accounts", KeyPrefix: PrefixAccount,
-		Createable: true, Updateable: true, Deletable: true, SoftDelete: true,
-		Fields: fields(idField(), deletedField(),
-			text("Name", "Account Name", 255).required().name(),
-			typed("Phone", "Account Phone", TypePhone, 40),
-			typed("Website", "Website", TypeURL, 255),
-			ownerField("Accounts"), auditFields()),
-	}
-}
-
-func contactObject() *Object {
-	return &Object{
-		Name: ObjectContact, Label: "Contact", Plural: "Contacts", KeyPrefix: PrefixContact,
-		Createable: true, Updateable: true, Deletable: true, SoftDelete: true,
-		Fields: fields(idField(), deletedField(),
-			reference("AccountId", "Account ID", "Account", "Contacts", ObjectAccount),
-			text("LastName", "Last Name", 80).required(),
-			text("FirstName", "First Name", 40),
-			picklist("Salutation", "Salutation", false, values("Mr.", "Ms.", "Mrs.", "Dr.", "Prof.", "Mx.")...),
-			text("Name", "Full Name", 121).filled().readOnly().name(),
-			text("Title", "Title", 128),
-			text("Department", "Department", 80),
-			typed("Email", "Email", TypeEmail, 80),
-			typed("Phone", "Business Phone", TypePhone, 40),
-			typed("MobilePhone", "Mobile Phone", TypePhone, 40),
-			typed("MailingStreet", "Mailing Street", TypeTextArea, 255),
-			text("MailingCity", "Mailing City", 40),
-			text("MailingState", "Mailing State/Province", 80),
-			text("MailingPostalCode", "Mailing Zip/Postal Code", 20),
-			text("MailingCountry", "Mailing Country", 80),
-			typed("Birthdate", "Birthdate", TypeDate, 0),
-			typed("Description", "Contact Description", TypeTextArea, 32000),
-			boolean("HasOptedOutOfEmail", "Email Opt Out"),
-			ownerField("Contacts"), auditFields()),
-	}
-}
-
-func deletedField() *Field { return boolean("IsDeleted", "Deleted").readOnly() }
-
-func ownerField(child string) *Field {
-	return reference("OwnerId", "Owner ID", "Owner", child, ObjectUser).filled()
 }
 
 // oauthTokenObject shows the grants that live: to query alone, and to delete by posting DeleteToken to the revoke

@@ -2,9 +2,11 @@ package org
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +44,7 @@ func (f *Field) Accept(v any) (any, error) {
 }
 
 func (f *Field) acceptNumber(s string) (any, error) {
-	if f.Type == TypeInt || f.Type.IsText() {
+	if f.Type == TypeInt || f.Type.IsDouble() || f.Type.IsText() {
 		return f.acceptText(s)
 	}
 	return nil, f.wrongJSON("VALUE_NUMBER", s)
@@ -66,6 +68,10 @@ func (f *Field) acceptText(s string) (any, error) {
 		return nil, f.wrongJSON("VALUE_STRING", s)
 	case TypeInt:
 		return f.acceptInt(s)
+	case TypeDouble, TypeCurrency, TypePercent:
+		return f.acceptDouble(s)
+	case TypeMultipicklist:
+		return f.acceptSeveral(s)
 	case TypeDate:
 		for _, layout := range dateLayouts {
 			if t, err := time.Parse(layout, s); err == nil && inCalendar(t) {
@@ -89,13 +95,8 @@ func (f *Field) acceptText(s string) (any, error) {
 	if n := utf8.RuneCountInString(s); n > f.Length {
 		return nil, f.refuse(CodeStringTooLong, "%s: data value too large: %s (max length=%d)", f.Label, clip(s), f.Length)
 	}
-	if f.Type == TypePicklist && f.Restricted {
-		for _, p := range f.Picklist {
-			if p.Value == s {
-				return s, nil
-			}
-		}
-		return nil, f.refuse(CodeInvalidPicklistValue, "%s: bad value for restricted picklist field: %s", f.Label, clip(s))
+	if f.Type == TypePicklist && f.Restricted && !f.offers(s) {
+		return nil, f.badPick(s)
 	}
 	if f.Type == TypeEmail && !ValidEmail(s) {
 		return nil, f.refuse(CodeInvalidEmail, "%s: invalid email address: %s", f.Label, clip(s))
@@ -113,9 +114,64 @@ func (f *Field) acceptInt(s string) (any, error) {
 		n = int64(x)
 	}
 	if n > math.MaxInt32 || n < math.MinInt32 {
-		return nil, f.refuse(CodeInvalidValue, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
+		return nil, f.refuse(CodeNumberRange, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
 	}
 	return n, nil
+}
+
+// acceptDouble rounds to the field's scale, and refuses what has more digits before the point than the field.
+func (f *Field) acceptDouble(s string) (any, error) {
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || strings.ContainsAny(s, "xXpP_nN") {
+		if errors.Is(err, strconv.ErrRange) {
+			return nil, f.refuse(CodeNumberRange, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
+		}
+		return nil, f.wrongJSON("VALUE_STRING", s)
+	}
+	unit := math.Pow10(f.Scale)
+	if r := math.Round(x * unit); math.Abs(r) < 1<<53 { // beyond that a double has no fraction
+		x = r / unit
+	}
+	if math.Abs(x) >= math.Pow10(f.Precision-f.Scale) {
+		return nil, f.refuse(CodeNumberRange, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
+	}
+	return x + 0, nil // no negative zero
+}
+
+// acceptSeveral reads "B;A" and keeps "A;B": the values in the picklist's order, those that it lacks at the end.
+func (f *Field) acceptSeveral(s string) (any, error) {
+	var given []string
+	for v := range strings.SplitSeq(s, ";") {
+		v = strings.TrimSpace(v)
+		switch {
+		case v == "" || slices.Contains(given, v):
+			continue
+		case f.Restricted && !f.offers(v):
+			return nil, f.badPick(v)
+		}
+		given = append(given, v)
+	}
+	place := func(v string) int {
+		i := slices.IndexFunc(f.Picklist, func(p PicklistValue) bool { return p.Value == v })
+		if i < 0 {
+			return len(f.Picklist)
+		}
+		return i
+	}
+	slices.SortStableFunc(given, func(a, b string) int { return place(a) - place(b) })
+	out := strings.Join(given, ";")
+	if utf8.RuneCountInString(out) > f.Length {
+		return nil, f.refuse(CodeStringTooLong, "%s: data value too large: %s (max length=%d)", f.Label, clip(s), f.Length)
+	}
+	return nilIfEmpty(out), nil
+}
+
+func (f *Field) offers(v string) bool {
+	return slices.ContainsFunc(f.Picklist, func(p PicklistValue) bool { return p.Value == v })
+}
+
+func (f *Field) badPick(v string) error {
+	return f.refuse(CodeInvalidPicklistValue, "%s: bad value for restricted picklist field: %s", f.Label, clip(v))
 }
 
 func (f *Field) refuse(code fault.Code, format string, args ...any) error {

@@ -61,7 +61,17 @@ func TestFieldsAcceptValues(t *testing.T) {
 		{"ConnectedApplication.RefreshTokenValidityPeriod", "7", int64(7), ""},
 		{"ConnectedApplication.RefreshTokenValidityPeriod", 7.5, nil, org.CodeWrongJSONType},
 		{"ConnectedApplication.RefreshTokenValidityPeriod", 1e300, nil, org.CodeWrongJSONType},
-		{"ConnectedApplication.RefreshTokenValidityPeriod", json.Number("99999999999"), nil, org.CodeInvalidValue},
+		{"ConnectedApplication.RefreshTokenValidityPeriod", json.Number("99999999999"), nil, org.CodeNumberRange},
+		{"Opportunity.Amount", 12.345, 12.35, ""},
+		{"Opportunity.Amount", "-1e3", -1000.0, ""},
+		{"Opportunity.Amount", json.Number("0.30000000000000004"), 0.3, ""},
+		{"Opportunity.Amount", 9007199254740991.0, 9007199254740991.0, ""},
+		{"Opportunity.Amount", 1e16, nil, org.CodeNumberRange},
+		{"Opportunity.Amount", "1e999", nil, org.CodeNumberRange},
+		{"Opportunity.Amount", "NaN", nil, org.CodeWrongJSONType},
+		{"Opportunity.Amount", "0x1p3", nil, org.CodeWrongJSONType},
+		{"Opportunity.Amount", true, nil, org.CodeWrongJSONType},
+		{"Account.AnnualRevenue", 12.5, 13.0, ""},
 	} {
 		got, err := field(c.field).Accept(c.in)
 		if got != c.want || c.code != "" && fault.CodeOf(err) != c.code || c.code == "" && err != nil {
@@ -170,6 +180,26 @@ func asSet(list []string) map[string]bool {
 		out[s] = true
 	}
 	return out
+}
+
+func TestMultipicklistsAcceptValues(t *testing.T) {
+	t.Parallel()
+	f := &org.Field{Name: "M__c", Label: "M", Type: org.TypeMultipicklist, Length: 12, Restricted: true, Picklist: []org.PicklistValue{{Value: "Mail"}, {Value: "Web"}, {Value: "Fax"}}}
+	for in, want := range map[string]any{"Web;Mail": "Mail;Web", "Fax": "Fax", " Web ; ;Web": "Web", ";": nil, "": nil} {
+		if got, err := f.Accept(in); got != want || err != nil {
+			t.Errorf("%q = %v, %v, want %v", in, got, err, want)
+		}
+	}
+	if _, err := f.Accept("Web;Radio"); fault.CodeOf(err) != org.CodeInvalidPicklistValue {
+		t.Errorf("a value that is not offered: %v", err)
+	}
+	f.Restricted = false
+	if got, err := f.Accept("Radio;Web"); got != "Web;Radio" || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, err := f.Accept("Radio;Web;Fax"); fault.CodeOf(err) != org.CodeStringTooLong {
+		t.Errorf("too long: %v", err)
+	}
 }
 
 // Whatever text comes, a field takes it as a value of its kind or refuses it as the sender's mistake.

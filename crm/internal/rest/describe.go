@@ -116,7 +116,7 @@ type picklistInfo struct {
 
 var soapTypes = map[org.FieldType]string{
 	org.TypeID: "tns:ID", org.TypeReference: "tns:ID", org.TypeBoolean: "xsd:boolean", org.TypeInt: "xsd:int", org.TypeDate: "xsd:date",
-	org.TypeDateTime: "xsd:dateTime",
+	org.TypeDateTime: "xsd:dateTime", org.TypeDouble: "xsd:double", org.TypeCurrency: "xsd:double", org.TypePercent: "xsd:double",
 }
 
 func fieldOf(f *org.Field) fieldInfo {
@@ -125,7 +125,7 @@ func fieldOf(f *org.Field) fieldInfo {
 		Createable: f.Createable, Custom: f.Custom, DefaultValue: f.Default, DefaultedOnCreate: f.DefaultedOnCreate, Digits: f.Digits,
 		Filterable: f.Filterable, Groupable: f.Groupable, IDLookup: f.IDLookup, Label: f.Label, Length: f.Length, Name: f.Name,
 		NameField: f.NameField, Nillable: f.Nillable, PicklistValues: []picklistInfo{}, ReferenceTo: []string{}, RestrictedPicklist: f.Restricted,
-		SoapType: "xsd:string", Sortable: f.Sortable, Type: f.Type, Unique: f.Unique, Updateable: f.Updateable,
+		Precision: f.Precision, Scale: f.Scale, SoapType: "xsd:string", Sortable: f.Sortable, Type: f.Type, Unique: f.Unique, Updateable: f.Updateable,
 	}
 	if t, ok := soapTypes[f.Type]; ok {
 		i.SoapType = t
@@ -139,6 +139,7 @@ func fieldOf(f *org.Field) fieldInfo {
 	if f.Relationship != "" {
 		i.RelationshipName = &f.Relationship
 	}
+	i.CascadeDelete, i.NamePointing = f.Cascade, len(f.ReferenceTo) > 1
 	return i
 }
 
@@ -176,7 +177,7 @@ func (s *Server) describe(_ context.Context, c *call) (answer, error) {
 		}
 	}
 	for _, child := range s.Records.Schema(c.session).Children(o, c.session.Permissions) {
-		i := childInfo{ChildSObject: child.Object.Name, Field: child.Field.Name}
+		i := childInfo{ChildSObject: child.Object.Name, Field: child.Field.Name, CascadeDelete: child.Field.Cascade}
 		if child.Field.ChildName != "" {
 			i.RelationshipName = &child.Field.ChildName
 		}

@@ -44,6 +44,10 @@ func (broken) Read(context.Context, *org.Object, org.ID, org.ID, []*org.Field) (
 	return nil, errGone
 }
 
+func (broken) Lookup(context.Context, *org.Object, org.ID, org.Values, int) ([]org.ID, error) {
+	return nil, errGone
+}
+
 func (broken) Select(context.Context, org.ID, *soql.Plan, int, int, func(soql.Row) error) error {
 	return errGone
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -11,7 +12,7 @@ import (
 const (
 	CodeMalformedQuery fault.Code = "malformed_query"
 	CodeFilterOperator fault.Code = "invalid_query_filter_operator" // a value or operator that the field cannot be filtered by
-	CodeNumberRange    fault.Code = "number_outside_valid_range"
+	CodeNumberRange               = org.CodeNumberRange
 	CodeTooComplicated fault.Code = "query_too_complicated"
 	CodeTimeout        fault.Code = "query_timeout"
 	CodeInvalidLocator fault.Code = "invalid_query_locator"

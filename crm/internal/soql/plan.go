@@ -110,7 +110,7 @@ func (e Expr) Type() org.FieldType {
 	case e.Func == FuncCount, e.Func == FuncCountDistinct:
 		return org.TypeInt
 	case e.Func == FuncAvg:
-		return typeDouble
+		return org.TypeDouble
 	case e.Func == FuncDayOnly:
 		return org.TypeDate
 	case e.Func.IsDate():

@@ -251,7 +251,7 @@ func dateFuncFits(fn Func, t org.FieldType) bool {
 // aggregateFits tells which fields an aggregate function takes ("Support for Field Types in Aggregate Functions").
 func aggregateFits(fn Func, f *org.Field) bool {
 	switch {
-	case f.Type == org.TypeBoolean, f.Type == typeMultipicklist, !f.Filterable:
+	case f.Type == org.TypeBoolean, f.Type == org.TypeMultipicklist, !f.Filterable:
 		return false
 	case fn == FuncSum, fn == FuncAvg:
 		return isNumber(f.Type)

@@ -8,23 +8,15 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
-// Types of fields that no standard object of a new org may have, but custom fields do.
-const (
-	typeDouble        org.FieldType = "double"
-	typeCurrency      org.FieldType = "currency"
-	typePercent       org.FieldType = "percent"
-	typeMultipicklist org.FieldType = "multipicklist"
-)
-
 func isNumber(t org.FieldType) bool { return t == org.TypeInt || IsDouble(t) }
 
 // IsDouble reports whether values of the type are float64.
-func IsDouble(t org.FieldType) bool { return t == typeDouble || t == typeCurrency || t == typePercent }
+func IsDouble(t org.FieldType) bool { return t.IsDouble() }
 
 // IsText reports whether values of the type are texts that are compared without case.
 func IsText(t org.FieldType) bool {
 	switch t {
-	case org.TypeID, org.TypeReference, org.TypeBoolean, org.TypeInt, org.TypeDate, org.TypeDateTime, typeDouble, typeCurrency, typePercent:
+	case org.TypeID, org.TypeReference, org.TypeBoolean, org.TypeInt, org.TypeDate, org.TypeDateTime, org.TypeDouble, org.TypeCurrency, org.TypePercent:
 		return false
 	}
 	return true

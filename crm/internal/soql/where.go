@@ -144,7 +144,7 @@ func (s *scope) checkOperator(n *node, t org.FieldType, op Op) error {
 		kind = "id"
 	case t == org.TypeBoolean && op != Equal:
 		kind = "boolean"
-	case t == typeMultipicklist && op != Equal:
+	case t == org.TypeMultipicklist && op != Equal:
 		kind = "multipicklist"
 	case !IsText(t) && op == Like:
 		kind = wireName(t)
@@ -203,7 +203,7 @@ func (s *scope) within(n *node, l literal, e Expr, op Op, not bool) (Cond, error
 }
 
 func (s *scope) in(n *node, e Expr, not bool) (Cond, error) {
-	if e.Type() == typeMultipicklist {
+	if e.Type() == org.TypeMultipicklist {
 		if err := s.checkOperator(n, e.Type(), Op(n.op)); err != nil {
 			return nil, err
 		}
@@ -247,7 +247,7 @@ func (s *scope) in(n *node, e Expr, not bool) (Cond, error) {
 }
 
 func (s *scope) includes(n *node, e Expr, not bool) (Cond, error) {
-	if e.Type() != typeMultipicklist {
+	if e.Type() != org.TypeMultipicklist {
 		return nil, s.filterProblem(n.pos, "%s operator only valid on multipicklist field", strings.ToLower(n.op))
 	}
 	out := Includes{Expr: e, Not: not}

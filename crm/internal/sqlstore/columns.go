@@ -12,7 +12,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
-// tableOf is the table that keeps an object's records: its name in snake case, but for one that SQL reserves; a
+// tableOf is the table that keeps an object's records: its name in snake case, but for two that SQL reserves; a
 // package's object's in lower case. Two are views.
 func tableOf(o *org.Object) string {
 	switch {
@@ -20,6 +20,8 @@ func tableOf(o *org.Object) string {
 		return "user_account"
 	case o.Custom:
 		return strings.ToLower(o.Name)
+	case o.Name == org.ObjectCase:
+		return "case_record"
 	case o.Name == org.ObjectUserLogin:
 		return "user_login_record"
 	case o.Name == org.ObjectAuthSession:
@@ -49,14 +51,6 @@ func orgColumn(o *org.Object) string {
 		return "id"
 	}
 	return "org_id"
-}
-
-// computed are the fields that no column holds, as SQL over the alias %[1]s.
-var computed = map[string]string{
-	"OauthToken.Id":         `NULLIF(%[1]s.id, %[1]s.id)`,
-	"AuthSession.IsCurrent": `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`,
-	"UserLicense.UsedLicenses": `(SELECT COUNT(*) FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
- WHERE u.org_id = %[1]s.org_id AND u.is_active = 1 AND p.user_license_id = %[1]s.id)`,
 }
 
 // expression is the SQL of a field's value: booleans are 0 or 1, times milliseconds. Names come from the schema, never
@@ -89,6 +83,7 @@ type cell struct {
 	field *org.Field
 	text  sql.NullString
 	num   sql.NullInt64
+	float sql.NullFloat64
 }
 
 func (c *cell) isNumber() bool {
@@ -100,13 +95,22 @@ func (c *cell) isNumber() bool {
 }
 
 func (c *cell) dest() any {
-	if c.isNumber() {
+	switch {
+	case c.isNumber():
 		return &c.num
+	case c.field.Type.IsDouble():
+		return &c.float
 	}
 	return &c.text
 }
 
 func (c *cell) value() any {
+	if c.field.Type.IsDouble() {
+		if !c.float.Valid {
+			return nil
+		}
+		return c.float.Float64
+	}
 	if !c.isNumber() {
 		if !c.text.Valid {
 			return nil
@@ -139,7 +143,7 @@ func cellsFor(fields []*org.Field) ([]cell, []any) {
 // encode is a value as a column holds it.
 func encode(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, string, int64:
+	case nil, string, int64, float64:
 		return v, nil
 	case org.JSON:
 		return string(v), nil
@@ -164,6 +168,8 @@ func encodeText(v any) (string, error) {
 		return strconv.FormatInt(e, 10), nil
 	case int:
 		return strconv.Itoa(e), nil
+	case float64:
+		return strconv.FormatFloat(e, 'f', -1, 64), nil
 	}
 	return "", nil
 }

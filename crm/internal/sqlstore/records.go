@@ -59,6 +59,23 @@ func (s *Store) FindRecords(ctx context.Context, o *org.Object, orgID org.ID, ma
 	return find(pool{ctx, s.db}, o, orgID, match, storedFields(o), limit, "")
 }
 
+// Lookup implements org.RecordStore.
+func (s *Store) Lookup(ctx context.Context, o *org.Object, orgID org.ID, match org.Values, limit int) ([]org.ID, error) {
+	return lookup(pool{ctx, s.db}, o, orgID, match, limit)
+}
+
+func lookup(q rowQuerier, o *org.Object, orgID org.ID, match org.Values, limit int) ([]org.ID, error) {
+	found, err := find(q, o, orgID, match, []*org.Field{o.Stored("Id")}, limit, "")
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]org.ID, len(found))
+	for i, v := range found {
+		ids[i] = v.ID("Id")
+	}
+	return ids, nil
+}
+
 func noSuchRecord() error {
 	return fault.New(fault.NotFound, org.CodeNotFound, "The requested resource does not exist")
 }
@@ -166,9 +183,7 @@ func matching(o *org.Object, orgID org.ID, match org.Values, args []any) (string
 		if text, ok := v.(string); ok && f.Folded {
 			expr, v = "t."+f.Column+"_key", org.Fold(text)
 		} else if ok && f.Type.IsText() {
-			args = append(args, text)
-			terms = append(terms, "LOWER("+expr+") = LOWER($"+strconv.Itoa(len(args))+")")
-			continue
+			expr, v = folded(expr), sqldb.FoldCase(text)
 		}
 		e, err := encode(v)
 		if err != nil {
@@ -234,6 +249,17 @@ func (a *assignments) addBags(o *org.Object, b bags, values org.Values) error {
 		a.columns, a.args = append(a.columns, "permissions"), append(a.args, text)
 	}
 	return nil
+}
+
+// NextNumber implements org.RecordTx.
+func (t recordTx) NextNumber(o *org.Object, orgID org.ID) (int64, error) {
+	var n int64
+	err := t.tx.QueryRow(`INSERT INTO record_number (org_id, object, last) VALUES ($1, $2, 1)
+ ON CONFLICT (org_id, object) DO UPDATE SET last = record_number.last + 1 RETURNING last`, string(orgID), o.Name).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("numbering %s: %w", o.Name, err)
+	}
+	return n, nil
 }
 
 // Insert implements org.RecordTx.

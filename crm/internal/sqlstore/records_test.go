@@ -13,6 +13,11 @@ func TestRecordStore(t *testing.T) {
 	orgtest.Each(t, orgtest.RecordStore)
 }
 
+func TestEveryObject(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, orgtest.EveryObject)
+}
+
 // Every field of the schema can be read, filtered and sorted as it says, so no declaration lacks its column.
 func TestEveryFieldIsStored(t *testing.T) {
 	t.Parallel()

@@ -45,15 +45,13 @@ func (s *Store) Home(ctx context.Context, orgID, user org.ID) (zone, locale stri
 // slot receives one value of a row.
 type slot struct {
 	cell
-	float  sql.NullFloat64
-	double bool
 	// halved: the text stands behind its folded self (see selection.extreme).
 	halved bool
 }
 
 func slotOf(e soql.Expr, aggregate bool) slot {
 	t := e.Type()
-	s := slot{cell: cell{field: e.Field}, double: soql.IsDouble(t)}
+	s := slot{cell: cell{field: e.Field}}
 	if e.Field == nil || t != e.Field.Type {
 		s.field = &org.Field{Type: t}
 	}
@@ -61,20 +59,8 @@ func slotOf(e soql.Expr, aggregate bool) slot {
 	return s
 }
 
-func (s *slot) dest() any {
-	if s.double {
-		return &s.float
-	}
-	return s.cell.dest()
-}
-
 func (s *slot) value() any {
-	switch {
-	case s.double && s.float.Valid:
-		return s.float.Float64
-	case s.double:
-		return nil
-	case s.halved && s.text.Valid:
+	if s.halved && s.text.Valid {
 		s.text.String = secondHalf(s.text.String)
 	}
 	return s.cell.value()

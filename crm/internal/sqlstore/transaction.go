@@ -43,6 +43,11 @@ func (t Transaction) Read(_ context.Context, o *org.Object, orgID, id org.ID, fi
 	return read(t.records.tx, o, orgID, id, fields)
 }
 
+// Lookup implements org.RecordStore.
+func (t Transaction) Lookup(_ context.Context, o *org.Object, orgID org.ID, match org.Values, limit int) ([]org.ID, error) {
+	return lookup(t.records.tx, o, orgID, match, limit)
+}
+
 // Select implements soql.Source.
 func (t Transaction) Select(_ context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
 	return t.source.rows(orgID, p, offset, limit, each)

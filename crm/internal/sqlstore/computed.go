@@ -1,0 +1,68 @@
+package sqlstore
+
+import "github.com/twinspan/twinspan/crm/internal/org"
+
+// computed are the fields that no column holds, as SQL over the alias %[1]s.
+var computed = withMembers(map[string]string{
+	"OauthToken.Id":         `NULLIF(%[1]s.id, %[1]s.id)`,
+	"AuthSession.IsCurrent": `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`,
+	"UserLicense.UsedLicenses": `(SELECT COUNT(*) FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
+ WHERE u.org_id = %[1]s.org_id AND u.is_active = 1 AND p.user_license_id = %[1]s.id)`,
+	// No licence of ours counts logins, and used ones are counted when they are asked for.
+	"UserLicense.UsedLicensesLastUpdated":  `NULLIF(%[1]s.system_modstamp, %[1]s.system_modstamp)`,
+	"UserLicense.MonthlyLoginsEntitlement": `NULLIF(%[1]s.total_licenses, %[1]s.total_licenses)`,
+	"UserLicense.MonthlyLoginsUsed":        `NULLIF(%[1]s.total_licenses, %[1]s.total_licenses)`,
+	"Contact.IsEmailBounced":               `CASE WHEN %[1]s.email_bounced_date IS NULL THEN 0 ELSE 1 END`,
+	"Opportunity.ExpectedRevenue":          `(%[1]s.amount * %[1]s.probability / 100)`,
+	"Case.ContactPhone":                    ofContact("phone"),
+	"Case.ContactMobile":                   ofContact("mobile_phone"),
+	"Case.ContactEmail":                    ofContact("email"),
+	"Case.ContactFax":                      ofContact("fax"),
+	"Task.IsHighPriority":                  `CASE WHEN %[1]s.priority = 'High' THEN 1 ELSE 0 END`,
+	"Task.IsClosed":                        `CASE WHEN %[1]s.status = 'Completed' THEN 1 ELSE 0 END`,
+	"Campaign.NumberOfLeads":               ofMembers(`m.lead_id IS NOT NULL`),
+	"Campaign.NumberOfContacts":            ofMembers(`m.contact_id IS NOT NULL`),
+	"Campaign.NumberOfResponses":           ofMembers(`m.has_responded = 1`),
+	"Campaign.NumberOfConvertedLeads":      ofMembers(`EXISTS (SELECT 1 FROM lead l WHERE l.org_id = m.org_id AND l.id = m.lead_id AND l.is_converted = 1)`),
+	"Campaign.NumberOfOpportunities":       ofOpportunities(`COUNT(*)`, ""),
+	"Campaign.NumberOfWonOpportunities":    ofOpportunities(`COUNT(*)`, " AND p.is_won = 1"),
+	"Campaign.AmountAllOpportunities":      ofOpportunities(`COALESCE(SUM(p.amount), 0)`, ""),
+	"Campaign.AmountWonOpportunities":      ofOpportunities(`COALESCE(SUM(p.amount), 0)`, " AND p.is_won = 1"),
+	"CampaignMember.LeadOrContactId":       `COALESCE(%[1]s.lead_id, %[1]s.contact_id)`,
+	"CampaignMember.Type":                  `CASE WHEN %[1]s.contact_id IS NULL THEN 'Lead' ELSE 'Contact' END`,
+	"CampaignMember.CompanyOrAccount": `COALESCE((SELECT l.company FROM lead l WHERE l.org_id = %[1]s.org_id AND l.id = %[1]s.lead_id),
+ (SELECT a.name FROM contact c JOIN account a ON a.org_id = c.org_id AND a.id = c.account_id WHERE c.org_id = %[1]s.org_id AND c.id = %[1]s.contact_id))`,
+})
+
+// withMembers adds the fields that a campaign member shows of the person: of the lead, or of the contact's column where
+// it has another name.
+func withMembers(all map[string]string) map[string]string {
+	for field, contact := range map[string]string{
+		"Salutation": "", "Name": "", "FirstName": "", "LastName": "", "Title": "", "Street": "mailing_street", "City": "mailing_city",
+		"State": "mailing_state", "PostalCode": "mailing_postal_code", "Country": "mailing_country", "Email": "", "Phone": "", "Fax": "",
+		"MobilePhone": "", "Description": "", "DoNotCall": "", "HasOptedOutOfEmail": "", "HasOptedOutOfFax": "", "LeadSource": "", "LeadOrContactOwnerId": "owner_id",
+	} {
+		lead := org.ColumnName(field)
+		if field == "LeadOrContactOwnerId" {
+			lead = contact
+		}
+		if contact == "" {
+			contact = lead
+		}
+		all["CampaignMember."+field] = `COALESCE((SELECT l.` + lead + ` FROM lead l WHERE l.org_id = %[1]s.org_id AND l.id = %[1]s.lead_id),
+ (SELECT c.` + contact + ` FROM contact c WHERE c.org_id = %[1]s.org_id AND c.id = %[1]s.contact_id))`
+	}
+	return all
+}
+
+func ofContact(column string) string {
+	return `(SELECT c.` + column + ` FROM contact c WHERE c.org_id = %[1]s.org_id AND c.id = %[1]s.contact_id)`
+}
+
+func ofMembers(which string) string {
+	return `(SELECT COUNT(*) FROM campaign_member m WHERE m.org_id = %[1]s.org_id AND m.campaign_id = %[1]s.id AND m.is_deleted = 0 AND ` + which + `)`
+}
+
+func ofOpportunities(what, which string) string {
+	return `(SELECT ` + what + ` FROM opportunity p WHERE p.org_id = %[1]s.org_id AND p.campaign_id = %[1]s.id AND p.is_deleted = 0` + which + `)`
+}
