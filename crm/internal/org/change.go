@@ -72,8 +72,11 @@ func rulesOf(o *Object) rules {
 	case ObjectUninstallRequest:
 		return rules{before: beforeUninstallRequest}
 	}
-	if o.AutoNumber != "" {
+	switch {
+	case o.AutoNumber != "":
 		return rules{before: numberRecord}
+	case o.Own:
+		return rules{before: nameRecord}
 	}
 	return rules{}
 }
@@ -192,9 +195,8 @@ func (c *change) delete() error {
 	if err := c.finish("Deleted"); err != nil {
 		return err
 	}
-	match := Values{"Id": string(c.id)}
 	if !c.object.SoftDelete {
-		_, err := c.tx.Remove(c.object, c.session.Org, match)
+		_, err := c.tx.Remove(c.object, c.session.Org, Values{"Id": string(c.id)})
 		return err
 	}
 	return c.bin(c.object, c.id)

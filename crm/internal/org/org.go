@@ -39,6 +39,8 @@ type Org struct {
 	Settings Settings
 	// Package is the installed version of the managed package, "220"; "" where it is not installed.
 	Package string
+	// Custom is what the org's administrators added to its schema; nil for nothing.
+	Custom *Customization
 }
 
 // Settings are org-wide switches. The zero value is a new org's.

@@ -285,6 +285,14 @@ func numberRecord(c *change) error {
 	return nil
 }
 
+// nameRecord calls a record that nobody names by its id, as the service does.
+func nameRecord(c *change) error {
+	if c.get("Name") == nil {
+		c.values["Name"] = c.id.Short()
+	}
+	return nil
+}
+
 // AutoNumber writes a number in a display format: "CFG-{0000}" makes "CFG-0007" of 7.
 func AutoNumber(format string, n int64) string {
 	before, rest, _ := strings.Cut(format, "{")

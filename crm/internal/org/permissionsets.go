@@ -171,7 +171,8 @@ func (p *PermissionSets) SaveIn(tx SetupTx, s Session, name string, verb Verb, c
 		if err != nil {
 			return Saved{}, err
 		}
-		return Saved{ID: st.id, Created: true, Changed: true}, st.run(tx)
+		out, err := st.run(tx)
+		return Saved{ID: out.ID, Created: true, Changed: true}, err
 	}
 	row := found[0]
 	for n, v := range values {
@@ -187,7 +188,8 @@ func (p *PermissionSets) SaveIn(tx SetupTx, s Session, name string, verb Verb, c
 	if err != nil {
 		return Saved{}, err
 	}
-	return Saved{ID: id, Changed: true}, st.run(tx)
+	_, err = st.run(tx)
+	return Saved{ID: id, Changed: true}, err
 }
 
 // same reports whether a stored value is the one given; an empty text is none.
@@ -248,5 +250,6 @@ func (p *PermissionSets) DeleteIn(tx SetupTx, s Session, name string) (Saved, er
 	if err != nil {
 		return Saved{}, err
 	}
-	return Saved{ID: st.id, Deleted: true}, st.run(tx)
+	out, err := st.run(tx)
+	return Saved{ID: out.ID, Deleted: true}, err
 }

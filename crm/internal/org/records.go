@@ -21,7 +21,7 @@ type Records struct {
 }
 
 // Schema is the schema of the caller's org, as the API that he uses shows it.
-func (r *Records) Schema(s Session) *Schema { return SchemaWith(s.Package, s.Tooling) }
+func (r *Records) Schema(s Session) *Schema { return s.Schema() }
 
 // Record is one record that was read.
 type Record struct {
@@ -212,7 +212,7 @@ func (r *Records) Object(s Session, name string) (*Object, error) {
 	if o := schema.Object(name, s.Permissions); o != nil {
 		return o, nil
 	}
-	if o := schema.byName[Fold(name)]; o != nil && o.Custom { // no secret: the package's objects are public knowledge
+	if o := schema.byName[Fold(name)]; o != nil && o.Custom && !o.Own { // no secret: the package's objects are public knowledge
 		return nil, lacking(o, o.View, s.Permissions, "")
 	}
 	return nil, fault.New(fault.NotFound, CodeInvalidType, "The requested resource does not exist")

@@ -1,5 +1,11 @@
 package org
 
+import (
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
 // bin puts a record into the recycle bin, and with it the children whose relationship cascades. The others lose their
 // reference: nothing in ordinary queries points at what is gone.
 func (c *change) bin(o *Object, id ID) error {
@@ -26,6 +32,14 @@ func (c *change) bin(o *Object, id ID) error {
 // orphan looks after the records that point at one that is gone. Those that are gone too keep what they pointed at.
 func (c *change) orphan(child Child, parent ID) error {
 	match := Values{child.Field.Name: string(parent), "IsDeleted": false}
+	if child.Field.Restrict {
+		n, err := c.tx.Count(child.Object, c.session.Org, match)
+		if err == nil && n > 0 {
+			err = fault.New(fault.Invalid, CodeInUse, "Your attempt to delete %s could not be completed because it is associated with the following %s: %d",
+				parent, strings.ToLower(child.Object.Plural), n)
+		}
+		return err
+	}
 	if !child.Field.Cascade {
 		_, err := c.tx.Update(child.Object, c.session.Org, match, Values{child.Field.Name: nil})
 		return err
@@ -57,7 +71,7 @@ func (s *Schema) dependents(o *Object) []Child {
 			continue
 		}
 		for _, f := range child.Fields {
-			if f.Type != TypeReference || f.Place != PlaceColumn || !f.Cascade && !f.Nillable {
+			if f.Type != TypeReference || f.Place != PlaceColumn && f.Place != PlaceFlex || !f.Cascade && !f.Restrict && !f.Nillable {
 				continue
 			}
 			for _, to := range f.ReferenceTo {

@@ -54,6 +54,7 @@ const (
 	PlaceCustom                  // a key of the JSON object in the column custom
 	PlacePermission              // set where the JSON array in the column permissions holds Column
 	PlaceComputed                // worked out by the store when read; see its table of computed fields
+	PlaceFlex                    // a flex column, which the org's administrators gave to the field (DESIGN 5.8)
 )
 
 // PicklistValue is one choice of a picklist.
@@ -83,7 +84,13 @@ type Field struct {
 	NameField         bool
 	IDLookup          bool
 	Unique            bool
+	CaseSensitive     bool // of a unique text: compared as it is written
+	ExternalID        bool
 	Custom            bool
+	// ID and Help are a custom field's; Indexed says that it can be looked for quickly.
+	ID      ID
+	Help    string
+	Indexed bool
 	// Hidden fields are kept for the rules; no API shows them.
 	Hidden bool
 
@@ -91,6 +98,7 @@ type Field struct {
 	Relationship string   // what a SOQL path calls the parent: "Profile"
 	ChildName    string   // what the parent calls these children: "Assignments"
 	Cascade      bool     // these children are deleted with the parent; the others lose their reference
+	Restrict     bool     // a parent that has such children cannot be deleted
 
 	Picklist   []PicklistValue
 	Restricted bool // values outside Picklist are refused
@@ -135,6 +143,8 @@ type Object struct {
 	AutoNumber string
 	// PageRows and MaxRows bound one batch and one query of the object; 0 for the usual bounds.
 	PageRows, MaxRows int
+	// Own: an administrator made the object (CustomObject). Extensible: it takes custom fields.
+	Own, Extensible bool
 	// Common: its records are the same in every org, and nobody changes them.
 	Common bool
 	// Setup: its records decide who may do what, so caches are told of every change.

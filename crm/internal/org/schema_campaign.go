@@ -60,10 +60,12 @@ func campaignMemberObject() *Object {
 
 // campaignMemberStatusObject: the statuses that a campaign's members may have.
 func campaignMemberStatusObject() *Object {
-	return dataObject(ObjectCampaignMemberStatus, "Campaign Member Status", "Campaign Member Statuses", PrefixCampaignMemberStatus,
+	o := dataObject(ObjectCampaignMemberStatus, "Campaign Member Status", "Campaign Member Statuses", PrefixCampaignMemberStatus,
 		reference("CampaignId", "Campaign ID", "Campaign", "CampaignMemberStatuses", ObjectCampaign).required().createOnly().cascade(),
 		text("Label", "Label", 765).required().title(), typed("SortOrder", "Sort Order", TypeInt, 0), boolean("IsDefault", "Is Default"),
 		boolean("HasResponded", "Responded"))
+	o.Extensible = false
+	return o
 }
 
 // reportObject: a report is a saved query. The field Query is ours; the real service keeps what a report selects to its
@@ -74,6 +76,6 @@ func reportObject() *Object {
 		text("FolderName", "Folder Name", 255).defaults("Public Reports"), typed("Description", "Description", TypeTextArea, 255),
 		picklist("Format", "Format", true, values("Tabular", "Summary")...).filled().readOnly(), text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
 		typed("Query", "Query", TypeTextArea, 20000).required(), typed("LastRunDate", "Last Run", TypeDateTime, 0).readOnly(), ownerField(""))
-	o.Unique = []UniqueKey{{Fields: []string{"DeveloperName"}}}
+	o.Unique, o.Extensible = []UniqueKey{{Fields: []string{"DeveloperName"}}}, false
 	return o
 }

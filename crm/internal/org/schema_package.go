@@ -38,6 +38,12 @@ func SchemaWith(version string, tooling bool) *Schema {
 	if s, ok := schemas.Load(key); ok {
 		return s.(*Schema)
 	}
+	s, _ := schemas.LoadOrStore(key, NewSchema(objectsWith(version, tooling)...))
+	return s.(*Schema)
+}
+
+// objectsWith makes the objects of such a schema anew.
+func objectsWith(version string, tooling bool) []*Object {
 	objects := standardObjects()
 	if r, ok := packages.Find(version); ok && version != "" {
 		objects = withPackage(objects, r)
@@ -45,8 +51,7 @@ func SchemaWith(version string, tooling bool) *Schema {
 	if tooling {
 		objects = append(objects, toolingObjects()...)
 	}
-	s, _ := schemas.LoadOrStore(key, NewSchema(objects...))
-	return s.(*Schema)
+	return objects
 }
 
 // StandardSchema is the schema of an org without the managed package.

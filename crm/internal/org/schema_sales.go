@@ -71,7 +71,7 @@ func bounced() []*Field {
 // dataObject is one whose records people keep: they can be made, changed and put into the recycle bin.
 func dataObject(name, label, plural, prefix string, groups ...any) *Object {
 	return &Object{
-		Name: name, Label: label, Plural: plural, KeyPrefix: prefix, Createable: true, Updateable: true, Deletable: true, SoftDelete: true,
+		Name: name, Label: label, Plural: plural, KeyPrefix: prefix, Createable: true, Updateable: true, Deletable: true, SoftDelete: true, Extensible: true,
 		Fields: fields(append(append([]any{idField(), deletedField()}, groups...), auditFields())...),
 	}
 }

@@ -168,7 +168,7 @@ func connectedApplicationObject() *Object {
 func userObject() *Object {
 	manage := Need{{PermManageUsers, PermManageInternalUsers}}
 	return &Object{
-		Name: ObjectUser, Label: "User", Plural: "Users", KeyPrefix: PrefixUser, Setup: true,
+		Name: ObjectUser, Label: "User", Plural: "Users", KeyPrefix: PrefixUser, Setup: true, Extensible: true,
 		Createable: true, Updateable: true, Create: manage, // who may update what is a rule of user.go
 		Unique: []UniqueKey{{Fields: []string{"Username"}, Server: true}, {Fields: []string{"CommunityNickname"}}},
 		Fields: fields(idField(),

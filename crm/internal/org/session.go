@@ -34,6 +34,8 @@ type Session struct {
 	Permissions Permissions
 	// Package is the version of the managed package in the session's org as of now; "" where it is not installed.
 	Package string
+	// Custom is what the administrators of the session's org added to its schema, as of now; nil for nothing.
+	Custom *Customization
 	// Tooling says that a call comes by the Tooling API, which has objects of its own.
 	Tooling bool
 	// DryRun says that a call wants to know what a change of a record would do: it is checked as if it were made, and
@@ -45,6 +47,9 @@ type Session struct {
 
 // ErrDryRun is what a change answers that could have been made and was only tried.
 var ErrDryRun = errors.New("a dry run: nothing was changed")
+
+// Schema is the schema of the session's org, as the API that is used shows it.
+func (s Session) Schema() *Schema { return s.Custom.Schema(s.Package, s.Tooling) }
 
 // undone is ErrDryRun in a dry run.
 func (s Session) undone() error {

@@ -13,7 +13,11 @@ import (
 // EveryObject makes, reads, changes and deletes a record of each object of the schema whose records people keep, with a
 // value in each field that takes one. The house has no org yet.
 func EveryObject(t *testing.T, h *House) {
-	o := h.MakeOrg(t, "objects")
+	Populate(t, h, h.MakeOrg(t, "objects"))
+}
+
+// Populate is EveryObject in an org that there is.
+func Populate(t *testing.T, h *House, o Org) {
 	s := h.allMighty(t, o)
 	p := &populator{house: h, session: s, made: map[string]string{"User": string(o.Admin.User)}}
 	for _, object := range h.Records.Schema(s).Visible(s.Permissions) {
@@ -86,7 +90,7 @@ func (p *populator) value(t *testing.T, o *org.Object, f *org.Field) any {
 		return "2024-02-29T23:59:59.999Z"
 	case org.TypeEmail:
 		return fmt.Sprintf("ÜNI%d@x.example", p.n)
-	case org.TypePicklist:
+	case org.TypePicklist, org.TypeMultipicklist:
 		return f.Picklist[len(f.Picklist)-1].Value
 	}
 	if f.Name == "DeveloperName" {
@@ -113,7 +117,7 @@ func (p *populator) live(t *testing.T, o *org.Object) {
 	for _, f := range o.Fields {
 		switch {
 		case !f.Updateable || exclusive[o.Name+"."+f.Name] || f.Type == org.TypeReference && f.Name != "OwnerId":
-		case f.Nillable && f.Place == org.PlaceColumn:
+		case f.Nillable && (f.Place == org.PlaceColumn || f.Place == org.PlaceFlex):
 			change[f.Name] = nil
 		case f.Type == org.TypeBoolean:
 			change[f.Name] = false

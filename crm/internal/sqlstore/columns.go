@@ -18,6 +18,8 @@ func tableOf(o *org.Object) string {
 	switch {
 	case o.Name == org.ObjectUser:
 		return "user_account"
+	case o.Own:
+		return "custom_record"
 	case o.Custom:
 		return strings.ToLower(o.Name)
 	case o.Name == org.ObjectCase:
@@ -66,6 +68,12 @@ func expression(o *org.Object, f *org.Field, alias string) string {
 			return "CAST(" + raw + " AS BIGINT)"
 		}
 		return "(" + raw + ")"
+	case org.PlaceFlex:
+		value := flexAlias(alias) + "." + f.Column
+		if f.Type == org.TypeBoolean {
+			return "COALESCE(" + value + ", 0)"
+		}
+		return value
 	case org.PlacePermission:
 		return "CASE WHEN " + alias + `.permissions LIKE '%"` + f.Column + `"%' THEN 1 ELSE 0 END`
 	case org.PlaceComputed:

@@ -46,16 +46,18 @@ func notFound(err error, what string) error {
 func (s *Store) OrgByID(ctx context.Context, id org.ID) (org.Org, error) {
 	o := org.Org{ID: id}
 	var settings string
-	err := s.db.QueryRow(ctx, `SELECT o.name, o.my_domain, o.is_sandbox, o.time_zone_sid_key, o.settings, COALESCE(p.version, '')
+	var customized int64
+	err := s.db.QueryRow(ctx, `SELECT o.name, o.my_domain, o.is_sandbox, o.time_zone_sid_key, o.settings, COALESCE(p.version, ''), o.customization
  FROM organization o LEFT JOIN installed_subscriber_package p ON p.org_id = o.id WHERE o.id = $1`, string(id)).
-		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &o.TimeZone, &settings, &o.Package)
+		Scan(&o.Name, &o.MyDomain, &o.Sandbox, &o.TimeZone, &settings, &o.Package, &customized)
 	if err != nil {
 		return org.Org{}, notFound(err, "org")
 	}
 	if err := json.Unmarshal([]byte(settings), &o.Settings); err != nil {
 		return org.Org{}, fmt.Errorf("settings of org %s: %w", id, err)
 	}
-	return o, nil
+	o.Custom, err = s.customization(ctx, id, customized)
+	return o, err
 }
 
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,

@@ -92,7 +92,7 @@ func (s *Store) oldHistory(ctx context.Context, from HistoryPlace, limit int) (o
 }
 
 // Purge deletes at most limit rows of each kind of what nobody can use any more and has been there for long: sessions,
-// authorization codes, revoked grants. now is machine time. It tells how many rows went.
+// authorization codes, revoked grants, values of deleted fields. now is machine time. It tells how many rows went.
 func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	gone := 0
 	for _, p := range purges {
@@ -113,8 +113,15 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 	}
 	n, err := s.purgeMeter(ctx, now, limit)
 	if err != nil {
-		return gone + n, err
+		return gone, err
 	}
-	bulk, err := s.purgeBulk(ctx, now)
-	return gone + n + bulk, err
+	gone += n
+	if n, err = s.purgeBulk(ctx, now); err != nil {
+		return gone, err
+	}
+	gone += n
+	if n, err = s.purgeFields(ctx, limit); err != nil {
+		return gone, fmt.Errorf("clearing deleted fields: %w", err)
+	}
+	return gone + n, nil
 }

@@ -96,7 +96,7 @@ func (t recordTx) Try(fn func() error) error { return taken(t.tx.Try(fn)) }
 func (t recordTx) Lock(o *org.Object, orgID, id org.ID) (org.Values, error) {
 	suffix := ""
 	if t.postgres && !isView(o) {
-		suffix = " FOR UPDATE"
+		suffix = " FOR UPDATE OF t"
 	}
 	found, err := find(t.tx, o, orgID, org.Values{"Id": string(id)}, storedFields(o), 1, suffix)
 	if err != nil {
@@ -140,7 +140,11 @@ func find(q rowQuerier, o *org.Object, orgID org.ID, match org.Values, fields []
 	for i, f := range fields {
 		exprs[i] = expression(o, f, "t")
 	}
-	rows, err := q.Query(`SELECT `+strings.Join(exprs, ", ")+` FROM `+tableOf(o)+` t WHERE `+where+` LIMIT `+strconv.Itoa(limit)+suffix, args...)
+	from := tableOf(o) + " t"
+	if hasFlex(fields) {
+		from += joinFlex("t")
+	}
+	rows, err := q.Query(`SELECT `+strings.Join(exprs, ", ")+` FROM `+from+` WHERE `+where+` LIMIT `+strconv.Itoa(limit)+suffix, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", o.Name, err)
 	}
@@ -166,15 +170,27 @@ func find(q rowQuerier, o *org.Object, orgID org.ID, match org.Values, fields []
 // matching is the WHERE of a match over alias t, its parameters appended to args. An empty org means the whole server.
 func matching(o *org.Object, orgID org.ID, match org.Values, args []any) (string, []any, error) {
 	terms := make([]string, 0, len(match)+1)
-	add := func(expr string, v any) {
+	param := func(v any) string {
 		args = append(args, v)
-		terms = append(terms, expr+" = $"+strconv.Itoa(len(args)))
+		return "$" + strconv.Itoa(len(args))
 	}
+	add := func(expr string, v any) { terms = append(terms, expr+" = "+param(v)) }
 	if orgID != "" {
 		add("t."+orgColumn(o), string(orgID))
 	}
+	if o.Own {
+		add("t.object", o.KeyPrefix)
+	}
 	for _, name := range sortedNames(match) {
 		f, v := o.Stored(name), match[name]
+		if f.Place == org.PlaceFlex {
+			term, err := flexMatch(orgID, f, v, param)
+			if err != nil {
+				return "", nil, err
+			}
+			terms = append(terms, term)
+			continue
+		}
 		expr := expression(o, f, "t")
 		if v == nil {
 			terms = append(terms, expr+" IS NULL")
@@ -214,6 +230,8 @@ func assign(o *org.Object, values org.Values) (assignments, error) {
 		case org.PlaceCustom, org.PlacePermission:
 			a.bagged = append(a.bagged, f)
 			continue
+		case org.PlaceFlex:
+			continue // in a table of their own
 		}
 		e, err := encode(values[name])
 		if err != nil {
@@ -278,6 +296,9 @@ func (t recordTx) Insert(o *org.Object, orgID org.ID, values org.Values) error {
 	if col := orgColumn(o); col != "id" {
 		a.columns, a.args = append(a.columns, col), append(a.args, string(orgID))
 	}
+	if o.Own {
+		a.columns, a.args = append(a.columns, "object"), append(a.args, o.KeyPrefix)
+	}
 	marks := make([]string, len(a.columns))
 	for i := range marks {
 		marks[i] = "$" + strconv.Itoa(i+1)
@@ -286,7 +307,7 @@ func (t recordTx) Insert(o *org.Object, orgID org.ID, values org.Values) error {
 	if err != nil {
 		return fmt.Errorf("adding %s: %w", o.Name, err)
 	}
-	return nil
+	return t.putFlex(o, orgID, values.Text("Id"), flexFields(o, values), values, values.Flag("IsDeleted"))
 }
 
 // Update implements org.RecordTx. Values in the JSON columns need those columns first, so such an update goes record by
@@ -295,6 +316,12 @@ func (t recordTx) Update(o *org.Object, orgID org.ID, match, values org.Values) 
 	a, err := assign(o, values)
 	if err != nil {
 		return 0, err
+	}
+	if err := t.updateFlex(o, orgID, match, values); err != nil {
+		return 0, err
+	}
+	if len(a.columns)+len(a.bagged) == 0 && len(values) > 0 {
+		return t.Count(o, orgID, match) // custom values alone
 	}
 	if len(a.bagged) == 0 {
 		return t.set(o, orgID, match, a)

@@ -131,16 +131,17 @@ func (l layout) scan(rows *sql.Rows, more ...any) (soql.Row, error) {
 	return row, nil
 }
 
-func (s source) rows(orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
-	sel, l := s.render(orgID).selection(p), layoutOf(p)
+// text is the SELECT of a plan, with its parameters.
+func (s source) text(orgID org.ID, p *soql.Plan, l layout, offset, limit int) (string, []any, error) {
+	sel := s.render(orgID).selection(p)
 	exprs := l.exprs(sel)
 	from, err := sel.from("")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	groups, err := sel.groups()
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	query := "SELECT " + strings.Join(exprs, ", ") + from + groups
 	if order := sel.order(); order != "" {
@@ -151,7 +152,16 @@ func (s source) rows(orgID org.ID, p *soql.Plan, offset, limit int, each func(so
 	if offset > 0 {
 		query += " OFFSET " + sel.param(int64(offset))
 	}
-	rows, err := s.q.Query(query, sel.args...)
+	return query, sel.args, nil
+}
+
+func (s source) rows(orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
+	l := layoutOf(p)
+	query, args, err := s.text(orgID, p, l, offset, limit)
+	if err != nil {
+		return err
+	}
+	rows, err := s.q.Query(query, args...)
 	if err != nil {
 		return querying(p, err)
 	}
@@ -194,7 +204,13 @@ func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, l
 	for i := range exprs {
 		exprs[i] += " AS c" + strconv.Itoa(i)
 	}
-	from, err := sel.from(via + " IN (" + sel.ids(parents) + ")")
+	theirs := "IN (" + sel.ids(parents) + ")"
+	if p.Via.Place == org.PlaceFlex {
+		theirs = indexed(sel.alias(0), sel.orgParam, p.Via, theirs, sel.param)
+	} else {
+		theirs = via + " " + theirs
+	}
+	from, err := sel.from(theirs)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ func (s *selection) list(kids []soql.Cond, op string) (string, error) {
 // operand is the parameter that an expression's key is compared with.
 func (s *selection) operand(e soql.Expr, v any) (string, error) {
 	if text, ok := v.(string); ok && soql.IsText(e.Type()) {
+		if e.Field.CaseSensitive && e.Func == "" && len(e.Or) == 0 {
+			return s.param(text), nil
+		}
 		if e.Field.Folded && e.Func == "" && len(e.Or) == 0 {
 			return s.param(org.Fold(text)), nil
 		}
@@ -72,6 +75,10 @@ func (s *selection) unless(e soql.Expr, cond string) string {
 
 // compare renders a comparison that is never unknown: null compares as false, and its negation is true.
 func (s *selection) compare(c soql.Compare) (string, error) {
+	if c.Op == soql.Equal && !c.Not && isIndexed(c.Expr) {
+		value, _ := indexValue(c.Field, c.Value)
+		return indexed(s.alias(c.Join), s.orgParam, c.Field, "= "+s.param(value), s.param), nil
+	}
 	expr := s.key(c.Expr)
 	operand, err := s.operand(c.Expr, c.Value)
 	if err != nil {
@@ -91,7 +98,20 @@ func (s *selection) compare(c soql.Compare) (string, error) {
 	return cond, nil
 }
 
+// isIndexed reports whether an expression is a custom field's value that custom_index has.
+func isIndexed(e soql.Expr) bool {
+	return e.Func == "" && len(e.Or) == 0 && !e.TypeName && e.Field.Place == org.PlaceFlex && e.Field.Indexed
+}
+
 func (s *selection) in(c soql.In) (string, error) {
+	if !c.Not && !c.Null && isIndexed(c.Expr) {
+		params := make([]string, len(c.Values))
+		for i, v := range c.Values {
+			value, _ := indexValue(c.Field, v)
+			params[i] = s.param(value)
+		}
+		return indexed(s.alias(c.Join), s.orgParam, c.Field, "IN ("+strings.Join(params, ", ")+")", s.param), nil
+	}
 	params := make([]string, len(c.Values))
 	for i, v := range c.Values {
 		var err error
@@ -117,6 +137,9 @@ func (s *selection) inQuery(c soql.InQuery) (string, error) {
 	from, err := sub.from(value + " IS NOT NULL")
 	if err != nil {
 		return "", err
+	}
+	if !c.Not && isIndexed(c.Expr) {
+		return indexed(s.alias(c.Join), s.orgParam, c.Field, "IN (SELECT "+value+from+")", s.param), nil
 	}
 	cond := s.value(c.Expr) + " IN (SELECT " + value + from + ")"
 	if c.Not {

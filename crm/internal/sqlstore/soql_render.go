@@ -70,6 +70,10 @@ func (s *selection) from(more string) (string, error) {
 	root := s.alias(0)
 	var b strings.Builder
 	b.WriteString(" FROM " + tableOf(p.Object) + " " + root)
+	custom := flexUses(p)
+	if custom[0] {
+		b.WriteString(joinFlex(root))
+	}
 	for i, j := range p.Joins {
 		parent := p.Object
 		if j.From > 0 {
@@ -78,8 +82,14 @@ func (s *selection) from(more string) (string, error) {
 		a := s.alias(i + 1)
 		fmt.Fprintf(&b, " LEFT JOIN %s %s ON %s.%s = %s AND %s.id = %s", tableOf(j.To), a, a, orgColumn(j.To), s.orgParam, a,
 			expression(parent, j.Via, s.alias(j.From)))
+		if custom[i+1] {
+			b.WriteString(joinFlex(a))
+		}
 	}
 	b.WriteString(" WHERE " + root + "." + orgColumn(p.Object) + " = " + s.orgParam)
+	if p.Object.Own {
+		b.WriteString(" AND " + root + ".object = " + s.param(p.Object.KeyPrefix))
+	}
 	if p.Object.SoftDelete && !p.Deleted {
 		b.WriteString(" AND " + root + ".is_deleted = 0")
 	}
@@ -172,6 +182,9 @@ func selective(c soql.Cond) bool {
 }
 
 func mayBeIndexed(f *org.Field) bool {
+	if f.Place == org.PlaceFlex {
+		return f.Indexed
+	}
 	return soql.IsText(f.Type) || f.Type == org.TypeID || f.Type == org.TypeReference
 }
 
@@ -246,6 +259,8 @@ func (s *selection) key(e soql.Expr) string {
 		return string(e.Func) + "(" + folded(s.ref(e.Ref)) + s.collate + ")"
 	case e.Field.Folded && len(e.Or) == 0:
 		return s.alias(e.Join) + "." + e.Field.Column + "_key"
+	case e.Field.CaseSensitive && len(e.Or) == 0:
+		return s.ref(e.Ref)
 	}
 	return folded(s.ref(e.Ref))
 }

@@ -40,6 +40,8 @@ type Options struct {
 type Store struct {
 	db    *sqldb.DB
 	clock *clock.Domain // nil: machine time
+
+	customs customizations
 }
 
 // UseClock says by whose time sessions have expired. Call it before the store is used.
