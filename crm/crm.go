@@ -19,6 +19,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/metadata"
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/rest"
+	"github.com/twinspan/twinspan/crm/internal/sfdx"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
@@ -169,6 +170,23 @@ func (c *Cloud) Handler() http.Handler { return c.handler }
 // CreateOrg makes an org, in one transaction; passwords are hashed before it. An org whose id exists is left as it is.
 func (c *Cloud) CreateOrg(ctx context.Context, spec OrgSpec) error {
 	return c.control.CreateOrg(ctx, spec)
+}
+
+// What imports take and answer.
+type (
+	// ProjectFile is a file of an sfdx project, by its path in it.
+	ProjectFile = sfdx.File
+	// Imported says what an import did.
+	Imported = control.Imported
+)
+
+// Import makes the custom objects and fields that files of an sfdx project describe, all or none of them.
+func (c *Cloud) Import(ctx context.Context, orgID string, files []ProjectFile) (Imported, error) {
+	id, err := org.ParseID(orgID)
+	if err != nil {
+		return Imported{}, err
+	}
+	return c.control.Import(ctx, id, files)
 }
 
 // SetClock puts the org's domain time ahead of machine time by the offset; other processes follow within a second.

@@ -72,6 +72,7 @@ type grammar struct {
 	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`
 	Package    orgPackageCmd `cmd:"" help:"Install, upgrade and remove the managed package Marketing Cloud Connect in the org."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
+	Fixtures   fixturesCmd   `cmd:"" help:"Bring objects and fields of a project into the org."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
 	Tenant     tenantCmd     `cmd:"" help:"Administer the tenant: users, roles, business units, packages, settings."`
