@@ -286,6 +286,25 @@ func (p *plan) writeProfiles(records org.RecordTx, at time.Time) error {
 		if err := records.Insert(p.schema.Object(org.ObjectPermissionSet, nil), p.org.ID, values); err != nil {
 			return err
 		}
+		if err := p.writeAccess(records, profile.name, values.Text("Id"), at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAccess adds what the set that a profile owns allows of objects.
+func (p *plan) writeAccess(records org.RecordTx, profile, set string, at time.Time) error {
+	for _, r := range org.NewProfileAccess(profile) {
+		values := org.Values{
+			"Id": string(org.NewID(org.PrefixObjectPermissions)), "ParentId": set, "SobjectType": r.Object, "PermissionsCreate": r.Allows.Create,
+			"PermissionsRead": r.Allows.Read, "PermissionsEdit": r.Allows.Edit, "PermissionsDelete": r.Allows.Delete,
+			"PermissionsViewAllRecords": r.Allows.ViewAll, "PermissionsModifyAllRecords": r.Allows.ModifyAll,
+		}
+		p.stamp(values, at)
+		if err := records.Insert(p.schema.Object(org.ObjectObjectPermissions, nil), p.org.ID, values); err != nil {
+			return err
+		}
 	}
 	return nil
 }

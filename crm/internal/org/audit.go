@@ -38,7 +38,8 @@ func Audit(tx RecordTx, s Session, at time.Time, action, section, display string
 // trailed are the objects whose changes the trail keeps, with the section of Setup that they belong to.
 var trailed = map[string]string{
 	ObjectUser: "Manage Users", ObjectPermissionSet: "Manage Users", ObjectPermissionSetAssignment: "Manage Users",
-	ObjectSetupEntityAccess: "Manage Users", ObjectConnectedApplication: "Connected Apps", ObjectProfile: "Manage Users",
+	ObjectSetupEntityAccess: "Manage Users", ObjectObjectPermissions: "Manage Users", ObjectFieldPermissions: "Manage Users",
+	ObjectConnectedApplication: "Connected Apps", ObjectProfile: "Manage Users",
 	ObjectOrganization: "Company Information", ObjectUserLogin: "Manage Users",
 }
 
@@ -94,6 +95,10 @@ func (c *change) trailName() (string, error) {
 	case ObjectPermissionSetAssignment:
 		set, err := named(ObjectPermissionSet, "PermissionSetId", "Label")
 		return two(set, err, " for user ", ObjectUser, "AssigneeId", "Username")
+	case ObjectObjectPermissions:
+		return two(c.text("SobjectType"), nil, " for permission set ", ObjectPermissionSet, "ParentId", "Label")
+	case ObjectFieldPermissions:
+		return two(c.text("Field"), nil, " for permission set ", ObjectPermissionSet, "ParentId", "Label")
 	case ObjectSetupEntityAccess:
 		app, err := named(ObjectConnectedApplication, "SetupEntityId", "Name")
 		return two(app, err, " for permission set ", ObjectPermissionSet, "ParentId", "Label")

@@ -63,6 +63,10 @@ func rulesOf(o *Object) rules {
 		return rules{after: afterCampaignMemberStatus}
 	case ObjectReport:
 		return rules{before: beforeReport}
+	case ObjectObjectPermissions:
+		return rules{before: beforeObjectPermissions}
+	case ObjectFieldPermissions:
+		return rules{before: beforeFieldPermissions}
 	case ObjectUserLogin:
 		return rules{update: updateUserLogin}
 	case ObjectAuthSession:
@@ -212,7 +216,7 @@ func (c *change) load() error {
 		return entityDeleted()
 	}
 	c.old = old
-	return nil
+	return c.checkShared()
 }
 
 // stamp writes who and when, as far as the object keeps it.

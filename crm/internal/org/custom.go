@@ -93,6 +93,8 @@ const (
 type Customization struct {
 	Objects []CustomObject // oldest first
 	Fields  []CustomField  // of these and of standard objects, oldest first
+	// Sharing has the models of standard objects that are not open to everybody, by API name.
+	Sharing map[string]string
 
 	schemas sync.Map // schemaKey -> *Schema
 }
@@ -155,6 +157,9 @@ func (c *Customization) build(version string, tooling bool) *Schema {
 	byName := map[string]*Object{}
 	for _, o := range objects {
 		byName[Fold(o.Name)] = o
+		if model, ok := c.Sharing[o.Name]; ok {
+			o.Sharing = model
+		}
 	}
 	for _, def := range c.Fields {
 		o := byName[Fold(def.Object)]
@@ -193,7 +198,10 @@ func (d CustomObject) object(master *CustomField) *Object {
 		groups = append(groups, ownerField(""))
 	}
 	o := dataObject(d.Name, d.Label, d.Plural, d.KeyPrefix, groups...)
-	o.Custom, o.Own, o.AutoNumber, o.Extensible = true, true, d.AutoNumber, true
+	o.Custom, o.Own, o.AutoNumber, o.Extensible, o.Sharing = true, true, d.AutoNumber, true, d.Sharing
+	if master != nil {
+		o.Master, o.Sharing = master.Name, SharingByParent
+	}
 	return o
 }
 

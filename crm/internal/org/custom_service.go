@@ -41,6 +41,8 @@ type CustomTx interface {
 	// RemoveObject and RemoveField remove a definition with all values of it.
 	RemoveObject(o CustomObject) error
 	RemoveField(f CustomField) error
+	// PutSharing keeps the sharing model of a standard object.
+	PutSharing(object, model string) error
 	// UsedFlex are the columns that fields of the object have, or had while their values are not cleared yet.
 	UsedFlex(object string) (map[string]bool, error)
 	// HasValues reports whether any record of the object, whose ids have the prefix, has a value in the column.
@@ -147,7 +149,26 @@ func (z *customizing) audit(verb, what, name string) error {
 // schema is the org's schema as it is now.
 func (z *customizing) schema() *Schema { return z.now.Schema(z.session.Package, false) }
 
+// putSharing sets the sharing model of a standard object, all that can be changed of one.
+func (z *customizing) putSharing(o *Object, given CustomObject, action Action) error {
+	if action == ActionCreate {
+		return customTaken("The object name %s is already in use", o.Name)
+	}
+	switch given.Sharing {
+	case SharingPrivate, SharingRead, SharingReadWrite:
+	default:
+		return badCustom("CustomObject %s: its sharing model is Private, Read or ReadWrite here", o.Name)
+	}
+	if err := z.tx.PutSharing(o.Name, given.Sharing); err != nil {
+		return err
+	}
+	return z.audit("Changed", "sharing model of", o.Name+" to "+given.Sharing)
+}
+
 func (z *customizing) putObject(o CustomObject, action Action) error {
+	if standard := z.schema().byName[Fold(o.Name)]; standard != nil && !standard.Own && standard.Permissionable() {
+		return z.putSharing(standard, o, action)
+	}
 	old, exists := z.now.Object(o.Name)
 	if err := allowed(action, exists, "CustomObject", o.Name, ""); err != nil {
 		return err
@@ -211,6 +232,11 @@ func (z *customizing) removeObject(name string) error {
 	}
 	if err := z.tx.RemoveObject(o); err != nil {
 		return err
+	}
+	for _, rows := range []string{ObjectObjectPermissions, ObjectFieldPermissions} {
+		if _, err := z.tx.Records().Remove(z.schema().must(rows), z.session.Org, Values{"SobjectType": o.Name}); err != nil {
+			return err
+		}
 	}
 	return z.audit("Deleted", "custom object", o.Name)
 }
@@ -322,6 +348,9 @@ func (z *customizing) removeField(given CustomField) error {
 		return noSuchCustom("CustomField", given.Object+"."+given.Name)
 	}
 	if err := z.tx.RemoveField(f); err != nil {
+		return err
+	}
+	if _, err := z.tx.Records().Remove(z.schema().must(ObjectFieldPermissions), z.session.Org, Values{"Field": f.Object + "." + f.Name}); err != nil {
 		return err
 	}
 	return z.audit("Deleted", "custom field", f.Object+"."+f.Name)

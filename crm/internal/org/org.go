@@ -102,8 +102,10 @@ type User struct {
 	// LoginIPRanges and LoginHours are the profile's; logins from elsewhere or at other times are refused.
 	LoginIPRanges []IPRange
 	LoginHours    LoginHours
-	// Permissions are the system permissions of the profile and of every assigned permission set, together.
+	// Permissions are the system permissions of the profile and of every assigned permission set, together, Access what
+	// they allow of objects and fields.
 	Permissions Permissions
+	Access      *DataAccess
 }
 
 // Permissions is a set of system permissions by API name without prefix: "ApiEnabled".
@@ -131,6 +133,9 @@ const (
 	PermManageIPAddresses     = "ManageIpAddresses"
 	PermManagePasswords       = "ManagePasswordPolicies"
 	PermManageLoginAccess     = "ManageLoginAccessPolicies"
+	PermRunReports            = "RunReports"
+	PermCreateReports         = "CreateCustomizeReports"
+	PermEditTask              = "EditTask"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).

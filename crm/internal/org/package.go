@@ -161,8 +161,10 @@ func (w packageWriter) removeSets() error {
 		if _, err := w.tx.Remove(w.schema.must(ObjectPermissionSetAssignment), w.org, Values{"PermissionSetId": s.Text("Id")}); err != nil {
 			return err
 		}
-		if _, err := w.tx.Remove(w.schema.must(ObjectSetupEntityAccess), w.org, Values{"ParentId": s.Text("Id")}); err != nil {
-			return err
+		for _, carried := range setCarries {
+			if _, err := w.tx.Remove(w.schema.must(carried), w.org, Values{"ParentId": s.Text("Id")}); err != nil {
+				return err
+			}
 		}
 	}
 	if _, err := w.tx.Remove(sets, w.org, w.ours()); err != nil {

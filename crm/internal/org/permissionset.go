@@ -47,8 +47,12 @@ func beforePermissionSetDelete(c *change) error {
 	if n > 0 {
 		return fault.New(fault.Invalid, CodeInUse, "Permission set %s is assigned to users. Remove the assignments and try again.", c.old.Text("Name"))
 	}
-	_, err = c.tx.Remove(c.schema.must(ObjectSetupEntityAccess), c.session.Org, Values{"ParentId": string(c.id)})
-	return err
+	for _, carried := range setCarries {
+		if _, err := c.tx.Remove(c.schema.must(carried), c.session.Org, Values{"ParentId": string(c.id)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func beforeAssignment(c *change) error {

@@ -20,8 +20,8 @@ type Records struct {
 	Invite func(ctx context.Context, s Session, user ID)
 }
 
-// Schema is the schema of the caller's org, as the API that he uses shows it.
-func (r *Records) Schema(s Session) *Schema { return s.Schema() }
+// Schema is as much of the schema of the caller's org as he may see, as the API that he uses shows it.
+func (r *Records) Schema(s Session) *Schema { return s.Seen() }
 
 // Record is one record that was read.
 type Record struct {
@@ -90,7 +90,7 @@ func (r *Records) invite(ctx context.Context, s Session, st step, out Outcome) {
 // CreateIn is Create inside a transaction of the caller's, under an id of the caller's. It checks values and rules, not
 // permissions, and tells nobody: the caller does, after the commit.
 func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[string]any) error {
-	o := r.Schema(s).must(object)
+	o := s.Schema().must(object)
 	values, err := accept(o, in, true)
 	if err != nil {
 		return err
@@ -103,9 +103,10 @@ func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[
 // change begins a change; the values are copied, because a transaction may run twice.
 func (r *Records) change(tx RecordTx, s Session, o *Object, id ID, values Values) *change {
 	c := &change{
-		tx: tx, session: s, schema: r.Schema(s), object: o, id: id, values: Values{},
+		tx: tx, session: s, schema: s.Schema(), id: id, values: Values{},
 		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine(),
 	}
+	c.object = c.schema.must(o.Name) // all of it, whatever the caller sees
 	for k, v := range values {
 		c.values[k] = v
 	}
@@ -135,9 +136,17 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 			rec.Fields = append(rec.Fields, f)
 		}
 	}
-	read := rec.Fields
-	if o.SoftDelete && !slices.Contains(read, o.Stored("IsDeleted")) {
-		read = append(slices.Clone(read), o.Stored("IsDeleted"))
+	read := slices.Clone(rec.Fields)
+	need := func(name string) {
+		if f := o.Stored(name); !slices.Contains(read, f) {
+			read = append(read, f)
+		}
+	}
+	if o.SoftDelete {
+		need("IsDeleted")
+	}
+	if o.OwnOnly {
+		need(o.ownerPath())
 	}
 	if rec.Values, err = r.Store.Read(ctx, o, s.Org, key, read); err != nil {
 		return Record{}, err
@@ -147,6 +156,15 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 	}
 	if _, ok := rec.Values[FieldIsCurrent]; ok {
 		rec.Values[FieldIsCurrent] = s.IsCurrent(key)
+	}
+	if o.OwnOnly {
+		owner, err := r.ownerOf(ctx, s, o, rec.Values)
+		if err != nil {
+			return Record{}, err
+		}
+		if owner != s.User {
+			return Record{}, noSuchRecord()
+		}
 	}
 	return rec, nil
 }
@@ -208,11 +226,10 @@ func (r *Records) deleting(s Session, object, id string) (step, error) {
 // Object finds an object that the session's user may see. One that he may not see is not there, but for a package's,
 // whose refusal says what he lacks.
 func (r *Records) Object(s Session, name string) (*Object, error) {
-	schema := r.Schema(s)
-	if o := schema.Object(name, s.Permissions); o != nil {
+	if o := s.Seen().Object(name, s.Permissions); o != nil {
 		return o, nil
 	}
-	if o := schema.byName[Fold(name)]; o != nil && o.Custom && !o.Own { // no secret: the package's objects are public knowledge
+	if o := s.Schema().byName[Fold(name)]; o != nil && o.Custom && !o.Own { // no secret: the package's objects are public knowledge
 		return nil, lacking(o, o.View, s.Permissions, "")
 	}
 	return nil, fault.New(fault.NotFound, CodeInvalidType, "The requested resource does not exist")

@@ -150,6 +150,12 @@ type Object struct {
 	// Setup: its records decide who may do what, so caches are told of every change.
 	Setup bool
 
+	// Sharing is who sees and changes records of others: SharingPrivate, SharingRead, or "" for everybody. Master names the
+	// reference of records that belong to their parent's owner.
+	Sharing, Master string
+	// OwnOnly and WriteOwnOnly say, of what a user sees of the schema, that he sees or changes his own records alone.
+	OwnOnly, WriteOwnOnly bool
+
 	Createable, Updateable, Deletable bool
 	// SoftDelete: deleted records stay, marked IsDeleted, out of ordinary queries.
 	SoftDelete bool
@@ -205,6 +211,7 @@ type Schema struct {
 	Objects []*Object // by name
 	byName  map[string]*Object
 	byID    map[string]*Object
+	views   views
 }
 
 // NewSchema makes a schema. It fills in the columns that follow from the names.

@@ -54,6 +54,7 @@ func campaignMemberObject() *Object {
 		person("CompanyOrAccount", "Company (Account)", TypeString, 255), person("Type", "Type", TypePicklist, 40),
 		reference("LeadOrContactId", "Related Record ID", "LeadOrContact", "", ObjectLead, ObjectContact).computed(),
 		reference("LeadOrContactOwnerId", "Related Record Owner ID", "LeadOrContactOwner", "", ObjectUser).computed())
+	o.Master = "CampaignId"
 	o.Unique = []UniqueKey{{Fields: []string{"CampaignId", "LeadId"}}, {Fields: []string{"CampaignId", "ContactId"}}}
 	return o
 }
@@ -64,7 +65,7 @@ func campaignMemberStatusObject() *Object {
 		reference("CampaignId", "Campaign ID", "Campaign", "CampaignMemberStatuses", ObjectCampaign).required().createOnly().cascade(),
 		text("Label", "Label", 765).required().title(), typed("SortOrder", "Sort Order", TypeInt, 0), boolean("IsDefault", "Is Default"),
 		boolean("HasResponded", "Responded"))
-	o.Extensible = false
+	o.Extensible, o.Master = false, "CampaignId"
 	return o
 }
 
@@ -77,5 +78,7 @@ func reportObject() *Object {
 		picklist("Format", "Format", true, values("Tabular", "Summary")...).filled().readOnly(), text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
 		typed("Query", "Query", TypeTextArea, 20000).required(), typed("LastRunDate", "Last Run", TypeDateTime, 0).readOnly(), ownerField(""))
 	o.Unique, o.Extensible = []UniqueKey{{Fields: []string{"DeveloperName"}}}, false
+	edit := Need{{PermCreateReports}}
+	o.View, o.Create, o.Update, o.Delete = Need{{PermRunReports}}, edit, edit, edit
 	return o
 }

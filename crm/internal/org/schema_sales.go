@@ -189,7 +189,7 @@ func caseObject() *Object {
 }
 
 func taskObject() *Object {
-	return dataObject(ObjectTask, "Task", "Tasks", PrefixTask,
+	o := dataObject(ObjectTask, "Task", "Tasks", PrefixTask,
 		reference("WhoId", "Name ID", "Who", "Tasks", ObjectContact, ObjectLead),
 		reference("WhatId", "Related To ID", "What", "Tasks", ObjectAccount, ObjectCampaign, ObjectCase, ObjectOpportunity),
 		typed("Subject", "Subject", TypeCombobox, 255), typed("ActivityDate", "Due Date Only", TypeDate, 0),
@@ -201,4 +201,7 @@ func taskObject() *Object {
 		picklist("TaskSubtype", "Task Subtype", true, values("Task", "Email", "ListEmail", "Cadence", "Call", "LinkedIn")...).chosen("Task").createOnly(),
 		typed("CompletedDateTime", "Completed Date", TypeDateTime, 0).readOnly(),
 		boolean("IsReminderSet", "Reminder Set"), typed("ReminderDateTime", "Reminder Date/Time", TypeDateTime, 0))
+	edit := Need{{PermEditTask}}
+	o.Create, o.Update, o.Delete = edit, edit, edit
+	return o
 }

@@ -36,6 +36,8 @@ type Session struct {
 	Package string
 	// Custom is what the administrators of the session's org added to its schema, as of now; nil for nothing.
 	Custom *Customization
+	// Access is what the user may do with objects and fields, as of now; nil is the org's own work.
+	Access *DataAccess
 	// Tooling says that a call comes by the Tooling API, which has objects of its own.
 	Tooling bool
 	// DryRun says that a call wants to know what a change of a record would do: it is checked as if it were made, and
@@ -50,6 +52,9 @@ var ErrDryRun = errors.New("a dry run: nothing was changed")
 
 // Schema is the schema of the session's org, as the API that is used shows it.
 func (s Session) Schema() *Schema { return s.Custom.Schema(s.Package, s.Tooling) }
+
+// Seen is as much of the schema as the session's user may see.
+func (s Session) Seen() *Schema { return s.Schema().seenBy(s.Access) }
 
 // undone is ErrDryRun in a dry run.
 func (s Session) undone() error {

@@ -217,7 +217,7 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 	}
 	out := e.Session
 	out.Expires = time.UnixMilli(expires).UTC()
-	out.Permissions, out.Package, out.Custom = u.Permissions, o.Package, o.Custom
+	out.Permissions, out.Access, out.Package, out.Custom = u.Permissions, u.Access, o.Package, o.Custom
 	return out, u, nil
 }
 

@@ -21,6 +21,8 @@ type Plan struct {
 	Limit     int // -1: none
 	Offset    int
 	Deleted   bool // records in the recycle bin too
+	// Viewer is who asks: of parents that are private to their owners he sees his own.
+	Viewer org.ID
 
 	// After leaves out the records up to and with this id; it is for plans that have no Order, whose rows come by id.
 	After org.ID

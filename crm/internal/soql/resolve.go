@@ -87,7 +87,7 @@ func (r *resolver) today() (Calendar, error) {
 func (r *resolver) plan(q *query, o *org.Object, at place, via *org.Field) (*Plan, error) {
 	s := &scope{
 		resolver: r, query: q, at: at, aliases: map[string]path{},
-		plan: &Plan{Object: o, Count: q.count, Limit: q.limit, Offset: q.offset, Deleted: q.allRows, Via: via},
+		plan: &Plan{Object: o, Count: q.count, Limit: q.limit, Offset: q.offset, Deleted: q.allRows, Via: via, Viewer: r.User},
 	}
 	if q.from.alias.text != "" {
 		s.aliases[strings.ToLower(q.from.alias.text)] = nil
@@ -107,6 +107,7 @@ func (r *resolver) plan(q *query, o *org.Object, at place, via *org.Field) (*Pla
 			return nil, err
 		}
 	}
+	s.share()
 	return s.plan, nil
 }
 

@@ -36,6 +36,32 @@ func (s *scope) where() error {
 	return nil
 }
 
+// share leaves the records of others out where the object is private to its owners.
+func (s *scope) share() {
+	o := s.plan.Object
+	if !o.OwnOnly {
+		return
+	}
+	mine := s.own(o)
+	if s.plan.Where == nil {
+		s.plan.Where = mine
+	} else {
+		s.plan.Where = All{s.plan.Where, mine}
+	}
+}
+
+// own holds for records that the one who asks owns, or whose parent he owns.
+func (s *scope) own(o *org.Object) Cond {
+	field := func(o *org.Object, name string) Expr { return Expr{Ref: Ref{Object: o, Field: o.Stored(name)}} }
+	if o.Master == "" {
+		return Compare{Expr: field(o, "OwnerId"), Op: Equal, Value: string(s.User)}
+	}
+	parent := s.Schema.Object(o.Stored(o.Master).ReferenceTo[0], s.Permissions)
+	return InQuery{Expr: field(o, o.Master), Plan: &Plan{
+		Object: parent, Limit: -1, Viewer: s.User, Columns: []Column{{Expr: field(parent, "Id"), Path: []string{"Id"}}}, Where: s.own(parent),
+	}}
+}
+
 func (s *scope) having() (err error) {
 	if s.query.having != nil {
 		s.plan.Having, err = s.condition(s.query.having, false, inHaving)

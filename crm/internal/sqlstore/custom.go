@@ -105,6 +105,20 @@ func readCustomization(q rowQuerier, orgID org.ID) (*org.Customization, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading custom fields: %w", err)
 	}
+	err = each(q, func(scan func(...any) error) error {
+		var object, model string
+		if err := scan(&object, &model); err != nil {
+			return err
+		}
+		if out.Sharing == nil {
+			out.Sharing = map[string]string{}
+		}
+		out.Sharing[object] = model
+		return nil
+	}, `SELECT object, model FROM sharing_default WHERE org_id = $1`, string(orgID))
+	if err != nil {
+		return nil, fmt.Errorf("reading sharing models: %w", err)
+	}
 	return out, nil
 }
 
@@ -182,6 +196,16 @@ func (t customTx) PutField(f org.CustomField, by org.ID, at time.Time) error {
 		millis(at), string(by))
 	if err != nil {
 		return fmt.Errorf("keeping a custom field: %w", err)
+	}
+	return nil
+}
+
+// PutSharing implements org.CustomTx.
+func (t customTx) PutSharing(object, model string) error {
+	_, err := t.tx.Exec(`INSERT INTO sharing_default (org_id, object, model) VALUES ($1, $2, $3) ON CONFLICT (org_id, object) DO UPDATE SET model = excluded.model`,
+		string(t.org), object, model)
+	if err != nil {
+		return fmt.Errorf("keeping a sharing model: %w", err)
 	}
 	return nil
 }

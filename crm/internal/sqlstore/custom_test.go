@@ -238,7 +238,7 @@ func TestCustomDefinitions(t *testing.T) {
 			"19 digits":                     {field("Contact", "X__c", org.CustomNumber, func(f *org.CustomField) { f.Precision = 19 }), org.CodeBadCustom},
 			"a formula as default":          {field("Contact", "X__c", org.CustomNumber, func(f *org.CustomField) { f.Default = "TODAY()" }), org.CodeBadCustom},
 			"an object's name twice":        {org.CustomChange{Object: &org.CustomObject{Name: "invoice__c", Label: "I"}}, org.CodeCustomTaken},
-			"a standard object's name":      {org.CustomChange{Object: &org.CustomObject{Name: "Contact", Label: "I"}}, org.CodeBadCustom},
+			"a standard object's name":      {org.CustomChange{Object: &org.CustomObject{Name: "Contact", Label: "I"}}, org.CodeCustomTaken},
 			"a bad display format":          {org.CustomChange{Object: &org.CustomObject{Name: "I__c", Label: "I", AutoNumber: "I-{x}"}}, org.CodeBadCustom},
 			"a sharing model":               {org.CustomChange{Object: &org.CustomObject{Name: "I__c", Label: "I", Sharing: "Open"}}, org.CodeBadCustom},
 			"changing what is not there":    {with(field("Contact", "X__c", org.CustomText, nil), org.ActionUpdate), org.CodeNoSuchCustom},

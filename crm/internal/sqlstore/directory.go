@@ -96,7 +96,33 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (org.User, 
 	if u.Permissions, err = permissionsOf(pool{ctx, s.db}, u.Org, u.ID, u.Profile); err != nil {
 		return org.User{}, err
 	}
-	return u, nil
+	u.Access, err = accessOf(pool{ctx, s.db}, u)
+	return u, err
+}
+
+// accessOf reads what a user's permission sets allow of objects and fields.
+func accessOf(q rowQuerier, u org.User) (*org.DataAccess, error) {
+	if u.ProfileName == org.AdministratorProfile {
+		return org.NewDataAccess(u.ProfileName, u.Permissions, nil), nil // whatever the rows say
+	}
+	var rows []org.AccessRow
+	err := each(q, func(scan func(...any) error) error {
+		var r org.AccessRow
+		a := &r.Allows
+		if err := scan(&r.Profile, &r.Object, &a.Create, &a.Read, &a.Edit, &a.Delete, &a.ViewAll, &a.ModifyAll, &r.Field); err != nil {
+			return err
+		}
+		rows = append(rows, r)
+		return nil
+	}, `SELECT ps.is_owned_by_profile, o.sobject_type, o.permissions_create, o.permissions_read, o.permissions_edit, o.permissions_delete,
+ o.permissions_view_all_records, o.permissions_modify_all_records, '' FROM object_permissions o JOIN permission_set ps ON ps.org_id = o.org_id AND ps.id = o.parent_id
+ WHERE o.org_id = $1 AND `+grantedSets+` UNION ALL SELECT ps.is_owned_by_profile, f.sobject_type, 0, f.permissions_read, f.permissions_edit, 0, 0, 0, f.field
+ FROM field_permissions f JOIN permission_set ps ON ps.org_id = f.org_id AND ps.id = f.parent_id WHERE f.org_id = $1 AND `+grantedSets,
+		string(u.Org), string(u.Profile), string(u.ID))
+	if err != nil {
+		return nil, fmt.Errorf("reading access to objects: %w", err)
+	}
+	return org.NewDataAccess(u.ProfileName, u.Permissions, rows), nil
 }
 
 // parseLoginRules reads a profile's two JSON columns; empty ones are nil.

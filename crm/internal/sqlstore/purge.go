@@ -111,17 +111,16 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 		}
 		gone += rows
 	}
-	n, err := s.purgeMeter(ctx, now, limit)
-	if err != nil {
-		return gone, err
+	for _, purge := range []func() (int, error){
+		func() (int, error) { return s.purgeMeter(ctx, now, limit) },
+		func() (int, error) { return s.purgeBulk(ctx, now) },
+		func() (int, error) { return s.purgeFields(ctx, limit) },
+	} {
+		n, err := purge()
+		gone += n
+		if err != nil {
+			return gone, err
+		}
 	}
-	gone += n
-	if n, err = s.purgeBulk(ctx, now); err != nil {
-		return gone, err
-	}
-	gone += n
-	if n, err = s.purgeFields(ctx, limit); err != nil {
-		return gone, fmt.Errorf("clearing deleted fields: %w", err)
-	}
-	return gone + n, nil
+	return gone, nil
 }

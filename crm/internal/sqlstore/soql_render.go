@@ -82,6 +82,9 @@ func (s *selection) from(more string) (string, error) {
 		a := s.alias(i + 1)
 		fmt.Fprintf(&b, " LEFT JOIN %s %s ON %s.%s = %s AND %s.id = %s", tableOf(j.To), a, a, orgColumn(j.To), s.orgParam, a,
 			expression(parent, j.Via, s.alias(j.From)))
+		if j.To.OwnOnly && j.To.Master == "" {
+			b.WriteString(" AND " + expression(j.To, j.To.Stored("OwnerId"), a) + " = " + s.param(string(p.Viewer)))
+		}
 		if custom[i+1] {
 			b.WriteString(joinFlex(a))
 		}

@@ -1,0 +1,242 @@
+package sqlstore_test
+
+import (
+	"testing"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/orgtest"
+	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// as is a desk at which the standard user sits, with what he may do as of now.
+func (d *desk) as(username string) desk {
+	d.Helper()
+	other := *d
+	other.org.Admin = d.house.SessionOf(d, username)
+	return other
+}
+
+// user makes a further user of a profile and returns a desk at which he sits.
+func (d *desk) user(name, profile string) desk {
+	d.Helper()
+	d.make("User", newUser(name, profileOf(d.T, d.house, d.org, profile)))
+	return d.as(name)
+}
+
+// set makes a permission set and assigns it.
+func (d *desk) set(label, username string) string {
+	d.Helper()
+	set := d.make("PermissionSet", map[string]any{"Label": label})
+	d.make("PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": string(d.as(username).org.Admin.User)})
+	return set
+}
+
+// code is the refusal of a query; "" where it is answered.
+func (d *desk) code(query string) fault.Code {
+	runner := &soql.Runner{Source: d.house.Store, Locators: d.house.Store, Schema: d.house.Records.Schema, Clock: d.house.Clock}
+	_, err := runner.Run(d.Context(), d.org.Admin, query, false, 0)
+	return fault.CodeOf(err)
+}
+
+func TestObjectAccess(t *testing.T) {
+	desks(t, func(d desk) {
+		invoices(&d)
+		contact := d.make("Contact", map[string]any{"LastName": "Kunde", "Region__c": "Süd"})
+		campaign := d.make("Campaign", map[string]any{"Name": "Spring"})
+		invoice := d.make("Invoice__c", map[string]any{"Key__c": "K"})
+		normal := d.org.Spec.Users[1].Username
+
+		// A standard user works with people and deals, looks at campaigns, and knows nothing of what administrators made.
+		user := d.as(normal)
+		lead := user.make("Lead", map[string]any{"LastName": "L", "Company": "C"})
+		user.change("Contact", contact, map[string]any{"Title": "T"})
+		user.delete("Lead", lead)
+		user.asks("SELECT Name FROM Campaign", "Spring")
+		user.refused("Campaign", map[string]any{"Name": "Mine"}, org.CodeNotForOperation)
+		err := user.house.Records.Update(t.Context(), user.org.Admin, "Campaign", campaign, map[string]any{"Name": "Mine"})
+		if fault.CodeOf(err) != org.CodeInsufficientAccess || fault.Of(err).Message != "insufficient access rights on object id: "+campaign {
+			t.Errorf("changing a campaign: %v", err)
+		}
+		if err := user.house.Records.Delete(t.Context(), user.org.Admin, "Campaign", campaign); fault.CodeOf(err) != org.CodeInsufficientAccess {
+			t.Errorf("deleting a campaign: %v", err)
+		}
+		user.refused("CampaignMember", map[string]any{"CampaignId": campaign, "ContactId": contact}, org.CodeNotForOperation)
+		user.refused("Invoice__c", nil, org.CodeInvalidType)
+		for query, want := range map[string]fault.Code{
+			"SELECT Id FROM Invoice__c":                                              org.CodeInvalidType,
+			"SELECT Region__c FROM Contact":                                          org.CodeInvalidField,
+			"SELECT Id FROM Contact WHERE Region__c = 'x'":                           org.CodeInvalidField,
+			"SELECT Id FROM Contact ORDER BY Region__c":                              org.CodeInvalidField,
+			"SELECT Id, (SELECT Id FROM Invoices__r) FROM Contact":                   org.CodeInvalidType,
+			"SELECT Id FROM Contact WHERE Id IN (SELECT Contact__c FROM Invoice__c)": org.CodeInvalidType,
+		} {
+			if got := user.code(query); got != want {
+				t.Errorf("%s: %q, want %s", query, got, want)
+			}
+		}
+		user.refused("Contact", map[string]any{"LastName": "x", "Region__c": "y"}, org.CodeInvalidField)
+		if _, err := user.house.Records.Read(t.Context(), user.org.Admin, "Invoice__c", invoice, nil); fault.CodeOf(err) != org.CodeInvalidType {
+			t.Errorf("reading an invoice: %v", err)
+		}
+
+		// A permission set opens what it names, to read, and then to change.
+		set := d.set("Invoices", normal)
+		objects := d.make("ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "invoice__c", "PermissionsRead": true})
+		region := d.make("FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Contact", "Field": "contact.region__c", "PermissionsRead": true})
+		d.make("FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Invoice__c", "Field": "Invoice__c.Key__c", "PermissionsRead": true})
+		d.asks("SELECT Label, (SELECT Id FROM FieldPerms), (SELECT Id FROM ObjectPerms) FROM PermissionSet WHERE Label = 'Invoices'", "Invoices|2 children|1 children")
+		user = d.as(normal)
+		user.asks("SELECT Key__c FROM Invoice__c", "K")
+		user.asks("SELECT Region__c FROM Contact WHERE LastName = 'Kunde' AND Region__c != null", "Süd")
+		user.refused("Contact", map[string]any{"LastName": "x", "Region__c": "y"}, org.CodeFieldNotWriteable)
+		user.refused("Invoice__c", nil, org.CodeNotForOperation)
+		if got := user.code("SELECT Paid__c FROM Invoice__c"); got != org.CodeInvalidField {
+			t.Errorf("a field of no row: %s", got)
+		}
+		d.change("FieldPermissions", region, map[string]any{"PermissionsEdit": true})
+		d.change("ObjectPermissions", objects, map[string]any{"PermissionsCreate": true, "PermissionsEdit": true})
+		user = d.as(normal)
+		user.make("Contact", map[string]any{"LastName": "x", "Region__c": "y"})
+		made := user.make("Invoice__c", nil)
+		d.shows("Invoice__c", made, map[string]any{"Open__c": true, "Rate__c": 7.5}) // defaults of fields that he does not see
+
+		// The profile's own set takes a standard field away.
+		profile := d.query("SELECT Id FROM PermissionSet WHERE Profile.Name = 'Standard User'")
+		title := d.make("FieldPermissions", map[string]any{"ParentId": profile, "SobjectType": "Contact", "Field": "Contact.Title"})
+		user = d.as(normal)
+		if got := user.code("SELECT Title FROM Contact"); got != org.CodeInvalidField {
+			t.Errorf("a field that the profile hides: %s", got)
+		}
+		d.delete("FieldPermissions", title)
+		user = d.as(normal)
+		user.asks("SELECT COUNT() FROM Contact WHERE Title = 'T'", "1")
+
+		for name, c := range map[string]struct {
+			object string
+			in     map[string]any
+			code   fault.Code
+		}{
+			"edit without read":      {"ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "Lead", "PermissionsEdit": true}, org.CodeInvalidValue},
+			"an object without rows": {"ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "User", "PermissionsRead": true}, org.CodeInvalidPicklistValue},
+			"a second row":           {"ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "Invoice__c", "PermissionsRead": true}, org.CodeDuplicateValue},
+			"a field of no object":   {"FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Contact", "Field": "Lead.Title"}, org.CodeInvalidPicklistValue},
+			"a required field":       {"FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Contact", "Field": "Contact.LastName"}, org.CodeInvalidPicklistValue},
+			"to change and not read": {"FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Contact", "Field": "Contact.Fax", "PermissionsEdit": true}, org.CodeInvalidValue},
+		} {
+			if _, err := d.house.Records.Create(t.Context(), d.org.Admin, c.object, c.in); fault.CodeOf(err) != c.code {
+				t.Errorf("%s: %v, want %s", name, err, c.code)
+			}
+		}
+		if _, err := user.house.Records.Create(t.Context(), user.org.Admin, "ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "Lead"}); fault.CodeOf(err) != org.CodeInsufficientAccess {
+			t.Errorf("a standard user gives access: %v", err)
+		}
+		// What a field's rows said goes with the field.
+		d.custom(org.CustomChange{Action: org.ActionDelete, Field: &org.CustomField{Object: "Contact", Name: "Region__c"}})
+		d.asks("SELECT COUNT() FROM FieldPermissions WHERE Field = 'Contact.Region__c'", "0")
+	})
+}
+
+// Where an object is private, who does not own a record sees nothing of it, by whatever way he looks.
+func TestPrivateRecords(t *testing.T) {
+	desks(t, func(d desk) {
+		invoices(&d)
+		normal := d.org.Spec.Users[1].Username
+		user, other := d.as(normal), d.user("third@desk.example", org.StandardUserProfile)
+		account := d.make("Account", map[string]any{"Name": "Acme"})
+		theirs := d.make("Contact", map[string]any{"LastName": "Theirs", "AccountId": account})
+		mine := user.make("Contact", map[string]any{"LastName": "Mine", "AccountId": account})
+		d.custom(org.CustomChange{Action: org.ActionUpdate, Object: &org.CustomObject{Name: "contact", Sharing: org.SharingPrivate}})
+		set := d.set("Lines", normal)
+		for _, object := range []string{"Invoice__c", "Line__c"} {
+			d.make("ObjectPermissions", map[string]any{
+				"ParentId": set, "SobjectType": object, "PermissionsRead": true, "PermissionsCreate": true, "PermissionsEdit": true, "PermissionsDelete": true,
+			})
+		}
+		user, other = d.as(normal), d.as("third@desk.example")
+		const people = " AND LastName IN ('Mine', 'Theirs') "
+		user.asks("SELECT LastName FROM Contact WHERE Id != null"+people+"ORDER BY LastName", "Mine")
+		user.asks("SELECT COUNT() FROM Contact WHERE Id != null"+people, "1")
+		user.asks("SELECT Name, (SELECT LastName FROM Contacts) FROM Account", "Acme|1 children")
+		other.asks("SELECT LastName FROM Contact", "")
+		other.asks("SELECT COUNT() FROM Account WHERE Id IN (SELECT AccountId FROM Contact)", "0")
+		d.asks("SELECT LastName FROM Contact WHERE Id != null"+people+"ORDER BY LastName", "Mine;Theirs")
+		user.shows("Contact", mine, map[string]any{"LastName": "Mine"})
+		if _, err := user.house.Records.Read(t.Context(), user.org.Admin, "Contact", theirs, []string{"Id"}); fault.CodeOf(err) != org.CodeNotFound {
+			t.Errorf("reading another's: %v", err)
+		}
+		for _, err := range []error{
+			user.house.Records.Update(t.Context(), user.org.Admin, "Contact", theirs, map[string]any{"Title": "T"}),
+			user.house.Records.Delete(t.Context(), user.org.Admin, "Contact", theirs),
+		} {
+			if fault.CodeOf(err) != org.CodeInsufficientAccess {
+				t.Errorf("changing another's: %v", err)
+			}
+		}
+		// A parent that is another's shows nothing of itself.
+		task := user.make("Task", map[string]any{"WhoId": theirs, "Subject": "Call"})
+		user.asks("SELECT Who.Name FROM Task", "<nil>")
+		d.asks("SELECT Who.Name FROM Task", "Theirs")
+		user.change("Task", task, map[string]any{"WhoId": mine})
+		user.asks("SELECT Who.Name FROM Task", "Mine")
+
+		// Who may view all, or read alone.
+		view := d.set("View all", normal)
+		all := d.make("ObjectPermissions", map[string]any{"ParentId": view, "SobjectType": "Contact", "PermissionsRead": true, "PermissionsViewAllRecords": true})
+		user = d.as(normal)
+		user.asks("SELECT COUNT() FROM Contact WHERE Id != null"+people, "2")
+		if err := user.house.Records.Update(t.Context(), user.org.Admin, "Contact", theirs, map[string]any{"Title": "T"}); fault.CodeOf(err) != org.CodeInsufficientAccess {
+			t.Errorf("changing what one may only see: %v", err)
+		}
+		d.delete("ObjectPermissions", all)
+		d.change("PermissionSet", view, map[string]any{"PermissionsModifyAllData": true})
+		user = d.as(normal)
+		user.change("Contact", theirs, map[string]any{"Title": "T"})
+		d.change("PermissionSet", view, map[string]any{"PermissionsModifyAllData": false})
+
+		// Details are seen by who sees their master.
+		d.custom(org.CustomChange{Action: org.ActionUpdate, Object: &org.CustomObject{Name: "Invoice__c", Label: "Invoice", AutoNumber: "INV-{0000}", Sharing: org.SharingPrivate}})
+		invoice := d.make("Invoice__c", nil)
+		line := d.make("Line__c", map[string]any{"Invoice__c": invoice})
+		user = d.as(normal)
+		own := user.make("Line__c", map[string]any{"Invoice__c": user.make("Invoice__c", nil)})
+		user.asks("SELECT Id FROM Line__c", own)
+		if _, err := user.house.Records.Read(t.Context(), user.org.Admin, "Line__c", line, nil); fault.CodeOf(err) != org.CodeNotFound {
+			t.Errorf("a detail of another's: %v", err)
+		}
+		if err := user.house.Records.Delete(t.Context(), user.org.Admin, "Line__c", line); fault.CodeOf(err) != org.CodeInsufficientAccess {
+			t.Errorf("deleting a detail of another's: %v", err)
+		}
+		user.delete("Line__c", own)
+
+		// To read alone: everybody sees, owners change.
+		d.custom(org.CustomChange{Action: org.ActionUpdate, Object: &org.CustomObject{Name: "Contact", Sharing: org.SharingRead}})
+		user = d.as(normal)
+		user.asks("SELECT COUNT() FROM Contact WHERE Id != null"+people, "2")
+		if err := user.house.Records.Update(t.Context(), user.org.Admin, "Contact", theirs, map[string]any{"Title": "T"}); fault.CodeOf(err) != org.CodeInsufficientAccess {
+			t.Errorf("changing what is to read: %v", err)
+		}
+	})
+}
+
+// An org without rows for its profiles has what a new one has.
+func TestAccessOfOlderOrgs(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		o := h.MakeOrg(t, "older")
+		err := h.Store.Write(t.Context(), func(tx org.RecordTx) error {
+			_, err := tx.Remove(org.StandardSchema().Object(org.ObjectObjectPermissions, nil), o.ID, org.Values{})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := h.SessionOf(t, o.Spec.Users[1].Username)
+		if _, err := h.Records.Create(t.Context(), s, "Contact", map[string]any{"LastName": "L"}); err != nil {
+			t.Error(err)
+		}
+		if _, err := h.Records.Create(t.Context(), s, "Campaign", map[string]any{"Name": "L"}); fault.CodeOf(err) != org.CodeNotForOperation {
+			t.Errorf("%v", err)
+		}
+	})
+}
