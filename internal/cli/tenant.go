@@ -15,11 +15,16 @@ import (
 
 // tenantCmd administers the tenant over its public APIs.
 type tenantCmd struct {
-	User     userCmd     `cmd:"" help:"Users: list, show, create, update."`
-	Role     roleCmd     `cmd:"" help:"List the roles."`
-	BU       buCmd       `cmd:"" name:"bu" help:"List the business units."`
-	Package  packageCmd  `cmd:"" help:"List the installed packages."`
-	Settings settingsCmd `cmd:"" help:"Show or change the security settings."`
+	User     userCmd       `cmd:"" help:"Users: list, show, create, update."`
+	Role     roleCmd       `cmd:"" help:"List the roles."`
+	BU       buCmd         `cmd:"" name:"bu" help:"List the business units."`
+	Package  packageCmd    `cmd:"" help:"Installed packages: list, create, rotate the client secret."`
+	Session  sessionCmd    `cmd:"" help:"Browser sessions: list, end."`
+	Grant    grantCmd      `cmd:"" help:"Standing grants for Connect: list, clear."`
+	Domain   domainCmd     `cmd:"" help:"Addresses and domains to send from: list, add, verify, delete."`
+	Send     tenantSendCmd `cmd:"" help:"Messages: list, and decide about those in doubt."`
+	Document documentCmd   `cmd:"" help:"My Documents: list, get, put, delete."`
+	Settings settingsCmd   `cmd:"" help:"Show or change the security settings."`
 }
 
 // tenant signs the ready file's server-to-server package in.
@@ -242,23 +247,6 @@ func (c *buCmd) Run(ctx context.Context, a *app) error {
 	}
 	return list(a, units, []string{"MID", "name", "parent", "active"}, func(u engagement.BusinessUnit) []string {
 		return []string{strconv.FormatInt(u.MID, 10), u.Name, strconv.FormatInt(u.ParentMID, 10), yes(u.Active)}
-	})
-}
-
-type packageCmd struct{ clientFlags }
-
-// Run lists the installed packages.
-func (c *packageCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.tenant(ctx)
-	if err != nil {
-		return err
-	}
-	packages, err := s.Packages(ctx)
-	if err != nil {
-		return err
-	}
-	return list(a, packages, []string{"name", "type", "client id", "active", "secret expires", "scopes"}, func(p engagement.Package) []string {
-		return []string{p.Name, p.Type, p.ClientID, yes(p.Active), p.SecretExpires, strings.Join(p.Scopes, " ")}
 	})
 }
 

@@ -68,7 +68,7 @@ func (s *Server) makeGrant(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, r, status, showGrant(g))
 }
 
-// listGrants answers GET /v2/grants[?after=ID] with one page of live grants and, where there may be more, the id to go on
+// listGrants answers GET /v2/grants[?after=ID][&client_id=PACKAGE] with one page of live grants and, where there may be more, the id to go on
 // after; and GET /v2/grants?username=A&username=B with those of the users named.
 func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	p, err := s.bearer(r)
@@ -90,9 +90,9 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	}
 	var grants []tenant.NamedGrant
 	if len(names) > 0 {
-		grants, err = s.o.Vouching.Of(r.Context(), p, names)
+		grants, err = s.o.Vouching.Of(r.Context(), p, r.URL.Query().Get("client_id"), names)
 	} else {
-		grants, err = s.o.Vouching.List(r.Context(), p, after, pageSize)
+		grants, err = s.o.Vouching.List(r.Context(), p, r.URL.Query().Get("client_id"), after, pageSize)
 	}
 	if err != nil {
 		s.restFault(w, r, err)
@@ -118,7 +118,7 @@ func (s *Server) clearGrant(w http.ResponseWriter, r *http.Request) {
 		s.restFault(w, r, err)
 		return
 	}
-	if err := s.o.Vouching.Clear(r.Context(), p, r.PathValue("username")); err != nil {
+	if err := s.o.Vouching.Clear(r.Context(), p, r.URL.Query().Get("client_id"), r.PathValue("username")); err != nil {
 		s.restFault(w, r, err)
 		return
 	}

@@ -30,6 +30,7 @@ func (s *Server) mountSetup(mux *web.Mux) {
 	mux.HandleFunc("GET /v2/settings", s.setup(s.getSettings))
 	mux.HandleFunc("PATCH /v2/settings", s.setup(s.changeSettings))
 	mux.HandleFunc("GET /v2/packages", s.setup(s.listPackages))
+	mux.HandleFunc("POST /v2/packages", s.setup(s.createPackage))
 	mux.HandleFunc("POST /v2/packages/{client}/secret", s.setup(s.stageSecret))
 	mux.HandleFunc("POST /v2/packages/{client}/secret/activate", s.setup(s.activateSecret))
 	mux.HandleFunc("GET /v2/sessions", s.setup(s.listSessions))
@@ -151,12 +152,37 @@ func (s *Server) listPackages(_ http.ResponseWriter, r *http.Request, p tenant.P
 	}
 	items := make([]wirePackage, len(all))
 	for i, k := range all {
-		items[i] = wirePackage{
-			ClientID: k.ClientID, Name: k.Name, Type: string(k.Type), Scopes: noNil(k.Scopes), RedirectURIs: noNil(k.RedirectURIs),
-			MID: int64(k.MID), Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
-		}
+		items[i] = showPackage(k)
 	}
 	return map[string]any{"items": items}, nil
+}
+
+func showPackage(k tenant.Package) wirePackage {
+	return wirePackage{
+		ClientID: k.ClientID, Name: k.Name, Type: string(k.Type), Scopes: noNil(k.Scopes), RedirectURIs: noNil(k.RedirectURIs),
+		MID: int64(k.MID), Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
+	}
+}
+
+// createPackage answers POST /v2/packages with the new package and its secret, which is shown this once.
+func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	var q struct {
+		Name         string   `json:"name"`
+		Type         string   `json:"type"`
+		Scopes       []string `json:"scopes"`
+		RedirectURIs []string `json:"redirect_uris"`
+		MID          int64    `json:"mid"`
+	}
+	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+		return nil, err
+	}
+	k, secret, err := s.o.Setup.CreatePackage(r.Context(), p, tenant.PackageSpec{
+		Name: q.Name, Type: tenant.Integration(q.Type), Scopes: q.Scopes, RedirectURIs: q.RedirectURIs, MID: q.MID,
+	})
+	return struct {
+		wirePackage
+		Secret string `json:"client_secret,omitempty"`
+	}{showPackage(k), secret}, err
 }
 
 // stageSecret answers POST /v2/packages/{client}/secret with a new secret, which is shown this once. Both are good until

@@ -52,6 +52,8 @@ var table = map[fault.Code]wire{
 	tenant.CodeInvalidSubscriber:      {400, 10005},
 	tenant.CodeUnverifiedSender:       {400, 10005},
 	tenant.CodeInvalidSender:          {400, 10005},
+	tenant.CodeInvalidState:           {400, 10005},
+	tenant.CodeNotInDoubt:             {409, 30004},
 	tenant.CodeNoProof:                {409, 30004},
 	tenant.CodeNoSender:               {404, 30003},
 	tenant.CodeDefinitionInactive:     {400, 30001},

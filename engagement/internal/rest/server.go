@@ -29,6 +29,8 @@ type Options struct {
 	Registry    *tenant.Registry
 	Senders     tenant.SenderList
 	Data        *tenant.DataExtensions
+	// Decisions are about messages in doubt.
+	Decisions *tenant.Decisions
 	// Verification proves addresses and domains.
 	Verification *tenant.Verification
 	// BaseURL is the house's public URL without trailing slash.
@@ -41,7 +43,7 @@ type Server struct{ o Options }
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Data == nil || o.BaseURL == "" {
+	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Decisions == nil || o.Data == nil || o.BaseURL == "" {
 		return nil, errors.New("rest: a service or the base URL is missing")
 	}
 	if o.Log == nil {
@@ -63,6 +65,8 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("POST /messaging/v1/domainverification/update", s.plain(http.StatusOK, s.updateDomains))
 	mux.HandleFunc("POST /messaging/v1/domainverification/delete", s.plain(http.StatusOK, s.deleteDomains))
 	mux.HandleFunc("POST /messaging/v1/domainverification/verify", s.plain(http.StatusOK, s.checkDomain))
+	handle("GET /v2/sends", s.listSends)
+	handle("POST /v2/sends/{messageKey}", s.decideSend)
 	handle("GET /legacy/v1/beta/messaging/deliverypolicy", s.deliveryProfiles)
 	handle("POST /messaging/v1/email/messages", s.sendMany)
 	handle("POST /messaging/v1/email/messages/{messageKey}", s.sendOne)

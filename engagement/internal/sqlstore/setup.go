@@ -46,6 +46,18 @@ func (s *Store) Packages(ctx context.Context, eid tenant.EID) ([]tenant.Package,
 	return out, rows.Err()
 }
 
+// AddPackage implements tenant.SetupStore.
+func (s *Store) AddPackage(ctx context.Context, p tenant.Package, users []tenant.User) error {
+	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, u := range users {
+			if err := insertUser(tx, u); err != nil {
+				return err
+			}
+		}
+		return insertPackage(tx, p)
+	}))
+}
+
 // StageSecret implements tenant.SetupStore.
 func (s *Store) StageSecret(ctx context.Context, clientID string, hash [32]byte, expires, now time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {

@@ -26,6 +26,8 @@ type SetupStore interface {
 	SetSettings(ctx context.Context, eid EID, old, fresh Settings) error
 	// Packages lists the tenant's packages by name.
 	Packages(ctx context.Context, eid EID) ([]Package, error)
+	// AddPackage stores a package with the user on whose behalf it acts.
+	AddPackage(ctx context.Context, p Package, users []User) error
 	// StageSecret gives a package a second secret beside the one in force.
 	StageSecret(ctx context.Context, clientID string, hash [32]byte, expires, now time.Time) error
 	// ActivateSecret puts the staged secret in force and ends the other one; false where none is staged.

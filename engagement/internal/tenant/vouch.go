@@ -65,9 +65,9 @@ func (s *Vouching) Make(ctx context.Context, caller Principal, username string) 
 	return grant, live.ID == mine.ID, err
 }
 
-// Clear ends the user's grant for the caller's package, and every token that came of it.
-func (s *Vouching) Clear(ctx context.Context, caller Principal, username string) error {
-	pkg, err := s.vouching(ctx, caller, username)
+// Clear ends the user's grant for the caller's package, or for the one of the client id, and every token that came of it.
+func (s *Vouching) Clear(ctx context.Context, caller Principal, clientID, username string) error {
+	pkg, err := s.managed(ctx, caller, clientID, username)
 	if err != nil {
 		return err
 	}
@@ -81,9 +81,9 @@ func (s *Vouching) Clear(ctx context.Context, caller Principal, username string)
 }
 
 // List gives live grants of the caller's package after the one numbered, at most limit: all of them to the API user, to
-// others their own.
-func (s *Vouching) List(ctx context.Context, caller Principal, after int64, limit int) ([]NamedGrant, error) {
-	pkg, only, err := s.seeing(ctx, caller)
+// others their own. An administrator of users names another package by its client id.
+func (s *Vouching) List(ctx context.Context, caller Principal, clientID string, after int64, limit int) ([]NamedGrant, error) {
+	pkg, only, err := s.seeing(ctx, caller, clientID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +104,8 @@ func (s *Vouching) List(ctx context.Context, caller Principal, after int64, limi
 
 // Of gives the live grants of the users named, for the caller's package. A user who is not there, has none, or whose grant
 // the caller may not see is left out.
-func (s *Vouching) Of(ctx context.Context, caller Principal, usernames []string) ([]NamedGrant, error) {
-	pkg, only, err := s.seeing(ctx, caller)
+func (s *Vouching) Of(ctx context.Context, caller Principal, clientID string, usernames []string) ([]NamedGrant, error) {
+	pkg, only, err := s.seeing(ctx, caller, clientID)
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +138,33 @@ func (s *Vouching) Of(ctx context.Context, caller Principal, usernames []string)
 }
 
 // seeing gives the package whose grants the caller sees, and the one user whose he sees where those are not all, 0 else.
-func (s *Vouching) seeing(ctx context.Context, caller Principal) (pkg Package, only int64, err error) {
-	pkg, err = s.vouching(ctx, caller, "")
-	if fault.CodeOf(err) == CodeMayNotVouch {
+func (s *Vouching) seeing(ctx context.Context, caller Principal, clientID string) (pkg Package, only int64, err error) {
+	pkg, err = s.managed(ctx, caller, clientID, "")
+	if clientID == "" && fault.CodeOf(err) == CodeMayNotVouch {
 		only = caller.UserID
 		pkg, err = s.vouching(ctx, caller, caller.Username)
 	}
 	return pkg, only, err
+}
+
+// managed finds the package whose grants the caller may see and clear: his own, or for who may write users the connect
+// package that he names. Making grants is not in it: only the connection's own API user speaks for people.
+func (s *Vouching) managed(ctx context.Context, caller Principal, clientID, own string) (Package, error) {
+	if clientID == "" || clientID == caller.ClientID {
+		return s.vouching(ctx, caller, own)
+	}
+	if err := mayWrite(caller, ScopeUsersWrite); err != nil {
+		return Package{}, err
+	}
+	none := fault.New(fault.NotFound, CodeNotFound, "There is no such package.").In("client_id")
+	pkg, err := s.Registry.Package(ctx, clientID)
+	if err != nil {
+		return Package{}, absent(err, none)
+	}
+	if pkg.Tenant != caller.Tenant || pkg.Type != ConnectIntegration {
+		return Package{}, none
+	}
+	return pkg, nil
 }
 
 // vouching checks that the caller acts through a "connect" package and is an API user with the administrators' roles of

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"time"
-
-	"github.com/twinspan/twinspan/internal/client"
 )
 
 // Grants are Twinspan's own addition to the auth host (DESIGN 5.2): the standing permissions of users for a connect
@@ -25,7 +23,10 @@ type Grant struct {
 }
 
 // Grants lists live grants: all of the package to the API user, to others their own.
-func (s *Session) Grants(ctx context.Context) ([]Grant, error) {
+func (s *Session) Grants(ctx context.Context) ([]Grant, error) { return s.PackageGrants(ctx, "") }
+
+// PackageGrants lists the live grants of another package of the tenant, for who may write users; "" is the token's own.
+func (s *Session) PackageGrants(ctx context.Context, clientID string) ([]Grant, error) {
 	const maxPages = 10_000
 	var all []Grant
 	after := ""
@@ -34,9 +35,16 @@ func (s *Session) Grants(ctx context.Context) ([]Grant, error) {
 			Items []Grant `json:"items"`
 			Next  string  `json:"next"`
 		}
-		target := s.c.base + "/v2/grants"
+		q := url.Values{}
+		if clientID != "" {
+			q.Set("client_id", clientID)
+		}
 		if after != "" {
-			target += "?after=" + url.QueryEscape(after)
+			q.Set("after", after)
+		}
+		target := s.c.base + "/v2/grants"
+		if len(q) > 0 {
+			target += "?" + q.Encode()
 		}
 		if err := s.do(ctx, http.MethodGet, target, nil, &page); err != nil {
 			return nil, err
@@ -80,12 +88,10 @@ func (s *Session) MakeGrant(ctx context.Context, username string) (Grant, error)
 
 // ClearGrant ends a user's grant and every token that came of it. One that is not there is a NotFound fault.
 func (s *Session) ClearGrant(ctx context.Context, username string) error {
-	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, URL: s.c.base + "/v2/grants/" + url.PathEscape(username), Header: s.header()})
-	if err != nil {
-		return err
-	}
-	if a.Status/100 != 2 {
-		return s.refusal(a)
-	}
-	return nil
+	return s.empty(ctx, http.MethodDelete, "/v2/grants/"+url.PathEscape(username))
+}
+
+// ClearPackageGrant ends a user's grant for another package of the tenant, for who may write users.
+func (s *Session) ClearPackageGrant(ctx context.Context, clientID, username string) error {
+	return s.empty(ctx, http.MethodDelete, "/v2/grants/"+url.PathEscape(username)+"?client_id="+url.QueryEscape(clientID))
 }

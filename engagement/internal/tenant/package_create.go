@@ -1,0 +1,50 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// CreatePackage installs a package in the caller's tenant. The client id, and where the type has one the secret, are made
+// here; the secret is told this once. A package of type connect is made with its tenant alone: its grants stand for
+// people.
+func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec) (pkg Package, secret string, err error) {
+	if err := mayWrite(p, ScopeAccountsWrite); err != nil {
+		return Package{}, "", err
+	}
+	if spec.Type == ConnectIntegration {
+		return Package{}, "", fault.New(fault.Invalid, CodeInvalidPackage, "A package of type connect cannot be made here.").In("type")
+	}
+	t, err := s.Directory.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return Package{}, "", err
+	}
+	units, err := s.Registry.Units(ctx, p.Tenant)
+	if err != nil {
+		return Package{}, "", err
+	}
+	spec.ClientID = strings.ToLower(oauth.NewToken(32))[:24]
+	spec.ClientID = strings.NewReplacer("-", "x", "_", "y").Replace(spec.ClientID)
+	if (Package{Type: spec.Type}).NeedsSecret() {
+		secret = oauth.NewToken(32)
+		spec.Secret = vault.Secret(secret)
+	}
+	plan := planner{spec: Spec{Settings: t.Settings}, now: s.Clock.Now(p.Tenant), eid: p.Tenant, ids: map[int64]bool{}, mids: map[MID]bool{}}
+	for _, u := range units {
+		plan.mids[u.MID] = true
+	}
+	plan.out.Units = units
+	plan.pkg(spec)
+	if err := errors.Join(plan.wrong...); err != nil {
+		return Package{}, "", fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be made: %s.", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	pkg = plan.out.Packages[0]
+	err = s.Store.AddPackage(ctx, pkg, plan.out.Users)
+	s.Registry.SetupChanged()
+	return pkg, secret, err
+}
