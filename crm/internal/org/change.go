@@ -30,7 +30,8 @@ type rules struct {
 	before       func(c *change) error // before a record is created or updated
 	after        func(c *change) error // once it is written
 	beforeDelete func(c *change) error
-	// update and remove take the place of the store's own, for records that are a view of something else.
+	// insert, update and remove take the place of the store's own, for records that are a view of something else.
+	insert func(c *change) error
 	update func(c *change) error
 	remove func(c *change) error
 }
@@ -63,6 +64,8 @@ func rulesOf(o *Object) rules {
 		return rules{after: afterCampaignMemberStatus}
 	case ObjectReport:
 		return rules{before: beforeReport}
+	case ObjectCustomField:
+		return rules{insert: insertCustomField, update: updateCustomField, remove: removeCustomField}
 	case ObjectObjectPermissions:
 		return rules{before: beforeObjectPermissions}
 	case ObjectFieldPermissions:
@@ -116,6 +119,12 @@ func (c *change) create() error {
 	r := rulesOf(c.object)
 	if err := c.admit(r); err != nil {
 		return err
+	}
+	if r.insert != nil {
+		if err := r.insert(c); err != nil {
+			return err
+		}
+		return c.finish("Created")
 	}
 	c.values["Id"] = string(c.id)
 	c.stamp(true)

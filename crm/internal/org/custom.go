@@ -22,34 +22,35 @@ type CustomObject struct {
 
 // CustomField is a field that an administrator added to an object, as the Metadata API's CustomField describes it.
 type CustomField struct {
-	ID     ID         `json:"-"`    // prefix 00N
-	Object string     `json:"-"`    // API name of the object: "Contact", "Invoice__c"
-	Name   string     `json:"name"` // API name, "Region__c"
-	Label  string     `json:"label"`
-	Type   CustomType `json:"type"`
+	ID     ID     // prefix 00N
+	Object string // API name of the object: "Contact", "Invoice__c"
+	Name   string // API name, "Region__c"
+	Label  string
+	Type   CustomType
 
-	Length           int             `json:"length,omitempty"`    // characters of a Text or LongTextArea
-	Precision        int             `json:"precision,omitempty"` // digits of a number
-	Scale            int             `json:"scale,omitempty"`     // of them after the point
-	VisibleLines     int             `json:"visibleLines,omitempty"`
-	Required         bool            `json:"required,omitempty"`
-	Unique           bool            `json:"unique,omitempty"`
-	CaseSensitive    bool            `json:"caseSensitive,omitempty"` // of Unique: texts that differ in case alone are two
-	ExternalID       bool            `json:"externalId,omitempty"`
-	Default          string          `json:"default,omitempty"` // of a Checkbox "true" or "false"; of a text or number its value, of a picklist one of Values
-	Values           []PicklistValue `json:"values,omitempty"`
-	Restricted       bool            `json:"restricted,omitempty"`
-	ReferenceTo      string          `json:"referenceTo,omitempty"`      // of a Lookup or MasterDetail: API name of the object
-	RelationshipName string          `json:"relationshipName,omitempty"` // of the children, without __r
+	Length        int // characters of a Text or LongTextArea
+	Precision     int // digits of a number
+	Scale         int // of them after the point
+	VisibleLines  int
+	Required      bool
+	Unique        bool
+	CaseSensitive bool // of Unique: texts that differ in case alone are two
+	ExternalID    bool
+	Default       string // of a Checkbox "true" or "false"; of a text or number its value, of a picklist one of Values
+	Values        []PicklistValue
+	Restricted    bool
+	ReferenceTo   string // of a Lookup or MasterDetail: API name of the object
+	// RelationshipName is what the parent calls these children, without __r.
+	RelationshipName string
 	// DeleteConstraint is what becomes of the record when the one that it names is deleted: "SetNull", "Cascade" or
 	// "Restrict"; a MasterDetail always cascades.
-	DeleteConstraint string `json:"deleteConstraint,omitempty"`
-	Description      string `json:"description,omitempty"`
-	Help             string `json:"help,omitempty"`
+	DeleteConstraint string
+	Description      string
+	Help             string
 
 	// Flex is the column that holds the values (DESIGN 5.8), KeyPrefix that of the ids of Object's records.
-	Flex      string `json:"-"`
-	KeyPrefix string `json:"-"`
+	Flex      string
+	KeyPrefix string
 }
 
 // CustomType is a custom field's type, spelled as in the Metadata API.

@@ -273,7 +273,9 @@ func (z *customizing) putField(f CustomField, action Action) error {
 		return err
 	}
 	var err error
-	f.ID, f.KeyPrefix = NewID(PrefixCustomField), o.KeyPrefix
+	if f.KeyPrefix = o.KeyPrefix; f.ID == "" {
+		f.ID = NewID(PrefixCustomField)
+	}
 	if f.Flex, err = z.freeFlex(o, f.Type); err != nil {
 		return err
 	}

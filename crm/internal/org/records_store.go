@@ -59,6 +59,8 @@ type RecordTx interface {
 	// Try runs fn as a part that may fail by itself: its error undoes what fn did, and the transaction goes on. A unique
 	// key that is taken is [ErrTaken].
 	Try(fn func() error) error
+	// Customizing begins a change of the org's customization in the transaction.
+	Customizing(org ID) (CustomTx, error)
 	// Lock reads all stored fields of one record and keeps others from changing it until the transaction ends. No such
 	// record is a NotFound fault.
 	Lock(o *Object, org, id ID) (Values, error)

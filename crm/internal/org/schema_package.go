@@ -49,7 +49,7 @@ func objectsWith(version string, tooling bool) []*Object {
 		objects = withPackage(objects, r)
 	}
 	if tooling {
-		objects = append(objects, toolingObjects()...)
+		objects = append(append(objects, toolingObjects()...), customObjects()...)
 	}
 	return objects
 }

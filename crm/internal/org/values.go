@@ -36,11 +36,26 @@ func (f *Field) Accept(v any) (any, error) {
 	case float64:
 		return f.acceptNumber(strconv.FormatFloat(x, 'f', -1, 64))
 	case map[string]any:
+		if f.Type == TypeComplex {
+			return f.acceptComplex(x)
+		}
 		return nil, f.wrongJSON("START_OBJECT", "")
 	case []any:
 		return nil, f.wrongJSON("START_ARRAY", "")
 	}
 	return nil, fmt.Errorf("field %s given a Go value of type %T", f.Name, v)
+}
+
+// acceptComplex keeps an object as the text of its JSON.
+func (f *Field) acceptComplex(x map[string]any) (any, error) {
+	text, err := json.Marshal(x)
+	if err != nil {
+		return nil, fmt.Errorf("field %s: %w", f.Name, err)
+	}
+	if len(text) > f.Length {
+		return nil, f.refuse(CodeStringTooLong, "%s: data value too large (max length=%d)", f.Label, f.Length)
+	}
+	return JSON(text), nil
 }
 
 func (f *Field) acceptNumber(s string) (any, error) {
@@ -58,6 +73,8 @@ func (f *Field) acceptText(s string) (any, error) {
 		return nil, nil
 	}
 	switch f.Type {
+	case TypeComplex:
+		return nil, f.wrongJSON("VALUE_STRING", "")
 	case TypeBoolean:
 		switch strings.ToLower(s) {
 		case "true", "1":

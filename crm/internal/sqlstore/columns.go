@@ -22,6 +22,8 @@ func tableOf(o *org.Object) string {
 		return "custom_record"
 	case o.Custom:
 		return strings.ToLower(o.Name)
+	case o.Name == org.ObjectCustomObject, o.Name == org.ObjectCustomField:
+		return org.ColumnName(o.Name) + "_record"
 	case o.Name == org.ObjectCase:
 		return "case_record"
 	case o.Name == org.ObjectUserLogin:
@@ -44,7 +46,11 @@ func tableOf(o *org.Object) string {
 
 // isView reports whether the object's records are a view, whose rules lock what lies under it.
 func isView(o *org.Object) bool {
-	return o.Name == org.ObjectUserLogin || o.Name == org.ObjectAuthSession
+	switch o.Name {
+	case org.ObjectUserLogin, org.ObjectAuthSession, org.ObjectCustomObject, org.ObjectCustomField:
+		return true
+	}
+	return false
 }
 
 // orgColumn is the column that names the org a row belongs to.

@@ -140,15 +140,24 @@ func each(q rowQuerier, fn func(scan func(...any) error) error, query string, ar
 // ChangeCustomization implements org.CustomStore. Counting the change first makes two of one org come one after the other.
 func (s *Store) ChangeCustomization(ctx context.Context, orgID org.ID, fn func(org.CustomTx) error) error {
 	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE organization SET customization = customization + 1 WHERE id = $1`, string(orgID))
+		custom, err := recordTx{tx: tx, postgres: s.db.Postgres()}.Customizing(orgID)
 		if err != nil {
-			return fmt.Errorf("changing the customization: %w", err)
+			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return noSuchOrg(orgID)
-		}
-		return fn(customTx{recordTx{tx: tx, postgres: s.db.Postgres()}, orgID})
+		return fn(custom)
 	}))
+}
+
+// Customizing implements org.RecordTx.
+func (t recordTx) Customizing(orgID org.ID) (org.CustomTx, error) {
+	res, err := t.tx.Exec(`UPDATE organization SET customization = customization + 1 WHERE id = $1`, string(orgID))
+	if err != nil {
+		return nil, fmt.Errorf("changing the customization: %w", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return nil, noSuchOrg(orgID)
+	}
+	return customTx{t, orgID}, nil
 }
 
 // customTx implements org.CustomTx.
