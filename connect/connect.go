@@ -15,6 +15,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/pages"
@@ -55,6 +56,7 @@ type Bridge struct {
 	store    *sqlstore.Store
 	links    *link.Service
 	mappings *mapping.Service
+	accounts *integration.Service
 	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
@@ -106,10 +108,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	signins := signin.NewService(b.store, b.links, o.Vault, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
+	b.accounts = integration.NewService(b.store, b.links, o.Vault)
 	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
@@ -149,9 +152,10 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) {
 			}
 			one, cancel := context.WithTimeout(ctx, sweepTimeout)
 			swept, err := b.mappings.Sweep(one, l)
+			err = errors.Join(err, b.accounts.Keep(one, l))
 			cancel()
 			if err != nil && ctx.Err() == nil {
-				b.log.Warn("mappings not looked through to the end", "pair", l.Pair, "error", err)
+				b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)
 			}
 			if len(swept.Cleared) > 0 || swept.Moved > 0 {
 				b.log.Info("mappings looked through", "pair", l.Pair, "package", swept.Package.String(), "cleared", len(swept.Cleared), "moved", swept.Moved)

@@ -65,6 +65,9 @@ type grammar struct {
 	Up   upCmd   `cmd:"" help:"Start an org, a tenant and Connect, and stay up."`
 	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
 
+	Connect         connectCmd         `cmd:"" help:"Connect the two clouds, or an integration user."`
+	IntegrationUser integrationUserCmd `cmd:"" help:"The integration user of document 004: create, check, reset-token."`
+
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See, make and clear the mappings of users."`
 	Audit      auditCmd      `cmd:"" help:"See what was changed in the connection, and verify the record."`

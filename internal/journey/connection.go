@@ -25,7 +25,7 @@ const (
 // into Engagement for the API user, who signs in once in a browser (document 001, steps 33 to 36). A span that stands
 // is left standing.
 func (j *Journey) Connect(ctx context.Context) error {
-	if err := j.connect.ConnectOrg(ctx, j.pair.SystemUser.Username, rand.Text()); err != nil {
+	if err := j.connect.ConnectOrg(ctx, j.pair.SystemUser.Username, "", rand.Text()); err != nil {
 		return fmt.Errorf("from Engagement into the org, as %s: %w", j.pair.SystemUser.Username, err)
 	}
 	if err := j.connectTenant(ctx); err != nil {
@@ -36,7 +36,7 @@ func (j *Journey) Connect(ctx context.Context) error {
 
 func (j *Journey) connectTenant(ctx context.Context) error {
 	user := j.pair.APIUser
-	answer, err := j.connect.ConnectEngagement(ctx, user.Username, j.pair.EID, rand.Text())
+	answer, err := j.connect.ConnectEngagement(ctx, user.Username, j.pair.EID, "", rand.Text())
 	if err != nil || answer.Connected {
 		return err
 	}
@@ -48,7 +48,7 @@ func (j *Journey) connectTenant(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if answer, err = j.connect.ConnectEngagement(ctx, user.Username, j.pair.EID, rand.Text()); err != nil {
+	if answer, err = j.connect.ConnectEngagement(ctx, user.Username, j.pair.EID, "", rand.Text()); err != nil {
 		return err
 	}
 	if !answer.Connected {

@@ -97,7 +97,7 @@ func (r Refusal) String() string {
 // sign-in going through is an error.
 func (j *Journey) RefuseOutsider(ctx context.Context) (Refusal, error) {
 	name := j.pair.Outsider.Username
-	err := j.connect.ConnectOrg(ctx, name, rand.Text())
+	err := j.connect.ConnectOrg(ctx, name, "", rand.Text())
 	if err == nil {
 		return Refusal{}, fault.New(fault.Conflict, "not_refused", "The org let %s in, whom nobody approved for the app.", name)
 	}

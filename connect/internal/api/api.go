@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -44,10 +45,12 @@ type Options struct {
 	Imports  *mapping.Importer
 	Sends    *send.Service
 	Audit    *audit.Service
-	Calls    Calls
-	Vault    *vault.Vault
-	Log      *slog.Logger
-	Machine  clock.Machine
+	// Integration has the integration users of document 004.
+	Integration *integration.Service
+	Calls       Calls
+	Vault       *vault.Vault
+	Log         *slog.Logger
+	Machine     clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
@@ -72,29 +75,33 @@ type Route struct {
 	Path   string
 	serve  func(*Server, context.Context, call) (any, error)
 	body   int64 // largest body in bytes; 0 is maxBody
+	secret bool  // the body holds secrets: not even its digest is kept, and the call does the same when it is repeated
 }
 
 // Routes are all routes of the API, in the order of the description.
 func Routes() []Route {
 	return []Route{
-		{http.MethodGet, "/api/v1/status", (*Server).status, 0},
-		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0},
-		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0},
-		{http.MethodGet, "/api/v1/users", (*Server).users, 0},
-		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user, 0},
-		{http.MethodPost, "/api/v1/users/map", (*Server).mapUser, 0},
-		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers, 0},
-		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers, 0},
-		{http.MethodGet, "/api/v1/imports", (*Server).imports, 0},
-		{http.MethodPost, "/api/v1/imports", (*Server).startImport, mapping.MaxImport + maxBody},
-		{http.MethodGet, "/api/v1/imports/{import_id}", (*Server).importOne, 0},
-		{http.MethodGet, "/api/v1/imports/{import_id}/lines", (*Server).importLines, 0},
-		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0},
-		{http.MethodGet, "/api/v1/audit", (*Server).auditEntries, 0},
-		{http.MethodGet, "/api/v1/audit/verify", (*Server).verifyAudit, 0},
-		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered, 0},
-		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest, 0},
-		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send, 0},
+		{http.MethodGet, "/api/v1/status", (*Server).status, 0, false},
+		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0, false},
+		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0, false},
+		{http.MethodGet, "/api/v1/users", (*Server).users, 0, false},
+		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user, 0, false},
+		{http.MethodPost, "/api/v1/users/map", (*Server).mapUser, 0, false},
+		{http.MethodPost, "/api/v1/users/clear", (*Server).clearUsers, 0, false},
+		{http.MethodPost, "/api/v1/users/check", (*Server).sweepUsers, 0, false},
+		{http.MethodGet, "/api/v1/imports", (*Server).imports, 0, false},
+		{http.MethodPost, "/api/v1/imports", (*Server).startImport, mapping.MaxImport + maxBody, false},
+		{http.MethodGet, "/api/v1/imports/{import_id}", (*Server).importOne, 0, false},
+		{http.MethodGet, "/api/v1/imports/{import_id}/lines", (*Server).importLines, 0, false},
+		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0, false},
+		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
+		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
+		{http.MethodPost, "/api/v1/integration-user/check", (*Server).checkIntegration, 0, true},
+		{http.MethodGet, "/api/v1/audit", (*Server).auditEntries, 0, false},
+		{http.MethodGet, "/api/v1/audit/verify", (*Server).verifyAudit, 0, false},
+		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered, 0, false},
+		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest, 0, false},
+		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send, 0, false},
 	}
 }
 
@@ -140,7 +147,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 		s.refuse(w, r, err)
 		return
 	}
-	if route.Method == http.MethodGet || c.key == "" {
+	if route.Method == http.MethodGet || c.key == "" || route.secret {
 		body, err := route.serve(s, r.Context(), c)
 		if err != nil {
 			s.refuse(w, r, err)

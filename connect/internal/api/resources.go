@@ -17,6 +17,8 @@ type statusBody struct {
 	State      link.State     `json:"state"`
 	Org        orgBody        `json:"org"`
 	Engagement engagementBody `json:"engagement"`
+	// IntegrationUser is absent where there is none.
+	IntegrationUser *integrationBody `json:"integration_user,omitempty"`
 }
 
 type orgBody struct {
@@ -76,8 +78,9 @@ func engagementOf(l link.Link) engagementBody {
 	}
 }
 
-func (s *Server) status(_ context.Context, c call) (any, error) {
-	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link)}, nil
+func (s *Server) status(ctx context.Context, c call) (any, error) {
+	i, err := s.integrationUser(ctx, c.link)
+	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i}, err
 }
 
 type connectedOrgBody struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -29,6 +30,7 @@ type Store interface {
 	api.Calls
 	audit.Store
 	audit.Keys
+	integration.Store
 }
 
 // At is a moment as databases keep it: whole milliseconds, UTC.
@@ -64,6 +66,7 @@ func Put(t testing.TB, s Store, pair string, n int) link.Link {
 func RunStore(t *testing.T, open func(*testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"links": links, "links swap": linksSwap, "keys": keys, "flows": flows, "sessions": sessions, "mappings": mappings, "sends": sends, "calls": calls,
+		"integration user": integrationUser,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -478,4 +481,33 @@ func calls(t *testing.T, s Store) {
 	if _, won := begin(second, tomorrow); !won {
 		t.Fatal("a forgotten call is in the way")
 	}
+}
+
+func integrationUser(t *testing.T, s Store) {
+	ctx := t.Context()
+	Put(t, s, "a", 1)
+	_, _, err := s.Account(ctx, "a")
+	wantCode(t, err, integration.CodeNotFound)
+	a := integration.Account{Pair: "a", Username: "robot@x.example", UserID: "005", OrgID: "00D", ClientID: "app", State: link.SpanUp, ConnectedAt: At(1), CheckedAt: At(2)}
+	stored, err := s.PutAccount(ctx, a, []byte{1}, Why)
+	ok(t, err)
+	broken := stored
+	broken.State, broken.Cause, broken.CheckedAt = link.SpanBroken, link.Cause{Code: "c", Text: "t"}, At(3)
+	ok(t, s.MarkAccount(ctx, broken))
+	got, secrets, err := s.Account(ctx, "a")
+	ok(t, err)
+	same(t, got, broken)
+	same(t, secrets, []byte{1})
+	// What an old one's trial shows says nothing about new credentials.
+	a.ConnectedAt = At(5)
+	stored, err = s.PutAccount(ctx, a, []byte{2}, Why)
+	ok(t, err)
+	ok(t, s.MarkAccount(ctx, broken))
+	got, secrets, err = s.Account(ctx, "a")
+	ok(t, err)
+	same(t, got, stored)
+	same(t, secrets, []byte{2})
+	head, err := s.ChainHead(ctx, "a")
+	ok(t, err)
+	same(t, head.Seq, int64(2))
 }

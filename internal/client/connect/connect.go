@@ -102,6 +102,8 @@ type Status struct {
 	State      string `json:"state"`    // "connected" where both spans are up
 	Org        Span   `json:"org"`      // from Engagement into the org
 	Engagement Span   `json:"engagement"`
+	// IntegrationUser is nil where there is none.
+	IntegrationUser *IntegrationUser `json:"integration_user,omitempty"`
 }
 
 // StateConnected is the State of a connection whose spans are both up.
@@ -115,10 +117,10 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // ConnectOrg brings up the span into the org: Connect signs the system user in with its own key and reads back who he
-// is. A refusal carries the org's own code and text. key makes a repeat of the call the same call.
-func (c *Client) ConnectOrg(ctx context.Context, systemUser, key string) error {
+// is. A refusal carries the org's own code and text. by is who asks, key makes a repeat of the call the same call.
+func (c *Client) ConnectOrg(ctx context.Context, systemUser, by, key string) error {
 	var out json.RawMessage
-	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser}, &out)
+	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser, "by": by}, &out)
 }
 
 // EngagementAnswer says whether the span into Engagement is up, or where its API user has to sign in once.
@@ -128,9 +130,9 @@ type EngagementAnswer struct {
 }
 
 // ConnectEngagement brings up the span into Engagement for the API user, who works in the business unit mid.
-func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int64, key string) (EngagementAnswer, error) {
+func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int64, by, key string) (EngagementAnswer, error) {
 	var out EngagementAnswer
-	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"api_user": apiUser, "account_id": mid}, &out)
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"api_user": apiUser, "account_id": mid, "by": by}, &out)
 	return out, err
 }
 

@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// connectCmd raises the connection.
+type connectCmd struct {
+	Up    connectUpCmd    `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
+	Renew connectRenewCmd `cmd:"" help:"Give the integration user's new password and security token."`
+}
+
+// connectUpCmd connects.
+type connectUpCmd struct {
+	connectFlags
+	secretFlags
+	Kind       string `help:"spans: from Engagement into the org and back, by key. integration-user: document 004." enum:"spans,integration-user" default:"spans" placeholder:"KIND" env:"-"`
+	SystemUser string `help:"User name in the org of the Salesforce system user; the ready file's where not given." placeholder:"NAME" env:"-"`
+	APIUser    string `name:"api-user" help:"User name in Engagement of the Marketing Cloud Connect API user; the ready file's where not given." placeholder:"NAME" env:"-"`
+	MID        int64  `name:"mid" help:"Business unit in which the API user works; his default where not given." placeholder:"MID" env:"-"`
+	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
+	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
+	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+}
+
+// Run connects; exit code 3 where the API user has to sign in first.
+func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	if c.Kind == "integration-user" {
+		return c.integrationUser(ctx, a, cl)
+	}
+	if c.SystemUser == "" || c.APIUser == "" {
+		if c.URL != "" {
+			return usagef("--system-user and --api-user are missing")
+		}
+		r, err := c.ready()
+		if err != nil {
+			return err
+		}
+		c.SystemUser, c.APIUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username), cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+	}
+	by := a.who(c.By)
+	if err := cl.ConnectOrg(ctx, c.SystemUser, by, oauth.NewToken(24)); err != nil {
+		return fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
+	}
+	answer, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
+	if err != nil {
+		return fmt.Errorf("from the org into Engagement, as %s: %w", c.APIUser, err)
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		if err := a.printJSON(map[string]any{"status": s, "authorize_url": answer.AuthorizeURL}); err != nil {
+			return err
+		}
+	} else if err := a.print(describe(s)); err != nil {
+		return err
+	}
+	if answer.Connected {
+		return nil
+	}
+	if !a.json {
+		text := "next             log out of all active Engagement sessions; closing the tab does not end one\n" +
+			"                 then " + oneLine(c.APIUser) + " signs in once, within ten minutes: " + oneLine(answer.AuthorizeURL) + "\n"
+		if err := a.print(text); err != nil {
+			return err
+		}
+	}
+	return errNo
+}
+
+func (c *connectUpCmd) integrationUser(ctx context.Context, a *app, cl *connect.Client) error {
+	if c.User == "" {
+		return usagef("--user is missing: the integration user's name in the org")
+	}
+	names := []string{"password", "security_token"}
+	var appSecret vault.Secret
+	if c.ClientID == "" {
+		r, err := c.ready()
+		if err != nil {
+			return err
+		}
+		test := r.CRM.ConnectedApps["Integration Test"]
+		c.ClientID, appSecret = test.ClientID, vault.Secret(test.ClientSecret)
+	} else {
+		names = append(names, "client_secret")
+	}
+	s, err := c.read(a, names...)
+	if err != nil {
+		return err
+	}
+	if s["password"] == "" {
+		return usagef("the password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file")
+	}
+	u, err := cl.ConnectIntegrationUser(ctx, connect.IntegrationCredentials{
+		Username: c.User, Password: s["password"], SecurityToken: s["security_token"], ClientID: c.ClientID, ClientSecret: cmp.Or(s["client_secret"], appSecret), By: a.who(c.By),
+	})
+	if err != nil {
+		return err
+	}
+	return a.printIntegrationUser(u)
+}
+
+// connectRenewCmd renews the credentials.
+type connectRenewCmd struct {
+	connectFlags
+	secretFlags
+	By string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+}
+
+// Run gives the new credentials, which are tried before they take the place of the old ones.
+func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := c.read(a, "password", "security_token")
+	if err != nil {
+		return err
+	}
+	if s["password"] == "" {
+		return usagef("the password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file")
+	}
+	u, err := cl.RenewIntegrationUser(ctx, s["password"], s["security_token"], a.who(c.By))
+	if err != nil {
+		return err
+	}
+	return a.printIntegrationUser(u)
+}
+
+// integrationUserCmd is document 004 by command.
+type integrationUserCmd struct {
+	Create     integrationCreateCmd `cmd:"" help:"Create the integration user in the org: licence Salesforce, profile System Administrator; and allow the flow with --allow-flow."`
+	Check      integrationCheckCmd  `cmd:"" help:"Sign the connected integration user in, and say what he is and why he does not work; exit code 3 where he does not."`
+	ResetToken orgTokenResetCmd     `cmd:"" help:"Have the org mail him a new security token, by logging in as him."`
+}
+
+// integrationCreateCmd creates the user.
+type integrationCreateCmd struct {
+	orgFlags
+	Username  string `arg:"" help:"User name, in the form of an e-mail address; unique on the server."`
+	Email     string `required:"" help:"Address that the link to the first password goes to." placeholder:"ADDRESS" env:"-"`
+	LastName  string `help:"Last name." default:"Salesforce Connector" placeholder:"NAME" env:"-"`
+	AllowFlow bool   `help:"Also switch on Allow OAuth Username-Password Flows (Setup > Identity > OAuth and OpenID Connect Settings)." env:"-"`
+}
+
+// Run creates the user.
+func (c *integrationCreateCmd) Run(ctx context.Context, a *app) error {
+	if c.AllowFlow {
+		set := orgSettingsSetCmd{orgFlags: c.orgFlags, Settings: []string{"blockOAuthUnPwFlow=false"}}
+		quiet := *a
+		quiet.Stdout = &strings.Builder{}
+		if err := set.Run(ctx, &quiet); err != nil {
+			return err
+		}
+	}
+	create := orgUserCreateCmd{orgFlags: c.orgFlags, Username: c.Username, Email: c.Email, LastName: c.LastName, Profile: "System Administrator", License: "Salesforce"}
+	return create.Run(ctx, a)
+}
+
+// integrationCheckCmd checks the user.
+type integrationCheckCmd struct {
+	connectFlags
+	Again bool `help:"Try also one who is broken; wrong passwords lock a user out." env:"-"`
+}
+
+// Run prints what was found.
+func (c *integrationCheckCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	u, err := cl.CheckIntegrationUser(ctx, c.Again)
+	if r := client.Remote(err); r != nil && r.Status == 404 {
+		return fmt.Errorf("no integration user is connected; `twinspan connect --kind integration-user` connects one")
+	}
+	if err != nil {
+		return err
+	}
+	return a.printIntegrationUser(u)
+}
+
+// printIntegrationUser prints him; errNo where he does not work or is not what he should be.
+func (a *app) printIntegrationUser(u connect.IntegrationUser) error {
+	ok := u.State == connect.StateConnected
+	var b strings.Builder
+	fmt.Fprintf(&b, "integration user %s\nstate            %s\n", oneLine(u.Username), oneLine(words(u.State)))
+	if u.Cause != nil {
+		fmt.Fprintf(&b, "cause            %s: %s\n", oneLine(u.Cause.Code), oneLine(u.Cause.Message))
+	}
+	for _, f := range u.Findings {
+		verdict := "ok"
+		if !f.OK {
+			ok, verdict = false, "want "+f.Want
+		}
+		fmt.Fprintf(&b, "%-16s %s, %s\n", oneLine(f.Name), oneLine(f.Got), oneLine(verdict))
+	}
+	fmt.Fprintf(&b, "better           %s\n", oneLine(u.Advice))
+	var err error
+	if a.json {
+		err = a.printJSON(u)
+	} else {
+		err = a.print(b.String())
+	}
+	if err == nil && !ok {
+		err = errNo
+	}
+	return err
+}
