@@ -245,10 +245,18 @@ func TestNotApproved(t *testing.T) {
 	})
 }
 
-// TestWrongAPIUser: whoever else is signed in is named and refused, and Connect cannot act for him (documents 001, 003).
+// TestWrongAPIUser: the documents' warning comes with the link; whoever else is signed in is named and refused, and Connect
+// cannot act for him (documents 001, 003).
+//
+// seed:api S001-45 S001-46 S001-47
 func TestWrongAPIUser(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		answer := w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username}, 200, "engagement.state", "")
+		for _, text := range []string{"connects to any active Engagement session", "log out of all active Engagement sessions", "Closing the tab doesn't end an active session"} {
+			if !strings.Contains(linktest.Text(answer, "warning"), text) {
+				t.Errorf("no warning that says %q: %v", text, answer)
+			}
+		}
 		page := w.visit(t, browser.New(nil), linktest.Text(answer, "authorize_url"), linktest.Person{}, bobMC)
 		wantPage(t, page, 403, "Engagement has bob.mc signed in", "mc-api-user was named", "Log out of all active Engagement sessions")
 		w.wantCall(t, "/api/v1/status", "", nil, 200, "engagement.state", "not_connected")

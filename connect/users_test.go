@@ -207,3 +207,52 @@ func TestLoginDeniedStory(t *testing.T) {
 		w.wantCall(t, "/api/v1/sends/test", "", map[string]any{"as": bob.Username, "to": "x@y.example", "definition_key": "welcome"}, 409, "error.code", "not_mapped")
 	})
 }
+
+// TestDisconnect: the mappings go with their grants, then the spans; while one cannot be cleared the connection stands.
+func TestDisconnect(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.connectBoth(t)
+		w.mapUser(t, ann, annMC)
+		w.mapUser(t, bob, bobMC)
+		disconnect := func(want bool, cleared, failed int) {
+			t.Helper()
+			status, a := w.call(t, "/api/v1/connection/disconnect", "", map[string]any{"reason": "moving away", "by": "olga"})
+			f, _ := a["failed"].([]any)
+			if status != 200 || a["disconnected"] != want || a["cleared"] != float64(cleared) || len(f) != failed {
+				t.Fatalf("disconnecting: %d %v", status, a)
+			}
+		}
+		w.wantCall(t, "/api/v1/connection/disconnect", "", map[string]any{"reason": ""}, 400, "error.code", "invalid_clear")
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			bad := r.Method == http.MethodDelete && r.URL.Path == "/v2/grants/"+bobMC.Username
+			if bad {
+				linktest.Answer(rw, http.StatusServiceUnavailable, map[string]any{})
+			}
+			return bad
+		})
+		disconnect(false, 1, 1)
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "connected")
+		w.tenant.Before(nil)
+		disconnect(true, 1, 0)
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "not_connected")
+		if w.tenant.Granted(annMC.Username) || w.tenant.Granted(bobMC.Username) || w.tenant.Granted(apiUser.Username) {
+			t.Fatal("a grant is left that nobody sees")
+		}
+		w.wantCall(t, "/api/v1/sends/triggered", "", map[string]any{"contact_id": contact, "definition_key": "welcome"}, 409, "error.code", "not_connected")
+		entries := w.entries(t)
+		if last := entries[len(entries)-1]; last != "API: olga connection.disconnected" {
+			t.Errorf("last entry: %s", last)
+		}
+		disconnect(true, 0, 0) // again changes nothing
+		if n := len(w.entries(t)); n != len(entries) {
+			t.Errorf("%d entries after %d", n, len(entries))
+		}
+		w.connectBoth(t)
+		w.mapUser(t, ann, annMC)
+		// Below 5.493 the documents know no way.
+		w.org.Install(5, 400)
+		w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "package_version", "5.400")
+		w.wantCall(t, "/api/v1/connection/disconnect", "", map[string]any{"reason": "r"}, 409, "error.code", "package_too_old")
+		w.wantUsers(t, "?state=mapped", ann.Username, "mapped")
+	})
+}

@@ -73,8 +73,8 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 		return nil
 	}
 	if !a.json {
-		text := "next             log out of all active Engagement sessions; closing the tab does not end one\n" +
-			"                 then " + oneLine(c.APIUser) + " signs in once, within ten minutes: " + oneLine(answer.AuthorizeURL) + "\n"
+		text := "warning          " + oneLine(answer.Warning) + "\n" +
+			"next             " + oneLine(c.APIUser) + " signs in once, within ten minutes: " + oneLine(answer.AuthorizeURL) + "\n"
 		if err := a.print(text); err != nil {
 			return err
 		}
@@ -146,6 +146,12 @@ type integrationUserCmd struct {
 	Create     integrationCreateCmd `cmd:"" help:"Create the integration user in the org: licence Salesforce, profile System Administrator; and allow the flow with --allow-flow."`
 	Check      integrationCheckCmd  `cmd:"" help:"Sign the connected integration user in, and say what he is and why he does not work; exit code 3 where he does not."`
 	ResetToken orgTokenResetCmd     `cmd:"" help:"Have the org mail him a new security token, by logging in as him."`
+}
+
+// Help is what `twinspan integration-user create --help` says beneath the flags' summary.
+func (*integrationCreateCmd) Help() string {
+	return `Document 004, by command, for convenience; https://help.salesforce.com/ says more about creating a user. The org mails him a link to verify the account and
+set his password. Give user name, password and security token to "twinspan connect --kind integration-user".`
 }
 
 // integrationCreateCmd creates the user.

@@ -107,10 +107,16 @@ func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 	return connectedOrgBody{Connected: true, Org: orgOf(l)}, nil
 }
 
+// sessionWarning is document 001's, before its step 33.
+const sessionWarning = "During this process, the system connects to any active Engagement session to establish the Marketing Cloud Connect API user. To prevent an incorrect connection, " +
+	"log out of all active Engagement sessions. Closing the tab doesn't end an active session."
+
 type connectedEngagementBody struct {
-	Connected    bool            `json:"connected"`
-	AuthorizeURL string          `json:"authorize_url,omitempty"`
-	Engagement   *engagementBody `json:"engagement,omitempty"`
+	Connected    bool   `json:"connected"`
+	AuthorizeURL string `json:"authorize_url,omitempty"`
+	// Warning is what whoever opens AuthorizeURL has to know first (document 001).
+	Warning    string          `json:"warning,omitempty"`
+	Engagement *engagementBody `json:"engagement,omitempty"`
 }
 
 func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
@@ -132,7 +138,7 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID, by)
 	if link.NeedsGrant(err) {
 		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
-		return connectedEngagementBody{AuthorizeURL: url}, err
+		return connectedEngagementBody{AuthorizeURL: url, Warning: sessionWarning}, err
 	}
 	if err != nil {
 		return nil, err

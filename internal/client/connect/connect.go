@@ -127,6 +127,22 @@ func (c *Client) ConnectOrg(ctx context.Context, systemUser, by, key string) err
 type EngagementAnswer struct {
 	Connected    bool   `json:"connected"`
 	AuthorizeURL string `json:"authorize_url"`
+	Warning      string `json:"warning"` // to know before opening it
+}
+
+// Disconnected is how far one call to disconnect came.
+type Disconnected struct {
+	Disconnected bool           `json:"disconnected"`
+	Cleared      int            `json:"cleared"` // mappings
+	Failed       []ClearFailure `json:"failed"`
+	Next         string         `json:"next,omitempty"` // after of the next call
+}
+
+// Disconnect clears up to 100 mappings, and takes the connection down when none is left.
+func (c *Client) Disconnect(ctx context.Context, after, by, reason, key string) (Disconnected, error) {
+	var out Disconnected
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/disconnect", key, map[string]string{"after": after, "by": by, "reason": reason}, &out)
+	return out, err
 }
 
 // ConnectEngagement brings up the span into Engagement for the API user, who works in the business unit mid.
