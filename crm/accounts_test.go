@@ -19,17 +19,27 @@ import (
 type outbox struct {
 	mu   sync.Mutex
 	sent []mail.Message
+	// fail, where it is not nil, is what the mail server says of a message.
+	fail func(mail.Message) error
+	// settle waits until what is queued has been sent.
+	settle func()
 }
 
 func (o *outbox) Send(_ context.Context, m mail.Message) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.fail != nil {
+		if err := o.fail(m); err != nil {
+			return err
+		}
+	}
 	o.sent = append(o.sent, m)
 	return nil
 }
 
-// to lists the mails to an address.
+// to lists the mails to an address, when all that is on its way has arrived.
 func (o *outbox) to(address string) []mail.Message {
+	o.settle()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var out []mail.Message

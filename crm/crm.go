@@ -33,7 +33,8 @@ import (
 
 // Options say where a Cloud keeps its data and how it is reached.
 type Options struct {
-	DSN     string // SQLite file path, or postgres://… (schema "crm" of that database)
+	DSN     string // SQLite file path, or postgres://…
+	Schema  string // of a PostgreSQL database; "crm" where it is ""
 	Relaxed bool   // SQLite without fsync, for data that nobody will miss
 	BaseURL string // where clients reach the handler, without a trailing slash; also the OpenID issuer
 	Log     *slog.Logger
@@ -75,7 +76,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log})
+	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Schema: o.Schema, Relaxed: o.Relaxed, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +90,8 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, error) {
 	domain := clock.NewDomain(o.Machine)
 	store.UseClock(domain)
+	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
+	store.UseQueue(queue)
 	meter := org.NewMeter(store, domain, o.Log)
 	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Meter: meter, Log: o.Log})
 	if err != nil {
@@ -110,7 +113,6 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Setup: &org.Setup{Store: store, Changes: logins}, Log: o.Log,
 	}
 
-	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
 	loads := bulk.Options{
 		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, queue), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,
 		Session: func(ctx context.Context, j org.BulkJob) (org.Session, error) { return org.JobSession(ctx, store, j) },
@@ -138,7 +140,8 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	meta.Mount(mux)
 	meter.Start(ctx)
 	logins.Start(ctx)
-	queue.Start(context.WithoutCancel(ctx))
+	queue.Handle(sqlstore.JobLetter, logins.Deliver)
+	queue.Start(context.WithoutCancel(ctx)) // Close stops it
 	return &Cloud{
 		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue,
 		handler: web.SecurityHeaders(web.CleanPath(mux)),
@@ -207,8 +210,8 @@ func (c *Cloud) Clock(orgID string) time.Duration {
 	return c.clock.Offset(string(id))
 }
 
-// stopJobs is how long jobs in the background may run on after a stop.
-const stopJobs = 100 * time.Millisecond
+// stopJobs is how long jobs in the background may run on after a stop, so that a letter is not left in doubt.
+const stopJobs = 2 * time.Second
 
 // Close ends the house's own work and closes its database. Stop serving its Handler first.
 func (c *Cloud) Close() error {

@@ -2,6 +2,7 @@ package crm_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/crm"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
@@ -47,28 +49,56 @@ func open(t *testing.T, kind string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{mails: &outbox{}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.cloud.Handler().ServeHTTP(w, r) }))
-	t.Cleanup(server.Close)
-	h.url = server.URL
-	h.cloud, err = crm.New(t.Context(), crm.Options{
-		DSN: sqldbtest.DSN(t, kind), Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v, Mail: h.mails,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	mails := &outbox{}
+	h := openWith(t, crm.Options{DSN: sqldbtest.DSN(t, kind), Relaxed: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v, Mail: mails}, spec())
 	t.Cleanup(func() {
 		if err := h.cloud.Close(); err != nil {
 			t.Errorf("closing: %v", err)
 		}
 	})
-	h.spec = spec()
+	h.useMails(t, mails)
+	return h
+}
+
+// openWith opens a Cloud with an org of the spec in it, at an address of its own. Who opens it closes it.
+func openWith(t *testing.T, o crm.Options, s crm.OrgSpec) *house {
+	t.Helper()
+	h := &house{spec: s}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.cloud.Handler().ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	h.url, o.BaseURL, o.Schema = server.URL, server.URL, schemaOf(t, o.DSN)
+	var err error
+	if h.cloud, err = crm.New(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
 	if err := h.cloud.CreateOrg(t.Context(), h.spec); err != nil {
 		t.Fatal(err)
 	}
 	h.admin = h.login(t, h.spec.Users[0].Username, "admin-pw-1TOKEN")
 	h.user = h.login(t, h.spec.Users[1].Username, "user-pw-1TOKEN")
 	return h
+}
+
+// schemaOf is the schema that sqldbtest made for a DSN: tests share no queue.
+func schemaOf(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("search_path")
+}
+
+// useMails lets tests read what the org mails.
+func (h *house) useMails(t *testing.T, mails *outbox) {
+	h.mails = mails
+	mails.settle = func() {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := h.cloud.Posted(ctx); err != nil {
+			t.Errorf("letters do not leave: %v", err)
+		}
+	}
 }
 
 func spec() crm.OrgSpec {

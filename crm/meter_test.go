@@ -48,7 +48,7 @@ func openMetered(t *testing.T, dsn string, s crm.OrgSpec) *house {
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	h.cloud, err = crm.New(t.Context(), crm.Options{
-		DSN: dsn, Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v,
+		DSN: dsn, Schema: schemaOf(t, dsn), Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v,
 		Machine: func() time.Time { return noon },
 	})
 	if err != nil {

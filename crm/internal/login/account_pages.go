@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -155,7 +154,7 @@ func (s *Server) serveForgotPage(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, pages.Forgot{Action: forgotPath, Login: loginPath})
 }
 
-// serveForgot answers the same whether there is such a user or not, and at once: the mail goes out afterwards.
+// serveForgot answers the same whether there is such a user or not: the letter is queued, and leaves afterwards.
 func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
 	form, err := web.ReadForm(w, r, maxForm)
 	if err != nil {
@@ -163,8 +162,7 @@ func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	username := strings.TrimSpace(form.Get(pages.FieldUsername))
-	ctx := context.WithoutCancel(r.Context())
-	go s.accounts.Forgot(ctx, username)
+	s.accounts.Forgot(r.Context(), username)
 	s.render(w, r, pages.Done{
 		Title: "Check Your Email", Text: "If there is an active user of that name, a link to set a new password is on its way to his address.",
 		Links: []ui.Link{{Text: "Log in", Href: loginPath}},

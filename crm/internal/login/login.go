@@ -24,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
@@ -79,6 +80,7 @@ type Server struct {
 	sessions  *org.Sessions
 	passwords *org.Passwords
 	accounts  *org.Accounts
+	mails     mailer
 	settings  *org.OrgSettings
 	throttle  *org.Throttle
 	numbers   *org.Numbers
@@ -120,8 +122,9 @@ func New(o Options) (*Server, error) {
 	if s.ip == nil {
 		s.ip = org.LoginRules{Known: known, Clock: o.Clock}
 	}
+	s.mails = newMailer(o.BaseURL, u.Hostname(), o)
 	s.accounts = &org.Accounts{
-		Known: known, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: newMailer(o.BaseURL, u.Hostname(), o.Mail), Log: o.Log,
+		Known: known, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
 	}
 	s.settings = &org.OrgSettings{Known: known, Store: o.Store, Clock: o.Clock, Changes: s}
 	s.discovery, err = discoveryDocument(o.BaseURL)
@@ -231,6 +234,9 @@ func (s *Server) Stop() error {
 	defer cancel()
 	return s.logins.Stop(ctx)
 }
+
+// Deliver is the handler of the queue's letters (sqlstore.JobLetter).
+func (s *Server) Deliver(ctx context.Context, r *jobs.Run) error { return s.mails.deliver(ctx, r) }
 
 // Accounts is the service that looks after users' credentials.
 func (s *Server) Accounts() *org.Accounts { return s.accounts }

@@ -1,14 +1,19 @@
 package login
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -17,30 +22,91 @@ import (
 // codeNoMail: nobody said how mail leaves this server.
 const codeNoMail fault.Code = "no_mail_server"
 
-// mailer writes the mails of the org to its users. Links in them begin with the server's own configured address, never
-// with one that a request named.
+// mailer writes the letters of the org to its users, and hands them to the mail server. Links in them begin with the
+// server's own configured address, never with one that a request named.
 type mailer struct {
-	base   string
-	from   mail.Address
-	sender mail.Sender
+	base    string
+	from    mail.Address
+	sender  mail.Sender
+	vault   Sealer
+	machine func() time.Time
 }
 
-func newMailer(base, host string, sender mail.Sender) mailer {
+func newMailer(base, host string, o Options) mailer {
 	domain := strings.ToLower(host)
 	if _, err := netip.ParseAddr(domain); err == nil || !strings.Contains(domain, ".") {
 		domain = "twinspan.localhost"
 	}
-	return mailer{base: base, from: mail.Address{Name: "Twinspan Org", Email: "noreply@" + domain}, sender: sender}
+	return mailer{base: base, from: mail.Address{Name: "Twinspan Org", Email: "noreply@" + domain}, sender: o.Mail, vault: o.Vault, machine: o.Clock.Machine}
 }
 
-func (m mailer) send(ctx context.Context, u org.User, subject, text string) error {
+// letterLife is for how long a letter without a link is worth sending.
+const letterLife = 24 * time.Hour
+
+// write seals a letter. What lies in the queue is as good as the passwords in it, so the queue sees none of it.
+func (m mailer) write(u org.User, life time.Duration, subject, text string) (org.Letter, error) {
 	if m.sender == nil {
-		return fault.New(fault.Unavailable, codeNoMail, "There is no mail server, so nothing could be mailed.")
+		return org.Letter{}, fault.New(fault.Unavailable, codeNoMail, "There is no mail server, so nothing could be mailed.")
 	}
-	return m.sender.Send(ctx, mail.Message{
-		From: m.from, To: mail.Address{Name: u.Name, Email: u.Email}, Subject: subject, Text: text,
-		MessageID: oauth.NewToken(24) + "@" + m.from.Email[strings.Index(m.from.Email, "@")+1:],
-	})
+	now := m.machine()
+	l := org.Letter{ID: oauth.NewToken(24) + "@" + m.from.Email[strings.Index(m.from.Email, "@")+1:], Until: now.Add(life)}
+	plain, err := json.Marshal(mail.Message{From: m.from, To: mail.Address{Name: u.Name, Email: u.Email}, Subject: subject, Text: text, MessageID: l.ID, Date: now})
+	if err == nil {
+		l.Sealed, err = m.vault.Seal(plain, letterPlace(l.ID))
+	}
+	if err != nil {
+		return org.Letter{}, fmt.Errorf("sealing a letter: %w", err)
+	}
+	return l, nil
+}
+
+func letterPlace(id string) []byte { return []byte("letter:sealed:" + id) }
+
+// What a letter's job keeps: that the letter is being handed over. Who finds it so after a crash cannot know whether the
+// server has it, and does not send it again.
+var (
+	letterWaits  = []byte(`{"sending":false}`)
+	letterLeaves = []byte(`{"sending":true}`)
+)
+
+// keepTimeout bounds the keeping of what became of an attempt, which the end of the attempt must not prevent.
+const keepTimeout = 5 * time.Second
+
+// deliver is the queue's handler of letters.
+func (m mailer) deliver(ctx context.Context, r *jobs.Run) error {
+	var l org.Letter
+	if err := json.Unmarshal(r.Payload, &l); err != nil {
+		return jobs.Permanent(fmt.Errorf("reading a letter: %w", err))
+	}
+	switch {
+	case bytes.Equal(r.Checkpoint(), letterLeaves):
+		return jobs.Permanent(fault.New(fault.Unavailable, mail.CodeInDoubt, "the process ended while the letter was being sent"))
+	case m.sender == nil:
+		return jobs.Permanent(errors.New("there is no mail server"))
+	case m.machine().After(l.Until):
+		return jobs.Permanent(errors.New("the letter is too old to be of use"))
+	}
+	plain, err := m.vault.Open(l.Sealed, letterPlace(l.ID))
+	if err != nil {
+		return jobs.Permanent(fmt.Errorf("opening a letter: %w", err))
+	}
+	var message mail.Message
+	if err := json.Unmarshal(plain, &message); err != nil {
+		return jobs.Permanent(errors.New("what was sealed is no letter")) // no cause: it could quote the letter
+	}
+	if err := r.Save(ctx, letterLeaves); err != nil {
+		return err
+	}
+	err = m.sender.Send(ctx, message)
+	if err == nil {
+		return nil
+	}
+	if fault.CodeOf(err) != mail.CodeDeferred { // refused for good, or perhaps taken
+		return jobs.Permanent(err)
+	}
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
+	defer cancel()
+	return errors.Join(err, r.Save(keep, letterWaits))
 }
 
 func (m mailer) link(code vault.Secret) string {
@@ -48,30 +114,30 @@ func (m mailer) link(code vault.Secret) string {
 }
 
 // Welcome implements org.Mailer.
-func (m mailer) Welcome(ctx context.Context, o org.Org, u org.User, code vault.Secret) error {
-	return m.send(ctx, u, "Welcome to "+o.Name+": verify your account", fmt.Sprintf(
+func (m mailer) Welcome(o org.Org, u org.User, code vault.Secret, life time.Duration) (org.Letter, error) {
+	return m.write(u, life, "Welcome to "+o.Name+": verify your account", fmt.Sprintf(
 		"Hello %s,\n\nan account was made for you in %s.\n\nUsername: %s\n\nVerify your address and set your password here:\n\n%s\n\n"+
 			"The link works once and for seven days.\n", u.Name, o.Name, u.Username, m.link(code)))
 }
 
 // PasswordLink implements org.Mailer.
-func (m mailer) PasswordLink(ctx context.Context, o org.Org, u org.User, code vault.Secret) error {
-	return m.send(ctx, u, "Set a new password for "+o.Name, fmt.Sprintf(
+func (m mailer) PasswordLink(o org.Org, u org.User, code vault.Secret, life time.Duration) (org.Letter, error) {
+	return m.write(u, life, "Set a new password for "+o.Name, fmt.Sprintf(
 		"Hello %s,\n\nsomebody asked for a new password for your account in %s.\n\nUsername: %s\n\nSet it here:\n\n%s\n\n"+
 			"The link works once and for 24 hours. If you do not want a new password, do nothing: the present one stays.\n",
 		u.Name, o.Name, u.Username, m.link(code)))
 }
 
 // TemporaryPassword implements org.Mailer.
-func (m mailer) TemporaryPassword(ctx context.Context, o org.Org, u org.User, password vault.Secret) error {
-	return m.send(ctx, u, "Your new temporary password for "+o.Name, fmt.Sprintf(
+func (m mailer) TemporaryPassword(o org.Org, u org.User, password vault.Secret) (org.Letter, error) {
+	return m.write(u, letterLife, "Your new temporary password for "+o.Name, fmt.Sprintf(
 		"Hello %s,\n\nyour password in %s was reset.\n\nUsername: %s\nTemporary password: %s\n\nLog in at %s/login; you choose a password of your own then.\n",
 		u.Name, o.Name, u.Username, password.Reveal(), m.base))
 }
 
 // SecurityToken implements org.Mailer.
-func (m mailer) SecurityToken(ctx context.Context, o org.Org, u org.User, token vault.Secret) error {
-	return m.send(ctx, u, "Your new security token for "+o.Name, fmt.Sprintf(
+func (m mailer) SecurityToken(o org.Org, u org.User, token vault.Secret) (org.Letter, error) {
+	return m.write(u, letterLife, "Your new security token for "+o.Name, fmt.Sprintf(
 		"Hello %s,\n\nyour security token in %s was changed because your password was changed or you asked for it.\n\n"+
 			"Username: %s\nSecurity token (case-sensitive): %s\n\nProgrammes that log in with your password from outside the org's trusted addresses "+
 			"append it to the password. The token that you had before no longer works.\n", u.Name, o.Name, u.Username, token.Reveal()))

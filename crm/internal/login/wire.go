@@ -7,7 +7,6 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -93,8 +92,6 @@ var tokenErrors = map[fault.Code]oauthError{
 	org.CodeInsufficientAccess:   {403, "", ""},
 	org.CodeInvalidSetting:       {400, "", ""},
 	org.CodeLoginAsOff:           {403, "", ""},
-	mail.CodeDeferred:            {503, "", ""},
-	mail.CodeInDoubt:             {503, "", ""},
 	codeNoMail:                   {503, "", ""},
 	org.CodeUserRate:             {400, "rate_limit_exceeded", "number of logins exceeded"},
 	org.CodeAddressRate:          {429, "rate_limit_exceeded", ""},

@@ -21,20 +21,28 @@ const (
 	resetLife  = 24 * time.Hour
 )
 
-// Mailer tells users what nobody else may read. What it cannot deliver is its error.
-type Mailer interface {
-	// Welcome mails a new user the link to verify his address and set his password.
-	Welcome(ctx context.Context, o Org, u User, code vault.Secret) error
-	// PasswordLink mails the link to set a new password by.
-	PasswordLink(ctx context.Context, o Org, u User, code vault.Secret) error
-	// TemporaryPassword mails a password that the org chose.
-	TemporaryPassword(ctx context.Context, o Org, u User, password vault.Secret) error
-	// SecurityToken mails a new security token.
-	SecurityToken(ctx context.Context, o Org, u User, token vault.Secret) error
+// Letter is a mail to a user that says what nobody else may read. It is queued in the transaction that makes what it says
+// true, and leaves when the mail server takes it.
+type Letter struct {
+	ID     string    `json:"id"`     // Message-ID, "local@domain"
+	Sealed []byte    `json:"sealed"` // the mail, encrypted by the vault
+	Until  time.Time `json:"until"`  // machine time after which it is not worth sending
 }
 
-// Accounts looks after users' credentials: links, passwords, security tokens. Passwords are hashed before a transaction
-// begins, and mail goes out after it has ended.
+// Mailer writes letters. Where there is no way to mail, its error says so before anything is changed.
+type Mailer interface {
+	// Welcome gives a new user the link to verify his address and set his password.
+	Welcome(o Org, u User, code vault.Secret, life time.Duration) (Letter, error)
+	// PasswordLink gives the link to set a new password by.
+	PasswordLink(o Org, u User, code vault.Secret, life time.Duration) (Letter, error)
+	// TemporaryPassword gives a password that the org chose.
+	TemporaryPassword(o Org, u User, password vault.Secret) (Letter, error)
+	// SecurityToken gives a new security token.
+	SecurityToken(o Org, u User, token vault.Secret) (Letter, error)
+}
+
+// Accounts looks after users' credentials: links, passwords, security tokens. Passwords are hashed and letters are written
+// before a transaction begins; in it the letters are queued.
 type Accounts struct {
 	Known       *Known
 	Credentials CredentialStore
@@ -48,13 +56,10 @@ type Accounts struct {
 // Invite mails a new user the link by which he verifies his address and sets his first password. The user exists
 // whether the mail goes out or not; resetting the password mails another link.
 func (a *Accounts) Invite(ctx context.Context, s Session, user ID) {
-	o, u, code, err := a.makeLink(ctx, s, user, inviteLife, func(tx RecordTx, c *Credential) error {
+	err := a.mailLink(ctx, s, user, a.Mail.Welcome, inviteLife, func(tx RecordTx, c *Credential) error {
 		c.Unverified = true
 		return nil
 	})
-	if err == nil {
-		err = a.Mail.Welcome(ctx, o, u, code)
-	}
 	if err != nil {
 		a.Log.ErrorContext(ctx, "a new user was not mailed the link to set his password", "org", s.Org, "user", user, "error", err)
 	}
@@ -66,14 +71,10 @@ func (a *Accounts) MailLink(ctx context.Context, s Session, user ID) error {
 	if err := a.mayReset(s, user); err != nil {
 		return err
 	}
-	o, u, code, err := a.makeLink(ctx, s, user, resetLife, func(tx RecordTx, c *Credential) error {
+	return a.mailLink(ctx, s, user, a.Mail.PasswordLink, resetLife, func(tx RecordTx, c *Credential) error {
 		c.Failures, c.LockedUntil = 0, time.Time{}
 		return a.audit(tx, s, "resetpassword", "Manage Users", "Password reset for user "+userLabel(ctx, a, s.Org, user))
 	})
-	if err != nil {
-		return err
-	}
-	return a.Mail.PasswordLink(ctx, o, u, code)
 }
 
 // Forgot mails a link to the user of that name, where there is an active one; nobody is told whether there is.
@@ -83,27 +84,30 @@ func (a *Accounts) Forgot(ctx context.Context, username string) {
 		return
 	}
 	s := Session{Org: u.Org, User: u.ID}
-	o, u, code, err := a.makeLink(ctx, s, u.ID, resetLife, func(RecordTx, *Credential) error { return nil })
-	if err == nil {
-		err = a.Mail.PasswordLink(ctx, o, u, code)
-	}
+	err = a.mailLink(ctx, s, u.ID, a.Mail.PasswordLink, resetLife, func(RecordTx, *Credential) error { return nil })
 	if err != nil {
 		a.Log.ErrorContext(ctx, "a link to set a password was not mailed", "org", u.Org, "user", u.ID, "error", err)
 	}
 }
 
-func (a *Accounts) makeLink(ctx context.Context, s Session, user ID, life time.Duration, also func(RecordTx, *Credential) error) (Org, User, vault.Secret, error) {
+// mailLink makes a link for the user, in place of any that he has, and queues the letter that gives it to him.
+func (a *Accounts) mailLink(ctx context.Context, s Session, user ID, write func(Org, User, vault.Secret, time.Duration) (Letter, error), life time.Duration,
+	also func(RecordTx, *Credential) error,
+) error {
 	o, u, err := a.subject(ctx, s.Org, user)
 	if err != nil {
-		return o, u, "", err
+		return err
 	}
 	code := vault.Secret(u.Org.Short() + u.ID.Short() + string(appendSecret(nil)))
+	letter, err := write(o, u, code, life)
+	if err != nil {
+		return err
+	}
 	now := a.Clock.Now(string(u.Org))
-	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+	return a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
 		c.LinkHash, c.LinkExpires = vault.HashToken(code.Reveal()), now.Add(life)
 		return also(tx, c)
-	})
-	return o, u, code, err
+	}, letter)
 }
 
 // linkOwner finds the org and the user in a link's code.
@@ -251,10 +255,14 @@ func (a *Accounts) Reset(ctx context.Context, s Session, user ID) (vault.Secret,
 		return "", err
 	}
 	password := o.Settings.Passwords.temporaryPassword()
-	if err := a.set(ctx, s, o, u, c, password, setting{audit: "resetpassword", mustChange: true}); err != nil {
+	letter, err := a.Mail.TemporaryPassword(o, u, password)
+	if err != nil {
 		return "", err
 	}
-	return password, a.Mail.TemporaryPassword(ctx, o, u, password)
+	if err := a.set(ctx, s, o, u, c, password, setting{audit: "resetpassword", mustChange: true, letters: []Letter{letter}}); err != nil {
+		return "", err
+	}
+	return password, nil
 }
 
 // PasswordExpired reports whether a user must choose a new password before he can do anything else.
@@ -287,6 +295,7 @@ func passwordExpired(o Org, u User, c Credential, now time.Time) bool {
 type setting struct {
 	audit      string
 	mustChange bool
+	letters    []Letter                  // to queue with it, beside the one with the new security token
 	before     func(c *Credential) error // in the transaction, on what the store holds then
 }
 
@@ -317,6 +326,14 @@ func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Creden
 	if err != nil {
 		return err
 	}
+	if token != "" {
+		letter, err := a.Mail.SecurityToken(o, u, token)
+		if err != nil { // the password is set all the same: a token that nobody has is replaced by the next reset
+			a.Log.ErrorContext(ctx, "a new security token is not mailed", "org", u.Org, "user", u.ID, "error", err)
+		} else {
+			how.letters = append(how.letters, letter)
+		}
+	}
 	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
 		if c.PasswordHash != was.PasswordHash {
 			return fault.New(fault.Conflict, "password_changed", "The password was changed meanwhile.")
@@ -339,18 +356,11 @@ func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Creden
 			verb = "Password reset for user "
 		}
 		return a.audit(tx, s, how.audit, "Manage Users", verb+u.Username)
-	})
+	}, how.letters...)
 	if err != nil {
 		return err
 	}
 	a.Changes.SetupChanged(u.Org)
-	if token == "" {
-		return nil
-	}
-	// The password is set, whatever becomes of the mail: a token that got lost is replaced by the next reset.
-	if err := a.Mail.SecurityToken(ctx, o, u, token); err != nil {
-		a.Log.ErrorContext(ctx, "a new security token was not mailed", "org", u.Org, "user", u.ID, "error", err)
-	}
 	return nil
 }
 
@@ -376,15 +386,15 @@ func (a *Accounts) ResetToken(ctx context.Context, s Session) (User, error) {
 	if token == "" {
 		return u, fault.New(fault.Invalid, CodeNoSecurityToken, "Users of a profile with login IP ranges have no security token.")
 	}
-	hash := vault.HashToken(token.Reveal())
-	err = a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
-		c.SecurityTokenHash, c.SecurityTokenLength = bytes.Clone(hash), len(token.Reveal())
-		return a.audit(tx, s, "resetsecuritytoken", "Manage Users", "Security token reset for user "+u.Username)
-	})
+	letter, err := a.Mail.SecurityToken(o, u, token)
 	if err != nil {
 		return u, err
 	}
-	return u, a.Mail.SecurityToken(ctx, o, u, token)
+	hash := vault.HashToken(token.Reveal())
+	return u, a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+		c.SecurityTokenHash, c.SecurityTokenLength = bytes.Clone(hash), len(token.Reveal())
+		return a.audit(tx, s, "resetsecuritytoken", "Manage Users", "Security token reset for user "+u.Username)
+	}, letter)
 }
 
 // mayReset: one's own password, or with Reset Passwords or Manage Users another's.

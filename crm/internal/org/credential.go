@@ -34,8 +34,8 @@ type Credential struct {
 // AccountStore changes credentials together with records.
 type AccountStore interface {
 	// ChangeCredential runs fn on a user's credential, which nobody else changes meanwhile, and keeps what fn made of it;
-	// one who has none is a credential without password. fn may run twice.
-	ChangeCredential(ctx context.Context, org, user ID, fn func(tx RecordTx, c *Credential) error) error
+	// one who has none is a credential without password. fn may run twice. The letters are queued with it, all or nothing.
+	ChangeCredential(ctx context.Context, org, user ID, fn func(tx RecordTx, c *Credential) error, letters ...Letter) error
 }
 
 // CredentialStore keeps credentials.

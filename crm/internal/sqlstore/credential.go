@@ -70,14 +70,19 @@ func readCredential(q rowQuerier, orgID, user org.ID, suffix string) (org.Creden
 var _ org.AccountStore = (*Store)(nil)
 
 // ChangeCredential implements org.AccountStore.
-func (s *Store) ChangeCredential(ctx context.Context, orgID, user org.ID, fn func(org.RecordTx, *org.Credential) error) error {
-	return s.Write(ctx, func(tx org.RecordTx) error {
+func (s *Store) ChangeCredential(ctx context.Context, orgID, user org.ID, fn func(org.RecordTx, *org.Credential) error, letters ...org.Letter) error {
+	return s.WriteTx(ctx, func(raw *sqldb.Tx, tx org.RecordTx) error {
 		c, err := tx.Credential(orgID, user)
 		if err != nil {
 			return err
 		}
 		if err := fn(tx, &c); err != nil {
 			return err
+		}
+		for _, l := range letters {
+			if err := s.post(raw, l); err != nil {
+				return err
+			}
 		}
 		return tx.PutCredential(c)
 	})

@@ -5,6 +5,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"io/fs"
@@ -32,6 +33,7 @@ func Migrations() sqldb.Migrations {
 // Options say where the database is.
 type Options struct {
 	DSN     string // SQLite file path, or postgres://…
+	Schema  string // of a PostgreSQL database; "crm" where it is ""
 	Relaxed bool   // SQLite without fsync: for databases that nobody will miss
 	Log     *slog.Logger
 }
@@ -40,6 +42,7 @@ type Options struct {
 type Store struct {
 	db    *sqldb.DB
 	clock *clock.Domain // nil: machine time
+	queue *jobs.Queue   // nil: no letters are taken
 
 	customs customizations
 }
@@ -55,10 +58,10 @@ func (s *Store) now(orgID org.ID) time.Time {
 	return s.clock.Now(string(orgID))
 }
 
-// Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to the schema "crm".
+// Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to its schema.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	db, err := sqldb.Open(ctx, sqldb.Options{
-		DSN: o.DSN, Schema: "crm", Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations}, Relaxed: o.Relaxed, Log: o.Log,
+		DSN: o.DSN, Schema: cmp.Or(o.Schema, "crm"), Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations}, Relaxed: o.Relaxed, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,43 @@
+package crm
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+)
+
+// Posted waits until no letter waits or is on its way.
+func (c *Cloud) Posted(ctx context.Context) error {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var n int
+		err := c.store.DB().QueryRow(ctx, `SELECT COUNT(*) FROM job WHERE kind = $1 AND state IN ('queued', 'running')`, sqlstore.JobLetter).Scan(&n)
+		if err != nil || n == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Letters are what the queue holds of letters: payloads, and what became of them.
+func (c *Cloud) Letters(ctx context.Context) (payloads, states []string, err error) {
+	rows, err := c.store.DB().Query(ctx, `SELECT payload, state FROM job WHERE kind = $1 ORDER BY created_at, id`, sqlstore.JobLetter)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what matters
+	for rows.Next() {
+		var payload, state string
+		if err := rows.Scan(&payload, &state); err != nil {
+			return nil, nil, err
+		}
+		payloads, states = append(payloads, payload), append(states, state)
+	}
+	return payloads, states, rows.Err()
+}
