@@ -106,7 +106,12 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) showLink(w http.ResponseWriter, r *http.Request, code vault.Secret, refusal string) {
-	o, u, err := s.accounts.Link(r.Context(), code)
+	var o org.Org
+	var u org.User
+	err := s.guarded("", callerOf(r).ip, func() (err error) {
+		o, u, err = s.accounts.Link(r.Context(), code)
+		return err
+	})
 	if err != nil {
 		s.linkError(w, r, err)
 		return
@@ -138,7 +143,7 @@ func (s *Server) serveSetByLink(w http.ResponseWriter, r *http.Request) {
 	code := vault.Secret(form.Get(fieldCode))
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.accounts.SetByLink(r.Context(), code, password)
+		err = s.guarded("", callerOf(r).ip, func() error { return s.accounts.SetByLink(r.Context(), code, password) })
 	}
 	switch text := badPassword(err); {
 	case text != "":
@@ -161,7 +166,16 @@ func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
-	username := strings.TrimSpace(form.Get(pages.FieldUsername))
+	username, from := strings.TrimSpace(form.Get(pages.FieldUsername)), callerOf(r).ip
+	err = s.throttle.AllowFrom(from)
+	if err == nil {
+		s.throttle.Failed(from) // each asks for a mail, so each counts
+		err = s.throttle.AllowMail(username)
+	}
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
 	s.accounts.Forgot(r.Context(), username)
 	s.render(w, r, pages.Done{
 		Title: "Check Your Email", Text: "If there is an active user of that name, a link to set a new password is on its way to his address.",
@@ -204,7 +218,7 @@ func (s *Server) serveExpired(w http.ResponseWriter, r *http.Request) {
 	who := org.Session{Org: org.ID(t.ExpiredOrg), User: org.ID(t.Expired)}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.accounts.SetExpired(ctx, who, t.Made, password)
+		err = s.guarded("expired:"+t.Expired, callerOf(r).ip, func() error { return s.accounts.SetExpired(ctx, who, t.Made, password) })
 	}
 	if text := badPassword(err); text != "" {
 		s.showExpired(w, r, t, text)
@@ -245,7 +259,9 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
+		err = s.guarded(v.user.Username, callerOf(r).ip, func() error {
+			return s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
+		})
 	}
 	switch text := badPassword(err); {
 	case text != "":
@@ -272,7 +288,10 @@ func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v v
 }
 
 func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v visit) {
-	u, err := s.accounts.ResetToken(r.Context(), v.session)
+	u, err := v.user, s.throttle.AllowMail(v.user.Username)
+	if err == nil {
+		u, err = s.accounts.ResetToken(r.Context(), v.session)
+	}
 	if err != nil {
 		s.pageError(w, r, err)
 		return

@@ -187,7 +187,10 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		status, text = org.StatusNotApproved, textWrongOrgApp
 	}
 	if text != "" {
-		if u.ID != "" && status != "" {
+		switch {
+		case u.ID == "":
+			s.noteNobody(ctx, e)
+		case status != "":
 			s.noteRefused(ctx, e, status)
 		}
 		s.showLogin(w, r, t, username, text)

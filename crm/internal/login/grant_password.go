@@ -30,6 +30,9 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 	checked, err := g.s.checkPassword(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip})
 	u, status := checked.User, checked.Status
 	if u.ID == "" && err != nil {
+		if fault.CodeOf(err) == org.CodeBadCredentials {
+			g.s.noteNobody(ctx, g.s.event(u, r.caller, org.LoginTypeOAuth, g.subtype(), app.Name))
+		}
 		return nil, err
 	}
 	o, oerr := g.s.known.OrgByID(ctx, u.Org)

@@ -542,11 +542,20 @@ func (h *house) exec(query string, args ...any) (n int64, err error) {
 // anotherProcess is a second server on the same database, as a restart or a replica is.
 func (h *house) anotherProcess() *house {
 	h.t.Helper()
-	return h.limited(org.LoginLimits{})
+	return h.with(func(*loginOptions) {})
 }
 
 // limited is a second server with other limits.
 func (h *house) limited(limits org.LoginLimits) *house {
+	h.t.Helper()
+	return h.with(func(o *loginOptions) { o.Limits = limits })
+}
+
+// loginOptions are what a server is made of.
+type loginOptions = login.Options
+
+// with is a second server with other options, on the same store.
+func (h *house) with(change func(*loginOptions)) *house {
 	h.t.Helper()
 	p := &house{t: h.t, store: sqlstore.New(h.store.DB()), log: h.log, clock: h.clock, org: h.org}
 	mux := web.NewMux()
@@ -554,9 +563,10 @@ func (h *house) limited(limits org.LoginLimits) *house {
 	srv := httptest.NewServer(p.handler)
 	h.t.Cleanup(srv.Close)
 	p.url = srv.URL
+	o := login.Options{BaseURL: h.url, Directory: p.store, Store: p.store, Clock: h.clock, Vault: h.vault}
+	change(&o)
 	var err error
-	p.login, err = login.New(login.Options{BaseURL: h.url, Directory: p.store, Store: p.store, Clock: h.clock, Vault: h.vault, Limits: limits})
-	if err != nil {
+	if p.login, err = login.New(o); err != nil {
 		h.t.Fatal(err)
 	}
 	p.login.Mount(mux)

@@ -124,7 +124,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.mails = newMailer(o.BaseURL, u.Hostname(), o)
 	s.accounts = &org.Accounts{
-		Known: known, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
+		Known: known, Passwords: s.passwords, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
 	}
 	s.settings = &org.OrgSettings{Known: known, Store: o.Store, Clock: o.Clock, Changes: s}
 	s.discovery, err = discoveryDocument(o.BaseURL)
@@ -288,6 +288,9 @@ func (s *Server) event(u org.User, c caller, kind, subtype, application string) 
 		Status: org.StatusSuccess, Application: application, Browser: c.agent, Platform: "Unknown",
 	}
 }
+
+// noteNobody costs what noteRefused costs, for a name that nobody has.
+func (s *Server) noteNobody(ctx context.Context, e org.LoginEvent) { s.noteRefused(ctx, e, org.StatusInvalidPassword) }
 
 // noteRefused keeps the row of a login that was refused. The refusal stands whether the row can be kept or not.
 func (s *Server) noteRefused(ctx context.Context, e org.LoginEvent, status string) {

@@ -112,7 +112,7 @@ func soapFaultOf(err error) (*soapFault, bool) {
 		return unexpectedFault("INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS: "+f.Message), true
 	case org.CodeMalformedID, org.CodeNotFound:
 		return &soapFault{element: "InvalidIdFault", code: "INVALID_ID_FIELD", message: "INVALID_ID_FIELD: " + f.Message, prefix: true}, true
-	case org.CodeUserRate, org.CodeAddressRate:
+	case org.CodeUserRate, org.CodeAddressRate, org.CodeMailRate:
 		return loginFault("REQUEST_LIMIT_EXCEEDED", f.Message), true
 	case org.CodeInvalidSession:
 		return unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: "+textInvalidSession), true
@@ -323,7 +323,10 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 		}
 	}
 	if err != nil {
-		if u.ID != "" && status != "" {
+		switch {
+		case u.ID == "" && fault.CodeOf(err) == org.CodeBadCredentials:
+			s.noteNobody(ctx, e)
+		case u.ID != "" && status != "":
 			s.noteRefused(ctx, e, status)
 		}
 		return nil, err

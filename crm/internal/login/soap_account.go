@@ -37,6 +37,14 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 		}
 		return id, err
 	}
+	if op.Local == "invalidateSessions" {
+		return h.invalidate(ctx, op, session)
+	}
+	self, err := h.s.known.UserByID(ctx, session.Org, session.User)
+	if err != nil {
+		return nil, err
+	}
+	guarded := func(do func() error) error { return h.s.guarded(self.Username, req.caller.ip, do) }
 	switch op.Local {
 	case "setPassword":
 		id, err := user()
@@ -47,7 +55,7 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 		if err != nil {
 			return nil, err
 		}
-		if err := accounts.SetFor(ctx, session, id, vault.Secret(password)); err != nil {
+		if err := guarded(func() error { return accounts.SetFor(ctx, session, id, vault.Secret(password)) }); err != nil {
 			return nil, err
 		}
 		return h.respond(op.Local, func(*soap.Writer) {})
@@ -60,7 +68,7 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 		if err != nil {
 			return nil, err
 		}
-		if err := accounts.ChangeOwn(ctx, session, vault.Secret(old), vault.Secret(password)); err != nil {
+		if err := guarded(func() error { return accounts.ChangeOwn(ctx, session, vault.Secret(old), vault.Secret(password)) }); err != nil {
 			return nil, err
 		}
 		return h.respond(op.Local, func(*soap.Writer) {})
@@ -69,13 +77,17 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 		if err != nil {
 			return nil, err
 		}
-		password, err := accounts.Reset(ctx, session, id)
+		var password vault.Secret
+		err = guarded(func() error {
+			password, err = accounts.Reset(ctx, session, id)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
 		return h.respond(op.Local, func(x *soap.Writer) { x.Text("password", password.Reveal()) })
 	}
-	return h.invalidate(ctx, op, session)
+	return nil, noOperation(op)
 }
 
 // invalidate ends the sessions of the caller's org that are named by their tokens; those of others need Manage Users.

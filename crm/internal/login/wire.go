@@ -95,6 +95,7 @@ var tokenErrors = map[fault.Code]oauthError{
 	codeNoMail:                   {503, "", ""},
 	org.CodeUserRate:             {400, "rate_limit_exceeded", "number of logins exceeded"},
 	org.CodeAddressRate:          {429, "rate_limit_exceeded", ""},
+	org.CodeMailRate:             {429, "rate_limit_exceeded", ""},
 	codeDeviceOff:                {400, "invalid_request", ""},
 	codeDevicePending:            {400, "authorization_pending", ""},
 	codeDeviceSoon:               {400, "slow_down", ""},

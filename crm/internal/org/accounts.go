@@ -45,6 +45,7 @@ type Mailer interface {
 // before a transaction begins; in it the letters are queued.
 type Accounts struct {
 	Known       *Known
+	Passwords   *Passwords
 	Credentials CredentialStore
 	Store       AccountStore
 	Clock       *clock.Domain
@@ -77,14 +78,18 @@ func (a *Accounts) MailLink(ctx context.Context, s Session, user ID) error {
 	})
 }
 
-// Forgot mails a link to the user of that name, where there is an active one; nobody is told whether there is.
+// Forgot mails a link to the user of that name, where there is an active one; nobody is told whether there is, neither by
+// words nor by the time that it takes.
 func (a *Accounts) Forgot(ctx context.Context, username string) {
 	u, err := a.Known.UserByUsername(ctx, username)
-	if err != nil || !u.Active || u.Frozen {
-		return
+	switch {
+	case err == nil && u.Active && !u.Frozen:
+		err = a.mailLink(ctx, Session{Org: u.Org, User: u.ID}, u.ID, a.Mail.PasswordLink, resetLife, func(RecordTx, *Credential) error { return nil })
+	case err == nil || fault.KindOf(err) == fault.NotFound:
+		if _, err = a.Mail.PasswordLink(Org{}, User{Username: username}, vault.Secret(appendSecret(nil)), resetLife); err == nil { // to nobody
+			err = a.Credentials.CountNobody(ctx, a.Clock.Machine())
+		}
 	}
-	s := Session{Org: u.Org, User: u.ID}
-	err = a.mailLink(ctx, s, u.ID, a.Mail.PasswordLink, resetLife, func(RecordTx, *Credential) error { return nil })
 	if err != nil {
 		a.Log.ErrorContext(ctx, "a link to set a password was not mailed", "org", u.Org, "user", u.ID, "error", err)
 	}
@@ -184,15 +189,9 @@ func (a *Accounts) ChangeOwn(ctx context.Context, s Session, old, password vault
 	if err != nil {
 		return err
 	}
-	c, err := a.credential(ctx, u)
+	c, right, err := a.Passwords.Confirm(ctx, o, u, old)
 	if err != nil {
 		return err
-	}
-	right := false
-	if c.PasswordHash != "" && len(old) <= maxGiven {
-		if right, err = vault.VerifyPassword(ctx, c.PasswordHash, old); err != nil {
-			return err
-		}
 	}
 	if !right {
 		return fault.New(fault.Invalid, CodeInvalidOldPassword, "Your old password is invalid.")

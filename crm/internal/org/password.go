@@ -170,11 +170,36 @@ func (c Credential) split(given vault.Secret) (vault.Secret, bool) {
 	return given[:n], true
 }
 
+// refuseSlowly does the work of a wrong password: one hash and one write.
 func (p *Passwords) refuseSlowly(ctx context.Context, given vault.Secret) error {
-	if len(given) > maxGiven {
-		return nil
+	if len(given) <= maxGiven {
+		if err := vault.DummyVerify(ctx, given); err != nil {
+			return err
+		}
 	}
-	return vault.DummyVerify(ctx, given)
+	return p.store.CountNobody(ctx, p.clock.Machine())
+}
+
+// Confirm checks the password of a user who is logged in and says it again. A wrong one counts as at a login, and a
+// lockout refuses the right one too.
+func (p *Passwords) Confirm(ctx context.Context, o Org, u User, given vault.Secret) (c Credential, right bool, err error) {
+	done, err := p.turns.take(ctx, pair{u.Org, u.ID})
+	if err != nil {
+		return c, false, err
+	}
+	defer done()
+	c, err = p.store.Credential(ctx, u.Org, u.ID)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return c, false, err
+	}
+	now := p.clock.Now(string(u.Org))
+	if err != nil || c.PasswordHash == "" || len(given) > maxGiven || c.LockedUntil.After(now) {
+		return c, false, p.refuseSlowly(ctx, given)
+	}
+	if right, err = vault.VerifyPassword(ctx, c.PasswordHash, given); err != nil || right {
+		return c, right, err
+	}
+	return c, false, p.countFailure(ctx, o, u, now)
 }
 
 // turns lets one login of a user be decided at a time.

@@ -14,18 +14,22 @@ type LoginLimits struct {
 	// FailuresPerMinute is how many wrong passwords one network gets in a minute, whosever they are: an IPv4 /24 or an
 	// IPv6 /64. 30 where it is 0, and ten times that for loopback, where everybody comes from one address.
 	FailuresPerMinute int
+	// MailsPerHour is how many links and security tokens one user name can have mailed in an hour; 10 where it is 0.
+	MailsPerHour int
 }
 
 // Defaults of LoginLimits.
 const (
 	defaultUserPerHour       = 3600
 	defaultFailuresPerMinute = 30
+	defaultMailsPerHour      = 10
 )
 
 // Codes of refusals that come before a password is looked at.
 const (
 	CodeUserRate    fault.Code = "user_login_rate"    // of the user name, whether there is such a user or not
 	CodeAddressRate fault.Code = "address_login_rate" // of the caller's network
+	CodeMailRate    fault.Code = "mail_rate"          // of mails to one user, whether there is such a user or not
 )
 
 // RetryAfter is how many whole seconds a refused login has to wait; 0 where err says nothing about it.
@@ -37,6 +41,7 @@ type Throttle struct {
 	limits    LoginLimits
 	users     *throttle.Windows
 	addresses *throttle.Windows
+	mails     *throttle.Windows
 }
 
 // NewThrottle returns a Throttle that counts in machine time.
@@ -47,19 +52,38 @@ func NewThrottle(limits LoginLimits, machine func() time.Time) *Throttle {
 	if limits.FailuresPerMinute == 0 {
 		limits.FailuresPerMinute = defaultFailuresPerMinute
 	}
-	return &Throttle{machine: machine, limits: limits, users: throttle.New(time.Hour), addresses: throttle.New(time.Minute)}
+	if limits.MailsPerHour == 0 {
+		limits.MailsPerHour = defaultMailsPerHour
+	}
+	return &Throttle{machine: machine, limits: limits, users: throttle.New(time.Hour), addresses: throttle.New(time.Minute), mails: throttle.New(time.Hour)}
 }
 
 // Allow counts a login of the user name and refuses it where there were too many, or where too many failed from the same
 // network: a Limited fault with CodeUserRate or CodeAddressRate, the same for names that nobody has.
 func (t *Throttle) Allow(username, ip string) error {
-	now := t.machine()
+	if err := t.AllowFrom(ip); err != nil {
+		return err
+	}
+	if n, wait := t.users.Count(Fold(username), t.machine(), 1); n > t.limits.UserPerHour {
+		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeUserRate, "number of logins exceeded")
+	}
+	return nil
+}
+
+// AllowFrom refuses what comes from a network from which too much has failed: a Limited fault with CodeAddressRate.
+func (t *Throttle) AllowFrom(ip string) error {
 	network, limit := t.network(ip)
-	if n, wait := t.addresses.Count(network, now, 0); n >= limit {
+	if n, wait := t.addresses.Count(network, t.machine(), 0); n >= limit {
 		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeAddressRate, "Too many logins from your network have failed. Please wait a minute.")
 	}
-	if n, wait := t.users.Count(Fold(username), now, 1); n > t.limits.UserPerHour {
-		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeUserRate, "number of logins exceeded")
+	return nil
+}
+
+// AllowMail counts a mail that somebody has sent to the user of that name, and refuses it where there were too many: a
+// Limited fault with CodeMailRate, the same for names that nobody has.
+func (t *Throttle) AllowMail(username string) error {
+	if n, wait := t.mails.Count(Fold(username), t.machine(), 1); n > t.limits.MailsPerHour {
+		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeMailRate, "Too many mails were asked for. Please wait, and look into your mailbox.")
 	}
 	return nil
 }

@@ -119,6 +119,17 @@ func (s *Store) CountFailure(ctx context.Context, orgID, user org.ID, limit int,
  WHERE org_id = $1 AND user_id = $2 AND locked_until_ms <= $5`, string(orgID), string(user), limit, millis(until), millis(now))
 }
 
+// CountNobody implements org.CredentialStore. Login History of no org is read by nobody, and PurgeHistory deletes it.
+func (s *Store) CountNobody(ctx context.Context, at time.Time) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		return insertLogin(tx, org.LoginEvent{ID: org.NewID(org.PrefixLoginHistory), Time: at, Type: org.LoginTypeApplication, Status: org.StatusInvalidPassword})
+	})
+	if err != nil {
+		return fmt.Errorf("counting a failed login: %w", err)
+	}
+	return nil
+}
+
 // ClearFailures implements org.CredentialStore.
 func (s *Store) ClearFailures(ctx context.Context, orgID, user org.ID) error {
 	return s.change(ctx, "clearing failed logins", `UPDATE user_login SET failures = 0, locked_until_ms = 0 WHERE org_id = $1 AND user_id = $2`,

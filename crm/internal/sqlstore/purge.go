@@ -33,6 +33,8 @@ var purges = []struct {
  WHERE g.id < $1 AND (g.app_id = '' OR g.revoked_ms < CAST($2 AS BIGINT) + o.clock_offset_ms - 2678400000) ORDER BY g.id LIMIT $3)`},
 }
 
+// Rows of no org are a CountNobody's, and those of logins of nobody.
+
 // historyMonths is how long Login History is kept, in the org's own time (crm-wire 5.2: "6 months").
 const historyMonths = 6
 
@@ -77,7 +79,7 @@ func (s *Store) oldHistory(ctx context.Context, from HistoryPlace, limit int) (o
 		if err := rows.Scan(&next.Org, &next.ID, &at); err != nil {
 			return nil, from, fmt.Errorf("looking through login history: %w", err)
 		}
-		if fromMillis(at).Before(s.now(next.Org).AddDate(0, -historyMonths, 0)) {
+		if next.Org == "" || fromMillis(at).Before(s.now(next.Org).AddDate(0, -historyMonths, 0)) {
 			old = append(old, next)
 		}
 		seen++
