@@ -290,7 +290,9 @@ func (s *Server) event(u org.User, c caller, kind, subtype, application string) 
 }
 
 // noteNobody costs what noteRefused costs, for a name that nobody has.
-func (s *Server) noteNobody(ctx context.Context, e org.LoginEvent) { s.noteRefused(ctx, e, org.StatusInvalidPassword) }
+func (s *Server) noteNobody(ctx context.Context, e org.LoginEvent) {
+	s.noteRefused(ctx, e, org.StatusInvalidPassword)
+}
 
 // noteRefused keeps the row of a login that was refused. The refusal stands whether the row can be kept or not.
 func (s *Server) noteRefused(ctx context.Context, e org.LoginEvent, status string) {

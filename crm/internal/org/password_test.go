@@ -23,6 +23,8 @@ func (s stuck) Credential(context.Context, org.ID, org.ID) (org.Credential, erro
 	return org.Credential{}, fault.New(fault.NotFound, org.CodeNotFound, "none")
 }
 
+func (stuck) CountNobody(context.Context, time.Time) error { return nil }
+
 // Logins of one user are decided one at a time; who comes into a flood of them is told to come again.
 func TestLoginsOfAUserDoNotPileUp(t *testing.T) {
 	t.Parallel()
