@@ -1,5 +1,5 @@
-// Command load measures Twinspan's two hottest requests beside their floors: the JWT bearer grant, and an
-// authenticated REST read. Both servers run as processes of their own, taking turns in one run, so that the machine's
+// Command load measures Twinspan's two hottest requests beside their floors, the JWT bearer grant and an authenticated
+// REST read, and sending beside a bare SMTP client. Both servers run as processes of their own, taking turns in one run, so that the machine's
 // moods hit both; assertions are signed before the clock starts; CPU is what the kernel charged to the server, not to
 // this client.
 //
@@ -39,6 +39,7 @@ import (
 
 type options struct {
 	seconds, connections, rounds int
+	mails                        int
 	maxRatio                     float64
 	json                         bool
 }
@@ -48,6 +49,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 4, "seconds of each pass")
 	flag.IntVar(&o.rounds, "rounds", 3, "passes of each server, in turn")
 	flag.IntVar(&o.connections, "connections", 32, "keep-alive connections, each with one request under way")
+	flag.IntVar(&o.mails, "mails", 5000, "messages sent to measure sending")
 	flag.Float64Var(&o.maxRatio, "max-ratio", 2.5, "most CPU that a grant may cost, as a multiple of its floor's")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
 	flag.Parse()
@@ -67,6 +69,14 @@ type ready struct {
 			PrivateKeyFile string `json:"private_key_file"`
 		} `json:"connected_apps"`
 	} `json:"crm"`
+	Engagement struct {
+		AuthURL          string `json:"auth_url"`
+		RESTURL          string `json:"rest_url"`
+		InstalledPackage struct {
+			ClientID     string `json:"client_id"`
+			ClientSecret string `json:"client_secret"`
+		} `json:"installed_package"`
+	} `json:"engagement"`
 }
 
 func run(o options) error {
@@ -75,14 +85,14 @@ func run(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for name, pkg := range map[string]string{"twinspan": "./cmd/twinspan", "floor": "./test/load/floor"} {
+	for name, pkg := range map[string]string{"twinspan": "./cmd/twinspan", "floor": "./test/load/floor", "mailfloor": "./test/load/mailfloor"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 		}
 	}
-	ours, info, err := startOurs(dir)
+	ours, info, err := startOursAt(dir, "data")
 	if err != nil {
 		return err
 	}
@@ -147,7 +157,12 @@ func run(o options) error {
 		}
 		results = append(results, result{p.name, a.figures(), b.figures()})
 	}
-	if err := report(o, results); err != nil {
+	ours.stop()
+	mails, err := sending(client, o, dir)
+	if err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	if err := report(o, results, mails); err != nil {
 		return err
 	}
 	if r := results[0].Ours.CPUMicros / results[0].Floor.CPUMicros; r > o.maxRatio {
@@ -158,7 +173,11 @@ func run(o options) error {
 
 type process struct{ cmd *exec.Cmd }
 
+// stop ends the process; stopping again does nothing.
 func (p process) stop() {
+	if p.cmd.ProcessState != nil {
+		return
+	}
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	timer := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
@@ -182,10 +201,13 @@ func (p process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(err1, err2)
 }
 
-func startOurs(dir string) (process, ready, error) {
-	file := filepath.Join(dir, "ready.json")
-	cmd := exec.Command(filepath.Join(dir, "twinspan"), "up", "--data", filepath.Join(dir, "data"), "--ready-file", file, "--record", "off",
-		"--crm-addr", "127.0.0.1:0", "--engagement-addr", "127.0.0.1:0", "--connect-addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0")
+// startOursAt starts twinspan on a folder of its own, with more arguments.
+func startOursAt(dir, folder string, more ...string) (process, ready, error) {
+	file := filepath.Join(dir, folder+".ready.json")
+	cmd := exec.Command(filepath.Join(dir, "twinspan"), append([]string{
+		"up", "--data", filepath.Join(dir, folder), "--ready-file", file, "--record", "off",
+		"--crm-addr", "127.0.0.1:0", "--engagement-addr", "127.0.0.1:0", "--connect-addr", "127.0.0.1:0", "--control-addr", "127.0.0.1:0",
+	}, more...)...)
 	var log strings.Builder
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -391,9 +413,9 @@ type result struct {
 	Floor figures `json:"floor"`
 }
 
-func report(o options, results []result) error {
+func report(o options, results []result, mails mailResult) error {
 	if o.json {
-		return json.NewEncoder(os.Stdout).Encode(results)
+		return json.NewEncoder(os.Stdout).Encode([]any{results[0], results[1], mails})
 	}
 	fmt.Printf("%d connections, %d passes of %d s each, in turn; server CPU as the kernel charged it\n\n", o.connections, o.rounds, o.seconds)
 	fmt.Printf("%-18s %-6s %10s %9s %9s %9s\n", "request", "server", "req/s", "p50 ms", "p99 ms", "CPU us")
@@ -406,5 +428,9 @@ func report(o options, results []result) error {
 		}
 		fmt.Printf("%-18s %-6s %10.2f %9.2f %9.2f %9.2f\n\n", "", "ratio", r.Ours.PerSecond/r.Floor.PerSecond, r.Ours.P50/r.Floor.P50, r.Ours.P99/r.Floor.P99, r.Ours.CPUMicros/r.Floor.CPUMicros)
 	}
+	fmt.Printf("%-18s %-6s %10s %9s\n", "message", "sender", "mails/s", "CPU us")
+	fmt.Printf("%-18s %-6s %10.0f %9.1f\n", mails.Name, "ours", mails.Ours.PerSecond, mails.Ours.CPUMicros)
+	fmt.Printf("%-18s %-6s %10.0f %9.1f\n", mails.Name, "floor", mails.Floor.PerSecond, mails.Floor.CPUMicros)
+	fmt.Printf("%-18s %-6s %10.2f %9.2f\n", "", "ratio", mails.Ours.PerSecond/mails.Floor.PerSecond, mails.Ours.CPUMicros/mails.Floor.CPUMicros)
 	return nil
 }
