@@ -98,6 +98,10 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		return nil, err
 	}
 	records := &org.Records{Store: store, Clock: domain, Changes: logins, Invite: logins.Accounts().Invite}
+	records.CheckQuery = func(s org.Session, query string) error {
+		_, err := soql.Parse(query, records.Schema(s), s.Permissions)
+		return err
+	}
 	ctl := &control.Control{Store: store, Records: records, Clock: domain, Changes: logins, Log: o.Log}
 	if err := ctl.Start(ctx); err != nil {
 		return nil, err

@@ -151,5 +151,5 @@ func JobSession(ctx context.Context, d Directory, j BulkJob) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{Org: j.Org, User: j.User, App: j.App, Delegate: j.Delegate, Permissions: u.Permissions, Package: o.Package}, nil
+	return Session{Org: j.Org, User: j.User, App: j.App, Delegate: j.Delegate}.may(u, o), nil
 }

@@ -22,7 +22,9 @@ type change struct {
 	values  Values // what will be written
 	// unaudited: the change is part of making an org, not of somebody's work in Setup.
 	unaudited bool
-	note      string // what the Setup Audit Trail says beside the fields
+	// checkQuery is Records.CheckQuery.
+	checkQuery func(s Session, query string) error
+	note       string // what the Setup Audit Trail says beside the fields
 }
 
 // rules are what an object asks for beyond its schema. Each may change c.values; nil functions ask for nothing.

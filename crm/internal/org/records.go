@@ -16,6 +16,8 @@ type Records struct {
 	Store   RecordStore
 	Clock   *clock.Domain
 	Changes Changes
+	// CheckQuery refuses a report whose query the caller could not ask; nil refuses none.
+	CheckQuery func(s Session, query string) error
 	// Invite mails a user who was just created the link to his first password; nil mails nothing.
 	Invite func(ctx context.Context, s Session, user ID)
 }
@@ -103,7 +105,7 @@ func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[
 // change begins a change; the values are copied, because a transaction may run twice.
 func (r *Records) change(tx RecordTx, s Session, o *Object, id ID, values Values) *change {
 	c := &change{
-		tx: tx, session: s, schema: s.Schema(), id: id, values: Values{},
+		tx: tx, session: s, schema: s.Schema(), id: id, values: Values{}, checkQuery: r.CheckQuery,
 		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine(),
 	}
 	c.object = c.schema.must(o.Name) // all of it, whatever the caller sees

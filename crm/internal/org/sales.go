@@ -166,8 +166,13 @@ func afterCampaignMemberStatus(c *change) error {
 	return nil
 }
 
-// beforeReport names a report to programs where its maker does not.
+// beforeReport sees that its maker could ask a report's query, and names a report to programs where he does not.
 func beforeReport(c *change) error {
+	if c.checkQuery != nil && c.changes("Query") {
+		if err := c.checkQuery(c.session, c.text("Query")); err != nil {
+			return err
+		}
+	}
 	if c.old != nil && !c.changes("DeveloperName") {
 		return nil
 	}

@@ -50,6 +50,15 @@ type Session struct {
 // ErrDryRun is what a change answers that could have been made and was only tried.
 var ErrDryRun = errors.New("a dry run: nothing was changed")
 
+// SessionFor is a session of a user of the org with all that he may do as of now.
+func SessionFor(u User, o Org) Session { return Session{Org: u.Org, User: u.ID}.may(u, o) }
+
+// may gives a session what its user may do, and what his org is made of, as of now.
+func (s Session) may(u User, o Org) Session {
+	s.Permissions, s.Access, s.Package, s.Custom = u.Permissions, u.Access, o.Package, o.Custom
+	return s
+}
+
 // Schema is the schema of the session's org, as the API that is used shows it.
 func (s Session) Schema() *Schema { return s.Custom.Schema(s.Package, s.Tooling) }
 

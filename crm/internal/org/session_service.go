@@ -217,8 +217,7 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 	}
 	out := e.Session
 	out.Expires = time.UnixMilli(expires).UTC()
-	out.Permissions, out.Access, out.Package, out.Custom = u.Permissions, u.Access, o.Package, o.Custom
-	return out, u, nil
+	return out.may(u, o), u, nil
 }
 
 // withinHours is the given end of a session, or the end of the login hours that its user is in now where that comes

@@ -113,5 +113,5 @@ func (h *House) SessionOf(t testing.TB, username string) org.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return org.Session{Org: u.Org, User: u.ID, Permissions: u.Permissions, Access: u.Access, Package: o.Package, Custom: o.Custom}
+	return org.SessionFor(u, o)
 }

@@ -139,6 +139,10 @@ func (s *Server) Mount(m *web.Mux) {
 		many("POST /composite/sobjects/{object}", s.readMany, inBatch|inComposite)
 	}
 	m.Handle("GET "+root+"/composite", s.handle(s.compositeResources))
+	reports := root + "/analytics/reports"
+	m.Handle("GET "+reports, s.handle(s.listReports))
+	m.Handle("GET "+reports+"/{id}", s.handle(s.runReport))
+	m.Handle("GET "+reports+"/{id}/describe", s.handle(s.describeReport))
 	m.Handle("GET "+root+"/limits", &endpoint{server: s, run: s.limits, inside: inBatch})
 	m.Handle("GET "+root+"/limits/apiUsage", s.handle(s.apiUsage))
 	apps := root + "/twinspan/apps"

@@ -86,6 +86,17 @@ func newSuite(t *testing.T, h *orgtest.House) *suite {
 		"FirstName": "Ann", "LastName": "alpha", "Title": "Boss", "Email": "a@x.example", "Birthdate": "1970-01-01", "AccountId": acme(), "Department": "north",
 		"Description": "Mail;Web;Fax",
 	})
+	add("lead", "Lead", map[string]any{"LastName": "Lampe", "Company": "Licht", "Email": "l@x.example"})
+	add("spring", "Campaign", map[string]any{"Name": "Spring", "BudgetedCost": 100.0})
+	add("autumn", "Campaign", map[string]any{"Name": "Autumn"})
+	add("m1", "CampaignMember", map[string]any{"CampaignId": s.names["spring"], "LeadId": s.names["lead"]})
+	add("m2", "CampaignMember", map[string]any{"CampaignId": s.names["spring"], "ContactId": s.names["alpha"], "Status": "Responded"})
+	add("m3", "CampaignMember", map[string]any{"CampaignId": s.names["autumn"], "ContactId": s.names["alpha"]})
+	add("deal", "Opportunity", map[string]any{"Name": "Deal", "StageName": "Closed Won", "CloseDate": "2026-06-30", "Amount": 1000.5, "AccountId": acme(), "CampaignId": s.names["spring"]})
+	add("hope", "Opportunity", map[string]any{"Name": "Hope", "StageName": "Prospecting", "CloseDate": "2026-07-31", "Amount": 200.25, "AccountId": acme()})
+	add("call", "Task", map[string]any{"Subject": "Call", "WhoId": s.names["alpha"], "WhatId": s.names["deal"], "Priority": "High"})
+	add("mail", "Task", map[string]any{"Subject": "Mail", "WhoId": s.names["lead"], "WhatId": s.names["spring"]})
+	add("help", "Case", map[string]any{"Subject": "Help", "ContactId": s.names["alpha"]})
 	for object, name := range map[string]string{"Contact": "gone", "Account": "bust"} {
 		if err := h.Records.Delete(t.Context(), s.admin, object, s.names[name]); err != nil {
 			t.Fatal(err)
@@ -212,7 +223,7 @@ func refusalOf(t *testing.T, query string, err error) string {
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	all := slices.Concat(selectCases, whereCases, dateCases, orderCases, relationCases, childCases, semiJoinCases, aggregateCases, fieldsCases, refusalCases)
+	all := slices.Concat(selectCases, whereCases, dateCases, orderCases, relationCases, childCases, semiJoinCases, aggregateCases, fieldsCases, refusalCases, salesCases)
 	if len(all) < 200 {
 		t.Errorf("%d cases, want 200", len(all))
 	}

@@ -219,6 +219,23 @@ func TestPrivateRecords(t *testing.T) {
 	})
 }
 
+// A job's work is bound by what its user may do, as his calls are.
+func TestJobsAreBound(t *testing.T) {
+	desks(t, func(d desk) {
+		invoices(&d)
+		user := d.as(d.org.Spec.Users[1].Username)
+		s, err := org.JobSession(t.Context(), d.house.Store, org.BulkJob{Org: d.org.ID, User: user.org.Admin.User})
+		if err != nil {
+			t.Fatal(err)
+		}
+		user.org.Admin = s
+		if got := user.code("SELECT Region__c FROM Contact"); got != org.CodeInvalidField {
+			t.Errorf("a field that he may not see: %q", got)
+		}
+		user.refused("Invoice__c", nil, org.CodeInvalidType)
+	})
+}
+
 // An org without rows for its profiles has what a new one has.
 func TestAccessOfOlderOrgs(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,33 @@
+package soql_test
+
+// salesCases ask about campaigns, deals, cases and tasks.
+var salesCases = []queryCase{
+	{"SELECT Id FROM Contact WHERE Id IN (SELECT ContactId FROM CampaignMember WHERE Campaign.Name = 'Spring')", "{alpha}"},
+	{"SELECT Id FROM Contact WHERE Id NOT IN (SELECT ContactId FROM CampaignMember) AND AccountId = '{acme}'", "{beta}"},
+	{"SELECT Id FROM Lead WHERE Id IN (SELECT LeadOrContactId FROM CampaignMember WHERE CampaignId = '{spring}')", "{lead}"},
+	{"SELECT Name, Email, Type FROM CampaignMember WHERE CampaignId = '{spring}' ORDER BY Name", "Ann alpha a@x.example Contact; Lampe l@x.example Lead"},
+	{"SELECT Id FROM CampaignMember WHERE Email = 'A@X.example' AND Campaign.IsActive = false ORDER BY Campaign.Name", "{m3}; {m2}"},
+	{"SELECT LeadOrContact.Name, LeadOrContact.Type FROM CampaignMember WHERE HasResponded = true", "Contact(Ann alpha Contact)"},
+	{"SELECT Contact.Account.Name FROM CampaignMember WHERE CampaignId = '{autumn}'", "((Acme))"},
+	{"SELECT Name, (SELECT Status FROM CampaignMembers ORDER BY Status) FROM Campaign ORDER BY Name", "Autumn [Sent]; Spring [Responded; Sent]"},
+	{"SELECT Label FROM CampaignMemberStatus WHERE Campaign.Name = 'Spring' ORDER BY SortOrder", "Sent; Responded"},
+	{"SELECT Name, NumberOfLeads, NumberOfContacts, NumberOfResponses FROM Campaign WHERE NumberOfLeads > 0", "Spring 1 1 1"},
+	{"SELECT AmountWonOpportunities, BudgetedCost FROM Campaign WHERE Name = 'Spring'", "1000.5 100"},
+	{"SELECT Campaign.Name, COUNT(Id) FROM CampaignMember GROUP BY Campaign.Name ORDER BY Campaign.Name", "Name=Autumn expr0=1; Name=Spring expr0=2"},
+	{"SELECT Status, COUNT_DISTINCT(ContactId) FROM CampaignMember GROUP BY Status ORDER BY Status", "Status=Responded expr0=1; Status=Sent expr0=1"},
+	{"SELECT SUM(Amount), AVG(Probability), MAX(CloseDate) FROM Opportunity", "expr0=1200.75 expr1=55 expr2=2026-07-31"},
+	{"SELECT Name FROM Opportunity WHERE Amount > 200.25", "Deal"},
+	{"SELECT Name FROM Opportunity WHERE Amount >= 200.25 AND IsWon = false", "Hope"},
+	{"SELECT Name, ExpectedRevenue FROM Opportunity WHERE CloseDate = NEXT_MONTH", "Hope 20.025"},
+	{"SELECT StageName, SUM(Amount) FROM Opportunity GROUP BY StageName HAVING SUM(Amount) > 500", "StageName=Closed Won expr0=1000.5"},
+	{"SELECT Name, (SELECT Name FROM Opportunities ORDER BY Amount) FROM Account WHERE Id IN (SELECT AccountId FROM Opportunity WHERE IsWon = true)", "Acme [Hope; Deal]"},
+	{"SELECT Id FROM Opportunity WHERE Amount = '5'", "invalid_field 1:34 value of filter criterion for field 'Amount' must be of type currency and should not be enclosed in quotes"},
+	{"SELECT Id FROM Opportunity WHERE Amount LIKE '5'", "invalid_query_filter_operator 1:34 invalid operator on currency field"},
+	{"SELECT Subject, Who.Name, What.Name FROM Task ORDER BY Subject", "Call Contact(Ann alpha) Opportunity(Deal); Mail Lead(Lampe) Campaign(Spring)"},
+	{"SELECT Subject FROM Task WHERE Who.Type = 'Lead'", "Mail"},
+	{"SELECT Subject FROM Task WHERE WhatId IN (SELECT Id FROM Opportunity WHERE IsWon = true)", "Call"},
+	{"SELECT Subject FROM Task WHERE IsHighPriority = true AND IsClosed = false", "Call"},
+	{"SELECT CaseNumber, Contact.Name, Account.Name, ContactEmail FROM Case WHERE ContactEmail = 'a@x.example'", "00001000 (Ann alpha) (Acme) a@x.example"},
+	{"SELECT Name, (SELECT CaseNumber FROM Cases) FROM Contact WHERE Id IN (SELECT ContactId FROM Case)", "Ann alpha [00001000]"},
+	{"SELECT COUNT() FROM Report", "count 0"},
+}
