@@ -53,7 +53,7 @@ type Deployment struct {
 	APIUser       Person
 	TenantMember  Person // to whom Member is to be mapped
 	TenantOther   Person // a further user of the tenant, whose Salesforce.com Status names Outsider; he may not send
-	ServerPackage string // client id of a server-to-server package that may read and send email
+	ServerPackage string // client id of a server-to-server package that may send email and administer users and accounts
 	ServerSecret  vault.Secret
 	Definition    string // external key of an active definition
 

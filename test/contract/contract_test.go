@@ -280,7 +280,7 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 			},
 			{
 				Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read", "marketing_cloud_connect_write"},
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read", "accounts_write", "marketing_cloud_connect_write"},
 			},
 		},
 		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},

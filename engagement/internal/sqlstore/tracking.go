@@ -13,7 +13,8 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
-// HouseKey returns the key of the name, which the first call makes: 32 random bytes that make has, sealed by the vault.
+// HouseKey returns the key of the name, sealed by the vault; the first call keeps fresh, 32 random bytes, as that key. A
+// key that the vault cannot open is an Internal fault with tenant.CodeKeyCorrupt.
 func (s *Store) HouseKey(ctx context.Context, v *vault.Vault, name string, fresh []byte) ([]byte, error) {
 	aad := []byte("house_key:sealed:" + name)
 	sealed, err := v.Seal(fresh, aad)
@@ -31,7 +32,8 @@ func (s *Store) HouseKey(ctx context.Context, v *vault.Vault, name string, fresh
 	}
 	key, err := v.Open(sealed, aad)
 	if err != nil {
-		return nil, fmt.Errorf("opening the key %s: %w", name, err)
+		return nil, fault.Wrap(err, fault.Internal, tenant.CodeKeyCorrupt,
+			"The key of the %s, sealed under --key-file, cannot be opened: the key file is another one, or the database was changed.", name)
 	}
 	return key, nil
 }

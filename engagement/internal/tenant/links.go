@@ -12,6 +12,9 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
+// CodeKeyCorrupt: a sealed key of the house cannot be opened: another key file, or a changed database.
+const CodeKeyCorrupt fault.Code = "credential_corrupt"
+
 // CodeBadLink: a tracking link that was not made here, or not for this.
 const CodeBadLink fault.Code = "bad_link"
 
