@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/twinspan/twinspan/connect/internal/linktest"
@@ -112,7 +113,7 @@ func TestClear(t *testing.T) {
 		} {
 			w.wantCall(t, "/api/v1/users/clear", "", body, 400, "error.code", "invalid_clear")
 		}
-		clearing(map[string]any{"users": []string{ann.Username, "nobody@org.example"}, "by": "olga", "reason": "wrong password typed"}, 1, 1)
+		clearing(map[string]any{"users": []string{strings.ToUpper(ann.Username), "nobody@org.example"}, "by": "olga", "reason": "wrong password typed"}, 1, 1)
 		if w.tenant.Granted(annMC.Username) || !w.tenant.Granted(bobMC.Username) {
 			t.Fatal("clearing took another grant, or none")
 		}
@@ -177,7 +178,7 @@ func TestLoginDeniedStory(t *testing.T) {
 		tab, b := w.url+"/marketing-cloud", browser.New(nil)
 		wantPage(t, w.visit(t, b, tab, ann, annMC), 200, "Connected as ann.mc.")
 		test := map[string]any{"as": ann.Username, "to": "ann@org.example", "definition_key": "welcome"}
-		w.wantCall(t, "/api/v1/sends/test", "before", test, 200, "status", "accepted")
+		w.wantCall(t, "/api/v1/sends/test", "before", map[string]any{"as": "ANN@Org.Example", "to": "ann@org.example", "definition_key": "welcome"}, 200, "status", "accepted")
 
 		w.tenant.Grant(annMC.Username, false)
 		w.tenant.DropTokens()

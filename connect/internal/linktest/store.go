@@ -383,6 +383,9 @@ func mappings(t *testing.T, s Store) {
 	k, err = s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
 	same(t, k, mapping.Known{Mapping: m("a", "two", "4")})
+	k, err = s.KnownUser(ctx, "a", "TWO@X.example")
+	ok(t, err)
+	same(t, k, mapping.Known{Mapping: m("a", "two", "4")})
 	_, err = s.KnownUser(ctx, "b", "two@x.example")
 	wantCode(t, err, mapping.CodeNotFound)
 }

@@ -54,7 +54,7 @@ type Store interface {
 	// Known lists users who are mapped or whose mapping was cleared, by CRM user name, at most limit of them after the
 	// user name given.
 	Known(ctx context.Context, pair, after string, limit int) ([]Known, error)
-	// KnownUser reads one of them by CRM user name; a missing one is a NotFound fault with CodeNotFound.
+	// KnownUser reads one of them by CRM user name, in letters of any case; a missing one is a NotFound fault with CodeNotFound.
 	KnownUser(ctx context.Context, pair, crmUsername string) (Known, error)
 	// MappingTo reads the mapping to an Engagement user; a missing one is a NotFound fault with CodeNotFound.
 	MappingTo(ctx context.Context, pair, engagementUserID string) (Mapping, error)

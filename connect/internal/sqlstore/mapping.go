@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -93,7 +94,13 @@ func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]map
 
 // KnownUser implements mapping.Store.
 func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mapping.Known, error) {
-	return scanKnown(s.db.QueryRow(ctx, knownMapped+`= $2`+knownCleared+`= $2 ORDER BY cleared_at LIMIT 1`, pair, crmUsername))
+	k, err := scanKnown(s.db.QueryRow(ctx, knownMapped+`= $2`+knownCleared+`= $2 ORDER BY cleared_at LIMIT 1`, pair, crmUsername))
+	if fault.CodeOf(err) != mapping.CodeNotFound {
+		return k, err
+	}
+	// Written in other letters, which no index serves: a name that is nobody's costs a look at all.
+	const folded = ` AND LOWER(crm_username) = $2`
+	return scanKnown(s.db.QueryRow(ctx, knownMapped+`> ''`+folded+knownCleared+`> ''`+folded+` ORDER BY cleared_at LIMIT 1`, pair, strings.ToLower(crmUsername)))
 }
 
 // PutMapping implements mapping.Store.
