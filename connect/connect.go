@@ -22,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -112,7 +113,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)

@@ -66,6 +66,7 @@ type grammar struct {
 	Demo demoCmd `cmd:"" help:"Walk the first journey of the documents on a new pair, and print what happened."`
 
 	Connect         connectCmd         `cmd:"" help:"Connect the two clouds, or an integration user."`
+	BusinessUnits   unitsCmd           `cmd:"" help:"Which business units the org's users may work in: list, add, remove, check."`
 	Disconnect      disconnectCmd      `cmd:"" help:"Take the connection down, with all mappings."`
 	IntegrationUser integrationUserCmd `cmd:"" help:"The integration user of document 004: create, check, reset-token."`
 

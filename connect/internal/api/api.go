@@ -20,6 +20,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -47,6 +48,7 @@ type Options struct {
 	Audit    *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
+	Units       *units.Service
 	Calls       Calls
 	Vault       *vault.Vault
 	Log         *slog.Logger
@@ -95,6 +97,8 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/imports/{import_id}", (*Server).importOne, 0, false},
 		{http.MethodGet, "/api/v1/imports/{import_id}/lines", (*Server).importLines, 0, false},
 		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0, false},
+		{http.MethodGet, "/api/v1/business-units", (*Server).businessUnits, 0, false},
+		{http.MethodPost, "/api/v1/business-units", (*Server).setBusinessUnits, 0, false},
 		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/check", (*Server).checkIntegration, 0, true},

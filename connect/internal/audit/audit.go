@@ -38,6 +38,7 @@ const (
 	ImportCancelled    = "import.cancelled"
 	IntegrationChanged = "connection.integration_user"
 	Disconnected       = "connection.disconnected"
+	UnitChanged        = "business_unit.changed" // Subject is the MID
 )
 
 // Change is what a caller has to say about a change; the zero value is a change that is not recorded, because nobody made

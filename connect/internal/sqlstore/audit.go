@@ -112,3 +112,15 @@ func (s *Store) AddAuditKey(ctx context.Context, pair string, sealed []byte) (st
 	})
 	return stored, err
 }
+
+// NoteChange implements audit.Noter.
+func (s *Store) NoteChange(ctx context.Context, pair string, c audit.Change, before, after any) error {
+	key, err := s.auditKey(ctx, pair)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := note(tx, key, entry(pair, c, before, after))
+		return err
+	})
+}

@@ -1,0 +1,51 @@
+package api
+
+import (
+	"context"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/units"
+)
+
+type unitsBody struct {
+	BusinessUnits []unitBody `json:"business_units"`
+}
+
+type unitBody struct {
+	AccountID int64  `json:"account_id"`
+	ParentID  int64  `json:"parent_id,omitempty"`
+	Name      string `json:"name"`
+	Enabled   bool   `json:"enabled"`
+	Reached   bool   `json:"reached"`
+	Problem   string `json:"problem,omitempty"`
+}
+
+func unitsOf(all []units.Unit) unitsBody {
+	body := unitsBody{BusinessUnits: make([]unitBody, 0, len(all))}
+	for _, u := range all {
+		body.BusinessUnits = append(body.BusinessUnits, unitBody{u.MID, u.ParentMID, u.Name, u.Enabled, u.Reached, u.Problem()})
+	}
+	return body
+}
+
+func (s *Server) businessUnits(ctx context.Context, c call) (any, error) {
+	all, err := s.Units.List(ctx, c.link)
+	return unitsOf(all), err
+}
+
+func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
+	var in struct {
+		AccountIDs []int64 `json:"account_ids"`
+		Enabled    bool    `json:"enabled"`
+		By         string  `json:"by"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	by, err := actor(in.By)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Units.Set(ctx, c.link, in.AccountIDs, in.Enabled, audit.Change{Actor: by})
+	return unitsOf(all), err
+}

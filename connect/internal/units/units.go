@@ -1,0 +1,160 @@
+// Package units is Manage Business Units: which business units of the tenant the org's users may work in. The org keeps
+// them as records of the managed package (connect-facts 1.7), the tenant tells which there are and which the API user
+// reaches; Connect changes the first and reads both (document 002, the checks after the upgrade).
+package units
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that this package returns.
+const (
+	// CodeInvalid: a list of business units that cannot be meant.
+	CodeInvalid fault.Code = "invalid_business_units"
+	// CodeUnknown: the tenant has no such business unit, or the API user does not reach it.
+	CodeUnknown fault.Code = "business_unit_unknown"
+)
+
+// Fields of the package's object.
+const (
+	object     = "et4ae5__Business_Unit__c"
+	fieldMID   = "et4ae5__Business_Unit_ID__c"
+	fieldOn    = "et4ae5__Enabled__c"
+	fieldSaved = "et4ae5__PreSaved__c" // was enabled and saved before
+)
+
+// Unit is a business unit as the two clouds know it.
+type Unit struct {
+	MID       int64
+	ParentMID int64  // 0 for the top one, or where the tenant does not have it
+	Name      string // as the tenant calls it, else as the org does
+	Enabled   bool   // for the org's users
+	Saved     bool   // was enabled before
+	Reached   bool   // the tenant has it, active, and the API user reaches it
+	record    string
+}
+
+// Service lists and changes business units. It is safe for concurrent use.
+type Service struct {
+	links *link.Service
+	audit audit.Noter
+}
+
+// NewService wires the service.
+func NewService(links *link.Service, chain audit.Noter) *Service {
+	return &Service{links: links, audit: chain}
+}
+
+// List gives all business units that either cloud knows, by MID.
+func (s *Service) List(ctx context.Context, l link.Link) ([]Unit, error) {
+	if err := l.Ready(); err != nil {
+		return nil, err
+	}
+	byMID := map[int64]*Unit{}
+	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		found, err := tenant.BusinessUnits(ctx)
+		for _, u := range found {
+			byMID[u.MID] = &Unit{MID: u.MID, ParentMID: u.ParentMID, Name: u.Name, Reached: u.Active}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		records, err := org.Query(ctx, "SELECT Id, Name, "+fieldMID+", "+fieldOn+", "+fieldSaved+" FROM "+object)
+		for _, r := range records {
+			mid, numberErr := strconv.ParseInt(r.String(fieldMID), 10, 64)
+			if numberErr != nil {
+				continue // somebody typed something else there
+			}
+			u := byMID[mid]
+			if u == nil {
+				u = &Unit{MID: mid, Name: r.String("Name")}
+				byMID[mid] = u
+			}
+			u.Enabled, u.Saved, u.record = r.Bool(fieldOn), r.Bool(fieldSaved), r.String("Id")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Unit, 0, len(byMID))
+	for _, u := range byMID {
+		all = append(all, *u)
+	}
+	slices.SortFunc(all, func(a, b Unit) int { return cmp.Compare(a.MID, b.MID) })
+	return all, nil
+}
+
+// maxChange is how many business units one call changes.
+const maxChange = 100
+
+// Set enables business units for the org's users, or disables them, and reads them back. Where one of them cannot be,
+// none is changed. why says who asks; each change has its entry in the audit chain.
+func (s *Service) Set(ctx context.Context, l link.Link, mids []int64, enabled bool, why audit.Change) ([]Unit, error) {
+	if len(mids) == 0 || len(mids) > maxChange {
+		return nil, fault.New(fault.Invalid, CodeInvalid, "Name 1 to %d business units by their MID.", maxChange).In("account_ids")
+	}
+	all, err := s.List(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	var change []Unit
+	for _, mid := range mids {
+		i := slices.IndexFunc(all, func(u Unit) bool { return u.MID == mid })
+		if i < 0 || enabled && !all[i].Reached {
+			return nil, fault.New(fault.NotFound, CodeUnknown, "Engagement has no active business unit %d that the API user %s reaches.", mid, l.Tenant.Username).In("account_ids")
+		}
+		if all[i].Enabled != enabled && !slices.ContainsFunc(change, func(u Unit) bool { return u.MID == mid }) {
+			change = append(change, all[i])
+		}
+	}
+	for _, u := range change {
+		if err := s.write(ctx, l, u, enabled); err != nil {
+			return nil, err
+		}
+		why.At, why.Action, why.Subject = s.links.Now(l), audit.UnitChanged, strconv.FormatInt(u.MID, 10)
+		if err := s.audit.NoteChange(ctx, l.Pair, why, facts{u.Enabled}, facts{enabled}); err != nil {
+			return nil, err
+		}
+	}
+	return s.List(ctx, l)
+}
+
+type facts struct {
+	Enabled bool `json:"enabled"`
+}
+
+func (s *Service) write(ctx context.Context, l link.Link, u Unit, enabled bool) error {
+	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		fields := map[string]any{fieldOn: enabled, fieldSaved: true}
+		if u.record != "" {
+			return org.UpdateRecord(ctx, object, u.record, fields)
+		}
+		fields["Name"], fields[fieldMID] = u.Name, strconv.FormatInt(u.MID, 10)
+		_, err := org.CreateRecord(ctx, object, fields)
+		return err
+	})
+}
+
+// Problem is what a check finds wrong with a business unit.
+func (u Unit) Problem() string {
+	switch {
+	case u.Enabled && !u.Reached:
+		return "enabled in the org, but Engagement has no such active business unit that the API user reaches"
+	case u.Saved && !u.Enabled && u.Reached:
+		return "was active before and is not now: add it again where its users need it"
+	}
+	return ""
+}

@@ -1,0 +1,34 @@
+package connect
+
+import (
+	"context"
+	"net/http"
+)
+
+// BusinessUnit is a business unit as the two clouds know it.
+type BusinessUnit struct {
+	AccountID int64  `json:"account_id"` // MID
+	ParentID  int64  `json:"parent_id,omitempty"`
+	Name      string `json:"name"`
+	Enabled   bool   `json:"enabled"` // for the org's users
+	Reached   bool   `json:"reached"` // by the API user
+	Problem   string `json:"problem,omitempty"`
+}
+
+// BusinessUnits lists them.
+func (c *Client) BusinessUnits(ctx context.Context) ([]BusinessUnit, error) {
+	var out struct {
+		BusinessUnits []BusinessUnit `json:"business_units"`
+	}
+	err := c.do(ctx, http.MethodGet, "/api/v1/business-units", "", nil, &out)
+	return out.BusinessUnits, err
+}
+
+// SetBusinessUnits enables or disables business units for the org's users, and gives all as they are then.
+func (c *Client) SetBusinessUnits(ctx context.Context, mids []int64, enabled bool, by, key string) ([]BusinessUnit, error) {
+	var out struct {
+		BusinessUnits []BusinessUnit `json:"business_units"`
+	}
+	err := c.do(ctx, http.MethodPost, "/api/v1/business-units", key, map[string]any{"account_ids": mids, "enabled": enabled, "by": by}, &out)
+	return out.BusinessUnits, err
+}
