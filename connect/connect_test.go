@@ -69,9 +69,14 @@ func (l *logBuffer) String() string {
 
 func newWorld(t *testing.T, kind string) *world {
 	t.Helper()
+	return newWorldOf(t, kind, []linktest.Person{system, ann, bob}, []linktest.Person{apiUser, annMC, bobMC})
+}
+
+func newWorldOf(t *testing.T, kind string, org, tenant []linktest.Person) *world {
+	t.Helper()
 	w := &world{dsn: sqldbtest.DSN(t, kind), log: &logBuffer{}}
-	w.org = linktest.NewOrg(t, []linktest.Person{system, ann, bob}, system.Username)
-	w.tenant = linktest.NewTenant(t, []linktest.Person{apiUser, annMC, bobMC})
+	w.org = linktest.NewOrg(t, org, system.Username)
+	w.tenant = linktest.NewTenant(t, tenant)
 	w.tenant.APIUser = apiUser.Username
 	w.org.Now, w.tenant.Now = w.now, w.now
 	w.org.PutContact(contact, "ann@customer.example", false)
@@ -104,8 +109,15 @@ func newWorld(t *testing.T, kind string) *world {
 // open opens the bridge and serves it.
 func (w *world) open(t *testing.T) {
 	t.Helper()
+	w.openWith(t, connect.Options{})
+}
+
+// openWith is open with options, of which those that say where the bridge is are filled in.
+func (w *world) openWith(t *testing.T, o connect.Options) {
+	t.Helper()
+	o.DSN, o.Relaxed, o.BaseURL, o.Vault, o.Log = w.dsn, true, w.url, w.vault, w.logger
 	var err error
-	w.bridge, err = connect.New(t.Context(), connect.Options{DSN: w.dsn, Relaxed: true, BaseURL: w.url, Vault: w.vault, Log: w.logger})
+	w.bridge, err = connect.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

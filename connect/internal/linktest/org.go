@@ -206,20 +206,31 @@ func (o *Org) installed(w http.ResponseWriter, r *http.Request) {
 	Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
 }
 
-// users answers a query for the field of users by id.
+// users answers a query for users by user name, or for the field of users by id.
 func (o *Org) users(w http.ResponseWriter, r *http.Request) {
 	if !o.lives(w, r) {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	query := r.URL.Query().Get("q")
+	if strings.Contains(query, "Username") && !strings.Contains(query, "OAuth_Token") {
+		records := []map[string]any{}
+		for _, p := range o.people {
+			if strings.Contains(query, "'"+p.Username+"'") {
+				records = append(records, map[string]any{"Id": p.ID, "Username": p.Username, "Name": p.Name})
+			}
+		}
+		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+		return
+	}
 	if o.release[0] == 0 {
 		Answer(w, http.StatusBadRequest, []map[string]string{{"errorCode": "INVALID_FIELD", "message": "No such column on entity 'User'."}})
 		return
 	}
 	records := []map[string]any{}
 	for _, p := range o.people {
-		if strings.Contains(r.URL.Query().Get("q"), "'"+p.ID+"'") {
+		if strings.Contains(query, "'"+p.ID+"'") {
 			record := map[string]any{"Id": p.ID, "Username": p.Username, "et4ae5__ExactTarget_OAuth_Token__c": nil}
 			if value := o.fields[p.ID]; value != "" {
 				if record["et4ae5__ExactTarget_OAuth_Token__c"] = value; o.masked {

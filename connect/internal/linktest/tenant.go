@@ -29,16 +29,18 @@ type Tenant struct {
 	// APIUser may clear the grants of others.
 	APIUser string
 
-	grants   map[string]bool
-	stale    map[string]bool // grants whose user's permissions have changed since
-	spent    map[string]bool
-	messages map[string]Message
+	grants map[string]bool
+	stale  map[string]bool // grants whose user's permissions have changed since
+	// integrated is Salesforce.com Status: CRM user names by user name.
+	integrated map[string]string
+	spent      map[string]bool
+	messages   map[string]Message
 }
 
 // NewTenant starts a tenant with people, none of whom has a grant.
 func NewTenant(t testing.TB, people []Person) *Tenant {
 	t.Helper()
-	v := &Tenant{grants: map[string]bool{}, stale: map[string]bool{}, spent: map[string]bool{}, messages: map[string]Message{}}
+	v := &Tenant{grants: map[string]bool{}, stale: map[string]bool{}, integrated: map[string]string{}, spent: map[string]bool{}, messages: map[string]Message{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/token", v.token)
 	mux.HandleFunc("/v2/authorize", func(w http.ResponseWriter, r *http.Request) {
@@ -46,6 +48,8 @@ func NewTenant(t testing.TB, people []Person) *Tenant {
 	})
 	mux.HandleFunc("GET /v2/userinfo", v.userinfo)
 	mux.HandleFunc("GET /v2/grants", v.listGrants)
+	mux.HandleFunc("POST /v2/grants", v.makeGrant)
+	mux.HandleFunc("POST /Service.asmx", v.retrieve)
 	mux.HandleFunc("DELETE /v2/grants/{username}", v.clearGrant)
 	mux.HandleFunc("POST /messaging/v1/email/messages/{key}", v.send)
 	mux.HandleFunc("GET /messaging/v1/email/messages/{key}", v.status)
