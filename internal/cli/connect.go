@@ -26,6 +26,9 @@ type connectUpCmd struct {
 	SystemUser string `help:"User name in the org of the Salesforce system user; the ready file's where not given." placeholder:"NAME" env:"-"`
 	APIUser    string `name:"api-user" help:"User name in Engagement of the Marketing Cloud Connect API user; the ready file's where not given." placeholder:"NAME" env:"-"`
 	MID        int64  `name:"mid" help:"Business unit in which the API user works; his default where not given." placeholder:"MID" env:"-"`
+	Plan       bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
+	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
+	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
 	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
 	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
@@ -49,6 +52,9 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		c.SystemUser, c.APIUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username), cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+	}
+	if c.Plan || c.Apply {
+		return c.plan(ctx, a, cl)
 	}
 	by := a.who(c.By)
 	if err := cl.ConnectOrg(ctx, c.SystemUser, by, oauth.NewToken(24)); err != nil {

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/journey"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// planStep is one thing that has to be so before the clouds are connected.
+type planStep struct {
+	Title string `json:"step"`
+	Have  string `json:"have"` // what was found
+	Want  string `json:"want"`
+	Done  bool   `json:"done"`
+	// Click is how a person does it, where no public API does; "" where --apply does it.
+	Click string `json:"click,omitempty"`
+
+	look func(ctx context.Context) (have string, err error)
+	do   func(ctx context.Context) error // nil where a person has to
+}
+
+// plan looks at every step. With apply it does those that it can, one after the other, and reads each back. The order
+// locks nobody out: users are approved for the app before the app asks for approval (documents 001 and 003 have it the
+// other way round). Exit code 3 where something is left.
+func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) error {
+	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
+	return org.session(ctx, a, func(s *crm.Session) error {
+		steps := append(c.orgSteps(s), c.spanSteps(a, cl)...)
+		left := false
+		for i := range steps {
+			st := &steps[i]
+			if err := st.read(ctx); err != nil {
+				return fmt.Errorf("%s: %w", st.Title, err)
+			}
+			if c.Apply && !st.Done && st.do != nil {
+				if err := st.do(ctx); err != nil {
+					return fmt.Errorf("%s: %w", st.Title, err)
+				}
+				if err := st.read(ctx); err != nil {
+					return fmt.Errorf("%s, reading back: %w", st.Title, err)
+				}
+			}
+			left = left || !st.Done
+		}
+		if err := a.printPlan(steps); err != nil {
+			return err
+		}
+		if left {
+			return errNo
+		}
+		return nil
+	})
+}
+
+func (st *planStep) read(ctx context.Context) error {
+	have, err := st.look(ctx)
+	st.Have, st.Done = have, err == nil && have == st.Want
+	return err
+}
+
+func (a *app) printPlan(steps []planStep) error {
+	if a.json {
+		return a.printJSON(steps)
+	}
+	var b strings.Builder
+	b.WriteString("into the org     JWT bearer: Connect holds the key of the connected app's certificate, and no password\n")
+	b.WriteString("into Engagement  JWT bearer: Connect holds the key of the installed package's certificate; users give grants by signing in once\n")
+	for _, st := range steps {
+		switch {
+		case st.Done:
+			fmt.Fprintf(&b, "done   %s: %s\n", st.Title, oneLine(st.Have))
+		default:
+			fmt.Fprintf(&b, "to do  %s: %s, want %s\n", st.Title, oneLine(st.Have), st.Want)
+			if st.Click != "" {
+				fmt.Fprintf(&b, "       %s\n", oneLine(st.Click))
+			}
+		}
+	}
+	return a.print(b.String())
+}
+
+// found is one record's id, "" where there is none.
+func found(ctx context.Context, s *crm.Session, soql string) (string, error) {
+	rows, err := s.Query(ctx, soql)
+	if err != nil || len(rows) == 0 {
+		return "", err
+	}
+	return rows[0].String("Id"), nil
+}
+
+// orgSteps are document 001's up to its step 32, the approvals before the policies.
+func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
+	steps := []planStep{
+		{
+			Title: "managed package", Want: "installed", Click: "twinspan package install, or the vendor's link",
+			look: func(ctx context.Context) (string, error) {
+				p, err := installedPackage(ctx, s)
+				if err != nil || p == nil {
+					return "none", err
+				}
+				return "installed", nil
+			},
+		},
+		{
+			Title: "permission set " + journey.ApprovalSet, Want: "there",
+			look: func(ctx context.Context) (string, error) {
+				id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+soqlText(journey.ApprovalSet))
+				return map[bool]string{true: "there", false: "none"}[id != ""], err
+			},
+			do: func(ctx context.Context) error {
+				_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": journey.ApprovalSet})
+				return err
+			},
+		},
+	}
+	for _, label := range append([]string{journey.ApprovalSet}, journey.PackageSets()...) {
+		steps = append(steps, planStep{
+			Title: label + " for " + c.SystemUser, Want: "assigned",
+			look: func(ctx context.Context) (string, error) {
+				id, err := found(ctx, s, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = "+soqlText(label)+" AND Assignee.Username = "+soqlText(c.SystemUser))
+				return map[bool]string{true: "assigned", false: "not assigned"}[id != ""], err
+			},
+			do: func(ctx context.Context) error {
+				set, err := findSet(ctx, s, label)
+				if err != nil {
+					return err
+				}
+				user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+soqlText(c.SystemUser), "user", c.SystemUser)
+				if err != nil {
+					return err
+				}
+				_, err = s.CreateRecord(ctx, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
+				return err
+			},
+		})
+	}
+	return append(steps, c.boxes(s), attached(s), policies(s))
+}
+
+// boxes are the package's two on the system user (connect-facts 1.4: both are required of him).
+func (c *connectUpCmd) boxes(s *crm.Session) planStep {
+	const user, admin = "et4ae5__ExactTargetForAppExchangeUser__c", "et4ae5__ExactTargetForAppExchangeAdmin__c"
+	where := "SELECT Id, " + user + ", " + admin + " FROM User WHERE Username = " + soqlText(c.SystemUser)
+	return planStep{
+		Title: "Marketing Cloud for AppExchange User and Admin on " + c.SystemUser, Want: "both ticked",
+		look: func(ctx context.Context) (string, error) {
+			rows, err := s.Query(ctx, where)
+			if err != nil || len(rows) != 1 {
+				return "no such user", err
+			}
+			return map[bool]string{true: "both ticked", false: "not both"}[rows[0].Bool(user) && rows[0].Bool(admin)], nil
+		},
+		do: func(ctx context.Context) error {
+			id, err := findOne(ctx, s, where, "user", c.SystemUser)
+			if err != nil {
+				return err
+			}
+			return s.UpdateRecord(ctx, "User", id, map[string]any{user: true, admin: true})
+		},
+	}
+}
+
+func attached(s *crm.Session) planStep {
+	ids := func(ctx context.Context) (set, app string, err error) {
+		if set, err = found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+soqlText(journey.ApprovalSet)); err == nil {
+			app, err = found(ctx, s, "SELECT Id FROM ConnectedApplication WHERE Name = "+soqlText(journey.PackageApp))
+		}
+		return set, app, err
+	}
+	return planStep{
+		Title: journey.ApprovalSet + " on the app " + journey.PackageApp, Want: "attached",
+		look: func(ctx context.Context) (string, error) {
+			set, app, err := ids(ctx)
+			if err != nil || set == "" || app == "" {
+				return "not attached", err
+			}
+			id, err := found(ctx, s, "SELECT Id FROM SetupEntityAccess WHERE ParentId = "+soqlText(set)+" AND SetupEntityId = "+soqlText(app))
+			return map[bool]string{true: "attached", false: "not attached"}[id != ""], err
+		},
+		do: func(ctx context.Context) error {
+			set, app, err := ids(ctx)
+			if err != nil {
+				return err
+			}
+			if app == "" {
+				return fmt.Errorf("the org has no connected app %q: is the managed package installed?", journey.PackageApp)
+			}
+			_, err = s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app})
+			return err
+		},
+	}
+}
+
+func policies(s *crm.Session) planStep {
+	read := func(ctx context.Context) (crm.ConnectedApp, error) {
+		apps, err := s.ReadConnectedApps(ctx, journey.PackageAppFullName)
+		if err == nil && len(apps) != 1 {
+			err = fmt.Errorf("the org has no connected app %s: is the managed package installed?", journey.PackageAppFullName)
+		}
+		if err != nil {
+			return crm.ConnectedApp{}, err
+		}
+		return apps[0], nil
+	}
+	say := func(app crm.ConnectedApp) string {
+		return strings.Join([]string{permittedUsers(app.AdminApproved), app.IPRelaxation, app.RefreshTokenPolicy}, "; ")
+	}
+	return planStep{
+		Title: "policies of the app " + journey.PackageApp, Want: say(crm.ConnectedApp{AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero"}),
+		look: func(ctx context.Context) (string, error) {
+			app, err := read(ctx)
+			if err != nil {
+				return "", err
+			}
+			return say(app), nil
+		},
+		do: func(ctx context.Context) error {
+			app, err := read(ctx)
+			if err != nil {
+				return err
+			}
+			app.AdminApproved, app.IPRelaxation, app.RefreshTokenPolicy = true, "BYPASS", "zero"
+			return s.UpdateConnectedApp(ctx, app)
+		},
+	}
+}
+
+// spanSteps are the connection itself, as Connect finds it.
+func (c *connectUpCmd) spanSteps(a *app, cl *connect.Client) []planStep {
+	state := func(span func(connect.Status) string) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) {
+			s, err := cl.Status(ctx)
+			return words(span(s)), err
+		}
+	}
+	into := planStep{
+		Title: "from Engagement into the org as " + c.SystemUser, Want: "connected", look: state(func(s connect.Status) string { return s.Org.State }),
+		do: func(ctx context.Context) error {
+			return cl.ConnectOrg(ctx, c.SystemUser, a.who(c.By), oauth.NewToken(24))
+		},
+	}
+	back := planStep{
+		Title: "from the org into Engagement as " + c.APIUser, Want: "connected", look: state(func(s connect.Status) string { return s.Engagement.State }),
+		Click: "log out of all active Engagement sessions (closing the tab does not end one); `twinspan connect` prints where the API user signs in once",
+		do: func(ctx context.Context) error {
+			_, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, a.who(c.By), oauth.NewToken(24))
+			return err // without his grant it stays as it is, and a person has to
+		},
+	}
+	return []planStep{into, back}
+}
