@@ -175,7 +175,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		return err
 	}
 	definitions, emails := &tenant.Definitions{Store: sending, Now: clk.Now}, &tenant.Emails{Store: sending, Now: clk.Now}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Senders: sending, Data: data, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Senders: sending, Data: data, Emails: emails, Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}

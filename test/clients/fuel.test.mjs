@@ -94,3 +94,57 @@ test('fuel-soap: a user is made and changed', async () => {
   const changed = await call(soap, 'update', 'AccountUser', { UserID: name, SalesforceUsername: 'someone@crm.example' }, {});
   assert.equal(changed.body.OverallStatus, 'OK', JSON.stringify(changed.body));
 });
+
+/** done fails the test unless every result of a SOAP write is OK, and gives the first. */
+const done = ({ body }) => {
+  assert.equal(body.OverallStatus, 'OK', JSON.stringify(body));
+  return [].concat(body.Results)[0];
+};
+
+test('fuel-soap: a subscriber is made, changed and deleted', async () => {
+  const soap = new FuelSoap({ auth: auth() });
+  const key = `fuel-sub-${Date.now()}`;
+  assert.equal(done(await call(soap, 'create', 'Subscriber', { SubscriberKey: key, EmailAddress: `${key}@example.com` }, {})).StatusMessage, 'Created Subscriber.');
+  done(await call(soap, 'update', 'Subscriber', { SubscriberKey: key, Status: 'Unsubscribed' }, {}));
+  const { body } = await call(soap, 'retrieve', 'Subscriber', ['SubscriberKey', 'Status'], { filter: { leftOperand: 'SubscriberKey', operator: 'equals', rightOperand: key } });
+  assert.equal([].concat(body.Results)[0].Status, 'Unsubscribed');
+  done(await call(soap, 'delete', 'Subscriber', { SubscriberKey: key }, {}));
+});
+
+test('fuel-soap: an email and its triggered send definition come, are started and go', async () => {
+  const soap = new FuelSoap({ auth: auth() });
+  const key = `fuel-tsd-${Date.now()}`;
+  const email = done(await call(soap, 'create', 'Email', { CustomerKey: key, Name: key, Subject: 'Hi', HTMLBody: '<p>Hi</p>' }, {}));
+  done(await call(soap, 'create', 'TriggeredSendDefinition', { CustomerKey: key, Name: key, Email: { ID: email.NewID }, SendClassification: { CustomerKey: 'Default Transactional' } }, {}));
+  done(await call(soap, 'update', 'TriggeredSendDefinition', { CustomerKey: key, TriggeredSendStatus: 'Active' }, {}));
+  const to = `${key}@example.com`;
+  done(await call(soap, 'create', 'TriggeredSend', { TriggeredSendDefinition: { CustomerKey: key }, Subscribers: { EmailAddress: to, SubscriberKey: to } }, {}));
+  await until('the mail', async () => {
+    const listed = await control('GET', `/mail?to=${encodeURIComponent(to)}`);
+    return (listed.messages ?? listed)[0];
+  });
+  done(await call(soap, 'delete', 'TriggeredSendDefinition', { CustomerKey: key }, {}));
+  done(await call(soap, 'delete', 'Email', { ID: email.NewID }, {}));
+});
+
+test('fuel-soap and fuel-rest: a data extension and its rows', async () => {
+  const soap = new FuelSoap({ auth: auth() });
+  const rest = new FuelRest({ auth: auth() });
+  const key = `Fuel_${Date.now()}`;
+  const field = (Name, FieldType, more = {}) => ({ Name, FieldType, ...more });
+  done(await call(soap, 'create', 'DataExtension', {
+    CustomerKey: key, Name: key,
+    Fields: { Field: [field('Id', 'Text', { MaxLength: 20, IsPrimaryKey: true, IsRequired: true }), field('Age', 'Number')] },
+  }, {}));
+  const row = (id, age) => ({ CustomerKey: key, Properties: { Property: [{ Name: 'Id', Value: id }, { Name: 'Age', Value: age }] } });
+  assert.equal(done(await call(soap, 'create', 'DataExtensionObject', row('a', '1'), {})).StatusMessage, 'Created DataExtensionObject');
+  const written = await call(rest, 'post', { uri: `/hub/v1/dataevents/key:${key}/rowset`, json: true, body: [{ keys: { Id: 'b' }, values: { Age: 2 } }] });
+  assert.equal(written.body[0].keys.Id, 'b', JSON.stringify(written.body));
+  done(await call(soap, 'update', 'DataExtensionObject', row('a', '3'), {}));
+  const { body } = await call(soap, 'retrieve', `DataExtensionObject[${key}]`, ['Id', 'Age'], {});
+  const rows = [].concat(body.Results).map((r) => Object.fromEntries([].concat(r.Properties.Property).map((p) => [p.Name, p.Value])));
+  assert.deepEqual(rows, [{ Id: 'a', Age: '3' }, { Id: 'b', Age: '2' }]);
+  const listed = await call(rest, 'get', { uri: `/data/v1/customobjectdata/key/${key}/rowset?$filter=age%20gt%202` });
+  assert.equal(listed.body.count, 1, JSON.stringify(listed.body));
+  done(await call(soap, 'delete', 'DataExtension', { CustomerKey: key }, {}));
+});

@@ -2,6 +2,9 @@ package clients_test
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +41,7 @@ func TestMcdev(t *testing.T) {
 				args = append(args, "--db", dsn)
 			}
 			m := mcdev{node: node, run: run, home: t.TempDir(), project: t.TempDir(), ready: readReady(t, spawn.Up(t, args...))}
+			m.customers(t)
 			m.init(t)
 			m.retrieve(t)
 		})
@@ -88,10 +92,48 @@ func (m mcdev) init(t *testing.T) {
 	}
 }
 
+// customers makes a data extension, so that there is one to download.
+func (m mcdev) customers(t *testing.T) {
+	t.Helper()
+	e := m.ready.Engagement
+	post := func(url, media, action, body string) []byte {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", media)
+		r.Header.Set("SOAPAction", action)
+		res, err := (&http.Client{Timeout: 20 * time.Second}).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s %v", url, res.StatusCode, text, err)
+		}
+		return text
+	}
+	var token struct {
+		Token string `json:"access_token"`
+	}
+	text := post(e.AuthURL+"v2/token", "application/json", "", `{"grant_type":"client_credentials","client_id":"`+e.InstalledPackage.ClientID+`","client_secret":"`+e.InstalledPackage.ClientSecret+`"}`)
+	if err := json.Unmarshal(text, &token); err != nil {
+		t.Fatal(err)
+	}
+	made := post(e.SOAPURL+"Service.asmx", "text/xml", "Create", `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Header><fueloauth>`+token.Token+`</fueloauth></Header><Body>
+		<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Objects xsi:type="DataExtension"><CustomerKey>Customers</CustomerKey><Name>Customers</Name><Fields>
+		<Field><Name>Key</Name><FieldType>Text</FieldType><MaxLength>50</MaxLength><IsPrimaryKey>true</IsPrimaryKey></Field><Field><Name>Since</Name><FieldType>Date</FieldType></Field></Fields></Objects></CreateRequest></Body></Envelope>`)
+	if !strings.Contains(string(made), "Data Extension created.") {
+		t.Fatalf("no data extension: %s", made)
+	}
+}
+
 // retrieve downloads what users, access and data are described by, without one error.
 func (m mcdev) retrieve(t *testing.T) {
 	t.Helper()
-	out := m.call(t, "retrieve", "twinspan/_ParentBU_", "role,user,folder,dataExtension,list,senderProfile,sendClassification", "--skipInteraction")
+	out := m.call(t, "retrieve", "twinspan/_ParentBU_", "role,user,folder,dataExtension,dataExtensionTemplate,list,senderProfile,sendClassification,email,triggeredSend,asset", "--skipInteraction")
 	for line := range strings.Lines(out) {
 		if strings.Contains(line, "error") || strings.Contains(line, "failed") {
 			t.Errorf("mcdev retrieve: %s", line)
@@ -99,7 +141,8 @@ func (m mcdev) retrieve(t *testing.T) {
 	}
 	for _, file := range []string{
 		"role/SYS_DEF_ADMIN.role-meta.json", "user/" + m.ready.Engagement.APIUser.Username + ".user-meta.json", "folder/Data Extensions.folder-meta.json",
-		"list/All Subscribers.list-meta.json", "senderProfile/Default.senderProfile-meta.json", "sendClassification/Default Transactional.sendClassification-meta.json",
+		"list/All Subscribers.list-meta.json", "email/welcome-email.email-meta.json", "triggeredSend/welcome.triggeredSend-meta.json",
+		"dataExtension/Customers.dataExtension-meta.json", "senderProfile/Default.senderProfile-meta.json", "sendClassification/Default Transactional.sendClassification-meta.json",
 	} {
 		if _, err := os.Stat(filepath.Join(m.project, "retrieve", "twinspan", "_ParentBU_", file)); err != nil {
 			t.Errorf("not retrieved: %v", err)

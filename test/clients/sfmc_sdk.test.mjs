@@ -120,3 +120,36 @@ test('an expired token is renewed, by REST and by SOAP', async () => {
     assert.notEqual(again.auth.authObject.access_token, third, 'SOAP never renewed');
   });
 });
+
+test('a data extension, its rows by REST at once and later, and pages of them', async () => {
+  const client = sdk();
+  const key = `sdk_${Date.now()}`;
+  const made = await client.soap.create('DataExtension', {
+    CustomerKey: key, Name: key,
+    Fields: { Field: [{ Name: 'Id', FieldType: 'Text', MaxLength: 20, IsPrimaryKey: true, IsRequired: true }, { Name: 'City', FieldType: 'Text', MaxLength: 50 }] },
+  });
+  assert.equal(made.OverallStatus, 'OK', JSON.stringify(made));
+  const rows = Array.from({ length: 120 }, (_, i) => ({ Id: `k${i}`, City: i % 2 ? 'Paris' : 'Rome' }));
+  const now = await client.rest.post(`/hub/v1/dataevents/key:${key}/rowset`, rows.slice(0, 60).map(({ Id, City }) => ({ keys: { Id }, values: { City } })));
+  assert.equal(now.length, 60);
+  const later = await client.rest.put(`/data/v1/async/dataextensions/key:${key}/rows`, { items: rows.slice(50) });
+  await until('the rows', async () => (await client.rest.get(`/data/v1/async/${later.requestId}/status`)).status.requestStatus === 'Complete');
+  const results = await client.rest.getBulk(`/data/v1/async/${later.requestId}/results`);
+  assert.ok(results.items.every((i) => i.status === 'OK'), JSON.stringify(results));
+  const all = await client.rest.getBulk(`/data/v1/customobjectdata/key/${key}/rowset`);
+  assert.equal(all.items.length, 120);
+  const some = await client.soap.retrieve(`DataExtensionObject[${key}]`, ['Id', 'City'], { filter: { leftOperand: 'City', operator: 'equals', rightOperand: 'Rome' } });
+  assert.equal(some.Results.length, 60);
+  const gone = await client.soap.delete('DataExtension', { CustomerKey: key });
+  assert.equal(gone.OverallStatus, 'OK', JSON.stringify(gone));
+});
+
+test('emails as assets', async () => {
+  const client = sdk();
+  const found = await client.rest.post('/asset/v1/content/assets/query', {
+    page: { page: 1, pageSize: 50 }, query: { property: 'assetType.id', simpleOperator: 'in', value: [207, 208, 209] }, fields: ['views'],
+  });
+  assert.ok(found.items.some((a) => a.name === 'Welcome'), JSON.stringify(found));
+  const listed = await client.rest.getBulk(`/asset/v1/content/assets?$filter=name eq 'Welcome'`);
+  assert.equal(listed.items[0].views.subjectline.content, 'Welcome, %%First Name%%');
+});

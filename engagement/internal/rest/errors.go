@@ -75,6 +75,8 @@ var table = map[fault.Code]wire{
 	codeRows:                          {400, 10006},
 	tenant.CodeNoDataExtension:        {404, 30003},
 	tenant.CodeNoLoad:                 {404, 30003},
+	tenant.CodeNoEmail:                {404, 30003},
+	tenant.CodeNoSubscriber:           {404, 30003},
 	tenant.CodeTooManyRows:            {400, 10005},
 	tenant.CodeInvalidRetrieve:        {400, 10005},
 }

@@ -277,7 +277,7 @@ func TestInDoubtIsNoRefusal(t *testing.T) {
 func FuzzAPI(f *testing.F) {
 	db := sqldbtest.Open(f, sqldbtest.DSN(f, "sqlite"), sendertest.Migrations())
 	k := sendertest.New(f, db, sendertest.Options{Idle: true})
-	s, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, Data: k.Data, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: "http://fuzz"})
+	s, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, Data: k.Data, Emails: k.Emails, Subscribers: k.Subscribers, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: "http://fuzz"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	Registry    *tenant.Registry
 	Senders     tenant.SenderList
 	Data        *tenant.DataExtensions
+	Emails      *tenant.Emails
+	Subscribers *tenant.Subscribers
 	// Decisions are about messages in doubt.
 	Decisions *tenant.Decisions
 	// Verification proves addresses and domains.
@@ -43,7 +45,7 @@ type Server struct{ o Options }
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Decisions == nil || o.Data == nil || o.BaseURL == "" {
+	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Decisions == nil || o.Data == nil || o.Emails == nil || o.Subscribers == nil || o.BaseURL == "" {
 		return nil, errors.New("rest: a service or the base URL is missing")
 	}
 	if o.Log == nil {
@@ -78,6 +80,11 @@ func (s *Server) Mount(mux *web.Mux) {
 	handle("PATCH /messaging/v1/email/definitions/{definitionKey}", s.updateDefinition)
 	handle("DELETE /messaging/v1/email/definitions/{definitionKey}", s.deleteDefinition)
 	handle("POST /messaging/v1/messageDefinitionSends/{definition}/send", s.definitionSend)
+	handle("GET /asset/v1/content/assets", s.listAssets)
+	handle("POST /asset/v1/content/assets/query", s.queryAssets)
+	handle("GET /asset/v1/content/assets/{id}", s.oneAsset)
+	handle("POST /contacts/v1/contacts", s.createContact)
+	handle("PATCH /contacts/v1/contacts", s.updateContact)
 	handle("POST /hub/v1/dataevents/{extension}/rowset", s.upsertRows)
 	handle("PUT /hub/v1/dataevents/{extension}/rows/{keys}", s.upsertRow)
 	handle("POST /hub/v1/dataeventsasync/{extension}/rowset", s.upsertRowsLater)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// matcher makes a test of rows of a filter. Texts are compared without regard to case, as the real service's database
+// Match makes a test of rows of a filter. Texts are compared without regard to case, as the real service's database
 // does; a field without a value matches isNull and nothing else.
-func (d DataExtension) matcher(f *Filter) (func(DataRow) bool, error) {
+func (d DataExtension) Match(f *Filter) (func(DataRow) bool, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
 	}

@@ -359,7 +359,7 @@ func (s *DataExtensions) Rows(ctx context.Context, p Principal, ref ExtensionRef
 		page.Total = int(d.Rows)
 		return s.read(ctx, page, q)
 	}
-	match, err := d.matcher(q.Filter)
+	match, err := d.Match(q.Filter)
 	if err != nil {
 		return page, err
 	}

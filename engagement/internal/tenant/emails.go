@@ -17,6 +17,9 @@ const (
 	CodeEmailUsed fault.Code = "email_used"
 )
 
+// AssetFolder is the number of the business unit's root folder of assets; SOAP's DataFolder shows the same one.
+func AssetFolder(mid MID) int64 { return int64(mid)*100 + 15 }
+
 // MaxEmails bounds the emails of a tenant.
 const MaxEmails = 5000
 
