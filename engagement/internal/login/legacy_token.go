@@ -1,38 +1,89 @@
 package login
 
 import (
+	"context"
 	"net/http"
+	"strings"
 
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
-// legacyToken answers the token endpoint of packages made before August 2019, of which there are none here: to the
-// credentials of a package it says where to go instead, in the real server's words (engagement-wire 2.5).
+// legacyRequest is a request for a token of a legacy package.
+type legacyRequest struct {
+	ClientID     string  `json:"clientId"`
+	ClientSecret string  `json:"clientSecret"`
+	RefreshToken string  `json:"refreshToken"`
+	AccessType   string  `json:"accessType"`
+	Scope        *string `json:"scope"`
+}
+
+// legacyAnswer is what it gets. The token serves REST and, as LegacyToken, SOAP's oAuthToken.
+type legacyAnswer struct {
+	AccessToken  string `json:"accessToken"`
+	ExpiresIn    int    `json:"expiresIn"`
+	RefreshToken string `json:"refreshToken,omitempty"`
+	LegacyToken  string `json:"legacyToken,omitempty"`
+}
+
+// legacyToken answers the token endpoint of packages made before August 2019 (engagement-wire 2.5). To the credentials of
+// another package it says where to go instead, in the real server's words.
 func (s *Server) legacyToken(w http.ResponseWriter, r *http.Request) {
-	var q struct {
-		ClientID     string `json:"clientId"`
-		ClientSecret string `json:"clientSecret"`
-	}
+	var q legacyRequest
 	if err := web.ReadJSON(w, r, maxTokenRequest, &q); err != nil {
 		s.restFault(w, r, err)
 		return
 	}
-	pkg, err := s.pkg(r.Context(), q.ClientID)
-	if err == nil {
-		err = pkg.CheckSecret(q.ClientSecret, s.o.Clock.Now(pkg.Tenant))
+	if err := s.o.Requests.Failures.Allow(r.Context()); err != nil {
+		s.oauthFault(w, r, err)
+		return
 	}
-	switch {
-	case err == nil:
+	pkg, err := s.client(r.Context(), tokenRequest{ClientID: q.ClientID, ClientSecret: q.ClientSecret})
+	if err == nil && pkg.Type != tenant.LegacyIntegration {
 		s.writeJSON(w, r, http.StatusBadRequest, map[string]any{
 			"errorcode": 10007, "documentation": "",
 			"message": "This integration is not eligible to use the legacy /v1/requestToken endpoint because the integration uses enhanced OAuth 2.0 functionality. To obtain a token for this integration, use " + s.o.BaseURL + TokenPath + ".",
 		})
-	case translate(err).code == oauth.ErrInvalidClient:
+		return
+	}
+	var issued tenant.Issued
+	if err == nil {
+		issued, err = s.legacyGrant(r.Context(), pkg, q)
+	}
+	if err != nil {
+		s.legacyFault(w, r, err)
+		return
+	}
+	answer := legacyAnswer{AccessToken: issued.AccessToken, ExpiresIn: int(tenant.LegacyTokenLife.Seconds()) - 1, RefreshToken: issued.RefreshToken}
+	if r.URL.Query().Get("legacy") == "1" {
+		answer.LegacyToken = issued.AccessToken
+	}
+	s.writeJSON(w, r, http.StatusOK, answer)
+}
+
+// legacyGrant issues the token: for a refresh token where there is one.
+func (s *Server) legacyGrant(ctx context.Context, pkg tenant.Package, q legacyRequest) (tenant.Issued, error) {
+	want := tenant.Want{Scope: q.Scope}
+	if q.RefreshToken != "" {
+		return s.o.Issuer.Refresh(ctx, pkg, q.RefreshToken, want)
+	}
+	return s.o.Issuer.Legacy(ctx, pkg, want, strings.EqualFold(q.AccessType, tenant.ScopeOffline))
+}
+
+// legacyFault answers with an error: one for whatever is wrong with the credentials.
+func (s *Server) legacyFault(w http.ResponseWriter, r *http.Request, err error) {
+	if guesses[fault.CodeOf(err)] {
+		s.o.Requests.Failures.Failed(r.Context())
+	}
+	switch e := translate(err); {
+	case fault.CodeOf(err) == tenant.CodeBlocked:
+		s.oauthFault(w, r, err)
+	case e.code == oauth.ErrInvalidClient || e.code == oauth.ErrInvalidGrant || fault.CodeOf(err) == codeMissing:
 		s.note(r, err, http.StatusUnauthorized)
 		s.writeJSON(w, r, http.StatusUnauthorized, map[string]any{"message": "Unauthorized", "errorcode": 1, "documentation": ""})
 	default:
-		s.restFault(w, r, fault.Of(err))
+		s.restFault(w, r, err)
 	}
 }

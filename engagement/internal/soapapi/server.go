@@ -92,8 +92,11 @@ var actions = map[string]bool{
 	"Configure": true, "Schedule": true, "VersionInfo": true, "Extract": true, "GetSystemStatus": true,
 }
 
-// Mount registers the API.
-func (s *Server) Mount(mux *web.Mux) { mux.HandleFunc("POST "+Path, s.serve) }
+// Mount registers the API and its WSDL.
+func (s *Server) Mount(mux *web.Mux) {
+	mux.HandleFunc("POST "+Path, s.serve)
+	s.mountDocuments(mux)
+}
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	web.NoStore(w)

@@ -190,7 +190,7 @@ func (s *Issuer) FromCode(ctx context.Context, pkg Package, proof CodeProof, w W
 // Refresh exchanges a refresh token for a new pair. Used again within [RefreshGrace], while its successor is unused, it
 // gives that same successor; used again later it ends the sign-in it came of.
 func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) (Issued, error) {
-	if err := pkg.Allow(WebIntegration, PublicIntegration, ConnectIntegration); err != nil {
+	if err := pkg.Allow(WebIntegration, PublicIntegration, ConnectIntegration, LegacyIntegration); err != nil {
 		return Issued{}, err
 	}
 	invalid := fault.New(fault.Invalid, CodeInvalidRefresh, "The refresh token is invalid, expired, or revoked.")
@@ -225,9 +225,12 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 	if err != nil {
 		return Issued{}, err
 	}
-	life, err := s.refreshLife(ctx, pkg.Tenant)
-	if err != nil {
-		return Issued{}, err
+	life, grace := LegacyRefreshLife, LegacyRefreshGrace
+	if pkg.Type != LegacyIntegration {
+		grace = RefreshGrace
+		if life, err = s.refreshLife(ctx, pkg.Tenant); err != nil {
+			return Issued{}, err
+		}
 	}
 	out := Issued{Scopes: scopes, Tenant: pkg.Tenant, MID: mid}
 	if old.Used.IsZero() {
@@ -256,7 +259,7 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 	if err != nil {
 		return Issued{}, absent(err, invalid)
 	}
-	if !next.Used.IsZero() || len(old.NextSeed) == 0 || !now.Before(old.Used.Add(RefreshGrace)) {
+	if !next.Used.IsZero() || len(old.NextSeed) == 0 || !now.Before(old.Used.Add(grace)) {
 		return Issued{}, s.endFamily(ctx, family, now, invalid)
 	}
 	out.RefreshToken = successor(next.ID, old.NextSeed, text).text
@@ -327,9 +330,13 @@ func (s *Issuer) Authorize(ctx context.Context, in SignIn) (code string, err err
 
 // access is the row of a new access token.
 func (s *Issuer) access(c credential, pkg Package, userID int64, mid MID, scopes []string, family, grant int64) AccessToken {
+	life := AccessTokenLife
+	if pkg.Type == LegacyIntegration {
+		life = LegacyTokenLife
+	}
 	return AccessToken{
 		ID: c.id, Hash: c.hash(), Tenant: pkg.Tenant, ClientID: pkg.ClientID, UserID: userID, MID: mid, Scopes: scopes,
-		FamilyID: family, GrantID: grant, Expires: s.Clock.Now(pkg.Tenant).Add(AccessTokenLife),
+		FamilyID: family, GrantID: grant, Expires: s.Clock.Now(pkg.Tenant).Add(life),
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	WebIntegration     Integration = "web"     // authorization code with a secret
 	PublicIntegration  Integration = "public"  // authorization code with PKCE, no secret
 	ConnectIntegration Integration = "connect" // authorization code with PKCE, no secret; JWT bearer
+	LegacyIntegration  Integration = "legacy"  // /v1/requestToken alone; the real ones were made before August 2019
 )
 
 // Package is an installed package with its API integration.
@@ -64,13 +65,15 @@ type Package struct {
 }
 
 // NeedsSecret reports whether the client must prove itself with a secret at the token endpoint.
-func (p Package) NeedsSecret() bool { return p.Type == ServerIntegration || p.Type == WebIntegration }
+func (p Package) NeedsSecret() bool {
+	return p.Type == ServerIntegration || p.Type == WebIntegration || p.Type == LegacyIntegration
+}
 
 // NeedsPKCE reports whether an authorization request must carry a code challenge.
 func (p Package) NeedsPKCE() bool { return !p.NeedsSecret() }
 
 // UsesCode reports whether users sign in through the package.
-func (p Package) UsesCode() bool { return p.Type != ServerIntegration }
+func (p Package) UsesCode() bool { return p.Type != ServerIntegration && p.Type != LegacyIntegration }
 
 // Reaches reports whether the package may work in the business unit.
 func (p Package) Reaches(mid MID) bool { return len(p.MIDs) == 0 || slices.Contains(p.MIDs, mid) }

@@ -74,7 +74,7 @@ type PackageSpec struct {
 	Name         string
 	Type         Integration
 	ClientID     string
-	Secret       vault.Secret // for types server and web
+	Secret       vault.Secret // for types server, web and legacy
 	Scopes       []string
 	RedirectURIs []string // for types web, public and connect
 	Certificate  string   // PEM, for type connect; "" allows the code flow alone
@@ -306,17 +306,17 @@ func (p *planner) pkg(s PackageSpec) {
 		}
 	}
 	switch s.Type {
-	case ServerIntegration:
+	case ServerIntegration, LegacyIntegration:
 		k.AppUser = p.appUser(s.Name, k.MID)
 		if len(s.RedirectURIs) > 0 {
-			p.refuse("%s is server-to-server and has no redirect URIs", owner)
+			p.refuse("%s is of a type that has no redirect URIs", owner)
 		}
 	case WebIntegration, PublicIntegration, ConnectIntegration:
 		if len(s.RedirectURIs) == 0 {
 			p.refuse("%s needs a redirect URI", owner)
 		}
 	default:
-		p.refuse("%s has the type %q, which is none of server, web, public, connect", owner, clip(string(s.Type)))
+		p.refuse("%s has the type %q, which is none of server, web, public, connect, legacy", owner, clip(string(s.Type)))
 	}
 	switch {
 	case k.NeedsSecret() && len(s.Secret) < MinSecret:

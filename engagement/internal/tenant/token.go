@@ -15,6 +15,12 @@ const (
 	AccessTokenLife = 1200 * time.Second
 	// AccessTokenAnnounced is what expires_in says; the real server announces less than it honours.
 	AccessTokenAnnounced = 1079 * time.Second
+	// LegacyTokenLife is how long a token of a legacy package is honoured, and what it announces but for a second
+	// (engagement-wire 2.5).
+	LegacyTokenLife = time.Hour
+	// LegacyRefreshLife and LegacyRefreshGrace are those of its refresh tokens.
+	LegacyRefreshLife  = 700 * 24 * time.Hour
+	LegacyRefreshGrace = 5 * time.Minute
 	// CodeLife is how long an authorization code can be exchanged.
 	CodeLife = 5 * time.Minute
 	// RefreshGrace is how long a used refresh token still gets the same successor again, so that a lost answer or two
