@@ -20,6 +20,9 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	if spec.Type == ConnectIntegration {
 		return Package{}, "", fault.New(fault.Invalid, CodeInvalidPackage, "A package of type connect cannot be made here.").In("type")
 	}
+	if err := mayHandOut(p, spec.Type, spec.Scopes); err != nil {
+		return Package{}, "", err
+	}
 	t, err := s.Directory.Tenant(ctx, p.Tenant)
 	if err != nil {
 		return Package{}, "", err
@@ -47,4 +50,13 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	err = s.Store.AddPackage(ctx, pkg, plan.out.Users)
 	s.Registry.SetupChanged()
 	return pkg, secret, err
+}
+
+// mayHandOut refuses to give a server-to-server package's secret to a caller who may not assign a role of what it may do:
+// with the secret he would be the package. The other types act for a user, with no more than that user's own permissions.
+func mayHandOut(p Principal, kind Integration, scopes []string) error {
+	if kind != ServerIntegration {
+		return nil
+	}
+	return mayAssign(p, Role{Name: "of the package", Allow: permissionsForScopes(scopes)})
 }

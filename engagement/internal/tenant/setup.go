@@ -91,6 +91,9 @@ func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string) (
 	if err != nil {
 		return "", time.Time{}, err
 	}
+	if err := mayHandOut(p, pkg.Type, pkg.Scopes); err != nil {
+		return "", time.Time{}, err
+	}
 	if !pkg.NeedsSecret() {
 		return "", time.Time{}, fault.New(fault.Invalid, CodeInvalidPackage, "A package of type %s has no secret.", pkg.Type)
 	}
