@@ -172,7 +172,7 @@ func (s *Server) ingestJob(c *call, in jobBody, j *org.BulkJob) error {
 	case "upsert":
 		can = o.Createable && o.Updateable
 		f := o.Field(text(in.ExternalID))
-		if f == nil {
+		if f == nil || !f.IDLookup && !f.ExternalID && f.Name != "Id" {
 			return invalidJob("The externalIdFieldName of an upsert names an external id of the object.")
 		}
 		j.ExternalID = f.Name

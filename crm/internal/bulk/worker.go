@@ -282,8 +282,13 @@ func (l *loading) op(row []string) org.Op {
 	return op
 }
 
-// upsert by id updates the record that the row names, or makes one where it names none.
+// upsert finds the record by the job's field; by Id, a row that names none makes one.
 func (l *loading) upsert(op org.Op) org.Op {
+	if l.job.ExternalID != "Id" {
+		op.Action, op.Field = org.ActionUpsert, l.job.ExternalID
+		op.Value, _ = op.Values[op.Field].(string)
+		return op
+	}
 	op.Action = org.ActionUpdate
 	if op.ID == "" {
 		op.Action = org.ActionCreate

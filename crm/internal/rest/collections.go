@@ -166,6 +166,9 @@ func (c *call) batch(ctx context.Context, ops []org.Op, allOrNone bool) (answer,
 	for i, r := range results {
 		if r.Err == nil {
 			out[i] = object{{"id", r.ID}, {"success", true}, {"errors", []recordError{}}}
+			if c.field != "" {
+				out[i] = append(out[i], member{"created", r.Created})
+			}
 			continue
 		}
 		out[i] = object{{"success", false}, {"errors", []recordError{perRecord(r.Err)}}}

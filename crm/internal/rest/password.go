@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -12,10 +11,10 @@ import (
 
 // passwordOf is the user whose password the path names: /sobjects/User/{id}/password (crm-wire 3.9).
 func passwordOf(c *call) (org.ID, error) {
-	if !strings.EqualFold(c.object, org.ObjectUser) || !strings.EqualFold(c.resource, "password") {
+	if c.inside != 0 { // passwords are hashed, which no transaction waits for
 		return "", notFound()
 	}
-	id, err := org.ParseID(c.id)
+	id, err := org.ParseID(c.field)
 	if err == nil && id.Prefix() != org.PrefixUser {
 		err = notFound()
 	}

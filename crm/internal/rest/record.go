@@ -62,10 +62,18 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 			return answer{}, errPrecondition()
 		}
 	}
-	out := object{attributes(c.base, rec.Object, rec.ID)}
+	if !hidden {
+		return answer{http.StatusOK, recordObject(c.base, rec, "")}, nil
+	}
+	return answer{http.StatusOK, recordObject(c.base, rec, modified)}, nil
+}
+
+// recordObject writes a record that was read, all but one field.
+func recordObject(base string, rec org.Record, but string) object {
+	out := object{attributes(base, rec.Object, rec.ID)}
 	hasID := false
 	for _, f := range rec.Fields {
-		if hidden && f.Name == modified {
+		if f.Name == but {
 			continue
 		}
 		out = append(out, member{f.Name, wireValue(rec.Values[f.Name])})
@@ -74,7 +82,7 @@ func (s *Server) readRecord(ctx context.Context, c *call) (answer, error) {
 	if !hasID {
 		out = append(out, member{"Id", rec.ID})
 	}
-	return answer{http.StatusOK, out}, nil
+	return out
 }
 
 func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {

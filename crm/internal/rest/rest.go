@@ -54,17 +54,15 @@ type call struct {
 	object  string
 	id      string
 	locator string
-	// resource is what the path names of a record: "password".
-	resource string
-	// field is the external id field that the path names.
-	field      string
-	query      url.Values
-	options    options
-	conditions conditions
-	body       map[string]any // members of a JSON object; nil for methods without one
-	raw        []byte         // JSON of the resources that read their body themselves
-	inside     inside         // what the request came in
-	header     http.Header    // of the answer
+	// field and value are what the path names of a record in place of its id.
+	field, value string
+	query        url.Values
+	options      options
+	conditions   conditions
+	body         map[string]any // members of a JSON object; nil for methods without one
+	raw          []byte         // JSON of the resources that read their body themselves
+	inside       inside         // what the request came in
+	header       http.Header    // of the answer
 }
 
 // scope is what records are read from and written to: the store, or a transaction.
@@ -126,10 +124,10 @@ func (s *Server) Mount(m *web.Mux) {
 		route("PATCH /sobjects/{object}/{id}", s.updateRecord)
 		route("POST /sobjects/{object}/{id}", s.overriddenMethod)
 		route("DELETE /sobjects/{object}/{id}", s.deleteRecord)
-		// Passwords are hashed, which no transaction waits for.
-		m.Handle("GET "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.passwordState))
-		m.Handle("POST "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.setPassword))
-		m.Handle("DELETE "+base+"/sobjects/{object}/{id}/{resource}", s.handle(s.resetPassword))
+		route("GET /sobjects/{object}/{field}/{value}", s.readBy)
+		route("PATCH /sobjects/{object}/{field}/{value}", s.upsertRecord)
+		route("DELETE /sobjects/{object}/{field}/{value}", s.deleteBy)
+		route("POST /sobjects/{object}/{field}/{value}", s.postBy)
 		many("POST /composite", s.composite, 0)
 		many("POST /composite/batch", s.batch, 0)
 		many("POST /composite/sobjects", s.createMany, inBatch|inComposite)
@@ -137,6 +135,7 @@ func (s *Server) Mount(m *web.Mux) {
 		many("DELETE /composite/sobjects", s.deleteMany, inBatch|inComposite)
 		many("GET /composite/sobjects/{object}", s.readMany, inBatch|inComposite)
 		many("POST /composite/sobjects/{object}", s.readMany, inBatch|inComposite)
+		many("PATCH /composite/sobjects/{object}/{field}", s.upsertMany, inBatch|inComposite)
 	}
 	m.Handle("GET "+root+"/composite", s.handle(s.compositeResources))
 	reports := root + "/analytics/reports"
@@ -212,8 +211,8 @@ type request struct {
 // parse makes the call of a request, all but its body and its scope.
 func (s *Server) parse(session org.Session, r request) (*call, error) {
 	c := &call{
-		session: session, object: r.value("object"), id: r.value("id"), locator: r.value("locator"), resource: r.value("resource"),
-		field: r.value("field"), header: http.Header{},
+		session: session, object: r.value("object"), id: r.value("id"), locator: r.value("locator"),
+		field: r.value("field"), value: r.value("value"), header: http.Header{},
 	}
 	segment := r.value("version")
 	var ok bool
