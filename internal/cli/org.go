@@ -10,7 +10,7 @@ import (
 
 // orgCmd is what an administrator of the org does in Setup.
 type orgCmd struct {
-	User     orgUserCmd     `cmd:"" help:"Users: list, create, activate, deactivate, freeze, unfreeze, unlock, reset-password."`
+	User     orgUserCmd     `cmd:"" help:"Users: list, create, show, update, activate, deactivate, freeze, unfreeze, unlock, reset-password."`
 	Settings orgSettingsCmd `cmd:"" help:"Settings of the org: show, set."`
 	Token    orgTokenCmd    `cmd:"" help:"Security tokens: reset."`
 	LoginAs  orgLoginAsCmd  `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`

@@ -14,6 +14,8 @@ import (
 type orgUserCmd struct {
 	List          orgUserListCmd   `cmd:"" help:"List the users and how they stand."`
 	Create        orgUserCreateCmd `cmd:"" help:"Create a user; the org mails him the link to his first password."`
+	Show          orgUserShowCmd   `cmd:"" help:"Show a user's record, with the fields of Additional Information."`
+	Update        orgUserUpdateCmd `cmd:"" help:"Change fields of a user's record, or delete their values."`
 	Activate      orgUserActiveOn  `cmd:"" help:"Activate a user."`
 	Deactivate    orgUserActiveOff `cmd:"" help:"Deactivate a user; his sessions and grants end."`
 	Freeze        orgUserFreezeCmd `cmd:"" help:"Freeze a user: nothing of his works until he is unfrozen."`

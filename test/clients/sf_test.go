@@ -24,7 +24,7 @@ import (
 const cliTimeout = 60 * time.Second
 
 // TestSalesforceCLI drives the Salesforce CLI, unmodified (clients 3.3). It has a home of its own, sends no telemetry,
-// looks for no update, and its names resolve on this machine alone. `org list limits` waits for the /limits resource.
+// looks for no update, and its names resolve on this machine alone.
 func TestSalesforceCLI(t *testing.T) {
 	t.Parallel()
 	for _, kind := range spawn.Kinds {
@@ -39,6 +39,7 @@ func TestSalesforceCLI(t *testing.T) {
 			c.loginJWT(t)
 			c.loginWeb(t)
 			c.loginAccessToken(t)
+			c.limits(t)
 			c.loginRefused(t)
 			c.logout(t)
 		})
@@ -281,6 +282,35 @@ func (c *cli) loginAccessToken(t *testing.T) {
 	a := c.sf(t, c.env("SF_ACCESS_TOKEN="+token), "org", "login", "access-token", "--instance-url", c.ready.CRM.URL, "--no-prompt", "--alias", "by-token")
 	c.wantLogin(t, a, who)
 	c.connected(t, who)
+	c.wantOutside(t)
+}
+
+// limits runs `org list limits`, as somebody who may see Setup: what it shows is what was used.
+func (c *cli) limits(t *testing.T) {
+	who := c.ready.CRM.Admin.Username
+	c.wantLogin(t, c.jwt(t, who), who)
+	read := func() (limit, left int) {
+		var rows []struct {
+			Name           string `json:"name"`
+			Max, Remaining int
+		}
+		c.must(t, c.sf(t, c.env(), "org", "list", "limits", "--target-org", who), &rows)
+		for _, r := range rows {
+			if r.Name == "DailyApiRequests" {
+				return r.Max, r.Remaining
+			}
+		}
+		t.Fatalf("org list limits shows no DailyApiRequests: %+v", rows)
+		return 0, 0
+	}
+	limit, before := read()
+	if after := func() int { _, n := read(); return n }(); limit < before || after >= before {
+		t.Errorf("%d of %d left, and after another call %d", before, limit, after)
+	}
+	// The CLI shows the org's words to somebody who may not.
+	if a := c.sf(t, c.env(), "org", "list", "limits", "--target-org", c.ready.CRM.Users[0].Username); a.Status == 0 || !strings.Contains(a.Message, "You do not have permission to view this record.") {
+		t.Errorf("limits of a standard user: %d %s", a.Status, a.Message)
+	}
 	c.wantOutside(t)
 }
 

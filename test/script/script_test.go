@@ -23,6 +23,9 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/twinspan/twinspan/internal/cli"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/test/spawn"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +39,22 @@ const patience = 90 * time.Second
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, params(func(*testscript.Env) error { return nil }))
+}
+
+// TestScriptsOnPostgres runs the scripts that administer the org once more, with the databases in PostgreSQL.
+func TestScriptsOnPostgres(t *testing.T) {
+	t.Parallel()
+	p := params(func(env *testscript.Env) error {
+		env.Setenv("TWINSPAN_DB", spawn.DSN(env.T().(testing.TB), "postgres"))
+		return nil
+	})
+	p.Dir, p.Files = "", []string{"testdata/org_app.txtar", "testdata/org_package.txtar", "testdata/org_record.txtar", "testdata/org_users.txtar"}
+	testscript.Run(t, p)
+}
+
+func params(also func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			// Every listener on a free port: scripts run beside each other.
@@ -45,12 +63,30 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("TWINSPAN_LOG_LEVEL", "warn")
 			env.Setenv("HOME", env.WorkDir)
-			return nil
+			return also(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "json": jsonValue, "http": request, "mode": mode, "sqlite": sqlite,
+			"await": await, "json": jsonValue, "http": request, "mode": mode, "sqlite": sqlite, "token": accessToken,
 		},
-	})
+	}
+}
+
+// token VARIABLE READYFILE a.b.c puts an access token of the user at that place of a ready file into a variable.
+func accessToken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: token VARIABLE READYFILE PATH")
+	}
+	value := func(path string) string {
+		jsonValue(ts, false, []string{"TOKEN_PART", args[1], path})
+		return ts.Getenv("TOKEN_PART")
+	}
+	c, err := crm.New(crm.Options{BaseURL: value("crm.url")})
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	token, err := c.Login(ctx, value(args[2]+".username"), vault.Secret(value(args[2]+".password")+value(args[2]+".security_token")))
+	ts.Check(err)
+	ts.Setenv(args[0], token.AccessToken.Reveal())
 }
 
 // await FILE [TEXT] waits until a file exists and holds the text.

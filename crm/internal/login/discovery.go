@@ -14,6 +14,9 @@ import (
 
 const endSessionPath = "/services/auth/idp/oidc/logout"
 
+// helpURL is where document 004 sends whoever has more questions.
+const helpURL = "https://help.salesforce.com/"
+
 // discoveryDocument is /.well-known/openid-configuration (crm-wire 1.9): only what this server does.
 func discoveryDocument(base string) ([]byte, error) {
 	return json.Marshal(map[string]any{
@@ -25,6 +28,7 @@ func discoveryDocument(base string) ([]byte, error) {
 		"introspection_endpoint":                           base + "/services/oauth2/introspect",
 		"jwks_uri":                                         base + "/id/keys",
 		"end_session_endpoint":                             base + endSessionPath,
+		"service_documentation":                            helpURL,
 		"scopes_supported":                                 []string{"api", "web", "full", "id", "openid", "profile", "email", "address", "phone", "refresh_token", "offline_access"},
 		"response_types_supported":                         []string{"code", "token", "token id_token"},
 		"grant_types_supported":                            []string{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantPassword, oauth.GrantJWTBearer, grantDevice},

@@ -224,12 +224,16 @@ func TestUserinfoAndIdentity(t *testing.T) {
 	})
 }
 
+// seed:api S004-07
 func TestOpenIDConnect(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
 		d := h.get("/.well-known/openid-configuration")
 		if d.get("issuer") != h.url || d.get("jwks_uri") != h.url+"/id/keys" || d.get("token_endpoint") != h.url+"/services/oauth2/token" {
 			t.Errorf("discovery: %v", d)
+		}
+		if d.get("service_documentation") != "https://help.salesforce.com/" {
+			t.Errorf("discovery leads whoever has more questions to %s", d.get("service_documentation"))
 		}
 		h.advance(time.Minute) // auth_time is when the user signed in
 		a := h.exchange(h.code("nonce", "n-1", "scope", "openid id"))

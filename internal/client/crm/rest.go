@@ -134,6 +134,27 @@ func (s *Session) GetRecord(ctx context.Context, object, id string, fields ...st
 	return r, nil
 }
 
+// FieldInfo is what describe says of a field.
+type FieldInfo struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+	Type  string `json:"type"` // "string", "boolean", "reference"
+}
+
+// Describe lists the fields of an object that the user may see, in the org's order.
+func (s *Session) Describe(ctx context.Context, object string) ([]FieldInfo, error) {
+	var w struct {
+		Fields []FieldInfo `json:"fields"`
+	}
+	if err := s.get(ctx, s.data("/sobjects/"+url.PathEscape(object)+"/describe"), &w); err != nil {
+		return nil, err
+	}
+	if len(w.Fields) == 0 {
+		return nil, s.c.call.Protocol(http.StatusOK, "it describes no fields")
+	}
+	return w.Fields, nil
+}
+
 // CreateRecord creates a record and returns its id of 18 characters.
 func (s *Session) CreateRecord(ctx context.Context, object string, fields map[string]any) (string, error) {
 	a, err := s.send(ctx, http.MethodPost, "/sobjects/"+url.PathEscape(object), fields)
