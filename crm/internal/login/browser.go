@@ -166,7 +166,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		label = app.Name
 	}
 	from := callerOf(r)
-	checked, err := s.checkPassword(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip})
+	checked, err := s.checkPassword(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip, Host: from.host})
 	u, status := checked.User, checked.Status
 	e := s.event(u, from, org.LoginTypeApplication, "", label)
 	if err == nil {
@@ -174,8 +174,13 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 			status = refusalStatus[fault.CodeOf(err)]
 		}
 	}
+	if err == nil {
+		err = s.checkMyDomain(ctx, u, from.host, false)
+	}
 	text := ""
 	switch code := fault.CodeOf(err); {
+	case code == org.CodeOtherMyDomain: // the password was right, so that nobody learns names by guessing
+		status, text = org.StatusNoAccess, fault.Of(err).Message
 	case code == org.CodeBadCredentials || code == org.CodeUserInactive || code == org.CodeIPRestricted || code == org.CodeLoginHours:
 		text = textLoginRefused
 	case err != nil:

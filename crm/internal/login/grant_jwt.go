@@ -116,7 +116,7 @@ func (s *Server) myDomainURL(o org.Org) string {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		port = host[i:]
 	}
-	return scheme + o.MyDomain + ".my.localhost" + port
+	return scheme + o.MyDomainHost() + port
 }
 
 // checkTimes judges exp, iat and nbf. The assertion was made elsewhere, by a clock that does not follow when the org's

@@ -27,7 +27,7 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 		return nil, errMissing("password")
 	}
 	bad := fault.New(fault.Unauthenticated, org.CodeBadCredentials, "authentication failure")
-	checked, err := g.s.checkPassword(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip})
+	checked, err := g.s.checkPassword(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip, Host: r.caller.host})
 	u, status := checked.User, checked.Status
 	if u.ID == "" && err != nil {
 		if fault.CodeOf(err) == org.CodeBadCredentials {

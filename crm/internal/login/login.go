@@ -261,10 +261,11 @@ func (s *Server) idURL(orgID, user org.ID) string {
 type caller struct {
 	ip    string
 	agent string
+	host  string // that was called, with its port; it decides nothing but which org's My Domain it is
 }
 
 func callerOf(r *http.Request) caller {
-	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent())}
+	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent()), host: r.Host}
 }
 
 // agentName is the first product of a User-Agent, cut to what a column holds.

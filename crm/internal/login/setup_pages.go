@@ -21,7 +21,7 @@ const (
 	loginAsPath = "/servlet/servlet.su"
 )
 
-var settingPages = []org.SettingPage{org.PageOauthOidc, org.PageLoginAccess, org.PagePasswords, org.PageSessions, org.PageNetwork}
+var settingPages = []org.SettingPage{org.PageOauthOidc, org.PageLoginAccess, org.PagePasswords, org.PageSessions, org.PageNetwork, org.PageMyDomain}
 
 func (s *Server) mountSetup(m *web.Mux, form func(http.HandlerFunc) http.Handler) {
 	m.HandleFunc("GET "+usersPath, s.signedIn(s.serveUsers))

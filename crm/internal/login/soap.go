@@ -304,7 +304,7 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)
 	}
 	checked, err := s.checkPassword(ctx, org.Attempt{
-		Username: strings.TrimSpace(username.Text), Given: vault.Secret(password.Text), API: true, IP: req.caller.ip,
+		Username: strings.TrimSpace(username.Text), Given: vault.Secret(password.Text), API: true, IP: req.caller.ip, Host: req.caller.host,
 	})
 	u, status := checked.User, checked.Status
 	e := s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)

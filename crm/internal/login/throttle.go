@@ -16,6 +16,14 @@ func (s *Server) checkPassword(ctx context.Context, a org.Attempt) (org.Checked,
 		return org.Checked{}, err
 	}
 	checked, err := s.passwords.Check(ctx, a)
+	if err == nil && a.API {
+		err = s.checkMyDomain(ctx, checked.User, a.Host, true)
+		if fault.CodeOf(err) == org.CodeOtherMyDomain { // as for every login by API, nobody is told which part was wrong
+			checked.Status = org.StatusNoAccess
+			err = fault.New(fault.Unauthenticated, org.CodeBadCredentials, "Invalid username, password, security token; or user locked out.")
+		}
+		return checked, err
+	}
 	if fault.CodeOf(err) == org.CodeBadCredentials {
 		s.throttle.Failed(a.IP)
 	}
@@ -37,6 +45,15 @@ func (s *Server) guarded(username, ip string, do func() error) error {
 		s.throttle.Failed(ip)
 	}
 	return err
+}
+
+// checkMyDomain decides whether the user may log in at the host that was called.
+func (s *Server) checkMyDomain(ctx context.Context, u org.User, host string, api bool) error {
+	o, err := s.known.OrgByID(ctx, u.Org)
+	if err != nil {
+		return err
+	}
+	return org.CheckMyDomain(o, host, api)
 }
 
 // retryAfter tells when a refused login may be tried again, where the refusal says so.

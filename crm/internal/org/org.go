@@ -49,6 +49,10 @@ type Settings struct {
 	AllowUsernamePasswordFlow bool `json:"allow_username_password_flow,omitempty"`
 	// AdminsCanLoginAsAnyUser: Security > Login Access Policies (document 004). Off in new orgs.
 	AdminsCanLoginAsAnyUser bool `json:"admins_can_login_as_any_user,omitempty"`
+	// OnlyMyDomain and OnlyMyDomainAPI: Company Settings > My Domain. Users log in at the org's own name alone, in a
+	// browser and by API. Off in new orgs.
+	OnlyMyDomain    bool `json:"only_my_domain,omitempty"`
+	OnlyMyDomainAPI bool `json:"only_my_domain_api,omitempty"`
 	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
 	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.

@@ -69,6 +69,8 @@ type Attempt struct {
 	// have it.
 	API bool
 	IP  string // where it comes from
+	// Host was called, with its port.
+	Host string
 }
 
 // Checked is what an attempt came to.

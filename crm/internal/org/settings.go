@@ -34,11 +34,12 @@ var (
 	PagePasswords   = SettingPage{"password-policies", "Password Policies", []string{"Setup", "Security"}}
 	PageSessions    = SettingPage{"session-settings", "Session Settings", []string{"Setup", "Security"}}
 	PageNetwork     = SettingPage{"network-access", "Network Access", []string{"Setup", "Security"}}
+	PageMyDomain    = SettingPage{"my-domain", "My Domain", []string{"Setup", "Company Settings"}}
 )
 
 // SettingDef describes one setting of an org: where the Metadata API has it, where Setup shows it, what it takes.
 type SettingDef struct {
-	Type  string // SecuritySettings or OauthOidcSettings
+	Type  string // SecuritySettings, OauthOidcSettings or MyDomainSettings
 	Path  string // of its element: "passwordPolicies.complexity"
 	Page  SettingPage
 	Label string
@@ -129,6 +130,14 @@ func SettingDefs() []SettingDef {
 	get, set = flag(func(s Settings) bool { return s.AdminsCanLoginAsAnyUser }, func(s *Settings, v bool) { s.AdminsCanLoginAsAnyUser = v })
 	add(SettingDef{
 		Type: SecuritySettings, Path: "enableAdminLoginAsAnyUser", Page: PageLoginAccess, Label: "Administrators Can Log in as Any User", Values: onOff, Need: needAccess,
+	}, get, set)
+	get, set = flag(func(s Settings) bool { return s.OnlyMyDomain }, func(s *Settings, v bool) { s.OnlyMyDomain = v })
+	add(SettingDef{
+		Type: MyDomainSettings, Path: "canOnlyLoginWithMyDomainUrl", Page: PageMyDomain, Label: "Prevent login from https://login.salesforce.com", Values: onOff, Need: needSetup,
+	}, get, set)
+	get, set = flag(func(s Settings) bool { return s.OnlyMyDomainAPI }, func(s *Settings, v bool) { s.OnlyMyDomainAPI = v })
+	add(SettingDef{
+		Type: MyDomainSettings, Path: "doesApiLoginRequireOrgDomain", Page: PageMyDomain, Label: "Require API logins to use the My Domain", Values: onOff, Need: needSetup,
 	}, get, set)
 	for _, p := range []struct {
 		name, label string

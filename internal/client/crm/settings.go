@@ -22,7 +22,7 @@ type IPRange struct{ Start, End string }
 const networkAccess = "networkAccess"
 
 // settingTypes are the types that hold them.
-var settingTypes = []string{"OauthOidcSettings", "SecuritySettings"}
+var settingTypes = []string{"MyDomainSettings", "OauthOidcSettings", "SecuritySettings"}
 
 // ReadSettings reads the org's settings. The trusted ranges are one value: "10.0.0.1-10.0.0.9, 192.0.2.1-192.0.2.1".
 func (s *Session) ReadSettings(ctx context.Context) ([]Setting, error) {
