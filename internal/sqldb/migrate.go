@@ -25,6 +25,9 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 	table := m.Name + "_schema_version"
 	dialect := goose.DialectSQLite3
 	opts := []goose.ProviderOption{goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	// Numbers are given out in ranges to changes that are made at the same time, so that a lower number may come later than
+	// a higher one. What such migrations do must not depend on each other's order.
+	opts = append(opts, goose.WithAllowOutofOrder(true))
 	if postgres {
 		dialect = goose.DialectPostgres
 		// A row with a lease: it also works behind poolers and on databases where advisory locks do nothing.

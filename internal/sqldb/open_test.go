@@ -63,6 +63,29 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// A migration with a lower number than the newest that was applied is applied all the same.
+func TestMigrationsOutOfOrder(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dsn := sqldbtest.DSN(t, kind)
+			early := versions("org", 3)
+			delete(early.FS.(fstest.MapFS), "00002_org.sql")
+			if len(early.FS.(fstest.MapFS)) != 2 {
+				t.Fatalf("the migrations are called otherwise: %v", early.FS)
+			}
+			if err := openClose(t, sqldb.Options{DSN: dsn, Migrations: []sqldb.Migrations{early}}); err != nil {
+				t.Fatal(err)
+			}
+			db := sqldbtest.Open(t, dsn, []sqldb.Migrations{versions("org", 3)})
+			if err := db.QueryRow(t.Context(), "SELECT COUNT(*) FROM org_2").Scan(new(int)); err != nil {
+				t.Errorf("the late one was left out: %v", err)
+			}
+		})
+	}
+}
+
 func TestANewerDatabaseIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {
