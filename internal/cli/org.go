@@ -14,6 +14,9 @@ type orgCmd struct {
 	Settings orgSettingsCmd `cmd:"" help:"Settings of the org: show, set."`
 	Token    orgTokenCmd    `cmd:"" help:"Security tokens: reset."`
 	LoginAs  orgLoginAsCmd  `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`
+	Session  orgSessionCmd  `cmd:"" help:"Sessions: list, revoke."`
+	Logins   orgLoginsCmd   `cmd:"" help:"Login History: who tried to log in, from where, and what came of it."`
+	Trail    orgTrailCmd    `cmd:"" help:"Setup Audit Trail: who changed what."`
 	App      orgAppCmd      `cmd:"" help:"Connected apps: policies, who may use them, who does."`
 	Permset  orgPermsetCmd  `cmd:"" help:"Permission sets: create, assign, attach to an app."`
 	Profile  orgProfileCmd  `cmd:"" help:"Profiles."`

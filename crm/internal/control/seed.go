@@ -16,8 +16,22 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
-// totalLicenses is how many Salesforce user licences a new org has, where it is not made with more users.
-const totalLicenses = 1000
+// Licences of a new org, each with how many there are; of the first as many as the org is made with users, where those
+// are more. Five of the second come free with a real org (connect-facts 1.1).
+var licences = []struct {
+	name, key string
+	total     int64
+}{{"Salesforce", "SFDC", 1000}, {"Salesforce Integration", "PID_Salesforce_Integration", 5}}
+
+// standardProfiles are the profiles that a new org has.
+var standardProfiles = []struct {
+	name, licence string
+	permissions   []string
+}{
+	{org.AdministratorProfile, "Salesforce", org.AdministratorPermissions()},
+	{org.StandardUserProfile, "Salesforce", org.StandardUserPermissions()},
+	{org.IntegrationProfile, "Salesforce Integration", org.IntegrationPermissions()},
+}
 
 // CodeBadSpec: the description of an org names what is not there, or lacks what must be.
 const CodeBadSpec fault.Code = "bad_org_spec"
@@ -61,7 +75,6 @@ type plan struct {
 	org      org.Org
 	session  org.Session // of the administrator, in whose name it all is made
 	schema   *org.Schema
-	licence  org.ID
 	profiles map[string]org.ID // by name
 	users    map[string]org.ID // by folded user name
 	creds    []org.Credential
@@ -73,12 +86,12 @@ type plan struct {
 
 func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, error) {
 	p := &plan{
-		control: c, spec: spec, licence: org.NewID(org.PrefixUserLicense),
-		org: org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow, DailyAPIRequests: spec.DailyAPIRequests}},
-		profiles: map[string]org.ID{
-			org.AdministratorProfile: org.NewID(org.PrefixProfile), org.StandardUserProfile: org.NewID(org.PrefixProfile),
-		},
-		users: map[string]org.ID{}, appIDs: map[string]org.ID{},
+		control: c, spec: spec,
+		org:      org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow, DailyAPIRequests: spec.DailyAPIRequests}},
+		profiles: map[string]org.ID{}, users: map[string]org.ID{}, appIDs: map[string]org.ID{},
+	}
+	for _, profile := range standardProfiles {
+		p.profiles[profile.name] = org.NewID(org.PrefixProfile)
 	}
 	if p.org.Name == "" {
 		p.org.Name = "Twinspan"
@@ -253,23 +266,25 @@ func (p *plan) write(tx *sqldb.Tx, records org.RecordTx) error {
 	return nil
 }
 
-// writeProfiles adds the licence and the two profiles, each with the permission set that it owns.
+// writeProfiles adds the licences and the profiles, each with the permission set that it owns.
 func (p *plan) writeProfiles(records org.RecordTx, at time.Time) error {
-	err := records.Insert(p.schema.Object(org.ObjectUserLicense, org.Permissions{org.PermViewSetup: true}), p.org.ID, org.Values{
-		"Id": string(p.licence), "LicenseDefinitionKey": "SFDC", "Name": "Salesforce", "MasterLabel": "Salesforce", "Status": "Active",
-		"TotalLicenses": int64(max(totalLicenses, len(p.spec.Users))), "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at,
-	})
-	if err != nil {
-		return err
+	ids := map[string]string{}
+	for i, l := range licences {
+		if i == 0 {
+			l.total = max(l.total, int64(len(p.spec.Users)))
+		}
+		ids[l.name] = string(org.NewID(org.PrefixUserLicense))
+		err := records.Insert(p.schema.Object(org.ObjectUserLicense, org.Permissions{org.PermViewSetup: true}), p.org.ID, org.Values{
+			"Id": ids[l.name], "LicenseDefinitionKey": l.key, "Name": l.name, "MasterLabel": l.name, "Status": "Active",
+			"TotalLicenses": l.total, "CreatedDate": at, "LastModifiedDate": at, "SystemModstamp": at,
+		})
+		if err != nil {
+			return err
+		}
 	}
-	for _, profile := range []struct {
-		name        string
-		permissions []string
-	}{
-		{org.AdministratorProfile, org.AdministratorPermissions()}, {org.StandardUserProfile, org.StandardUserPermissions()},
-	} {
+	for _, profile := range standardProfiles {
 		id := p.profiles[profile.name]
-		values := org.Values{"Id": string(id), "Name": profile.name, "UserLicenseId": string(p.licence), "UserType": "Standard"}
+		values := org.Values{"Id": string(id), "Name": profile.name, "UserLicenseId": ids[profile.licence], "UserType": "Standard"}
 		p.stamp(values, at)
 		if err := records.Insert(p.schema.Object(org.ObjectProfile, nil), p.org.ID, values); err != nil {
 			return err

@@ -43,6 +43,11 @@ func StandardUserPermissions() []string {
 	}
 }
 
+// IntegrationPermissions are those of the profile for programs.
+func IntegrationPermissions() []string {
+	return []string{"ActivitiesAccess", PermAPIEnabled, PermAPIUserOnly}
+}
+
 // Any reports whether the set holds one of the permissions.
 func (p Permissions) Any(names ...string) bool {
 	for _, n := range names {

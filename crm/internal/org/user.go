@@ -6,11 +6,12 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// AdministratorProfile is the profile that every new org's first user has, StandardUserProfile the other one it comes
-// with.
+// AdministratorProfile is the profile that every new org's first user has; the others come with it. IntegrationProfile
+// is of the licence Salesforce Integration and lets its users in by API alone.
 const (
 	AdministratorProfile = "System Administrator"
 	StandardUserProfile  = "Standard User"
+	IntegrationProfile   = "Salesforce API Only System Integrations"
 )
 
 // ownUserFields are what users without Manage Users may change on their own record.

@@ -138,7 +138,7 @@ func changesMatches(t *testing.T, h *House) {
 			t.Error("a match that names nothing removes everything")
 		}
 		n, err := tx.Update(sets, o.ID, org.Values{"IsOwnedByProfile": true}, org.Values{"PermissionsDataExport": true, "PermissionsApiEnabled": false})
-		if n != 2 || err != nil {
+		if n != 3 || err != nil { // one for each profile
 			t.Errorf("%d sets changed, %v", n, err)
 		}
 		return err

@@ -2,7 +2,6 @@ package crm
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,15 +39,8 @@ type InstalledPackage struct {
 
 func versionOf(r Record) PackageVersion {
 	return PackageVersion{
-		ID: r.String("Id"), Name: r.String("Name"), Major: r.int("MajorVersion"), Minor: r.int("MinorVersion"), Deprecated: r.Bool("IsDeprecated"),
+		ID: r.String("Id"), Name: r.String("Name"), Major: r.Int("MajorVersion"), Minor: r.Int("MinorVersion"), Deprecated: r.Bool("IsDeprecated"),
 	}
-}
-
-// int is the field's whole number; 0 where there is none.
-func (r Record) int(field string) int {
-	n, _ := r[field].(json.Number)
-	i, _ := n.Int64()
-	return int(i)
 }
 
 // InstalledPackages lists the org's managed packages by the Tooling API. The service sorts them by SubscriberPackageId

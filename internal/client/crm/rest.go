@@ -27,6 +27,16 @@ func (r Record) Bool(field string) bool {
 	return b
 }
 
+// Int is the field's whole number; 0 where it is absent, null or none.
+func (r Record) Int(field string) int {
+	n, _ := r[field].(json.Number)
+	i, err := n.Int64()
+	if err != nil {
+		return 0
+	}
+	return int(i)
+}
+
 // Time is the field's date and time ("2026-01-02T03:04:05.000+0000"); zero where there is none.
 func (r Record) Time(field string) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339Nano} {

@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/client/crm"
+)
+
+// orgSessionCmd is Setup > Security > Session Management.
+type orgSessionCmd struct {
+	List   orgSessionListCmd   `cmd:"" help:"List the sessions that live. Closing a tab ends none; logging out does."`
+	Revoke orgSessionRevokeCmd `cmd:"" help:"End a session, or all of a user."`
+}
+
+// orgSession is a session that lives.
+type orgSession struct {
+	ID      string    `json:"id"`
+	User    string    `json:"user"`
+	Type    string    `json:"type"`
+	From    string    `json:"from"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires"` // unless it is used before
+}
+
+func orgSessions(ctx context.Context, s *crm.Session, username string) ([]orgSession, error) {
+	where := ""
+	if username != "" {
+		where = " WHERE Users.Username = " + soqlText(username)
+	}
+	rows, err := s.Query(ctx, "SELECT Id, Users.Username, SessionType, SourceIp, CreatedDate, LastModifiedDate, NumSecondsValid FROM AuthSession"+where+" ORDER BY CreatedDate, Id")
+	out := make([]orgSession, len(rows))
+	for i, r := range rows {
+		out[i] = orgSession{
+			ID: r.String("Id"), User: r.Related("Users").String("Username"), Type: r.String("SessionType"), From: r.String("SourceIp"),
+			Created: r.Time("CreatedDate"), Expires: r.Time("LastModifiedDate").Add(time.Duration(r.Int("NumSecondsValid")) * time.Second),
+		}
+	}
+	return out, err
+}
+
+type orgSessionListCmd struct {
+	orgFlags
+	User string `help:"Only this user's." placeholder:"USERNAME" env:"-"`
+}
+
+// Run lists the sessions, its own among them.
+func (c *orgSessionListCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		sessions, err := orgSessions(ctx, s, c.User)
+		if err != nil {
+			return err
+		}
+		return list(a, sessions, []string{"id", "user", "type", "from", "since", "expires unused"}, func(o orgSession) []string {
+			return []string{o.ID, o.User, o.Type, o.From, o.Created.Format(time.RFC3339), o.Expires.Format(time.RFC3339)}
+		})
+	})
+}
+
+type orgSessionRevokeCmd struct {
+	orgFlags
+	ID  string `arg:"" optional:"" help:"Id of a session, as list prints it."`
+	All string `help:"User name of whose sessions are all ended." placeholder:"USERNAME" env:"-"`
+}
+
+// Run ends sessions. One that ended meanwhile is ended.
+func (c *orgSessionRevokeCmd) Run(ctx context.Context, a *app) error {
+	if (c.ID == "") == (c.All == "") {
+		return usagef("name a session's id, or --all with a user name")
+	}
+	return c.session(ctx, a, func(s *crm.Session) error {
+		if c.ID != "" {
+			return s.DeleteRecord(ctx, "AuthSession", c.ID)
+		}
+		sessions, err := orgSessions(ctx, s, c.All)
+		if err != nil {
+			return err
+		}
+		me, err := s.UserInfo(ctx)
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(me.Username, c.All) {
+			return usagef("that would end this command's own session; end your own one by one")
+		}
+		for _, o := range sessions {
+			if err := s.DeleteRecord(ctx, "AuthSession", o.ID); err != nil {
+				return err
+			}
+		}
+		return a.print(fmt.Sprintf("%d sessions ended\n", len(sessions)))
+	})
+}
+
+// maxHistory bounds how many rows a command shows.
+const maxHistory = 2000
+
+// orgLoginsCmd is Setup > Identity > Login History.
+type orgLoginsCmd struct {
+	orgFlags
+	User  string `help:"Only this user's." placeholder:"USERNAME" env:"-"`
+	Limit int    `help:"How many, newest first." default:"50" env:"-"`
+}
+
+// Run prints attempts to log in, newest first.
+func (c *orgLoginsCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		where := ""
+		if c.User != "" {
+			u, err := oneOrgUser(ctx, s, c.User)
+			if err != nil {
+				return err
+			}
+			where = " WHERE UserId = " + soqlText(u.ID)
+		}
+		users, err := orgUsers(ctx, s, "")
+		if err != nil {
+			return err
+		}
+		names := map[string]string{}
+		for _, u := range users {
+			names[u.ID] = u.Username
+		}
+		rows, err := s.Query(ctx, fmt.Sprintf("SELECT LoginTime, UserId, Status, LoginType, LoginSubType, Application, SourceIp FROM LoginHistory%s ORDER BY LoginTime DESC LIMIT %d",
+			where, min(max(c.Limit, 1), maxHistory)))
+		if err != nil {
+			return err
+		}
+		type attempt struct {
+			Time        time.Time `json:"time"`
+			User        string    `json:"user"`
+			Status      string    `json:"status"`
+			Type        string    `json:"type"`
+			Subtype     string    `json:"subtype,omitempty"`
+			Application string    `json:"application"`
+			From        string    `json:"from"`
+		}
+		out := make([]attempt, len(rows))
+		for i, r := range rows {
+			out[i] = attempt{
+				r.Time("LoginTime"), names[r.String("UserId")], r.String("Status"), r.String("LoginType"), r.String("LoginSubType"), r.String("Application"), r.String("SourceIp"),
+			}
+		}
+		return list(a, out, []string{"time", "user", "status", "type", "application", "from"}, func(e attempt) []string {
+			return []string{e.Time.Format(time.RFC3339), e.User, e.Status, strings.TrimSpace(e.Type + " " + e.Subtype), e.Application, e.From}
+		})
+	})
+}
+
+// orgTrailCmd is Setup > Security > View Setup Audit Trail.
+type orgTrailCmd struct {
+	orgFlags
+	Section string `help:"Only this section, such as \"Connected Apps\"." placeholder:"NAME" env:"-"`
+	Limit   int    `help:"How many, newest first." default:"50" env:"-"`
+}
+
+// Run prints changes of Setup, newest first.
+func (c *orgTrailCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		where := ""
+		if c.Section != "" {
+			where = " WHERE Section = " + soqlText(c.Section)
+		}
+		rows, err := s.Query(ctx, fmt.Sprintf("SELECT CreatedDate, CreatedBy.Username, DelegateUser, Section, Action, Display FROM SetupAuditTrail%s ORDER BY CreatedDate DESC, Id DESC LIMIT %d",
+			where, min(max(c.Limit, 1), maxHistory)))
+		if err != nil {
+			return err
+		}
+		type entry struct {
+			Time     time.Time `json:"time"`
+			User     string    `json:"user"`
+			Delegate string    `json:"delegate,omitempty"` // administrator who was logged in as the user
+			Section  string    `json:"section"`
+			Action   string    `json:"action"`
+			Display  string    `json:"display"`
+		}
+		out := make([]entry, len(rows))
+		for i, r := range rows {
+			out[i] = entry{r.Time("CreatedDate"), r.Related("CreatedBy").String("Username"), r.String("DelegateUser"), r.String("Section"), r.String("Action"), r.String("Display")}
+		}
+		return list(a, out, []string{"time", "user", "section", "change"}, func(e entry) []string {
+			who := e.User
+			if e.Delegate != "" {
+				who = e.Delegate + " as " + who
+			}
+			return []string{e.Time.Format(time.RFC3339), who, e.Section, e.Display}
+		})
+	})
+}
