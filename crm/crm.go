@@ -7,6 +7,7 @@ package crm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -112,14 +114,18 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 		Transactions: transactions{store},
 	}
+	deployments := &org.Deployments{Store: sqlstore.NewDeployments(store, queue), Users: store, Clock: domain, Changes: logins}
 	meta := &metadata.Server{
 		Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins},
-		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Setup: &org.Setup{Store: store, Changes: logins}, Log: o.Log,
+		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Setup: &org.Setup{Store: store, Changes: logins}, Deployments: deployments, Log: o.Log,
 	}
+	queue.Handle(sqlstore.JobDeploy, deploy(deployments, meta))
 
 	loads := bulk.Options{
 		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, queue), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,
-		Session: func(ctx context.Context, j org.BulkJob) (org.Session, error) { return org.JobSession(ctx, store, j) },
+		Session: func(ctx context.Context, j org.BulkJob) (org.Session, error) {
+			return org.JobSession(ctx, store, org.Session{Org: j.Org, User: j.User, App: j.App, Delegate: j.Delegate})
+		},
 	}
 	queue.Handle(sqlstore.JobBulk, (&bulk.Worker{Options: loads}).Run)
 
@@ -158,6 +164,26 @@ type transactions struct{ store *sqlstore.Store }
 // InTransaction implements rest.Transactions.
 func (t transactions) InTransaction(ctx context.Context, fn func(rest.Transaction) error) error {
 	return t.store.InTransaction(ctx, func(_ *sqldb.Tx, tx sqlstore.Transaction) error { return fn(tx) })
+}
+
+// deploy is the queue's handler of deployments. The last attempt only says that the others failed.
+func deploy(d *org.Deployments, meta *metadata.Server) jobs.Handler {
+	return func(ctx context.Context, r *jobs.Run) error {
+		var p sqlstore.DeployPayload
+		if err := json.Unmarshal(r.Payload, &p); err != nil {
+			return jobs.Permanent(err)
+		}
+		var err error
+		if r.Attempt >= r.MaxAttempts {
+			err = d.Abandon(ctx, p.Org, p.ID)
+		} else {
+			err = d.Perform(ctx, p.Org, p.ID, meta.Plan)
+		}
+		if fault.CodeOf(err) == org.CodeNotFound { // its org is gone
+			return jobs.Permanent(err)
+		}
+		return err
+	}
 }
 
 func isData(path string) bool {

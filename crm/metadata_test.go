@@ -95,7 +95,7 @@ func TestMetadataIsRefused(t *testing.T) {
 	}{
 		{"no session", "", readApp, 500, []string{"<faultcode>sf:INVALID_SESSION_ID</faultcode>", "<faultstring>INVALID_SESSION_ID: ", "<sf:exceptionCode>INVALID_SESSION_ID<"}},
 		{"a standard user", h.user, readApp, 500, []string{"<faultcode>sf:INSUFFICIENT_ACCESS</faultcode>"}},
-		{"unknown operation", h.admin, "<deploy/>", 500, []string{"<faultcode>soapenv:Client</faultcode>", "No operation available for request {http://soap.sforce.com/2006/04/metadata}deploy"}},
+		{"unknown operation", h.admin, "<fly/>", 500, []string{"<faultcode>soapenv:Client</faultcode>", "No operation available for request {http://soap.sforce.com/2006/04/metadata}fly"}},
 		{"unknown type", h.admin, "<readMetadata><type>Nope</type></readMetadata>", 500, []string{"<faultcode>sf:INVALID_TYPE</faultcode>", "Unknown type name"}},
 		{"malformed", h.admin, "<readMetadata>", 500, []string{"<faultcode>soapenv:Client</faultcode>"}},
 		{"no such app", h.admin, "<readMetadata><type>ConnectedApp</type><fullNames>Nope</fullNames></readMetadata>", 200, []string{`<records xsi:nil="true"/>`}},
@@ -158,8 +158,8 @@ func TestMetadataAddresses(t *testing.T) {
 	if status, answer := finish(t, res); status != 415 || !strings.Contains(answer, "soapenv:Fault") {
 		t.Errorf("JSON: %d %s", status, answer)
 	}
-	if status, answer := h.soap(t, "/services/Soap/m/67.0", "<a>"+strings.Repeat("x", 1<<20)+"</a>"); status != 413 {
-		t.Errorf("a megabyte: %d %s", status, answer)
+	if status, answer := h.soap(t, "/services/Soap/m/67.0", "<a>"+strings.Repeat("x", 6<<20)+"</a>"); status != 413 {
+		t.Errorf("six megabytes: %d %s", status, answer)
 	}
 }
 

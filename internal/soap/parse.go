@@ -51,6 +51,15 @@ func (l Limits) orDefaults() Limits {
 // Parse reads one envelope and everything up to the end of r. Errors are faults: TooLarge over a limit, Invalid
 // otherwise; an error of r itself comes back as it is.
 func Parse(r io.Reader, limits Limits) (*Envelope, error) {
+	root, err := ParseDocument(r, limits)
+	if err != nil {
+		return nil, err
+	}
+	return envelope(root)
+}
+
+// ParseDocument reads one XML document that is no envelope, as Parse does, and returns its root.
+func ParseDocument(r io.Reader, limits Limits) (*Element, error) {
 	limits = limits.orDefaults()
 	src := &source{r: r, left: limits.Bytes}
 	root, err := parseTree(src, limits)
@@ -62,7 +71,7 @@ func Parse(r io.Reader, limits Limits) (*Envelope, error) {
 	case err != nil:
 		return nil, err
 	}
-	return envelope(root)
+	return root, nil
 }
 
 // source counts the bytes read and keeps what went wrong, since the XML decoder mixes both into its own errors.
@@ -201,7 +210,7 @@ func parseTree(r io.Reader, limits Limits) (*Element, error) {
 		case xml.CharData:
 			if len(stack) == 0 {
 				if len(bytes.TrimSpace(t)) > 0 {
-					return nil, malformed("There is text outside the Envelope.")
+					return nil, malformed("There is text outside the root element.")
 				}
 				continue
 			}
@@ -212,7 +221,7 @@ func parseTree(r io.Reader, limits Limits) (*Element, error) {
 			top.text = append(top.text, t...)
 		case xml.StartElement:
 			if root != nil && len(stack) == 0 {
-				return nil, malformed("There is an element after the Envelope.")
+				return nil, malformed("There is an element after the root element.")
 			}
 			if len(stack) == limits.Depth {
 				return nil, tooLarge("levels", int64(limits.Depth))

@@ -3,6 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import jsforce from 'jsforce';
 import { assertion, authorize, ready, withClock } from './ready.mjs';
 
@@ -158,6 +159,57 @@ test('metadata: a connected app and its permission set, from create to delete', 
   assert.deepEqual(gone.map((g) => g.success), [true, false]);
   assert.equal(gone[1].errors[0].statusCode, 'INVALID_CROSS_REFERENCE_KEY');
   assert.equal((await conn.metadata.delete('PermissionSet', 'Bridge_Users')).success, true);
+});
+
+// zip packs texts without compressing them.
+function zip(files) {
+  const parts = [];
+  const directory = [];
+  let at = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const path = Buffer.from(name);
+    const data = Buffer.from(text);
+    const fields = Buffer.alloc(26); // what a file's header and its entry in the directory share
+    fields.writeUInt16LE(20, 0);
+    fields.writeUInt16LE(0x21, 8); // 1 January 1980
+    fields.writeUInt32LE(crc32(data), 10);
+    fields.writeUInt32LE(data.length, 14);
+    fields.writeUInt32LE(data.length, 18);
+    fields.writeUInt16LE(path.length, 22);
+    const place = Buffer.alloc(14);
+    place.writeUInt32LE(at, 10);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, path, data]);
+    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), fields, place, path]));
+    parts.push(local);
+    at += local.length;
+  }
+  const list = Buffer.concat(directory);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(directory.length, 4);
+  end.writeUInt16LE(directory.length, 6);
+  end.writeUInt32LE(list.length, 8);
+  end.writeUInt32LE(at, 12);
+  return Buffer.concat([...parts, list, Buffer.from('PK\x05\x06'), end]);
+}
+
+test('metadata: deploy a zip, and one that is all or nothing', async () => {
+  const conn = new jsforce.Connection({ loginUrl: crm.url });
+  await conn.login(crm.admin.username, crm.admin.password + crm.admin.security_token);
+  conn.metadata.pollInterval = 100;
+  const manifest = '<Package xmlns="http://soap.sforce.com/2006/04/metadata"><types><members>*</members><name>PermissionSet</name></types><version>65.0</version></Package>';
+  const set = (label, more = '') => `<PermissionSet xmlns="http://soap.sforce.com/2006/04/metadata"><label>${label}</label>${more}</PermissionSet>`;
+  const good = zip({ 'package.xml': manifest, 'permissionsets/Zipped.permissionset': set('Zipped') });
+  const done = await conn.metadata.deploy(good.toString('base64'), { singlePackage: true, rollbackOnError: true }).complete(true);
+  assert.equal(done.status, 'Succeeded', JSON.stringify(done));
+  assert.equal(done.success, true);
+  assert.equal(done.numberComponentsDeployed, 1);
+  assert.ok(done.details.componentSuccesses.some((m) => m.fullName === 'Zipped' && m.created === true));
+  assert.equal((await conn.metadata.read('PermissionSet', 'Zipped')).label, 'Zipped');
+  const half = zip({ 'package.xml': manifest, 'permissionsets/One.permissionset': set('One'), 'permissionsets/Two.permissionset': set('Two', '<fly/>') });
+  const failed = await conn.metadata.deploy(half.toString('base64'), { singlePackage: true, rollbackOnError: true }).complete(true);
+  assert.equal(failed.status, 'Failed', JSON.stringify(failed));
+  assert.equal([].concat(failed.details.componentFailures)[0].fullName, 'Two');
+  assert.ok(!(await conn.metadata.read('PermissionSet', 'One'))?.fullName);
 });
 
 test('limits and limitInfo', async () => {

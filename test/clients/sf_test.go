@@ -37,6 +37,7 @@ func TestSalesforceCLI(t *testing.T) {
 			ready := readReady(t, spawn.Up(t, args...))
 			c := newCLI(t, ready)
 			c.loginJWT(t)
+			c.deploy(t)
 			c.loginWeb(t)
 			c.loginAccessToken(t)
 			c.limits(t)
@@ -216,6 +217,91 @@ func (c *cli) loginJWT(t *testing.T) {
 	who := c.ready.CRM.Users[0].Username
 	c.wantLogin(t, c.jwt(t, who), who)
 	c.connected(t, who)
+	c.wantOutside(t)
+}
+
+// sourceFiles are an sfdx project's app folder: a connected app and the permission set that it is for.
+var sourceFiles = map[string]string{
+	"connectedApps/Bridge.connectedApp-meta.xml": `<?xml version="1.0" encoding="UTF-8"?>
+<ConnectedApp xmlns="http://soap.sforce.com/2006/04/metadata">
+    <contactEmail>ops@bridge.example</contactEmail>
+    <label>Bridge</label>
+    <oauthConfig>
+        <callbackUrl>https://bridge.example/cb</callbackUrl>
+        <isAdminApproved>true</isAdminApproved>
+        <scopes>Api</scopes>
+        <scopes>RefreshToken</scopes>
+    </oauthConfig>
+    <oauthPolicy>
+        <ipRelaxation>ENFORCE</ipRelaxation>
+        <refreshTokenPolicy>infinite</refreshTokenPolicy>
+    </oauthPolicy>
+    <permissionSetName>Bridge_Users</permissionSetName>
+</ConnectedApp>
+`,
+	"permissionsets/Bridge_Users.permissionset-meta.xml": `<?xml version="1.0" encoding="UTF-8"?>
+<PermissionSet xmlns="http://soap.sforce.com/2006/04/metadata">
+    <hasActivationRequired>false</hasActivationRequired>
+    <label>Bridge Users</label>
+    <userPermissions>
+        <enabled>true</enabled>
+        <name>ApiEnabled</name>
+    </userPermissions>
+</PermissionSet>
+`,
+}
+
+// deploy deploys a project as `sf project deploy start` does, lists what is there, and is told of a mistake.
+func (c *cli) deploy(t *testing.T) {
+	who := c.ready.CRM.Admin.Username
+	c.wantLogin(t, c.jwt(t, who), who)
+	for name, text := range sourceFiles {
+		path := filepath.Join(c.home, "app", "main", "default", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, text, 0o600)
+	}
+	type result struct {
+		Status  string `json:"status"`
+		Success bool   `json:"success"`
+		Files   []struct {
+			FullName string `json:"fullName"`
+			Type     string `json:"type"`
+			State    string `json:"state"`
+			Error    string `json:"error"`
+		} `json:"files"`
+	}
+	var tried, done result
+	c.must(t, c.sf(t, c.env(), "project", "deploy", "start", "--dry-run", "--source-dir", "app", "--target-org", who), &tried)
+	if !tried.Success {
+		t.Errorf("a deployment that is only tried: %+v", tried)
+	}
+	var listed []struct {
+		FullName string `json:"fullName"`
+	}
+	names := func() string {
+		listed = nil
+		c.must(t, c.sf(t, c.env(), "org", "list", "metadata", "--metadata-type", "ConnectedApp", "--target-org", who), &listed)
+		return fmt.Sprint(listed)
+	}
+	if got := names(); strings.Contains(got, "Bridge") {
+		t.Errorf("it was kept: %s", got)
+	}
+	c.must(t, c.sf(t, c.env(), "project", "deploy", "start", "--source-dir", "app", "--target-org", who), &done)
+	if !done.Success || done.Status != "Succeeded" || len(done.Files) != 2 || done.Files[0].State != "Created" {
+		t.Errorf("the deployment: %+v", done)
+	}
+	if got := names(); !strings.Contains(got, "Bridge") {
+		t.Errorf("after the deployment there are %s", got)
+	}
+
+	bad := filepath.Join(c.home, "app/main/default/permissionsets/Bridge_Users.permissionset-meta.xml")
+	write(t, bad, strings.Replace(sourceFiles["permissionsets/Bridge_Users.permissionset-meta.xml"], "ApiEnabled", "Fly", 1), 0o600)
+	a := c.sf(t, c.env(), "project", "deploy", "start", "--source-dir", "app", "--target-org", who)
+	if a.Status == 0 || !strings.Contains(string(a.Result), "Unknown user permission: Fly") {
+		t.Errorf("a mistake: %d %s %s", a.Status, a.Message, a.Result)
+	}
 	c.wantOutside(t)
 }
 

@@ -1,5 +1,6 @@
 // Package metadata is the org's Metadata API over SOAP (crm-wire 2.1, 5.4; clients 1.3): describeMetadata, listMetadata,
-// readMetadata, and create, update, upsert and delete of components. types.go has the one table of their types.
+// readMetadata, create, update, upsert and delete of components, and deployments of zips of them. types.go has the one table
+// of their types.
 package metadata
 
 import (
@@ -10,7 +11,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/twinspan/twinspan/crm/internal/metadata/bundle"
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/soap"
@@ -28,14 +31,24 @@ type Server struct {
 	PermissionSets *org.PermissionSets
 	// Setup runs what changes components.
 	Setup *org.Setup
+	// Deployments keeps the packages that come by deploy; Plan is to read them.
+	Deployments *org.Deployments
 	// Meter counts every call of a session; nil counts none.
 	Meter *org.Meter
 	Log   *slog.Logger
+
+	large chan struct{} // one for each large envelope that may be read at the same time; Mount makes it
 }
 
 const (
 	namespace = "http://soap.sforce.com/2006/04/metadata"
-	maxBody   = 1 << 20 // bytes of an envelope
+	maxBody   = 1 << 20 // bytes of an envelope, but for one with a zip
+
+	// maxZipBody is the bytes of an envelope with a zip in base64, and maxLarge how many of them are read at the same time.
+	maxZipBody = bundle.MaxZip/3*4 + 64<<10
+	maxLarge   = 4
+	// waitLarge is how long one of them waits for its turn.
+	waitLarge = 5 * time.Second
 
 	// maxComponents is how many components one call may read or update.
 	maxComponents = 10
@@ -50,6 +63,7 @@ const (
 	codeType      fault.Code = "unknown_metadata_type"
 	codeArguments fault.Code = "metadata_arguments"
 	codeNotForAPI fault.Code = "session_not_for_api"
+	codeBusy      fault.Code = "too_many_large_requests"
 )
 
 // headerDryRun asks an update to tell what it would do, in the header Warning, and to save nothing.
@@ -57,6 +71,7 @@ const headerDryRun = "Twinspan-Dry-Run"
 
 // Mount routes the API under /services/Soap/m.
 func (s *Server) Mount(m *web.Mux) {
+	s.large = make(chan struct{}, maxLarge)
 	m.HandleFunc("POST /services/Soap/m/{version}", s.serve)
 	m.HandleFunc("POST /services/Soap/m/{version}/{org}", s.serve)
 }
@@ -78,6 +93,9 @@ func (s *Server) operations() map[string]operation {
 	return map[string]operation{
 		"describeMetadata": s.describe, "listMetadata": s.list, "readMetadata": s.read, "createMetadata": s.save(org.VerbCreate),
 		"updateMetadata": s.save(org.VerbUpdate), "upsertMetadata": s.save(org.VerbUpsert), "deleteMetadata": s.delete,
+		"deploy": s.deploy, "checkDeployStatus": s.checkDeployStatus, "cancelDeploy": s.cancelDeploy,
+		"deployRecentValidation": notOffered("deploy the same zip again without checkOnly"), "retrieve": notOffered("read components with readMetadata"),
+		"checkRetrieveStatus": notOffered("read components with readMetadata"),
 	}
 }
 
@@ -128,11 +146,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	if err := web.CheckContentType(r, "text/xml", "application/soap+xml", "application/xml"); err != nil {
 		return nil, err
 	}
-	text, err := web.ReadBody(w, r, maxBody)
-	if err != nil {
-		return nil, err
-	}
-	env, err := soap.Parse(bytes.NewReader(text), soap.Limits{Bytes: maxBody, Depth: 32, Elements: 20_000})
+	env, err := s.envelope(w, r)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +178,37 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 		}
 	}
 	return c, nil
+}
+
+// envelope reads the request. A large one, or one of unknown length, waits for its turn: who sends it is only known once
+// it is read.
+func (s *Server) envelope(w http.ResponseWriter, r *http.Request) (*soap.Envelope, error) {
+	limit := int64(maxBody)
+	if r.ContentLength < 0 || r.ContentLength > maxBody {
+		limit = maxZipBody
+		turn := time.NewTimer(waitLarge)
+		defer turn.Stop()
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-turn.C:
+			return nil, fault.New(fault.Unavailable, codeBusy, "The server is busy with other large requests; try again.")
+		case <-r.Context().Done():
+			return nil, context.Cause(r.Context())
+		}
+	}
+	text, err := web.ReadBody(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	env, err := soap.Parse(bytes.NewReader(text), soap.Limits{Bytes: limit, Depth: 32, Elements: 20_000})
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxBody && (env.Operation() == nil || env.Operation().Local != "deploy") {
+		return nil, fault.New(fault.TooLarge, soap.CodeTooLarge, "The XML has more than %d bytes.", maxBody)
+	}
+	return env, nil
 }
 
 func unsupportedVersion(v string) error {
@@ -218,6 +263,8 @@ var exceptionCodes = map[fault.Code]string{
 	org.CodeRequiredFieldMissing: "REQUIRED_FIELD_MISSING", org.CodeDuplicateValue: "DUPLICATE_VALUE", org.CodeStringTooLong: "STRING_TOO_LONG",
 	org.CodeFieldNotWriteable: "INVALID_FIELD_FOR_INSERT_UPDATE", org.CodeInvalidField: "INVALID_FIELD", org.CodeInUse: "DELETE_FAILED",
 	org.CodeNotForOperation: "INVALID_TYPE_FOR_OPERATION", org.CodeRolledBack: "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+	codeNotOffered: "FUNCTIONALITY_NOT_ENABLED", org.CodeMalformedID: "MALFORMED_ID", org.CodeDeploymentDone: "INVALID_ID_FIELD",
+	org.CodeTooManyDeployments: "LIMIT_EXCEEDED",
 }
 
 var kindCodes = map[fault.Kind]string{fault.Unavailable: "SERVER_UNAVAILABLE", fault.Limited: "REQUEST_LIMIT_EXCEEDED"}

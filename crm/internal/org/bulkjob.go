@@ -129,27 +129,3 @@ type BulkStep struct {
 	Pages  []BulkPage
 	Millis int64
 }
-
-// JobSession is the session that a job's steps have: its user's as of now. A user who may not use the API any more, or
-// whose app was blocked, is a NotFound fault.
-func JobSession(ctx context.Context, d Directory, j BulkJob) (Session, error) {
-	u, err := d.UserByID(ctx, j.Org, j.User)
-	if err != nil {
-		return Session{}, err
-	}
-	if !u.Active || u.Frozen || !u.Permissions[PermAPIEnabled] {
-		return Session{}, noSuchRecord()
-	}
-	if j.App != "" {
-		if app, err := d.AppByID(ctx, j.Org, j.App); err == nil && app.Blocked {
-			return Session{}, noSuchRecord()
-		} else if err != nil && fault.KindOf(err) != fault.NotFound { // PlatformCLI is in no org
-			return Session{}, err
-		}
-	}
-	o, err := d.OrgByID(ctx, j.Org)
-	if err != nil {
-		return Session{}, err
-	}
-	return Session{Org: j.Org, User: j.User, App: j.App, Delegate: j.Delegate}.may(u, o), nil
-}

@@ -224,7 +224,7 @@ func TestJobsAreBound(t *testing.T) {
 	desks(t, func(d desk) {
 		invoices(&d)
 		user := d.as(d.org.Spec.Users[1].Username)
-		s, err := org.JobSession(t.Context(), d.house.Store, org.BulkJob{Org: d.org.ID, User: user.org.Admin.User})
+		s, err := org.JobSession(t.Context(), d.house.Store, org.Session{Org: d.org.ID, User: user.org.Admin.User})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -117,6 +117,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 		func() (int, error) { return s.purgeMeter(ctx, now, limit) },
 		func() (int, error) { return s.purgeBulk(ctx, now) },
 		func() (int, error) { return s.purgeFields(ctx, limit) },
+		func() (int, error) { return s.purgeDeployments(ctx, now, limit) },
 	} {
 		n, err := purge()
 		gone += n

@@ -17,6 +17,10 @@ var (
 
 // WriteSetup implements org.SetupStore.
 func (s *Store) WriteSetup(ctx context.Context, fn func(org.SetupTx) error) error {
+	return s.writeSetup(ctx, func(tx setupTx) error { return fn(tx) })
+}
+
+func (s *Store) writeSetup(ctx context.Context, fn func(setupTx) error) error {
 	return s.WriteTx(ctx, func(tx *sqldb.Tx, _ org.RecordTx) error {
 		return fn(setupTx{recordTx{tx: tx, postgres: s.db.Postgres()}})
 	})
