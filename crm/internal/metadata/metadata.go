@@ -29,6 +29,8 @@ type Server struct {
 	// Profiles are the login rules of profiles, as Profile.
 	Profiles       *org.Profiles
 	PermissionSets *org.PermissionSets
+	// Layouts are page layouts, as Layout.
+	Layouts *org.Layouts
 	// Setup runs what changes components.
 	Setup *org.Setup
 	// Deployments keeps the packages that come by deploy; Plan is to read them.

@@ -37,7 +37,8 @@ func (t componentType) packaged() string {
 // first.
 func (s *Server) types() []componentType {
 	return []componentType{
-		s.permissionSets(), s.connectedApps(), s.profiles(), s.settingsType(org.MyDomainSettings), s.settingsType(org.OauthOidcSettings), s.settingsType(org.SecuritySettings),
+		s.permissionSets(), s.connectedApps(), s.profiles(), s.layouts(),
+		s.settingsType(org.MyDomainSettings), s.settingsType(org.OauthOidcSettings), s.settingsType(org.SecuritySettings),
 	}
 }
 

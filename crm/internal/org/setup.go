@@ -47,6 +47,10 @@ type SetupTx interface {
 	ProfileByName(org ID, name string) (ProfileRules, error)
 	// PutProfile keeps new login rules.
 	PutProfile(org, by ID, at time.Time, p ProfileRules) error
+	// Layout reads a layout by full name; false where nobody has changed it.
+	Layout(org ID, name string) (Layout, bool, error)
+	// PutLayout keeps a layout and tells its id.
+	PutLayout(org, by ID, at time.Time, name string, l Layout) (ID, error)
 }
 
 // SetupStore runs changes of Setup.
