@@ -231,3 +231,24 @@ func TestDeploymentsAreBoundedAndGo(t *testing.T) {
 		}
 	})
 }
+
+// A job may do with objects and fields what its user may, and knows what the org's administrators added.
+func TestJobsHaveTheirUsersAccess(t *testing.T) {
+	t.Parallel()
+	eachDeployments(t, func(t *testing.T, d deployments) {
+		z := &org.Customizer{Store: d.House.Store, Clock: d.House.Clock, Changes: d.Changed}
+		object := &org.CustomObject{Name: "Secret__c", Label: "Secret"}
+		if refused, err := z.Apply(t.Context(), d.org.Admin, []org.CustomChange{{Action: org.ActionCreate, Object: object}}, true); err != nil || refused[0] != nil {
+			t.Fatal(refused, err)
+		}
+		for user, sees := range map[org.ID]bool{d.org.Admin.User: true, d.org.Normal.User: false} {
+			s, err := org.JobSession(t.Context(), d.House.Store, org.Session{Org: d.org.ID, User: user})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Seen().Object("Secret__c", s.Permissions) != nil; got != sees {
+				t.Errorf("a job of %s sees the object: %t, want %t", user, got, sees)
+			}
+		}
+	})
+}
