@@ -29,6 +29,8 @@ type Server struct {
 	// Profiles are the login rules of profiles, as Profile.
 	Profiles       *org.Profiles
 	PermissionSets *org.PermissionSets
+	// Customizer has the org's own objects and fields, as CustomObject and CustomField.
+	Customizer *org.Customizer
 	// Layouts are page layouts, as Layout.
 	Layouts *org.Layouts
 	// Setup runs what changes components.
@@ -266,7 +268,8 @@ var exceptionCodes = map[fault.Code]string{
 	org.CodeFieldNotWriteable: "INVALID_FIELD_FOR_INSERT_UPDATE", org.CodeInvalidField: "INVALID_FIELD", org.CodeInUse: "DELETE_FAILED",
 	org.CodeNotForOperation: "INVALID_TYPE_FOR_OPERATION", org.CodeRolledBack: "ALL_OR_NONE_OPERATION_ROLLED_BACK",
 	codeNotOffered: "FUNCTIONALITY_NOT_ENABLED", org.CodeMalformedID: "MALFORMED_ID", org.CodeDeploymentDone: "INVALID_ID_FIELD",
-	org.CodeTooManyDeployments: "LIMIT_EXCEEDED",
+	org.CodeTooManyDeployments: "LIMIT_EXCEEDED", org.CodeBadCustom: "FIELD_INTEGRITY_EXCEPTION", org.CodeCustomTaken: "DUPLICATE_DEVELOPER_NAME",
+	org.CodeCustomLimit: "LIMIT_EXCEEDED", org.CodeInvalidType: "INVALID_TYPE", org.CodeInvalidPicklistValue: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
 }
 
 var kindCodes = map[fault.Kind]string{fault.Unavailable: "SERVER_UNAVAILABLE", fault.Limited: "REQUEST_LIMIT_EXCEEDED"}

@@ -10,6 +10,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/metadata/bundle"
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/soap"
 )
 
 // Plan reads the zip of a deployment into what is to be done, in the order in which it is done: what goes away before the
@@ -74,6 +75,12 @@ func (p planner) saves() []org.DeployItem {
 			continue
 		}
 		for _, member := range p.members(t, folder, suffix) {
+			if folder == objectsFolder {
+				for _, item := range p.objectItems(t.Name, member) {
+					found = append(found, placed{orderOf(p.server.types(), item.Type), item})
+				}
+				continue
+			}
 			if file := folder + "/" + member + "." + suffix; !p.used[file] {
 				order, item := p.save(t.Name, member, file)
 				found = append(found, placed{order, item})
@@ -114,8 +121,7 @@ func (p planner) save(packaged, name, file string) (order int, item org.DeployIt
 		if p.options.AllowMissingFiles {
 			return -1, org.DeployItem{}
 		}
-		return -1, refusal(packaged, name, p.bundle.Package.File, fault.New(fault.Invalid, codeArguments,
-			"An object '%s' of type %s was named in package.xml, but was not found in zipped directory", clip(name), packaged))
+		return -1, refusal(packaged, name, p.bundle.Package.File, missingFile(packaged, name))
 	}
 	p.used[file] = true
 	root, err := bundle.Parse(text)
@@ -125,7 +131,7 @@ func (p planner) save(packaged, name, file string) (order int, item org.DeployIt
 	types := p.server.types()
 	order = slices.IndexFunc(types, func(t componentType) bool { return t.name == root.Local && t.packaged() == packaged })
 	if order < 0 {
-		return -1, refusal(packaged, name, inZip, fault.New(fault.Invalid, codeType, "The root element %s is not that of a %s", clip(root.Local), packaged))
+		return -1, refusal(packaged, name, inZip, wrongRoot(root, packaged))
 	}
 	work, err := types[order].save(p.call, name, org.VerbUpsert, root)
 	if err != nil {
@@ -181,4 +187,87 @@ func (p planner) unnamed() []org.DeployItem {
 		}
 	}
 	return items
+}
+
+func orderOf(types []componentType, name string) int {
+	return slices.IndexFunc(types, func(t componentType) bool { return t.name == name })
+}
+
+// objectItems are the items of a CustomObject or CustomField from its object's file: an object and each of its fields stand
+// by themselves, so that fields may name objects that come later in the manifest. What another member has named already
+// is left out.
+func (p planner) objectItems(packaged, member string) []org.DeployItem {
+	object, field, isField := strings.Cut(member, ".")
+	file := objectsFolder + "/" + object + "." + objectSuffix
+	fail := func(file string, err error) []org.DeployItem {
+		return []org.DeployItem{refusal(packaged, member, file, err)}
+	}
+	if isField != (packaged == typeCustomField) {
+		return fail(p.bundle.Package.File, fault.New(fault.Invalid, codeArguments, "'%s' is no name of a %s", clip(member), packaged))
+	}
+	text, ok := p.bundle.Files[file]
+	if !ok {
+		if p.options.AllowMissingFiles {
+			return nil
+		}
+		return fail(p.bundle.Package.File, missingFile(packaged, member))
+	}
+	p.used[file] = true
+	root, err := bundle.Parse(text)
+	if err == nil && root.Local != typeCustomObject {
+		err = wrongRoot(root, typeCustomObject)
+	}
+	if err != nil {
+		return fail(p.bundle.Root+file, err)
+	}
+	var items []org.DeployItem
+	add := func(kind, name string, work org.Work, err error) {
+		key := kind + " " + strings.ToLower(name)
+		switch {
+		case p.used[key]:
+		case err != nil:
+			items = append(items, refusal(kind, name, p.bundle.Root+file, err))
+		default:
+			items = append(items, org.DeployItem{DeployMessage: org.DeployMessage{Type: kind, Name: name, File: p.bundle.Root + file}, Work: work})
+		}
+		p.used[key] = true
+	}
+	if !isField {
+		o, _, ignored, err := readCustomObject(object, withoutFields(root))
+		add(typeCustomObject, object, func(tx org.SetupTx) (org.Saved, error) {
+			saved, err := p.server.saveCustomObject(tx, p.call, org.VerbUpsert, o, root)
+			saved.Warning = ignored
+			return saved, err
+		}, err)
+	}
+	fields := p.server.customFields()
+	seen := false
+	for _, el := range root.All("fields") {
+		name := el.Value("fullName")
+		if isField && !strings.EqualFold(name, field) || !isField && !strings.HasSuffix(name, "__c") { // standard ones are there
+			continue
+		}
+		seen = true
+		work, err := fields.save(p.call, object+"."+name, org.VerbUpsert, el)
+		add(typeCustomField, object+"."+name, work, err)
+	}
+	if isField && !seen {
+		return fail(p.bundle.Root+file, missingFile(packaged, member))
+	}
+	return items
+}
+
+// withoutFields is the element of an object without those of its fields.
+func withoutFields(e *soap.Element) *soap.Element {
+	out := *e
+	out.Children = slices.DeleteFunc(slices.Clone(e.Children), func(c *soap.Element) bool { return c.Local == "fields" })
+	return &out
+}
+
+func missingFile(packaged, name string) error {
+	return fault.New(fault.Invalid, codeArguments, "An object '%s' of type %s was named in package.xml, but was not found in zipped directory", clip(name), packaged)
+}
+
+func wrongRoot(root *soap.Element, packaged string) error {
+	return fault.New(fault.Invalid, codeType, "The root element %s is not that of a %s", clip(root.Local), packaged)
 }

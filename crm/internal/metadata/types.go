@@ -15,6 +15,7 @@ type componentType struct {
 	name           string // as in readMetadata and xsi:type
 	listed         string // as in listMetadata and packages, where that is another
 	folder, suffix string // of its files in a package
+	inside         bool   // its components stand in the files of another type's
 	// list is nil where components are not listed.
 	list func(context.Context, org.Session) ([]fileProperties, error)
 	// read finds a component and gives what writes its elements; a fault with CodeNotFound says that there is none.
@@ -37,7 +38,7 @@ func (t componentType) packaged() string {
 // first.
 func (s *Server) types() []componentType {
 	return []componentType{
-		s.permissionSets(), s.connectedApps(), s.profiles(), s.layouts(),
+		s.customObjects(), s.customFields(), s.permissionSets(), s.connectedApps(), s.profiles(), s.layouts(),
 		s.settingsType(org.MyDomainSettings), s.settingsType(org.OauthOidcSettings), s.settingsType(org.SecuritySettings),
 	}
 }
@@ -61,6 +62,7 @@ func unknownType(name string) error {
 type fileProperties struct {
 	org.Stamp
 	name, namespace string // name is the full one
+	file            string // without suffix; "" for the name
 }
 
 func dateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
@@ -70,7 +72,11 @@ func (p fileProperties) write(x *soap.Writer, t componentType) {
 	x.Text("createdById", string(p.CreatedBy))
 	x.Text("createdByName", p.CreatedByName)
 	x.Text("createdDate", dateTime(p.Created))
-	x.Text("fileName", t.folder+"/"+p.name+"."+t.suffix)
+	file := p.file
+	if file == "" {
+		file = p.name
+	}
+	x.Text("fileName", t.folder+"/"+file+"."+t.suffix)
 	x.Text("fullName", p.name)
 	x.Text("id", string(p.ID))
 	x.Text("lastModifiedById", string(p.LastModifiedBy))
@@ -94,11 +100,14 @@ func (s *Server) describe(_ context.Context, c *call, x *soap.Writer) error {
 	x.Open("result")
 	told := map[string]bool{}
 	for _, t := range s.types() {
-		if told[t.packaged()] {
+		if told[t.packaged()] || t.inside {
 			continue
 		}
 		told[t.packaged()] = true
 		x.Open("metadataObjects")
+		if t.name == typeCustomObject {
+			x.Text("childXmlNames", typeCustomField)
+		}
 		x.Text("directoryName", t.folder)
 		x.Text("inFolder", "false")
 		x.Text("metaFile", "false")

@@ -88,7 +88,7 @@ func shownLayout(kept Layout, ok bool, s Session) Layout {
 	if !ok {
 		kept = Layout{Stamp: zeroStamp, Sections: newUserLayout()}
 	}
-	o := SchemaWith(s.Package, false).must(ObjectUser)
+	o := s.Schema().must(ObjectUser)
 	for i, section := range kept.Sections {
 		for j, column := range section.Columns {
 			kept.Sections[i].Columns[j] = slices.DeleteFunc(column, func(item LayoutItem) bool { return o.Field(item.Field) == nil })
@@ -148,7 +148,10 @@ func (l *Layouts) SaveIn(tx SetupTx, s Session, name string, verb Verb, sections
 	if err != nil || sections == nil {
 		return Saved{ID: kept.ID}, err
 	}
-	o := SchemaWith(s.Package, false).must(ObjectUser)
+	if s, err = customized(tx, s); err != nil {
+		return Saved{}, err
+	}
+	o := s.Schema().must(ObjectUser)
 	if err := checkSections(o, sections); err != nil {
 		return Saved{}, err
 	}
