@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -42,8 +43,13 @@ type Options struct {
 	Log     *slog.Logger
 	Machine clock.Machine // time.Now where nil
 	Mail    mail.Sender   // carries links and security tokens to users; nil where no mail leaves
-	Vault   *vault.Vault  // seals the key that signs id_tokens, and what browsers carry between two pages
+	// DNS proves whose a domain is that an org wants to mail from; the machine's own resolver where nil.
+	DNS   Resolver
+	Vault *vault.Vault // seals the key that signs id_tokens, and what browsers carry between two pages
 }
+
+// Resolver reads TXT records of DNS; *net.Resolver is one.
+type Resolver = org.Resolver
 
 // What orgs are made of.
 type (
@@ -90,16 +96,19 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 }
 
 func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, error) {
+	if o.DNS == nil {
+		o.DNS = net.DefaultResolver
+	}
 	domain := clock.NewDomain(o.Machine)
 	store.UseClock(domain)
 	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
 	store.UseQueue(queue)
 	meter := org.NewMeter(store, domain, o.Log)
-	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Meter: meter, Log: o.Log})
+	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Records: store, DNS: o.DNS, Meter: meter, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	records := &org.Records{Store: store, Clock: domain, Changes: logins, Invite: logins.Accounts().Invite}
+	records := logins.Records()
 	records.CheckQuery = func(s org.Session, query string) error {
 		_, err := soql.Parse(query, records.Schema(s), s.Permissions)
 		return err
@@ -110,7 +119,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	}
 	apps := &org.Apps{Store: store, Uses: store, Users: store, Clock: domain, Changes: logins}
 	data := &rest.Server{
-		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Apps: apps, Meter: meter, Log: o.Log,
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Apps: apps, Meter: meter, Log: o.Log,
 		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 		Transactions: transactions{store},
 	}

@@ -30,6 +30,7 @@ type house struct {
 	admin string // access tokens
 	user  string
 	mails *outbox
+	dns   *zone
 }
 
 // each runs test against a house on each kind of database.
@@ -49,13 +50,14 @@ func open(t *testing.T, kind string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mails := &outbox{}
-	h := openWith(t, crm.Options{DSN: sqldbtest.DSN(t, kind), Relaxed: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v, Mail: mails}, spec())
+	mails, dns := &outbox{}, &zone{}
+	h := openWith(t, crm.Options{DSN: sqldbtest.DSN(t, kind), Relaxed: true, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v, Mail: mails, DNS: dns}, spec())
 	t.Cleanup(func() {
 		if err := h.cloud.Close(); err != nil {
 			t.Errorf("closing: %v", err)
 		}
 	})
+	h.dns = dns
 	h.useMails(t, mails)
 	return h
 }

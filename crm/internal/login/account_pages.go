@@ -284,7 +284,12 @@ func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v v
 		s.pageError(w, r, fault.New(fault.NotFound, org.CodeNoSecurityToken, "Users of a profile with login IP ranges have no security token."))
 		return
 	}
-	s.render(w, r, pages.ResetToken{Action: resetTokenPath, User: v.user.Name, Crumbs: tokenCrumbs})
+	alerts, err := s.banner(r.Context(), v)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	s.render(w, r, pages.ResetToken{Alerts: alerts, Action: resetTokenPath, User: v.user.Name, Crumbs: tokenCrumbs})
 }
 
 func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v visit) {

@@ -37,7 +37,7 @@ type Sealer interface {
 	Open(sealed, aad []byte) ([]byte, error)
 }
 
-// Options are the parts of a Server. All are needed but Audiences, IPPolicy, Mail and Log.
+// Options are the parts of a Server. All are needed but Audiences, IPPolicy, Mail, Records with DNS, and Log.
 type Options struct {
 	BaseURL   string // where clients reach the server, without a trailing slash; also the issuer
 	Directory org.Directory
@@ -51,9 +51,12 @@ type Options struct {
 	// Meter counts SOAP calls but login; nil counts none.
 	Meter *org.Meter
 	// Mail carries links and security tokens to users; nil means that there is no way to mail.
-	Mail   mail.Sender
-	Limits org.LoginLimits // of logins by password
-	Log    *slog.Logger    // nil discards
+	Mail mail.Sender
+	// Records are the orgs' records, DNS proves whose a domain is.
+	Records org.RecordStore
+	DNS     org.Resolver
+	Limits  org.LoginLimits // of logins by password
+	Log     *slog.Logger    // nil discards
 }
 
 // IPPolicy decides whether a user may log in from an address.
@@ -82,13 +85,17 @@ type Server struct {
 	accounts  *org.Accounts
 	mails     mailer
 	settings  *org.OrgSettings
-	throttle  *org.Throttle
-	numbers   *org.Numbers
-	logins    *org.LastLogins
-	seen      *firstSeen
-	grants    map[string]grant
-	keys      signingKey
-	discovery []byte
+	senders   *org.Deliverability
+	records   *org.Records
+	// substitute is what an org mails from whose own address is not verified.
+	substitute func(org.ID) string
+	throttle   *org.Throttle
+	numbers    *org.Numbers
+	logins     *org.LastLogins
+	seen       *firstSeen
+	grants     map[string]grant
+	keys       signingKey
+	discovery  []byte
 }
 
 var (
@@ -123,6 +130,15 @@ func New(o Options) (*Server, error) {
 		s.ip = org.LoginRules{Known: known, Clock: o.Clock}
 	}
 	s.mails = newMailer(o.BaseURL, u.Hostname(), o)
+	s.substitute = s.mails.substitute
+	if o.Records != nil {
+		s.senders = &org.Deliverability{Store: o.Records, Letters: o.Store, Known: known, Clock: o.Clock, DNS: o.DNS, Mail: s.mails, Changes: s}
+		s.mails.senders = func(ctx context.Context, id org.ID) (org.Sender, error) {
+			all, err := s.senders.Senders(ctx, id)
+			return all.Sender, err
+		}
+	}
+	s.records = &org.Records{Store: o.Records, Clock: o.Clock, Changes: s, Invite: s.Invite}
 	s.accounts = &org.Accounts{
 		Known: known, Passwords: s.passwords, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
 	}
@@ -240,6 +256,23 @@ func (s *Server) Deliver(ctx context.Context, r *jobs.Run) error { return s.mail
 
 // Accounts is the service that looks after users' credentials.
 func (s *Server) Accounts() *org.Accounts { return s.accounts }
+
+// Deliverability is the service that decides what orgs mail from.
+func (s *Server) Deliverability() *org.Deliverability { return s.senders }
+
+// Records are the records of the orgs, whose changes this server hears of.
+func (s *Server) Records() *org.Records { return s.records }
+
+// Invite mails whoever a record was just made for: a new user, or the owner of an address.
+func (s *Server) Invite(ctx context.Context, session org.Session, id org.ID) {
+	if id.Prefix() == org.PrefixUser {
+		s.accounts.Invite(ctx, session, id)
+		return
+	}
+	if err := s.senders.Invite(ctx, session, id); err != nil {
+		s.log.ErrorContext(ctx, "the owner of an address was not mailed the link to verify it", "org", session.Org, "address", id, "error", err)
+	}
+}
 
 // Authenticate implements org.Authenticator.
 func (s *Server) Authenticate(ctx context.Context, token string) (org.Session, error) {

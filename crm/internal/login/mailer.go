@@ -26,10 +26,12 @@ const codeNoMail fault.Code = "no_mail_server"
 // server's own configured address, never with one that a request named.
 type mailer struct {
 	base    string
-	from    mail.Address
+	from    mail.Address // the service itself
 	sender  mail.Sender
 	vault   Sealer
 	machine func() time.Time
+	// senders tells what an org mails from; nil where nothing but the service is known.
+	senders func(ctx context.Context, o org.ID) (org.Sender, error)
 }
 
 func newMailer(base, host string, o Options) mailer {
@@ -40,17 +42,50 @@ func newMailer(base, host string, o Options) mailer {
 	return mailer{base: base, from: mail.Address{Name: "Twinspan Org", Email: "noreply@" + domain}, sender: o.Mail, vault: o.Vault, machine: o.Clock.Machine}
 }
 
+func (m mailer) domain() string { return m.from.Email[strings.Index(m.from.Email, "@")+1:] }
+
+// substitute is the address that an org mails from whose own is not verified. The real one is
+// email@UNIQUEID.sfcustomeremail.com (connect-facts 8.5); this one is of this server, so that no mail claims a name that is not ours.
+func (m mailer) substitute(o org.ID) string {
+	return "email@" + strings.ToLower(string(o)) + "." + m.domain()
+}
+
+// fromFor is what an org mails from at this moment.
+func (m mailer) fromFor(ctx context.Context, o org.ID) (mail.Address, error) {
+	if m.senders == nil || o == "" {
+		return m.from, nil
+	}
+	s, err := m.senders(ctx, o)
+	switch {
+	case err != nil || s.Default == "":
+		return m.from, err
+	case s.Verified():
+		return mail.Address{Name: s.DisplayName, Email: s.Default}, nil
+	}
+	return mail.Address{Name: s.DisplayName, Email: m.substitute(o)}, nil
+}
+
+// letter is what is sealed. What it comes from is decided when it leaves.
+type letter struct {
+	Org     org.ID // whose letter it is; "" for one of the service itself
+	Message mail.Message
+}
+
 // letterLife is for how long a letter without a link is worth sending.
 const letterLife = 24 * time.Hour
 
 // write seals a letter. What lies in the queue is as good as the passwords in it, so the queue sees none of it.
 func (m mailer) write(u org.User, life time.Duration, subject, text string) (org.Letter, error) {
+	return m.writeTo(u.Org, mail.Address{Name: u.Name, Email: u.Email}, life, subject, text)
+}
+
+func (m mailer) writeTo(o org.ID, to mail.Address, life time.Duration, subject, text string) (org.Letter, error) {
 	if m.sender == nil {
 		return org.Letter{}, fault.New(fault.Unavailable, codeNoMail, "There is no mail server, so nothing could be mailed.")
 	}
 	now := m.machine()
-	l := org.Letter{ID: oauth.NewToken(24) + "@" + m.from.Email[strings.Index(m.from.Email, "@")+1:], Until: now.Add(life)}
-	plain, err := json.Marshal(mail.Message{From: m.from, To: mail.Address{Name: u.Name, Email: u.Email}, Subject: subject, Text: text, MessageID: l.ID, Date: now})
+	l := org.Letter{ID: oauth.NewToken(24) + "@" + m.domain(), Until: now.Add(life)}
+	plain, err := json.Marshal(letter{o, mail.Message{From: m.from, To: to, Subject: subject, Text: text, MessageID: l.ID, Date: now}})
 	if err == nil {
 		l.Sealed, err = m.vault.Seal(plain, letterPlace(l.ID))
 	}
@@ -90,14 +125,17 @@ func (m mailer) deliver(ctx context.Context, r *jobs.Run) error {
 	if err != nil {
 		return jobs.Permanent(fmt.Errorf("opening a letter: %w", err))
 	}
-	var message mail.Message
-	if err := json.Unmarshal(plain, &message); err != nil {
+	var out letter
+	if err := json.Unmarshal(plain, &out); err != nil {
 		return jobs.Permanent(errors.New("what was sealed is no letter")) // no cause: it could quote the letter
+	}
+	if out.Message.From, err = m.fromFor(ctx, out.Org); err != nil {
+		return err
 	}
 	if err := r.Save(ctx, letterLeaves); err != nil {
 		return err
 	}
-	err = m.sender.Send(ctx, message)
+	err = m.sender.Send(ctx, out.Message)
 	if err == nil {
 		return nil
 	}
@@ -141,4 +179,11 @@ func (m mailer) SecurityToken(o org.Org, u org.User, token vault.Secret) (org.Le
 		"Hello %s,\n\nyour security token in %s was changed because your password was changed or you asked for it.\n\n"+
 			"Username: %s\nSecurity token (case-sensitive): %s\n\nProgrammes that log in with your password from outside the org's trusted addresses "+
 			"append it to the password. The token that you had before no longer works.\n", u.Name, o.Name, u.Username, token.Reveal()))
+}
+
+// AddressLink implements org.AddressMailer. It comes from the service: the address that it is about cannot vouch for itself.
+func (m mailer) AddressLink(o org.Org, to, name string, code vault.Secret, life time.Duration) (org.Letter, error) {
+	return m.writeTo("", mail.Address{Name: name, Email: to}, life, "Verify your address for "+o.Name, fmt.Sprintf(
+		"Hello,\n\nan administrator of %s wants to send mail from this address as %q.\n\nIf that is right, say so here:\n\n%s\n\n"+
+			"The link works once and for seven days. If it is not right, do nothing.\n", o.Name, name, m.base+verifyEmailPath+"?"+url.Values{fieldCode: {code.Reveal()}}.Encode()))
 }

@@ -24,6 +24,10 @@ const (
 var settingPages = []org.SettingPage{org.PageOauthOidc, org.PageLoginAccess, org.PagePasswords, org.PageSessions, org.PageNetwork, org.PageMyDomain}
 
 func (s *Server) mountSetup(m *web.Mux, form func(http.HandlerFunc) http.Handler) {
+	if s.senders != nil {
+		s.mountEmail(m, form)
+		s.mountPackages(m, form)
+	}
 	m.HandleFunc("GET "+usersPath, s.signedIn(s.serveUsers))
 	m.Handle("POST "+loginAsPath, form(s.signedIn(s.serveLoginAs)))
 	for _, page := range settingPages {
@@ -39,7 +43,9 @@ func (s *Server) setupLinks(u org.User) []ui.Link {
 	if !u.Permissions[org.PermViewSetup] {
 		return nil
 	}
-	links := []ui.Link{{Text: "Setup: Users", Href: usersPath}}
+	links := []ui.Link{
+		{Text: "Setup: Users", Href: usersPath}, {Text: "Setup: Deliverability", Href: deliverabilityPath}, {Text: "Setup: Installed Packages", Href: packagesPath},
+	}
 	for _, p := range settingPages {
 		links = append(links, ui.Link{Text: "Setup: " + p.Title, Href: setupPath + p.Path})
 	}
@@ -72,7 +78,12 @@ func (s *Server) serveUsers(w http.ResponseWriter, r *http.Request, v visit) {
 		s.pageError(w, r, err)
 		return
 	}
-	page := pages.Users{User: v.user.Name, Crumbs: crumbs("Setup", "Users"), LoginAction: loginAsPath}
+	alerts, err := s.banner(r.Context(), v)
+	if err != nil {
+		s.pageError(w, r, err)
+		return
+	}
+	page := pages.Users{Alerts: alerts, User: v.user.Name, Crumbs: crumbs("Setup", "Users"), LoginAction: loginAsPath}
 	for _, e := range list {
 		u := org.User{Org: v.org.ID, ID: e.ID, Active: e.Active}
 		page.Rows = append(page.Rows, pages.UserRow{

@@ -41,6 +41,7 @@ var trailed = map[string]string{
 	ObjectSetupEntityAccess: "Manage Users", ObjectObjectPermissions: "Manage Users", ObjectFieldPermissions: "Manage Users",
 	ObjectConnectedApplication: "Connected Apps", ObjectProfile: "Manage Users",
 	ObjectOrganization: "Company Information", ObjectUserLogin: "Manage Users",
+	ObjectOrgWideAddress: "Organization-Wide Addresses", ObjectAuthorizedDomain: "Authorized Email Domains", ObjectRemoteSite: "Remote Site Settings",
 }
 
 // audit notes the change in the trail where it is one of Setup. Fields are named, values only where they decide access.
@@ -102,6 +103,12 @@ func (c *change) trailName() (string, error) {
 	case ObjectSetupEntityAccess:
 		app, err := named(ObjectConnectedApplication, "SetupEntityId", "Name")
 		return two(app, err, " for permission set ", ObjectPermissionSet, "ParentId", "Label")
+	case ObjectOrgWideAddress:
+		return c.text("Address"), nil
+	case ObjectAuthorizedDomain:
+		return c.text("DomainName"), nil
+	case ObjectRemoteSite:
+		return c.text("SiteName") + " " + c.text("EndpointUrl"), nil
 	case ObjectUserLogin:
 		return named(ObjectUser, "UserId", "Username")
 	}

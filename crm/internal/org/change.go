@@ -76,6 +76,12 @@ func rulesOf(o *Object) rules {
 		return rules{update: updateUserLogin}
 	case ObjectAuthSession:
 		return rules{remove: removeAuthSession}
+	case ObjectOrgWideAddress:
+		return rules{before: beforeOrgWideAddress}
+	case ObjectAuthorizedDomain:
+		return rules{before: beforeAuthorizedDomain}
+	case ObjectRemoteSite:
+		return rules{before: beforeRemoteSite}
 	case ObjectInstallRequest:
 		return rules{before: beforeInstallRequest}
 	case ObjectUninstallRequest:

@@ -18,8 +18,9 @@ type Records struct {
 	Changes Changes
 	// CheckQuery refuses a report whose query the caller could not ask; nil refuses none.
 	CheckQuery func(s Session, query string) error
-	// Invite mails a user who was just created the link to his first password; nil mails nothing.
-	Invite func(ctx context.Context, s Session, user ID)
+	// Invite mails a user who was just created the link to his first password, and the owner of an organization-wide
+	// address that was just created the link to verify it; nil mails nothing.
+	Invite func(ctx context.Context, s Session, id ID)
 }
 
 // Schema is as much of the schema of the caller's org as he may see, as the API that he uses shows it.
@@ -82,9 +83,9 @@ func (r *Records) make(ctx context.Context, s Session, st step) (out Outcome, er
 	return out, err
 }
 
-// invite mails a user who is new.
+// invite mails a user who is new, or whose the address is that is.
 func (r *Records) invite(ctx context.Context, s Session, st step, out Outcome) {
-	if out.Created && st.object.Name == ObjectUser && r.Invite != nil {
+	if name := st.object.Name; out.Created && (name == ObjectUser || name == ObjectOrgWideAddress) && r.Invite != nil {
 		r.Invite(ctx, s, out.ID)
 	}
 }

@@ -50,6 +50,7 @@ func objectsWith(version string, tooling bool) []*Object {
 	}
 	if tooling {
 		objects = append(append(objects, toolingObjects()...), customObjects()...)
+		objects = append(objects, authorizedDomainObject(), remoteSiteObject())
 	}
 	return objects
 }

@@ -5,7 +5,7 @@ package org
 func standardObjects() []*Object {
 	return []*Object{
 		accountObject(), authSessionObject(), campaignObject(), campaignMemberObject(), campaignMemberStatusObject(), caseObject(),
-		connectedApplicationObject(), contactObject(), fieldPermissionsObject(), leadObject(), loginHistoryObject(), oauthTokenObject(), objectPermissionsObject(), opportunityObject(), organizationObject(),
+		connectedApplicationObject(), contactObject(), fieldPermissionsObject(), leadObject(), loginHistoryObject(), oauthTokenObject(), objectPermissionsObject(), opportunityObject(), organizationObject(), orgWideAddressObject(),
 		permissionSetObject(), permissionSetAssignmentObject(), profileObject(), reportObject(), setupAuditTrailObject(), setupEntityAccessObject(),
 		taskObject(), userObject(), userLicenseObject(), userLoginObject(),
 	}

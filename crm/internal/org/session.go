@@ -43,6 +43,8 @@ type Session struct {
 	// DryRun says that a call wants to know what a change of a record would do: it is checked as if it were made, and
 	// then is not made, with ErrDryRun.
 	DryRun bool
+	// proven is the authorized email domain whose ownership DNS has just shown (Deliverability.Prove).
+	proven ID
 	// Warn hears what the caller should be told although his change is made; nil drops it. It may hear the same twice.
 	Warn func(text string)
 }

@@ -92,6 +92,7 @@ func (p Done) Render(w http.ResponseWriter) error {
 
 // ResetToken is the page Reset My Security Token (document 004).
 type ResetToken struct {
+	Alerts []ui.Alert
 	Action string
 	User   string
 	Crumbs []ui.Link
@@ -100,7 +101,7 @@ type ResetToken struct {
 // Render answers with the page.
 func (p ResetToken) Render(w http.ResponseWriter) error {
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "Reset Security Token", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs,
+		Title: "Reset Security Token", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs, Alerts: p.Alerts,
 		Blocks: []ui.Block{
 			ui.Text("When you log in from outside your org's trusted addresses by a programme, it appends your security token to your password. " +
 				"After you reset your token, you cannot use your old one. The new token is mailed to the address in your personal settings."),
@@ -123,6 +124,7 @@ const FieldUser = "suorgadminid"
 type Users struct {
 	User        string
 	Crumbs      []ui.Link
+	Alerts      []ui.Alert
 	LoginAction string // path that Login posts to
 	Rows        []UserRow
 }
@@ -145,7 +147,7 @@ func (p Users) Render(w http.ResponseWriter) error {
 		t.Rows = append(t.Rows, []ui.Cell{{Text: u.Name}, action, {Text: u.Alias}, {Text: u.Username}, {Text: active}, {Text: u.Profile}})
 	}
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "Users", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs, Blocks: []ui.Block{t},
+		Title: "Users", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs, Alerts: p.Alerts, Blocks: []ui.Block{t},
 	})
 }
 

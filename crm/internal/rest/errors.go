@@ -85,6 +85,7 @@ var translation = map[fault.Code]struct {
 	org.CodePasswordAccess:       {403, "INSUFFICIENT_ACCESS"},
 	org.CodeFreezeSelf:           {400, "CANNOT_FREEZE_SELF"},
 	org.CodeLockUser:             {400, "CANNOT_PASSWORD_LOCKOUT"},
+	org.CodeDomainNotProven:      {400, "FIELD_INTEGRITY_EXCEPTION"},
 	org.CodeInUse:                {400, "DELETE_FAILED"},
 	org.CodeMissingArgument:      {400, "MISSING_ARGUMENT"},
 	org.CodeNoExternalID:         {404, "NOT_FOUND"},

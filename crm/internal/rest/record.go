@@ -87,6 +87,11 @@ func recordObject(base string, rec org.Record, but string) object {
 
 func (s *Server) updateRecord(ctx context.Context, c *call) (answer, error) {
 	delete(c.body, "attributes")
+	if c.records == s.Records { // DNS is asked before a transaction, and so not among others' changes
+		if err := s.Senders.Prove(ctx, &c.session, c.object, c.id, c.body); err != nil {
+			return answer{}, err
+		}
+	}
 	err := s.guarded(ctx, c, func(ctx context.Context, records *org.Records) error {
 		return records.Update(ctx, c.session, c.object, c.id, c.body)
 	})

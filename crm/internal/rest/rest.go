@@ -23,7 +23,9 @@ type Server struct {
 	Records *org.Records
 	// Accounts looks after users' passwords.
 	Accounts *org.Accounts
-	Apps     *org.Apps
+	// Senders proves whose the domains are that the org mails from.
+	Senders *org.Deliverability
+	Apps    *org.Apps
 	// Meter counts every request of a session; nil counts none.
 	Meter   *org.Meter
 	Queries *soql.Runner
