@@ -46,7 +46,7 @@ func versionOf(r Record) PackageVersion {
 // InstalledPackages lists the org's managed packages by the Tooling API. The service sorts them by SubscriberPackageId
 // alone, and so asks that every query do.
 func (s *Session) InstalledPackages(ctx context.Context) ([]InstalledPackage, error) {
-	rows, err := s.toolingQuery(ctx, "SELECT SubscriberPackageId, SubscriberPackage.Name, SubscriberPackage.NamespacePrefix, SubscriberPackageVersion.Id, "+
+	rows, err := s.ToolingQuery(ctx, "SELECT SubscriberPackageId, SubscriberPackage.Name, SubscriberPackage.NamespacePrefix, SubscriberPackageVersion.Id, "+
 		"SubscriberPackageVersion.Name, SubscriberPackageVersion.MajorVersion, SubscriberPackageVersion.MinorVersion "+
 		"FROM InstalledSubscriberPackage ORDER BY SubscriberPackageId")
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Session) InstalledPackages(ctx context.Context) ([]InstalledPackage, er
 // PackageVersions lists the versions of all packages that the org knows. Twinspan's org lists them; a real one answers
 // for a version that is named by its id alone.
 func (s *Session) PackageVersions(ctx context.Context) ([]PackageVersion, error) {
-	rows, err := s.toolingQuery(ctx, "SELECT Id, Name, MajorVersion, MinorVersion, IsDeprecated FROM SubscriberPackageVersion ORDER BY MajorVersion, MinorVersion")
+	rows, err := s.ToolingQuery(ctx, "SELECT Id, Name, MajorVersion, MinorVersion, IsDeprecated FROM SubscriberPackageVersion ORDER BY MajorVersion, MinorVersion")
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *Session) packageRequest(ctx context.Context, object string, fields map[
 }
 
 func (s *Session) uninstallError(ctx context.Context, request string) error {
-	rows, err := s.toolingQuery(ctx, "SELECT Message FROM PackageVersionUninstallRequestError WHERE ParentRequest.Id = '"+request+"'")
+	rows, err := s.ToolingQuery(ctx, "SELECT Message FROM PackageVersionUninstallRequestError WHERE ParentRequest.Id = '"+request+"'")
 	if err != nil {
 		return err
 	}

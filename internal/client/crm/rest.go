@@ -95,8 +95,8 @@ func (s *Session) Query(ctx context.Context, soql string) ([]Record, error) {
 	return s.pages(ctx, "/query", soql)
 }
 
-// toolingQuery is Query by the Tooling API, which has objects of its own.
-func (s *Session) toolingQuery(ctx context.Context, soql string) ([]Record, error) {
+// ToolingQuery is Query by the Tooling API, which has objects of its own.
+func (s *Session) ToolingQuery(ctx context.Context, soql string) ([]Record, error) {
 	return s.pages(ctx, "/tooling/query", soql)
 }
 
@@ -167,7 +167,16 @@ func (s *Session) Describe(ctx context.Context, object string) ([]FieldInfo, err
 
 // CreateRecord creates a record and returns its id of 18 characters.
 func (s *Session) CreateRecord(ctx context.Context, object string, fields map[string]any) (string, error) {
-	a, err := s.send(ctx, http.MethodPost, "/sobjects/"+url.PathEscape(object), fields)
+	return s.createAt(ctx, "/sobjects/"+url.PathEscape(object), fields)
+}
+
+// CreateToolingRecord is CreateRecord by the Tooling API.
+func (s *Session) CreateToolingRecord(ctx context.Context, object string, fields map[string]any) (string, error) {
+	return s.createAt(ctx, "/tooling/sobjects/"+url.PathEscape(object), fields)
+}
+
+func (s *Session) createAt(ctx context.Context, path string, fields map[string]any) (string, error) {
+	a, err := s.send(ctx, http.MethodPost, path, fields)
 	if err != nil {
 		return "", err
 	}
@@ -190,12 +199,24 @@ func (s *Session) UpdateRecord(ctx context.Context, object, id string, fields ma
 	return err
 }
 
+// UpdateToolingRecord is UpdateRecord by the Tooling API.
+func (s *Session) UpdateToolingRecord(ctx context.Context, object, id string, fields map[string]any) error {
+	_, err := s.send(ctx, http.MethodPatch, "/tooling/sobjects/"+url.PathEscape(object)+"/"+url.PathEscape(id), fields)
+	return err
+}
+
 // DeleteRecord deletes a record.
 func (s *Session) DeleteRecord(ctx context.Context, object, id string) error {
-	a, err := s.c.call.Do(ctx, client.Request{
-		Method: http.MethodDelete, Header: s.header(),
-		URL: s.data("/sobjects/" + url.PathEscape(object) + "/" + url.PathEscape(id)),
-	})
+	return s.deleteAt(ctx, "/sobjects/"+url.PathEscape(object)+"/"+url.PathEscape(id))
+}
+
+// DeleteToolingRecord is DeleteRecord by the Tooling API.
+func (s *Session) DeleteToolingRecord(ctx context.Context, object, id string) error {
+	return s.deleteAt(ctx, "/tooling/sobjects/"+url.PathEscape(object)+"/"+url.PathEscape(id))
+}
+
+func (s *Session) deleteAt(ctx context.Context, path string) error {
+	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, Header: s.header(), URL: s.data(path)})
 	if err != nil {
 		return err
 	}
