@@ -3,10 +3,14 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -41,7 +45,11 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 		}
 		opts = append(opts, goose.WithLocker(locker))
 	}
-	p, err := goose.NewProvider(dialect, db, m.FS, opts...)
+	sources, err := sourcesOf(m.FS, postgres)
+	if err != nil {
+		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
+	}
+	p, err := goose.NewProvider(dialect, db, nil, append(opts, goose.WithGoMigrations(sources...))...)
 	if err != nil {
 		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
 	}
@@ -50,8 +58,8 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 		return fmt.Errorf("%s: reading the version of %s: %w", where, m.Name, err)
 	}
 	if exists {
-		sources := p.ListSources()
-		if ours := sources[len(sources)-1].Version; current > ours {
+		known := p.ListSources()
+		if ours := known[len(known)-1].Version; current > ours {
 			return fmt.Errorf("%s: %w: %s is at version %d, this program knows %d; start the newer program, or restore a backup made before it ran",
 				where, ErrNewer, m.Name, current, ours)
 		}
@@ -73,6 +81,55 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
 	}
 	return nil
+}
+
+// sourcesOf are the files as goose runs them. Each goes to the database whole, because both take many statements in one
+// text, and goose's own way of cutting a file into statements takes longer than the statements.
+func sourcesOf(files fs.FS, postgres bool) ([]*goose.Migration, error) {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var all []*goose.Migration
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return nil, err
+		}
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		up, err := upOf(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			var args []any
+			if postgres {
+				args = []any{pgx.QueryExecModeSimpleProtocol} // the one that takes many statements
+			}
+			_, err := tx.ExecContext(ctx, up, args...)
+			return err
+		}}, nil))
+	}
+	return all, nil
+}
+
+// upOf is what a goose file does on the way up: the lines after "-- +goose Up", as far as "-- +goose Down" if there is
+// one. Every file runs in one transaction, so one that asks for something else is an error.
+func upOf(text string) (string, error) {
+	const mark = "-- +goose "
+	before, up, found := strings.Cut(text, mark+"Up\n")
+	if !found {
+		return "", errors.New(`no line says "-- +goose Up"`)
+	}
+	up, _, _ = strings.Cut(up, mark+"Down\n")
+	if _, other, found := strings.Cut(before+up, mark); found {
+		line, _, _ := strings.Cut(other, "\n")
+		return "", fmt.Errorf("%s%s is not understood", mark, line)
+	}
+	return up, nil
 }
 
 // schemaVersion is the newest version that the database has of a part, and whether it has any.

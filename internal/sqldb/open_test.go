@@ -135,6 +135,22 @@ func TestABrokenMigrationIsNamed(t *testing.T) {
 	}
 }
 
+// A file that asks for what is not done, outside a transaction say, is refused before anything runs.
+func TestMigrationFilesThatAreNotUnderstood(t *testing.T) {
+	t.Parallel()
+	for text, word := range map[string]string{
+		"CREATE TABLE org_1 (id TEXT);\n":                                     "-- +goose Up",
+		"-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE a (id TEXT);\n": "NO TRANSACTION",
+		"-- +goose Up\n-- +goose StatementBegin\nCREATE TABLE a (id TEXT);\n": "StatementBegin",
+	} {
+		m := sqldb.Migrations{Name: "org", FS: fstest.MapFS{"00001_x.sql": &fstest.MapFile{Data: []byte(text)}}}
+		err := openClose(t, sqldb.Options{DSN: filepath.Join(t.TempDir(), "x.db"), Migrations: []sqldb.Migrations{m}})
+		if err == nil || !strings.Contains(err.Error(), "00001_x.sql") || !strings.Contains(err.Error(), word) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestBadNamesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]sqldb.Options{
