@@ -12,7 +12,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
@@ -144,6 +146,26 @@ type call struct {
 
 // decode reads the body strictly: a key that the API does not know is a mistake worth telling.
 func (c call) decode(v any) error { return strictjson.Decode(c.body, v, strictjson.KnownKeysOnly()) }
+
+// CodeInvalidActor: a name of who asks that cannot be kept.
+const CodeInvalidActor fault.Code = "invalid_actor"
+
+// decodeChange reads the body of a change into in. At by it leaves how the record names who asked: the API's token, and
+// the name that its caller gave.
+func (c call) decodeChange(in any, by *string) error {
+	if err := c.decode(in); err != nil {
+		return err
+	}
+	switch {
+	case len(*by) > 250 || strings.ContainsFunc(*by, unicode.IsControl):
+		return fault.New(fault.Invalid, CodeInvalidActor, "Say who asks in one line of at most 250 bytes.").In("by")
+	case *by == "":
+		*by = "API"
+	default:
+		*by = "API: " + *by
+	}
+	return nil
+}
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 	web.NoStore(w)

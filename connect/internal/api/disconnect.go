@@ -22,17 +22,13 @@ func (s *Server) disconnect(ctx context.Context, c call) (any, error) {
 		By     string `json:"by"`
 		Reason string `json:"reason"`
 	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	by, err := actor(in.By)
-	if err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
 	if err := c.link.MayDisconnect(); err != nil {
 		return nil, err
 	}
-	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{All: true, After: in.After, Actor: by, Reason: in.Reason})
+	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{All: true, After: in.After, Actor: in.By, Reason: in.Reason})
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +44,7 @@ func (s *Server) disconnect(ctx context.Context, c call) (any, error) {
 	if err != nil || left {
 		return body, err // an earlier page has those that failed: beginning again tries them again
 	}
-	_, err = s.Links.Disconnect(ctx, c.link, audit.Change{Actor: by, Reason: in.Reason})
+	_, err = s.Links.Disconnect(ctx, c.link, audit.Change{Actor: in.By, Reason: in.Reason})
 	body.Disconnected = err == nil
 	return body, err
 }

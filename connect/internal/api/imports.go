@@ -30,14 +30,10 @@ func (s *Server) startImport(ctx context.Context, c call) (any, error) {
 		CSV string `json:"csv"`
 		By  string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	i, err := s.Imports.Start(ctx, c.link, []byte(in.CSV), by)
+	i, err := s.Imports.Start(ctx, c.link, []byte(in.CSV), in.By)
 	return importOf(i), err
 }
 
@@ -50,14 +46,10 @@ func (s *Server) cancelImport(ctx context.Context, c call) (any, error) {
 	var in struct {
 		By string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	i, err := s.Imports.Cancel(ctx, c.link, c.value, by)
+	i, err := s.Imports.Cancel(ctx, c.link, c.value, in.By)
 	return importOf(i), err
 }
 

@@ -62,16 +62,12 @@ func (s *Server) connectIntegration(ctx context.Context, c call) (any, error) {
 		ClientSecret  string `json:"client_secret"`
 		By            string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	by, err := actor(in.By)
-	if err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
 	a, err := s.Integration.Connect(ctx, c.link, integration.Credentials{
 		Username: in.Username, Password: vault.Secret(in.Password), SecurityToken: vault.Secret(in.SecurityToken), ClientID: in.ClientID, ClientSecret: vault.Secret(in.ClientSecret),
-	}, by)
+	}, in.By)
 	return integrationOf(a), err
 }
 
@@ -81,14 +77,10 @@ func (s *Server) renewIntegration(ctx context.Context, c call) (any, error) {
 		SecurityToken string `json:"security_token"`
 		By            string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.Integration.Renew(ctx, c.link, vault.Secret(in.Password), vault.Secret(in.SecurityToken), by)
+	a, err := s.Integration.Renew(ctx, c.link, vault.Secret(in.Password), vault.Secret(in.SecurityToken), in.By)
 	return integrationOf(a), err
 }
 

@@ -93,14 +93,10 @@ func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 		SystemUser string `json:"system_user"`
 		By         string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser, by)
+	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser, in.By)
 	if err != nil {
 		return nil, err
 	}
@@ -125,17 +121,13 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 		AccountID int64  `json:"account_id"`
 		By        string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	by, err := actor(in.By)
-	if err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
 	if in.AccountID < 0 {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
 	}
-	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID, by)
+	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID, in.By)
 	if link.NeedsGrant(err) {
 		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
 		return connectedEngagementBody{AuthorizeURL: url, Warning: sessionWarning}, err

@@ -39,13 +39,9 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 		Enabled    bool    `json:"enabled"`
 		By         string  `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.Units.Set(ctx, c.link, in.AccountIDs, in.Enabled, audit.Change{Actor: by})
+	all, err := s.Units.Set(ctx, c.link, in.AccountIDs, in.Enabled, audit.Change{Actor: in.By})
 	return unitsOf(all), err
 }

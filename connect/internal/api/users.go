@@ -2,13 +2,10 @@ package api
 
 import (
 	"context"
-	"strings"
-	"unicode"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 type clearedBody struct {
@@ -32,18 +29,14 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 		By     string   `json:"by"`
 		Reason string   `json:"reason"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
 	state, err := mapping.ParseState(in.State)
 	if err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{Users: in.Users, All: in.All, State: state, After: in.After, Actor: by, Reason: in.Reason})
+	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{Users: in.Users, All: in.All, State: state, After: in.After, Actor: in.By, Reason: in.Reason})
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +46,6 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
 	}
 	return body, nil
-}
-
-// CodeInvalidActor: a name of who asks that cannot be kept.
-const CodeInvalidActor fault.Code = "invalid_actor"
-
-// actor is how the record names who asked by the API: the API's token, and the name that its caller gave.
-func actor(by string) (string, error) {
-	if len(by) > 250 || strings.ContainsFunc(by, unicode.IsControl) {
-		return "", fault.New(fault.Invalid, CodeInvalidActor, "Say who asks in one line of at most 250 bytes.").In("by")
-	}
-	if by == "" {
-		return "API", nil
-	}
-	return "API: " + by, nil
 }
 
 func clearsOf(l link.Link, clears []mapping.Clear) []userBody {
@@ -86,14 +65,10 @@ func (s *Server) mapUser(ctx context.Context, c call) (any, error) {
 		Meant              bool   `json:"meant"`
 		By                 string `json:"by"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	by, err := actor(in.By)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.Mappings.Map(ctx, c.link, mapping.Request{CRMUsername: in.CRMUsername, EngagementUsername: in.EngagementUsername, MID: in.AccountID, Meant: in.Meant, Actor: by})
+	_, err := s.Mappings.Map(ctx, c.link, mapping.Request{CRMUsername: in.CRMUsername, EngagementUsername: in.EngagementUsername, MID: in.AccountID, Meant: in.Meant, Actor: in.By})
 	if err != nil {
 		return nil, err
 	}
