@@ -117,9 +117,11 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	if err := ctl.Start(ctx); err != nil {
 		return nil, err
 	}
+	notices := logins.Notices(store)
+	meter.Watch = notices.Check
 	apps := &org.Apps{Store: store, Uses: store, Users: store, Clock: domain, Changes: logins}
 	data := &rest.Server{
-		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Apps: apps, Meter: meter, Log: o.Log,
+		BaseURL: o.BaseURL, Auth: logins, Records: records, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Apps: apps, Meter: meter, Notices: notices, Log: o.Log,
 		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 		Transactions: transactions{store},
 	}

@@ -25,6 +25,9 @@ func (c *Cloud) Posted(ctx context.Context) error {
 	}
 }
 
+// MeterTick does at once what the meter does every second.
+func (c *Cloud) MeterTick(ctx context.Context) error { return c.meter.Tick(ctx) }
+
 // Letters are what the queue holds of letters: payloads, and what became of them.
 func (c *Cloud) Letters(ctx context.Context) (payloads, states []string, err error) {
 	rows, err := c.store.DB().Query(ctx, `SELECT payload, state FROM job WHERE kind = $1 ORDER BY created_at, id`, sqlstore.JobLetter)

@@ -43,13 +43,15 @@ func openMetered(t *testing.T, dsn string, s crm.OrgSpec) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mails := &outbox{}
 	h := &house{spec: s}
+	h.useMails(t, mails)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.cloud.Handler().ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	h.url = server.URL
 	h.cloud, err = crm.New(t.Context(), crm.Options{
 		DSN: dsn, Schema: schemaOf(t, dsn), Relaxed: true, BaseURL: server.URL, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Vault: v,
-		Machine: func() time.Time { return noon },
+		Machine: func() time.Time { return noon }, Mail: mails,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -10,18 +10,19 @@ import (
 
 // orgCmd is what an administrator of the org does in Setup.
 type orgCmd struct {
-	User     orgUserCmd     `cmd:"" help:"Users: list, create, show, update, activate, deactivate, freeze, unfreeze, unlock, reset-password."`
-	Settings orgSettingsCmd `cmd:"" help:"Settings of the org: show, set."`
-	Email    orgEmailCmd    `cmd:"" help:"What the org mails from: its address, its domains, and whether they are verified."`
-	Site     orgSiteCmd     `cmd:"" help:"Remote Site Settings: list, add, remove."`
-	Token    orgTokenCmd    `cmd:"" help:"Security tokens: reset."`
-	LoginAs  orgLoginAsCmd  `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`
-	Session  orgSessionCmd  `cmd:"" help:"Sessions: list, revoke."`
-	Logins   orgLoginsCmd   `cmd:"" help:"Login History: who tried to log in, from where, and what came of it."`
-	Trail    orgTrailCmd    `cmd:"" help:"Setup Audit Trail: who changed what."`
-	App      orgAppCmd      `cmd:"" help:"Connected apps: policies, who may use them, who does."`
-	Permset  orgPermsetCmd  `cmd:"" help:"Permission sets: create, assign, attach to an app."`
-	Profile  orgProfileCmd  `cmd:"" help:"Profiles."`
+	User         orgUserCmd         `cmd:"" help:"Users: list, create, show, update, activate, deactivate, freeze, unfreeze, unlock, reset-password."`
+	Settings     orgSettingsCmd     `cmd:"" help:"Settings of the org: show, set."`
+	Email        orgEmailCmd        `cmd:"" help:"What the org mails from: its address, its domains, and whether they are verified."`
+	Site         orgSiteCmd         `cmd:"" help:"Remote Site Settings: list, add, remove."`
+	Notification orgNotificationCmd `cmd:"" help:"API usage notifications: list, add, remove."`
+	Token        orgTokenCmd        `cmd:"" help:"Security tokens: reset."`
+	LoginAs      orgLoginAsCmd      `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`
+	Session      orgSessionCmd      `cmd:"" help:"Sessions: list, revoke."`
+	Logins       orgLoginsCmd       `cmd:"" help:"Login History: who tried to log in, from where, and what came of it."`
+	Trail        orgTrailCmd        `cmd:"" help:"Setup Audit Trail: who changed what."`
+	App          orgAppCmd          `cmd:"" help:"Connected apps: policies, who may use them, who does."`
+	Permset      orgPermsetCmd      `cmd:"" help:"Permission sets: create, assign, attach to an app."`
+	Profile      orgProfileCmd      `cmd:"" help:"Profiles."`
 }
 
 // orgFlags say which org a command talks to: that of a ready file, as its administrator, or the one at --org-url with

@@ -260,6 +260,11 @@ func (s *Server) Accounts() *org.Accounts { return s.accounts }
 // Deliverability is the service that decides what orgs mail from.
 func (s *Server) Deliverability() *org.Deliverability { return s.senders }
 
+// Notices is the service that mails warnings about the use of the API.
+func (s *Server) Notices(store org.NoticeStore) *org.Notices {
+	return &org.Notices{Store: store, Known: s.known, Clock: s.clock, Mail: s.mails}
+}
+
 // Records are the records of the orgs, whose changes this server hears of.
 func (s *Server) Records() *org.Records { return s.records }
 

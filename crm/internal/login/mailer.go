@@ -181,6 +181,14 @@ func (m mailer) SecurityToken(o org.Org, u org.User, token vault.Secret) (org.Le
 			"append it to the password. The token that you had before no longer works.\n", u.Name, o.Name, u.Username, token.Reveal()))
 }
 
+// UsageReached implements org.NoticeMailer.
+func (m mailer) UsageReached(o org.Org, u org.User, threshold int64, r org.Reading) (org.Letter, error) {
+	return m.write(u, letterLife, fmt.Sprintf("API usage notification: %s has reached %d%% of its API requests", o.Name, threshold), fmt.Sprintf(
+		"Hello %s,\n\n%s has made %d of its %d API requests of the last 24 hours: at least the %d%% at which you asked to be told.\n\n"+
+			"%d are left. Who called, hour by hour, is at %s/services/data/v%d.0/limits/apiUsage. Requests of Marketing Cloud Connect do not count.\n",
+		u.Name, o.Name, r.Used, r.Max, threshold, r.Remaining(), m.base, org.LastAPIVersion))
+}
+
 // AddressLink implements org.AddressMailer. It comes from the service: the address that it is about cannot vouch for itself.
 func (m mailer) AddressLink(o org.Org, to, name string, code vault.Secret, life time.Duration) (org.Letter, error) {
 	return m.writeTo("", mail.Address{Name: name, Email: to}, life, "Verify your address for "+o.Name, fmt.Sprintf(

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -134,6 +135,9 @@ type Meter struct {
 	clock   *clock.Domain
 	log     *slog.Logger
 	process int64
+	// Watch hears, about once a second, how the API requests stand of an org that is being called; nil for nobody. Set it
+	// before Start.
+	Watch func(ctx context.Context, org ID, r Reading) error
 
 	windows sync.Map // meterKey -> *meterWindow
 	tallies tallies
@@ -267,30 +271,70 @@ func (m *Meter) Start(ctx context.Context) {
 	m.done.Go(func() {
 		tick := time.NewTicker(publishEvery)
 		defer tick.Stop()
-		failing := false
+		var publishing, watching outage
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
 			}
-			err := m.tick(ctx)
-			if err != nil && ctx.Err() == nil && !failing { // once for each outage
-				m.log.Warn("the use of the API cannot be published; going on", "error", err)
-			}
-			failing = err != nil
+			touched, err := m.publishAll(ctx)
+			publishing.note(ctx, m.log, "the use of the API cannot be published; going on", err)
+			watching.note(ctx, m.log, "nobody can be warned of the use of the API; going on", m.watch(ctx, touched))
 		}
 	})
 }
 
-// tick gives back what windows hold and did not touch since the last tick, and publishes who called.
-func (m *Meter) tick(ctx context.Context) error {
-	err := m.settle(ctx, func(w *meterWindow) bool { return w.due(m.store.Shared()) })
+// outage says once that something fails, until it has succeeded.
+type outage bool
+
+func (o *outage) note(ctx context.Context, log *slog.Logger, text string, err error) {
+	if err != nil && ctx.Err() == nil && !*o {
+		log.Warn(text, "error", err)
+	}
+	*o = err != nil
+}
+
+// Tick does what Start does every second: give back what is unused, publish who called, and tell who watches.
+func (m *Meter) Tick(ctx context.Context) error {
+	touched, err := m.publishAll(ctx)
+	return errors.Join(err, m.watch(ctx, touched))
+}
+
+// publishAll gives back what windows hold and did not touch since the last time, publishes who called, and tells which
+// windows of API requests were touched.
+func (m *Meter) publishAll(ctx context.Context) (touched []*meterWindow, err error) {
+	err = m.settle(ctx, func(w *meterWindow) bool {
+		due, used := w.due(m.store.Shared())
+		if used && w.key.allowance == AllowanceRequests {
+			touched = append(touched, w)
+		}
+		return due
+	})
 	if e := m.publish(ctx); err == nil {
 		err = e
 	}
-	return err
+	return touched, err
 }
+
+func (m *Meter) watch(ctx context.Context, touched []*meterWindow) error {
+	if m.Watch == nil {
+		return nil
+	}
+	var errs []error
+	for _, w := range touched {
+		w.mu.Lock()
+		r := w.reading()
+		w.mu.Unlock()
+		if err := m.Watch(ctx, w.key.org, r); err != nil && len(errs) < maxWatchErrors {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxWatchErrors is how many orgs' failures one line of the log tells.
+const maxWatchErrors = 3
 
 func (m *Meter) settle(ctx context.Context, which func(*meterWindow) bool) (err error) {
 	m.windows.Range(func(_, v any) bool {

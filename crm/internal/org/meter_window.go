@@ -40,13 +40,13 @@ func (w *meterWindow) current(minute int64) bool {
 }
 
 // due reports whether the tick has work here: something to give back that nobody wants, or, where others share the
-// database, what they should know of.
-func (w *meterWindow) due(shared bool) bool {
+// database, what they should know of; and whether it was used since the last tick.
+func (w *meterWindow) due(shared bool) (due, touched bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	touched := w.touched
+	touched = w.touched
 	w.touched = false
-	return w.filling == nil && (shared && touched || !touched && (w.held > w.used || w.behind))
+	return w.filling == nil && (shared && touched || !touched && (w.held > w.used || w.behind)), touched
 }
 
 func (w *meterWindow) holds() bool {

@@ -27,7 +27,9 @@ type Server struct {
 	Senders *org.Deliverability
 	Apps    *org.Apps
 	// Meter counts every request of a session; nil counts none.
-	Meter   *org.Meter
+	Meter *org.Meter
+	// Notices are the warnings about the use of the API.
+	Notices *org.Notices
 	Queries *soql.Runner
 	// Transactions runs composites that are all or none; nil has none.
 	Transactions Transactions
@@ -146,6 +148,10 @@ func (s *Server) Mount(m *web.Mux) {
 	m.Handle("GET "+reports+"/{id}/describe", s.handle(s.describeReport))
 	m.Handle("GET "+root+"/limits", &endpoint{server: s, run: s.limits, inside: inBatch})
 	m.Handle("GET "+root+"/limits/apiUsage", s.handle(s.apiUsage))
+	notices := root + "/limits/apiUsage/notifications"
+	m.Handle("GET "+notices, s.handle(s.listNotices))
+	m.Handle("POST "+notices, s.handle(s.putNotice))
+	m.Handle("DELETE "+notices+"/{field}/{value}", s.handle(s.deleteNotice))
 	apps := root + "/twinspan/apps"
 	m.Handle("GET "+apps, s.handle(s.listApps))
 	m.Handle("GET "+apps+"/{id}", s.handle(s.showApp))
