@@ -749,3 +749,35 @@ func TestSettings(t *testing.T) {
 		}
 	})
 }
+
+// TestPasswordsByAPIAreThrottled: who sets or resets a password by REST or SOAP is refused as logins from his network are,
+// before a password is hashed, and hears when to come back (LG-02, LG-09).
+func TestPasswordsByAPIAreThrottled(t *testing.T) {
+	t.Parallel()
+	h := open(t, "sqlite")
+	id := h.one(t, "SELECT Id FROM User WHERE Username = '"+h.spec.Users[1].Username+"'")
+	guesser := h.person(t)
+	for range 300 { // dead links cost no hash; loopback has ten times what another network has
+		guesser.get(t, "/secur/setpassword.jsp?code=nonsense")
+	}
+	path := data + "/sobjects/User/" + id + "/password"
+	for method, body := range map[string]any{"POST": map[string]any{"NewPassword": "of-my-own-1"}, "DELETE": nil} {
+		status, header, answer := h.send(t, h.admin, method, path, body)
+		if status != http.StatusForbidden || header.Get("Retry-After") == "" || !strings.Contains(answer, "REQUEST_LIMIT_EXCEEDED") {
+			t.Errorf("%s: %d, Retry-After %q, %s", method, status, header.Get("Retry-After"), answer)
+		}
+	}
+	for name, call := range map[string]string{
+		"setPassword":       "<userId>" + id + "</userId><password>of-my-own-1</password>",
+		"resetPassword":     "<userId>" + id + "</userId>",
+		"changeOwnPassword": "<oldPassword>admin-pw-1</oldPassword><newPassword>of-my-own-1</newPassword>",
+	} {
+		_, answer := h.soapCall(t, h.admin, "<"+name+` xmlns="urn:partner.soap.sforce.com">`+call+"</"+name+">")
+		if !strings.Contains(answer, "REQUEST_LIMIT_EXCEEDED") {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+	if status, answer := h.call(t, h.admin, "GET", path, nil); status != http.StatusOK { // asks for nothing that costs
+		t.Errorf("whether it has expired: %d %s", status, answer)
+	}
+}

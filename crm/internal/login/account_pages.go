@@ -108,7 +108,7 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 func (s *Server) showLink(w http.ResponseWriter, r *http.Request, code vault.Secret, refusal string) {
 	var o org.Org
 	var u org.User
-	err := s.guarded("", callerOf(r).ip, func() (err error) {
+	err := s.throttle.Guard("", callerOf(r).ip, func() (err error) {
 		o, u, err = s.accounts.Link(r.Context(), code)
 		return err
 	})
@@ -143,7 +143,7 @@ func (s *Server) serveSetByLink(w http.ResponseWriter, r *http.Request) {
 	code := vault.Secret(form.Get(fieldCode))
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.guarded("", callerOf(r).ip, func() error { return s.accounts.SetByLink(r.Context(), code, password) })
+		err = s.throttle.Guard("", callerOf(r).ip, func() error { return s.accounts.SetByLink(r.Context(), code, password) })
 	}
 	switch text := badPassword(err); {
 	case text != "":
@@ -218,7 +218,7 @@ func (s *Server) serveExpired(w http.ResponseWriter, r *http.Request) {
 	who := org.Session{Org: org.ID(t.ExpiredOrg), User: org.ID(t.Expired)}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.guarded("expired:"+t.Expired, callerOf(r).ip, func() error { return s.accounts.SetExpired(ctx, who, t.Made, password) })
+		err = s.throttle.Guard("expired:"+t.Expired, callerOf(r).ip, func() error { return s.accounts.SetExpired(ctx, who, t.Made, password) })
 	}
 	if text := badPassword(err); text != "" {
 		s.showExpired(w, r, t, text)
@@ -259,7 +259,7 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.guarded(v.user.Username, callerOf(r).ip, func() error {
+		err = s.throttle.Guard(v.user.Username, callerOf(r).ip, func() error {
 			return s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
 		})
 	}

@@ -140,7 +140,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.records = &org.Records{Store: o.Records, Clock: o.Clock, Changes: s, Invite: s.Invite}
 	s.accounts = &org.Accounts{
-		Known: known, Passwords: s.passwords, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
+		Known: known, Passwords: s.passwords, Throttle: s.throttle, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
 	}
 	s.settings = &org.OrgSettings{Known: known, Store: o.Store, Clock: o.Clock, Changes: s}
 	s.discovery, err = discoveryDocument(o.BaseURL)

@@ -40,11 +40,7 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 	if op.Local == "invalidateSessions" {
 		return h.invalidate(ctx, op, session)
 	}
-	self, err := h.s.known.UserByID(ctx, session.Org, session.User)
-	if err != nil {
-		return nil, err
-	}
-	guarded := func(do func() error) error { return h.s.guarded(self.Username, req.caller.ip, do) }
+	guarded := func(do func() error) error { return accounts.Guarded(ctx, session, req.caller.ip, do) }
 	switch op.Local {
 	case "setPassword":
 		id, err := user()
@@ -78,7 +74,7 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 			return nil, err
 		}
 		var password vault.Secret
-		err = guarded(func() error {
+		err = guarded(func() (err error) {
 			password, err = accounts.Reset(ctx, session, id)
 			return err
 		})

@@ -30,23 +30,6 @@ func (s *Server) checkPassword(ctx context.Context, a org.Attempt) (org.Checked,
 	return checked, err
 }
 
-// guarded runs what looks at a user's password or link outside a login, and is limited as logins are: by the user name, and
-// by the network that failures come from. "" limits by the network alone.
-func (s *Server) guarded(username, ip string, do func() error) error {
-	err := s.throttle.AllowFrom(ip)
-	if username != "" {
-		err = s.throttle.Allow(username, ip)
-	}
-	if err != nil {
-		return err
-	}
-	err = do()
-	if code := fault.CodeOf(err); code == org.CodeInvalidOldPassword || code == org.CodeLinkEnded {
-		s.throttle.Failed(ip)
-	}
-	return err
-}
-
 // checkMyDomain decides whether the user may log in at the host that was called.
 func (s *Server) checkMyDomain(ctx context.Context, u org.User, host string, api bool) error {
 	o, err := s.known.OrgByID(ctx, u.Org)

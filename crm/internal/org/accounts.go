@@ -46,6 +46,8 @@ type Mailer interface {
 type Accounts struct {
 	Known       *Known
 	Passwords   *Passwords
+	// Throttle bounds what costs a hash; logins count there too.
+	Throttle    *Throttle
 	Credentials CredentialStore
 	Store       AccountStore
 	Clock       *clock.Domain
@@ -218,6 +220,15 @@ func (a *Accounts) SetExpired(ctx context.Context, s Session, shown time.Time, p
 		return linkEnded()
 	}
 	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+}
+
+// Guarded runs a change of a password that a session asks for over an API, limited as that user's logins are.
+func (a *Accounts) Guarded(ctx context.Context, s Session, ip string, do func() error) error {
+	self, err := a.Known.UserByID(ctx, s.Org, s.User)
+	if err != nil {
+		return err
+	}
+	return a.Throttle.Guard(self.Username, ip, do)
 }
 
 // expiredLife is how long who showed an expired password may take to choose another, in machine time.

@@ -88,6 +88,23 @@ func (t *Throttle) AllowMail(username string) error {
 	return nil
 }
 
+// Guard runs what looks at a user's password or link outside a login, and is limited as logins are: by the user name, and by
+// the network that failures come from. "" limits by the network alone. What is refused is not run.
+func (t *Throttle) Guard(username, ip string, do func() error) error {
+	err := t.AllowFrom(ip)
+	if username != "" {
+		err = t.Allow(username, ip)
+	}
+	if err != nil {
+		return err
+	}
+	err = do()
+	if code := fault.CodeOf(err); code == CodeInvalidOldPassword || code == CodeLinkEnded {
+		t.Failed(ip)
+	}
+	return err
+}
+
 // Failed counts a wrong password from the address.
 func (t *Throttle) Failed(ip string) {
 	network, _ := t.network(ip)

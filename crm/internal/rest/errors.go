@@ -44,6 +44,8 @@ var translation = map[fault.Code]struct {
 	codeBadAuthHeader:            {401, "INVALID_AUTH_HEADER"},
 	codeAPIDisabled:              {403, "API_CURRENTLY_DISABLED"},
 	codeNoSetup:                  {403, "INSUFFICIENT_ACCESS"},
+	org.CodeUserRate:             {403, "REQUEST_LIMIT_EXCEEDED"},
+	org.CodeAddressRate:          {403, "REQUEST_LIMIT_EXCEEDED"},
 	org.CodeRequestLimit:         {403, "REQUEST_LIMIT_EXCEEDED"},
 	codeMethodNotAllowed:         {405, "METHOD_NOT_ALLOWED"},
 	codeBadParameter:             {400, "INVALID_QUERY_PARAMETER"},

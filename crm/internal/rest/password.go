@@ -42,7 +42,8 @@ func (s *Server) setPassword(ctx context.Context, c *call) (answer, error) {
 	if !ok || len(c.body) != 1 {
 		return answer{}, fault.New(fault.Invalid, org.CodeRequiredFieldMissing, "The body is one text, NewPassword.").In("NewPassword")
 	}
-	if err := s.Accounts.SetFor(ctx, c.session, id, vault.Secret(password)); err != nil {
+	err = s.Accounts.Guarded(ctx, c.session, c.ip, func() error { return s.Accounts.SetFor(ctx, c.session, id, vault.Secret(password)) })
+	if err != nil {
 		return answer{}, err
 	}
 	return answer{status: http.StatusNoContent}, nil
@@ -53,7 +54,11 @@ func (s *Server) resetPassword(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	password, err := s.Accounts.Reset(ctx, c.session, id)
+	var password vault.Secret
+	err = s.Accounts.Guarded(ctx, c.session, c.ip, func() (err error) {
+		password, err = s.Accounts.Reset(ctx, c.session, id)
+		return err
+	})
 	if err != nil {
 		return answer{}, err
 	}

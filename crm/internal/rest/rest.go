@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
@@ -53,6 +54,7 @@ const headerDryRun = "Twinspan-Dry-Run"
 type call struct {
 	scope
 	session org.Session
+	ip      string // where the request comes from; "" inside another
 	version string // "65.0"
 	base    string // path that the resource hangs on: "/services/data/v65.0", with "/tooling" below it
 	object  string
@@ -204,7 +206,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, e *endpoint) (*c
 	if err != nil {
 		return nil, err
 	}
-	c.scope = scope{s.Records, s.Queries}
+	c.scope, c.ip = scope{s.Records, s.Queries}, web.RemoteIP(r)
 	return c, c.read(w, r, e)
 }
 
@@ -332,6 +334,12 @@ func notFound() error {
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, body := translate(err)
+	switch n := org.RetryAfter(err); {
+	case n > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(n))
+	case status == http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "2")
+	}
 	if status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		s.Log.ErrorContext(r.Context(), "a REST request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
