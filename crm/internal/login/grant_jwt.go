@@ -54,21 +54,16 @@ func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*su
 		}
 		return nil, err
 	}
-	if err := a.Verify(app.Key); err != nil {
-		return nil, err
-	}
-	if err := g.s.checkAudience(ctx, app, a.Audience); err != nil {
-		return nil, err
-	}
-	early, err := g.s.checkTimes(app.Org, a)
+	early, status, err := g.judge(ctx, app, a)
 	if err != nil {
-		return nil, err
-	}
-	if app.Flows.Strict && a.Expires.After(g.s.later(app.Org).Add(assertionMaxAge+assertionSkew)) {
-		return nil, fault.New(fault.Unauthenticated, oauth.CodeInvalidAssertion, "The assertion lives too long.")
+		if status == "" {
+			return nil, err
+		}
+		return g.refused(ctx, r, app, a, status), err
 	}
 	u, err := g.s.assertedUser(ctx, app, a.Subject)
 	if err != nil {
+		g.noteUnknown(ctx, r, app, err)
 		return nil, err
 	}
 	sub := &subject{app: app, user: u}
@@ -77,12 +72,62 @@ func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*su
 		now := g.s.clock.Machine()
 		forget := now.Add(min(a.Expires.Sub(early), assertionRemember) + 2*assertionSkew) // Sub ends at 292 years, so the sum comes last
 		sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {
-			return g.s.store.UseAssertion(ctx, hash, now, forget, s, e)
+			err := g.s.store.UseAssertion(ctx, hash, now, forget, s, e)
+			if fault.CodeOf(err) == org.CodeAlreadyUsed {
+				sub.status = org.StatusReplayed
+			}
+			return err
 		}
 	} else if a.Expires.Sub(early) > assertionFar && !g.s.seen.allow(a.Digest(), g.s.clock.Machine()) {
-		return nil, errAssertionExpired()
+		sub.status = org.StatusAssertionExpired
+		return sub, errAssertionExpired()
 	}
 	return sub, nil
+}
+
+// judge decides on signature, audience and times. early is the earlier of the org's domain time and the machine's; status
+// is the Login History status of a refusal.
+func (g jwtGrant) judge(ctx context.Context, app *org.App, a *oauth.Assertion) (early time.Time, status string, err error) {
+	if err := a.Verify(app.Key); err != nil {
+		return early, org.StatusSignature, err
+	}
+	if err := g.s.checkAudience(ctx, app, a.Audience); err != nil {
+		if fault.CodeOf(err) != codeAudience {
+			return early, "", err
+		}
+		return early, org.StatusAudience, err
+	}
+	early, err = g.s.checkTimes(app.Org, a)
+	switch {
+	case fault.CodeOf(err) == codeAssertionExpired:
+		return early, org.StatusAssertionExpired, err
+	case err != nil:
+		return early, org.StatusTimestamp, err
+	case app.Flows.Strict && a.Expires.After(g.s.later(app.Org).Add(assertionMaxAge+assertionSkew)):
+		return early, org.StatusTimestamp, fault.New(fault.Unauthenticated, oauth.CodeInvalidAssertion, "The assertion lives too long.")
+	}
+	return early, "", nil
+}
+
+// refused is for whose Login History a refused assertion is, nil where there is nobody. Who did not even have the app's
+// key is remembered only so often from one network: anybody may name anybody.
+func (g jwtGrant) refused(ctx context.Context, r *tokenRequest, app *org.App, a *oauth.Assertion, status string) *subject {
+	if status == org.StatusSignature && !g.s.throttle.AllowRow(r.caller.ip) {
+		return nil
+	}
+	u, err := g.s.assertedUser(ctx, app, a.Subject)
+	if err != nil {
+		g.noteUnknown(ctx, r, app, err)
+		return nil
+	}
+	return &subject{app: app, user: u, status: status}
+}
+
+// noteUnknown makes an assertion for nobody cost what one for a user costs.
+func (g jwtGrant) noteUnknown(ctx context.Context, r *tokenRequest, app *org.App, err error) {
+	if fault.CodeOf(err) == org.CodeNotUserApproved {
+		g.s.noteNobody(ctx, g.s.event(org.User{}, r.caller, org.LoginTypeOAuth, g.subtype(), app.Name))
+	}
 }
 
 func errAssertionExpired() error {

@@ -119,6 +119,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := s.mint(ctx, g, sub, req)
 	if err != nil {
+		s.noteTokenRefused(ctx, g, sub, req.caller, err)
 		s.tokenError(w, r, err)
 		return
 	}

@@ -169,6 +169,71 @@ func TestForgedAssertions(t *testing.T) {
 	})
 }
 
+// TestRefusedAssertionsAreInLoginHistory: whose login an assertion was to be finds every refusal in his Login History, in the
+// words that the Object Reference has for it; nobody else's refusals are there, and they cost the same.
+func TestRefusedAssertionsAreInLoginHistory(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		at := func(d time.Duration) time.Time { return h.clock.Machine().Add(d) }
+		once := h.assertion(func(c *oauth.Claims) { c.ID = "once" })
+		if a := h.token("grant_type", jwtBearer, "assertion", once); a.status != 200 {
+			t.Fatal(a)
+		}
+		far := h.assertion(func(c *oauth.Claims) { c.Expires = start.AddDate(5, 0, 0) })
+		if a := h.token("grant_type", jwtBearer, "assertion", far); a.status != 200 {
+			t.Fatal(a)
+		}
+		h.advance(6 * time.Minute)
+		wantRow := func(name, assertion, want string) {
+			t.Helper()
+			before := len(h.history(h.org.user))
+			if a := h.token("grant_type", jwtBearer, "assertion", assertion); a.status != 400 {
+				t.Errorf("%s: %v", name, a)
+			}
+			if rows := h.history(h.org.user)[before:]; len(rows) != 1 || rows[0] != want {
+				t.Errorf("%s leaves %q, want %q", name, rows, want)
+			}
+		}
+		wantRow("an old one that lives for ever", far, "Failed: Assertion Expired")
+		for want, change := range map[string]func(*oauth.Claims){
+			"Failed: Assertion Expired":       func(c *oauth.Claims) { c.Expires = at(-time.Minute) },
+			"Failed: Invalid Timestamp":       func(c *oauth.Claims) { c.NotBefore = at(time.Minute) },
+			"Failed: Audience Invalid":        func(c *oauth.Claims) { c.Audience = "https://elsewhere.example" },
+			"Failed: Signature Invalid":       func(c *oauth.Claims) { c.Issuer = h.org.public }, // the app has no certificate
+			"Failed: Not approved for access": func(c *oauth.Claims) { c.Issuer = h.org.open },
+		} {
+			wantRow(want, h.assertion(change), want)
+		}
+		again := h.assertion(func(c *oauth.Claims) { c.ID = "again" })
+		h.token("grant_type", jwtBearer, "assertion", again)
+		wantRow("a second use", again, "Failed: Replay Detected")
+
+		// Whoever has no key names whom he likes, but not without end; a name that nobody has costs a row of nobody's.
+		nobody := func() (n int) {
+			if err := h.store.DB().QueryRow(t.Context(), `SELECT COUNT(*) FROM login_history WHERE org_id = ''`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for name, change := range map[string]func(*oauth.Claims){
+			"nobody":                   func(c *oauth.Claims) { c.Subject = "nobody@acme.example" },
+			"nobody, for another host": func(c *oauth.Claims) { c.Subject, c.Audience = "nobody@acme.example", "https://elsewhere.example" },
+		} {
+			if before := nobody(); h.token("grant_type", jwtBearer, "assertion", h.assertion(change)).status != 400 || nobody() != before+1 {
+				t.Errorf("%s costs %d rows", name, nobody()-before)
+			}
+		}
+		few := h.limited(org.LoginLimits{FailuresPerMinute: 1})
+		before, forged := len(h.history(h.org.user)), h.assertion(func(c *oauth.Claims) { c.Issuer = h.org.public })
+		for range 12 {
+			wantError(t, few.token("grant_type", jwtBearer, "assertion", forged), 400, "invalid_grant", "invalid assertion")
+		}
+		if n := len(h.history(h.org.user)) - before; n != 10 {
+			t.Errorf("forged assertions leave %d rows in a minute, want 10", n)
+		}
+	})
+}
+
 func TestAssertionsAreNotReplayed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {

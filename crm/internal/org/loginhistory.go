@@ -23,6 +23,12 @@ const (
 	StatusVersionRemoved    = "Failed: API Version Removed"
 	// StatusRefreshExpired has the words of the wire; what the real row says is not public.
 	StatusRefreshExpired = "Failed: Expired access/refresh token"
+	// Refused assertions, in the words that the Object Reference has in the login events of EventLogFile (LOGIN_STATUS).
+	StatusSignature        = "Failed: Signature Invalid"
+	StatusAudience         = "Failed: Audience Invalid"
+	StatusAssertionExpired = "Failed: Assertion Expired"
+	StatusTimestamp        = "Failed: Invalid Timestamp"
+	StatusReplayed         = "Failed: Replay Detected"
 )
 
 // Values of LoginHistory.LoginType and LoginSubType.

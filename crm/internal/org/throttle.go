@@ -42,6 +42,7 @@ type Throttle struct {
 	users     *throttle.Windows
 	addresses *throttle.Windows
 	mails     *throttle.Windows
+	rows      *throttle.Windows
 }
 
 // NewThrottle returns a Throttle that counts in machine time.
@@ -55,7 +56,7 @@ func NewThrottle(limits LoginLimits, machine func() time.Time) *Throttle {
 	if limits.MailsPerHour == 0 {
 		limits.MailsPerHour = defaultMailsPerHour
 	}
-	return &Throttle{machine: machine, limits: limits, users: throttle.New(time.Hour), addresses: throttle.New(time.Minute), mails: throttle.New(time.Hour)}
+	return &Throttle{machine: machine, limits: limits, users: throttle.New(time.Hour), addresses: throttle.New(time.Minute), mails: throttle.New(time.Hour), rows: throttle.New(time.Minute)}
 }
 
 // Allow counts a login of the user name and refuses it where there were too many, or where too many failed from the same
@@ -86,6 +87,14 @@ func (t *Throttle) AllowMail(username string) error {
 		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeMailRate, "Too many mails were asked for. Please wait, and look into your mailbox.")
 	}
 	return nil
+}
+
+// AllowRow counts a login that proved nothing at all, as an assertion with a wrong signature, and reports whether it may
+// leave a row in the Login History of the user that it names: as many as logins may fail from that network.
+func (t *Throttle) AllowRow(ip string) bool {
+	network, limit := t.network(ip)
+	n, _ := t.rows.Count(network, t.machine(), 1)
+	return n <= limit
 }
 
 // Guard runs what looks at a user's password or link outside a login, and is limited as logins are: by the user name, and by
