@@ -44,8 +44,8 @@ type Mailer interface {
 // Accounts looks after users' credentials: links, passwords, security tokens. Passwords are hashed and letters are written
 // before a transaction begins; in it the letters are queued.
 type Accounts struct {
-	Known       *Known
-	Passwords   *Passwords
+	Known     *Known
+	Passwords *Passwords
 	// Throttle bounds what costs a hash; logins count there too.
 	Throttle    *Throttle
 	Credentials CredentialStore
