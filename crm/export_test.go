@@ -9,11 +9,20 @@ import (
 
 // Posted waits until no letter waits or is on its way.
 func (c *Cloud) Posted(ctx context.Context) error {
+	return c.none(ctx, `SELECT COUNT(*) FROM job WHERE kind = $1 AND state IN ('queued', 'running')`, sqlstore.JobLetter)
+}
+
+// Idle waits until no job waits or is being done.
+func (c *Cloud) Idle(ctx context.Context) error {
+	return c.none(ctx, `SELECT COUNT(*) FROM job WHERE state IN ('queued', 'running')`)
+}
+
+func (c *Cloud) none(ctx context.Context, query string, args ...any) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var n int
-		err := c.store.DB().QueryRow(ctx, `SELECT COUNT(*) FROM job WHERE kind = $1 AND state IN ('queued', 'running')`, sqlstore.JobLetter).Scan(&n)
+		err := c.store.DB().QueryRow(ctx, query, args...).Scan(&n)
 		if err != nil || n == 0 {
 			return err
 		}
