@@ -76,6 +76,8 @@ type Config struct {
 	// KeyFile holds the key set that seals secrets in the databases; made with mode 0600 where it is absent. "" is the
 	// file keys.json of the data folder.
 	KeyFile string
+	// Master is the outer key where it lies in no file; KeyFile is "" then.
+	Master KMS
 	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
 	SMTP string
 	// Record is how many requests the recorder keeps: 0 means DefaultRecord, less than 0 none.
@@ -140,6 +142,9 @@ func (c Config) resolve() (Config, error) {
 		if err := checkURL(c.DB, "postgres", "postgresql"); err != nil {
 			return c, &ConfigError{Flag: "--db", Err: err}
 		}
+	}
+	if c.Master != nil && c.KeyFile != "" {
+		return c, configError("--key-file", "the key comes from elsewhere already: from TWINSPAN_KEY or --key-command")
 	}
 	if c.SMTP != "" {
 		if err := checkURL(c.SMTP, "smtp", "smtps"); err != nil {

@@ -41,6 +41,7 @@ func newControl(live context.Context, p *Program) http.Handler {
 	mux.HandleFunc("GET /mail/{id}", c.mail)
 	mux.HandleFunc("GET /requests", c.requests)
 	mux.HandleFunc("POST /fixtures", c.fixtures)
+	mux.HandleFunc("POST /keys/rotate", c.rotateKeys)
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c.refuse(w, fault.New(fault.NotFound, "not_found", "The control API has no such path."))
 	})

@@ -14,6 +14,8 @@ import (
 
 	"github.com/twinspan/twinspan"
 	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/test/spawn"
 )
 
@@ -21,7 +23,7 @@ import (
 const kills = 4
 
 // A process that is killed at any moment keeps what it acknowledged: records written over REST are there after the next
-// start, and so are the connection and the mappings.
+// start, and so are the connection and the mappings. Keys are rotated all the while.
 func TestKillKeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	for _, kind := range spawn.Kinds {
@@ -83,6 +85,17 @@ func writeUntilKilled(t *testing.T, server *spawn.Server, r twinspan.Ready, roun
 			}
 		})
 	}
+	keys, err := control.New(r.Control.URL, vault.Secret(r.Control.Token), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writers.Go(func() { // whatever of a rotation is done when the end comes, every secret opens afterwards
+		for ctx.Err() == nil {
+			if _, err := keys.RotateKeys(ctx); err != nil && fault.CodeOf(err) != twinspan.CodeRotating {
+				return
+			}
+		}
+	})
 	select {
 	case <-time.After(time.Duration(20+rand.IntN(300)) * time.Millisecond): // the moment of the kill, not a wait for anything
 	case <-ctx.Done():

@@ -39,6 +39,7 @@ type Program struct {
 	pairs  pairs
 	ready  Ready
 	sites  *sites
+	vault  *vault.Vault
 
 	org      *crm.Cloud
 	tenant   *engagement.Cloud
@@ -46,6 +47,7 @@ type Program struct {
 	inbox    *mail.Inbox     // nil where the mail goes elsewhere
 	recorder *probe.Recorder // nil where recording is off
 	clock    sync.Mutex      // held while a clock moves in all three houses
+	rotating sync.Mutex      // held while keys are rotated
 
 	closers   []func() error // in the order of opening
 	failed    chan error     // gets the error of a part that stopped by itself
@@ -88,22 +90,14 @@ func (p *Program) start(ctx context.Context) error {
 	if err := p.loadPairs(); err != nil {
 		return err
 	}
-	keys := c.KeyFile
-	if keys == "" {
-		keys = p.folder.file("keys.json")
-	}
-	if _, err := os.Stat(keys); p.seed.Complete && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--key-file: %s is missing, and what is sealed in the databases opens with no other: put it back, or start with a new folder", keys)
-	}
-	v, err := vault.Open(keys)
-	if err != nil {
-		return fmt.Errorf("--key-file: %w", err)
+	if p.vault, err = p.openVault(); err != nil {
+		return err
 	}
 	sender, err := p.openMail()
 	if err != nil {
 		return err
 	}
-	if err := p.openHouses(ctx, v, sender); err != nil {
+	if err := p.openHouses(ctx, p.vault, sender); err != nil {
 		return err
 	}
 	if p.ready, err = p.makeReady(); err != nil {
@@ -111,6 +105,9 @@ func (p *Program) start(ctx context.Context) error {
 	}
 	p.serve()
 	if err := p.fill(ctx); err != nil {
+		return err
+	}
+	if err := p.resumeRotation(ctx); err != nil {
 		return err
 	}
 	if c.ReadyFile == "" {

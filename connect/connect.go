@@ -28,6 +28,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -63,6 +64,7 @@ type Bridge struct {
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
 	log      *slog.Logger
 	stop     context.CancelFunc
+	keys     *datakeys.Keyring
 	working  sync.WaitGroup
 }
 
@@ -103,17 +105,21 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if b.store, err = sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log}); err != nil {
 		return nil, err
 	}
-	chains := audit.NewKeyring(b.store, o.Vault)
+	if b.keys, err = b.store.DataKeys(ctx, o.Vault, o.Machine); err != nil {
+		return nil, errors.Join(err, b.store.Close())
+	}
+	sealing := b.keys.Vault()
+	chains := audit.NewKeyring(b.store, sealing)
 	b.store.Signing(chains)
-	b.links = link.NewService(b.store, link.NewKeyring(b.store, o.Vault), o.HTTP, o.Machine)
-	signins := signin.NewService(b.store, b.links, o.Vault, base)
+	b.links = link.NewService(b.store, link.NewKeyring(b.store, sealing), o.HTTP, o.Machine)
+	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
-	b.accounts = integration.NewService(b.store, b.links, o.Vault)
+	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: o.Vault, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
@@ -178,6 +184,9 @@ func byPrefix(calls, views http.HandlerFunc) http.Handler {
 
 // Handler answers the API under /api/v1 and the pages.
 func (b *Bridge) Handler() http.Handler { return b.handler }
+
+// DataKeys are the keys under which Connect's secrets are sealed in its database.
+func (b *Bridge) DataKeys() *datakeys.Keyring { return b.keys }
 
 // Certificates returns the PEM certificates that the two clouds must hold for the pair: the org's connected app and the
 // tenant's installed package. The first call makes the keys; the private halves stay sealed in Connect's database.

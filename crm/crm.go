@@ -31,6 +31,7 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -77,6 +78,7 @@ type Cloud struct {
 	logins  *login.Server
 	queue   *jobs.Queue
 	handler http.Handler
+	keys    *datakeys.Keyring
 }
 
 // New opens the house: its database, brought up to date, and everything that serves it.
@@ -104,6 +106,14 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
 	store.UseQueue(queue)
 	meter := org.NewMeter(store, domain, o.Log)
+	var keys *datakeys.Keyring
+	if o.Vault != nil {
+		var err error
+		if keys, err = datakeys.Open(ctx, store.DB(), o.Vault, o.Machine, sqlstore.Sealed(login.SigningKeyAAD)...); err != nil {
+			return nil, err
+		}
+		o.Vault = keys.Vault()
+	}
 	logins, err := login.New(login.Options{BaseURL: o.BaseURL, Directory: store, Store: store, Clock: domain, Vault: o.Vault, Mail: o.Mail, Records: store, DNS: o.DNS, Meter: meter, Log: o.Log})
 	if err != nil {
 		return nil, err
@@ -165,10 +175,13 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	queue.Handle(sqlstore.JobLetter, logins.Deliver)
 	queue.Start(context.WithoutCancel(ctx)) // Close stops it
 	return &Cloud{
-		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue,
+		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue, keys: keys,
 		handler: web.SecurityHeaders(web.CleanPath(mux)),
 	}, nil
 }
+
+// DataKeys are the keys under which the house's secrets are sealed in its database; nil without a vault.
+func (c *Cloud) DataKeys() *datakeys.Keyring { return c.keys }
 
 // transactions are the store's, as the REST API asks for them.
 type transactions struct{ store *sqlstore.Store }

@@ -29,6 +29,7 @@ import (
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -89,6 +90,7 @@ type Cloud struct {
 	store    *sqlstore.Store
 	queue    *jobs.Queue
 	registry *tenant.Registry
+	keys     *datakeys.Keyring // nil without a vault
 	tracking *tenant.Tracking
 	sender   *sender.Sender
 	control  *control.Control
@@ -121,7 +123,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations}, Log: o.Log, Machine: o.Machine})
+	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations, datakeys.Migrations}, Log: o.Log, Machine: o.Machine})
 	if err != nil {
 		return nil, fmt.Errorf("engagement: %w", err)
 	}
@@ -212,7 +214,10 @@ func (c *Cloud) links(ctx context.Context, o Options) (tenant.Links, error) {
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the program instead
 	if o.Vault != nil {
 		var err error
-		if key, err = c.store.HouseKey(ctx, o.Vault, "links", key); err != nil {
+		if c.keys, err = datakeys.Open(ctx, c.store.DB(), o.Vault, o.Machine, sqlstore.Sealed()...); err != nil {
+			return tenant.Links{}, err
+		}
+		if key, err = c.store.HouseKey(ctx, c.keys.Vault(), "links", key); err != nil {
 			return tenant.Links{}, err
 		}
 	}
@@ -233,6 +238,9 @@ func (c *Cloud) TakeMail(ctx context.Context, to []string, data []byte) error {
 	}
 	return nil
 }
+
+// DataKeys are the keys under which the house's secrets are sealed in its database; nil without a vault.
+func (c *Cloud) DataKeys() *datakeys.Keyring { return c.keys }
 
 // Handler serves the auth host, REST and SOAP on one listener: paths have no case and tolerate repeated slashes.
 func (c *Cloud) Handler() http.Handler { return c.handler }

@@ -78,6 +78,7 @@ type grammar struct {
 	Package    orgPackageCmd `cmd:"" help:"Install, upgrade and remove the managed package Marketing Cloud Connect in the org."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`
 	Fixtures   fixturesCmd   `cmd:"" help:"Bring objects and fields of a project into the org."`
+	Keys       keysCmd       `cmd:"" help:"Rotate the keys that seal secrets in the databases."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
 	Tenant     tenantCmd     `cmd:"" help:"Administer the tenant: users, roles, business units, packages, settings."`

@@ -20,6 +20,7 @@ type serveFlags struct {
 	Ephemeral   bool   `help:"Use a temporary folder, fast and gone at the end." group:"Data"`
 	DB          string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
 	KeyFile     string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
+	KeyCommand  string `help:"Program that wraps and unwraps keys with a key management service, run as PROGRAM wrap and PROGRAM unwrap with base64 lines (data, then what it is bound to) on standard input; instead of a key file. So is TWINSPAN_KEY, 32 bytes in base64." placeholder:"PROGRAM" group:"Data"`
 	Fixture     string `help:"What a new folder is filled with: demo or new-org." placeholder:"NAME" group:"Data"`
 	AccountType string `help:"Edition of a new folder's tenant: enterprise-2, core or lock-publish; only the first has business units." placeholder:"TYPE" group:"Data"`
 	Package     string `help:"Release of the managed package that the org of a new folder has: 5.400, 5.493, 5.494, 219 or 220, the newest." placeholder:"VERSION" group:"Data"`
@@ -70,8 +71,12 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 	if err := least.UnmarshalText([]byte(cmp.Or(f.LogLevel, level))); err != nil {
 		return none, usagef("--log-level: %q is none of debug, info, warn, error", f.LogLevel)
 	}
+	master, err := f.masterKey(a)
+	if err != nil {
+		return none, err
+	}
 	return twinspan.Config{
-		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Fixture: f.Fixture, AccountType: f.AccountType, Package: f.Package,
+		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Master: master, Fixture: f.Fixture, AccountType: f.AccountType, Package: f.Package,
 		CRM:         twinspan.HouseConfig{Addr: cmp.Or(f.CRMAddr, addr), URL: f.CRMURL, TLSAddr: f.CRMTLSAddr},
 		Engagement:  twinspan.HouseConfig{Addr: cmp.Or(f.EngagementAddr, addr), URL: f.EngagementURL, TLSAddr: f.EngagementTLSAddr},
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},

@@ -27,8 +27,20 @@ var (
 // maxKeyFile bounds the key file in bytes; a keyset with a hundred keys has less.
 const maxKeyFile = 1 << 16
 
-// Vault seals and opens values under the keyset of one file. It is safe for concurrent use.
-type Vault struct{ aead tink.AEAD }
+// Vault seals and opens values: under the keys of one file, or under data keys that a database keeps wrapped by a
+// [Master] (package datakeys). It is safe for concurrent use.
+type Vault struct {
+	master Master
+	direct tink.AEAD // of the key file; nil where the master is another
+	keys   Keys      // nil where the file's own keys seal
+}
+
+// Keys are the data keys of one database.
+type Keys interface {
+	// AEAD seals with the present key and opens with that and former ones. For a sealed value under a key that is not
+	// among those known, it looks whether there are new ones; nil is a value that is about to be sealed.
+	AEAD(sealed []byte) (tink.AEAD, error)
+}
 
 // Open reads the keyset in the file, or makes the file, with mode 0600 and one new AES-256-GCM key, where it is not
 // there. A file that others than its owner can read is refused.
@@ -47,20 +59,53 @@ func Open(keyFile string) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrKeyFile, keyFile, err)
 	}
-	return &Vault{a}, nil
+	return &Vault{master: KeyFile(keyFile), direct: a}, nil
 }
+
+// OpenMaster makes a vault of a master key that is in no file. It seals nothing itself: the houses that get it keep data
+// keys.
+func OpenMaster(m Master) *Vault { return &Vault{master: m} }
+
+// Master is the vault's outer key.
+func (v *Vault) Master() Master { return v.master }
+
+// With is the vault with data keys: they seal, and what the key file sealed before there were any still opens.
+func (v *Vault) With(k Keys) *Vault { return &Vault{master: v.master, direct: v.direct, keys: k} }
+
+// errNoKeys: a vault of a master alone was told to seal.
+var errNoKeys = errors.New("vault: no data keys")
 
 // Seal encrypts plain and binds it to aad, which says where the value belongs: "table:column:row id", so that sealed
 // values cannot change places. The result carries the id of its key.
-func (v *Vault) Seal(plain, aad []byte) ([]byte, error) { return v.aead.Encrypt(plain, aad) }
+func (v *Vault) Seal(plain, aad []byte) ([]byte, error) {
+	switch {
+	case v.keys != nil:
+		a, err := v.keys.AEAD(nil)
+		if err != nil {
+			return nil, err
+		}
+		return a.Encrypt(plain, aad)
+	case v.direct != nil:
+		return v.direct.Encrypt(plain, aad)
+	}
+	return nil, errNoKeys
+}
 
 // Open decrypts a value that Seal made with the same aad; ErrSealed otherwise.
 func (v *Vault) Open(sealed, aad []byte) ([]byte, error) {
-	plain, err := v.aead.Decrypt(sealed, aad)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSealed, err)
+	if v.keys != nil {
+		a, err := v.keys.AEAD(sealed)
+		if err != nil {
+			return nil, err
+		}
+		if plain, err := decrypt(a, sealed, aad); err == nil || v.direct == nil {
+			return plain, err
+		}
 	}
-	return plain, nil
+	if v.direct == nil {
+		return nil, errNoKeys
+	}
+	return decrypt(v.direct, sealed, aad)
 }
 
 func readKeyset(path string) (*keyset.Handle, error) {
@@ -95,7 +140,7 @@ func readKeyset(path string) (*keyset.Handle, error) {
 }
 
 // makeKeyset writes a new keyset whole or not at all, and never over an old one.
-func makeKeyset(path string) (err error) {
+func makeKeyset(path string) error {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return err
@@ -104,6 +149,11 @@ func makeKeyset(path string) (err error) {
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text)); err != nil {
 		return err
 	}
+	return writeWhole(path, text.Bytes(), false)
+}
+
+// writeWhole puts a file of mode 0600 in place, whole or not at all, durably; over an old one only where told to.
+func writeWhole(path string, text []byte, over bool) (err error) {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -112,17 +162,22 @@ func makeKeyset(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	if _, err := f.Write(text.Bytes()); err != nil {
-		return errors.Join(err, f.Close())
+	if _, err := f.Write(text); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if over {
+		if err := os.Rename(f.Name(), path); err != nil {
+			return errors.Join(err, os.Remove(f.Name()))
+		}
+		return syncFolder(folder)
 	}
 	if err := os.Link(f.Name(), path); err != nil { // fails where the file is there, unlike Rename
-		return err
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return syncFolder(folder)
+	return errors.Join(os.Remove(f.Name()), syncFolder(folder))
 }
 
 // syncFolder makes a new name in the folder survive a power cut.

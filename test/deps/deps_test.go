@@ -75,7 +75,7 @@ var rules = []rule{
 		from: "...", to: []string{"std:database/sql", "ext:modernc.org/sqlite", "ext:github.com/jackc/pgx/v5", "ext:github.com/pressly/goose/v3"},
 		why: "SQL lives in sqldb, jobs and the houses' sqlstore",
 		except: []string{
-			"internal/sqldb/...", "internal/jobs", "crm/internal/sqlstore", "engagement/internal/sqlstore", "connect/internal/sqlstore",
+			"internal/sqldb/...", "internal/jobs", "internal/vault/datakeys", "crm/internal/sqlstore", "engagement/internal/sqlstore", "connect/internal/sqlstore",
 		},
 	},
 	{

@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 )
 
 //go:embed migrations/*.sql
@@ -50,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
 		schema = ""
 	}
-	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations}, Relaxed: o.Relaxed, Log: o.Log})
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations}, Relaxed: o.Relaxed, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,8 @@ type signingKey struct {
 }
 
 // keyPlace is what the sealed key is bound to.
-func keyPlace(id string) []byte { return []byte("signing_key:sealed:" + id) }
+// SigningKeyAAD binds a sealed signing key to its id.
+func SigningKeyAAD(id string) []byte { return []byte("signing_key:sealed:" + id) }
 
 func (k *signingKey) get(ctx context.Context) (oauth.SigningKey, error) {
 	k.mu.Lock()
@@ -89,7 +90,7 @@ func (k *signingKey) get(ctx context.Context) (oauth.SigningKey, error) {
 			return oauth.SigningKey{}, err
 		}
 	}
-	text, err := k.vault.Open(kept.Sealed, keyPlace(kept.KeyID))
+	text, err := k.vault.Open(kept.Sealed, SigningKeyAAD(kept.KeyID))
 	if err != nil {
 		return oauth.SigningKey{}, fmt.Errorf("opening the signing key: %w", err)
 	}
@@ -110,7 +111,7 @@ func (k *signingKey) make(ctx context.Context) (org.SigningKey, error) {
 	if err != nil {
 		return org.SigningKey{}, err
 	}
-	sealed, err := k.vault.Seal(text, keyPlace(fresh.ID))
+	sealed, err := k.vault.Seal(text, SigningKeyAAD(fresh.ID))
 	if err != nil {
 		return org.SigningKey{}, fmt.Errorf("sealing the signing key: %w", err)
 	}

@@ -11,12 +11,26 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 )
+
+func houseKeyAAD(name string) []byte { return []byte("house_key:sealed:" + name) }
+
+// Sealed are the columns whose values are sealed.
+func Sealed() []datakeys.Place {
+	return []datakeys.Place{{
+		Table: "house_key", Column: "sealed", Key: []string{"name"},
+		AAD: func(r []any) []byte {
+			name, _ := r[0].(string)
+			return houseKeyAAD(name)
+		},
+	}}
+}
 
 // HouseKey returns the key of the name, sealed by the vault; the first call keeps fresh, 32 random bytes, as that key. A
 // key that the vault cannot open is an Internal fault with tenant.CodeKeyCorrupt.
 func (s *Store) HouseKey(ctx context.Context, v *vault.Vault, name string, fresh []byte) ([]byte, error) {
-	aad := []byte("house_key:sealed:" + name)
+	aad := houseKeyAAD(name)
 	sealed, err := v.Seal(fresh, aad)
 	if err != nil {
 		return nil, fmt.Errorf("sealing the key %s: %w", name, err)
