@@ -257,6 +257,63 @@ func TestNotApproved(t *testing.T) {
 	})
 }
 
+// TestMyDomain: where the org has a My Domain, people sign in there, and a sign-in that ends in another org is refused with
+// both orgs' names (document 003, Connect Account).
+func TestMyDomain(t *testing.T) {
+	t.Parallel()
+	mallory := linktest.Person{ID: "005000000000009AAA", Username: "mallory@other.example", Password: "canary-mallory-Cc9", Name: "Mallory", Org: "00D000000000009EAA"}
+	w := newWorldOf(t, "sqlite", []linktest.Person{system, ann, mallory}, []linktest.Person{apiUser, annMC})
+	starts := func() string {
+		t.Helper()
+		c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		res, err := c.Get(w.url + "/marketing-cloud")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		at, _, _ := strings.Cut(res.Header.Get("Location"), "/services/")
+		return at
+	}
+	domain := strings.Replace(w.org.URL, "127.0.0.1", "localhost", 1) // a name that this machine resolves
+	w.org.SetMyDomain(domain)
+	if got := starts(); got != w.org.URL {
+		t.Errorf("before the org is connected people sign in at %s", got)
+	}
+	w.connectBoth(t)
+	if got := starts(); got != domain {
+		t.Errorf("people sign in at %s, want %s", got, domain)
+	}
+	visit := func(who linktest.Person) *browser.Page {
+		t.Helper()
+		page, err := browser.New(nil).Visit(t.Context(), w.url+"/marketing-cloud", browser.Errand{
+			Logins: map[string]browser.Credentials{domain: {Username: who.Username, Password: who.Password}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page
+	}
+	wantPage(t, visit(ann), 200, ann.Username)
+	wantPage(t, visit(mallory), 403, "You signed in to org 00D000000000009EAA (https://00D000000000009EAA.example); this connection belongs to org "+linktest.OrgID+" ("+domain+").")
+	w.noSecrets(t)
+}
+
+// TestMyDomainThatIsNone: what an org names is taken only where a browser may be sent there.
+func TestMyDomainThatIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.org.SetMyDomain("javascript:alert(1)")
+	w.connectBoth(t)
+	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get(w.url + "/marketing-cloud")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if at := res.Header.Get("Location"); !strings.HasPrefix(at, w.org.URL+"/services/") {
+		t.Errorf("people are sent to %s", at)
+	}
+}
+
 // TestWrongAPIUser: the documents' warning comes with the link; whoever else is signed in is named and refused, and Connect
 // cannot act for him (documents 001, 003).
 //

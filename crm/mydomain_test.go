@@ -2,6 +2,7 @@ package crm_test
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +28,18 @@ func (h *house) at(t *testing.T, name string) (base string, p *person) {
 	return there.url, p
 }
 
+// postXML is a SOAP login.
+func (p *person) postXML(t *testing.T, path, username, password string) (int, string) {
+	t.Helper()
+	res, err := p.client.Post(p.h.url+path, "text/xml", strings.NewReader(
+		`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><login xmlns="urn:partner.soap.sforce.com"><username>`+username+
+			`</username><password>`+password+`</password></login></e:Body></e:Envelope>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return finish(t, res)
+}
+
 // A sign-in at a My Domain that ends in another org is refused with both names; where the org says so, its own name is
 // the only door.
 func TestMyDomain(t *testing.T) {
@@ -48,13 +61,7 @@ func TestMyDomain(t *testing.T) {
 		}
 		soap := func(base *person, username, password string) string {
 			t.Helper()
-			res, err := base.client.Post(base.h.url+"/services/Soap/u/50.0", "text/xml", strings.NewReader(
-				`<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><login xmlns="urn:partner.soap.sforce.com"><username>`+username+
-					`</username><password>`+password+`</password></login></e:Body></e:Envelope>`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, answer := finish(t, res)
+			_, answer := base.postXML(t, "/services/Soap/u/50.0", username, password)
 			if strings.Contains(answer, "<sessionId>") {
 				return ""
 			}
@@ -92,6 +99,82 @@ func TestMyDomain(t *testing.T) {
 		}
 		if got := strings.Join(h.trail(t, "My Domain"), "\n"); strings.Count(got, "from false to true") != 2 {
 			t.Errorf("the trail: %s", got)
+		}
+	})
+}
+
+// A new name of the My Domain is what the org tells clients (urls.custom_domain); browsers that call the former one are sent
+// there, where the org does not say otherwise, and programs are refused.
+func TestMyDomainIsRenamed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		former, present := h.spec.MyDomain, "new-"+h.spec.MyDomain
+		domain := func() any {
+			_, answer := h.call(t, h.admin, "GET", "/services/oauth2/userinfo", nil)
+			var info struct {
+				URLs map[string]any `json:"urls"`
+			}
+			if err := json.Unmarshal([]byte(answer), &info); err != nil {
+				t.Fatal(err, answer)
+			}
+			return info.URLs["custom_domain"]
+		}
+		if got := domain(); got != h.url {
+			t.Errorf("before one is set the org sends people to %v", got)
+		}
+		for name, want := range map[string]string{"-x": "is no name of a My Domain", "a--b": "is no name", "müll": "is no name", strings.Repeat("a", 35): "is no name"} {
+			if _, answer := h.metadata(t, h.admin, "<updateMetadata><metadata xsi:type=\"MyDomainSettings\"><fullName>MyDomain</fullName><myDomainName>"+name+"</myDomainName></metadata></updateMetadata>"); !strings.Contains(answer, want) {
+				t.Errorf("%s: %s", name, answer)
+			}
+		}
+		h.set(t, "MyDomainSettings", "<myDomainName>"+strings.ToUpper(present)+"</myDomainName>")
+		port := h.url[strings.LastIndex(h.url, ":"):]
+		at := "http://" + present + ".my.localhost" + port
+		if got := domain(); got != at {
+			t.Errorf("the org sends people to %v, want %s", got, at)
+		}
+		_, p := h.at(t, former+".my.localhost")
+		p.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		leads := func(path string) string {
+			t.Helper()
+			res, err := p.client.Get(p.h.url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			finish(t, res)
+			return res.Header.Get("Location")
+		}
+		for _, path := range []string{"/", "/login?startURL=%2Fsetup%2Fusers", "/services/oauth2/authorize?response_type=code&client_id=x"} {
+			if got := leads(path); got != at+path {
+				t.Errorf("%s leads to %q", path, got)
+			}
+		}
+		if got := leads("/secur/forgotpassword.jsp"); got != "" {
+			t.Errorf("a form leads to %q", got)
+		}
+		// Nobody logs in by the former name, not even without a page.
+		_, q := h.at(t, former+".my.localhost")
+		status, answer := q.postXML(t, "/services/Soap/u/50.0", h.spec.Users[0].Username, "admin-pw-1TOKEN")
+		if status == http.StatusOK || !strings.Contains(answer, "INVALID_LOGIN") {
+			t.Errorf("by SOAP at the former name: %d %s", status, answer)
+		}
+		h.set(t, "MyDomainSettings", "<redirectPreviousMyDomain>false</redirectPreviousMyDomain>")
+		if got := leads("/login"); got != "" {
+			t.Errorf("the former name leads to %q, and shall not", got)
+		}
+		if _, page := q.signIn(t, h.spec.Users[0].Username, "admin-pw-1"); !strings.Contains(page, "is "+present+".my.localhost now") {
+			t.Errorf("a sign-in at the former name: %s", page)
+		}
+		if got := h.trail(t, "My Domain"); len(got) != 2 || !strings.Contains(strings.Join(got, "\n"), "from "+former+" to "+present) {
+			t.Errorf("the trail: %q", got)
+		}
+		// A name that another org has is not to be had; the former one is.
+		other, _ := h.bare(t)
+		if _, answer := h.metadata(t, other, "<updateMetadata><metadata xsi:type=\"MyDomainSettings\"><fullName>MyDomain</fullName><myDomainName>"+present+"</myDomainName></metadata></updateMetadata>"); !strings.Contains(answer, "is taken by another org") {
+			t.Errorf("a name that is taken: %s", answer)
+		}
+		if _, answer := h.metadata(t, other, "<updateMetadata><metadata xsi:type=\"MyDomainSettings\"><fullName>MyDomain</fullName><myDomainName>"+former+"</myDomainName></metadata></updateMetadata>"); !strings.Contains(answer, "<success>true</success>") {
+			t.Errorf("the former name: %s", answer)
 		}
 	})
 }

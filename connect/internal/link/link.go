@@ -199,6 +199,7 @@ type OrgUser struct {
 	UserID   string
 	Username string
 	Name     string
+	At       string // where the org's users sign in, as the org names it: "https://acme.my.salesforce.com"; "" for unknown
 }
 
 // TenantUser is whom the tenant says it signed in, and where.
@@ -217,7 +218,7 @@ func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, erro
 		return l, fault.New(fault.Denied, CodeWrongUser, "The org signed in %s where %s was named.", found.Username, named)
 	}
 	if l.Org.OrgID != "" && l.Org.OrgID != found.OrgID {
-		return l, fault.New(fault.Denied, CodeWrongAccount, "The org signed in is %s; this connection belongs to org %s.", found.OrgID, l.Org.OrgID)
+		return l, WrongOrg(OrgName(found.OrgID, found.At), l.Org.OrgID)
 	}
 	span := OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: l.Org.ConnectedAt}
 	if span != l.Org { // connecting again what is connected changes nothing
@@ -225,6 +226,19 @@ func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, erro
 		l.Org = span
 	}
 	return l, nil
+}
+
+// OrgName names an org to people by its id and, where it is known, the address at which its users sign in.
+func OrgName(id, at string) string {
+	if at == "" {
+		return id
+	}
+	return id + " (" + at + ")"
+}
+
+// WrongOrg is the refusal of a sign-in that ended in another org than the connection's; both are named as OrgName does.
+func WrongOrg(found, own string) error {
+	return fault.New(fault.Denied, CodeWrongAccount, "You signed in to org %s; this connection belongs to org %s. Log out there and sign in to your own org.", found, own)
 }
 
 // CheckAPIUser refuses whoever is not the API user named, in this enterprise. Documents 001 and 003 warn that

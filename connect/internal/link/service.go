@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -34,6 +35,8 @@ type Service struct {
 	tenant  *cache[engagement.Token]
 	// packages are by pair and org, good for packageLife of machine time.
 	packages *cache[Package]
+	// domains are where people sign in to the org of a pair, good for packageLife too.
+	domains *cache[string]
 }
 
 // NewService wires the service. hc is shared by all calls to the clouds.
@@ -43,7 +46,7 @@ func NewService(store Store, keys *Keyring, hc *http.Client, machine clock.Machi
 	}
 	return &Service{
 		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
-		packages: newCache[Package](10_000),
+		packages: newCache[Package](10_000), domains: newCache[string](10_000),
 	}
 }
 
@@ -132,6 +135,41 @@ func (s *Service) OrgClient(l Link) (*crm.Client, error) {
 	return crm.New(crm.Options{BaseURL: l.CRMURL, HTTP: s.http})
 }
 
+// SignInClient is a client of the address at which people sign in to the link's org: its My Domain where it has one, as
+// document 003 has it for Connect Account, else the address that the connection was given.
+func (s *Service) SignInClient(ctx context.Context, l Link) (*crm.Client, error) {
+	return crm.New(crm.Options{BaseURL: s.SignInURL(ctx, l), HTTP: s.http})
+}
+
+// SignInURL asks the org as its system user where its users sign in. An org that is not connected, or does not tell, is
+// signed in to at the address that the connection was given: what is wrong with it shows there.
+func (s *Service) SignInURL(ctx context.Context, l Link) string {
+	if l.Org.Username == "" {
+		return l.CRMURL
+	}
+	at, err := s.domains.get(ctx, l.Pair+"|"+l.CRMURL+"|"+l.Org.OrgID, s.machine(), func(ctx context.Context) (string, time.Time, error) {
+		var id crm.Identity
+		err := s.CallOrg(ctx, l, func(org *crm.Session) (err error) {
+			id, err = org.UserInfo(ctx)
+			return err
+		})
+		return signInURL(l.CRMURL, id.URLs.CustomDomain), s.machine().Add(packageLife), err
+	})
+	if err != nil {
+		return l.CRMURL
+	}
+	return at
+}
+
+// signInURL takes the address that an org names for its own, unless it is none or would take people off https.
+func signInURL(given, named string) string {
+	base, err := client.ParseBase(named)
+	if err != nil || strings.HasPrefix(given, "https://") && !strings.HasPrefix(base, "https://") {
+		return given
+	}
+	return base
+}
+
 // TenantClient is a client of the link's tenant.
 func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
 	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.http})
@@ -159,7 +197,7 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username, actor string) 
 	if err != nil {
 		return Link{}, err
 	}
-	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}
 	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.OrgConnected}
 	l, err = s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
 	if err != nil {

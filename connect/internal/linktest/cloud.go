@@ -19,6 +19,7 @@ type Person struct {
 	Username string
 	Password string
 	Name     string
+	Org      string // id of the org whose user he is; "" for OrgID
 }
 
 // cloud is what the test org and the test tenant have in common: a server, people, sessions by cookie, codes and tokens.

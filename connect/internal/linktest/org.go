@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -25,6 +26,7 @@ type Org struct {
 	release  [2]int // of the managed package; zero for none
 	masked   bool
 	fields   map[string]string // Marketing Cloud OAuth Token by user id
+	domain   string            // that userinfo names
 	key      oauth.SigningKey
 }
 
@@ -77,7 +79,14 @@ func (o *Org) PutContact(id, email string, optedOut bool) {
 	o.contacts[id] = c
 }
 
-func (o *Org) identity(p Person) string { return o.URL + "/id/" + OrgID + "/" + p.ID }
+// SetMyDomain has the org name an address at which its users sign in.
+func (o *Org) SetMyDomain(url string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.domain = url
+}
+
+func (o *Org) identity(p Person) string { return o.URL + "/id/" + cmp.Or(p.Org, OrgID) + "/" + p.ID }
 
 func (o *Org) token(w http.ResponseWriter, r *http.Request) {
 	refuse := func(code, text string) {
@@ -133,7 +142,16 @@ func (o *Org) userinfo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Bad_OAuth_Token", http.StatusForbidden)
 		return
 	}
-	Answer(w, http.StatusOK, map[string]any{"sub": o.identity(p), "user_id": p.ID, "organization_id": OrgID, "preferred_username": p.Username, "name": p.Name, "active": true})
+	o.mu.Lock()
+	domain := o.domain
+	o.mu.Unlock()
+	if p.Org != "" {
+		domain = "https://" + p.Org + ".example"
+	}
+	Answer(w, http.StatusOK, map[string]any{
+		"sub": o.identity(p), "user_id": p.ID, "organization_id": cmp.Or(p.Org, OrgID), "preferred_username": p.Username, "name": p.Name, "active": true,
+		"urls": map[string]any{"custom_domain": domain},
+	})
 }
 
 func (o *Org) contact(w http.ResponseWriter, r *http.Request) {

@@ -50,9 +50,9 @@ func FlowAAD(key []byte) []byte { return fmt.Appendf(nil, "connect/flow/v1|%x", 
 // NewCookie returns a value for a browser or session cookie.
 func NewCookie() string { return oauth.NewToken(tokenBytes) }
 
-// BeginVisit sends a browser to the org, to learn who the visitor is.
+// BeginVisit sends a browser to the org, to its My Domain where it has one, to learn who the visitor is.
 func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (location string, err error) {
-	org, err := s.links.OrgClient(l)
+	org, err := s.links.SignInClient(ctx, l)
 	if err != nil {
 		return "", err
 	}
@@ -215,7 +215,7 @@ func (s *Service) EndVisit(ctx context.Context, r Return, browser string) (v Vis
 		return v, "", fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
 	}
 	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
-		return v, "", fault.New(fault.Denied, link.CodeWrongAccount, "You signed in to org %s; this connection belongs to org %s.", id.OrgID, l.Org.OrgID)
+		return v, "", link.WrongOrg(link.OrgName(id.OrgID, id.URLs.CustomDomain), link.OrgName(l.Org.OrgID, s.links.SignInURL(ctx, l)))
 	}
 	v = Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
 	cookie = NewCookie()

@@ -151,19 +151,6 @@ func (s *Server) checkAudience(ctx context.Context, app *org.App, aud []string) 
 	return fault.New(fault.Unauthenticated, codeAudience, "audience is invalid")
 }
 
-// myDomainURL is the server under the org's own name (DESIGN 5.6).
-func (s *Server) myDomainURL(o org.Org) string {
-	scheme, host := "http://", s.host
-	if s.secure {
-		scheme = "https://"
-	}
-	port := ""
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		port = host[i:]
-	}
-	return scheme + o.MyDomainHost() + port
-}
-
 // checkTimes judges exp, iat and nbf. The assertion was made elsewhere, by a clock that does not follow when the org's
 // domain time is moved: so it is too old only where both times say so, and too new likewise. early is the earlier of
 // the two.

@@ -101,7 +101,7 @@ type serviceURLs struct {
 	CustomDomain string `json:"custom_domain"`
 }
 
-func (s *Server) urls(u org.User, version string) serviceURLs {
+func (s *Server) urls(o org.Org, u org.User, version string) serviceURLs {
 	soap := func(api string) string {
 		return s.base + "/services/Soap/" + api + "/" + version + "/" + u.Org.Short()
 	}
@@ -110,7 +110,7 @@ func (s *Server) urls(u org.User, version string) serviceURLs {
 		Enterprise: soap("c"), Metadata: soap("m"), Partner: soap("u"), REST: rest, SObjects: rest + "sobjects/", Search: rest + "search/",
 		Query: rest + "query/", Recent: rest + "recent/", ToolingSOAP: soap("T"), ToolingREST: rest + "tooling/", Profile: s.base + "/" + string(u.ID),
 		Feeds: rest + "chatter/feeds", Groups: rest + "chatter/groups", Users: rest + "chatter/users", FeedItems: rest + "chatter/feed-items",
-		FeedElements: rest + "chatter/feed-elements", CustomDomain: s.base,
+		FeedElements: rest + "chatter/feed-elements", CustomDomain: s.customDomain(o),
 	}
 }
 
@@ -192,10 +192,15 @@ func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	}
 	info := userinfo{Sub: s.idURL(u.Org, u.ID), UserID: u.ID, OrganizationID: u.Org}
 	if reach(org.ScopeProfile) {
+		o, err := s.known.OrgByID(r.Context(), u.Org)
+		if err != nil {
+			s.tokenError(w, r, err)
+			return
+		}
 		p := s.photos()
 		info.userinfoProfile = &userinfoProfile{
 			PreferredUsername: u.Username, Nickname: u.Nickname, Name: u.Name, GivenName: u.FirstName, FamilyName: u.LastName, ZoneInfo: u.TimeZone,
-			Photos: p, Profile: s.base + "/" + string(u.ID), Picture: p.Picture, URLs: s.urls(u, "{version}"), Active: u.Active,
+			Photos: p, Profile: s.base + "/" + string(u.ID), Picture: p.Picture, URLs: s.urls(o, u, "{version}"), Active: u.Active,
 			UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale, UTCOffset: utcOffset(u.TimeZone),
 			UpdatedAt: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,
 		}
@@ -286,6 +291,11 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	o, err := s.known.OrgByID(r.Context(), u.Org)
+	if err != nil {
+		s.tokenError(w, r, err)
+		return
+	}
 	version := "{version}"
 	switch v := form.Get("version"); {
 	case v == "latest":
@@ -297,7 +307,7 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 		ID: s.idURL(u.Org, u.ID), Asserted: true, UserID: u.ID, OrganizationID: u.Org, Username: u.Username, NickName: u.Nickname, DisplayName: u.Name,
 		Email: u.Email, EmailVerified: u.EmailVerified, FirstName: orNil(u.FirstName), LastName: u.LastName, TimeZone: u.TimeZone, Photos: s.photos(),
 		Street: orNil(u.Street), City: orNil(u.City), State: orNil(u.State), Country: orNil(u.Country), Zip: orNil(u.PostalCode),
-		URLs: s.urls(u, version), Active: u.Active, UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale,
+		URLs: s.urls(o, u, version), Active: u.Active, UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale,
 		UTCOffset: utcOffset(u.TimeZone), LastModified: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,
 	})
 }

@@ -224,13 +224,13 @@ func (s *Server) Mount(m *web.Mux) {
 		}
 	}
 	form := func(h http.HandlerFunc) http.Handler { return web.ProtectForms(h, http.HandlerFunc(s.denyForm)) }
-	m.HandleFunc("GET "+authorizePath, s.serveAuthorize)
+	m.HandleFunc("GET "+authorizePath, s.moved(s.serveAuthorize))
 	m.HandleFunc("POST "+authorizePath, s.serveAuthorize)
 	m.Handle("POST "+consentPath, form(s.serveConsent))
-	m.HandleFunc("GET /", s.serveHome)
-	m.HandleFunc("GET "+loginPath, s.serveLoginPage)
+	m.HandleFunc("GET /", s.moved(s.serveHome))
+	m.HandleFunc("GET "+loginPath, s.moved(s.serveLoginPage))
 	m.Handle("POST "+loginPath, form(s.serveLogin))
-	m.HandleFunc("GET "+devicePath, s.serveConnect)
+	m.HandleFunc("GET "+devicePath, s.moved(s.serveConnect))
 	m.Handle("POST "+devicePath, form(s.serveConnectForm))
 	m.HandleFunc("GET "+logoutPath, s.serveLogout)
 	m.HandleFunc("POST "+logoutPath, s.serveLogout)

@@ -215,6 +215,9 @@ func (s *Server) serveSaveSettings(w http.ResponseWriter, r *http.Request, v vis
 			continue
 		}
 		value := strings.TrimSpace(form.Get(d.Path))
+		if !d.Switch() && !form.Has(d.Path) {
+			continue
+		}
 		if d.Switch() {
 			on := value != ""
 			value = map[bool]string{true: "true", false: "false"}[on != d.Inverted]
@@ -228,7 +231,7 @@ func (s *Server) serveSaveSettings(w http.ResponseWriter, r *http.Request, v vis
 		c.TrustedRanges = &ranges
 	}
 	err = s.settings.Change(r.Context(), v.session, c)
-	if code := fault.CodeOf(err); code == org.CodeInvalidSetting {
+	if code := fault.CodeOf(err); code == org.CodeInvalidSetting || code == org.CodeMyDomainTaken {
 		s.showSettings(w, r, v, page, v.org.Settings, ui.Alert{Kind: ui.Error, Title: "Nothing was saved", Text: fault.Of(err).Message})
 		return
 	}

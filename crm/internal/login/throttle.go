@@ -30,15 +30,6 @@ func (s *Server) checkPassword(ctx context.Context, a org.Attempt) (org.Checked,
 	return checked, err
 }
 
-// checkMyDomain decides whether the user may log in at the host that was called.
-func (s *Server) checkMyDomain(ctx context.Context, u org.User, host string, api bool) error {
-	o, err := s.known.OrgByID(ctx, u.Org)
-	if err != nil {
-		return err
-	}
-	return org.CheckMyDomain(o, host, api)
-}
-
 // retryAfter tells when a refused login may be tried again, where the refusal says so.
 func retryAfter(w http.ResponseWriter, err error) {
 	if n := org.RetryAfter(err); n > 0 {

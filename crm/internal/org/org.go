@@ -53,6 +53,13 @@ type Settings struct {
 	// browser and by API. Off in new orgs.
 	OnlyMyDomain    bool `json:"only_my_domain,omitempty"`
 	OnlyMyDomainAPI bool `json:"only_my_domain_api,omitempty"`
+	// MyDomain is Org.MyDomain, where it is changed; kept beside the settings. MyDomainSet: an administrator chose it, and
+	// people are sent there to log in.
+	MyDomain    string `json:"-"`
+	MyDomainSet bool   `json:"my_domain_set,omitempty"`
+	// PreviousMyDomain is the name before; browsers that call it are sent to the present one unless NoMyDomainRedirect.
+	PreviousMyDomain   string `json:"previous_my_domain,omitempty"`
+	NoMyDomainRedirect bool   `json:"no_my_domain_redirect,omitempty"`
 	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
 	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.

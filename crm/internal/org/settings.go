@@ -45,7 +45,7 @@ type SettingDef struct {
 	Label string
 	// Inverted: Setup shows the opposite of what the Metadata API holds, as a switch.
 	Inverted bool
-	Values   []string // that it takes; nil for a number
+	Values   []string // that it takes; nil for a number or a name
 	Need     Need     // to change it
 	get      func(Settings) string
 	set      func(*Settings, string) error
@@ -131,6 +131,12 @@ func SettingDefs() []SettingDef {
 	add(SettingDef{
 		Type: SecuritySettings, Path: "enableAdminLoginAsAnyUser", Page: PageLoginAccess, Label: "Administrators Can Log in as Any User", Values: onOff, Need: needAccess,
 	}, get, set)
+	add(SettingDef{Type: MyDomainSettings, Path: "myDomainName", Page: PageMyDomain, Label: "My Domain Name", Need: needSetup},
+		func(s Settings) string { return s.MyDomain }, setMyDomain)
+	get, set = flag(func(s Settings) bool { return !s.NoMyDomainRedirect }, func(s *Settings, v bool) { s.NoMyDomainRedirect = !v })
+	add(SettingDef{ // a name of ours
+		Type: MyDomainSettings, Path: "redirectPreviousMyDomain", Page: PageMyDomain, Label: "Redirect your previous My Domain URL to your current My Domain", Values: onOff, Need: needSetup,
+	}, get, set)
 	get, set = flag(func(s Settings) bool { return s.OnlyMyDomain }, func(s *Settings, v bool) { s.OnlyMyDomain = v })
 	add(SettingDef{
 		Type: MyDomainSettings, Path: "canOnlyLoginWithMyDomainUrl", Page: PageMyDomain, Label: "Prevent login from https://login.salesforce.com", Values: onOff, Need: needSetup,
@@ -205,6 +211,9 @@ type SettingsChange struct {
 type SettingsStore interface {
 	// ChangeSettings runs fn on the settings, which nobody else changes meanwhile, and keeps what fn made of them.
 	ChangeSettings(ctx context.Context, org, by ID, at time.Time, fn func(RecordTx, *Settings) error) error
+	// MovedMyDomain finds the org whose My Domain had the name before the present one, where no org has it now. A name that
+	// nobody had is a NotFound fault.
+	MovedMyDomain(ctx context.Context, name string) (ID, error)
 }
 
 // OrgSettings reads and changes an org's settings.
@@ -298,7 +307,7 @@ func (c SettingsChange) checked(s Session) (func(tx RecordTx, at time.Time, now 
 			if err := d.set(now, v); err != nil {
 				return err
 			}
-			display := fmt.Sprintf("Changed %s (%s) from %s to %s", d.Label, d.Path, d.get(was), v)
+			display := fmt.Sprintf("Changed %s (%s) from %s to %s", d.Label, d.Path, d.get(was), d.get(*now))
 			if err := Audit(tx, s, at, "changed"+d.Name(), d.Page.Title, display); err != nil {
 				return err
 			}

@@ -56,8 +56,20 @@ func (s *Store) OrgByID(ctx context.Context, id org.ID) (org.Org, error) {
 	if err := json.Unmarshal([]byte(settings), &o.Settings); err != nil {
 		return org.Org{}, fmt.Errorf("settings of org %s: %w", id, err)
 	}
+	o.Settings.MyDomain = o.MyDomain
 	o.Custom, err = s.customization(ctx, id, customized)
 	return o, err
+}
+
+// MovedMyDomain implements org.SettingsStore.
+func (s *Store) MovedMyDomain(ctx context.Context, name string) (org.ID, error) {
+	var id string
+	err := s.db.QueryRow(ctx, `SELECT o.id FROM organization o WHERE o.previous_my_domain = $1
+ AND NOT EXISTS (SELECT 1 FROM organization n WHERE n.my_domain = $1) ORDER BY o.last_modified_date DESC, o.id LIMIT 1`, name).Scan(&id)
+	if err != nil {
+		return "", notFound(err, "org")
+	}
+	return org.ID(id), nil
 }
 
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,

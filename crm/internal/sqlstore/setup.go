@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -61,11 +62,11 @@ func (t setupTx) EndAppSessions(orgID, app, user org.ID, at time.Time) error {
 
 // ChangeSettings implements org.SetupTx.
 func (t setupTx) ChangeSettings(orgID, by org.ID, at time.Time, fn func(*org.Settings) error) error {
-	var text string
-	if err := t.tx.QueryRow(`SELECT settings FROM organization WHERE id = $1`+t.forUpdate(), string(orgID)).Scan(&text); err != nil {
+	var text, domain string
+	if err := t.tx.QueryRow(`SELECT settings, my_domain FROM organization WHERE id = $1`+t.forUpdate(), string(orgID)).Scan(&text, &domain); err != nil {
 		return notFound(err, "org")
 	}
-	var settings org.Settings
+	settings := org.Settings{MyDomain: domain}
 	if err := json.Unmarshal([]byte(text), &settings); err != nil {
 		return fmt.Errorf("settings of org %s: %w", orgID, err)
 	}
@@ -78,6 +79,13 @@ func (t setupTx) ChangeSettings(orgID, by org.ID, at time.Time, fn func(*org.Set
 	}
 	_, err = t.tx.Exec(`UPDATE organization SET settings = $2, last_modified_date = $3, last_modified_by_id = $4, system_modstamp = $3 WHERE id = $1`,
 		string(orgID), string(out), millis(at), string(by))
+	if err != nil || settings.MyDomain == domain {
+		return err
+	}
+	_, err = t.tx.Exec(`UPDATE organization SET my_domain = $2, previous_my_domain = $3 WHERE id = $1`, string(orgID), settings.MyDomain, domain)
+	if sqldb.IsUnique(err) {
+		return fault.New(fault.Conflict, org.CodeMyDomainTaken, "The My Domain name %s is taken by another org.", settings.MyDomain)
+	}
 	return err
 }
 

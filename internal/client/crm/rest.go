@@ -62,6 +62,11 @@ type Identity struct {
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	Active   *bool  `json:"active"`
+	URLs     struct {
+		// CustomDomain is where the org's users log in, its My Domain where it has one: "https://acme.my.salesforce.com"; "" where
+		// the org names none.
+		CustomDomain string `json:"custom_domain"`
+	} `json:"urls"`
 }
 
 // UserInfo asks who the token's user is. A dead token is 403 with plain text there (crm-wire 1.7); it comes as
