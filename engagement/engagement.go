@@ -151,6 +151,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	data := &tenant.DataExtensions{Store: rows, Now: clk.Now, Serials: serials}
 	dataload.Handle(c.queue, data, rows)
 	sends := &tenant.Sends{Store: sending, Policy: c.registry.SenderPolicy, Now: clk.Now}
+	emailSends := &tenant.EmailSends{Store: sending, Emails: sending, Lists: sending, Setup: sending, Data: rows, Sends: sends, Now: clk.Now}
 	links, err := c.links(ctx, o)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	verification := &tenant.Verification{
 		Store: sending, Registry: c.registry, Links: links, DNS: o.Resolver, Mail: sender.VerificationMail(o.Mail, o.BaseURL), Now: clk.Now,
 	}
-	if c.sender, err = sender.New(sender.Options{Store: sending, Links: links, Policy: c.registry.SenderPolicy, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
+	if c.sender, err = sender.New(sender.Options{Store: sending, EmailSends: emailSends, Links: links, Policy: c.registry.SenderPolicy, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
 		return err
 	}
 
@@ -184,9 +185,10 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	soapServer, err := soapapi.New(soapapi.Options{
 		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, Data: data,
 		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: &tenant.SendSetup{Store: sending, Now: clk.Now}, Definitions: definitions,
-		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now},
-		Users:       &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
-		BaseURL:     o.BaseURL, Machine: o.Machine, Log: o.Log,
+		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, EmailSends: emailSends,
+		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: sending, Sends: emailSends, Now: clk.Now}, Results: &tenant.RequestResults{Store: sending, Now: clk.Now},
+		Users:   &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
+		BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
 	})
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (b definitionBody) apply(d *tenant.Definition) error {
 	if sub.DataExtension != nil && *sub.DataExtension != "" {
 		return fault.New(fault.Invalid, codeValue, "The data extension does not exist.").In("subscriptions.dataExtension")
 	}
-	if sub.List != nil && strings.EqualFold(*sub.List, tenant.AllSubscribers) {
+	if sub.List != nil && strings.EqualFold(*sub.List, tenant.AllSubscribers) { // its one spelling
 		d.ListKey = tenant.AllSubscribers
 	} else {
 		setString(&d.ListKey, sub.List)

@@ -32,6 +32,8 @@ const (
 // Options are what a sender stands on.
 type Options struct {
 	Store tenant.DeliveryStore
+	// EmailSends makes the messages of sends to audiences; nil where there are none.
+	EmailSends *tenant.EmailSends
 	// Queue is where acceptance leaves its jobs; the sender runs it.
 	Queue *jobs.Queue
 	Mail  mail.Sender
@@ -58,6 +60,9 @@ func New(o Options) (*Sender, error) {
 	s := &Sender{o: o}
 	o.Queue.Handle(sqlstore.JobDeliver, s.deliver)
 	o.Queue.Handle(sqlstore.JobRelease, s.release)
+	if o.EmailSends != nil {
+		o.Queue.Handle(sqlstore.JobSpread, s.spread)
+	}
 	return s, nil
 }
 
@@ -180,6 +185,15 @@ func bounce(failure error) *tenant.Bounce {
 	}
 	b := tenant.BounceOf(r.Code, r.Reason)
 	return &b
+}
+
+// spread is the handler of a send to an audience.
+func (s *Sender) spread(ctx context.Context, r *jobs.Run) error {
+	var p sqlstore.SpreadPayload
+	if err := json.Unmarshal(r.Payload, &p); err != nil {
+		return jobs.Permanent(fmt.Errorf("sender: reading a job: %w", err))
+	}
+	return s.o.EmailSends.Spread(ctx, p.Tenant, p.Send)
 }
 
 // release lets the messages go that waited for a definition. Each batch is stored before the next, so that a crash

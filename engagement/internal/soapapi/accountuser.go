@@ -161,36 +161,15 @@ func (s *Server) configure(ctx context.Context, p tenant.Principal, op *soap.Ele
 	if len(configurations) == 0 || len(configurations) > maxObjects {
 		return nil, fault.New(fault.Invalid, "invalid_objects", "A request holds 1 to %d configurations.", maxObjects)
 	}
-	results := make([]result, len(configurations))
-	failed := 0
-	for i, el := range configurations {
-		res, err := s.configureOne(ctx, objectCall{p: p, el: el, ordinal: i}, op)
-		if err != nil {
-			refusal, ok := resultError(err)
-			if !ok && i == 0 {
-				return nil, err
-			}
-			if !ok {
-				s.logPartial(ctx, "ConfigureResponseMsg", i, err)
-			}
-			res = refusal
-		}
-		if res.failed {
-			failed++
-		}
-		results[i] = res
+	results, failed, err := s.results(ctx, "ConfigureResponseMsg", configurations, func(i int, el *soap.Element) (result, error) {
+		return s.configureOne(ctx, objectCall{p: p, el: el, ordinal: i}, op)
+	})
+	if err != nil {
+		return nil, err
 	}
+	request := s.conclude(ctx, p, op, configurations, results)
 	return func(x *soap.Writer) {
-		x.Open("ConfigureResponseMsg", "xmlns", Namespace)
-		x.Open("Results")
-		for i, res := range results {
-			writeResultAs(x, "Result", "ConfigureResponseMsg", configurations[i], i, res)
-		}
-		x.Close()
-		x.Text("OverallStatus", overall(failed, len(results)))
-		x.Empty("OverallStatusMessage")
-		x.Text("RequestID", tenant.NewGUID())
-		x.Close()
+		writeNestedResults(x, "ConfigureResponseMsg", request, configurations, results, failed)
 	}, nil
 }
 

@@ -25,8 +25,16 @@ type result struct {
 	// objectID is the number of the object where NewID does not tell it, and client the business unit that has it.
 	objectID int64
 	client   tenant.MID
+	task     *task // what Perform has begun; nil for none
 	failures []subscriberFailure
 	problems tenant.RowProblems // of a refused row
+}
+
+// task is what Perform has begun.
+type task struct {
+	message string
+	id      string // the number of the send; "" for none
+	object  string // its GUID; "" for none
 }
 
 // subscriberFailure is one refused subscriber of a triggered send.
@@ -53,20 +61,21 @@ func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Elemen
 		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber, "AccountUser": s.createUser,
 		"DataExtension": s.createDataExtension, "DataExtensionObject": s.createRow, "List": s.createList, "Email": s.createEmail,
 		"SenderProfile": s.createProfile, "SendClassification": s.createClassification, kindDefinition: s.createDefinition,
+		"Send": s.createSend, kindEmailSend: s.createEmailSend,
 	})
 }
 
 func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{
 		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser, "DataExtension": s.updateDataExtension, "DataExtensionObject": s.updateRow,
-		"List": s.updateList, "Email": s.updateEmail, "SenderProfile": s.updateProfile, "SendClassification": s.updateClassification, kindDefinition: s.updateDefinition,
+		"List": s.updateList, "Email": s.updateEmail, "SenderProfile": s.updateProfile, "SendClassification": s.updateClassification, kindDefinition: s.updateDefinition, kindEmailSend: s.updateEmailSend,
 	})
 }
 
 func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{
 		"Subscriber": s.deleteSubscriber, "DataExtension": s.deleteDataExtension, "DataExtensionObject": s.deleteRow, "List": s.deleteList, "Email": s.deleteEmail,
-		"SenderProfile": s.deleteProfile, "SendClassification": s.deleteClassification, kindDefinition: s.deleteDefinition,
+		"SenderProfile": s.deleteProfile, "SendClassification": s.deleteClassification, kindDefinition: s.deleteDefinition, kindEmailSend: s.deleteEmailSend,
 	})
 }
 
@@ -80,35 +89,62 @@ func (s *Server) each(ctx context.Context, p tenant.Principal, op *soap.Element,
 	for _, o := range op.Find("Options", "SaveOptions").All("SaveOption") {
 		upsert = upsert || strings.EqualFold(o.Value("SaveAction"), "UpdateAdd")
 	}
-	results := make([]result, len(objects))
-	failed := 0
-	for i, el := range objects {
-		var err error
-		results[i], err = s.one(ctx, objectCall{p: p, el: el, upsert: upsert, ordinal: i}, op, handlers)
-		if err != nil {
-			refusal, ok := resultError(err)
-			if !ok && i == 0 {
-				return nil, err
-			}
-			if !ok {
-				// What was done before must not be hidden behind a fault: the client would do it again.
-				s.logPartial(ctx, message, i, err)
-			}
-			results[i] = refusal
-		}
-		if results[i].failed {
-			failed++
-		}
+	results, failed, err := s.results(ctx, message, objects, func(i int, el *soap.Element) (result, error) {
+		return s.one(ctx, objectCall{p: p, el: el, upsert: upsert, ordinal: i}, op, handlers)
+	})
+	if err != nil {
+		return nil, err
 	}
+	request := s.conclude(ctx, p, op, objects, results)
 	return func(x *soap.Writer) {
 		x.Open(message, "xmlns", Namespace)
 		for i, res := range results {
 			writeResult(x, message, objects[i], i, res)
 		}
-		x.Text("RequestID", tenant.NewGUID())
+		x.Text("RequestID", request)
 		x.Text("OverallStatus", overall(failed, len(results)))
 		x.Close()
 	}, nil
+}
+
+// results does something with each object in order and counts the refusals. An error of the first that is no refusal
+// fails the call.
+func (s *Server) results(ctx context.Context, message string, objects []*soap.Element, do func(i int, el *soap.Element) (result, error)) ([]result, int, error) {
+	results := make([]result, len(objects))
+	failed := 0
+	for i, el := range objects {
+		res, err := do(i, el)
+		if err != nil {
+			refusal, ok := resultError(err)
+			if !ok && i == 0 {
+				return nil, 0, err
+			}
+			if !ok {
+				// What was done before must not be hidden behind a fault: the client would do it again.
+				s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", i), slog.Any("error", err))
+			}
+			res = refusal
+		}
+		if res.failed {
+			failed++
+		}
+		results[i] = res
+	}
+	return results, failed, nil
+}
+
+// writeNestedResults writes a message whose results stand inside one element (engagement-wire 9.3).
+func writeNestedResults(x *soap.Writer, message, request string, objects []*soap.Element, results []result, failed int) {
+	x.Open(message, "xmlns", Namespace)
+	x.Open("Results")
+	for i, res := range results {
+		writeResultAs(x, "Result", message, objects[i], i, res)
+	}
+	x.Close()
+	x.Text("OverallStatus", overall(failed, len(results)))
+	x.Empty("OverallStatusMessage")
+	x.Text("RequestID", request)
+	x.Close()
 }
 
 // overall is the OverallStatus of so many refusals among so many results.
@@ -120,11 +156,6 @@ func overall(failed, all int) string {
 		return "Error"
 	}
 	return "Has Errors"
-}
-
-// logPartial tells the log of an object that failed after others of its request had been done.
-func (s *Server) logPartial(ctx context.Context, message string, object int, err error) {
-	s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", object), slog.Any("error", err))
 }
 
 // one finds the object's business unit and handler and runs it.
@@ -167,6 +198,7 @@ const (
 	errorSubscriberFound = 12014
 	errorDefinition      = 17000
 	errorDefinitionFrom  = 17106
+	errorEmailSend       = 42000
 	errorSendInactive    = 18001
 	errorSendNotFound    = 18002
 	errorSendSubscriber  = 18006
@@ -193,9 +225,11 @@ func resultError(err error) (result, bool) {
 	case tenant.CodeNoDataExtension, tenant.CodeDataExtensionExists, tenant.CodeInvalidDataExtension, tenant.CodeTooManyRows,
 		tenant.CodeRowExists, tenant.CodeNoRow, tenant.CodeInvalidRow:
 		return refuse(errorData, f.Message)
-	case tenant.CodeNoEmail, tenant.CodeEmailExists, tenant.CodeEmailUsed, tenant.CodeInvalidEmail, tenant.CodeUnsupportedContent, tenant.CodeListExists, tenant.CodeInvalidList,
+	case tenant.CodeNoEmail, tenant.CodeEmailExists, tenant.CodeEmailUsed, tenant.CodeInvalidEmail, tenant.CodeUnsupportedContent, tenant.CodeListExists, tenant.CodeInvalidList, tenant.CodeListUsed,
 		tenant.CodeNoSendSetup, tenant.CodeInvalidSendSetup, tenant.CodeSendSetupExists, tenant.CodeSendSetupUsed, codeNotANumber:
 		return refuse(errorObject, f.Message)
+	case tenant.CodeNoEmailSend, tenant.CodeInvalidEmailSend, tenant.CodeEmailSendExists:
+		return refuse(errorEmailSend, f.Message)
 	case tenant.CodeNoList:
 		return refuse(errorSubscriber, f.Message)
 	case tenant.CodeSubscriberExists:
@@ -235,11 +269,7 @@ func writeResultAs(x *soap.Writer, name, message string, el *soap.Element, ordin
 		attrs = []string{"xsi:type", res.kind}
 	}
 	x.Open(name, attrs...)
-	status := "OK"
-	if res.failed {
-		status = "Error"
-	}
-	x.Text("StatusCode", status)
+	x.Text("StatusCode", res.status())
 	x.Text("StatusMessage", res.message)
 	if message != "PerformResponseMsg" { // as recorded (engagement-wire 9.3)
 		x.Text("OrdinalID", strconv.Itoa(ordinal))
@@ -254,6 +284,16 @@ func writeResultAs(x *soap.Writer, name, message string, el *soap.Element, ordin
 		}
 	}
 	echo(x, el, res)
+	if t := res.task; t != nil {
+		x.Open("Task")
+		x.Text("StatusCode", "OK")
+		x.Text("StatusMessage", t.message)
+		if t.id != "" {
+			x.Text("ID", t.id)
+			x.Text("InteractionObjectID", t.object)
+		}
+		x.Close()
+	}
 	writeRowProblems(x, res)
 	for _, f := range res.failures {
 		x.Open("SubscriberFailures")

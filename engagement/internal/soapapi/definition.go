@@ -2,7 +2,6 @@ package soapapi
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -64,7 +63,7 @@ func definitionResult(message string, d tenant.Definition, err error) (result, e
 	}
 	f := fault.Of(err)
 	switch f.Code {
-	case tenant.CodeNoDefinition, tenant.CodeInvalidDefinition, tenant.CodeDefinitionExists, tenant.CodeNoEmail, tenant.CodeNoSendSetup:
+	case tenant.CodeNoDefinition, tenant.CodeInvalidDefinition, tenant.CodeDefinitionExists, tenant.CodeNoEmail, tenant.CodeNoSendSetup, tenant.CodeNoList:
 		res.failed, res.errorCode, res.message, res.newObject = true, errorDefinition, f.Message, ""
 		if f.Field == "fromAddress" {
 			res.errorCode = errorDefinitionFrom
@@ -89,6 +88,7 @@ type definitionParts struct {
 	email          *tenant.Email
 	profile        *tenant.SenderProfile
 	classification string
+	list           string // customer key; "" where the object names none
 }
 
 func (s *Server) definitionParts(ctx context.Context, c objectCall) (definitionParts, error) {
@@ -105,6 +105,9 @@ func (s *Server) definitionParts(ctx context.Context, c objectCall) (definitionP
 		parts.email = &e
 	}
 	var err error
+	if parts.list, err = s.listKey(ctx, c); err != nil {
+		return parts, err
+	}
 	if parts.classification, err = s.classificationKey(ctx, c); err != nil {
 		return parts, err
 	}
@@ -130,6 +133,28 @@ func (s *Server) definitionParts(ctx context.Context, c objectCall) (definitionP
 	}
 	parts.profile = &v
 	return parts, nil
+}
+
+// listKey is the customer key of the list that the object names by number, ObjectID or key; "" where it names none.
+func (s *Server) listKey(ctx context.Context, c objectCall) (string, error) {
+	el := c.el.Find("List")
+	if el == nil {
+		return "", nil
+	}
+	ref, err := listRef(el)
+	if err != nil || ref == (tenant.ListRef{}) {
+		return "", err
+	}
+	if isAllSubscribers(c.p, ref) {
+		return tenant.AllSubscribers, nil
+	}
+	l, err := s.o.Lists.Find(ctx, c.p, ref)
+	return l.Key, err
+}
+
+// isAllSubscribers reports whether the list is the one that everybody is on: by the number that Retrieve shows, or by key.
+func isAllSubscribers(p tenant.Principal, ref tenant.ListRef) bool {
+	return ref.ID == int64(p.Tenant) || ref.ID == 0 && ref.ObjectID == "" && strings.EqualFold(ref.Key, tenant.AllSubscribers)
 }
 
 // readDefinition takes over what the object says; what it leaves out stays. What this tenant does not do is refused, so
@@ -174,11 +199,8 @@ func readDefinition(el *soap.Element, parts definitionParts, d *tenant.Definitio
 	if subject := el.Value("EmailSubject"); subject != "" && parts.email != nil && subject != parts.email.Subject {
 		return bad("EmailSubject", "A definition has the subject of its email; another EmailSubject is not supported.")
 	}
-	if list := el.Find("List"); list != nil {
-		id, key := strings.TrimSpace(list.Value("ID")), list.Value("CustomerKey")
-		if id != strconv.FormatInt(int64(d.Tenant), 10) && id != "" && d.Tenant != 0 || id == "" && key != "" && !strings.EqualFold(key, tenant.AllSubscribers) {
-			return bad("List", "A definition sends to All Subscribers.")
-		}
+	if parts.list != "" {
+		d.ListKey = parts.list
 	}
 	return readDefinitionStatus(el, d)
 }
@@ -204,46 +226,26 @@ func readDefinitionStatus(el *soap.Element, d *tenant.Definition) error {
 // maxPerform bounds the definitions of one Perform.
 const maxPerform = 50
 
-// perform answers PerformRequestMsg: start and stop of triggered send definitions. There are no automations and queries.
+// perform answers PerformRequestMsg: start and stop of triggered send definitions, and starts of email send definitions.
+// There are no automations and queries.
 func (s *Server) perform(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	definitions := op.Find("Definitions").All("Definition")
 	if len(definitions) == 0 || len(definitions) > maxPerform {
 		return nil, fault.New(fault.Invalid, "invalid_objects", "A request holds 1 to %d definitions.", maxPerform)
 	}
-	results := make([]result, len(definitions))
-	failed := 0
-	for i, el := range definitions {
-		res, err := s.one(ctx, objectCall{p: p, el: el, ordinal: i}, op, map[string]objectHandler{
-			kindDefinition: func(ctx context.Context, c objectCall) (result, error) {
-				return s.performDefinition(ctx, c, strings.ToLower(strings.TrimSpace(op.Value("Action"))))
-			},
+	action := strings.ToLower(strings.TrimSpace(op.Value("Action")))
+	results, failed, err := s.results(ctx, "PerformResponseMsg", definitions, func(i int, el *soap.Element) (result, error) {
+		return s.one(ctx, objectCall{p: p, el: el, ordinal: i}, op, map[string]objectHandler{
+			kindDefinition: func(ctx context.Context, c objectCall) (result, error) { return s.performDefinition(ctx, c, action) },
+			kindEmailSend:  func(ctx context.Context, c objectCall) (result, error) { return s.performEmailSend(ctx, c, action) },
 		})
-		if err != nil {
-			refusal, ok := resultError(err)
-			if !ok && i == 0 {
-				return nil, err
-			}
-			if !ok {
-				s.logPartial(ctx, "PerformResponseMsg", i, err)
-			}
-			res = refusal
-		}
-		if res.failed {
-			failed++
-		}
-		results[i] = res
+	})
+	if err != nil {
+		return nil, err
 	}
+	request := s.conclude(ctx, p, op, definitions, results)
 	return func(x *soap.Writer) {
-		x.Open("PerformResponseMsg", "xmlns", Namespace)
-		x.Open("Results")
-		for i, res := range results {
-			writeResultAs(x, "Result", "PerformResponseMsg", definitions[i], i, res)
-		}
-		x.Close()
-		x.Text("OverallStatus", overall(failed, len(results)))
-		x.Empty("OverallStatusMessage")
-		x.Text("RequestID", tenant.NewGUID())
-		x.Close()
+		writeNestedResults(x, "PerformResponseMsg", request, definitions, results, failed)
 	}, nil
 }
 

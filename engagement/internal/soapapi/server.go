@@ -39,6 +39,10 @@ type Options struct {
 	Emails      *tenant.Emails
 	SendSetup   *tenant.SendSetup
 	Definitions *tenant.Definitions
+	EmailSends  *tenant.EmailSends
+	// EmailSendDefinitions rest on EmailSends.
+	EmailSendDefinitions *tenant.EmailSendDefinitions
+	Results              *tenant.RequestResults
 	// BaseURL is the house's public URL without trailing slash; faults name it as their actor.
 	BaseURL string
 	// Machine tells the time of message headers; time.Now where it is nil.
@@ -62,7 +66,8 @@ type operation struct {
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
 	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil || o.Data == nil ||
-		o.Lists == nil || o.Emails == nil || o.SendSetup == nil || o.Definitions == nil {
+		o.Lists == nil || o.Emails == nil || o.SendSetup == nil || o.Definitions == nil ||
+		o.EmailSends == nil || o.EmailSendDefinitions == nil || o.Results == nil {
 		return nil, errors.New("soapapi: a service is missing")
 	}
 	if o.Machine == nil {

@@ -221,7 +221,7 @@ func TestDescribe(t *testing.T) {
 // FuzzService feeds the whole edge: whatever comes, it answers one of its statuses and never with a panic.
 func FuzzService(f *testing.F) {
 	k := idle(f)
-	server, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails, SendSetup: k.SendSetup, Definitions: k.Definitions, BaseURL: "http://fuzz"})
+	server, err := soapapi.New(k.SOAP("http://fuzz"))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func PutDefinition(tx *sqldb.Tx, d tenant.Definition) error {
 	_, err := tx.Exec(insertDefinition+`
 		ON CONFLICT (eid, mid, key_fold) WHERE status <> 'Deleted' DO UPDATE SET name = excluded.name,
 			description = excluded.description, classification = excluded.classification, status = excluded.status,
-			email_key = excluded.email_key, email_key_fold = excluded.email_key_fold, from_name = excluded.from_name,
+			email_key = excluded.email_key, email_key_fold = excluded.email_key_fold, list_key = excluded.list_key, from_name = excluded.from_name,
 			from_address = excluded.from_address, auto_add = excluded.auto_add, auto_update = excluded.auto_update,
 			track_links = excluded.track_links, modified_at = excluded.modified_at`, definitionArgs(d)...)
 	return err
@@ -185,7 +185,7 @@ func (s *Sending) UpdateDefinition(ctx context.Context, d tenant.Definition, unm
 	})
 }
 
-// partsExist refuses a definition whose email or send classification is not there.
+// partsExist refuses a definition whose email, list or send classification is not there.
 func partsExist(tx *sqldb.Tx, d tenant.Definition) error {
 	var one int
 	err := tx.QueryRow(`SELECT 1 FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`, int64(d.Tenant), int64(d.MID), fold(d.EmailKey)).Scan(&one)
@@ -193,6 +193,9 @@ func partsExist(tx *sqldb.Tx, d tenant.Definition) error {
 		return fault.New(fault.Invalid, tenant.CodeInvalidDefinition, "No email has the customer key of the definition's content.").In("content.customerKey")
 	}
 	if err != nil {
+		return err
+	}
+	if _, err := definitionList(tx, d); err != nil {
 		return err
 	}
 	return classificationExists(tx, d)

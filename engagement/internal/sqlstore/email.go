@@ -180,10 +180,11 @@ func (s *Sending) UpdateEmail(ctx context.Context, e tenant.Email, unmodifiedSin
 func (s *Sending) DeleteEmail(ctx context.Context, e tenant.Email) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		done, err := affected(tx.Exec(`DELETE FROM email WHERE eid = $1 AND id = $2 AND NOT EXISTS
-			(SELECT 1 FROM send_definition d WHERE d.eid = email.eid AND d.mid = email.mid AND d.email_key_fold = email.key_fold AND d.status <> 'Deleted')`,
+			(SELECT 1 FROM send_definition d WHERE d.eid = email.eid AND d.mid = email.mid AND d.email_key_fold = email.key_fold AND d.status <> 'Deleted')
+			AND NOT EXISTS (SELECT 1 FROM email_send_definition s WHERE s.eid = email.eid AND s.email_id = email.id)`,
 			int64(e.Tenant), e.ID))
 		if err == nil && !done {
-			return fault.New(fault.Conflict, tenant.CodeEmailUsed, "The email is the content of a triggered send definition.")
+			return fault.New(fault.Conflict, tenant.CodeEmailUsed, "The email is the content of a send definition.")
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -31,6 +32,26 @@ func (s *Sending) ListBy(ctx context.Context, eid tenant.EID, mid tenant.MID, re
 	}
 	l.Created, l.Modified = timeOf(created), timeOf(modified)
 	return l, err
+}
+
+// definitionList is the number of the definition's list; 0 for All Subscribers.
+func definitionList(tx *sqldb.Tx, d tenant.Definition) (int64, error) {
+	if strings.EqualFold(d.ListKey, tenant.AllSubscribers) {
+		return 0, nil
+	}
+	var id int64
+	err := tx.QueryRow(`SELECT id FROM subscriber_list WHERE eid = $1 AND mid = $2 AND key_fold = $3`, int64(d.Tenant), int64(d.MID), fold(d.ListKey)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fault.New(fault.Invalid, tenant.CodeInvalidDefinition, "There is no list %q.", clip(d.ListKey)).In("subscriptions.list")
+	}
+	return id, err
+}
+
+// join puts a subscriber on a list as Active, unless he is on it: a standing there is never changed by a send.
+func join(tx *sqldb.Tx, eid tenant.EID, list, subscriber int64, now time.Time) error {
+	_, err := tx.Exec(`INSERT INTO list_subscriber (eid, list_id, subscriber_id, status, created_at, modified_at) VALUES ($1, $2, $3, $4, $5, $5)
+		ON CONFLICT (eid, list_id, subscriber_id) DO NOTHING`, int64(eid), list, subscriber, string(tenant.SubscriberActive), millis(now))
+	return err
 }
 
 func listExists(cause error) error {
@@ -72,10 +93,15 @@ func (s *Sending) UpdateList(ctx context.Context, l tenant.List, unmodifiedSince
 	return err
 }
 
-// DeleteList takes a list away.
+// DeleteList takes away a list that no definition sends to.
 func (s *Sending) DeleteList(ctx context.Context, l tenant.List) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`DELETE FROM subscriber_list WHERE eid = $1 AND id = $2`, int64(l.Tenant), l.ID)
+		done, err := affected(tx.Exec(`DELETE FROM subscriber_list WHERE eid = $1 AND id = $2 AND NOT EXISTS
+			(SELECT 1 FROM send_definition d WHERE d.eid = subscriber_list.eid AND d.mid = subscriber_list.mid AND d.status <> 'Deleted'
+			 AND lower(d.list_key) = subscriber_list.key_fold)`, int64(l.Tenant), l.ID))
+		if err == nil && !done {
+			return fault.New(fault.Conflict, tenant.CodeListUsed, "A triggered send definition sends to the list.")
+		}
 		return err
 	})
 }

@@ -37,6 +37,7 @@ var rootFolders = [][2]string{
 	{"cloudpages", "CloudPages"},
 	{"media", "Portfolio"},
 	{"measure", "Measures"},
+	{"userinitiatedsends", "User-Initiated"},
 }
 
 // literal quotes a text of the program's own lists.

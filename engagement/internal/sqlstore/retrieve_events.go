@@ -1,7 +1,7 @@
 package sqlstore
 
 // events are the tracking events of the SOAP API, each an object type of its own (the WSDL's TrackingEvent and what
-// extends it). What is sent here is triggered, so SendID and BatchID are 0 and the definition names the send.
+// extends it). SendID names the Send and is 0 for what was triggered, where the definition names it; BatchID is 0.
 func events() map[string]object {
 	all := map[string]object{}
 	for name, e := range map[string]struct {
@@ -21,8 +21,8 @@ func events() map[string]object {
 			name: name, from: `tracking_event v WHERE v.eid = $1 AND v.kind = '` + e.kind + `'`, account: `v.mid IN (%s)`, key: `v.id`, numeric: true,
 			columns: append([]column{
 				number("Client.ID", `v.mid`), moment("CreatedDate", `v.happened_at`), moment("ModifiedDate", `v.happened_at`), number("ID", `v.id`), text("ObjectID", `v.message_id`),
-				number("SendID", `0`), text("SubscriberKey", `v.subscriber_key`), moment("EventDate", `v.happened_at`), text("EventType", e.eventType),
-				text("TriggeredSendDefinitionObjectID", `v.definition_id`), number("BatchID", `0`),
+				number("SendID", `v.send_id`), text("SubscriberKey", `v.subscriber_key`), moment("EventDate", `v.happened_at`), text("EventType", e.eventType),
+				text("TriggeredSendDefinitionObjectID", `NULLIF(v.definition_id, '')`), number("BatchID", `0`),
 			}, e.more...),
 		}
 	}
@@ -30,8 +30,8 @@ func events() map[string]object {
 		name: "NotSentEvent", from: `message m WHERE m.eid = $1 AND m.event_id > 0`, account: `m.mid IN (%s)`, key: `m.event_id`, numeric: true,
 		columns: []column{
 			number("Client.ID", `m.mid`), moment("CreatedDate", `m.changed_at`), moment("ModifiedDate", `m.changed_at`), number("ID", `m.event_id`), text("ObjectID", `m.id`),
-			number("SendID", `0`), text("SubscriberKey", `m.subscriber_key`), moment("EventDate", `m.changed_at`), text("EventType", `'NotSent'`),
-			text("TriggeredSendDefinitionObjectID", `m.definition_id`), number("BatchID", `0`),
+			number("SendID", `m.send_id`), text("SubscriberKey", `m.subscriber_key`), moment("EventDate", `m.changed_at`), text("EventType", `'NotSent'`),
+			text("TriggeredSendDefinitionObjectID", `NULLIF(m.definition_id, '')`), number("BatchID", `0`),
 		},
 	}
 	return all

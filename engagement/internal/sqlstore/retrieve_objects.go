@@ -80,6 +80,7 @@ func allObjects() map[string]object {
 	all := builtin()
 	maps.Copy(all, stored)
 	maps.Copy(all, events())
+	maps.Copy(all, sendObjects())
 	return all
 }
 
@@ -163,7 +164,7 @@ var stored = map[string]object{
 			text("SendClassification.ObjectID", `CASE WHEN d.classification = 'Default Commercial' THEN `+guid(4, "1", "d.mid")+` WHEN d.classification = 'Default Transactional' THEN `+guid(4, "2", "d.mid")+
 				` ELSE (SELECT c.id FROM send_classification c WHERE c.eid = d.eid AND c.mid = d.mid AND c.key_fold = lower(d.classification)) END`), text("SendClassification.CustomerKey", `d.classification`), text("FromName", `d.from_name`), text("FromAddress", `d.from_address`),
 			text("TriggeredSendType", `'Continuous'`), text("TriggeredSendStatus", `d.status`), number("Email.ID", `e.id`),
-			text("Email.CustomerKey", `d.email_key`), number("List.ID", `d.eid`), text("List.CustomerKey", `d.list_key`),
+			text("Email.CustomerKey", `d.email_key`), number("List.ID", `CASE WHEN d.list_key = 'All Subscribers' THEN d.eid ELSE (SELECT l.id FROM subscriber_list l WHERE l.eid = d.eid AND l.mid = d.mid AND l.key_fold = lower(d.list_key)) END`), text("List.CustomerKey", `d.list_key`),
 			boolean("AutoAddSubscribers", `d.auto_add`), boolean("AutoUpdateSubscribers", `d.auto_update`), boolean("IsWrapped", `d.track_links`),
 			text("EmailSubject", `e.subject`), boolean("IsMultipart", `1`), number("CategoryID", folderOf("d.mid", "triggered_send")),
 			text("SenderProfile.ObjectID", guid(2, "1", "d.mid")), text("SenderProfile.CustomerKey", `'Default'`),

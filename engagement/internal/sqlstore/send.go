@@ -37,14 +37,14 @@ type ReleasePayload struct {
 }
 
 const messageColumns = `eid, mid, id, message_key, request_id, definition_id, definition_key, subscriber_key, recipient, from_name,
-	from_address, attributes, state, code, status_text, event_id, attempt, holds, accepted_at, changed_at`
+	from_address, attributes, list_id, send_id, state, code, status_text, event_id, attempt, holds, accepted_at, changed_at`
 
 func scanMessage(row interface{ Scan(...any) error }) (tenant.Message, error) {
 	var m tenant.Message
 	var attributes string
 	var accepted, changed int64
 	err := row.Scan(&m.Tenant, &m.MID, &m.ID, &m.Key, &m.RequestID, &m.DefinitionID, &m.DefinitionKey, &m.SubscriberKey, &m.To, &m.FromName,
-		&m.FromAddress, &attributes, &m.State, &m.Code, &m.Text, &m.EventID, &m.Attempt, &m.Holds, &accepted, &changed)
+		&m.FromAddress, &attributes, &m.ListID, &m.SendID, &m.State, &m.Code, &m.Text, &m.EventID, &m.Attempt, &m.Holds, &accepted, &changed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return m, fault.New(fault.NotFound, tenant.CodeNoMessage, "There is no message with this key.")
@@ -67,13 +67,13 @@ func (s *Sending) AcceptMessages(ctx context.Context, d tenant.Definition, messa
 	}
 	accepted := make([]tenant.Accepted, len(messages))
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		list, err := definitionList(tx, d)
+		if err != nil {
+			return err
+		}
 		for i, m := range messages {
-			fresh, err := affected(tx.Exec(`
-				INSERT INTO message (eid, mid, id, message_key, key_fold, request_id, definition_id, definition_key, subscriber_key, recipient,
-					from_name, from_address, attributes, state, accepted_at, changed_at)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (eid, mid, key_fold) DO NOTHING`,
-				int64(m.Tenant), int64(m.MID), m.ID, m.Key, fold(m.Key), m.RequestID, m.DefinitionID, m.DefinitionKey, m.SubscriberKey, m.To,
-				m.FromName, m.FromAddress, stored[i], string(m.State), millis(m.Accepted), millis(m.Changed)))
+			m.ListID = list
+			fresh, err := insertMessage(tx, m, stored[i])
 			if err != nil {
 				return err
 			}
@@ -95,6 +95,16 @@ func (s *Sending) AcceptMessages(ctx context.Context, d tenant.Definition, messa
 		return nil
 	})
 	return accepted, err
+}
+
+// insertMessage stores a message; false where its key is taken.
+func insertMessage(tx *sqldb.Tx, m tenant.Message, attributes string) (bool, error) {
+	return affected(tx.Exec(`
+		INSERT INTO message (eid, mid, id, message_key, key_fold, request_id, definition_id, definition_key, subscriber_key, recipient,
+			from_name, from_address, attributes, list_id, send_id, state, accepted_at, changed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (eid, mid, key_fold) DO NOTHING`,
+		int64(m.Tenant), int64(m.MID), m.ID, m.Key, fold(m.Key), m.RequestID, m.DefinitionID, m.DefinitionKey, m.SubscriberKey, m.To,
+		m.FromName, m.FromAddress, attributes, m.ListID, m.SendID, string(m.State), millis(m.Accepted), millis(m.Changed)))
 }
 
 func (s *Sending) enqueueDelivery(tx *sqldb.Tx, eid tenant.EID, id string) error {
@@ -127,7 +137,7 @@ func (s *Sending) MessageByKey(ctx context.Context, eid tenant.EID, mid tenant.M
 // NotSent reads the messages of not-sent events after the one given, in their order.
 func (s *Sending) NotSent(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) (_ []tenant.Message, err error) {
 	rows, err := s.db.Query(ctx, `SELECT `+messageColumns+` FROM message
-		WHERE eid = $1 AND mid = $2 AND event_id > $3 AND event_id > 0 ORDER BY event_id LIMIT $4`, int64(eid), int64(mid), after, limit)
+		WHERE eid = $1 AND mid = $2 AND event_id > $3 AND event_id > 0 AND send_id = 0 ORDER BY event_id LIMIT $4`, int64(eid), int64(mid), after, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -20,17 +20,12 @@ func (s *Sending) LoadDelivery(ctx context.Context, eid tenant.EID, messageID st
 	if d.Message, err = scanMessage(s.db.QueryRow(ctx, `SELECT `+messageColumns+` FROM message WHERE eid = $1 AND id = $2`, int64(eid), messageID)); err != nil {
 		return d, err
 	}
-	d.Definition, err = scanDefinition(s.db.QueryRow(ctx, `SELECT `+definitionColumns+` FROM send_definition WHERE eid = $1 AND id = $2`,
-		int64(eid), d.Message.DefinitionID))
-	if err != nil {
-		return d, err
+	if d.Message.SendID != 0 {
+		err = s.loadSend(ctx, &d)
+	} else {
+		err = s.loadDefinition(ctx, &d)
 	}
-	d.Email, err = scanEmail(s.db.QueryRow(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
-		int64(eid), int64(d.Definition.MID), fold(d.Definition.EmailKey)))
-	switch {
-	case err == nil:
-		d.HasEmail = true
-	case !errors.Is(err, sql.ErrNoRows):
+	if err != nil {
 		return d, err
 	}
 	d.Subscriber, err = s.SubscriberByKey(ctx, eid, d.Message.SubscriberKey)
@@ -39,6 +34,13 @@ func (s *Sending) LoadDelivery(ctx context.Context, eid tenant.EID, messageID st
 		d.HasEntry = true
 	case fault.CodeOf(err) != tenant.CodeNoSubscriber:
 		return d, err
+	}
+	if d.Message.ListID != 0 {
+		err := s.db.QueryRow(ctx, `SELECT status FROM list_subscriber WHERE eid = $1 AND list_id = $2 AND subscriber_id = $3`,
+			int64(eid), d.Message.ListID, d.Subscriber.ID).Scan(&d.ListStatus)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return d, err
+		}
 	}
 	if strings.Contains(strings.ToLower(d.Email.HTML+d.Email.Text+d.Email.Subject), "member_busname") {
 		if err := s.db.QueryRow(ctx, `SELECT name FROM tenant WHERE eid = $1`, int64(eid)).Scan(&d.TenantName); err != nil {
@@ -51,6 +53,40 @@ func (s *Sending) LoadDelivery(ctx context.Context, eid tenant.EID, messageID st
 	}
 	d.Senders, err = s.SendersFor(ctx, eid, from)
 	return d, err
+}
+
+// loadDefinition reads the definition of a triggered message, its email and what its classification says.
+func (s *Sending) loadDefinition(ctx context.Context, d *tenant.Delivery) (err error) {
+	eid := int64(d.Message.Tenant)
+	d.Definition, err = scanDefinition(s.db.QueryRow(ctx, `SELECT `+definitionColumns+` FROM send_definition WHERE eid = $1 AND id = $2`, eid, d.Message.DefinitionID))
+	if err != nil {
+		return err
+	}
+	switch d.Definition.Classification {
+	case tenant.ClassificationTransactional:
+	case tenant.ClassificationCommercial:
+		d.Commercial = true
+	default:
+		err := s.db.QueryRow(ctx, `SELECT CASE WHEN kind = 'Marketing' THEN 1 ELSE 0 END FROM send_classification WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
+			eid, int64(d.Definition.MID), fold(d.Definition.Classification)).Scan(&d.Commercial)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	d.Email, err = scanEmail(s.db.QueryRow(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
+		eid, int64(d.Definition.MID), fold(d.Definition.EmailKey)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	d.HasEmail = err == nil
+	return err
+}
+
+// loadSend reads the send that a message is of, with its email as it was when it began.
+func (s *Sending) loadSend(ctx context.Context, d *tenant.Delivery) error {
+	send, err := s.EmailSend(ctx, d.Message.Tenant, d.Message.SendID)
+	d.Definition, d.Email, d.HasEmail, d.Commercial = send.Definition(), send.Email, true, send.Commercial
+	return err
 }
 
 // BeginAttempt moves a queued message to sending.

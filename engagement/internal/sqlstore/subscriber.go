@@ -100,28 +100,41 @@ func (s *Sending) DeleteSubscriber(ctx context.Context, eid tenant.EID, key stri
 	})
 }
 
-// enrol puts the recipient of a message on the list, or gives the subscriber the message's address, as far as the
-// definition allows. Of the message's attributes only those that the subscriber has already are kept: what else a
-// request carries (a reset code, an amount) belongs to that message alone. It never changes a status: who unsubscribed
-// stays so.
+// enrol puts the recipient of a message on All Subscribers and on the message's list, or gives the subscriber the
+// message's address, as far as the definition allows. Of the message's attributes only those that the subscriber has
+// already are kept: what else a request carries (a reset code, an amount) belongs to that message alone. It never changes
+// a status: who unsubscribed stays so.
 func enrol(tx *sqldb.Tx, d tenant.Definition, m tenant.Message) error {
-	old, err := scanSubscriber(tx.QueryRow(`SELECT `+subscriberColumns+` FROM subscriber WHERE eid = $1 AND subscriber_key = $2`,
-		int64(m.Tenant), m.SubscriberKey))
-	known := err == nil
-	if err != nil && fault.CodeOf(err) != tenant.CodeNoSubscriber {
-		return err
-	}
-	if !tenant.ValidAddress(m.To) || known && !d.AutoUpdate || !known && !d.AutoAdd {
+	if !tenant.ValidAddress(m.To) {
 		return nil
 	}
-	if !known {
+	old, err := scanSubscriber(tx.QueryRow(`SELECT `+subscriberColumns+` FROM subscriber WHERE eid = $1 AND subscriber_key = $2`,
+		int64(m.Tenant), m.SubscriberKey))
+	switch {
+	case fault.CodeOf(err) == tenant.CodeNoSubscriber:
+		if !d.AutoAdd {
+			return nil
+		}
 		// Should somebody else add the same key at this moment, his row stands; the next send updates it.
-		_, _, err = addSubscriber(tx, tenant.Subscriber{
+		fresh := false
+		old.ID, fresh, err = addSubscriber(tx, tenant.Subscriber{
 			Tenant: m.Tenant, Key: m.SubscriberKey, Address: m.To, Status: tenant.SubscriberActive,
 			Created: m.Accepted, Modified: m.Accepted,
 		})
+		if err == nil && !fresh {
+			err = tx.QueryRow(`SELECT id FROM subscriber WHERE eid = $1 AND subscriber_key = $2`, int64(m.Tenant), m.SubscriberKey).Scan(&old.ID)
+		}
+	case err == nil && d.AutoUpdate:
+		err = renew(tx, old, m)
+	}
+	if err != nil || m.ListID == 0 || !d.AutoAdd {
 		return err
 	}
+	return join(tx, m.Tenant, m.ListID, old.ID, m.Accepted)
+}
+
+// renew gives a subscriber the address of a message and its values of the attributes that he has.
+func renew(tx *sqldb.Tx, old tenant.Subscriber, m tenant.Message) error {
 	merged := tenant.KnownAttributes(old.Attributes, m.Attributes)
 	if old.Address == m.To && maps.Equal(old.Attributes, merged) {
 		return nil

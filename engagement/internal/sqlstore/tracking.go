@@ -64,9 +64,9 @@ func tracked(tx *sqldb.Tx, m tenant.MessageRef) (tenant.Message, error) {
 
 // putEvent keeps an event of the message.
 func (s *Sending) putEvent(tx *sqldb.Tx, m tenant.Message, e tenant.Event) error {
-	_, err := tx.Exec(`INSERT INTO tracking_event (eid, id, mid, kind, message_id, definition_id, subscriber_key, url, bounce, smtp_code, smtp_reason, happened_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		int64(m.Tenant), s.serials.Next(), int64(m.MID), string(e.Kind), m.ID, m.DefinitionID, m.SubscriberKey, e.URL,
+	_, err := tx.Exec(`INSERT INTO tracking_event (eid, id, mid, kind, message_id, definition_id, subscriber_key, send_id, url, bounce, smtp_code, smtp_reason, happened_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		int64(m.Tenant), s.serials.Next(), int64(m.MID), string(e.Kind), m.ID, m.DefinitionID, m.SubscriberKey, m.SendID, e.URL,
 		string(e.Bounce.Kind), e.Bounce.Code, e.Bounce.Reason, millis(e.At))
 	return err
 }

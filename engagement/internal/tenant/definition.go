@@ -60,10 +60,10 @@ type Definition struct {
 	Classification string // customer key of the send classification
 	Status         DefinitionStatus
 	EmailKey       string // customer key of the email, in the same business unit
-	ListKey        string // customer key of the subscriber list
+	ListKey        string // customer key of the subscriber list: AllSubscribers, or one of the same business unit
 	FromName       string // "" for the default sender profile's
 	FromAddress    string // "" for the default sender profile's
-	AutoAdd        bool   // unknown subscribers are added to the list
+	AutoAdd        bool   // unknown subscribers are added to All Subscribers and to the list
 	AutoUpdate     bool   // known subscribers take the address of the request, and new values of attributes they have
 	TrackLinks     bool
 	Created        time.Time
@@ -88,7 +88,7 @@ func (d Definition) Validate() error {
 		return bad("content.customerKey", "A definition needs the customer key of an email.")
 	case d.Classification == "" || len(d.Classification) > MaxKey:
 		return bad("classification", "There is no send classification %q.", clip(d.Classification))
-	case d.ListKey != AllSubscribers:
+	case d.ListKey == "" || len(d.ListKey) > MaxKey:
 		return bad("subscriptions.list", "There is no list %q.", clip(d.ListKey))
 	case oneLine(d.FromName) != d.FromName || len(d.FromName) > 130:
 		return bad("fromName", "A From name is one line of at most 130 bytes.")

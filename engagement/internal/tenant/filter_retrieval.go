@@ -161,6 +161,10 @@ var retrieveScopes = map[string][]string{
 	"BounceEvent":             {ScopeTrackingRead, ScopeEmailRead},
 	"UnsubEvent":              {ScopeTrackingRead, ScopeEmailRead},
 	"ListSubscriber":          {ScopeSubscribersRead},
+	"Send":                    {ScopeEmailRead, ScopeEmailSend, ScopeTrackingRead},
+	"EmailSendDefinition":     {ScopeEmailRead},
+	// Whoever may do what can be asked asynchronously may see what became of it.
+	"ResultItem": {ScopeEmailSend, ScopeEmailWrite, ScopeSubscribersWrite, ScopeDataExtensionsWrite, "users_write", "accounts_write"},
 }
 
 // Describe lists the properties of an object type; false when it is unknown.

@@ -17,6 +17,8 @@ const (
 	CodeInvalidList fault.Code = "invalid_list"
 	// CodeListExists: the customer key belongs to another list.
 	CodeListExists fault.Code = "list_exists"
+	// CodeListUsed: a triggered send definition sends to the list.
+	CodeListUsed fault.Code = "list_used"
 )
 
 // MaxLists bounds the lists of a tenant.
@@ -78,7 +80,8 @@ type ListStore interface {
 	CreateList(ctx context.Context, l List) (List, error)
 	// UpdateList stores l over the list with its number, if that was last modified at the time given.
 	UpdateList(ctx context.Context, l List, unmodifiedSince time.Time) error
-	// DeleteList takes a list away; its subscribers stay on the others.
+	// DeleteList takes a list away; its subscribers stay on the others. While a definition that is not deleted sends to
+	// it, a Conflict with CodeListUsed.
 	DeleteList(ctx context.Context, l List) error
 	// SetMember puts a subscriber on a list of the tenant with the status, or takes it off. Where fresh demands it, one
 	// that is on the list already is a Conflict with CodeSubscriberExists.
@@ -127,6 +130,14 @@ func (s *Lists) Update(ctx context.Context, p Principal, ref ListRef, change fun
 		return l, err
 	}
 	return l, s.Store.UpdateList(ctx, l, was)
+}
+
+// Find reads a list of the caller's business unit.
+func (s *Lists) Find(ctx context.Context, p Principal, ref ListRef) (List, error) {
+	if err := mayRead(p, ScopeSubscribersRead, ScopeSubscribersWrite, ScopeEmailRead, ScopeEmailWrite, ScopeEmailSend); err != nil {
+		return List{}, err
+	}
+	return s.Store.ListBy(ctx, p.Tenant, p.MID, ref)
 }
 
 // Delete takes a list away.

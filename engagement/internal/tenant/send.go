@@ -69,6 +69,8 @@ type Message struct {
 	FromName      string // overrides the definition's where not ""
 	FromAddress   string // overrides the definition's where not ""
 	Attributes    map[string]string
+	ListID        int64 // the list that the recipient is a member of; 0 for All Subscribers
+	SendID        int64 // the EmailSend that the message is of; 0 for a triggered one
 	State         MessageState
 	Code          SendCode // why not sent; 0 else
 	Text          string   // for people; names no secret

@@ -57,6 +57,10 @@ type Delivery struct {
 	HasEmail   bool
 	Subscriber Subscriber
 	HasEntry   bool // whether Subscriber is on All Subscribers
+	// ListStatus is the subscriber's standing on the list of the message; "" where he is not on it, or where the message
+	// goes to nobody's list but All Subscribers.
+	ListStatus SubscriberStatus
+	Commercial bool // whether the send classification is a commercial one
 	Senders    []VerifiedSender
 	AnySender  bool   // the tenant may send from addresses that nobody has verified
 	TenantName string // name of the enterprise
@@ -132,6 +136,12 @@ func (d Delivery) Decide(now time.Time) Verdict {
 		return refuse(SendUnsubscribed, "The subscriber is unsubscribed.")
 	case d.Subscriber.Status == SubscriberHeld:
 		return refuse(SendHeld, "The subscriber is held.")
+	case m.ListID != 0 && d.ListStatus == "":
+		return refuse(SendNoListEntry, "The recipient is not on the list of the send.")
+	case d.ListStatus == SubscriberUnsubscribed:
+		return refuse(SendUnsubscribed, "The subscriber is unsubscribed from the list of the send.")
+	case d.ListStatus == SubscriberHeld:
+		return refuse(SendHeld, "The subscriber is held on the list of the send.")
 	case !d.Definition.AutoUpdate && !strings.EqualFold(d.Subscriber.Address, m.To):
 		return refuse(SendAddressMismatch, "The subscriber has another address.")
 	}
@@ -165,7 +175,7 @@ func (d Delivery) track(out *Outgoing) {
 		})
 	}
 	out.HTML = withPixel(out.HTML, d.Links.URL(LinkOpen, ref, ""))
-	if d.Definition.Classification == ClassificationCommercial {
+	if d.Commercial {
 		out.Headers = map[string]string{"List-Unsubscribe": "<" + leave + ">", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 	}
 }

@@ -167,7 +167,7 @@ func TestDefinitionsThatCannotBeStored(t *testing.T) {
 		"description":         func(d *tenant.Definition) { d.Description = strings.Repeat("d", 2001) },
 		"content.customerKey": func(d *tenant.Definition) { d.EmailKey = "" },
 		"classification":      func(d *tenant.Definition) { d.Classification = "" },
-		"subscriptions.list":  func(d *tenant.Definition) { d.ListKey = "Mine" },
+		"subscriptions.list":  func(d *tenant.Definition) { d.ListKey = strings.Repeat("l", tenant.MaxKey+1) },
 		"fromName":            func(d *tenant.Definition) { d.FromName = "a\nb" },
 		"fromAddress":         func(d *tenant.Definition) { d.FromAddress = "a, b" },
 		"status":              func(d *tenant.Definition) { d.Status = "Sleeping" },

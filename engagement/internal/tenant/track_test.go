@@ -65,7 +65,7 @@ func TestCommercialMailHasOneClickUnsubscription(t *testing.T) {
 	if h := d.Decide(noon).Mail.Headers; len(h) != 0 {
 		t.Errorf("transactional: %v", h)
 	}
-	d.Definition.Classification = tenant.ClassificationCommercial
+	d.Commercial = true
 	h := d.Decide(noon).Mail.Headers
 	if h["List-Unsubscribe"] != "<"+links.URL(tenant.LinkUnsubscribe, ref, "")+">" || h["List-Unsubscribe-Post"] != "List-Unsubscribe=One-Click" {
 		t.Errorf("commercial: %v", h)

@@ -71,6 +71,7 @@ type Kit struct {
 	Lists       *tenant.Lists
 	Emails      *tenant.Emails
 	SendSetup   *tenant.SendSetup
+	EmailSends  *tenant.EmailSends
 	Users       *tenant.Users
 	Tracking    *tenant.Tracking
 	// Verification finds no records in the DNS until a test gives it a resolver.
@@ -124,6 +125,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Retrieves = &tenant.Retrieves{Store: k.Store, Now: k.Clock.Now, Data: k.Data}
 	k.Lists, k.Emails = &tenant.Lists{Store: k.Store, Now: k.Clock.Now}, &tenant.Emails{Store: k.Store, Now: k.Clock.Now}
 	k.SendSetup = &tenant.SendSetup{Store: k.Store, Now: k.Clock.Now}
+	k.EmailSends = &tenant.EmailSends{Store: k.Store, Emails: k.Store, Lists: k.Store, Setup: k.Store, Data: rows, Sends: k.Sends, Now: k.Clock.Now}
 	people, err := sqlstore.New(t.Context(), db, machine)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +145,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Verification = &tenant.Verification{
 		Store: k.Store, Registry: k.Registry, Links: o.Links, DNS: NoDNS{}, Mail: sender.VerificationMail(o.Mail, o.Links.Base), Now: k.Clock.Now,
 	}
-	s, err := sender.New(sender.Options{Store: k.Store, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Policy: k.Registry.SenderPolicy, Now: k.Clock.Now, Log: log})
+	s, err := sender.New(sender.Options{Store: k.Store, EmailSends: k.EmailSends, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Policy: k.Registry.SenderPolicy, Now: k.Clock.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (k *Kit) Serve() *httptest.Server {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	s, err := soapapi.New(soapapi.Options{Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails, SendSetup: k.SendSetup, Definitions: k.Definitions, BaseURL: base, Log: log, Machine: k.Time.Now})
+	s, err := soapapi.New(k.SOAP(base))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -43,6 +43,17 @@ func (k *Kit) Serve() *httptest.Server {
 	server.Start()
 	k.t.Cleanup(server.Close)
 	return server
+}
+
+// SOAP are the options of the SOAP API over the kit's services.
+func (k *Kit) SOAP(base string) soapapi.Options {
+	return soapapi.Options{
+		Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails,
+		SendSetup: k.SendSetup, Definitions: k.Definitions, EmailSends: k.EmailSends,
+		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: k.Store, Sends: k.EmailSends, Now: k.Clock.Now},
+		Results:              &tenant.RequestResults{Store: k.Store, Now: k.Clock.Now},
+		BaseURL:              base, Log: slog.New(slog.NewTextHandler(k.t.Output(), nil)), Machine: k.Time.Now,
+	}
 }
 
 // Drain waits until no job is queued or running; a job that waits for another attempt ends the test with its error.
