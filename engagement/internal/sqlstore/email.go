@@ -184,7 +184,7 @@ func (s *Sending) DeleteEmail(ctx context.Context, e tenant.Email) error {
 			AND NOT EXISTS (SELECT 1 FROM email_send_definition s WHERE s.eid = email.eid AND s.email_id = email.id)`,
 			int64(e.Tenant), e.ID))
 		if err == nil && !done {
-			return fault.New(fault.Conflict, tenant.CodeEmailUsed, "The email is the content of a send definition.")
+			return fault.New(fault.Conflict, tenant.CodeEmailUsed, "The email is the content of a triggered send definition or an email send definition.")
 		}
 		return err
 	})
