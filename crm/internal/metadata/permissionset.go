@@ -2,6 +2,8 @@ package metadata
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,13 +43,44 @@ func (s *Server) permissionSets() componentType {
 
 func writePermissionSet(x *soap.Writer, p org.PermissionSetInfo) {
 	x.Text("fullName", p.FullName())
+	for _, name := range slices.Sorted(maps.Keys(p.Applications)) {
+		x.Open("applicationVisibilities")
+		x.Text("application", name)
+		x.Text("default", strconv.FormatBool(p.Applications[name].Default))
+		x.Text("visible", strconv.FormatBool(p.Applications[name].Visible))
+		x.Close()
+	}
 	if p.Description != "" {
 		x.Text("description", p.Description)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
+		x.Open("fieldPermissions")
+		x.Text("editable", strconv.FormatBool(p.Fields[name].Edit))
+		x.Text("field", name)
+		x.Text("readable", strconv.FormatBool(p.Fields[name].Read))
+		x.Close()
 	}
 	x.Text("hasActivationRequired", strconv.FormatBool(p.ActivationRequired))
 	x.Text("label", p.Label)
 	if p.License != "" {
 		x.Text("license", p.License)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Objects)) {
+		a := p.Objects[name]
+		x.Open("objectPermissions")
+		for _, f := range objectFlags {
+			if f.name == "viewAllRecords" { // elements come in the order of their names
+				x.Text("object", name)
+			}
+			x.Text(f.name, strconv.FormatBool(*f.of(&a)))
+		}
+		x.Close()
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Tabs)) {
+		x.Open("tabSettings")
+		x.Text("tab", name)
+		x.Text("visibility", p.Tabs[name])
+		x.Close()
 	}
 	for _, name := range p.Permissions {
 		x.Open("userPermissions")
@@ -57,15 +90,31 @@ func writePermissionSet(x *soap.Writer, p org.PermissionSetInfo) {
 	}
 }
 
-// replaceVersion is the API version from which a permission set's userPermissions are all that it gives; before it they
-// were added to what it had.
+// objectFlags are the elements of objectPermissions, in their order.
+var objectFlags = []struct {
+	name string
+	of   func(*org.ObjectAccess) *bool
+}{
+	{"allowCreate", func(a *org.ObjectAccess) *bool { return &a.Create }},
+	{"allowDelete", func(a *org.ObjectAccess) *bool { return &a.Delete }},
+	{"allowEdit", func(a *org.ObjectAccess) *bool { return &a.Edit }},
+	{"allowRead", func(a *org.ObjectAccess) *bool { return &a.Read }},
+	{"modifyAllRecords", func(a *org.ObjectAccess) *bool { return &a.ModifyAll }},
+	{"viewAllRecords", func(a *org.ObjectAccess) *bool { return &a.ViewAll }},
+}
+
+// replaceVersion is the API version from which a permission set gives what the call names and nothing else; before it that
+// was added to what it had.
 const replaceVersion = 40
 
-// readPermissionSet reads a PermissionSet. Elements that are absent stay as they are, but for userPermissions.
+// readPermissionSet reads a PermissionSet. Elements that are absent stay as they are, but for those that may repeat.
 func readPermissionSet(e *soap.Element, api int) (org.PermissionSetChange, error) {
-	c := org.PermissionSetChange{Permissions: map[string]bool{}, ReplacePermissions: api >= replaceVersion}
+	c := org.PermissionSetChange{Permissions: map[string]bool{}, Replace: api >= replaceVersion, SetGrants: org.SetGrants{
+		Objects: map[string]org.ObjectAccess{}, Fields: map[string]org.FieldAccess{},
+		Shown: org.Shown{Tabs: map[string]string{}, Applications: map[string]org.AppVisibility{}},
+	}}
 	var r reader
-	r.once(e, "userPermissions")
+	r.once(e, "userPermissions", "objectPermissions", "fieldPermissions", "tabSettings", "applicationVisibilities")
 	for _, el := range e.Children {
 		switch el.Local {
 		case "fullName":
@@ -79,6 +128,24 @@ func readPermissionSet(e *soap.Element, api int) (org.PermissionSetChange, error
 			c.ActivationRequired = r.flag(el)
 		case "userPermissions":
 			r.userPermission(c.Permissions, el)
+		case "objectPermissions":
+			name, flags := r.grant(el, "object", "allowCreate", "allowDelete", "allowEdit", "allowRead", "modifyAllRecords", "viewAllFields", "viewAllRecords")
+			if flags["viewAllFields"] { // from version 63 on in every file, and off in most
+				r.unknown(typePermissionSet, el.Local+".viewAllFields")
+			}
+			var a org.ObjectAccess
+			for _, f := range objectFlags {
+				*f.of(&a) = flags[f.name]
+			}
+			put(&r, el.Local, c.Objects, name, a)
+		case "fieldPermissions":
+			name, flags := r.grant(el, "field", "editable", "readable")
+			put(&r, el.Local, c.Fields, name, org.FieldAccess{Read: flags["readable"], Edit: flags["editable"]})
+		case "applicationVisibilities":
+			name, flags := r.grant(el, "application", "default", "visible")
+			put(&r, el.Local, c.Applications, name, org.AppVisibility{Default: flags["default"], Visible: flags["visible"]})
+		case "tabSettings":
+			r.tabSetting(c.Tabs, el)
 		default:
 			r.unknown(typePermissionSet, el.Local)
 		}
@@ -108,4 +175,55 @@ func (r *reader) userPermission(to map[string]bool, e *soap.Element) {
 	default:
 		to[name] = *on
 	}
+}
+
+// grant reads an element that names something and has switches.
+func (r *reader) grant(e *soap.Element, named string, switches ...string) (name string, flags map[string]bool) {
+	r.once(e)
+	flags = map[string]bool{}
+	for _, el := range e.Children {
+		switch {
+		case el.Local == named:
+			name = strings.TrimSpace(el.Text)
+		case slices.Contains(switches, el.Local):
+			flags[el.Local] = *r.flag(el)
+		default:
+			r.unknown(typePermissionSet, e.Local+"."+el.Local)
+		}
+	}
+	return name, flags
+}
+
+// put adds an entry of a repeating element, each of which names something else.
+func put[V any](r *reader, element string, to map[string]V, name string, v V) {
+	switch _, twice := to[name]; {
+	case name == "":
+		r.refuse("Required field is missing: %s needs a name", element)
+	case twice:
+		r.refuse("Duplicate %s: %s", element, clip(name))
+	default:
+		to[name] = v
+	}
+}
+
+// tabVisibilities are those of a permission set's tabs (Metadata API, PermissionSetTabVisibility).
+var tabVisibilities = []string{"Available", "None", "Visible"}
+
+func (r *reader) tabSetting(to map[string]string, e *soap.Element) {
+	r.once(e)
+	var name, visibility string
+	for _, el := range e.Children {
+		switch el.Local {
+		case "tab":
+			name = strings.TrimSpace(el.Text)
+		case "visibility":
+			visibility = strings.TrimSpace(el.Text)
+		default:
+			r.unknown(typePermissionSet, "tabSettings."+el.Local)
+		}
+	}
+	if !slices.Contains(tabVisibilities, visibility) {
+		r.refuse("'%s' is not a valid value for the enum 'PermissionSetTabVisibility'", clip(visibility))
+	}
+	put(r, "tabSettings", to, name, visibility)
 }

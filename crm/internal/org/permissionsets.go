@@ -18,6 +18,7 @@ type PermissionSetInfo struct {
 	License            string // name of the user licence that it is for; "" for any
 	ActivationRequired bool
 	Permissions        []string // that it gives, by API name without prefix, in alphabetical order
+	SetGrants                   // as [PermissionSets.Find] reads them; a list has none
 }
 
 // FullName is the set's name in the Metadata API, with the namespace of the package that brought it.
@@ -39,8 +40,10 @@ type PermissionSetChange struct {
 	ActivationRequired          *bool
 	// Permissions are switched on or off, by API name without prefix.
 	Permissions map[string]bool
-	// ReplacePermissions switches off every system permission that Permissions does not name.
-	ReplacePermissions bool
+	// SetGrants are given; where they name what is there already, they take its place.
+	SetGrants
+	// Replace takes away what neither Permissions nor SetGrants name.
+	Replace bool
 }
 
 // PermissionSets reads and changes permission sets by full name as the Metadata API does. Their rules are those of the
@@ -57,19 +60,22 @@ const typePermissionSet = "PermissionSet"
 
 // List lists the sets of the caller's org by full name, without those that profiles own.
 func (p *PermissionSets) List(ctx context.Context, s Session) ([]PermissionSetInfo, error) {
-	return p.find(ctx, s, Values{"IsOwnedByProfile": false})
+	out, _, err := p.find(ctx, s, Values{"IsOwnedByProfile": false})
+	slices.SortFunc(out, func(a, b PermissionSetInfo) int { return strings.Compare(Fold(a.FullName()), Fold(b.FullName())) })
+	return out, err
 }
 
 // Find finds a set by full name.
 func (p *PermissionSets) Find(ctx context.Context, s Session, name string) (PermissionSetInfo, error) {
-	found, err := p.find(ctx, s, matchSet(name))
+	found, rows, err := p.find(ctx, s, matchSet(name))
 	if err == nil && len(found) == 0 {
 		err = noSuchComponent(typePermissionSet, name)
 	}
 	if err != nil {
 		return PermissionSetInfo{}, err
 	}
-	return found[0], nil
+	found[0].SetGrants, err = p.grants(ctx, s, rows[0])
+	return found[0], err
 }
 
 // matchSet matches the set of a full name.
@@ -80,15 +86,15 @@ func matchSet(name string) Values {
 	return Values{"Name": name, "NamespacePrefix": nil, "IsOwnedByProfile": false}
 }
 
-func (p *PermissionSets) find(ctx context.Context, s Session, match Values) ([]PermissionSetInfo, error) {
+func (p *PermissionSets) find(ctx context.Context, s Session, match Values) ([]PermissionSetInfo, []Values, error) {
 	if err := MayUseMetadata(s); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	schema := p.Records.Schema(s)
 	o := schema.must(ObjectPermissionSet)
 	rows, err := p.Store.FindRecords(ctx, o, s.Org, match, maxPermissionSets)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names := nameFinder{ctx: ctx, store: p.Store, schema: schema, org: s.Org, names: map[ID]string{}}
 	out := make([]PermissionSetInfo, len(rows))
@@ -103,8 +109,7 @@ func (p *PermissionSets) find(ctx context.Context, s Session, match Values) ([]P
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b PermissionSetInfo) int { return strings.Compare(Fold(a.FullName()), Fold(b.FullName())) })
-	return out, names.err
+	return out, rows, names.err
 }
 
 // nameFinder finds the names of the records that others point at, each once. The first failure stays.
@@ -172,6 +177,9 @@ func (p *PermissionSets) SaveIn(tx SetupTx, s Session, name string, verb Verb, c
 			return Saved{}, err
 		}
 		out, err := st.run(tx)
+		if err == nil {
+			_, err = p.saveGrants(tx, s, Values{"Id": string(out.ID)}, c)
+		}
 		return Saved{ID: out.ID, Created: true, Changed: true}, err
 	}
 	row := found[0]
@@ -181,15 +189,17 @@ func (p *PermissionSets) SaveIn(tx SetupTx, s Session, name string, verb Verb, c
 		}
 	}
 	id := row.ID("Id")
-	if len(values) == 0 {
-		return Saved{ID: id}, nil
+	if len(values) > 0 {
+		st, err := p.Records.updating(s, ObjectPermissionSet, string(id), values)
+		if err != nil {
+			return Saved{}, err
+		}
+		if _, err := st.run(tx); err != nil {
+			return Saved{}, err
+		}
 	}
-	st, err := p.Records.updating(s, ObjectPermissionSet, string(id), values)
-	if err != nil {
-		return Saved{}, err
-	}
-	_, err = st.run(tx)
-	return Saved{ID: id, Changed: true}, err
+	granted, err := p.saveGrants(tx, s, row, c)
+	return Saved{ID: id, Changed: granted || len(values) > 0}, err
 }
 
 // same reports whether a stored value is the one given; an empty text is none.
@@ -217,7 +227,7 @@ func (c PermissionSetChange) values(tx RecordTx, s Session, o *Object) (map[stri
 		}
 		out["LicenseId"] = found[0].Text("Id")
 	}
-	if c.ReplacePermissions {
+	if c.Replace {
 		for _, f := range o.Fields {
 			if f.Place == PlacePermission && !f.Hidden {
 				out[f.Name] = false

@@ -110,6 +110,7 @@ func permissionSetObject() *Object {
 			reference("LicenseId", "License ID", "License", "", ObjectUserLicense).createOnly(),
 			text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
 			picklist("Type", "Type", true, values("Regular", "Profile", "Standard", "Session")...).filled().readOnly(),
+			typed(fieldShown, "Shown", TypeTextArea, 131072).hidden(),
 			flags, auditFields()),
 	}
 }
