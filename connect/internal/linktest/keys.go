@@ -19,7 +19,7 @@ const Pair = "pair-1"
 
 // made are things that cost a second or so and that all tests of a process may share.
 type made struct {
-	vault   *vault.Vault
+	file    []byte // the key file
 	keys    []link.SealedKey
 	signing oauth.SigningKey
 }
@@ -30,12 +30,17 @@ var shared = sync.OnceValues(func() (made, error) {
 	if err != nil {
 		return m, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // the vault keeps its key in memory
-	if m.vault, err = vault.Open(filepath.Join(dir, "key")); err != nil {
+	defer func() { _ = os.RemoveAll(dir) }() // each test gets a file of its own
+	path := filepath.Join(dir, "key")
+	v, err := vault.Open(path)
+	if err != nil {
+		return m, err
+	}
+	if m.file, err = os.ReadFile(path); err != nil {
 		return m, err
 	}
 	store := keep{}
-	ring := link.NewKeyring(store, m.vault)
+	ring := link.NewKeyring(store, v)
 	for _, d := range []link.Direction{link.IntoOrg, link.IntoTenant} {
 		if _, err := ring.Certificate(context.Background(), Pair, d, time.Now()); err != nil {
 			return m, err
@@ -73,7 +78,15 @@ func PutKeys(t testing.TB, store link.Keys) *vault.Vault {
 			t.Fatal(err)
 		}
 	}
-	return m.vault
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, m.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := vault.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func signingKey(t testing.TB) oauth.SigningKey {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -15,9 +14,16 @@ import (
 const (
 	mappingCore    = `pair_id, crm_user_id, crm_username, crm_name, engagement_user_id, engagement_username, engagement_name, engagement_mid, created_at`
 	mappingColumns = mappingCore + `, broken_at, handle_hash`
-	// knownQuery needs a condition on crm_username, $2, for both halves.
-	knownMapped  = `SELECT ` + mappingColumns + `, '' AS clear_id, '' AS actor, '' AS reason, 0 AS cleared_at FROM user_mapping WHERE pair_id = $1 AND crm_username `
-	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, NULL, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND crm_username `
+	// Both halves need a condition on the user's name, $2.
+	knownMapped  = `SELECT ` + mappingColumns + `, '' AS clear_id, '' AS actor, '' AS reason, 0 AS cleared_at FROM user_mapping WHERE pair_id = $1 AND `
+	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, NULL, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND `
+)
+
+// foldedQuery finds a user by his name in letters of any case, through the index on what LOWER gives, which is not Go's
+// folding on SQLite.
+const (
+	folded      = `LOWER(crm_username) = LOWER($2)`
+	foldedQuery = knownMapped + folded + knownCleared + folded + ` ORDER BY cleared_at LIMIT 1`
 )
 
 // mappingRow is a mapping as its columns are read.
@@ -76,7 +82,7 @@ func (s *Store) MappingTo(ctx context.Context, pair, engagementUserID string) (m
 
 // Known implements mapping.Store.
 func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]mapping.Known, error) {
-	rows, err := s.db.Query(ctx, knownMapped+`> $2`+knownCleared+`> $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
+	rows, err := s.db.Query(ctx, knownMapped+`crm_username > $2`+knownCleared+`crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +100,11 @@ func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]map
 
 // KnownUser implements mapping.Store.
 func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mapping.Known, error) {
-	k, err := scanKnown(s.db.QueryRow(ctx, knownMapped+`= $2`+knownCleared+`= $2 ORDER BY cleared_at LIMIT 1`, pair, crmUsername))
+	k, err := scanKnown(s.db.QueryRow(ctx, knownMapped+`crm_username = $2`+knownCleared+`crm_username = $2 ORDER BY cleared_at LIMIT 1`, pair, crmUsername))
 	if fault.CodeOf(err) != mapping.CodeNotFound {
 		return k, err
 	}
-	// Written in other letters, which no index serves: a name that is nobody's costs a look at all.
-	const folded = ` AND LOWER(crm_username) = $2`
-	return scanKnown(s.db.QueryRow(ctx, knownMapped+`> ''`+folded+knownCleared+`> ''`+folded+` ORDER BY cleared_at LIMIT 1`, pair, strings.ToLower(crmUsername)))
+	return scanKnown(s.db.QueryRow(ctx, foldedQuery, pair, crmUsername))
 }
 
 // PutMapping implements mapping.Store.

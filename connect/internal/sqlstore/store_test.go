@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,5 +64,33 @@ func TestOpenKeepsTheSchemaOfTheURL(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A name that is nobody's is looked up by indexes, and no mapping is read.
+func TestNobodyIsFoundByIndex(t *testing.T) {
+	t.Parallel()
+	db := sqldbtest.Open(t, sqldbtest.DSN(t, "sqlite"), []sqldb.Migrations{sqlstore.Migrations()})
+	rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+sqlstore.FoldedQuery, "pair", "nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan strings.Builder
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan.WriteString(detail + "\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, index := range []string{"user_mapping_folded (pair_id=? AND <expr>=?)", "mapping_clear_folded (pair_id=? AND <expr>=?)"} {
+		if !strings.Contains(plan.String(), index) {
+			t.Errorf("not by %s:\n%s", index, plan.String())
+		}
 	}
 }

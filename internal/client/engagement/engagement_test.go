@@ -303,7 +303,7 @@ func TestGrantsAndDefinitions(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, `{"items":[{"id":"2","username":"b"}]}`)
 	})
-	grants, err := s.Grants(ctx)
+	grants, err := s.PackageGrants(ctx, "")
 	if err != nil || len(grants) != 2 || !grants[0].Stale || grants[1].Username != "b" {
 		t.Errorf("%+v, %v", grants, err)
 	}

@@ -22,9 +22,6 @@ type Grant struct {
 	Permissions []string  `json:"permissions"`
 }
 
-// Grants lists live grants: all of the package to the API user, to others their own.
-func (s *Session) Grants(ctx context.Context) ([]Grant, error) { return s.PackageGrants(ctx, "") }
-
 // PackageGrants lists the live grants of another package of the tenant, for who may write users; "" is the token's own.
 func (s *Session) PackageGrants(ctx context.Context, clientID string) ([]Grant, error) {
 	const maxPages = 10_000
