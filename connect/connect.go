@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
@@ -23,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/connect/internal/units"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -63,9 +63,8 @@ type Bridge struct {
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
 	log      *slog.Logger
-	stop     context.CancelFunc
 	keys     *datakeys.Keyring
-	working  sync.WaitGroup
+	sweeping background.Work
 }
 
 // LinkSpec are the public parameters of a pair and the secret of its API.
@@ -128,10 +127,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	views.Mount(mux)
 	b.handler = mux
 	b.queue.Start(context.WithoutCancel(ctx)) // until Close, whatever becomes of the context of the start
-	working, stop := context.WithCancel(context.WithoutCancel(ctx))
-	b.stop = stop
 	if o.SweepEvery >= 0 {
-		b.working.Go(func() { b.sweep(working, cmp.Or(o.SweepEvery, time.Minute)) })
+		every := cmp.Or(o.SweepEvery, time.Minute)
+		b.sweeping.Every(ctx, every, b.log, "connections to look through cannot be found", func(ctx context.Context) error { return b.sweep(ctx, every) })
 	}
 	return b, nil
 }
@@ -139,36 +137,28 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 // sweepTimeout bounds one look through the mappings of a pair; what is left is the next one's.
 const sweepTimeout = 5 * time.Minute
 
-// sweep looks through the mappings of all pairs again and again, each by one process of those that share the database.
-func (b *Bridge) sweep(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+// sweep looks through the mappings of all pairs, each by one process of those that share the database.
+func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
+	links, err := b.links.ClaimSweep(ctx, every*9/10) // ticks come a little early at times
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.Org.Username == "" {
+			continue
 		}
-		links, err := b.links.ClaimSweep(ctx, every*9/10) // ticks come a little early at times
+		one, cancel := context.WithTimeout(ctx, sweepTimeout)
+		swept, err := b.mappings.Sweep(one, l)
+		err = errors.Join(err, b.accounts.Keep(one, l))
+		cancel()
 		if err != nil && ctx.Err() == nil {
-			b.log.Error("looking for connections to sweep", "error", err)
+			b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)
 		}
-		for _, l := range links {
-			if l.Org.Username == "" {
-				continue
-			}
-			one, cancel := context.WithTimeout(ctx, sweepTimeout)
-			swept, err := b.mappings.Sweep(one, l)
-			err = errors.Join(err, b.accounts.Keep(one, l))
-			cancel()
-			if err != nil && ctx.Err() == nil {
-				b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)
-			}
-			if len(swept.Cleared) > 0 || swept.Moved > 0 {
-				b.log.Info("mappings looked through", "pair", l.Pair, "package", swept.Package.String(), "cleared", len(swept.Cleared), "moved", swept.Moved)
-			}
+		if len(swept.Cleared) > 0 || swept.Moved > 0 {
+			b.log.Info("mappings looked through", "pair", l.Pair, "package", swept.Package.String(), "cleared", len(swept.Cleared), "moved", swept.Moved)
 		}
 	}
+	return nil
 }
 
 // byPrefix lets the API answer for its paths and the pages for all others.
@@ -213,10 +203,9 @@ func (b *Bridge) SetClock(ctx context.Context, pairID string, offset time.Durati
 
 // Close ends the work in the background and closes the database and idle connections. Stop serving the handler first.
 func (b *Bridge) Close() error {
-	b.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	b.working.Wait()
+	b.sweeping.Stop()
 	stopped := b.queue.Stop(ctx)
 	if errors.Is(stopped, context.DeadlineExceeded) {
 		stopped = nil // what was under way is queued again and goes on with the next start

@@ -4,13 +4,13 @@ package control
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/clock"
 )
 
@@ -24,9 +24,8 @@ type Control struct {
 
 	history sqlstore.HistoryPlace // how far the sweep has come
 
-	stop context.CancelFunc
-	done sync.WaitGroup
-	mu   sync.Mutex // orders changes of the clock in this process with the readings of follow
+	keeping background.Work
+	mu      sync.Mutex // orders changes of the clock in this process with the readings of follow
 }
 
 const (
@@ -47,45 +46,15 @@ func (c *Control) Start(ctx context.Context) error {
 	if err := c.readClocks(ctx); err != nil {
 		return err
 	}
-	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
-	c.done.Go(func() { c.every(ctx, purgePoll, "what has expired cannot be deleted", c.purge) })
+	c.keeping.Every(ctx, purgePoll, c.Log, "what has expired cannot be deleted", c.purge)
 	if c.Store.Shared() {
-		c.done.Go(func() {
-			c.every(ctx, clockPoll, "the orgs' clocks cannot be read; going on with the last ones", c.readClocks)
-		})
+		c.keeping.Every(ctx, clockPoll, c.Log, "the orgs' clocks cannot be read; going on with the last ones", c.readClocks)
 	}
 	return nil
 }
 
 // Stop ends what Start began; a second Stop does nothing.
-func (c *Control) Stop() {
-	if c.stop != nil {
-		c.stop()
-	}
-	c.done.Wait()
-}
-
-// every does work again and again until ctx ends. trouble is what the log says when it fails.
-func (c *Control) every(ctx context.Context, period time.Duration, trouble string, work func(context.Context) error) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := work(ctx)
-		if errors.Is(err, context.Canceled) {
-			return
-		}
-		if err != nil && !failing { // once for each outage
-			c.Log.Warn(trouble, "error", err)
-		}
-		failing = err != nil
-	}
-}
+func (c *Control) Stop() { c.keeping.Stop() }
 
 // purge deletes what nobody can use any more, in small transactions.
 func (c *Control) purge(ctx context.Context) error {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/background"
 )
 
 // lastLoginStep is how long User.LastLoginDate stays after a login: the real one moves when a minute has gone by, too, and
@@ -43,8 +45,7 @@ type LastLogins struct {
 	mu  sync.Mutex
 	due map[pair]time.Time
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	writing background.Work
 }
 
 // NewLastLogins returns a LastLogins that Start sets going.
@@ -101,31 +102,11 @@ func (l *LastLogins) putBack(logins []LastLogin) {
 
 // Start begins to write every second until Stop.
 func (l *LastLogins) Start(ctx context.Context) {
-	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
-	l.done.Go(func() {
-		tick := time.NewTicker(lastLoginEvery)
-		defer tick.Stop()
-		failing := false
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			err := l.Flush(ctx)
-			if err != nil && ctx.Err() == nil && !failing { // once for each outage
-				l.log.Warn("users' last logins cannot be written; going on", "error", err)
-			}
-			failing = err != nil
-		}
-	})
+	l.writing.Every(ctx, lastLoginEvery, l.log, "users' last logins cannot be written; going on", l.Flush)
 }
 
 // Stop ends what Start began and writes the rest.
 func (l *LastLogins) Stop(ctx context.Context) error {
-	if l.stop != nil {
-		l.stop()
-	}
-	l.done.Wait()
+	l.writing.Stop()
 	return l.Flush(ctx)
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -142,9 +143,8 @@ type Meter struct {
 	windows sync.Map // meterKey -> *meterWindow
 	tallies tallies
 
-	stop   context.CancelFunc
-	done   sync.WaitGroup
-	leases sync.WaitGroup // under way
+	publishing background.Work
+	leases     sync.WaitGroup // under way
 }
 
 type meterKey struct {
@@ -267,32 +267,7 @@ const publishEvery = time.Second
 
 // Start begins the work that goes on until Stop.
 func (m *Meter) Start(ctx context.Context) {
-	ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
-	m.done.Go(func() {
-		tick := time.NewTicker(publishEvery)
-		defer tick.Stop()
-		var publishing, watching outage
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			touched, err := m.publishAll(ctx)
-			publishing.note(ctx, m.log, "the use of the API cannot be published; going on", err)
-			watching.note(ctx, m.log, "nobody can be warned of the use of the API; going on", m.watch(ctx, touched))
-		}
-	})
-}
-
-// outage says once that something fails, until it has succeeded.
-type outage bool
-
-func (o *outage) note(ctx context.Context, log *slog.Logger, text string, err error) {
-	if err != nil && ctx.Err() == nil && !*o {
-		log.Warn(text, "error", err)
-	}
-	*o = err != nil
+	m.publishing.Every(ctx, publishEvery, m.log, "the use of the API cannot be published, or told to who watches; going on", m.Tick)
 }
 
 // Tick does what Start does every second: give back what is unused, publish who called, and tell who watches.
@@ -350,10 +325,7 @@ func (m *Meter) settle(ctx context.Context, which func(*meterWindow) bool) (err 
 
 // Stop ends what Start began, gives back what is unused and publishes the rest. Stop serving first.
 func (m *Meter) Stop() error {
-	if m.stop != nil {
-		m.stop()
-	}
-	m.done.Wait()
+	m.publishing.Stop()
 	m.leases.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), leaseTimeout)
 	defer cancel()

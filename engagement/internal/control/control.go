@@ -4,7 +4,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
@@ -26,9 +26,8 @@ type Options struct {
 
 // Control makes tenants, moves clocks and tidies.
 type Control struct {
-	o    Options
-	stop context.CancelFunc
-	done sync.WaitGroup
+	o       Options
+	keeping background.Work
 	// clocks keeps an older reading of the offsets from undoing a newer change.
 	clocks sync.Mutex
 }
@@ -47,38 +46,15 @@ func Start(ctx context.Context, o Options) (*Control, error) {
 	if err := c.followClocks(ctx); err != nil {
 		return nil, err
 	}
-	// The work lasts until Stop, whatever becomes of the context of the start.
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	c.stop = stop
 	if o.Store.Shared() {
-		c.every(run, followEvery, "following the clocks", c.followClocks)
+		c.keeping.Every(ctx, followEvery, o.Log, "the tenants' clocks cannot be read; going on with the last ones", c.followClocks)
 	}
-	c.every(run, purgeEvery, "deleting what has expired", c.purge)
+	c.keeping.Every(ctx, purgeEvery, o.Log, "what has expired cannot be deleted", c.purge)
 	return c, nil
 }
 
 // Stop ends the work in the background and waits for it.
-func (c *Control) Stop() {
-	c.stop()
-	c.done.Wait()
-}
-
-func (c *Control) every(ctx context.Context, period time.Duration, what string, work func(context.Context) error) {
-	c.done.Go(func() {
-		t := time.NewTicker(period)
-		defer t.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-				if err := work(ctx); err != nil && !errors.Is(err, context.Canceled) {
-					c.o.Log.LogAttrs(ctx, slog.LevelWarn, "housekeeping failed", slog.String("work", what), slog.String("cause", err.Error()))
-				}
-			}
-		}
-	})
-}
+func (c *Control) Stop() { c.keeping.Stop() }
 
 func (c *Control) followClocks(ctx context.Context) error {
 	c.clocks.Lock()
