@@ -135,7 +135,7 @@ func (c *permsetArg) each(ctx context.Context, s *crm.Session, do func(set, user
 		return err
 	}
 	for _, name := range c.Users {
-		user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = '"+quote(name)+"'", "user", name)
+		user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+soqlText(name), "user", name)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profi
 	if permset != "" {
 		set, err = findSet(ctx, s, permset)
 	} else {
-		set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = '"+quote(profile)+"'", "profile", profile)
+		set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = "+soqlText(profile), "profile", profile)
 	}
 	if err != nil {
 		return err
@@ -197,9 +197,9 @@ func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profi
 
 // findSet finds a permission set by full API name or by label.
 func findSet(ctx context.Context, s *crm.Session, name string) (string, error) {
-	where := "NamespacePrefix = null AND Name = '" + quote(name) + "'"
+	where := "NamespacePrefix = null AND Name = " + soqlText(name)
 	if ns, local, ok := strings.Cut(name, "__"); ok {
-		where = "NamespacePrefix = '" + quote(ns) + "' AND Name = '" + quote(local) + "'"
+		where = "NamespacePrefix = " + soqlText(ns) + " AND Name = " + soqlText(local)
 	}
 	rows, err := s.Query(ctx, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND "+where)
 	if err == nil && len(rows) == 1 {
@@ -208,7 +208,7 @@ func findSet(ctx context.Context, s *crm.Session, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND Label = '"+quote(name)+"'", "permission set", name)
+	return findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND Label = "+soqlText(name), "permission set", name)
 }
 
 func findOne(ctx context.Context, s *crm.Session, soql, kind, name string) (string, error) {
@@ -223,11 +223,6 @@ func findOne(ctx context.Context, s *crm.Session, soql, kind, name string) (stri
 		return rows[0].String("Id"), nil
 	}
 	return "", errors.New("the org has several of the name " + name + "; give the API name")
-}
-
-// quote escapes a text for a SOQL string.
-func quote(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s)
 }
 
 // orgProfileCmd is Setup > Manage Users > Profiles.

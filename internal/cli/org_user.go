@@ -52,7 +52,7 @@ func (u orgUser) state() string {
 
 // soqlText is a text as SOQL quotes it.
 func soqlText(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
 }
 
 // orgUsers reads the users; where names one by user name, "" all.

@@ -83,18 +83,15 @@ func (s *Server) showDeliverability(w http.ResponseWriter, r *http.Request, v vi
 }
 
 func (s *Server) serveChangeDeliverability(w http.ResponseWriter, r *http.Request, v visit) {
-	f, err := web.ReadForm(w, r, maxForm)
-	if err == nil {
-		err = setupOnly(v)
-	}
-	if err != nil {
-		s.pageError(w, r, err)
+	f, ok := s.setupForm(w, r, v)
+	if !ok {
 		return
 	}
 	ctx, id := r.Context(), f.Get(pages.FieldRecord)
 	session := v.session
 	session.Tooling = true // authorized domains are the Tooling API's
 	done := "Your changes are saved."
+	var err error
 	switch f.Get(pages.FieldDo) {
 	case pages.DoAddAddress:
 		address := strings.TrimSpace(f.Get(pages.FieldAddress))

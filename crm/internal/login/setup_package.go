@@ -52,12 +52,8 @@ func (s *Server) showPackages(w http.ResponseWriter, r *http.Request, v visit, a
 
 // serveChangePackage installs, upgrades and removes as the Tooling API does.
 func (s *Server) serveChangePackage(w http.ResponseWriter, r *http.Request, v visit) {
-	f, err := web.ReadForm(w, r, maxForm)
-	if err == nil {
-		err = setupOnly(v)
-	}
-	if err != nil {
-		s.pageError(w, r, err)
+	f, ok := s.setupForm(w, r, v)
+	if !ok {
 		return
 	}
 	ctx, session := r.Context(), v.session
@@ -65,6 +61,7 @@ func (s *Server) serveChangePackage(w http.ResponseWriter, r *http.Request, v vi
 	refused := ""
 	session.Warn = func(text string) { refused = text }
 	done := "The package is installed."
+	var err error
 	switch f.Get(pages.FieldDo) {
 	case pages.DoInstall:
 		_, err = s.records.Create(ctx, session, org.ObjectInstallRequest, map[string]any{

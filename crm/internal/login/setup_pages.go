@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -57,6 +58,18 @@ func setupOnly(v visit) error {
 		return nil
 	}
 	return fault.New(fault.Denied, org.CodeInsufficientAccess, "Setup is open to users with View Setup and Configuration.")
+}
+
+// setupForm reads a form of Setup. Where it may not be read the answer is given.
+func (s *Server) setupForm(w http.ResponseWriter, r *http.Request, v visit) (url.Values, bool) {
+	f, err := web.ReadForm(w, r, maxForm)
+	if err == nil {
+		err = setupOnly(v)
+	}
+	if err != nil {
+		s.pageError(w, r, err)
+	}
+	return f, err == nil
 }
 
 func crumbs(texts ...string) []ui.Link {

@@ -189,16 +189,7 @@ var meterPurges = []string{
 func (s *Store) purgeMeter(ctx context.Context, now time.Time, limit int) (int, error) {
 	gone := 0
 	for _, text := range meterPurges {
-		rows := 0
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-			res, err := tx.Exec(text, millis(now), limit)
-			if err != nil {
-				return err
-			}
-			n, err := res.RowsAffected()
-			rows = int(n)
-			return err
-		})
+		rows, err := s.delete(ctx, text, millis(now), limit)
 		if err != nil {
 			return gone, fmt.Errorf("deleting old use of the API: %w", err)
 		}

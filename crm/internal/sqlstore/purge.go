@@ -93,21 +93,26 @@ func (s *Store) oldHistory(ctx context.Context, from HistoryPlace, limit int) (o
 	return old, next, nil
 }
 
+// delete does one statement in a transaction of its own and tells how many rows went.
+func (s *Store) delete(ctx context.Context, text string, args ...any) (int, error) {
+	var rows int64
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(text, args...)
+		if err != nil {
+			return err
+		}
+		rows, err = res.RowsAffected()
+		return err
+	})
+	return int(rows), err
+}
+
 // Purge deletes at most limit rows of each kind of what nobody can use any more and has been there for long: sessions,
 // authorization codes, revoked grants, values of deleted fields. now is machine time. It tells how many rows went.
 func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	gone := 0
 	for _, p := range purges {
-		rows := 0
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-			res, err := tx.Exec(p.text, org.LastNumber(now.Add(-p.keep)), millis(now), limit)
-			if err != nil {
-				return err
-			}
-			n, err := res.RowsAffected()
-			rows = int(n)
-			return err
-		})
+		rows, err := s.delete(ctx, p.text, org.LastNumber(now.Add(-p.keep)), millis(now), limit)
 		if err != nil {
 			return gone, fmt.Errorf("deleting what has expired: %w", err)
 		}

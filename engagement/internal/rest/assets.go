@@ -197,15 +197,7 @@ func (s *Server) queryAssets(ctx context.Context, r request) (int, any, error) {
 
 // listAssets is GET /asset/v1/content/assets?$filter=&$page=&$pagesize=&$fields=.
 func (s *Server) listAssets(ctx context.Context, r request) (int, any, error) {
-	q, err := parameters(r.Request)
-	if err != nil {
-		return 0, nil, err
-	}
-	page, err := positive(q, "page", 1, 1_000_000)
-	if err != nil {
-		return 0, nil, err
-	}
-	size, err := positive(q, "pagesize", defaultPage, maxPage)
+	q, page, size, err := paged(r.Request)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -203,15 +203,7 @@ const (
 // listDefinitions is GET /messaging/v1/email/definitions?$page=&$pageSize=&$filter=status eq active. Its count is that
 // of the page (engagement-wire 4), so that clients ask on while pages are full.
 func (s *Server) listDefinitions(ctx context.Context, r request) (int, any, error) {
-	q, err := parameters(r.Request)
-	if err != nil {
-		return 0, nil, err
-	}
-	page, err := positive(q, "page", 1, 1_000_000)
-	if err != nil {
-		return 0, nil, err
-	}
-	size, err := positive(q, "pagesize", defaultPage, maxPage)
+	q, page, size, err := paged(r.Request)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -12,15 +12,7 @@ import (
 
 // domains answers GET /messaging/v1/domainverification: the addresses and domains that the tenant may send from.
 func (s *Server) domains(ctx context.Context, r request) (int, any, error) {
-	q, err := parameters(r.Request)
-	if err != nil {
-		return 0, nil, err
-	}
-	page, err := positive(q, "page", 1, 1_000_000)
-	if err != nil {
-		return 0, nil, err
-	}
-	size, err := positive(q, "pagesize", 50, 500)
+	_, page, size, err := paged(r.Request)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -275,6 +275,19 @@ func missing(field string) error {
 	return fault.New(fault.Invalid, codeMissing, "The field %s is missing.", field).In(field)
 }
 
+// paged reads the parameters of a list, and of them which page is wanted and how many are on it. Tracking of messages has
+// pages of its own.
+func paged(r *http.Request) (q map[string]string, page, size int, err error) {
+	if q, err = parameters(r); err != nil {
+		return nil, 0, 0, err
+	}
+	if page, err = positive(q, "page", 1, 1_000_000); err != nil {
+		return nil, 0, 0, err
+	}
+	size, err = positive(q, "pagesize", defaultPage, maxPage)
+	return q, page, size, err
+}
+
 // positive reads a number from 1 to limit; absent it is standard.
 func positive(q map[string]string, name string, standard, limit int) (int, error) {
 	text := q[name]

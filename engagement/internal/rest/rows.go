@@ -175,16 +175,16 @@ func (s *Server) upsertRow(ctx context.Context, r request) (int, any, error) {
 // upsertRowsLater is POST /hub/v1/dataeventsasync/{extension}/rowset.
 func (s *Server) upsertRowsLater(ctx context.Context, r request) (int, any, error) {
 	_, rows, err := events(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	_, err = s.o.Data.Load(ctx, r.p, extension(r.PathValue("extension")), tenant.RowUpsert, rows)
-	return http.StatusAccepted, "", err
+	return s.loadLater(ctx, r, rows, err)
 }
 
 // upsertRowLater is PUT /hub/v1/dataeventsasync/{extension}/rows/{keys}.
 func (s *Server) upsertRowLater(ctx context.Context, r request) (int, any, error) {
 	_, rows, err := oneEvent(r)
+	return s.loadLater(ctx, r, rows, err)
+}
+
+func (s *Server) loadLater(ctx context.Context, r request, rows []tenant.RowInput, err error) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
@@ -262,15 +262,7 @@ func (s *Server) loadStatus(ctx context.Context, r request) (int, any, error) {
 
 // loadResults is GET /data/v1/async/{request}/results: what became of each row, in their order.
 func (s *Server) loadResults(ctx context.Context, r request) (int, any, error) {
-	q, err := parameters(r.Request)
-	if err != nil {
-		return 0, nil, err
-	}
-	page, err := positive(q, "page", 1, 1_000_000)
-	if err != nil {
-		return 0, nil, err
-	}
-	size, err := positive(q, "pagesize", defaultPage, maxPage)
+	_, page, size, err := paged(r.Request)
 	if err != nil {
 		return 0, nil, err
 	}

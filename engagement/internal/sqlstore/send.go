@@ -135,9 +135,13 @@ func (s *Sending) MessageByKey(ctx context.Context, eid tenant.EID, mid tenant.M
 }
 
 // NotSent reads the messages of not-sent events after the one given, in their order.
-func (s *Sending) NotSent(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) (_ []tenant.Message, err error) {
-	rows, err := s.db.Query(ctx, `SELECT `+messageColumns+` FROM message
-		WHERE eid = $1 AND mid = $2 AND event_id > $3 AND event_id > 0 AND send_id = 0 ORDER BY event_id LIMIT $4`, int64(eid), int64(mid), after, limit)
+func (s *Sending) NotSent(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) ([]tenant.Message, error) {
+	return s.messages(ctx, `WHERE eid = $1 AND mid = $2 AND event_id > $3 AND event_id > 0 AND send_id = 0 ORDER BY event_id LIMIT $4`, int64(eid), int64(mid), after, limit)
+}
+
+// messages reads the messages that the end of a query names.
+func (s *Sending) messages(ctx context.Context, where string, args ...any) (_ []tenant.Message, err error) {
+	rows, err := s.db.Query(ctx, `SELECT `+messageColumns+` FROM message `+where, args...)
 	if err != nil {
 		return nil, err
 	}

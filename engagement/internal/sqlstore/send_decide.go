@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -10,26 +9,13 @@ import (
 )
 
 // MessagesIn reads messages in a state by id.
-func (s *Sending) MessagesIn(ctx context.Context, eid tenant.EID, mid tenant.MID, state tenant.MessageState, after string, limit int) (_ []tenant.Message, err error) {
+func (s *Sending) MessagesIn(ctx context.Context, eid tenant.EID, mid tenant.MID, state tenant.MessageState, after string, limit int) ([]tenant.Message, error) {
 	condition := `state = $5`
 	args := []any{int64(eid), int64(mid), after, limit, string(state)}
 	if state == tenant.MessageInDoubt {
 		condition, args = `state = 'in_doubt'`, args[:4] // as the index says it
 	}
-	rows, err := s.db.Query(ctx, `SELECT `+messageColumns+` FROM message WHERE eid = $1 AND mid = $2 AND id > $3 AND `+condition+` ORDER BY id LIMIT $4`, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	var list []tenant.Message
-	for rows.Next() {
-		m, err := scanMessage(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, m)
-	}
-	return list, rows.Err()
+	return s.messages(ctx, `WHERE eid = $1 AND mid = $2 AND id > $3 AND `+condition+` ORDER BY id LIMIT $4`, args...)
 }
 
 // DecideDoubt takes a message out of doubt.

@@ -35,17 +35,23 @@ type Issued struct {
 	MID          MID
 }
 
+// appUser is the user that a package is when it acts as itself.
+func (s *Issuer) appUser(ctx context.Context, pkg Package) (User, error) {
+	app, err := s.Registry.User(ctx, pkg.Tenant, pkg.AppUser)
+	if err == nil && !app.May() {
+		return app, fault.New(fault.Unauthenticated, CodeClientRefused, "The package's app user is disabled.")
+	}
+	return app, err
+}
+
 // ClientCredentials issues a token on which the package acts as itself.
 func (s *Issuer) ClientCredentials(ctx context.Context, pkg Package, w Want) (Issued, error) {
 	if err := pkg.Allow(ServerIntegration); err != nil {
 		return Issued{}, err
 	}
-	app, err := s.Registry.User(ctx, pkg.Tenant, pkg.AppUser)
+	app, err := s.appUser(ctx, pkg)
 	if err != nil {
 		return Issued{}, err
-	}
-	if !app.May() {
-		return Issued{}, fault.New(fault.Unauthenticated, CodeClientRefused, "The package's app user is disabled.")
 	}
 	scopes, err := NarrowScopes(w.Scope, pkg.Scopes)
 	if err != nil {

@@ -2,8 +2,6 @@ package tenant
 
 import (
 	"context"
-
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // Legacy issues a token to a legacy package, on which it acts as itself, and, where offline asks for it, a refresh token
@@ -12,12 +10,9 @@ func (s *Issuer) Legacy(ctx context.Context, pkg Package, w Want, offline bool) 
 	if err := pkg.Allow(LegacyIntegration); err != nil {
 		return Issued{}, err
 	}
-	app, err := s.Registry.User(ctx, pkg.Tenant, pkg.AppUser)
+	app, err := s.appUser(ctx, pkg)
 	if err != nil {
 		return Issued{}, err
-	}
-	if !app.May() {
-		return Issued{}, fault.New(fault.Unauthenticated, CodeClientRefused, "The package's app user is disabled.")
 	}
 	scopes, err := NarrowScopes(w.Scope, pkg.Scopes)
 	if err != nil {
