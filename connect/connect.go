@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/pages"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -49,6 +50,8 @@ type Options struct {
 	// SweepEvery is how often the mappings are looked through for what was cleared in the org; 0 is a minute, less than 0
 	// never.
 	SweepEvery time.Duration
+	// TickEvery is how often is looked whether the time of a send has come; 0 is a second, less than 0 never.
+	TickEvery time.Duration
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
@@ -59,6 +62,8 @@ type Bridge struct {
 	links    *link.Service
 	mappings *mapping.Service
 	accounts *integration.Service
+	mailer   *mailing.Worker
+	sends    *send.Service
 	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
@@ -117,8 +122,15 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
 	sends := send.NewService(b.store, b.links, o.Machine)
+	b.sends = sends
+	kept := sqlstore.NewMailings(b.store, b.queue)
+	mailings := mailing.NewService(kept, b.links, b.mappings)
+	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
 
-	calls := api.New(api.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Audit: audit.NewService(b.store, chains), Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine})
+	calls := api.New(api.Options{
+		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Audit: audit.NewService(b.store, chains),
+		Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
+	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
@@ -131,7 +143,32 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		every := cmp.Or(o.SweepEvery, time.Minute)
 		b.sweeping.Every(ctx, every, b.log, "connections to look through cannot be found", func(ctx context.Context) error { return b.sweep(ctx, every) })
 	}
+	if o.TickEvery >= 0 {
+		b.working.Go(func() { b.tick(working, cmp.Or(o.TickEvery, time.Second)) })
+	}
 	return b, nil
+}
+
+// tickTimeout bounds what one tick does; what is left is the next one's.
+const tickTimeout = time.Minute
+
+// tick brings on what waits for its time, again and again.
+func (b *Bridge) tick(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		one, cancel := context.WithTimeout(ctx, tickTimeout)
+		err := errors.Join(b.sends.Release(one), b.mailer.Tick(one))
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			b.log.Error("bringing sends on", "error", err)
+		}
+	}
 }
 
 // sweepTimeout bounds one look through the mappings of a pair; what is left is the next one's.

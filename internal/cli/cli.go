@@ -73,7 +73,7 @@ type grammar struct {
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See, make and clear the mappings of users."`
 	Audit      auditCmd      `cmd:"" help:"See what was changed in the connection, and verify the record."`
-	Send       sendCmd       `cmd:"" help:"Send a test as a mapped user, and see how a send went."`
+	Send       sendCmd       `cmd:"" help:"Send to people of the org, now or later, and see how it went."`
 	Org        orgCmd        `cmd:"" help:"Set up the org as its administrator does in Setup."`
 	Package    orgPackageCmd `cmd:"" help:"Install, upgrade and remove the managed package Marketing Cloud Connect in the org."`
 	Clock      clockCmd      `cmd:"" help:"Show or move the domain time of a pair."`

@@ -11,7 +11,19 @@ import (
 // sendCmd holds the commands about messages.
 type sendCmd struct {
 	Test sendTestCmd `cmd:"" help:"Send one message as a mapped user, with the permissions that his token carries; exit code 3 where Engagement refuses it."`
-	Show sendShowCmd `cmd:"" help:"Say how a send went."`
+	Show sendShowCmd `cmd:"" help:"Say how a send went: a message, or a send to an audience with its recipients."`
+
+	Contact       sendContactCmd       `cmd:"" help:"Send to contacts of the org."`
+	Lead          sendLeadCmd          `cmd:"" help:"Send to leads of the org."`
+	Campaign      sendCampaignCmd      `cmd:"" help:"Send to the members of a campaign."`
+	Report        sendReportCmd        `cmd:"" help:"Send to the contacts and leads that a report lists."`
+	DataExtension sendDataExtensionCmd `cmd:"" help:"Send to the contacts and leads in a Salesforce data extension."`
+	List          sendListCmd          `cmd:"" help:"List the sends to audiences, the newest first."`
+	Scheduled     sendScheduledCmd     `cmd:"" help:"List the sends whose time has not come."`
+	Cancel        sendCancelCmd        `cmd:"" help:"End a send; who has the message keeps it."`
+	Settings      sendSettingsCmd      `cmd:"" help:"Show or change how users send."`
+	Hold          sendHoldCmd          `cmd:"" help:"Make the connection unavailable for a while; sends wait, or fail."`
+	Release       sendReleaseCmd       `cmd:"" help:"End that while; sends that waited go out in their order."`
 }
 
 // sendTestCmd sends a test.
@@ -39,7 +51,8 @@ func (c *sendTestCmd) Run(ctx context.Context, a *app) error {
 // sendShowCmd shows a send.
 type sendShowCmd struct {
 	connectFlags
-	MessageKey string `arg:"" help:"Key of the message, as the send printed it."`
+	MessageKey string `arg:"" help:"Key of the message, or id of the send, as the send printed it."`
+	Recipients bool   `help:"Of a send to an audience, a line for each recipient." env:"-"`
 }
 
 // Run prints the send.
@@ -47,6 +60,9 @@ func (c *sendShowCmd) Run(ctx context.Context, a *app) error {
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
+	}
+	if len(c.MessageKey) == mailingIDLength {
+		return a.showMailing(ctx, cl, c.MessageKey, c.Recipients)
 	}
 	s, err := cl.Send(ctx, c.MessageKey)
 	if err != nil {

@@ -59,6 +59,9 @@ func describe(s connect.Status) string {
 		fmt.Fprintf(&b, "managed package  %s\n", oneLine(s.Org.PackageVersion))
 	}
 	span("into Engagement", s.Engagement, s.Engagement.APIUser, s.Engagement.AuthURL)
+	if o := s.Outage; o != nil {
+		fmt.Fprintf(&b, "outage           %s\n", outageLine(*o))
+	}
 	if u := s.IntegrationUser; u != nil {
 		fmt.Fprintf(&b, "integration user %s as %s\n", oneLine(words(u.State)), oneLine(u.Username))
 		if u.Cause != nil {

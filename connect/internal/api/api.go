@@ -19,6 +19,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
@@ -47,6 +48,7 @@ type Options struct {
 	Mappings *mapping.Service
 	Imports  *mapping.Importer
 	Sends    *send.Service
+	Mailings *mailing.Service
 	Audit    *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
@@ -109,6 +111,16 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/sends/triggered", (*Server).sendTriggered, 0, false},
 		{http.MethodPost, "/api/v1/sends/test", (*Server).sendTest, 0, false},
 		{http.MethodGet, "/api/v1/sends/{message_key}", (*Server).send, 0, false},
+		{http.MethodGet, "/api/v1/mailings", (*Server).mailings, 0, false},
+		{http.MethodPost, "/api/v1/mailings", (*Server).startMailing, 0, false},
+		{http.MethodGet, "/api/v1/mailings/{mailing_id}", (*Server).mailing, 0, false},
+		{http.MethodGet, "/api/v1/mailings/{mailing_id}/recipients", (*Server).mailingRecipients, 0, false},
+		{http.MethodPost, "/api/v1/mailings/{mailing_id}/cancel", (*Server).cancelMailing, 0, false},
+		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
+		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
+		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
+		{http.MethodPost, "/api/v1/outage", (*Server).setOutage, 0, false},
+		{http.MethodPost, "/api/v1/outage/end", (*Server).endOutage, 0, false},
 	}
 }
 
@@ -198,7 +210,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

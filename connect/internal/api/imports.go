@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/mapping"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 type importBody struct {
@@ -84,12 +83,9 @@ type lineBody struct {
 }
 
 func (s *Server) importLines(ctx context.Context, c call) (any, error) {
-	after := 0
-	if c.after != "" {
-		var err error
-		if after, err = strconv.Atoi(c.after); err != nil || after < 0 {
-			return nil, fault.New(fault.Invalid, CodeInvalidLimit, "after is the next of the page before.").In("after")
-		}
+	after, err := position(c.after)
+	if err != nil {
+		return nil, err
 	}
 	lines, err := s.Imports.Lines(ctx, c.link, c.value, after, c.limit)
 	if err != nil {

@@ -19,6 +19,8 @@ type statusBody struct {
 	Engagement engagementBody `json:"engagement"`
 	// IntegrationUser is absent where there is none.
 	IntegrationUser *integrationBody `json:"integration_user,omitempty"`
+	// Outage is absent where none is booked.
+	Outage *outageBody `json:"outage,omitempty"`
 }
 
 type orgBody struct {
@@ -80,7 +82,7 @@ func engagementOf(l link.Link) engagementBody {
 
 func (s *Server) status(ctx context.Context, c call) (any, error) {
 	i, err := s.integrationUser(ctx, c.link)
-	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i}, err
+	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i, Outage: s.outageOf(c.link)}, err
 }
 
 type connectedOrgBody struct {

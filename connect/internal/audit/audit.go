@@ -38,6 +38,12 @@ const (
 	ImportCancelled    = "import.cancelled"
 	IntegrationChanged = "connection.integration_user"
 	Disconnected       = "connection.disconnected"
+	SendAsked          = "send.asked"
+	SendEnded          = "send.ended"
+	SendCancelled      = "send.cancelled"
+	SendSettings       = "send.settings"
+	OutageSet          = "outage.set"
+	OutageEnded        = "outage.ended"
 	UnitChanged        = "business_unit.changed" // Subject is the MID
 )
 

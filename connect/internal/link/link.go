@@ -82,6 +82,7 @@ type Link struct {
 	Org         OrgSpan
 	Tenant      TenantSpan
 	Package     Package       // that the org was found to have last
+	Outage      Outage        // booked or open; the zero value is none
 	ClockOffset time.Duration // domain time is machine time plus this
 	Revision    int64         // grows with every change; the store compares and swaps on it
 }

@@ -9,6 +9,7 @@ import (
 
 // Store keeps connections. A missing one is a NotFound fault with CodeNotFound.
 type Store interface {
+	Outages
 	// Link reads the connection of a pair.
 	Link(ctx context.Context, pair string) (Link, error)
 	// FirstLink reads the connection that was made first; pages use it where nothing names a pair.

@@ -130,6 +130,19 @@ func links(t *testing.T, s Store) {
 	if moved.Params != Params(4) || moved.Revision <= b.Revision {
 		t.Fatalf("link b is %+v", moved)
 	}
+	// An outage is part of the link, and ends without a trace but in the audit chain.
+	o := link.Outage{Mode: link.Hold, From: At(0), Until: At(60), Stays: true, Reason: "why", Actor: "admin"}
+	interrupted, err := s.SetOutage(ctx, "a", Why, o)
+	ok(t, err)
+	same(t, interrupted.Outage, o)
+	again, err := s.Link(ctx, "a")
+	ok(t, err)
+	same(t, again, interrupted)
+	resumed, err := s.SetOutage(ctx, "a", Why, link.Outage{})
+	ok(t, err)
+	same(t, resumed.Outage, link.Outage{})
+	_, err = s.SetOutage(ctx, "none", Why, o)
+	wantCode(t, err, link.CodeNotFound)
 	ok(t, s.SetClock(ctx, "a", 14*24*time.Hour))
 	a, err = s.Link(ctx, "a")
 	ok(t, err)
@@ -432,6 +445,16 @@ func sends(t *testing.T, s Store) {
 	read, err := s.Send(ctx, "a", key)
 	ok(t, err)
 	same(t, read, won)
+	// What is held comes the oldest first, of all pairs.
+	for i := range 3 {
+		_, _, err := s.AddSend(ctx, send.Send{Pair: "a", MessageKey: fmt.Sprintf("%040d", i), ContactID: "003", Status: send.Held, CreatedAt: At(9 - i), UpdatedAt: At(9)})
+		ok(t, err)
+	}
+	held, err := s.HeldSends(ctx, 2)
+	ok(t, err)
+	if len(held) != 2 || !held[0].CreatedAt.Equal(At(7)) || !held[1].CreatedAt.Equal(At(8)) {
+		t.Fatalf("held: %+v", held)
+	}
 }
 
 func calls(t *testing.T, s Store) {

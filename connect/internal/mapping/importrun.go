@@ -58,7 +58,7 @@ func NewImporter(store Imports, mappings *Service, links *link.Service, queue *j
 
 // Start takes a list of users and queues the work.
 func (i *Importer) Start(ctx context.Context, l link.Link, text []byte, actor string) (Import, error) {
-	if err := l.Ready(); err != nil {
+	if err := i.links.Available(l); err != nil {
 		return Import{}, err
 	}
 	lines, err := ParseImport(text)
@@ -117,7 +117,7 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 		}
 		waiting := false
 		for after := 0; ; {
-			l, err := i.links.Link(ctx, p.Pair) // again each time: it may have been reconnected
+			l, err := i.uninterrupted(ctx, p.Pair) // again each time: it may have been reconnected
 			if err != nil {
 				return err
 			}
@@ -138,6 +138,22 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 		}
 		if !waiting {
 			return nil
+		}
+	}
+}
+
+// importOutage is how often an import that an outage interrupts looks whether it is over.
+const importOutage = 2 * time.Second
+
+// uninterrupted reads the link of a pair and waits for the end of an outage: what an import has not begun is begun then.
+func (i *Importer) uninterrupted(ctx context.Context, pair string) (link.Link, error) {
+	for {
+		l, err := i.links.Link(ctx, pair)
+		if err != nil || i.links.Interrupted(l) == nil {
+			return l, err
+		}
+		if err := pause(ctx, importOutage); err != nil {
+			return l, err
 		}
 	}
 }

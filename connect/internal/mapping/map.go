@@ -50,6 +50,9 @@ func (s *Service) Map(ctx context.Context, l link.Link, r Request) (Mapping, err
 	if err := r.Check(); err != nil {
 		return Mapping{}, err
 	}
+	if err := s.links.Interrupted(l); err != nil {
+		return Mapping{}, err
+	}
 	found, err := s.orgUsers(ctx, l, "Username = "+literal(r.CRMUsername)+" AND IsActive = TRUE LIMIT 2")
 	if err != nil {
 		return Mapping{}, err

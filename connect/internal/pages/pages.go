@@ -105,6 +105,9 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 		s.visit(w, r, pair)
 		return
 	}
+	if err == nil {
+		err = s.Links.Interrupted(l)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -135,6 +138,9 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 	} else {
 		l, err = s.Links.First(r.Context())
 	}
+	if err == nil {
+		err = s.Links.Interrupted(l)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -155,6 +161,9 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
+		err = s.Links.Interrupted(l)
+	}
+	if err == nil {
 		var location string
 		if location, err = s.Signins.BeginMapping(r.Context(), l, session.Visitor, s.cookies.browser(w, r)); err == nil {
 			redirect(w, r, location)
@@ -167,6 +176,9 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 // reset clears the visitor's mapping; the tab then asks for his Engagement credentials (document 000, from 5.493 on).
 func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
 	session, l, err := s.session(r)
+	if err == nil {
+		err = s.Links.Interrupted(l)
+	}
 	if err == nil {
 		err = s.Mappings.ClearOwn(r.Context(), l, session.Visitor.UserID)
 	}

@@ -1,6 +1,7 @@
 // Package send fires triggered sends to CRM contacts: it reads the contact from the org, queues one message in the
 // tenant under a key that is the same however often the same send is asked for, and keeps every send with its outcome.
 //
+//	held -> queueing        asked for in an outage of the connection that holds sends; released in order afterwards
 //	refused                 the contact cannot be mailed; nothing left Connect
 //	queueing -> accepted    the tenant queued it -> sent, or not_sent
 //	         -> not_sent    the tenant refused it
@@ -40,6 +41,7 @@ type Status string
 
 // The statuses.
 const (
+	Held     Status = "held"
 	Queueing Status = "queueing"
 	Accepted Status = "accepted"
 	Sent     Status = "sent"
@@ -82,10 +84,11 @@ func (r Request) Check() error {
 	if !strings.HasPrefix(r.ContactID, "003") || len(r.ContactID) != 15 && len(r.ContactID) != 18 || strings.Trim(r.ContactID, base62) != "" {
 		return fault.New(fault.Invalid, CodeBadContact, "Give the contact's id: 15 or 18 characters beginning with 003.").In("contact_id")
 	}
-	return checkDefinition(r.DefinitionKey)
+	return CheckDefinition(r.DefinitionKey)
 }
 
-func checkDefinition(d string) error {
+// CheckDefinition refuses what cannot be the external key of a send definition.
+func CheckDefinition(d string) error {
 	control := func(c rune) bool { return c < ' ' || c == 0x7f }
 	if d == "" || len(d) > 100 || strings.TrimSpace(d) != d || strings.ContainsFunc(d, control) {
 		return fault.New(fault.Invalid, CodeBadDefinition, "Give the external key of the send definition, at most 100 characters.").In("definition_key")
@@ -142,7 +145,9 @@ type Store interface {
 	Send(ctx context.Context, pair, messageKey string) (Send, error)
 	// AddSend stores a send unless there is one under its key, and returns the one that is stored and whether it is new.
 	AddSend(ctx context.Context, s Send) (stored Send, added bool, err error)
-	// UpdateSend stores the status, reason, request id, time and lease of s if the stored send still has s.Revision. It
+	// HeldSends lists the sends of all pairs that are held, the oldest first.
+	HeldSends(ctx context.Context, limit int) ([]Send, error)
+	// UpdateSend stores the contact, recipient, status, reason, request id, time and lease of s if the stored send still has s.Revision. It
 	// returns the stored send either way, and whether it is s.
 	UpdateSend(ctx context.Context, s Send) (stored Send, won bool, err error)
 }

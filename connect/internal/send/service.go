@@ -10,6 +10,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 const (
@@ -47,6 +48,10 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 	if err := l.Ready(); err != nil {
 		return Send{}, err
 	}
+	interrupted := s.links.Interrupted(l)
+	if interrupted != nil && l.Outage.Mode != link.Hold {
+		return Send{}, interrupted
+	}
 	if r.IdempotencyKey != "" { // the same send may be recorded: then the contact's present state changes nothing
 		known, err := s.store.Send(ctx, l.Pair, messageKey(l, r, Contact{}))
 		switch {
@@ -55,6 +60,9 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		case fault.CodeOf(err) != CodeNotFound:
 			return Send{}, err
 		}
+	}
+	if interrupted != nil {
+		return s.hold(ctx, l, r, interrupted)
 	}
 	contact, err := s.contact(ctx, l, r.ContactID)
 	refusal := contact.Mailable()
@@ -80,6 +88,50 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		return s.resume(ctx, l, stored, &contact, s.links.CallTenant)
 	}
 	return s.queue(ctx, l, stored, contact, false, s.links.CallTenant)
+}
+
+// hold records a send for the end of an outage. The org cannot be asked now: a send without an idempotency key is one of
+// its own, whatever state the contact is in.
+func (s *Service) hold(ctx context.Context, l link.Link, r Request, why error) (Send, error) {
+	if r.IdempotencyKey == "" {
+		r.IdempotencyKey = "held:" + oauth.NewToken(32)
+	}
+	now := s.links.Now(l)
+	stored, _, err := s.store.AddSend(ctx, Send{
+		Pair: l.Pair, MessageKey: messageKey(l, r, Contact{}), DefinitionKey: r.DefinitionKey, ContactID: r.ContactID, Status: Held,
+		ReasonCode: string(fault.CodeOf(why)), Reason: fault.Of(why).Message, CreatedAt: now, UpdatedAt: now,
+	})
+	return stored, err
+}
+
+// heldAtOnce is how many held sends one Release looks at.
+const heldAtOnce = 200
+
+// Release sends what was held and is held no more, the oldest first. Its error is of the first that could not be tried to
+// the end; those after it are left for the next call, so that their order stays.
+func (s *Service) Release(ctx context.Context) error {
+	held, err := s.store.HeldSends(ctx, heldAtOnce)
+	if err != nil {
+		return err
+	}
+	waiting := map[string]bool{}
+	for _, one := range held {
+		if waiting[one.Pair] {
+			continue
+		}
+		l, err := s.links.Link(ctx, one.Pair)
+		if err != nil {
+			return err
+		}
+		if s.links.Interrupted(l) != nil {
+			waiting[one.Pair] = true
+			continue
+		}
+		if _, err := s.resume(ctx, l, one, nil, s.links.CallTenant); err != nil && fault.KindOf(err) == fault.Unavailable {
+			return err
+		}
+	}
+	return nil
 }
 
 // messageKey is the request's key: the idempotency key makes the occasion, else the contact's state. With an
@@ -124,12 +176,16 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 			kind = fault.NotFound
 		}
 		return stored, fault.New(kind, fault.Code(stored.ReasonCode), "%s", stored.Reason)
-	case stored.Status.Final() || stored.Status == Accepted:
+	case stored.Status.Final() || stored.Status == Accepted || stored.Status == Held && s.links.Interrupted(l) != nil:
 		return stored, nil
 	case s.machine().Before(stored.Lease):
 		return stored, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
 	}
 	stored.Lease = s.machine().Add(leaseTime)
+	held := stored.Status == Held
+	if held {
+		stored.Status, stored.ReasonCode, stored.Reason = Queueing, "", ""
+	}
 	claimed, won, err := s.store.UpdateSend(ctx, stored)
 	if err != nil {
 		return Send{}, err
@@ -139,12 +195,32 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 	}
 	if contact == nil {
 		read, err := s.contact(ctx, l, stored.ContactID)
-		if err != nil {
+		refusal := read.Mailable()
+		if fault.CodeOf(err) == CodeContactNotFound {
+			refusal = fault.Of(err)
+		} else if err != nil {
+			if held {
+				claimed.Status = Held
+			}
+			return s.release(ctx, l, claimed, err)
+		}
+		if claimed.Recipient == "" { // held: nobody has looked at the contact yet
+			if refusal != nil {
+				claimed.Status, claimed.ReasonCode, claimed.Reason = Refused, string(refusal.Code), refusal.Message
+				return s.release(ctx, l, claimed, refusal)
+			}
+			claimed.ContactID, claimed.Recipient = read.ID, read.Email
+		} else if err != nil {
 			return s.release(ctx, l, claimed, err)
 		}
 		contact = &read
 	}
-	return s.queue(ctx, l, claimed, *contact, true, call)
+	done, err := s.queue(ctx, l, claimed, *contact, true, call)
+	if held && err != nil && done.Status == Queueing { // nobody asks again for what was held: it waits on
+		done.Status = Held
+		return s.release(ctx, l, done, err)
+	}
+	return done, err
 }
 
 // queue hands a claimed send to the tenant. Where an earlier attempt may have got there, the tenant is asked first.

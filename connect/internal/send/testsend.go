@@ -28,11 +28,14 @@ type TestRequest struct {
 // Test sends one definition as the mapped user. A refusal by the tenant is a send with status NotSent, whose reason is
 // the tenant's own.
 func (s *Service) Test(ctx context.Context, l link.Link, r TestRequest) (Send, error) {
-	if err := checkDefinition(r.DefinitionKey); err != nil {
+	if err := CheckDefinition(r.DefinitionKey); err != nil {
 		return Send{}, err
 	}
 	if a, err := mail.ParseAddress(r.To); err != nil || a.Address != r.To || len(r.To) > 254 {
 		return Send{}, fault.New(fault.Invalid, CodeBadAddress, "Give one email address, without a name.").In("to")
+	}
+	if err := s.links.Available(l); err != nil {
+		return Send{}, err
 	}
 	occasion := "test:" + r.To + ":" + r.IdempotencyKey
 	if r.IdempotencyKey == "" {

@@ -14,15 +14,17 @@ import (
 
 const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
-	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision`
+	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision, ` + outageColumns
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
-	var offset, orgAt, tenantAt int64
+	var offset, orgAt, tenantAt, outageFrom, outageUntil int64
 	var version string
 	err := row.Scan(&l.Pair, &l.Standing, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
-		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision)
+		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision,
+		&l.Outage.Mode, &outageFrom, &outageUntil, &l.Outage.Stays, &l.Outage.Reason, &l.Outage.Actor)
+	l.Outage.From, l.Outage.Until = at(outageFrom), at(outageUntil)
 	l.Package = link.ParsePackage(version)
 	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
 	return l, found(err, link.CodeNotFound, "connection")

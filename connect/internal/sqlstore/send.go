@@ -26,6 +26,24 @@ func (s *Store) Send(ctx context.Context, pair, messageKey string) (send.Send, e
 	return scanSend(s.db.QueryRow(ctx, sendQuery, pair, messageKey))
 }
 
+// HeldSends implements send.Store.
+func (s *Store) HeldSends(ctx context.Context, limit int) ([]send.Send, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sendColumns+` FROM send WHERE status = 'held' ORDER BY created_at, message_key LIMIT $1`, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	var all []send.Send
+	for rows.Next() {
+		v, err := scanSend(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
+
 // AddSend implements send.Store.
 func (s *Store) AddSend(ctx context.Context, v send.Send) (stored send.Send, added bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -44,9 +62,9 @@ func (s *Store) AddSend(ctx context.Context, v send.Send) (stored send.Send, add
 // UpdateSend implements send.Store.
 func (s *Store) UpdateSend(ctx context.Context, v send.Send) (stored send.Send, won bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE send SET status = $3, reason_code = $4, reason = $5, request_id = $6, updated_at = $7, lease_until = $8, revision = revision + 1
+		res, err := tx.Exec(`UPDATE send SET status = $3, reason_code = $4, reason = $5, request_id = $6, updated_at = $7, lease_until = $8, contact_id = $10, recipient = $11, revision = revision + 1
 			WHERE pair_id = $1 AND message_key = $2 AND revision = $9`,
-			v.Pair, v.MessageKey, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.UpdatedAt), ms(v.Lease), v.Revision)
+			v.Pair, v.MessageKey, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.UpdatedAt), ms(v.Lease), v.Revision, v.ContactID, v.Recipient)
 		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
 			return err
 		}

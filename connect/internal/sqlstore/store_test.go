@@ -45,6 +45,20 @@ func TestImports(t *testing.T) {
 	}
 }
 
+func TestMailings(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunMailings(t, func(t *testing.T) (linktest.Store, linktest.Mailings, *jobs.Queue) {
+				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
+				q := s.Queue(jobs.Options{Poll: 20 * time.Millisecond})
+				return s, sqlstore.NewMailings(s, q), q
+			})
+		})
+	}
+}
+
 func TestOpenKeepsTheSchemaOfTheURL(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {

@@ -56,7 +56,7 @@ func NewService(links *link.Service, chain audit.Noter) *Service {
 
 // List gives all business units that either cloud knows, by MID.
 func (s *Service) List(ctx context.Context, l link.Link) ([]Unit, error) {
-	if err := l.Ready(); err != nil {
+	if err := s.links.Available(l); err != nil {
 		return nil, err
 	}
 	byMID := map[int64]*Unit{}

@@ -104,6 +104,8 @@ type Status struct {
 	Engagement Span   `json:"engagement"`
 	// IntegrationUser is nil where there is none.
 	IntegrationUser *IntegrationUser `json:"integration_user,omitempty"`
+	// Outage is nil where none is booked.
+	Outage *Outage `json:"outage,omitempty"`
 }
 
 // StateConnected is the State of a connection whose spans are both up.
