@@ -144,7 +144,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		b.sweeping.Every(ctx, every, b.log, "connections to look through cannot be found", func(ctx context.Context) error { return b.sweep(ctx, every) })
 	}
 	if o.TickEvery >= 0 {
-		b.working.Go(func() { b.tick(working, cmp.Or(o.TickEvery, time.Second)) })
+		b.sweeping.Every(ctx, cmp.Or(o.TickEvery, time.Second), b.log, "sends cannot be brought on", b.tick)
 	}
 	return b, nil
 }
@@ -152,23 +152,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 // tickTimeout bounds what one tick does; what is left is the next one's.
 const tickTimeout = time.Minute
 
-// tick brings on what waits for its time, again and again.
-func (b *Bridge) tick(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		one, cancel := context.WithTimeout(ctx, tickTimeout)
-		err := errors.Join(b.sends.Release(one), b.mailer.Tick(one))
-		cancel()
-		if err != nil && ctx.Err() == nil {
-			b.log.Error("bringing sends on", "error", err)
-		}
-	}
+// tick brings on what waits for its time.
+func (b *Bridge) tick(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	return errors.Join(b.sends.Release(ctx), b.mailer.Tick(ctx))
 }
 
 // sweepTimeout bounds one look through the mappings of a pair; what is left is the next one's.
