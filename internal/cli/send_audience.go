@@ -149,7 +149,11 @@ func mailingText(m connect.Mailing) string {
 			name string
 			n    int
 		}{
-			{"waiting", m.Counts.Waiting}, {"accepted", m.Counts.Accepted}, {"sent", m.Counts.Sent}, {"not sent", m.Counts.NotSent}, {"in doubt", m.Counts.InDoubt},
+			{"waiting", m.Counts.Waiting},
+			{"accepted", m.Counts.Accepted},
+			{"sent", m.Counts.Sent},
+			{"not sent", m.Counts.NotSent},
+			{"in doubt", m.Counts.InDoubt},
 			{"refused", m.Counts.Refused},
 		} {
 			if c.n > 0 {
