@@ -67,6 +67,86 @@ func TestPermittedUsersByRESTSaysWhoLosesAccess(t *testing.T) {
 	})
 }
 
+// Whatever takes access to an app away in Setup says from whom, also without doing it: taking a set off an app, a set from a
+// user, a profile from a user, and making a set wait for activation. What takes nothing away says nothing.
+func TestChangesOfPermissionSetsSayWhoLosesAccess(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		app := h.one(t, "SELECT Id FROM ConnectedApplication WHERE Name = 'Salesforce Marketing Cloud'")
+		admin, user := h.one(t, "SELECT Id FROM User WHERE LastName = 'Admin'"), h.one(t, "SELECT Id FROM User WHERE LastName = 'Normal'")
+		who := h.spec.Users[1].Username
+		set := h.create(t, "PermissionSet", map[string]any{"Label": "Approved"})
+		assignment := h.create(t, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
+		carriage := h.create(t, "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app})
+		profileSet := h.one(t, "SELECT Id FROM PermissionSet WHERE Profile.Name = 'System Administrator'")
+		h.create(t, "SetupEntityAccess", map[string]any{"ParentId": profileSet, "SetupEntityId": app})
+		at := func(object, id string) string { return data + "/sobjects/" + object + "/" + id }
+
+		// While everybody may authorize the app himself, nobody loses anything.
+		if status, header, _ := h.dry(t, h.admin, "DELETE", at("SetupEntityAccess", carriage), ""); status != 204 || header.Get("Warning") != "" {
+			t.Errorf("a self-authorize app: %d %q", status, header.Get("Warning"))
+		}
+		if status, _, answer := h.send(t, h.admin, "PATCH", at("ConnectedApplication", app), `{"OptionsAllowAdminApprovedUsersOnly":true}`); status != 204 {
+			t.Fatal(status, answer)
+		}
+		standard := h.one(t, "SELECT Id FROM Profile WHERE Name = 'Standard User'")
+		count := func() int { n, _ := h.query(t, h.admin, "SELECT Id FROM SetupEntityAccess"); return n }
+		before, trail := count(), len(h.trail(t, "Manage Users"))
+		loses := who + " loses access to the app Salesforce Marketing Cloud."
+		for name, c := range map[string]struct{ method, path, body, want string }{
+			"the set taken off the app":    {"DELETE", at("SetupEntityAccess", carriage), "", loses},
+			"the set taken from the user":  {"DELETE", at("PermissionSetAssignment", assignment), "", loses},
+			"the set waits for activation": {"PATCH", at("PermissionSet", set), `{"HasActivationRequired":true}`, loses},
+			"another label":                {"PATCH", at("PermissionSet", set), `{"Label":"Approved by us"}`, ""},
+			"another title":                {"PATCH", at("User", admin), `{"Title":"Chief"}`, ""},
+		} {
+			status, header, answer := h.dry(t, h.admin, c.method, c.path, c.body)
+			if got := header.Get("Warning"); status != 204 || c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("%s: %d %q %s", name, status, got, answer)
+			}
+		}
+		if count() != before || len(h.trail(t, "Manage Users")) != trail {
+			t.Error("a dry run left something")
+		}
+		// An administrator who gets another profile loses what his carries; another one stays, as one must.
+		second, name, _ := h.newUser(t, "second", "System Administrator")
+		status, header, answer := h.send(t, h.admin, "PATCH", at("User", second), `{"ProfileId":"`+standard+`"}`)
+		if got := header.Get("Warning"); !strings.Contains(got, name+" loses access to the app Salesforce Marketing Cloud.") || strings.Contains(got, "Nobody is left") {
+			t.Errorf("another profile: %d %q %s", status, got, answer)
+		}
+		// Who has the set twice over, by another way, loses nothing.
+		other := h.create(t, "PermissionSet", map[string]any{"Label": "Approved too"})
+		h.create(t, "SetupEntityAccess", map[string]any{"ParentId": other, "SetupEntityId": app})
+		h.create(t, "PermissionSetAssignment", map[string]any{"PermissionSetId": other, "AssigneeId": user})
+		if status, header, _ := h.send(t, h.admin, "DELETE", at("PermissionSetAssignment", assignment), nil); status != 204 || header.Get("Warning") != "" {
+			t.Errorf("approved by another set: %d %q", status, header.Get("Warning"))
+		}
+		row := h.one(t, "SELECT Id FROM SetupEntityAccess WHERE ParentId = '"+other+"'")
+		status, header, answer = h.send(t, h.admin, "DELETE", at("SetupEntityAccess", row), nil)
+		if status != 204 || !strings.Contains(header.Get("Warning"), loses) {
+			t.Errorf("deleting it: %d %q %s", status, header.Get("Warning"), answer)
+		}
+		last := h.trail(t, "Manage Users")
+		if got := last[len(last)-1]; !strings.Contains(got, "1 users lose access to Salesforce Marketing Cloud, 0 of whom use it now") {
+			t.Errorf("the trail: %q", got)
+		}
+		// A set that somebody has is not deleted, so that nobody loses it unseen.
+		if status, _, answer := h.send(t, h.admin, "DELETE", at("PermissionSet", other), nil); status != 400 || !strings.Contains(answer, "is assigned to users") {
+			t.Errorf("deleting a set in use: %d %s", status, answer)
+		}
+		// The last way in: nobody is left.
+		h.create(t, "SetupEntityAccess", map[string]any{"ParentId": other, "SetupEntityId": app})
+		rows := h.ids(t, "SELECT Id FROM SetupEntityAccess WHERE SetupEntityId = '"+app+"' AND ParentId != '"+other+"'")
+		for _, id := range rows {
+			h.send(t, h.admin, "DELETE", at("SetupEntityAccess", id), nil)
+		}
+		row = h.one(t, "SELECT Id FROM SetupEntityAccess WHERE ParentId = '"+other+"'")
+		if _, header, _ := h.dry(t, h.admin, "DELETE", at("SetupEntityAccess", row), ""); !strings.Contains(header.Get("Warning"), "Nobody is left who may use it") {
+			t.Errorf("the last way in: %q", header.Get("Warning"))
+		}
+	})
+}
+
 // A dry run changes nothing, refuses what would be refused, and is not for what knows none.
 func TestDryRunsOfRecords(t *testing.T) {
 	t.Parallel()

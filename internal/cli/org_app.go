@@ -16,6 +16,7 @@ type orgAppCmd struct {
 	Show     orgAppShowCmd     `cmd:"" help:"Show one app."`
 	Policies orgAppPoliciesCmd `cmd:"" help:"Change policies (Edit Policies), and say who loses access."`
 	Approve  orgAppApproveCmd  `cmd:"" help:"Let the users of a permission set or profile use an app (Manage Permission Sets)."`
+	Withdraw orgAppWithdrawCmd `cmd:"" help:"Take a permission set or profile off an app."`
 	Usage    orgAppUsageCmd    `cmd:"" help:"List who uses an app."`
 	Revoke   orgAppRevokeCmd   `cmd:"" help:"Take back an app's tokens."`
 	Block    orgAppBlockCmd    `cmd:"" help:"Block an app: its tokens die, and nobody gets new ones."`
@@ -217,6 +218,20 @@ type orgAppApproveCmd struct {
 // Run attaches a permission set or a profile to the app.
 func (c *orgAppApproveCmd) Run(ctx context.Context, a *app) error {
 	return c.session(ctx, a, func(s *crm.Session) error { return attach(ctx, a, s, c.App, c.Permset, c.Profile) })
+}
+
+type orgAppWithdrawCmd struct {
+	orgAppApproveCmd
+	losing
+}
+
+// Run takes a permission set or a profile off the app.
+func (c *orgAppWithdrawCmd) Run(ctx context.Context, a *app) error {
+	err := c.session(ctx, a, func(s *crm.Session) error { return detach(ctx, c.telling(a, s), c.App, c.Permset, c.Profile) })
+	if err != nil {
+		return err
+	}
+	return c.done(a, "saved")
 }
 
 type orgAppUsageCmd struct{ appArg }

@@ -16,6 +16,8 @@ type orgPermsetCmd struct {
 	Assign   orgPermsetAssignCmd   `cmd:"" help:"Assign a permission set to users (Manage Assignments)."`
 	Unassign orgPermsetUnassignCmd `cmd:"" help:"Take a permission set away from users."`
 	Attach   orgPermsetAttachCmd   `cmd:"" help:"Let a permission set carry a connected app."`
+	Detach   orgPermsetDetachCmd   `cmd:"" help:"Let a permission set carry a connected app no longer."`
+	Delete   orgPermsetDeleteCmd   `cmd:"" help:"Delete a permission set that nobody has."`
 }
 
 type orgPermsetListCmd struct{ orgFlags }
@@ -114,11 +116,40 @@ func (c *orgPermsetAssignCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-type orgPermsetUnassignCmd struct{ permsetArg }
+// losing is what commands have that may take access to an app away.
+type losing struct {
+	DryRun bool `help:"Only say who would lose access." env:"-"`
+}
+
+// telling makes the session say on standard error who loses access, and change nothing in a dry run.
+func (l losing) telling(a *app, s *crm.Session) *crm.Session {
+	s = s.Warned(func(text string) { a.errorf("warning: %s", oneLine(text)) })
+	if l.DryRun {
+		s = s.DryRun()
+	}
+	return s
+}
+
+// done says what became of it.
+func (l losing) done(a *app, text string) error {
+	if l.DryRun {
+		text = "not saved (dry run)"
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"saved": !l.DryRun})
+	}
+	return a.print(text + "\n")
+}
+
+type orgPermsetUnassignCmd struct {
+	permsetArg
+	losing
+}
 
 // Run takes the set away.
 func (c *orgPermsetUnassignCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error {
+	err := c.session(ctx, a, func(s *crm.Session) error {
+		s = c.telling(a, s)
 		return c.each(ctx, s, func(_, _, have string) error {
 			if have == "" {
 				return nil
@@ -126,6 +157,10 @@ func (c *orgPermsetUnassignCmd) Run(ctx context.Context, a *app) error {
 			return s.DeleteRecord(ctx, "PermissionSetAssignment", have)
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return c.done(a, "saved")
 }
 
 // each calls do for each user with the assignment that he has, "" for none.
@@ -165,27 +200,84 @@ func (c *orgPermsetAttachCmd) Run(ctx context.Context, a *app) error {
 	return c.session(ctx, a, func(s *crm.Session) error { return attach(ctx, a, s, c.App, c.Permset, "") })
 }
 
-// attach lets a permission set, or else a profile, carry an app.
-func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profile string) error {
+type orgPermsetDetachCmd struct {
+	orgPermsetAttachCmd
+	losing
+}
+
+// Run lets the set carry the app no longer.
+func (c *orgPermsetDetachCmd) Run(ctx context.Context, a *app) error {
+	err := c.session(ctx, a, func(s *crm.Session) error { return detach(ctx, c.telling(a, s), c.App, c.Permset, "") })
+	if err != nil {
+		return err
+	}
+	return c.done(a, "saved")
+}
+
+type orgPermsetDeleteCmd struct {
+	orgFlags
+	losing
+	Permset string `arg:"" help:"API name or label of the permission set."`
+}
+
+// Run deletes a set; the org refuses one that somebody has.
+func (c *orgPermsetDeleteCmd) Run(ctx context.Context, a *app) error {
+	err := c.session(ctx, a, func(s *crm.Session) error {
+		set, err := findSet(ctx, s, c.Permset)
+		if err != nil {
+			return err
+		}
+		return c.telling(a, s).DeleteRecord(ctx, "PermissionSet", set)
+	})
+	if err != nil {
+		return err
+	}
+	return c.done(a, "deleted")
+}
+
+// detach is attach undone; what is not attached stays so.
+func detach(ctx context.Context, s *crm.Session, appName, permset, profile string) error {
+	_, rows, err := carriage(ctx, s, appName, permset, profile)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return s.DeleteRecord(ctx, "SetupEntityAccess", rows[0].String("Id"))
+}
+
+// carriage finds the app, and the rows by which a permission set, or else a profile's own, carries it.
+func carriage(ctx context.Context, s *crm.Session, appName, permset, profile string) (access, []crm.Record, error) {
 	app, err := s.App(ctx, appName)
 	if err != nil {
-		return err
+		return access{}, nil, err
 	}
-	var set string
+	out := access{app: app}
 	if permset != "" {
-		set, err = findSet(ctx, s, permset)
+		out.set, err = findSet(ctx, s, permset)
 	} else {
-		set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = "+soqlText(profile), "profile", profile)
+		out.set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = "+soqlText(profile), "profile", profile)
 	}
+	if err != nil {
+		return out, nil, err
+	}
+	rows, err := s.Query(ctx, "SELECT Id FROM SetupEntityAccess WHERE ParentId = '"+out.set+"' AND SetupEntityId = '"+app.ID+"'")
+	return out, rows, err
+}
+
+// access is an app and the id of a set that may carry it.
+type access struct {
+	app crm.App
+	set string
+}
+
+// attach lets a permission set, or else a profile, carry an app.
+func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profile string) error {
+	found, rows, err := carriage(ctx, s, appName, permset, profile)
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(ctx, "SELECT Id FROM SetupEntityAccess WHERE ParentId = '"+set+"' AND SetupEntityId = '"+app.ID+"'")
-	if err != nil {
-		return err
-	}
+	app := found.app
 	if len(rows) == 0 {
-		if _, err := s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app.ID}); err != nil {
+		if _, err := s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": found.set, "SetupEntityId": app.ID}); err != nil {
 			return err
 		}
 	}

@@ -70,7 +70,9 @@ type Access struct {
 const maxNamed = 10
 
 // Warning words the access for whoever saves the change; "" where nobody loses anything.
-func (a Access) Warning() string {
+func (a Access) Warning() string { return a.warning("this app") }
+
+func (a Access) warning(app string) string {
 	if len(a.Losing) == 0 {
 		return ""
 	}
@@ -79,7 +81,10 @@ func (a Access) Warning() string {
 	if len(names) > maxNamed {
 		names, more = names[:maxNamed], fmt.Sprintf(" and %d more", len(a.Losing)-maxNamed)
 	}
-	text := fmt.Sprintf("%d users lose access to this app, %d of whom use it now: %s%s.", len(a.Losing), a.LosingUsing, strings.Join(names, ", "), more)
+	text := fmt.Sprintf("%d users lose access to %s, %d of whom use it now: %s%s.", len(a.Losing), app, a.LosingUsing, strings.Join(names, ", "), more)
+	if len(a.Losing) == 1 {
+		text = fmt.Sprintf("%s loses access to %s%s.", names[0], app, map[bool]string{true: ", which he uses now"}[a.LosingUsing == 1])
+	}
 	if a.Allowed == 0 {
 		text += " Nobody is left who may use it: no profile or permission set that carries the app is anybody's."
 	}

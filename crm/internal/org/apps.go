@@ -149,7 +149,7 @@ func (a *Apps) changeIn(tx SetupTx, s Session, id ID, c AppChange) (Access, erro
 	var access Access
 	at := a.Clock.Now(string(s.Org))
 	err := tx.ChangeApp(s.Org, id, s.User, at, func(app *ConnectedApp) error {
-		before, err := tx.AppUsers(app.Org, app.ID)
+		before, err := tx.AppUsers(app.Org, app.ID, "")
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (a *Apps) changeIn(tx SetupTx, s Session, id ID, c AppChange) (Access, erro
 		if err := w.write(c); err != nil {
 			return err
 		}
-		after, err := tx.AppUsers(app.Org, app.ID)
+		after, err := tx.AppUsers(app.Org, app.ID, "")
 		if err != nil {
 			return err
 		}

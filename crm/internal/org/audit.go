@@ -66,6 +66,8 @@ func (c *change) audit(verb string) error {
 			return nil
 		}
 		display += ": " + c.note + strings.Join(changed, ", ")
+	} else if c.note != "" {
+		display += ": " + strings.TrimSuffix(c.note, "; ")
 	}
 	action := strings.ToLower(verb) + strings.ToLower(c.object.Name)
 	return Audit(c.tx, c.session, c.at, action, section, display)

@@ -186,13 +186,14 @@ func (c *change) update() error {
 		return c.finish("Changed")
 	}
 	c.stamp(false)
-	if _, err := c.tx.Update(c.object, c.session.Org, Values{"Id": string(c.id)}, c.values); err != nil {
-		return err
-	}
-	if r.after != nil {
-		if err := r.after(c); err != nil {
+	err := c.telling(false, func() error {
+		if _, err := c.tx.Update(c.object, c.session.Org, Values{"Id": string(c.id)}, c.values); err != nil || r.after == nil {
 			return err
 		}
+		return r.after(c)
+	})
+	if err != nil {
+		return err
 	}
 	return c.finish("Changed")
 }
@@ -213,14 +214,17 @@ func (c *change) delete() error {
 		}
 		return c.session.undone()
 	}
-	if err := c.finish("Deleted"); err != nil {
-		return err
-	}
-	if !c.object.SoftDelete {
+	err := c.telling(true, func() error {
+		if c.object.SoftDelete {
+			return c.bin(c.object, c.id)
+		}
 		_, err := c.tx.Remove(c.object, c.session.Org, Values{"Id": string(c.id)})
 		return err
+	})
+	if err != nil {
+		return err
 	}
-	return c.bin(c.object, c.id)
+	return c.finish("Deleted")
 }
 
 // load reads the record that is to change and keeps it from changing otherwise.

@@ -118,7 +118,7 @@ func beforeConnectedApplication(c *change) error {
 
 // tellAccess tells who loses access by a change of Permitted Users: the caller by name, the trail by number.
 func (c *change) tellAccess() error {
-	users, err := c.tx.AppUsers(c.session.Org, c.id)
+	users, err := c.tx.AppUsers(c.session.Org, c.id, "")
 	if err != nil {
 		return err
 	}

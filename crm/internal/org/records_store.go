@@ -100,6 +100,6 @@ type AppTx interface {
 	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
 	// were.
 	RevokeGrants(org, app, user ID, at time.Time) (int, error)
-	// AppUsers lists the active users of the org by user name, as an app sees them.
-	AppUsers(org, app ID) ([]AppUser, error)
+	// AppUsers lists the active users of the org by user name, or one of them, as an app sees them.
+	AppUsers(org, app, user ID) ([]AppUser, error)
 }

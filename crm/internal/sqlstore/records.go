@@ -420,14 +420,18 @@ func (t recordTx) RevokeGrants(orgID, app, user org.ID, at time.Time) (int, erro
 }
 
 // AppUsers implements org.RecordTx.
-func (t recordTx) AppUsers(orgID, app org.ID) ([]org.AppUser, error) {
+func (t recordTx) AppUsers(orgID, app, user org.ID) ([]org.AppUser, error) {
+	who, args := "", []any{string(orgID), string(app)}
+	if user != "" {
+		who, args = ` AND u.id = $3`, append(args, string(user))
+	}
 	rows, err := t.tx.Query(`SELECT u.id, u.username, CASE WHEN EXISTS (SELECT 1 FROM setup_entity_access e
  JOIN permission_set ps ON ps.org_id = e.org_id AND ps.id = e.parent_id WHERE e.org_id = u.org_id AND e.setup_entity_id = $2
  AND ps.has_activation_required = 0 AND (ps.profile_id = u.profile_id OR ps.id IN (SELECT a.permission_set_id FROM permission_set_assignment a
  WHERE a.org_id = u.org_id AND a.assignee_id = u.id AND a.is_active = 1))) THEN 1 ELSE 0 END,
  CASE WHEN EXISTS (SELECT 1 FROM oauth_grant g LEFT JOIN user_login l ON l.org_id = g.org_id AND l.user_id = g.user_id
  WHERE g.org_id = u.org_id AND g.user_id = u.id AND g.app_id = $2 AND g.revoked_ms IS NULL AND g.id > COALESCE(l.ended_up_to, 0)) THEN 1 ELSE 0 END
- FROM user_account u WHERE u.org_id = $1 AND u.is_active = 1 ORDER BY u.username_key`, string(orgID), string(app))
+ FROM user_account u WHERE u.org_id = $1 AND u.is_active = 1`+who+` ORDER BY u.username_key`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the users of an app: %w", err)
 	}

@@ -86,6 +86,23 @@ type Session struct {
 	c        *Client
 	token    vault.Secret
 	instance string
+	dryRun   bool
+	warned   func(string)
+}
+
+// Warned returns the same session, whose changes of records tell fn what the org warns of.
+func (s *Session) Warned(fn func(text string)) *Session {
+	out := *s
+	out.warned = fn
+	return &out
+}
+
+// DryRun returns the same session, whose changes and deletions of records only say what they would do. An embedded org alone
+// knows this.
+func (s *Session) DryRun() *Session {
+	out := *s
+	out.dryRun = true
+	return &out
 }
 
 func (s *Session) header() http.Header {

@@ -221,14 +221,37 @@ func (s *Session) DeleteToolingRecord(ctx context.Context, object, id string) er
 }
 
 func (s *Session) deleteAt(ctx context.Context, path string) error {
-	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, Header: s.header(), URL: s.data(path)})
+	a, err := s.c.call.Do(ctx, client.Request{Method: http.MethodDelete, Header: s.changing(), URL: s.data(path)})
 	if err != nil {
 		return err
 	}
 	if a.Status/100 != 2 {
 		return s.refusal(a)
 	}
+	s.warn(a)
 	return nil
+}
+
+// changing is the header of a change of a record.
+func (s *Session) changing() http.Header {
+	h := s.header()
+	if s.dryRun {
+		h.Set("Twinspan-Dry-Run", "true")
+	}
+	return h
+}
+
+// warn tells what the org warns of: the texts of Warning headers (RFC 7234 section 5.5).
+func (s *Session) warn(a *client.Answer) {
+	if s.warned == nil {
+		return
+	}
+	for _, v := range a.Header.Values("Warning") {
+		if _, text, ok := strings.Cut(v, `"`); ok {
+			text, _, _ = strings.Cut(text, `"`)
+			s.warned(client.Clip(text, 2000))
+		}
+	}
 }
 
 func (s *Session) get(ctx context.Context, target string, v any) error {
@@ -247,13 +270,14 @@ func (s *Session) send(ctx context.Context, method, path string, fields map[stri
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.c.call.Do(ctx, client.Request{Method: method, URL: s.data(path), Header: s.header(), ContentType: "application/json", Body: body})
+	a, err := s.c.call.Do(ctx, client.Request{Method: method, URL: s.data(path), Header: s.changing(), ContentType: "application/json", Body: body})
 	if err != nil {
 		return nil, err
 	}
 	if a.Status/100 != 2 {
 		return nil, s.refusal(a)
 	}
+	s.warn(a)
 	return a, nil
 }
 
