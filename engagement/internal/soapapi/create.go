@@ -123,6 +123,7 @@ func (s *Server) results(ctx context.Context, message string, objects []*soap.El
 				// What was done before must not be hidden behind a fault: the client would do it again.
 				s.o.Log.ErrorContext(ctx, "soap: an object of several failed", slog.String("message", message), slog.Int("object", i), slog.Any("error", err))
 			}
+			refusal.kind = res.kind
 			res = refusal
 		}
 		if res.failed {
