@@ -86,11 +86,21 @@ func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
 	return spec
 }
 
+// generatedHash is the hash of a seed's password, which newPassword made; "" for one that is too short to be such, which
+// is then hashed as people's passwords are.
+func generatedHash(l Login) string {
+	hash, err := vault.HashGenerated(vault.Secret(l.Password))
+	if err != nil {
+		return ""
+	}
+	return hash
+}
+
 // orgUser is a user of the org. integrated and admin tick the package's two boxes on the User record (connect-facts 1.4).
 func orgUser(l Login, first, last, profile string, integrated, admin bool) crm.UserSpec {
 	u := crm.UserSpec{
 		Username: l.Username, Email: l.Username, FirstName: first, LastName: last, Profile: profile,
-		Password: vault.Secret(l.Password), SecurityToken: vault.Secret(l.SecurityToken), MarketingUser: integrated,
+		Password: vault.Secret(l.Password), PasswordHash: generatedHash(l), SecurityToken: vault.Secret(l.SecurityToken), MarketingUser: integrated,
 	}
 	if integrated {
 		u.Custom = map[string]any{"et4ae5__ExactTargetForAppExchangeUser__c": true}
@@ -107,9 +117,9 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 	spec := engagement.TenantSpec{
 		EID: s.EID, Subdomain: s.Subdomain, Name: tenantName, AccountType: accountTypes[s.accountType()],
 		Users: []engagement.UserSpec{
-			{Username: s.TenantAdmin.Username, Name: "Alma Admin", Email: "alma.admin@tenant.example", Password: vault.Secret(s.TenantAdmin.Password), Roles: []string{"Administrator"}},
+			{Username: s.TenantAdmin.Username, Name: "Alma Admin", Email: "alma.admin@tenant.example", Password: vault.Secret(s.TenantAdmin.Password), PasswordHash: generatedHash(s.TenantAdmin), Roles: []string{"Administrator"}},
 			{
-				Username: s.APIUser.Username, Name: "Marketing Cloud Connect API User", Email: "api.user@tenant.example", Password: vault.Secret(s.APIUser.Password),
+				Username: s.APIUser.Username, Name: "Marketing Cloud Connect API User", Email: "api.user@tenant.example", Password: vault.Secret(s.APIUser.Password), PasswordHash: generatedHash(s.APIUser),
 				APIUser: true, Roles: s.apiUserRoles(),
 			},
 		},
@@ -146,7 +156,7 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 	}
 	for i, p := range persons() {
 		u := engagement.UserSpec{
-			Username: s.TenantUsers[i].Username, Name: p.first + " " + p.last, Email: p.user + "@tenant.example", Password: vault.Secret(s.TenantUsers[i].Password),
+			Username: s.TenantUsers[i].Username, Name: p.first + " " + p.last, Email: p.user + "@tenant.example", Password: vault.Secret(s.TenantUsers[i].Password), PasswordHash: generatedHash(s.TenantUsers[i]),
 			Roles: []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}, // connect-facts 1.6
 		}
 		if demo {

@@ -26,6 +26,14 @@ const (
 	hashSize    = 32 // bytes
 )
 
+// Cost of the hash of a generated password, and the shortest that counts as one, in characters: 26 of base32 are 130
+// random bits.
+const (
+	generatedMemory = 64 // KiB
+	generatedTime   = 1
+	minGenerated    = 26
+)
+
 // Bounds for the cost of a stored hash: a database row must not be able to order gigabytes.
 const (
 	maxHashMemory = 256 * 1024 // KiB
@@ -47,7 +55,7 @@ var (
 	ErrBusy error = fault.New(fault.Unavailable, "hashing_busy", "The server is busy. Please try again.")
 	// ErrHash: a stored password hash is not in the form that HashPassword writes.
 	ErrHash = errors.New("the stored password hash is not readable")
-	// ErrPassword: the password is longer than 4096 bytes.
+	// ErrPassword: the password is longer than 4096 bytes, or too short for a generated one.
 	ErrPassword error = fault.New(fault.Invalid, "password_too_long", "The password is too long.")
 )
 
@@ -67,9 +75,19 @@ func HashPassword(ctx context.Context, password Secret) (string, error) {
 		return "", ctx.Err()
 	}
 	defer func() { <-slots }()
-	sum := p.key(password, hashSize)
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum)), nil
+	return p.hash(password), nil
+}
+
+// HashGenerated returns the hash of a password that the program made with at least 128 random bits, in a fraction of a
+// millisecond: nobody guesses such a password, whatever a guess costs. Checking the right one is as cheap; a wrong one
+// takes as long as at any other user, so that time tells nothing of him. A password too short to be one is ErrPassword.
+func HashGenerated(password Secret) (string, error) {
+	if len(password) < minGenerated || len(password) > maxPassword {
+		return "", ErrPassword
+	}
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails (crypto/rand)
+	return params{memory: generatedMemory, time: generatedTime, threads: hashThreads, salt: salt}.hash(password), nil
 }
 
 // VerifyPassword reports whether the password is the one whose hash this is.
@@ -85,7 +103,11 @@ func VerifyPassword(ctx context.Context, hash string, password Secret) (bool, er
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	right := subtle.ConstantTimeCompare(got, want) == 1
+	if !right && p.memory == generatedMemory && p.time == generatedTime {
+		return false, DummyVerify(ctx, password)
+	}
+	return right, nil
 }
 
 // DummyVerify takes as long as VerifyPassword and says no: for users who do not exist, so that time does not tell.
@@ -135,6 +157,12 @@ func (p params) sum(ctx context.Context, password Secret, size uint32) ([]byte, 
 	}
 	defer func() { <-slots }()
 	return p.key(password, size), nil
+}
+
+// hash is the password's hash in PHC form; the caller holds a slot where that takes long.
+func (p params) hash(password Secret) string {
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memory, p.time, p.threads,
+		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.key(password, hashSize)))
 }
 
 // key is the hash itself; the caller holds a slot.
