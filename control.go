@@ -37,6 +37,7 @@ func newControl(live context.Context, p *Program) http.Handler {
 	mux.HandleFunc("POST /clock", c.setClock)
 	mux.HandleFunc("GET /pairs", c.listPairs)
 	mux.HandleFunc("POST /pairs", c.newPair)
+	mux.HandleFunc("DELETE /pairs/{id}", c.deletePair)
 	mux.HandleFunc("GET /mail", c.mails)
 	mux.HandleFunc("GET /mail/{id}", c.mail)
 	mux.HandleFunc("GET /requests", c.requests)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/twinspan/twinspan/connect"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -29,6 +30,7 @@ const (
 	codeTooManyPairs fault.Code = "too_many_pairs"
 	codeBadPair      fault.Code = "invalid_pair"
 	codeOtherPair    fault.Code = "not_your_pair"
+	codeFirstPair    fault.Code = "first_pair"
 )
 
 // pairs are the seeds of a program's pairs, the first one first. Their secrets are kept in files: the first pair's in
@@ -43,6 +45,13 @@ func (l *pairs) all() []*seed {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.list)
+}
+
+// remove takes a pair out of the list; its token is nobody's any more.
+func (l *pairs) remove(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = slices.DeleteFunc(slices.Clone(l.list), func(s *seed) bool { return s.PairID == id })
 }
 
 func (l *pairs) add(s *seed) {
@@ -73,6 +82,9 @@ func (l *pairs) ofToken(token string) (found *seed) {
 
 // pairFolder is where the seeds of all pairs but the first are.
 func (p *Program) pairFolder() string { return p.folder.file("pairs") }
+
+// pairFile is where the seed of a pair other than the first is.
+func (p *Program) pairFile(id string) string { return filepath.Join(p.pairFolder(), id+".json") }
 
 // loadPairs reads the seeds of the pairs that were made while the program ran before.
 func (p *Program) loadPairs() error {
@@ -150,7 +162,7 @@ func (p *Program) addPair(ctx context.Context, fixture, accountType, release str
 	if err := os.MkdirAll(p.pairFolder(), 0o700); err != nil {
 		return nil, Ready{}, fmt.Errorf("the folder of pairs: %w", err)
 	}
-	path := filepath.Join(p.pairFolder(), s.PairID+".json")
+	path := p.pairFile(s.PairID)
 	if err := s.save(path); err != nil {
 		return nil, Ready{}, err
 	}
@@ -160,11 +172,61 @@ func (p *Program) addPair(ctx context.Context, fixture, accountType, release str
 		err = p.complete(ctx, s, r, path)
 	}
 	if err != nil {
-		// Nobody has been told of it, so nobody misses it; what there is of it stays behind unreachable.
-		return nil, Ready{}, errors.Join(err, os.Remove(path))
+		// Nobody has been told of it, so nobody misses it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+		defer cancel()
+		return nil, Ready{}, errors.Join(err, p.raze(ctx, s))
 	}
 	p.pairs.add(s)
 	return s, r, nil
+}
+
+// undoTime bounds the taking away of a pair whose making failed.
+const undoTime = 30 * time.Second
+
+// raze takes a pair away: its connection, tenant and org with everything in them, and its secrets last. What breaks off
+// is ended by the next start, because the seed says so.
+func (p *Program) raze(ctx context.Context, s *seed) error {
+	if !s.Deleting {
+		s.Deleting = true
+		if err := s.save(p.pairFile(s.PairID)); err != nil {
+			return err
+		}
+	}
+	p.pairs.remove(s.PairID)
+	if err := p.bridge.DeleteLink(ctx, s.PairID); err != nil {
+		return fmt.Errorf("deleting the connection: %w", err)
+	}
+	if err := p.tenant.DeleteTenant(ctx, s.EID); err != nil {
+		return fmt.Errorf("deleting the tenant: %w", err)
+	}
+	if err := p.org.DeleteOrg(ctx, s.OrgID); err != nil {
+		return fmt.Errorf("deleting the org: %w", err)
+	}
+	if err := os.Remove(p.pairFile(s.PairID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("deleting the secrets of the pair: %w", err)
+	}
+	return nil
+}
+
+// deletePair answers DELETE /pairs/{id}.
+func (c *control) deletePair(w http.ResponseWriter, r *http.Request) {
+	c.p.pairs.making.Lock()
+	defer c.p.pairs.making.Unlock()
+	s, ok := c.p.pairs.find(r.PathValue("id"))
+	switch {
+	case !ok || r.PathValue("id") == "":
+		c.refuse(w, fault.New(fault.NotFound, codeNoPair, "There is no pair of that id."))
+		return
+	case s == c.p.seed:
+		c.refuse(w, fault.New(fault.Conflict, codeFirstPair, "The first pair is the program's own; it goes with the data folder."))
+		return
+	}
+	if err := c.p.raze(r.Context(), s); err != nil {
+		c.refuse(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // pairAnswer is a new pair: its id beside the ready file's shape.

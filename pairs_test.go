@@ -12,6 +12,7 @@ import (
 	"github.com/twinspan/twinspan"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/test/spawn"
 )
 
 // newPair is a pair made by the control API.
@@ -127,6 +128,61 @@ func TestPairsAreIsolated(t *testing.T) {
 	moved.CRM.URL, moved.Connect.URL, moved.Engagement.AuthURL = again.CRM.URL, again.Connect.URL, again.Engagement.AuthURL
 	if s, users := status(t, moved); s.State != "connected" || len(users) != 3 {
 		t.Errorf("the second pair after a restart: %+v, %d users", s, len(users))
+	}
+}
+
+// A pair that is deleted is gone from the list, and none of its tokens and passwords opens anything any more, now or after
+// a restart; the others stay.
+func TestPairsAreDeleted(t *testing.T) {
+	t.Parallel()
+	for _, kind := range spawn.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			conf := freePorts(t.TempDir())
+			conf.DB = spawn.DSN(t, kind)
+			p := start(t, conf)
+			first := p.Ready()
+			gone := makePair(t, first, "")
+			session := marketer(t, gone.Ready)
+			org := signIn(t, gone.Ready, gone.CRM.Admin)
+			del := func(id, token string, want int) {
+				t.Helper()
+				if code, text := raw(t, first, token, http.MethodDelete, "/pairs/"+id, "", ""); code != want {
+					t.Errorf("DELETE /pairs/%s: %d %s", id, code, text)
+				}
+			}
+			del(gone.ID, gone.Control.Token, http.StatusForbidden)
+			del("nobody", first.Control.Token, http.StatusNotFound)
+			del(pairsOf(t, first)[0], first.Control.Token, http.StatusConflict)
+			del(gone.ID, first.Control.Token, http.StatusNoContent)
+			del(gone.ID, first.Control.Token, http.StatusNotFound)
+			if got := pairsOf(t, first); len(got) != 1 || got[0] == gone.ID {
+				t.Errorf("pairs %v", got)
+			}
+			opens := func(name string, err error) {
+				t.Helper()
+				if err == nil {
+					t.Errorf("%s still opens", name)
+				}
+			}
+			_, err := session.AccountUsers(bounded(t), nil)
+			opens("the tenant's token", err)
+			_, err = org.Query(bounded(t), "SELECT Id FROM User")
+			opens("the org's session", err)
+			if code, _ := raw(t, first, gone.Control.Token, http.MethodGet, "/clock", "", ""); code != http.StatusUnauthorized {
+				t.Errorf("its control token: %d", code)
+			}
+			if s, users := status(t, first); s.State != "connected" || len(users) != 3 {
+				t.Errorf("the first pair: %s with %d users", s.State, len(users))
+			}
+			again := makePair(t, first, `{"fixture":"new-org"}`)
+			if err := p.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := pairsOf(t, start(t, conf).Ready()); len(got) != 2 || got[1] != again.ID {
+				t.Errorf("after a restart: %v", got)
+			}
+		})
 	}
 }
 

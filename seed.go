@@ -27,7 +27,9 @@ type seed struct {
 	// AccountType is the tenant's edition; "" is AccountEnterprise2.
 	AccountType string `json:"account_type,omitempty"`
 	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
-	Complete bool   `json:"complete"`
+	Complete bool `json:"complete"`
+	// Deleting says that the pair is being taken away.
+	Deleting bool   `json:"deleting,omitempty"`
 	PairID   string `json:"pair_id"`
 
 	OrgID        string  `json:"org_id"`

@@ -17,7 +17,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/twinspan/twinspan/connect"
@@ -176,6 +175,12 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		p.onClose(func() error { p.inbox.ReadWith(nil); return nil })
 	}
 	for _, s := range p.pairs.all() {
+		if s.Deleting {
+			if err := p.raze(ctx, s); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := p.raise(ctx, s); err != nil {
 			return err
 		}
@@ -236,7 +241,7 @@ func (p *Program) fill(ctx context.Context) error {
 	for i, s := range p.pairs.all() {
 		path, r := p.folder.file("seed.json"), p.ready
 		if i > 0 {
-			path, r = filepath.Join(p.pairFolder(), s.PairID+".json"), p.readyOf(s, "")
+			path, r = p.pairFile(s.PairID), p.readyOf(s, "")
 		}
 		if err := p.complete(ctx, s, r, path); err != nil {
 			return err

@@ -221,6 +221,12 @@ func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
 	})
 }
 
+// DeleteLink takes the connection of a pair away, with its keys, mappings, sends and record of changes, and tells neither
+// cloud: it is for pairs whose clouds go too. One that is not there already is none.
+func (b *Bridge) DeleteLink(ctx context.Context, pairID string) error {
+	return b.links.Delete(ctx, pairID)
+}
+
 // SetClock moves the domain time of a pair to machine time plus offset.
 func (b *Bridge) SetClock(ctx context.Context, pairID string, offset time.Duration) error {
 	return b.links.SetClock(ctx, pairID, offset)

@@ -230,6 +230,15 @@ func (c *Cloud) CreateOrg(ctx context.Context, spec OrgSpec) error {
 	return c.control.CreateOrg(ctx, spec)
 }
 
+// DeleteOrg takes an org away with everything in it; one that is not there already is none.
+func (c *Cloud) DeleteOrg(ctx context.Context, orgID string) error {
+	id, err := org.ParseID(orgID)
+	if err != nil {
+		return err
+	}
+	return c.control.DeleteOrg(ctx, id)
+}
+
 // What imports take and answer.
 type (
 	// ProjectFile is a file of an sfdx project, by its path in it.

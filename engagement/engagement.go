@@ -252,6 +252,12 @@ func (c *Cloud) CreateTenant(ctx context.Context, spec TenantSpec) error {
 	return c.control.Create(ctx, spec)
 }
 
+// DeleteTenant takes a tenant away with everything in it; one that is not there already is none. Mail of it that is on
+// its way may still go out.
+func (c *Cloud) DeleteTenant(ctx context.Context, eid int64) error {
+	return c.control.Delete(ctx, tenant.EID(eid))
+}
+
 // SetClock moves the domain time of the tenant to machine time plus offset. Other processes on the same database follow
 // within a second.
 func (c *Cloud) SetClock(ctx context.Context, eid int64, offset time.Duration) error {

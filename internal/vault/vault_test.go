@@ -3,6 +3,7 @@ package vault_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -250,6 +251,26 @@ func TestPasswords(t *testing.T) {
 	}
 	if _, err := vault.HashPassword(ctx, vault.Secret(strings.Repeat("x", 5000))); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a long password: %v", err)
+	}
+}
+
+// A generated password has a cheap hash; a wrong one takes as long as anywhere, and a short one is none.
+func TestGeneratedPasswords(t *testing.T) {
+	t.Parallel()
+	password := vault.Secret("Tw1-" + strings.ToLower(rand.Text()))
+	hash, err := vault.HashGenerated(password)
+	if err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=64,t=1,p=1$") {
+		t.Fatalf("%s, %v", hash, err)
+	}
+	for given, want := range map[vault.Secret]bool{password: true, password + "x": false, "": false} {
+		if ok, err := vault.VerifyPassword(t.Context(), hash, given); ok != want || err != nil {
+			t.Errorf("%q: %v, %v", given.Reveal(), ok, err)
+		}
+	}
+	for _, bad := range []vault.Secret{"correct horse", vault.Secret(strings.Repeat("x", 5000))} {
+		if hash, err := vault.HashGenerated(bad); hash != "" || fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%.20q: %s, %v", bad.Reveal(), hash, err)
+		}
 	}
 }
 

@@ -74,6 +74,13 @@ func (k *Keyring) generate(pair string, d Direction, now time.Time) (SealedKey, 
 	return SealedKey{Pair: pair, Direction: d, Sealed: sealed, Certificate: cert, CreatedAt: now}, nil
 }
 
+// forget drops the opened keys of a pair that is gone.
+func (k *Keyring) forget(pair string) {
+	for _, d := range []Direction{IntoOrg, IntoTenant} {
+		k.open.drop(pair+"|"+string(d), func(*rsa.PrivateKey) bool { return true })
+	}
+}
+
 // Private opens the private key of a span.
 func (k *Keyring) Private(ctx context.Context, pair string, d Direction, now time.Time) (*rsa.PrivateKey, error) {
 	return k.open.get(ctx, pair+"|"+string(d), now, func(ctx context.Context) (*rsa.PrivateKey, time.Time, error) {

@@ -125,6 +125,16 @@ func (s *Service) Certificates(ctx context.Context, pair string) (orgPEM, tenant
 	return orgPEM, tenantPEM, err
 }
 
+// Delete takes the connection of a pair away with everything that hangs on it, and tells neither cloud; one that is not
+// there already is none.
+func (s *Service) Delete(ctx context.Context, pair string) error {
+	if err := s.store.DeleteLink(ctx, pair); err != nil {
+		return err
+	}
+	s.keys.forget(pair)
+	return nil
+}
+
 // SetClock moves the domain time of a pair.
 func (s *Service) SetClock(ctx context.Context, pair string, offset time.Duration) error {
 	return s.store.SetClock(ctx, pair, offset)

@@ -23,6 +23,9 @@ type Store interface {
 	// An error of change leaves the connection as it is and is returned. Where something changes and why has an action,
 	// it goes into the audit chain in the same transaction.
 	UpdateLink(ctx context.Context, pair string, why audit.Change, change func(Link) (Link, error)) (Link, error)
+	// DeleteLink takes a connection away with its keys and everything that hangs on it; one that is not there already is
+	// none.
+	DeleteLink(ctx context.Context, pair string) error
 	// SetClock moves the pair's domain time.
 	SetClock(ctx context.Context, pair string, offset time.Duration) error
 	// ClaimSweep gives the pairs whose mappings nobody has begun to look through since before, and keeps now as the time

@@ -174,6 +174,17 @@ func (s *Store) UpdateLink(ctx context.Context, pair string, why audit.Change, c
 	return stored, nil
 }
 
+// DeleteLink implements link.Store.
+func (s *Store) DeleteLink(ctx context.Context, pair string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM span_key WHERE pair_id = $1`, pair); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`DELETE FROM link WHERE pair_id = $1`, pair)
+		return err
+	})
+}
+
 // SetClock implements link.Store.
 func (s *Store) SetClock(ctx context.Context, pair string, offset time.Duration) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {

@@ -68,6 +68,15 @@ func (c *Control) CreateOrg(ctx context.Context, spec org.Spec) error {
 	return nil
 }
 
+// DeleteOrg takes an org away with everything in it; one that is not there already is none.
+func (c *Control) DeleteOrg(ctx context.Context, id org.ID) error {
+	if err := c.Store.DeleteOrg(ctx, id); err != nil {
+		return err
+	}
+	c.Changes.SetupChanged(id)
+	return c.readClocks(ctx)
+}
+
 // plan is a new org with everything made that a transaction must not wait for: ids, hashes.
 type plan struct {
 	control  *Control

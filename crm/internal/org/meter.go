@@ -314,7 +314,12 @@ const maxWatchErrors = 3
 func (m *Meter) settle(ctx context.Context, which func(*meterWindow) bool) (err error) {
 	m.windows.Range(func(_, v any) bool {
 		if w := v.(*meterWindow); which(w) {
-			if e := w.refresh(ctx, m.minute(w.key.org)); e != nil && err == nil {
+			e := w.refresh(ctx, m.minute(w.key.org))
+			if fault.KindOf(e) == fault.NotFound { // the org was taken away, here or by another process
+				m.windows.Delete(w.key)
+				return ctx.Err() == nil
+			}
+			if e != nil && err == nil {
 				err = e
 			}
 		}

@@ -32,6 +32,41 @@ func (s *Store) OrgExists(ctx context.Context, id org.ID) (bool, error) {
 	return n > 0, nil
 }
 
+// deleteBatch is how many rows of a log one transaction deletes (DESIGN 5.5).
+const deleteBatch = 200
+
+// DeleteOrg takes an org away with everything in it; one that is not there already is none. Its sessions end, because
+// nobody finds their org any more, and their rows are deleted when they expire.
+func (s *Store) DeleteOrg(ctx context.Context, id org.ID) error {
+	for {
+		var more bool
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			res, err := tx.Exec(`DELETE FROM login_history WHERE org_id = $1 AND id IN (SELECT id FROM login_history WHERE org_id = $1 LIMIT $2)`, string(id), deleteBatch)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			more = n == deleteBatch
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("deleting the login history of org %s: %w", id, err)
+		}
+		if !more {
+			break
+		}
+	}
+	// One statement, so that nobody ever sees half an org; the rows that hang on it go with it.
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`DELETE FROM organization WHERE id = $1`, string(id))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("deleting org %s: %w", id, err)
+	}
+	return nil
+}
+
 // SetClockOffset keeps how far the org's domain time is ahead of machine time.
 func (s *Store) SetClockOffset(ctx context.Context, id org.ID, offset time.Duration) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {

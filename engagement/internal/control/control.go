@@ -79,6 +79,15 @@ func (c *Control) purge(ctx context.Context) error {
 	return nil
 }
 
+// Delete takes a tenant away with everything in it; one that is not there already is none.
+func (c *Control) Delete(ctx context.Context, eid tenant.EID) error {
+	if err := c.o.Store.DeleteTenant(ctx, eid); err != nil {
+		return err
+	}
+	c.o.Registry.TenantDeleted()
+	return c.followClocks(ctx)
+}
+
 // Create makes a tenant, in one transaction. One whose EID is there already is left as it is.
 func (c *Control) Create(ctx context.Context, spec tenant.Spec) error {
 	eid := tenant.EID(spec.EID)

@@ -187,6 +187,13 @@ func (r *Registry) SetupChanged() {
 	r.packages.reset()
 }
 
+// TenantDeleted forgets everything: a tenant was taken away.
+func (r *Registry) TenantDeleted() {
+	r.SetupChanged()
+	r.issuedChanged()
+	r.access.reset()
+}
+
 // UserChanged forgets one user.
 func (r *Registry) UserChanged(eid EID, id int64) { r.users.drop(userKey{eid, id}) }
 
