@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/api"
+	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -127,9 +128,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
 
+	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
 		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Audit: audit.NewService(b.store, chains),
-		Integration: b.accounts, Units: units.NewService(b.links, b.store), Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
+		Integration: b.accounts, Units: unitList, APIUser: apiuser.NewService(b.store, b.links, unitList),
+		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()

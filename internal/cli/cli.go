@@ -68,6 +68,7 @@ type grammar struct {
 	Connect         connectCmd         `cmd:"" help:"Connect the two clouds, or an integration user."`
 	BusinessUnits   unitsCmd           `cmd:"" help:"Which business units the org's users may work in: list, add, remove, check."`
 	Disconnect      disconnectCmd      `cmd:"" help:"Take the connection down, with all mappings."`
+	APIUser         apiUserCmd         `cmd:"" name:"api-user" help:"The Marketing Cloud Connect API user: change his credentials without losing sends."`
 	IntegrationUser integrationUserCmd `cmd:"" help:"The integration user of document 004: create, check, reset-token."`
 
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/twinspan/twinspan/internal/cli"
+	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/test/spawn"
@@ -66,7 +68,7 @@ func params(also func(*testscript.Env) error) testscript.Params {
 			return also(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "json": jsonValue, "http": request, "mode": mode, "sqlite": sqlite, "token": accessToken,
+			"await": await, "json": jsonValue, "http": request, "mode": mode, "sqlite": sqlite, "token": accessToken, "signin": signIn,
 		},
 	}
 }
@@ -87,6 +89,25 @@ func accessToken(ts *testscript.TestScript, neg bool, args []string) {
 	token, err := c.Login(ctx, value(args[2]+".username"), vault.Secret(value(args[2]+".password")+value(args[2]+".security_token")))
 	ts.Check(err)
 	ts.Setenv(args[0], token.AccessToken.Reveal())
+}
+
+// signin FILE READYFILE USERNAME PASSWORD opens the address in a file with a browser, and signs in to the tenant there.
+func signIn(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: signin FILE READYFILE USERNAME PASSWORD")
+	}
+	jsonValue(ts, false, []string{"AUTH_URL", args[1], "engagement.auth_url"})
+	auth, err := url.Parse(ts.Getenv("AUTH_URL"))
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	page, err := browser.New(nil).Visit(ctx, strings.TrimSpace(ts.ReadFile(args[0])), browser.Errand{
+		Logins: map[string]browser.Credentials{browser.Origin(auth): {Username: args[2], Password: args[3]}}, Press: []string{"Allow"},
+	})
+	ts.Check(err)
+	if page.Status != http.StatusOK {
+		ts.Fatalf("signing in ended with %d: %s", page.Status, page.Text)
+	}
 }
 
 // await FILE [TEXT] waits until a file exists and holds the text.

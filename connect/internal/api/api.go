@@ -16,6 +16,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -53,10 +54,12 @@ type Options struct {
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service
-	Calls       Calls
-	Vault       *vault.Vault
-	Log         *slog.Logger
-	Machine     clock.Machine
+	// APIUser leads through changes of the API user's credentials.
+	APIUser *apiuser.Service
+	Calls   Calls
+	Vault   *vault.Vault
+	Log     *slog.Logger
+	Machine clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
@@ -103,6 +106,9 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0, false},
 		{http.MethodGet, "/api/v1/business-units", (*Server).businessUnits, 0, false},
 		{http.MethodPost, "/api/v1/business-units", (*Server).setBusinessUnits, 0, false},
+		{http.MethodGet, "/api/v1/api-user/change", (*Server).apiUserPlan, 0, false},
+		{http.MethodPost, "/api/v1/api-user/change/pause", (*Server).apiUserPause, 0, false},
+		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},
 		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/check", (*Server).checkIntegration, 0, true},
