@@ -154,7 +154,7 @@ func TestCompositeFailures(t *testing.T) {
 			{"DELETE", data + "/sobjects/User/005000000000001/password", 404, "NOT_FOUND"},
 			{"PUT", data + "/sobjects/Contact", 405, "METHOD_NOT_ALLOWED"},
 			{"POST", data + "/sobjects/Contact", 400, "JSON_PARSER_ERROR"},
-			{"GET", "/services/data/v28.0/sobjects", 404, "NOT_FOUND"},
+			{"GET", "/services/data/v28.0/sobjects", 410, "UNSUPPORTED_API_VERSION"},
 			{"GET", data + "/query?q=SELECT+Nope+FROM+Contact", 400, "INVALID_FIELD"},
 			{"GET", data + "/query?q=a&q=b", 400, "BAD_REQUEST"},
 		} {

@@ -60,6 +60,11 @@ func TestReportsAreRun(t *testing.T) {
 				t.Errorf("%s: %d %s", body, status, answer)
 			}
 		}
+		// Running is no change, and is told.
+		_, rows := h.query(t, h.admin, "SELECT LastRunDate, CreatedDate, SystemModstamp FROM Report WHERE Id = '"+id+"'")
+		if rows[0]["LastRunDate"] == nil || rows[0]["SystemModstamp"] != rows[0]["CreatedDate"] {
+			t.Errorf("after a run: %v", rows)
+		}
 		if status, answer := h.call(t, h.admin, "GET", reports+"/00O000000000001AAA", nil); status != 404 {
 			t.Errorf("%d %s", status, answer)
 		}

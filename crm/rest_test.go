@@ -119,7 +119,8 @@ func TestRefusals(t *testing.T) {
 		}{
 			{"no token", "", "GET", data, nil, 401, "INVALID_SESSION_ID", "Session expired or invalid"},
 			{"a token of nobody", h.spec.ID[:15] + "!abc", "GET", data, nil, 401, "INVALID_SESSION_ID", "Session expired or invalid"},
-			{"unknown version", admin, "GET", "/services/data/v12.0", nil, 404, "NOT_FOUND", "The requested resource does not exist"},
+			{"unknown version", admin, "GET", "/services/data/v99.0", nil, 404, "NOT_FOUND", "The requested resource does not exist"},
+			{"retired version", admin, "GET", "/services/data/v30.0/limits", nil, 410, "UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL"},
 			{"unknown path", admin, "GET", data + "/nothing/here", nil, 404, "NOT_FOUND", "The requested resource does not exist"},
 			{"unknown object", admin, "GET", data + "/sobjects/Nope/describe", nil, 404, "NOT_FOUND", "The requested resource does not exist"},
 			{"wrong method", admin, "PUT", data + "/sobjects/Contact/" + contact, "{}", 405, "METHOD_NOT_ALLOWED", "HTTP Method 'PUT' not allowed."},
@@ -216,7 +217,7 @@ func TestProbesOfClients(t *testing.T) {
 		t.Fatalf("%d %s", status, answer)
 	}
 	last := versions[len(versions)-1]
-	if versions[0].Version != "29.0" || versions[0].Label != "Winter '14" || last.Version != "67.0" || last.Label != "Summer '26" || last.URL != "/services/data/v67.0" {
+	if versions[0].Version != "31.0" || versions[0].Label != "Summer '14" || last.Version != "67.0" || last.Label != "Summer '26" || last.URL != "/services/data/v67.0" {
 		t.Errorf("versions: %v", versions)
 	}
 	status, answer = h.call(t, h.admin, "GET", "//services/data/v66.0/", nil)

@@ -15,7 +15,6 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
-	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -27,6 +26,8 @@ type Edge interface {
 	Refuse(w http.ResponseWriter, r *http.Request, err error)
 	// Send answers with a value as JSON; nil sends none.
 	Send(w http.ResponseWriter, r *http.Request, status int, body any)
+	// Decode reads JSON into a value.
+	Decode(body []byte, v any) error
 	// PerRecord names a refusal of one record among many.
 	PerRecord(err error) (code, message string, fields []string)
 }
@@ -169,7 +170,7 @@ func (s *Server) patch(w http.ResponseWriter, r *http.Request, c *call) error {
 	var in struct {
 		State string `json:"state"`
 	}
-	if err := readJSON(w, r, &in); err != nil {
+	if err := s.readJSON(w, r, &in); err != nil {
 		return err
 	}
 	now := s.Clock.Now(string(c.session.Org))
@@ -198,7 +199,7 @@ func (s *Server) remove(w http.ResponseWriter, r *http.Request, c *call) error {
 	return nil
 }
 
-func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
+func (s *Server) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := web.CheckContentType(r, "application/json"); err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	return strictjson.Decode(body, v)
+	return s.Edge.Decode(body, v)
 }
 
 // newUpload names an upload.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -32,7 +31,7 @@ func invalidJob(format string, args ...any) error {
 }
 
 func (s *Server) create(w http.ResponseWriter, r *http.Request, c *call) error {
-	in, content, err := readJob(w, r, c.kind)
+	in, content, err := s.readJob(w, r, c.kind)
 	if err != nil {
 		return err
 	}
@@ -69,10 +68,10 @@ func quota(err error) error {
 	return fault.New(fault.Limited, org.CodeBulkQuota, "The limit of the Bulk API for 24 hours is used up.")
 }
 
-func readJob(w http.ResponseWriter, r *http.Request, kind org.BulkKind) (in jobBody, content []byte, err error) {
+func (s *Server) readJob(w http.ResponseWriter, r *http.Request, kind org.BulkKind) (in jobBody, content []byte, err error) {
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "multipart/form-data" || kind != org.BulkIngest {
-		return in, nil, readJSON(w, r, &in)
+		return in, nil, s.readJSON(w, r, &in)
 	}
 	body, err := web.ReadBody(w, r, maxJobBody+4*maxMultipart)
 	if err != nil {
@@ -103,7 +102,7 @@ func readJob(w http.ResponseWriter, r *http.Request, kind org.BulkKind) (in jobB
 	if len([]rune(string(seen["content"]))) > maxMultipart {
 		return in, nil, fault.New(fault.TooLarge, web.CodeBodyTooLarge, "A content of over %d characters is uploaded to a job of its own.", maxMultipart)
 	}
-	return in, seen["content"], strictjson.Decode(seen["job"], &in)
+	return in, seen["content"], s.Edge.Decode(seen["job"], &in)
 }
 
 func (s *Server) newJob(ctx context.Context, c *call, in jobBody) (org.BulkJob, error) {

@@ -214,7 +214,7 @@ func TestSOAPSessionNeedsScopeAndTime(t *testing.T) {
 		}
 		token = h.bearerToken()
 		for path, want := range map[string]int{
-			"67.0": 200, "29.0": 200, "28.0": 500, "68.0": 500, "50.0/" + h.org.id.Short(): 200, "50.0/" + string(h.newOrg("other").id): 500,
+			"67.0": 200, "31.0": 200, "30.0": 500, "68.0": 500, "50.0/" + h.org.id.Short(): 200, "50.0/" + string(h.newOrg("other").id): 500,
 		} {
 			if a := h.soap("/services/Soap/u/"+path, sessionHeader(token), `<getUserInfo xmlns="urn:partner.soap.sforce.com"/>`); a.status != want {
 				t.Errorf("%s: %v", path, a)

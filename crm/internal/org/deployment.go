@@ -3,6 +3,7 @@ package org
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
@@ -123,6 +124,8 @@ type Deployments struct {
 	Users   Directory
 	Clock   *clock.Domain
 	Changes Changes
+
+	working sync.Map // ID -> chan struct{}, closed when this process has done with the deployment
 }
 
 // maxDeployments is how many unfinished deployments an org may have.
@@ -149,7 +152,16 @@ func (d *Deployments) Find(ctx context.Context, s Session, id string) (Deploymen
 	if err != nil {
 		return Deployment{}, err
 	}
-	return d.Store.Deployment(ctx, s.Org, key)
+	dep, err := d.Store.Deployment(ctx, s.Org, key)
+	if under, working := d.working.Load(key); working && err == nil && dep.Status.Done() {
+		// It is kept, and the caches are being told: who sees the end sees what came of it.
+		select {
+		case <-under.(chan struct{}):
+		case <-ctx.Done():
+			return dep, ctx.Err()
+		}
+	}
+	return dep, err
 }
 
 // Cancel cancels a deployment: at once where it waits, else unless it ends first.
@@ -177,6 +189,12 @@ func (d *Deployments) Cancel(ctx context.Context, s Session, id string) (Deploym
 // Perform does the work of a deployment; plan reads its zip. What it does and that it was done are kept together, so it
 // may be called again, by another process too, after one that died. A deployment that was cancelled is not begun.
 func (d *Deployments) Perform(ctx context.Context, org, id ID, plan func(Session, Deployment, []byte) []DeployItem) error {
+	under := make(chan struct{})
+	d.working.Store(id, under)
+	defer func() {
+		d.working.CompareAndDelete(id, under)
+		close(under)
+	}()
 	var dep Deployment
 	err := d.Store.ChangeDeployment(ctx, org, id, func(_ SetupTx, now *Deployment) error {
 		if now.Status == DeployPending {

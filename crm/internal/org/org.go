@@ -23,9 +23,9 @@ const (
 	CodeNotUserApproved fault.Code = "not_user_approved"
 )
 
-// API versions that REST, SOAP and the Metadata API serve; Winter '14 is the first of them (crm-wire).
+// API versions that REST, SOAP and the Metadata API serve. Those before Summer '14 were retired (connect-facts 9).
 const (
-	FirstAPIVersion = 29
+	FirstAPIVersion = 31
 	LastAPIVersion  = 67
 )
 

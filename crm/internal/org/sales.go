@@ -1,6 +1,7 @@
 package org
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -164,6 +165,16 @@ func afterCampaignMemberStatus(c *change) error {
 		}
 	}
 	return nil
+}
+
+// Ran notes that a report was run, which is no change of it.
+func (r *Records) Ran(ctx context.Context, s Session, report ID) error {
+	o := s.Schema().must(ObjectReport)
+	at := r.Clock.Now(string(s.Org))
+	return r.Store.Write(ctx, func(tx RecordTx) error {
+		_, err := tx.Update(o, s.Org, Values{"Id": string(report)}, Values{"LastRunDate": at})
+		return err
+	})
 }
 
 // beforeReport sees that its maker could ask a report's query, and names a report to programs where he does not.

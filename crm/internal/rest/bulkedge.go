@@ -19,11 +19,8 @@ func (e Edge) Accept(w http.ResponseWriter, r *http.Request) (org.Session, strin
 	if err := e.count(w, r, session, true); err != nil {
 		return session, "", err
 	}
-	version, ok := parseVersion(r.PathValue("version"))
-	if !ok {
-		return session, "", notFound()
-	}
-	return session, version, nil
+	version, err := parseVersion(r.PathValue("version"))
+	return session, version, err
 }
 
 // Refuse answers with an error.
@@ -33,6 +30,9 @@ func (e Edge) Refuse(w http.ResponseWriter, r *http.Request, err error) { e.refu
 func (e Edge) Send(w http.ResponseWriter, r *http.Request, status int, body any) {
 	e.send(w, r, answer{status, body})
 }
+
+// Decode reads a body into v.
+func (e Edge) Decode(body []byte, v any) error { return decode(body, v) }
 
 // PerRecord names a refusal of one record among many.
 func (e Edge) PerRecord(err error) (code, message string, fields []string) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/strictjson"
 )
 
 // Bounds of the sObject collections (crm-wire 3.6).
@@ -27,7 +26,7 @@ type collection struct {
 
 func (c *call) collection() (collection, error) {
 	var in collection
-	if err := strictjson.Decode(c.raw, &in); err != nil {
+	if err := decode(c.raw, &in); err != nil {
 		return in, err
 	}
 	return in, tooMany(len(in.Records), maxRecords)
@@ -198,7 +197,7 @@ func (s *Server) readMany(ctx context.Context, c *call) (answer, error) {
 		Fields []string `json:"fields"`
 	}{commaList(c.query.Get("ids")), commaList(c.query.Get("fields"))}
 	if c.raw != nil {
-		if err := strictjson.Decode(c.raw, &in); err != nil {
+		if err := decode(c.raw, &in); err != nil {
 			return answer{}, err
 		}
 	}

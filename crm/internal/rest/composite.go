@@ -71,7 +71,7 @@ func (s *Server) composite(ctx context.Context, c *call) (answer, error) {
 		Collate   bool         `json:"collateSubrequests"`
 		Requests  []subrequest `json:"compositeRequest"`
 	}
-	if err := strictjson.Decode(c.raw, &in); err != nil {
+	if err := decode(c.raw, &in); err != nil {
 		return answer{}, err
 	}
 	if err := checkComposite(in.Requests); err != nil {
@@ -274,7 +274,7 @@ func (s *Server) batch(ctx context.Context, c *call) (answer, error) {
 			Input  map[string]any `json:"richInput"`
 		} `json:"batchRequests"`
 	}
-	if err := strictjson.Decode(c.raw, &in); err != nil {
+	if err := decode(c.raw, &in); err != nil {
 		return answer{}, err
 	}
 	if len(in.Requests) == 0 {

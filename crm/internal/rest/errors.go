@@ -16,6 +16,7 @@ const (
 	codeNotForREST       fault.Code = "session_not_for_rest"
 	codeAPIDisabled      fault.Code = "api_disabled_for_user"
 	codeMethodNotAllowed fault.Code = "method_not_allowed"
+	codeRetired          fault.Code = "retired_version"
 	codeBadParameter     fault.Code = "bad_parameter"
 	codeNoSetup          fault.Code = "setup_not_visible"
 	codeNoDryRun         fault.Code = "no_dry_run"
@@ -47,6 +48,7 @@ var translation = map[fault.Code]struct {
 	org.CodeUserRate:             {403, "REQUEST_LIMIT_EXCEEDED"},
 	org.CodeAddressRate:          {403, "REQUEST_LIMIT_EXCEEDED"},
 	org.CodeRequestLimit:         {403, "REQUEST_LIMIT_EXCEEDED"},
+	codeRetired:                  {410, "UNSUPPORTED_API_VERSION"},
 	codeMethodNotAllowed:         {405, "METHOD_NOT_ALLOWED"},
 	codeBadParameter:             {400, "INVALID_QUERY_PARAMETER"},
 	codeNoDryRun:                 {400, "INVALID_OPERATION"},

@@ -68,6 +68,9 @@ func (s *Server) runReport(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := s.Records.Ran(ctx, c.session, r.id); err != nil {
+		return answer{}, err
+	}
 	details := !strings.EqualFold(c.query.Get("includeDetails"), "false")
 	rows := []object{}
 	if details {

@@ -225,16 +225,15 @@ func (s *Server) parse(session org.Session, r request) (*call, error) {
 		field: r.value("field"), value: r.value("value"), header: http.Header{},
 	}
 	segment := r.value("version")
-	var ok bool
-	if c.version, ok = parseVersion(segment); !ok {
-		return nil, notFound()
+	var err error
+	if c.version, err = parseVersion(segment); err != nil {
+		return nil, err
 	}
 	c.base = "/services/data/" + segment
 	if strings.Contains(r.pattern, "/{version}/tooling/") {
 		c.base += "/tooling"
 		c.session.Tooling = true
 	}
-	var err error
 	if c.query, err = web.ParseQuery(r.url.RawQuery); err != nil {
 		return nil, err
 	}
@@ -272,7 +271,7 @@ func (c *call) read(w http.ResponseWriter, r *http.Request, e *endpoint) error {
 		return nil
 	}
 	c.body = map[string]any{}
-	if err := strictjson.Decode(body, &c.body); err != nil {
+	if err := decode(body, &c.body); err != nil {
 		return err
 	}
 	if c.body == nil { // the JSON value null

@@ -149,7 +149,7 @@ func TestBadRequests(t *testing.T) {
 		{"a parameter twice", "/services/data/v65.0/query?q=a&q=b", [2]string{}, 400, "BAD_REQUEST"},
 		{"a batch size that is no number", "/services/data/v65.0/query?q=SELECT+Id+FROM+Contact", [2]string{"Sforce-Query-Options", "batchSize=many"}, 400, "INVALID_QUERY_PARAMETER"},
 		{"a version with letters", "/services/data/latest/query?q=a", [2]string{}, 404, "NOT_FOUND"},
-		{"a version of old", "/services/data/v28.0", [2]string{}, 404, "NOT_FOUND"},
+		{"a version of old", "/services/data/v28.0", [2]string{}, 410, "UNSUPPORTED_API_VERSION"},
 		{"a version to come", "/services/data/v68.0", [2]string{}, 404, "NOT_FOUND"},
 		{"a locator of letters", "/services/data/v65.0/query/abc-def", [2]string{}, 400, "INVALID_QUERY_LOCATOR"},
 		{"a negative locator", "/services/data/v65.0/query/01g000000000001--1", [2]string{}, 400, "INVALID_QUERY_LOCATOR"},

@@ -8,21 +8,26 @@ import (
 	"strconv"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
-var versionPattern = regexp.MustCompile(`^v([1-9][0-9])\.0$`)
+var versionPattern = regexp.MustCompile(`^v([1-9][0-9]?)\.0$`)
 
-// parseVersion takes "v65.0" and gives "65.0".
-func parseVersion(segment string) (string, bool) {
+// parseVersion takes "v65.0" and gives "65.0". One that was retired is gone, one that never was is not there (crm-wire
+// 3.1).
+func parseVersion(segment string) (string, error) {
 	m := versionPattern.FindStringSubmatch(segment)
 	if m == nil {
-		return "", false
+		return "", notFound()
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil || n < org.FirstAPIVersion || n > org.LastAPIVersion {
-		return "", false
+	switch {
+	case err != nil || n > org.LastAPIVersion:
+		return "", notFound()
+	case n < org.FirstAPIVersion:
+		return "", fault.New(fault.NotFound, codeRetired, "Invalid Api version specified on URL")
 	}
-	return segment[1:], true
+	return segment[1:], nil
 }
 
 // label is a version's release: three a year, 62 is Winter '25.
