@@ -43,6 +43,13 @@ func openMetered(t *testing.T, dsn string, s crm.OrgSpec) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openMeteredWith(t, dsn, s, v)
+}
+
+// openMeteredWith is openMetered for processes on one database, which have one key.
+func openMeteredWith(t *testing.T, dsn string, s crm.OrgSpec, v *vault.Vault) *house {
+	t.Helper()
+	var err error
 	mails := &outbox{}
 	h := &house{spec: s}
 	h.useMails(t, mails)
@@ -324,7 +331,11 @@ func TestTwoProcessesNeverOvershoot(t *testing.T) {
 	t.Parallel()
 	const limit, last = 450, 100
 	dsn, s := sqldbtest.DSN(t, "postgres"), meterSpec(limit)
-	a, b := openMetered(t, dsn, s), openMetered(t, dsn, s)
+	v, err := vault.Open(filepath.Join(t.TempDir(), "key.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := openMeteredWith(t, dsn, s, v), openMeteredWith(t, dsn, s, v)
 	for used := 0; used < limit-last; {
 		used, _ = a.counted(t, a.admin)
 	}
