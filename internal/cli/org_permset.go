@@ -316,35 +316,3 @@ func findOne(ctx context.Context, s *crm.Session, soql, kind, name string) (stri
 	}
 	return "", errors.New("the org has several of the name " + name + "; give the API name")
 }
-
-// orgProfileCmd is Setup > Manage Users > Profiles.
-type orgProfileCmd struct {
-	List orgProfileListCmd `cmd:"" help:"List the profiles."`
-}
-
-type orgProfileListCmd struct{ orgFlags }
-
-// Run lists the profiles.
-func (c *orgProfileListCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error {
-		profiles, err := s.Query(ctx, "SELECT Id, Name, UserLicense.Name FROM Profile ORDER BY Name")
-		if err != nil {
-			return err
-		}
-		type row struct {
-			ID      string `json:"id"`
-			Name    string `json:"name"`
-			Licence string `json:"license"`
-		}
-		out := []row{}
-		var rows [][]string
-		for _, p := range profiles {
-			one := row{ID: p.String("Id"), Name: p.String("Name"), Licence: p.Related("UserLicense").String("Name")}
-			out, rows = append(out, one), append(rows, []string{one.Name, one.Licence, one.ID})
-		}
-		if a.json {
-			return a.printJSON(out)
-		}
-		return a.printTable([]string{"name", "license", "id"}, rows)
-	})
-}

@@ -223,7 +223,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *t
 	if err != nil {
 		return err
 	}
-	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: o.Settings.SessionTimeout(), Event: e, Grant: grant, Save: save})
+	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: org.SessionTimeout(o, u, nil), Event: e, Grant: grant, Save: save})
 	if err != nil {
 		return err
 	}

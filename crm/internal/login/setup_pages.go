@@ -135,7 +135,7 @@ func (s *Server) loginAs(w http.ResponseWriter, r *http.Request, v visit, u org.
 	ctx := r.Context()
 	e := s.event(u, callerOf(r), org.LoginTypeApplication, org.SubtypeSubstitute, "Login-As by "+v.user.Username)
 	token, session, err := s.sessions.Make(ctx, org.NewSession{
-		User: u, Type: org.SessionSubstitute, Delegate: v.user.ID, Timeout: v.org.Settings.SessionTimeout(), Event: e,
+		User: u, Type: org.SessionSubstitute, Delegate: v.user.ID, Timeout: org.SessionTimeout(v.org, u, nil), Event: e,
 	})
 	if err != nil {
 		return err

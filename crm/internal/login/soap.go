@@ -335,7 +335,7 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	timeout := o.Settings.SessionTimeout()
+	timeout := org.SessionTimeout(o, u, nil)
 	var scopes []string // all
 	if checked.Expired {
 		scopes = []string{org.ScopePasswordChange}

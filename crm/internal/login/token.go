@@ -177,7 +177,7 @@ func (s *Server) mint(ctx context.Context, g grant, sub *subject, req *tokenRequ
 		return nil, err
 	}
 	token, session, err := s.sessions.Make(ctx, org.NewSession{
-		User: sub.user, App: sub.app, Type: org.SessionOAuth2, Scopes: sub.scopes, Grant: sub.grant, Timeout: org.SessionTimeout(o, sub.app),
+		User: sub.user, App: sub.app, Type: org.SessionOAuth2, Scopes: sub.scopes, Grant: sub.grant, Timeout: org.SessionTimeout(o, sub.user, sub.app),
 		Event: s.event(sub.user, req.caller, org.LoginTypeOAuth, g.subtype(), sub.app.Name), Save: sub.save,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -16,6 +17,14 @@ const typeProfile = "Profile"
 func (s *Server) profiles() componentType {
 	return componentType{
 		name: typeProfile, folder: "profiles", suffix: "profile",
+		list: func(ctx context.Context, session org.Session) ([]fileProperties, error) {
+			all, err := s.Profiles.List(ctx, session)
+			out := make([]fileProperties, len(all))
+			for i, p := range all {
+				out[i] = fileProperties{name: p.FullName, Stamp: org.Stamp{ID: p.ID, Created: time.Unix(0, 0), Modified: time.Unix(0, 0)}}
+			}
+			return out, err
+		},
 		read: func(ctx context.Context, session org.Session, name string) (func(*soap.Writer), error) {
 			p, err := s.Profiles.Find(ctx, session, name)
 			return func(x *soap.Writer) { writeProfile(x, p) }, err

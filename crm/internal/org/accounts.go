@@ -199,7 +199,7 @@ func (a *Accounts) ChangeOwn(ctx context.Context, s Session, old, password vault
 		return fault.New(fault.Invalid, CodeInvalidOldPassword, "Your old password is invalid.")
 	}
 	now := a.Clock.Now(string(u.Org))
-	if o.Settings.Passwords.MinimumLifetime && !c.MustChange && now.Before(c.PasswordChanged.Add(24*time.Hour)) {
+	if PoliciesOf(o, u).MinimumLifetime && !c.MustChange && now.Before(c.PasswordChanged.Add(24*time.Hour)) {
 		return fault.New(fault.Invalid, CodeInvalidNewPassword, "You must wait at least one day before you change your password again.")
 	}
 	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
@@ -264,7 +264,7 @@ func (a *Accounts) Reset(ctx context.Context, s Session, user ID) (vault.Secret,
 	if err != nil {
 		return "", err
 	}
-	password := o.Settings.Passwords.temporaryPassword()
+	password := PoliciesOf(o, u).temporaryPassword()
 	letter, err := a.Mail.TemporaryPassword(o, u, password)
 	if err != nil {
 		return "", err
@@ -297,7 +297,7 @@ func passwordExpired(o Org, u User, c Credential, now time.Time) bool {
 	if c.MustChange {
 		return true
 	}
-	end := o.Settings.Passwords.expires(c.PasswordChanged)
+	end := PoliciesOf(o, u).expires(c.PasswordChanged)
 	return !end.IsZero() && !u.Permissions[PermPasswordNeverExpires] && !now.Before(end)
 }
 
@@ -312,7 +312,7 @@ type setting struct {
 // set sets a password: policies, history, a new security token, the end of locks and links. The old token dies with the
 // old password, and the new one is mailed to the address that the user has now (document 004).
 func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Credential, password vault.Secret, how setting) error {
-	policies := o.Settings.Passwords.Resolved()
+	policies := PoliciesOf(o, u).Resolved()
 	if err := policies.CheckPassword(u, password); err != nil {
 		return err
 	}

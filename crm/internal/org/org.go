@@ -113,6 +113,9 @@ type User struct {
 	// LoginIPRanges and LoginHours are the profile's; logins from elsewhere or at other times are refused.
 	LoginIPRanges []IPRange
 	LoginHours    LoginHours
+	// Passwords and SessionTimeoutMinutes are the profile's, in place of the org's; nil and 0 where it has none.
+	Passwords             *PasswordPolicies
+	SessionTimeoutMinutes int
 	// Permissions are the system permissions of the profile and of every assigned permission set, together, Access what
 	// they allow of objects and fields.
 	Permissions Permissions

@@ -153,9 +153,9 @@ func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	return Checked{User: u, Status: StatusSuccess, Expired: passwordExpired(o, u, c, now)}, nil
 }
 
-// countFailure counts a wrong password and locks the user out as the org's policies say.
+// countFailure counts a wrong password and locks the user out as the policies that hold for him say.
 func (p *Passwords) countFailure(ctx context.Context, o Org, u User, now time.Time) error {
-	limit, until := o.Settings.Passwords.lock(now)
+	limit, until := PoliciesOf(o, u).lock(now)
 	if limit == 0 {
 		return nil
 	}

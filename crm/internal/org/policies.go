@@ -69,6 +69,14 @@ func (p PasswordPolicies) Resolved() PasswordPolicies {
 	return p
 }
 
+// PoliciesOf are the password policies that hold for a user: his profile's, else the org's (crm-wire 6).
+func PoliciesOf(o Org, u User) PasswordPolicies {
+	if u.Passwords != nil {
+		return *u.Passwords
+	}
+	return o.Settings.Passwords
+}
+
 // Check refuses policies that hold a value which does not exist.
 func (p PasswordPolicies) Check() error {
 	p = p.Resolved()

@@ -129,10 +129,14 @@ func (p RefreshTokenPolicy) Expired(created, lastUsed, now time.Time) bool {
 	return !now.Before(from.Add(time.Duration(hours) * time.Hour))
 }
 
-// SessionTimeout is how long a session of the app lives unused: the app's policy, else the org's (crm-wire 1.13).
-func SessionTimeout(o Org, app *App) time.Duration {
+// SessionTimeout is how long a session of the user lives unused: the app's policy where it is one's, else his profile's,
+// else the org's (crm-wire 1.13).
+func SessionTimeout(o Org, u User, app *App) time.Duration {
 	if app != nil && app.SessionTimeoutMinutes > 0 {
 		return time.Duration(app.SessionTimeoutMinutes) * time.Minute
+	}
+	if u.SessionTimeoutMinutes > 0 {
+		return time.Duration(u.SessionTimeoutMinutes) * time.Minute
 	}
 	return o.Settings.SessionTimeout()
 }

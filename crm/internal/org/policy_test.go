@@ -71,14 +71,17 @@ func TestSessionTimeoutOrder(t *testing.T) {
 	t.Parallel()
 	o := org.Org{Settings: org.Settings{SessionTimeoutMinutes: 30}}
 	app := &org.App{}
-	if got := org.SessionTimeout(o, app); got != 30*time.Minute {
+	if got := org.SessionTimeout(o, org.User{}, app); got != 30*time.Minute {
 		t.Errorf("org's: %v", got)
 	}
 	app.SessionTimeoutMinutes = 15
-	if got := org.SessionTimeout(o, app); got != 15*time.Minute {
+	if got := org.SessionTimeout(o, org.User{SessionTimeoutMinutes: 60}, app); got != 15*time.Minute {
 		t.Errorf("app's: %v", got)
 	}
-	if got := org.SessionTimeout(org.Org{}, nil); got != 2*time.Hour {
+	if got := org.SessionTimeout(o, org.User{SessionTimeoutMinutes: 60}, nil); got != time.Hour {
+		t.Errorf("the profile's comes before the org's: %v", got)
+	}
+	if got := org.SessionTimeout(org.Org{}, org.User{}, nil); got != 2*time.Hour {
 		t.Errorf("default: %v", got)
 	}
 }

@@ -69,10 +69,7 @@ var (
 )
 
 // sessionTimeouts are the spellings of sessionTimeout (crm-wire 6), in minutes.
-var sessionTimeouts = []struct {
-	name    string
-	minutes int
-}{
+var sessionTimeouts = []sessionTimeoutName{
 	{"FifteenMinutes", 15},
 	{"ThirtyMinutes", 30},
 	{"SixtyMinutes", 60},
@@ -82,6 +79,11 @@ var sessionTimeouts = []struct {
 	{"EightHours", 480},
 	{"TwelveHours", 720},
 	{"TwentyFourHours", 1440},
+}
+
+type sessionTimeoutName struct {
+	name    string
+	minutes int
 }
 
 func timeoutNames() []string {

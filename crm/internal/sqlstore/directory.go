@@ -75,7 +75,7 @@ func (s *Store) MovedMyDomain(ctx context.Context, name string) (org.ID, error) 
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,
  u.alias, u.is_active, u.profile_id, p.name, u.user_type, u.time_zone_sid_key, u.locale_sid_key, u.language_locale_key,
  COALESCE(u.phone, ''), COALESCE(u.street, ''), COALESCE(u.city, ''), COALESCE(u.state, ''), COALESCE(u.postal_code, ''),
- COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 0), p.login_ip_ranges, p.login_hours
+ COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 0), p.login_ip_ranges, p.login_hours, p.password_policies, p.session_timeout
  FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
  LEFT JOIN user_login l ON l.org_id = u.org_id AND l.user_id = u.id WHERE `
 
@@ -93,16 +93,19 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (org.User, 
 	var u org.User
 	var created, modified int64
 	var unverified bool
-	var ranges, hours string
+	var ranges, hours, policies string
 	err := s.db.QueryRow(ctx, query, args...).Scan(&u.Org, &u.ID, &u.Username, &u.Email, &u.FirstName, &u.LastName, &u.Name,
 		&u.Nickname, &u.Alias, &u.Active, &u.Profile, &u.ProfileName, &u.UserType, &u.TimeZone, &u.Locale, &u.Language,
-		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified, &u.Frozen, &unverified, &ranges, &hours)
+		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified, &u.Frozen, &unverified, &ranges, &hours, &policies, &u.SessionTimeoutMinutes)
 	if err != nil {
 		return org.User{}, notFound(err, "user")
 	}
 	u.EmailVerified = !unverified
 	if err := parseLoginRules(ranges, hours, &u.LoginIPRanges, &u.LoginHours); err != nil {
 		return org.User{}, fmt.Errorf("login rules of profile %s: %w", u.Profile, err)
+	}
+	if u.Passwords, err = parsePolicies(policies); err != nil {
+		return org.User{}, fmt.Errorf("password policies of profile %s: %w", u.Profile, err)
 	}
 	u.CreatedDate, u.LastModifiedDate = fromMillis(created), fromMillis(modified)
 	if u.Permissions, err = permissionsOf(pool{ctx, s.db}, u.Org, u.ID, u.Profile); err != nil {
@@ -135,6 +138,15 @@ func accessOf(q rowQuerier, u org.User) (*org.DataAccess, error) {
 		return nil, fmt.Errorf("reading access to objects: %w", err)
 	}
 	return org.NewDataAccess(u.ProfileName, u.Permissions, rows), nil
+}
+
+// parsePolicies reads a profile's password policies; nil for "".
+func parsePolicies(text string) (*org.PasswordPolicies, error) {
+	if text == "" {
+		return nil, nil
+	}
+	p := &org.PasswordPolicies{}
+	return p, json.Unmarshal([]byte(text), p)
 }
 
 // parseLoginRules reads a profile's two JSON columns; empty ones are nil.

@@ -50,12 +50,31 @@ func (s *Store) ProfileByName(ctx context.Context, orgID org.ID, name string) (o
 }
 
 func profileByName(q rowQuerier, orgID org.ID, name string) (org.ProfileRules, error) {
+	return scanProfile(q.QueryRow(selectProfile+` AND LOWER(name) = LOWER($2)`, string(orgID), name).Scan)
+}
+
+const selectProfile = `SELECT id, name, login_ip_ranges, login_hours, password_policies, session_timeout FROM profile WHERE org_id = $1`
+
+func scanProfile(scan func(...any) error) (org.ProfileRules, error) {
 	var p org.ProfileRules
-	var ranges, hours string
-	err := q.QueryRow(`SELECT id, name, login_ip_ranges, login_hours FROM profile WHERE org_id = $1 AND LOWER(name) = LOWER($2)`,
-		string(orgID), name).Scan(&p.ID, &p.FullName, &ranges, &hours)
-	if err != nil {
+	var ranges, hours, policies string
+	if err := scan(&p.ID, &p.FullName, &ranges, &hours, &policies, &p.SessionTimeoutMinutes); err != nil {
 		return p, notFound(err, "profile")
 	}
+	var err error
+	if p.Passwords, err = parsePolicies(policies); err != nil {
+		return p, err
+	}
 	return p, parseLoginRules(ranges, hours, &p.Ranges, &p.Hours)
+}
+
+// Profiles implements org.ProfileStore.
+func (s *Store) Profiles(ctx context.Context, orgID org.ID) ([]org.ProfileRules, error) {
+	var out []org.ProfileRules
+	err := each(pool{ctx, s.db}, func(scan func(...any) error) error {
+		p, err := scanProfile(scan)
+		out = append(out, p)
+		return err
+	}, selectProfile+` ORDER BY name, id`, string(orgID))
+	return out, err
 }

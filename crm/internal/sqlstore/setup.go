@@ -106,7 +106,14 @@ func (t setupTx) PutProfile(orgID, by org.ID, at time.Time, p org.ProfileRules) 
 			return err
 		}
 	}
-	_, err = t.tx.Exec(`UPDATE profile SET login_ip_ranges = $3, login_hours = $4, last_modified_date = $5, last_modified_by_id = $6, system_modstamp = $5
- WHERE org_id = $1 AND id = $2`, string(orgID), string(p.ID), string(ranges), string(hours), millis(at), string(by))
+	policies := []byte{}
+	if p.Passwords != nil {
+		if policies, err = json.Marshal(p.Passwords); err != nil {
+			return err
+		}
+	}
+	_, err = t.tx.Exec(`UPDATE profile SET login_ip_ranges = $3, login_hours = $4, last_modified_date = $5, last_modified_by_id = $6, system_modstamp = $5,
+ password_policies = $7, session_timeout = $8 WHERE org_id = $1 AND id = $2`,
+		string(orgID), string(p.ID), string(ranges), string(hours), millis(at), string(by), string(policies), p.SessionTimeoutMinutes)
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/soap"
 )
 
@@ -80,12 +79,8 @@ func (s *Session) UpdateSettings(ctx context.Context, settings []Setting) error 
 			}
 			w.Close()
 		})
-		if err != nil {
+		if err := s.saved(op, err); err != nil {
 			return err
-		}
-		result := op.Find("result")
-		if result.Value("success") != "true" {
-			return s.c.call.Refusal(http.StatusBadRequest, result.Value("errors", "statusCode"), client.Clip(result.Value("errors", "message"), 1000))
 		}
 	}
 	return nil
