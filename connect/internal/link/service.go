@@ -207,6 +207,9 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username, actor string) 
 	if err != nil {
 		return Link{}, err
 	}
+	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
+		return Link{}, l.copied(id.OrgID)
+	}
 	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}
 	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.OrgConnected}
 	l, err = s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
@@ -294,6 +297,9 @@ func (s *Service) CallTenant(ctx context.Context, l Link, fn func(*engagement.Se
 
 // CallTenantAs runs fn with a session of any user who has a grant.
 func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid int64, fn func(*engagement.Session) error) error {
+	if err := s.guard(ctx, l); err != nil {
+		return err
+	}
 	tenant, err := s.TenantClient(l)
 	if err != nil {
 		return err
@@ -322,8 +328,12 @@ func (s *Service) orgToken(ctx context.Context, l Link, username string) (crm.To
 	system := username == l.Org.Username
 	token, err := s.org.get(ctx, orgKey(l, username), s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
 		t, err := s.mintOrg(ctx, l, username)
-		if err == nil && (t.OrgID != l.Org.OrgID || system && t.UserID != l.Org.UserID) {
-			err = fault.New(fault.Denied, CodeWrongAccount, "The org now signs in another user or is another org than the one connected.")
+		switch {
+		case err != nil:
+		case t.OrgID != l.Org.OrgID:
+			err = l.copied(t.OrgID)
+		case system && t.UserID != l.Org.UserID:
+			err = fault.New(fault.Denied, CodeWrongAccount, "The org now signs in another user than the one connected.")
 		}
 		return t, s.Now(l).Add(orgTokenLife), err
 	})
@@ -390,8 +400,8 @@ func refusal(err error) (Cause, bool) {
 		if r := client.Remote(err); r != nil {
 			return Cause{Code: r.Code, Text: r.Description}, true
 		}
-	case CodeWrongAccount:
-		return Cause{Code: string(CodeWrongAccount), Text: fault.Of(err).Message}, true
+	case CodeWrongAccount, CodeCopied:
+		return Cause{Code: string(fault.CodeOf(err)), Text: fault.Of(err).Message}, true
 	}
 	return Cause{}, false
 }

@@ -27,6 +27,7 @@ type Org struct {
 	masked   bool
 	fields   map[string]string // Marketing Cloud OAuth Token by user id
 	domain   string            // that userinfo names
+	copied   string            // the org's id where it is a copy
 	key      oauth.SigningKey
 }
 
@@ -86,7 +87,20 @@ func (o *Org) SetMyDomain(url string) {
 	o.domain = url
 }
 
-func (o *Org) identity(p Person) string { return o.URL + "/id/" + cmp.Or(p.Org, OrgID) + "/" + p.ID }
+// Copy has the org answer as another one with the same users and settings, as a refreshed sandbox; "" undoes it.
+func (o *Org) Copy(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.copied = id
+}
+
+func (o *Org) orgOf(p Person) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return cmp.Or(p.Org, o.copied, OrgID)
+}
+
+func (o *Org) identity(p Person) string { return o.URL + "/id/" + o.orgOf(p) + "/" + p.ID }
 
 func (o *Org) token(w http.ResponseWriter, r *http.Request) {
 	refuse := func(code, text string) {
@@ -149,7 +163,7 @@ func (o *Org) userinfo(w http.ResponseWriter, r *http.Request) {
 		domain = "https://" + p.Org + ".example"
 	}
 	Answer(w, http.StatusOK, map[string]any{
-		"sub": o.identity(p), "user_id": p.ID, "organization_id": cmp.Or(p.Org, OrgID), "preferred_username": p.Username, "name": p.Name, "active": true,
+		"sub": o.identity(p), "user_id": p.ID, "organization_id": o.orgOf(p), "preferred_username": p.Username, "name": p.Name, "active": true,
 		"urls": map[string]any{"custom_domain": domain},
 	})
 }

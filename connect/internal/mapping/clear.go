@@ -140,11 +140,13 @@ func (s *Service) ClearOwn(ctx context.Context, l link.Link, crmUserID string) e
 // clear blanks the User field, then ends the grant, and forgets the mapping last: what is left where it fails on the way
 // is a mapping that shows as cleared or broken and can be cleared again, and not a grant that nobody sees.
 func (s *Service) clear(ctx context.Context, l link.Link, c Clear) error {
-	if err := s.blank(ctx, l, c.Mapping); err != nil {
-		return err
-	}
-	if err := s.endGrant(ctx, l, c.Mapping); err != nil {
-		return err
+	if !s.links.Copied(ctx, l) { // the grants and fields of a copy are the original's
+		if err := s.blank(ctx, l, c.Mapping); err != nil {
+			return err
+		}
+		if err := s.endGrant(ctx, l, c.Mapping); err != nil {
+			return err
+		}
 	}
 	cleared, err := s.store.ClearMapping(ctx, c)
 	if err == nil && !cleared {

@@ -283,10 +283,10 @@ func TestAnotherOrgAnswers(t *testing.T) {
 			linktest.Answer(rw, 200, map[string]any{"access_token": "x!y", "instance_url": w.org.URL, "id": w.org.URL + "/id/00D000000000009AAA/005000000000001AAA", "token_type": "Bearer"})
 			return true
 		})
-		if _, err := w.trigger(t, "k"); fault.CodeOf(err) != link.CodeWrongAccount {
+		if _, err := w.trigger(t, "k"); fault.CodeOf(err) != link.CodeCopied {
 			t.Fatalf("another org: %v", err)
 		}
-		if l := w.link(t); l.Org.State != link.SpanBroken || l.Org.Cause.Code != string(link.CodeWrongAccount) {
+		if l := w.link(t); l.Org.State != link.SpanBroken || l.Org.Cause.Code != string(link.CodeCopied) {
 			t.Fatalf("the span is %+v", l.Org)
 		}
 	})
