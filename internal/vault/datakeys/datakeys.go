@@ -22,6 +22,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -41,7 +42,7 @@ func migrations() fs.FS {
 }
 
 // ErrMaster: the data keys do not open under this master key.
-var ErrMaster = errors.New("the database's data keys do not open under this key: it is another one than they were wrapped with")
+var ErrMaster error = fault.New(fault.Internal, "credential_corrupt", "The data keys of the database, wrapped under --key-file, do not open under this key: it is another one than theirs, or the database was changed.")
 
 // errChanged: another process changed the data keys at the same moment.
 var errChanged = errors.New("datakeys: changed meanwhile")
