@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -466,5 +467,63 @@ func TestBulkLimitsAreNotLifted(t *testing.T) {
 		if n := used(); n != 12 {
 			t.Errorf("REST of the connector past the limit: %d", n)
 		}
+	})
+}
+
+// Rows name their parents by another field; what is deleted hard is not in the recycle bin, with all that hangs on it.
+func TestParentsAndHardDelete(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.wantChange(t, "createMetadata", component("CustomField", "Account.Ext__c", "<label>Ext</label><type>Text</type><length>20</length><externalId>true</externalId><unique>true</unique>"))
+		acme := h.create(t, "Account", map[string]any{"Name": "Acme", "Ext__c": "A-1"})
+		for range 2 {
+			h.create(t, "Contact", map[string]any{"LastName": "Twin", "Email": "twin@x.example"})
+		}
+		path, done := h.load(t, h.admin, map[string]any{"object": "Contact", "operation": "insert"},
+			"LastName,Account.Ext__c,ReportsTo.Email\nFound,a-1,\nLost,nope,\nFree,,\nDoubled,,twin@x.example\n")
+		if field(t, done, "numberRecordsFailed") != 2.0 {
+			t.Errorf("%s", done)
+		}
+		h.one(t, "SELECT Id FROM Contact WHERE LastName = 'Found' AND AccountId = '"+acme+"'")
+		h.one(t, "SELECT Id FROM Contact WHERE LastName = 'Free' AND AccountId = null")
+		bad := h.table(t, h.admin, path+"/failedResults")
+		if len(bad) != 2 || bad[0]["sf__Error"] != "INVALID_FIELD:Foreign key external ID: nope not found for field Ext__c in entity Account:--" ||
+			bad[0]["Account.Ext__c"] != "nope" || !strings.HasPrefix(bad[1]["sf__Error"], "DUPLICATE_EXTERNAL_ID:Email: more than one record found") {
+			t.Errorf("%v", bad)
+		}
+		found := h.one(t, "SELECT Id FROM Contact WHERE LastName = 'Found'")
+		if _, done := h.load(t, h.admin, map[string]any{"object": "Contact", "operation": "update"}, "Id,Account.Ext__c\n"+found+",#N/A\n"); field(t, done, "numberRecordsFailed") != 0.0 {
+			t.Errorf("%s", done)
+		}
+		h.one(t, "SELECT Id FROM Contact WHERE Id = '"+found+"' AND AccountId = null")
+		h.load(t, h.admin, map[string]any{"object": "Task", "operation": "insert"}, "Subject,Contact:Who.Email\nCall,carla@kunde.example\n")
+		h.one(t, "SELECT Id FROM Task WHERE Subject = 'Call' AND Who.Email = 'carla@kunde.example'")
+		for _, column := range []string{"Account.Nope__c", "Nope.Name", "Account.Phone", "Lead:Account.Ext__c", "CreatedBy.Username"} {
+			if _, done := h.load(t, h.admin, map[string]any{"object": "Contact", "operation": "insert"}, "LastName,"+column+"\nx,y\n"); field(t, done, "errorMessage") != "InvalidBatch : Field name not found : "+column {
+				t.Errorf("%s: %s", column, done)
+			}
+		}
+
+		hard := map[string]any{"object": "Account", "operation": "hardDelete"}
+		if status, answer := h.call(t, h.admin, "POST", ingest, hard); status != 400 ||
+			answer != `[{"message":"hardDelete operation requires special user profile permission, please contact your system administrator","errorCode":"FEATURENOTENABLED"}]` {
+			t.Errorf("without the permission: %d %s", status, answer)
+		}
+		set := h.create(t, "PermissionSet", map[string]any{"Label": "Hard", "PermissionsBulkApiHardDelete": true})
+		h.create(t, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": h.one(t, "SELECT Id FROM User WHERE FirstName = 'Ada'")})
+		h.create(t, "Contact", map[string]any{"LastName": "Child", "AccountId": acme})
+		path, done = h.load(t, h.admin, hard, "Id\n"+acme+"\n001000000000001\n")
+		if field(t, done, "numberRecordsProcessed") != 2.0 || field(t, done, "numberRecordsFailed") != 1.0 {
+			t.Errorf("%s", done)
+		}
+		if good := h.table(t, h.admin, path+"/successfulResults"); len(good) != 1 || good[0]["sf__Id"] != acme || good[0]["sf__Created"] != "false" {
+			t.Errorf("%v", good)
+		}
+		for _, query := range []string{"SELECT COUNT() FROM Account WHERE Name = 'Acme'", "SELECT COUNT() FROM Contact WHERE LastName = 'Child'"} {
+			if _, answer := h.call(t, h.admin, "GET", data+"/queryAll?q="+url.QueryEscape(query), nil); field(t, answer, "totalSize") != 0.0 {
+				t.Errorf("%s: %s", query, answer)
+			}
+		}
+		h.create(t, "Account", map[string]any{"Name": "Again", "Ext__c": "A-1"}) // the value is free
 	})
 }

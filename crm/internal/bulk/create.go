@@ -178,7 +178,10 @@ func (s *Server) ingestJob(c *call, in jobBody, j *org.BulkJob) error {
 	case "delete":
 		can = o.Deletable && o.Delete.MetBy(c.session.Permissions)
 	case "hardDelete":
-		return fault.New(fault.Denied, org.CodeInsufficientAccess, "hardDelete operation requires special user profile permission, please contact your system administrator")
+		if !c.session.Permissions[org.PermBulkHardDelete] {
+			return fault.New(fault.Denied, org.CodeBulkHardDelete, "hardDelete operation requires special user profile permission, please contact your system administrator")
+		}
+		can = o.Deletable && o.Delete.MetBy(c.session.Permissions)
 	default:
 		return invalidJob("The operation is insert, update, upsert, delete or hardDelete.")
 	}

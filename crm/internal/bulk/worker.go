@@ -122,7 +122,7 @@ func (w *Worker) load(ctx context.Context, run *jobs.Run, session org.Session, j
 		return err
 	}
 	l := &loading{Worker: w, run: run, session: session, job: j}
-	if l.columns, err = w.columns(session, j, header); err != nil {
+	if l.columns, l.parents, err = w.columns(session, j, header); err != nil {
 		return err
 	}
 	if j.Next == 0 {
@@ -140,32 +140,66 @@ func (w *Worker) load(ctx context.Context, run *jobs.Run, session org.Session, j
 	}
 }
 
-// columns finds the fields that the header names.
-func (w *Worker) columns(session org.Session, j org.BulkJob, header []string) ([]string, error) {
+// columns finds the fields that the header names. A column "Account.Ext__c" finds a parent, which parents has by the
+// column's number.
+func (w *Worker) columns(session org.Session, j org.BulkJob, header []string) (names []string, parents map[int]org.Parent, err error) {
 	o, err := w.Records.Object(session, j.Object)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	names, seen := make([]string, len(header)), map[string]bool{}
+	names, parents = make([]string, len(header)), map[int]org.Parent{}
+	seen := map[string]bool{}
 	for i, text := range header {
-		f := o.Field(strings.TrimSpace(text))
-		if f == nil {
-			return nil, &badCSV{"InvalidBatch : Field name not found : " + text}
+		name := ""
+		if f := o.Field(strings.TrimSpace(text)); f != nil {
+			name, names[i] = f.Name, f.Name
+		} else if p, ok := parentColumn(w.Records.Schema(session), o, strings.TrimSpace(text)); ok {
+			name, names[i], parents[i] = p.Reference, p.Reference, p
+		} else {
+			return nil, nil, &badCSV{"InvalidBatch : Field name not found : " + text}
 		}
-		if seen[f.Name] {
-			return nil, &badCSV{"InvalidBatch : Field name comes twice : " + f.Name}
+		if seen[name] {
+			return nil, nil, &badCSV{"InvalidBatch : Field name comes twice : " + name}
 		}
-		seen[f.Name], names[i] = true, f.Name
+		seen[name] = true
 	}
+	deletes := j.Operation == "delete" || j.Operation == "hardDelete"
 	switch {
-	case (j.Operation == "update" || j.Operation == "delete") && !seen["Id"]:
-		return nil, &badCSV{"InvalidBatch : Field name not found : Id"}
-	case j.Operation == "delete" && len(names) > 1:
-		return nil, &badCSV{"InvalidBatch : Only the column Id is for the operation delete"}
+	case (j.Operation == "update" || deletes) && !seen["Id"]:
+		return nil, nil, &badCSV{"InvalidBatch : Field name not found : Id"}
+	case deletes && len(names) > 1:
+		return nil, nil, &badCSV{"InvalidBatch : Only the column Id is for the operation " + j.Operation}
 	case j.Operation == "upsert" && !seen[j.ExternalID]:
-		return nil, &badCSV{"InvalidBatch : Field name not found : " + j.ExternalID}
+		return nil, nil, &badCSV{"InvalidBatch : Field name not found : " + j.ExternalID}
 	}
-	return names, nil
+	return names, parents, nil
+}
+
+// parentColumn reads "Account.Ext__c", or "Contact:Who.Ext__c" where the reference may name several objects: the parent
+// is the record whose field has the row's value.
+func parentColumn(schema *org.Schema, o *org.Object, text string) (org.Parent, bool) {
+	before, field, dotted := strings.Cut(text, ".")
+	object, relationship, typed := strings.Cut(before, ":")
+	if !typed {
+		object, relationship = "", before
+	}
+	f := o.Parent(relationship)
+	if !dotted || f == nil || f.Hidden || !f.Createable && !f.Updateable {
+		return org.Parent{}, false
+	}
+	for _, name := range f.ReferenceTo {
+		if typed && !strings.EqualFold(name, object) || !typed && len(f.ReferenceTo) > 1 {
+			continue
+		}
+		to := schema.Named(name)
+		if to == nil {
+			continue
+		}
+		if by := to.Field(field); by != nil && by.IDLookup {
+			return org.Parent{Reference: f.Name, Object: to.Name, Field: by.Name}, true
+		}
+	}
+	return org.Parent{}, false
 }
 
 // loading is a load under way.
@@ -175,6 +209,7 @@ type loading struct {
 	session org.Session
 	job     org.BulkJob
 	columns []string // API names
+	parents map[int]org.Parent
 }
 
 // begin keeps the headers of the results.
@@ -226,6 +261,12 @@ func (l *loading) step(ctx context.Context, in *reader) (more bool, err error) {
 			return false, err
 		}
 	}
+	if _, err := l.Meter.Spend(ctx, l.session, org.AllowanceBulkRows, int64(len(rows))); err != nil {
+		if fault.CodeOf(err) == org.CodeRequestLimit {
+			return false, &badCSV{"ExceededQuota : " + fault.Of(quota(err)).Message}
+		}
+		return false, err
+	}
 	ops := make([]org.Op, len(rows))
 	for i, row := range rows {
 		ops[i] = l.op(row)
@@ -256,7 +297,13 @@ func (l *loading) op(row []string) org.Op {
 	}
 	op.Values = map[string]any{}
 	for i, value := range row {
-		switch name := l.columns[i]; {
+		name := l.columns[i]
+		if p, ok := l.parents[i]; ok && value != "" && value != "#N/A" {
+			p.Value = value
+			op.Parents = append(op.Parents, p)
+			continue
+		}
+		switch {
 		case name == "Id" && l.job.Operation != "insert":
 			op.ID = value
 		case value == "": // leaves the field as it is
@@ -273,6 +320,8 @@ func (l *loading) op(row []string) org.Op {
 		op.Action = org.ActionUpdate
 	case "delete":
 		op.Action, op.Values = org.ActionDelete, nil
+	case "hardDelete":
+		op.Action, op.Values = org.ActionHardDelete, nil
 	default:
 		return l.upsert(op)
 	}

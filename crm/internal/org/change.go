@@ -24,6 +24,7 @@ type change struct {
 	unaudited bool
 	// checkQuery is Records.CheckQuery.
 	checkQuery func(s Session, query string) error
+	hard       bool   // what is deleted is gone for good
 	note       string // what the Setup Audit Trail says beside the fields
 }
 

@@ -29,8 +29,10 @@ const (
 	AllowanceRequests    Allowance = "api"         // API requests of every kind (crm-wire 3.8)
 	AllowanceBulkBatches Allowance = "bulk_batch"  // batches of Bulk API 1.0 and of 2.0 ingest together (crm-wire 4.4)
 	AllowanceBulkQueries Allowance = "bulk_query"  // query jobs of Bulk API 2.0
+	AllowanceBulkRows    Allowance = "bulk_rows"   // rows that are loaded
 	bulkBatchesADay                = int64(15_000) // crm-wire 4.4
 	bulkQueriesADay                = int64(10_000)
+	bulkRowsADay                   = int64(150_000_000)
 )
 
 // DailyRequests is how many API requests an org of the edition has in 24 hours (crm-wire 3.8); licences are those of

@@ -218,6 +218,8 @@ func (m *Meter) limit(ctx context.Context, k meterKey) (int64, error) {
 		return bulkBatchesADay, nil
 	case AllowanceBulkQueries:
 		return bulkQueriesADay, nil
+	case AllowanceBulkRows:
+		return bulkRowsADay, nil
 	}
 	return m.store.DailyRequests(ctx, k.org)
 }

@@ -150,6 +150,7 @@ const (
 	PermRunReports            = "RunReports"
 	PermCreateReports         = "CreateCustomizeReports"
 	PermEditTask              = "EditTask"
+	PermBulkHardDelete        = "BulkApiHardDelete"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).

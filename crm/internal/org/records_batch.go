@@ -15,8 +15,17 @@ const (
 	ActionCreate Action = iota
 	ActionUpdate
 	ActionDelete
-	ActionUpsert // see Records.Upsert
+	ActionUpsert     // see Records.Upsert
+	ActionHardDelete // for good, past the recycle bin (crm-wire 4.1)
 )
+
+// Parent names, in place of its id, the parent that a reference field shall have: by another field that finds it.
+type Parent struct {
+	Reference string // field of the record: "AccountId"
+	Object    string // of the parent
+	Field     string // of the parent, as in Records.Upsert
+	Value     string
+}
 
 // Op is one change of a batch.
 type Op struct {
@@ -26,6 +35,8 @@ type Op struct {
 	Field  string         // of ActionUpsert: the field that finds the record
 	Value  string         // and its value
 	Values map[string]any // by field name; none where Err or ActionDelete
+	// Parents are looked for in the transaction, so that a batch may make what its later changes point at.
+	Parents []Parent
 	// Err refuses the change before it is tried: its sender could not make sense of it.
 	Err error
 }
@@ -94,7 +105,12 @@ func (r *Records) Batch(ctx context.Context, s Session, ops []Op, allOrNone bool
 }
 
 func (r *Records) step(s Session, op Op) (step, error) {
+	if len(op.Parents) > 0 {
+		return r.withParents(s, op)
+	}
 	switch op.Action {
+	case ActionHardDelete:
+		return r.hardDeleting(s, op.Object, op.ID)
 	case ActionCreate:
 		return r.creating(s, op.Object, op.Values)
 	case ActionUpdate:

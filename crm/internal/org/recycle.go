@@ -26,6 +26,10 @@ func (c *change) bin(o *Object, id ID) error {
 			return err
 		}
 	}
+	if c.hard {
+		_, err := c.tx.Remove(o, c.session.Org, Values{"Id": string(id)})
+		return err
+	}
 	return nil
 }
 

@@ -244,6 +244,9 @@ func (s *Schema) Object(name string, p Permissions) *Object {
 	return o
 }
 
+// Named finds an object by API name, without regard to case; nil where there is none.
+func (s *Schema) Named(name string) *Object { return s.byName[Fold(name)] }
+
 // ByID finds the object that an id's prefix names; nil where there is none.
 func (s *Schema) ByID(id ID) *Object { return s.byID[id.Prefix()] }
 

@@ -180,7 +180,7 @@ func (s *Store) Usage(ctx context.Context, orgID org.ID, from int64) ([]org.Usag
 // what it had. They take the machine time in milliseconds and the most rows that may go.
 var meterPurges = []string{
 	`DELETE FROM api_usage WHERE (org_id, allowance, minute, process) IN (SELECT u.org_id, u.allowance, u.minute, u.process
- FROM organization o JOIN api_usage u ON u.org_id = o.id AND u.allowance IN ('api', 'bulk_batch', 'bulk_query')
+ FROM organization o JOIN api_usage u ON u.org_id = o.id AND u.allowance IN ('api', 'bulk_batch', 'bulk_query', 'bulk_rows')
  AND u.minute < (CAST($1 AS BIGINT) + o.clock_offset_ms) / 60000 - 2880 LIMIT $2)`,
 	`DELETE FROM api_usage_hour WHERE (org_id, hour, app_id, user_id) IN (SELECT u.org_id, u.hour, u.app_id, u.user_id
  FROM organization o JOIN api_usage_hour u ON u.org_id = o.id AND u.hour < (CAST($1 AS BIGINT) + o.clock_offset_ms) / 3600000 - 192 LIMIT $2)`,

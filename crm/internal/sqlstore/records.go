@@ -397,6 +397,13 @@ func (t recordTx) Remove(o *org.Object, orgID org.ID, match org.Values) (int, er
 	if err != nil {
 		return 0, err
 	}
+	if id := match.Text("Id"); id != "" && o.Extensible {
+		for _, query := range []string{`DELETE FROM custom_value WHERE org_id = $1 AND id = $2`, `DELETE FROM custom_index WHERE org_id = $1 AND record_id = $2`} {
+			if _, err := t.tx.Exec(query, string(orgID), id); err != nil {
+				return 0, fmt.Errorf("removing values of %s: %w", o.Name, err)
+			}
+		}
+	}
 	return t.exec(o, "removing", `DELETE FROM `+tableOf(o)+` AS t WHERE `+where, args)
 }
 
