@@ -140,7 +140,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	serials := tenant.NewSerials(o.Machine)
 	c.registry = tenant.NewRegistry(c.store, c.store, c.store, o.Machine)
 	signIns := tenant.NewSignIns(c.registry, c.store, c.store, clk)
-	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk, Meter: tenant.NewMeter(o.Machine)}
+	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk, Meter: tenant.NewMeter(o.Machine, time.Minute)}
 	var err error
 	if c.control, err = control.Start(ctx, control.Options{Store: c.store, Registry: c.registry, Clock: clk, Log: o.Log}); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
 		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
-		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Failures: tenant.NewFailures(o.Machine)},
+		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Budget: tenant.NewMeter(o.Machine, tenant.TokenBudgetWindow), Failures: tenant.NewFailures(o.Machine)},
 		Vouching:  &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
 	})
 	if err != nil {

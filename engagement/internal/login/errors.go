@@ -88,7 +88,10 @@ func translate(err error) oauthError {
 func (s *Server) oauthFault(w http.ResponseWriter, r *http.Request, err error) {
 	e := translate(err)
 	s.note(r, err, e.status)
-	switch fault.CodeOf(err) { // REST's shape, from the token call too (engagement-wire 2.1)
+	switch fault.CodeOf(err) { // REST's shapes, from the token call too (engagement-wire 2.1, 4)
+	case tenant.CodeRateLimited:
+		s.restFault(w, r, err)
+		return
 	case tenant.CodeAddressRate:
 		w.Header().Set("Retry-After", strconv.Itoa(throttle.RetryAfter(err)))
 		fallthrough

@@ -34,6 +34,7 @@ type house struct {
 	tenanttest.House
 	store    *sqlstore.Store
 	registry *tenant.Registry
+	budget   *tenant.Meter // on time that stands still
 	signIns  *tenant.SignIns
 	auth     tenant.Authenticator
 	clock    tenant.Clock
@@ -71,6 +72,7 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 	})
 	h := &house{TB: t, House: spec, store: store, serials: tenant.NewSerials(nil), clock: tenant.Clock{Domain: clock.NewDomain(nil)}}
 	h.registry = tenant.NewRegistry(store, store, store, nil)
+	h.budget = tenant.NewMeter(func() time.Time { return time.Unix(1_800_000_000, 0) }, tenant.TokenBudgetWindow)
 	h.signIns = tenant.NewSignIns(h.registry, store, store, h.clock)
 	h.auth = &tenant.Authentication{Registry: h.registry, SignIns: h.signIns, Clock: h.clock}
 	mux := web.NewMux()
@@ -86,7 +88,7 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
 		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
-		Requests:  tenant.TokenRequests{Registry: h.registry, Failures: tenant.NewFailures(nil)},
+		Requests:  tenant.TokenRequests{Registry: h.registry, Budget: h.budget, Failures: tenant.NewFailures(nil)},
 		Vouching:  &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
 	})
 	if err != nil {

@@ -84,3 +84,27 @@ func TestSprayersWait(t *testing.T) {
 		t.Errorf("from another network: %v", err)
 	}
 }
+
+// TestTokenBudget is CL-16 of the security reference: without any setting a server-to-server package has 4,000 tokens in 20
+// minutes, and people's packages are not counted. A setting of the tenant stands in its place.
+func TestTokenBudget(t *testing.T) {
+	each(t, func(h *house) {
+		ask := func() answer {
+			return h.token(m{"grant_type": "client_credentials", "client_id": h.Server, "client_secret": tenanttest.ServerSecret})
+		}
+		h.granted(ask())
+		for range tenant.TokenBudget - 2 {
+			if !h.budget.Take(h.Server, tenant.TokenBudget) {
+				h.Fatal("out of budget too early")
+			}
+		}
+		h.granted(ask())
+		a := ask()
+		if a.status != 429 || a.header.Get("Retry-After") != "5" || !strings.Contains(a.text, `"errorcode":50100`) || a.str("message") != "Rate limit exceeded" {
+			h.Errorf("beyond it: %d %v %s", a.status, a.header, a.text)
+		}
+		h.sign(h.Web, h.Sender)
+		h.sql(`UPDATE tenant SET settings = $2 WHERE eid = $1`, int64(h.EID), `{"tokens_per_minute":1000000}`)
+		h.granted(ask())
+	})
+}

@@ -24,36 +24,44 @@ var (
 	errBlocked     = fault.New(fault.Limited, CodeBlocked, "Your requests are temporarily blocked.")
 )
 
-// maxMetered bounds the callers that are counted in one minute; beyond it counting begins anew.
+// What a server-to-server package may have of tokens where the tenant's settings say nothing: far more than a client that
+// keeps its tokens needs, and a bound for one that does not (CL-16 of the security reference).
+const (
+	TokenBudget       = 4000
+	TokenBudgetWindow = 20 * time.Minute
+)
+
+// maxMetered bounds the callers that are counted in one window; beyond it counting begins anew.
 const maxMetered = 100_000
 
-// Meter counts calls in each minute of machine time. Each process counts its own.
+// Meter counts calls in each window of machine time. Each process counts its own.
 type Meter struct {
 	machine clock.Machine
+	seconds int64 // of a window
 	mu      sync.Mutex
-	minute  int64
+	window  int64
 	calls   map[string]int
 }
 
-// NewMeter returns a meter on machine time; time.Now where machine is nil.
-func NewMeter(machine clock.Machine) *Meter {
+// NewMeter returns a meter of windows so long, of at least a second, on machine time; time.Now where machine is nil.
+func NewMeter(machine clock.Machine, window time.Duration) *Meter {
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Meter{machine: machine, calls: map[string]int{}}
+	return &Meter{machine: machine, seconds: max(1, int64(window/time.Second)), calls: map[string]int{}}
 }
 
-// Take counts a call of the caller and reports whether it is within so many a minute; a limit of 0 is none. A nil meter
+// Take counts a call of the caller and reports whether it is within so many a window; a limit of 0 is none. A nil meter
 // lets all through.
 func (m *Meter) Take(caller string, limit int) bool {
 	if m == nil || limit <= 0 {
 		return true
 	}
-	minute := m.machine().Unix() / 60
+	window := m.machine().Unix() / m.seconds
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if minute != m.minute || len(m.calls) >= maxMetered {
-		m.minute = minute
+	if window != m.window || len(m.calls) >= maxMetered {
+		m.window = window
 		clear(m.calls)
 	}
 	if m.calls[caller] >= limit {

@@ -37,7 +37,8 @@ type Settings struct {
 	APIAddresses []string `json:"api_addresses,omitempty"`
 	// CallsPerMinute bounds the API calls of a package or user in each minute of machine time; 0 is no bound.
 	CallsPerMinute int `json:"calls_per_minute,omitempty"`
-	// TokensPerMinute bounds the token requests of a package in the same way.
+	// TokensPerMinute bounds the token requests of a package in the same way; 0 is TokenBudget for server-to-server
+	// packages and no bound for others.
 	TokensPerMinute int `json:"tokens_per_minute,omitempty"`
 	// MyDocuments is "My Documents in Content": reports are kept as files.
 	MyDocuments bool `json:"my_documents,omitempty"`

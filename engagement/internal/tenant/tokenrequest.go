@@ -5,7 +5,9 @@ import "context"
 // TokenRequests decides whether a package may ask for tokens at all: from its address, and this often.
 type TokenRequests struct {
 	Registry *Registry
-	Meter    *Meter
+	Meter    *Meter // of minutes
+	// Budget counts the requests of server-to-server packages, in windows of TokenBudgetWindow; nil counts none.
+	Budget *Meter
 	// Failures counts requests with wrong credentials; nil counts none.
 	Failures *Failures
 }
@@ -19,8 +21,15 @@ func (s TokenRequests) Admit(ctx context.Context, pkg Package) error {
 	if !t.Settings.AllowsAPI(AddressOf(ctx)) {
 		return errAddressDenied
 	}
-	if !s.Meter.Take("token "+pkg.ClientID, t.Settings.TokensPerMinute) {
-		return errBlocked
+	switch limit := t.Settings.TokensPerMinute; {
+	case limit > 0:
+		if !s.Meter.Take("token "+pkg.ClientID, limit) {
+			return errBlocked
+		}
+	case pkg.Type == ServerIntegration || pkg.Type == LegacyIntegration:
+		if !s.Budget.Take(pkg.ClientID, TokenBudget) {
+			return errRateLimited
+		}
 	}
 	return nil
 }
