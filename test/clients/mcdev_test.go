@@ -92,7 +92,7 @@ func (m mcdev) init(t *testing.T) {
 	}
 }
 
-// customers makes a data extension, so that there is one to download.
+// customers makes a data extension and an email send definition, so that there are some to download.
 func (m mcdev) customers(t *testing.T) {
 	t.Helper()
 	e := m.ready.Engagement
@@ -128,12 +128,18 @@ func (m mcdev) customers(t *testing.T) {
 	if !strings.Contains(string(made), "Data Extension created.") {
 		t.Fatalf("no data extension: %s", made)
 	}
+	made = post(e.SOAPURL+"Service.asmx", "text/xml", "Create", `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><Header><fueloauth>`+token.Token+`</fueloauth></Header><Body>
+		<CreateRequest xmlns="http://exacttarget.com/wsdl/partnerAPI"><Objects xsi:type="EmailSendDefinition"><CustomerKey>news</CustomerKey><Name>News</Name><Description>To all</Description><Email><CustomerKey>welcome-email</CustomerKey></Email>
+		<SendDefinitionList><List><ID>`+strconv.FormatInt(e.EID, 10)+`</ID></List><DataSourceTypeID>List</DataSourceTypeID></SendDefinitionList></Objects></CreateRequest></Body></Envelope>`)
+	if !strings.Contains(string(made), "EmailSendDefinition created") {
+		t.Fatalf("no email send definition: %s", made)
+	}
 }
 
 // retrieve downloads what users, access and data are described by, without one error.
 func (m mcdev) retrieve(t *testing.T) {
 	t.Helper()
-	out := m.call(t, "retrieve", "twinspan/_ParentBU_", "role,user,folder,dataExtension,dataExtensionTemplate,list,senderProfile,sendClassification,email,triggeredSend,asset", "--skipInteraction")
+	out := m.call(t, "retrieve", "twinspan/_ParentBU_", "role,user,folder,dataExtension,dataExtensionTemplate,list,senderProfile,sendClassification,email,triggeredSend,emailSend,domainVerification,asset", "--skipInteraction")
 	for line := range strings.Lines(out) {
 		if strings.Contains(line, "error") || strings.Contains(line, "failed") {
 			t.Errorf("mcdev retrieve: %s", line)
@@ -141,7 +147,7 @@ func (m mcdev) retrieve(t *testing.T) {
 	}
 	for _, file := range []string{
 		"role/SYS_DEF_ADMIN.role-meta.json", "user/" + m.ready.Engagement.APIUser.Username + ".user-meta.json", "folder/Data Extensions.folder-meta.json",
-		"list/All Subscribers.list-meta.json", "email/welcome-email.email-meta.json", "triggeredSend/welcome.triggeredSend-meta.json",
+		"list/All Subscribers.list-meta.json", "email/welcome-email.email-meta.json", "triggeredSend/welcome.triggeredSend-meta.json", "emailSend/news.emailSend-meta.json",
 		"dataExtension/Customers.dataExtension-meta.json", "senderProfile/Default.senderProfile-meta.json", "sendClassification/Default Transactional.sendClassification-meta.json",
 	} {
 		if _, err := os.Stat(filepath.Join(m.project, "retrieve", "twinspan", "_ParentBU_", file)); err != nil {
