@@ -253,7 +253,8 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 			posted = false // a dead token: the tenant took nothing, and what comes next is another sign-in
 			return err
 		}
-		if client.Unknown(err) { // ask at once: most often the answer alone was lost
+		// Ask at once: most often the answer alone was lost, or the refusal is that of a key which is used already.
+		if client.Unknown(err) || fault.CodeOf(err) == client.CodeRefused {
 			if status, statusErr := tenant.MessageStatus(ctx, claimed.MessageKey); statusErr == nil {
 				claimed = claimed.observe(status)
 				return nil

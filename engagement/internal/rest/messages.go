@@ -100,12 +100,9 @@ func (s *Server) send(ctx context.Context, r request, b sendBody, recipients []r
 const codeNoReference fault.Code = "no_reference"
 
 // sendAnswer tells what became of each recipient: 202 when at least one is queued, else 400, or 409 where the only
-// recipient's key belongs to another message.
+// recipient's key was used before.
 func (s *Server) sendAnswer(ctx context.Context, receipt tenant.Receipt) (int, any, error) {
 	answer := sendAnswer{RequestID: receipt.RequestID, Responses: make([]sendResult, len(receipt.Results))}
-	if len(receipt.Results) == 1 && receipt.Results[0].Repeated {
-		answer.RequestID = receipt.Results[0].Message.RequestID
-	}
 	for i, res := range receipt.Results {
 		answer.Responses[i].MessageKey = res.Message.Key
 		if res.Err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,55 +55,29 @@ func TestTheSameKeyIsSentOnce(t *testing.T) {
 	each(t, func(t *testing.T, db *sqldb.DB) {
 		k := sendertest.New(t, db, sendertest.Options{Idle: true})
 		var wg sync.WaitGroup
-		receipts := make([]tenant.Receipt, 8)
-		for i := range receipts {
-			wg.Go(func() { receipts[i] = k.Send(fmt.Sprintf("Order-%d", 1), "003A", "ada@example.com", nil) })
+		var taken, refused atomic.Int32
+		for range 8 {
+			wg.Go(func() {
+				switch _, err := accept(t, k, tenant.Recipient{MessageKey: "Order-1", ContactKey: "003A", To: "ada@example.com"}); fault.CodeOf(err) {
+				case "":
+					taken.Add(1)
+				case tenant.CodeMessageKeyTaken:
+					refused.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
 		}
 		wg.Wait()
-		fresh := 0
-		for _, r := range receipts {
-			if !r.Results[0].Repeated {
-				fresh++
-			}
-			if r.Results[0].Message.RequestID != receipts[0].Results[0].Message.RequestID {
-				t.Error("a repetition is answered with another request id than the first")
-			}
-		}
-		if fresh != 1 {
-			t.Errorf("%d of 8 requests with one key were taken as new", fresh)
+		if taken.Load() != 1 || refused.Load() != 7 {
+			t.Errorf("of 8 requests with one key %d were taken and %d refused", taken.Load(), refused.Load())
 		}
 		var queued int
 		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM job WHERE kind = $1`, sqlstore.JobDeliver).Scan(&queued); err != nil || queued != 1 {
 			t.Errorf("%d jobs, %v", queued, err)
 		}
-		_, err := accept(t, k, tenant.Recipient{MessageKey: "ORDER-1", ContactKey: "003a", To: "ada@example.com"})
-		if fault.CodeOf(err) != tenant.CodeMessageKeyTaken {
+		if _, err := accept(t, k, tenant.Recipient{MessageKey: "ORDER-1", ContactKey: "003b", To: "bob@example.com"}); fault.CodeOf(err) != tenant.CodeMessageKeyTaken {
 			t.Errorf("another contact under the same key: %v", err)
-		}
-	})
-}
-
-// TestAskingAgainAfterTheDefinitionIsGone: who repeats a request must hear that it was accepted, though it would not be now.
-func TestAskingAgainAfterTheDefinitionIsGone(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, db *sqldb.DB) {
-		k := sendertest.New(t, db, sendertest.Options{Idle: true})
-		first := k.Send("k", "c", "c@example.com", nil)
-		if _, err := k.Definitions.Delete(t.Context(), sendertest.Principal(sendertest.Top), "welcome"); err != nil {
-			t.Fatal(err)
-		}
-		again := k.Send("K", "c", "c@example.com", nil)
-		if !again.Results[0].Repeated || again.RequestID != first.RequestID {
-			t.Errorf("%+v", again)
-		}
-		for name, r := range map[string]tenant.Recipient{
-			"another key":     {MessageKey: "other", ContactKey: "c", To: "c@example.com"},
-			"no key":          {ContactKey: "c", To: "c@example.com"},
-			"another contact": {MessageKey: "k", ContactKey: "d", To: "d@example.com"},
-		} {
-			if _, err := accept(t, k, r); fault.CodeOf(err) != tenant.CodeNoDefinition {
-				t.Errorf("%s: %v", name, err)
-			}
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -30,8 +29,7 @@ const (
 	CodeMissingContactKey fault.Code = "missing_contact_key"
 	// CodeInvalidMessageKey: a message key that is too long or holds control characters.
 	CodeInvalidMessageKey fault.Code = "invalid_message_key"
-	// CodeMessageKeyTaken: the key names an earlier message with another definition or recipient, so the request is no
-	// repetition and must not be answered as one.
+	// CodeMessageKeyTaken: the key names an earlier message of the business unit.
 	CodeMessageKeyTaken fault.Code = "message_key_taken"
 	// CodeNoMessage: no message has the key.
 	CodeNoMessage fault.Code = "no_message"
@@ -119,15 +117,14 @@ func (r Receipt) Failed() int {
 	return n
 }
 
-// RecipientResult is what became of one recipient: a message that is now queued, or that an earlier request with the
-// same key made (Repeated), or a refusal.
+// RecipientResult is what became of one recipient: a message that is now queued, or a refusal.
 type RecipientResult struct {
-	Message  Message
-	Repeated bool
-	Err      *fault.Error
+	Message Message
+	Err     *fault.Error
 }
 
-// Accepted is a message as the store holds it after acceptance; Fresh is false when an earlier request stored it.
+// Accepted is a message as the store holds it after acceptance; Fresh is false when an earlier request stored it under
+// the same key.
 type Accepted struct {
 	Message Message
 	Fresh   bool
@@ -161,8 +158,7 @@ type Sends struct {
 
 // Accept takes the request: when it returns, every recipient without an error in the receipt has a durable message that
 // will be tried. The whole request is refused with an error when the caller, the definition or the sender is wrong; a
-// recipient alone is refused in the receipt. A recipient whose message key was used before for the same definition and
-// contact is answered with the earlier message, and nothing is sent again.
+// recipient alone is refused in the receipt, as one whose message key was used before.
 func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt, error) {
 	if err := mayWrite(p, ScopeEmailSend); err != nil {
 		return Receipt{}, err
@@ -175,10 +171,6 @@ func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt
 	}
 	d, err := s.usable(ctx, p, r)
 	if err != nil {
-		// Whoever asks again must not be told that nothing was sent because the definition has changed since.
-		if earlier, ok := s.earlier(ctx, p, r); ok {
-			return earlier, nil
-		}
 		return Receipt{}, err
 	}
 	receipt := Receipt{RequestID: r.RequestID, Results: make([]RecipientResult, len(r.Recipients))}
@@ -222,13 +214,13 @@ func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt
 	return receipt, nil
 }
 
-// answer turns what the store holds into a result: a repetition must be of the same definition and contact.
+// answer turns what the store holds into a result. A used key is refused, whatever it was used for: who does not know
+// whether an earlier request arrived asks for the message by its key.
 func answer(asked Message, got Accepted) RecipientResult {
-	if !got.Fresh && (got.Message.DefinitionID != asked.DefinitionID || got.Message.SubscriberKey != asked.SubscriberKey) {
-		return RecipientResult{Message: asked, Err: fault.New(fault.Conflict, CodeMessageKeyTaken,
-			"The message key belongs to an earlier message with another definition or contact.")}
+	if !got.Fresh {
+		return RecipientResult{Message: asked, Err: fault.New(fault.Conflict, CodeMessageKeyTaken, "The message key has been used already.")}
 	}
-	return RecipientResult{Message: got.Message, Repeated: !got.Fresh}
+	return RecipientResult{Message: got.Message}
 }
 
 // usable finds the definition that the request names and checks that it may be fired now.
@@ -241,27 +233,6 @@ func (s *Sends) usable(ctx context.Context, p Principal, r SendRequest) (Definit
 		return d, fault.New(fault.Conflict, CodeDefinitionInactive, "The triggered send definition %s is not active.", d.Key)
 	}
 	return d, s.checkSender(ctx, d, d.FromAddress)
-}
-
-// earlier answers a request whose definition cannot be fired any more but whose messages were all accepted before; false
-// where they were not.
-func (s *Sends) earlier(ctx context.Context, p Principal, r SendRequest) (Receipt, bool) {
-	if len(r.Recipients) > acceptBatch {
-		return Receipt{}, false
-	}
-	receipt := Receipt{Results: make([]RecipientResult, len(r.Recipients))}
-	for i, rcpt := range r.Recipients {
-		if rcpt.MessageKey == "" {
-			return Receipt{}, false
-		}
-		m, err := s.Store.MessageByKey(ctx, p.Tenant, p.MID, rcpt.MessageKey)
-		if err != nil || m.SubscriberKey != rcpt.ContactKey || !strings.EqualFold(m.DefinitionKey, r.DefinitionKey) && m.DefinitionID != r.DefinitionID {
-			return Receipt{}, false
-		}
-		receipt.RequestID = m.RequestID
-		receipt.Results[i] = RecipientResult{Message: m, Repeated: true}
-	}
-	return receipt, true
 }
 
 // definition finds the definition that the request names.

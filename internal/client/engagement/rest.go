@@ -72,8 +72,8 @@ type Accepted struct {
 }
 
 // SendMessage queues a message under a key of the caller's choice (POST /messaging/v1/email/messages/{messageKey},
-// engagement-wire 4). Where client.Unknown says that the outcome is open, ask [Session.MessageStatus] before trying
-// again with the same key.
+// engagement-wire 4). Where client.Unknown says that the outcome is open, ask [Session.MessageStatus]: trying again with
+// the same key is refused where the first try arrived.
 func (s *Session) SendMessage(ctx context.Context, messageKey string, m Message) (Accepted, error) {
 	type recipient struct {
 		ContactKey string            `json:"contactKey"`
