@@ -58,7 +58,13 @@ func (c *unitsArgs) set(ctx context.Context, a *app, enabled bool) error {
 	if err != nil {
 		return err
 	}
-	return a.printUnits(all)
+	for _, f := range all.Failed {
+		a.errorf("the mapping of %s was not cleared: %s", oneLine(f.CRMUsername), oneLine(f.Error.Message))
+	}
+	if all.Cleared > 0 {
+		a.errorf("%d mappings in what was removed were cleared; those in other business units stay", all.Cleared)
+	}
+	return a.printUnits(all.BusinessUnits)
 }
 
 type unitsAddCmd struct{ unitsArgs }

@@ -9,6 +9,9 @@ import (
 
 type unitsBody struct {
 	BusinessUnits []unitBody `json:"business_units"`
+	// Cleared and Failed are of the mappings in business units that were removed.
+	Cleared int           `json:"cleared,omitempty"`
+	Failed  []failureBody `json:"failed,omitempty"`
 }
 
 type unitBody struct {
@@ -43,5 +46,20 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	all, err := s.Units.Set(ctx, c.link, in.AccountIDs, in.Enabled, audit.Change{Actor: in.By})
-	return unitsOf(all), err
+	body := unitsOf(all)
+	if err != nil || in.Enabled {
+		return body, err
+	}
+	for _, mid := range in.AccountIDs {
+		done, err := s.Mappings.ClearUnit(ctx, c.link, mid, in.By)
+		if err != nil {
+			return nil, err
+		}
+		body.Cleared += len(done.Cleared)
+		for _, f := range done.Failed {
+			_, e := translate(f.Err)
+			body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
+		}
+	}
+	return body, nil
 }

@@ -35,6 +35,7 @@ type Service struct {
 	tenant  *cache[engagement.Token]
 	// packages are by pair and org, good for packageLife of machine time.
 	packages *cache[Package]
+	units    *cache[[]int64] // likewise
 	// domains are where people sign in to the org of a pair, good for packageLife too.
 	domains *cache[string]
 }
@@ -46,7 +47,7 @@ func NewService(store Store, keys *Keyring, hc *http.Client, machine clock.Machi
 	}
 	return &Service{
 		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
-		packages: newCache[Package](10_000), domains: newCache[string](10_000),
+		packages: newCache[Package](10_000), units: newCache[[]int64](10_000), domains: newCache[string](10_000),
 	}
 }
 
@@ -209,6 +210,9 @@ func (s *Service) ConnectOrg(ctx context.Context, pair, username, actor string) 
 	}
 	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
 		return Link{}, l.copied(id.OrgID)
+	}
+	if err := s.mayJoin(ctx, l, id.OrgID, org.Session(token)); err != nil {
+		return Link{}, err
 	}
 	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}
 	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.OrgConnected}

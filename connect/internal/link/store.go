@@ -14,6 +14,8 @@ type Store interface {
 	Link(ctx context.Context, pair string) (Link, error)
 	// FirstLink reads the connection that was made first; pages use it where nothing names a pair.
 	FirstLink(ctx context.Context) (Link, error)
+	// Neighbours reads the connections of other pairs to the same enterprise, or of the same org; orgID "" is none.
+	Neighbours(ctx context.Context, pair string, eid int64, orgID string) ([]Link, error)
 	// LinkByToken finds the connection whose API token has this SHA-256.
 	LinkByToken(ctx context.Context, hash []byte) (Link, error)
 	// PutLink makes the connection of a pair, or applies change to the one there is. tokenHash is the SHA-256 of its

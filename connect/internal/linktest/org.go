@@ -28,6 +28,7 @@ type Org struct {
 	fields   map[string]string // Marketing Cloud OAuth Token by user id
 	domain   string            // that userinfo names
 	copied   string            // the org's id where it is a copy
+	units    []int64           // business units enabled for the org's users
 	key      oauth.SigningKey
 }
 
@@ -85,6 +86,13 @@ func (o *Org) SetMyDomain(url string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.domain = url
+}
+
+// EnableUnits says which business units are enabled for the org's users.
+func (o *Org) EnableUnits(mids ...int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.units = mids
 }
 
 // Copy has the org answer as another one with the same users and settings, as a refreshed sandbox; "" undoes it.
@@ -252,6 +260,14 @@ func (o *Org) users(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(query, "'"+p.Username+"'") {
 				records = append(records, map[string]any{"Id": p.ID, "Username": p.Username, "Name": p.Name})
 			}
+		}
+		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+		return
+	}
+	if strings.Contains(query, "FROM et4ae5__Business_Unit__c") && len(o.units) > 0 {
+		records := []map[string]any{}
+		for _, mid := range o.units {
+			records = append(records, map[string]any{"et4ae5__Business_Unit_ID__c": strconv.FormatInt(mid, 10), "et4ae5__Enabled__c": true})
 		}
 		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
 		return

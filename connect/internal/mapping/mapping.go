@@ -182,6 +182,9 @@ func (m Mapping) Facts() *Facts {
 // settle takes away what stands in the way of a mapping that works, and leaves its handle in the org; its record is all
 // that is missing then.
 func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
+	if err := s.inUnit(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
 	old, err := s.former(ctx, l, m)
 	if err != nil {
 		return Mapping{}, err

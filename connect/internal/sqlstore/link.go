@@ -40,6 +40,24 @@ func (s *Store) FirstLink(ctx context.Context) (link.Link, error) {
 	return scanLink(s.db.QueryRow(ctx, `SELECT `+linkColumns+` FROM link ORDER BY position LIMIT 1`))
 }
 
+// Neighbours implements link.Store.
+func (s *Store) Neighbours(ctx context.Context, pair string, eid int64, orgID string) ([]link.Link, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+linkColumns+` FROM link WHERE pair_id <> $1 AND (eid = $2 OR org_id = $3 AND org_id <> '') ORDER BY position`, pair, eid, orgID)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	var all []link.Link
+	for rows.Next() {
+		l, err := scanLink(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, rows.Err()
+}
+
 // LinkByToken implements link.Store.
 func (s *Store) LinkByToken(ctx context.Context, hash []byte) (link.Link, error) {
 	return scanLink(s.db.QueryRow(ctx, `SELECT `+linkColumns+` FROM link WHERE api_token_hash = $1`, hash))

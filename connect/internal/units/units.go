@@ -26,9 +26,9 @@ const (
 
 // Fields of the package's object.
 const (
-	object     = "et4ae5__Business_Unit__c"
-	fieldMID   = "et4ae5__Business_Unit_ID__c"
-	fieldOn    = "et4ae5__Enabled__c"
+	object     = link.UnitObject
+	fieldMID   = link.UnitMID
+	fieldOn    = link.UnitEnabled
 	fieldSaved = "et4ae5__PreSaved__c" // was enabled and saved before
 )
 
@@ -120,6 +120,12 @@ func (s *Service) Set(ctx context.Context, l link.Link, mids []int64, enabled bo
 			change = append(change, all[i])
 		}
 	}
+	if enabled {
+		if err := s.links.FreeUnits(ctx, l, mids); err != nil {
+			return nil, err
+		}
+	}
+	defer s.links.UnitsChanged(l)
 	for _, u := range change {
 		if err := s.write(ctx, l, u, enabled); err != nil {
 			return nil, err

@@ -24,11 +24,16 @@ func (c *Client) BusinessUnits(ctx context.Context) ([]BusinessUnit, error) {
 	return out.BusinessUnits, err
 }
 
+// BusinessUnits are all business units after a change.
+type BusinessUnits struct {
+	BusinessUnits []BusinessUnit `json:"business_units"`
+	Cleared       int            `json:"cleared"` // mappings of users in business units that were removed
+	Failed        []ClearFailure `json:"failed"`
+}
+
 // SetBusinessUnits enables or disables business units for the org's users, and gives all as they are then.
-func (c *Client) SetBusinessUnits(ctx context.Context, mids []int64, enabled bool, by, key string) ([]BusinessUnit, error) {
-	var out struct {
-		BusinessUnits []BusinessUnit `json:"business_units"`
-	}
+func (c *Client) SetBusinessUnits(ctx context.Context, mids []int64, enabled bool, by, key string) (BusinessUnits, error) {
+	var out BusinessUnits
 	err := c.do(ctx, http.MethodPost, "/api/v1/business-units", key, map[string]any{"account_ids": mids, "enabled": enabled, "by": by}, &out)
-	return out.BusinessUnits, err
+	return out, err
 }
