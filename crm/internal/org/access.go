@@ -49,9 +49,6 @@ func NewDataAccess(profile string, p Permissions, rows []AccessRow) *DataAccess 
 		return &DataAccess{full: true}
 	}
 	a := &DataAccess{objects: map[string]ObjectAccess{}, fields: map[string]FieldAccess{}}
-	if !slices.ContainsFunc(rows, func(r AccessRow) bool { return r.Profile && r.Field == "" }) {
-		rows = append(slices.Clone(rows), NewProfileAccess(StandardUserProfile)...) // an org older than these rows
-	}
 	for _, r := range rows {
 		if r.Field == "" {
 			a.objects[Fold(r.Object)] = a.objects[Fold(r.Object)].or(r.Allows)

@@ -45,6 +45,8 @@ type CustomTx interface {
 	PutSharing(object, model string) error
 	// UsedFlex are the columns that fields of the object have, or had while their values are not cleared yet.
 	UsedFlex(object string) (map[string]bool, error)
+	// UsedPrefixes are the key prefixes of objects that are gone while the values of their fields are not cleared yet.
+	UsedPrefixes() ([]string, error)
 	// HasValues reports whether any record of the object, whose ids have the prefix, has a value in the column.
 	HasValues(prefix, flex string) (bool, error)
 }
@@ -192,16 +194,28 @@ func (z *customizing) putObject(o CustomObject, action Action) error {
 	if len(z.now.Objects) >= MaxCustomObjects {
 		return fault.New(fault.Invalid, CodeCustomLimit, "This org has %d custom objects, which is as many as it may have", MaxCustomObjects)
 	}
-	o.ID, o.KeyPrefix = NewID(PrefixCustomObject), z.freePrefix()
+	prefix, err := z.freePrefix()
+	if err != nil {
+		return err
+	}
+	o.ID, o.KeyPrefix = NewID(PrefixCustomObject), prefix
 	if err := z.tx.PutObject(o, z.session.User, z.at); err != nil {
 		return err
 	}
 	return z.audit("Created", "custom object", o.Name)
 }
 
-// freePrefix is the next key prefix of those that begin with "a", the first few of which are the package's.
-func (z *customizing) freePrefix() string {
+// freePrefix is the next key prefix of those that begin with "a", the first few of which are the package's. That of a
+// removed object stays its until nothing is left to clear: what clears its values finds them by the prefix.
+func (z *customizing) freePrefix() (string, error) {
 	used := map[string]bool{}
+	gone, err := z.tx.UsedPrefixes()
+	if err != nil {
+		return "", err
+	}
+	for _, p := range gone {
+		used[p] = true
+	}
 	for _, o := range WholeSchema().Objects {
 		used[o.KeyPrefix] = true
 	}
@@ -210,7 +224,7 @@ func (z *customizing) freePrefix() string {
 	}
 	for n := 0; ; n++ {
 		if p := "a" + string(base62[n/62%62]) + string(base62[n%62]); !used[p] {
-			return p
+			return p, nil
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,10 +161,10 @@ const rolledBack = "The transaction was rolled back since another operation in t
 // errors are failures of ours that end it too.
 func (s *Server) runComposite(ctx context.Context, c *call, requests []subrequest, allOrNone bool) ([]subresponse, error) {
 	out := make([]subresponse, len(requests))
-	refs := references{}
+	refs := newReferences()
 	for i, r := range requests {
 		out[i] = s.runOne(ctx, c, r, refs)
-		refs[r.ReferenceID] = &reference{body: out[i].Body, failed: out[i].Status >= 400}
+		refs.answers[r.ReferenceID] = &reference{body: out[i].Body, failed: out[i].Status >= 400}
 		if !allOrNone || out[i].Status < 400 {
 			continue
 		}
@@ -180,12 +181,18 @@ func (s *Server) runComposite(ctx context.Context, c *call, requests []subreques
 	return out, nil
 }
 
-func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs references) subresponse {
+func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs *references) subresponse {
 	answered := subresponse{HTTPHeaders: map[string]string{}, ReferenceID: r.ReferenceID}
 	target, missing := refs.inText(r.URL)
 	body := r.Body
 	if missing == "" {
 		body, missing = refs.inValue(body)
+	}
+	if refs.spent() {
+		answered.Status, answered.Body = http.StatusBadRequest, []wireError{{
+			Message: "The references of the composite request put more than " + strconv.Itoa(maxReferred) + " characters into it", ErrorCode: "LIMIT_EXCEEDED",
+		}}
+		return answered
 	}
 	if missing != "" {
 		name, _, _ := strings.Cut(missing, ".")

@@ -16,8 +16,36 @@ type reference struct {
 	done   bool
 }
 
-// references are the answers so far, by reference id.
-type references map[string]*reference
+// references are the answers so far, by reference id, and how many bytes of them may yet be put into requests: a request of
+// some kilobytes could ask for gigabytes otherwise.
+type references struct {
+	answers map[string]*reference
+	left    int
+}
+
+// maxReferred bounds what placeholders put into the requests of one composite.
+const maxReferred = 8 << 20
+
+func newReferences() *references {
+	return &references{answers: map[string]*reference{}, left: maxReferred}
+}
+
+// take counts a value that is put into a request, and says whether there is room for it.
+func (r *references) take(v any) bool {
+	n := 8 // a number or a truth value
+	if s, ok := v.(string); ok {
+		n = len(s)
+	}
+	if n > r.left {
+		r.left = -1
+		return false
+	}
+	r.left -= n
+	return true
+}
+
+// spent reports whether more was asked for than there is room for.
+func (r *references) spent() bool { return r.left < 0 }
 
 // placeholder is "@{ref.id}", "@{ref.records[0].Id}" or "@{ref[1].id}".
 var placeholder = regexp.MustCompile(`@\{([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+|\[[0-9]{1,6}\])*)\}`)
@@ -25,8 +53,8 @@ var placeholder = regexp.MustCompile(`@\{([A-Za-z0-9_]+)((?:\.[A-Za-z0-9_]+|\[[0
 var pathStep = regexp.MustCompile(`\.([A-Za-z0-9_]+)|\[([0-9]+)\]`)
 
 // look finds what a placeholder stands for.
-func (r references) look(name, path string) (any, bool) {
-	ref := r[name]
+func (r *references) look(name, path string) (any, bool) {
+	ref := r.answers[name]
 	if ref == nil || ref.failed {
 		return nil, false
 	}
@@ -67,14 +95,14 @@ func (r references) look(name, path string) (any, bool) {
 }
 
 // inText replaces the placeholders of a text. The second result is one that stands for nothing, "" where all are known.
-func (r references) inText(text string) (out, missing string) {
+func (r *references) inText(text string) (out, missing string) {
 	if !strings.Contains(text, "@{") {
 		return text, ""
 	}
 	out = placeholder.ReplaceAllStringFunc(text, func(found string) string {
 		m := placeholder.FindStringSubmatch(found)
 		v, ok := r.look(m[1], m[2])
-		if !ok {
+		if !ok || !r.take(v) {
 			missing = m[1] + m[2]
 			return found
 		}
@@ -85,12 +113,12 @@ func (r references) inText(text string) (out, missing string) {
 
 // inValue replaces the placeholders in the texts of a JSON value; one that is a placeholder alone becomes its value, with
 // that value's type.
-func (r references) inValue(v any) (out any, missing string) {
+func (r *references) inValue(v any) (out any, missing string) {
 	switch v := v.(type) {
 	case string:
 		if m := placeholder.FindStringSubmatch(v); m != nil && m[0] == v {
 			found, ok := r.look(m[1], m[2])
-			if !ok {
+			if !ok || !r.take(found) {
 				return v, m[1] + m[2]
 			}
 			return found, ""

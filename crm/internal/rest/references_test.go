@@ -2,15 +2,16 @@ package rest
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
-func someReferences() references {
-	return references{
+func someReferences() *references {
+	return &references{left: maxReferred, answers: map[string]*reference{
 		"a":   {body: object{{"id", "001"}, {"records", []object{{{"Id", "003"}, {"n", 5}, {"x", nil}}}}, {"yes", true}}},
 		"bad": {body: []wireError{{Message: "no"}}, failed: true},
 		"l":   {body: []object{{{"id", "first"}}, {{"id", "second"}}}},
-	}
+	}}
 }
 
 func TestReferences(t *testing.T) {
@@ -50,6 +51,25 @@ func TestReferences(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
+	}
+}
+
+// What placeholders put into the requests of a composite is bounded, however small the composite is.
+func TestReferencesAreBounded(t *testing.T) {
+	t.Parallel()
+	refs := newReferences()
+	refs.answers["a"] = &reference{body: object{{"D", strings.Repeat("x", 32<<10)}}}
+	text := strings.Repeat("@{a.D}", 256)
+	if out, missing := refs.inText(text); missing != "" || len(out) != maxReferred || refs.spent() {
+		t.Fatalf("%d bytes, %q missing", len(out), missing)
+	}
+	for range 2 { // and no more afterwards
+		if out, _ := refs.inText(text); !refs.spent() || out != text {
+			t.Errorf("%d bytes past the bound", len(out))
+		}
+	}
+	if _, missing := refs.inValue("@{a.D}"); missing == "" || !refs.spent() {
+		t.Error("a value past the bound")
 	}
 }
 

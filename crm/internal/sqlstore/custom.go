@@ -241,6 +241,18 @@ func (t customTx) RemoveField(f org.CustomField) error {
 	return nil
 }
 
+// UsedPrefixes implements org.CustomTx.
+func (t customTx) UsedPrefixes() ([]string, error) {
+	var used []string
+	err := each(t.tx, func(scan func(...any) error) error {
+		var prefix string
+		err := scan(&prefix)
+		used = append(used, prefix)
+		return err
+	}, `SELECT DISTINCT key_prefix FROM custom_field WHERE org_id = $1 AND is_deleted = 1`, string(t.org))
+	return used, err
+}
+
 // UsedFlex implements org.CustomTx.
 func (t customTx) UsedFlex(object string) (map[string]bool, error) {
 	used := map[string]bool{}

@@ -301,6 +301,20 @@ func TestCustomDefinitions(t *testing.T) {
 		if d.org.Admin.Schema().Object("Invoice__c", nil) != nil {
 			t.Error("a deleted object is there")
 		}
+		// What still clears the deleted object's values leaves those of the next object alone.
+		d.custom(
+			org.CustomChange{Object: &org.CustomObject{Name: "Next__c", Label: "Next", Plural: "Nexts", AutoNumber: "N-{0000}"}},
+			field("Next__c", "Kept__c", org.CustomText, nil), field("Next__c", "Also__c", org.CustomText, nil), field("Next__c", "Third__c", org.CustomText, nil),
+		)
+		d.make("Next__c", map[string]any{"Kept__c": "kept", "Also__c": "also", "Third__c": "third"})
+		for {
+			if n, err := d.house.Store.Purge(t.Context(), orgtest.Start, 50); err != nil {
+				t.Fatal(err)
+			} else if n == 0 {
+				break
+			}
+		}
+		d.asks("SELECT Kept__c, Also__c, Third__c FROM Next__c", "kept|also|third")
 	})
 }
 
