@@ -188,6 +188,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, EmailSends: emailSends,
 		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: sending, Sends: emailSends, Now: clk.Now}, Results: &tenant.RequestResults{Store: sending, Now: clk.Now},
 		Users:   &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
+		Roles:   &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
 		BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
 	})
 	if err != nil {

@@ -61,21 +61,21 @@ func (s *Server) create(ctx context.Context, p tenant.Principal, op *soap.Elemen
 		"TriggeredSend": s.createTriggeredSend, "Subscriber": s.createSubscriber, "AccountUser": s.createUser,
 		"DataExtension": s.createDataExtension, "DataExtensionObject": s.createRow, "List": s.createList, "Email": s.createEmail,
 		"SenderProfile": s.createProfile, "SendClassification": s.createClassification, kindDefinition: s.createDefinition,
-		"Send": s.createSend, kindEmailSend: s.createEmailSend,
+		"Send": s.createSend, kindEmailSend: s.createEmailSend, "Role": s.createRole,
 	})
 }
 
 func (s *Server) update(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "UpdateResponse", map[string]objectHandler{
 		"Subscriber": s.updateSubscriber, "AccountUser": s.updateUser, "DataExtension": s.updateDataExtension, "DataExtensionObject": s.updateRow,
-		"List": s.updateList, "Email": s.updateEmail, "SenderProfile": s.updateProfile, "SendClassification": s.updateClassification, kindDefinition: s.updateDefinition, kindEmailSend: s.updateEmailSend,
+		"List": s.updateList, "Email": s.updateEmail, "SenderProfile": s.updateProfile, "SendClassification": s.updateClassification, kindDefinition: s.updateDefinition, kindEmailSend: s.updateEmailSend, "Role": s.updateRole,
 	})
 }
 
 func (s *Server) remove(ctx context.Context, p tenant.Principal, op *soap.Element) (func(*soap.Writer), error) {
 	return s.each(ctx, p, op, "DeleteResponse", map[string]objectHandler{
 		"Subscriber": s.deleteSubscriber, "DataExtension": s.deleteDataExtension, "DataExtensionObject": s.deleteRow, "List": s.deleteList, "Email": s.deleteEmail,
-		"SenderProfile": s.deleteProfile, "SendClassification": s.deleteClassification, kindDefinition: s.deleteDefinition, kindEmailSend: s.deleteEmailSend,
+		"SenderProfile": s.deleteProfile, "SendClassification": s.deleteClassification, kindDefinition: s.deleteDefinition, kindEmailSend: s.deleteEmailSend, "Role": s.deleteRole,
 	})
 }
 
@@ -221,7 +221,7 @@ func resultError(err error) (result, bool) {
 		return refuse(errorUserFields, f.Message)
 	case tenant.CodeTaken:
 		return refuse(errorUserTaken, f.Message)
-	case tenant.CodeInvalidUser, tenant.CodeWeakPassword, tenant.CodeChangedMeanwhile:
+	case tenant.CodeInvalidUser, tenant.CodeWeakPassword, tenant.CodeChangedMeanwhile, tenant.CodeNoRole, tenant.CodeInvalidRole, tenant.CodeRoleExists, tenant.CodeRoleUsed:
 		return refuse(errorUser, f.Message)
 	case tenant.CodeNoDataExtension, tenant.CodeDataExtensionExists, tenant.CodeInvalidDataExtension, tenant.CodeTooManyRows,
 		tenant.CodeRowExists, tenant.CodeNoRow, tenant.CodeInvalidRow:

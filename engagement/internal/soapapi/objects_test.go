@@ -166,7 +166,7 @@ func TestObjectRights(t *testing.T) {
 	poor := sendertest.Principal(sendertest.Top)
 	poor.Permissions = []string{tenant.PermWebServices}
 	k.Auth.Put("poor", poor)
-	for _, kind := range []string{"Email", "SenderProfile", "SendClassification", "TriggeredSendDefinition", "List", "Subscriber", "DataExtension", "EmailSendDefinition"} {
+	for _, kind := range []string{"Email", "SenderProfile", "SendClassification", "TriggeredSendDefinition", "List", "Subscriber", "DataExtension", "EmailSendDefinition", "Role"} {
 		for _, operation := range []string{"Create", "Update", "Delete"} {
 			body := message(operation, "", object(kind, `<CustomerKey>welcome</CustomerKey><Name>x</Name><ListName>x</ListName><SubscriberKey>s</SubscriberKey><EmailAddress>s@example.com</EmailAddress><SendClassificationType>Marketing</SendClassificationType>`))
 			a := post(t, server, "/Service.asmx", strings.Replace(envelope(body), ">good<", ">poor<", 1), "SOAPAction", operation)

@@ -34,6 +34,7 @@ type Options struct {
 	Sends       *tenant.Sends
 	Subscribers *tenant.Subscribers
 	Users       *tenant.Users
+	Roles       *tenant.Roles
 	Data        *tenant.DataExtensions
 	Lists       *tenant.Lists
 	Emails      *tenant.Emails
@@ -67,7 +68,7 @@ type operation struct {
 func New(o Options) (*Server, error) {
 	if o.Auth == nil || o.Retrieves == nil || o.Sends == nil || o.Subscribers == nil || o.Users == nil || o.Data == nil ||
 		o.Lists == nil || o.Emails == nil || o.SendSetup == nil || o.Definitions == nil ||
-		o.EmailSends == nil || o.EmailSendDefinitions == nil || o.Results == nil {
+		o.Roles == nil || o.EmailSends == nil || o.EmailSendDefinitions == nil || o.Results == nil {
 		return nil, errors.New("soapapi: a service is missing")
 	}
 	if o.Machine == nil {

@@ -73,6 +73,7 @@ type Kit struct {
 	SendSetup   *tenant.SendSetup
 	EmailSends  *tenant.EmailSends
 	Users       *tenant.Users
+	Roles       *tenant.Roles
 	Tracking    *tenant.Tracking
 	// Verification finds no records in the DNS until a test gives it a resolver.
 	Verification *tenant.Verification
@@ -132,6 +133,7 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	}
 	k.Registry = tenant.NewRegistry(people, people, people, machine)
 	k.Users = &tenant.Users{Registry: k.Registry, Directory: people, Store: people, Clock: k.Clock}
+	k.Roles = &tenant.Roles{Registry: k.Registry, Directory: people, Store: people, Clock: k.Clock}
 	k.Sends.Policy = k.Registry.SenderPolicy
 	k.Auth = NewAuth()
 	k.Inbox = inbox(t, log)

@@ -48,7 +48,7 @@ func (k *Kit) Serve() *httptest.Server {
 // SOAP are the options of the SOAP API over the kit's services.
 func (k *Kit) SOAP(base string) soapapi.Options {
 	return soapapi.Options{
-		Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Data: k.Data, Lists: k.Lists, Emails: k.Emails,
+		Auth: k.Auth, Retrieves: k.Retrieves, Sends: k.Sends, Subscribers: k.Subscribers, Users: k.Users, Roles: k.Roles, Data: k.Data, Lists: k.Lists, Emails: k.Emails,
 		SendSetup: k.SendSetup, Definitions: k.Definitions, EmailSends: k.EmailSends,
 		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: k.Store, Sends: k.EmailSends, Now: k.Clock.Now},
 		Results:              &tenant.RequestResults{Store: k.Store, Now: k.Clock.Now},
