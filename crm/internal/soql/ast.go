@@ -82,6 +82,7 @@ type query struct {
 	mine    bool   // USING SCOPE mine
 	where   *node
 	group   []term
+	sets    string // "ROLLUP" or "CUBE" of the group; "" for the group itself
 	having  *node
 	order   []orderTerm
 	limit   int // -1: none

@@ -14,6 +14,7 @@ const (
 	maxColumns    = 300  // selected fields
 	maxPath       = 6    // parts of a path: five relationships and a field
 	maxTerms      = 32   // of ORDER BY and GROUP BY
+	maxSetFields  = 3    // of ROLLUP and CUBE
 	maxChildren   = 20   // child queries in a query
 	maxOffset     = 2000
 	maxFields     = 200 // LIMIT of a query with FIELDS()
@@ -216,8 +217,8 @@ func (p *parser) term(aggregates bool) (term, error) {
 	if start.kind == tName && p.after(1).is("(") && !isReserved(start) {
 		fn := Func(strings.ToUpper(start.text))
 		switch {
-		case fn.IsDate(), fn.IsAggregate() && aggregates:
-		case slices.Contains([]Func{"FORMAT", "TOLABEL", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION", "GROUPING"}, fn):
+		case fn.IsDate(), (fn.IsAggregate() || fn == FuncGrouping) && aggregates:
+		case slices.Contains([]Func{"FORMAT", "TOLABEL", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION"}, fn):
 			return term{}, p.malformed(start.pos, "the function %s is not supported here", fn)
 		default:
 			p.at++
@@ -306,12 +307,14 @@ func (p *parser) groups(q *query) error {
 	if !p.accept("GROUP", "BY") {
 		return nil
 	}
-	if t := p.peek(); (t.is("ROLLUP") || t.is("CUBE")) && p.after(1).is("(") {
-		return p.malformed(t.pos, "GROUP BY %s is not supported here", strings.ToUpper(t.text))
-	}
 	if q.count {
 		p.at -= 2
 		return p.unexpected()
+	}
+	start := p.peek()
+	if (start.is("ROLLUP") || start.is("CUBE")) && p.after(1).is("(") {
+		q.sets = strings.ToUpper(start.text)
+		p.at += 2
 	}
 	for {
 		t, err := p.term(false)
@@ -323,6 +326,14 @@ func (p *parser) groups(q *query) error {
 		}
 		if !p.accept(",") {
 			break
+		}
+	}
+	if q.sets != "" {
+		if len(q.group) > maxSetFields {
+			return p.malformed(start.pos, "GROUP BY %s takes at most %d fields", q.sets, maxSetFields)
+		}
+		if err := p.expect(")"); err != nil {
+			return err
 		}
 	}
 	if p.accept("HAVING") {

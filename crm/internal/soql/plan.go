@@ -16,11 +16,14 @@ type Plan struct {
 	Joins     []Join // parents that paths lead to; a Ref's Join is the index plus one
 	Where     Cond   // nil: all
 	Group     []Expr
-	Having    Cond // nil: all
-	Order     []Order
-	Limit     int // -1: none
-	Offset    int
-	Deleted   bool // records in the recycle bin too
+	// Sets are what GROUP BY ROLLUP and CUBE group by, one after the other: parts of Group, all of it first; nil for Group
+	// alone. Rows of a set have null for what it lacks.
+	Sets    [][]Expr
+	Having  Cond // nil: all
+	Order   []Order
+	Limit   int // -1: none
+	Offset  int
+	Deleted bool // records in the recycle bin too
 	// Viewer is who asks: of parents that are private to their owners he sees his own.
 	Viewer org.ID
 
@@ -62,6 +65,8 @@ const (
 	FuncAvg           Func = "AVG"
 	FuncMin           Func = "MIN"
 	FuncMax           Func = "MAX"
+	// FuncGrouping is 1 in rows of the sets that lack the field, and 0 in those that have it.
+	FuncGrouping Func = "GROUPING"
 )
 
 // The date functions. They go by UTC; weeks begin on day 1 of the month or year, the day of the week 1 is Sunday.
@@ -109,7 +114,7 @@ type Expr struct {
 // Type is the type of the expression's values.
 func (e Expr) Type() org.FieldType {
 	switch {
-	case e.Func == FuncCount, e.Func == FuncCountDistinct:
+	case e.Func == FuncCount, e.Func == FuncCountDistinct, e.Func == FuncGrouping:
 		return org.TypeInt
 	case e.Func == FuncAvg:
 		return org.TypeDouble
@@ -121,8 +126,8 @@ func (e Expr) Type() org.FieldType {
 	return e.Field.Type
 }
 
-// same reports whether two expressions have the same value.
-func (e Expr) same(o Expr) bool {
+// Same reports whether two expressions have the same value.
+func (e Expr) Same(o Expr) bool {
 	return e.Func == o.Func && e.Join == o.Join && e.Field == o.Field && e.TypeName == o.TypeName
 }
 

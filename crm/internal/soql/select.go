@@ -30,6 +30,7 @@ func (s *scope) groups() error {
 		}
 		s.plan.Group = append(s.plan.Group, e)
 	}
+	s.plan.Sets = groupingSets(s.query.sets, s.plan.Group)
 	if s.plan.Aggregate && len(s.plan.Group) == 0 {
 		const refusal = "Non-grouped query that uses overall aggregate functions cannot also use %s"
 		switch {
@@ -42,8 +43,34 @@ func (s *scope) groups() error {
 	return nil
 }
 
+// groupingSets are the parts of a group that ROLLUP or CUBE makes rows of, in the order of the vendor's samples.
+func groupingSets(kind string, group []Expr) [][]Expr {
+	var sets [][]Expr
+	switch kind {
+	case "ROLLUP":
+		for n := len(group); n >= 0; n-- {
+			sets = append(sets, group[:n:n])
+		}
+	case "CUBE":
+		for without := range 1 << len(group) { // bit i: without the field i from the end
+			set := []Expr{}
+			for i, e := range group {
+				if without>>(len(group)-1-i)&1 == 0 {
+					set = append(set, e)
+				}
+			}
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
 func (s *scope) grouped(e Expr) bool {
-	return e.Func.IsAggregate() || slices.ContainsFunc(s.plan.Group, e.same)
+	if e.Func == FuncGrouping {
+		e.Func = ""
+		return s.plan.Sets != nil && slices.ContainsFunc(s.plan.Group, e.Same)
+	}
+	return e.Func.IsAggregate() || slices.ContainsFunc(s.plan.Group, e.Same)
 }
 
 // columns reads the SELECT list.
@@ -165,7 +192,7 @@ func (s *scope) order() error {
 			return err
 		}
 		switch {
-		case t.fn.IsAggregate() && !s.plan.Aggregate:
+		case (t.fn.IsAggregate() || t.fn == FuncGrouping) && !s.plan.Aggregate:
 			return s.malformed(t.pos, "Ordered field must be grouped or aggregated: %s", t.path)
 		case s.plan.Aggregate && !s.grouped(e):
 			return s.malformed(t.pos, "Ordered field must be grouped or aggregated: %s", t.path)

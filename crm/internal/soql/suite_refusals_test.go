@@ -153,6 +153,12 @@ var refusalCases = []queryCase{
 	{"SELECT Name FROM Account HAVING COUNT(Id) > 1", "malformed_query 1:26 unexpected token: 'HAVING'"},
 	{"SELECT COUNT() FROM Account GROUP BY Name", "malformed_query 1:29 unexpected token: 'GROUP'"},
 	{"SELECT COUNT(), Name FROM Account", "malformed_query 1:15 unexpected token: ','"},
-	{"SELECT Name, COUNT(Id) FROM Account GROUP BY ROLLUP(Name)", "malformed_query 1:46 GROUP BY ROLLUP is not supported here"},
+	{"SELECT Name, COUNT(Id) FROM Account GROUP BY ROLLUP(Name, Phone, Website, Id)", "malformed_query 1:46 GROUP BY ROLLUP takes at most 3 fields"},
+	{"SELECT Name, COUNT(Id) FROM Account GROUP BY CUBE(Name", "malformed_query 1:55 unexpected token: '<EOF>'"},
+	{"SELECT Name, GROUPING(Name) FROM Account GROUP BY Name", "malformed_query 1:14 Field must be grouped or aggregated: Name"},
+	{"SELECT GROUPING(Phone), COUNT(Id) FROM Account GROUP BY CUBE(Name)", "malformed_query 1:8 Field must be grouped or aggregated: Phone"},
+	{"SELECT Name FROM Account ORDER BY GROUPING(Name)", "malformed_query 1:35 Ordered field must be grouped or aggregated: Name"},
+	{"SELECT GROUPING(Name) FROM Account", "malformed_query 1:8 Field must be grouped or aggregated: Name"},
+	{"SELECT Id FROM Account WHERE GROUPING(Name) = 1", "malformed_query 1:38 unexpected token: '('"},
 	{"SELECT Name FROM Account GROUP BY COUNT(Id)", "malformed_query 1:40 unexpected token: '('"},
 }

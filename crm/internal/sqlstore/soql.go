@@ -47,6 +47,8 @@ type slot struct {
 	cell
 	// halved: the text stands behind its folded self (see selection.extreme).
 	halved bool
+	// mayLack: the row's grouping set may lack it, a switch too.
+	mayLack bool
 }
 
 func slotOf(e soql.Expr, aggregate bool) slot {
@@ -62,6 +64,9 @@ func slotOf(e soql.Expr, aggregate bool) slot {
 func (s *slot) value() any {
 	if s.halved && s.text.Valid {
 		s.text.String = secondHalf(s.text.String)
+	}
+	if s.mayLack && s.isNumber() && !s.num.Valid {
+		return nil
 	}
 	return s.cell.value()
 }
@@ -112,6 +117,7 @@ func (l layout) scan(rows *sql.Rows, more ...any) (soql.Row, error) {
 	for i, c := range l.plan.Columns {
 		if c.Child == nil {
 			slots[i] = slotOf(c.Expr, l.plan.Aggregate)
+			slots[i].mayLack = len(l.plan.Sets) > 0
 			dests = append(dests, slots[i].dest())
 		}
 	}
@@ -133,6 +139,9 @@ func (l layout) scan(rows *sql.Rows, more ...any) (soql.Row, error) {
 
 // text is the SELECT of a plan, with its parameters.
 func (s source) text(orgID org.ID, p *soql.Plan, l layout, offset, limit int) (string, []any, error) {
+	if len(p.Sets) > 0 {
+		return s.setsText(orgID, p, l, offset, limit)
+	}
 	sel := s.render(orgID).selection(p)
 	exprs := l.exprs(sel)
 	from, err := sel.from("")

@@ -26,6 +26,8 @@ func FuzzSelect(f *testing.F) {
 		"SELECT CALENDAR_YEAR(CreatedDate), DAY_ONLY(CreatedDate), WEEK_IN_YEAR(Birthdate), HOUR_IN_DAY(CreatedDate), COUNT(Id) FROM Contact GROUP BY " +
 			"CALENDAR_YEAR(CreatedDate), DAY_ONLY(CreatedDate), WEEK_IN_YEAR(Birthdate), HOUR_IN_DAY(CreatedDate)",
 		"SELECT Name, (SELECT Id, Owner.Name FROM Contacts WHERE Title LIKE 'a%' ORDER BY Name LIMIT 3 OFFSET 1) FROM Account a WHERE a.CreatedDate = LAST_N_DAYS:7",
+		"SELECT Title t, Account.Name, COUNT(Id), GROUPING(Title) FROM Contact GROUP BY ROLLUP(Title, Account.Name) HAVING GROUPING(Title) = 0 ORDER BY MAX(CreatedDate) DESC LIMIT 5 OFFSET 1",
+		"SELECT HasOptedOutOfEmail, CALENDAR_YEAR(CreatedDate), MAX(Birthdate) FROM Contact WHERE Title != null GROUP BY CUBE(HasOptedOutOfEmail, CALENDAR_YEAR(CreatedDate), OwnerId)",
 		"SELECT AVG(TotalLicenses), SUM(TotalLicenses) FROM UserLicense", "SELECT FIELDS(ALL) FROM Account USING SCOPE mine LIMIT 200 FOR VIEW",
 		"SELECT COUNT() FROM Contact c, c.Account a WHERE a.Name = 'x' AND DAY_IN_WEEK(c.Birthdate) IN (1, 7) WITH SECURITY_ENFORCED ALL ROWS",
 		"SELECT Id FROM Contact WHERE Birthdate > NEXT_N_YEARS:9999 OR CreatedDate <= N_QUARTERS_AGO:3 OR Birthdate NOT IN (TODAY, 1999-01-01)",

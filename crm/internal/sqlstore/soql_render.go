@@ -55,6 +55,8 @@ type selection struct {
 	*rendering
 	prefix string
 	plan   *soql.Plan
+	// lacking tells which of the plan's groups are not in the grouping set that is rendered; nil where there are no sets.
+	lacking func(soql.Expr) bool
 }
 
 func (r *rendering) selection(p *soql.Plan) *selection {
@@ -120,9 +122,17 @@ func (s *selection) groups() (string, error) {
 	if len(s.plan.Group) == 0 {
 		return "", nil
 	}
-	keys := make([]string, len(s.plan.Group))
-	for i, g := range s.plan.Group {
+	return s.groupsBy(s.plan.Group)
+}
+
+// groupsBy is groups of a set; of none, all records are one group: they are of one org.
+func (s *selection) groupsBy(set []soql.Expr) (string, error) {
+	keys := make([]string, len(set))
+	for i, g := range set {
 		keys[i] = s.key(g)
+	}
+	if len(keys) == 0 {
+		keys = []string{s.alias(0) + "." + orgColumn(s.plan.Object)}
 	}
 	out := " GROUP BY " + strings.Join(keys, ", ")
 	if s.plan.Having != nil {
@@ -135,9 +145,22 @@ func (s *selection) groups() (string, error) {
 	return out, nil
 }
 
-// order is what to sort by: what the query says, and then something that leaves no two rows equal.
+// orderTerm is one thing to sort by, and how.
+type orderTerm struct{ expr, tail string }
+
+// order is ORDER BY without the words.
 func (s *selection) order() string {
-	terms := make([]string, 0, len(s.plan.Order)+1)
+	terms := s.orderTerms()
+	out := make([]string, len(terms))
+	for i, t := range terms {
+		out[i] = t.expr + t.tail
+	}
+	return strings.Join(out, ", ")
+}
+
+// orderTerms are what to sort by: what the query says, and then something that leaves no two rows equal.
+func (s *selection) orderTerms() []orderTerm {
+	terms := make([]orderTerm, 0, len(s.plan.Order)+1)
 	sorted := ""
 	if !s.postgres && s.plan.After == "" && selective(s.plan.Where) {
 		// SQLite keeps no statistics and would rather read a whole index in this order than sort the few records that
@@ -145,25 +168,32 @@ func (s *selection) order() string {
 		sorted = "+"
 	}
 	for _, o := range s.plan.Order {
-		expr := sorted + s.sortable(o.Expr)
+		t := orderTerm{sorted + s.key(o.Expr), s.collation(o.Expr)}
 		if o.Desc {
-			expr += " DESC"
+			t.tail += " DESC"
 		}
 		if o.NullsLast {
-			expr += " NULLS LAST"
+			t.tail += " NULLS LAST"
 		} else {
-			expr += " NULLS FIRST"
+			t.tail += " NULLS FIRST"
 		}
-		terms = append(terms, expr)
+		terms = append(terms, t)
 	}
 	if !s.plan.Aggregate {
 		// The id as the server's locale orders it, unlike what a query says to sort by: so PostgreSQL's primary key serves.
-		return strings.Join(append(terms, sorted+s.alias(0)+".id"), ", ")
+		return append(terms, orderTerm{expr: sorted + s.alias(0) + ".id"})
 	}
 	for _, g := range s.plan.Group {
-		terms = append(terms, s.sortable(g)+" NULLS FIRST")
+		if s.lacking != nil { // what is summed up over a field comes after what is told by it
+			last := "0"
+			if s.lacking(g) {
+				last = "1"
+			}
+			terms = append(terms, orderTerm{expr: last})
+		}
+		terms = append(terms, orderTerm{s.key(g), s.collation(g) + " NULLS FIRST"})
 	}
-	return strings.Join(terms, ", ")
+	return terms
 }
 
 // selective reports whether a condition may be one that an index serves, and leaves few records.
@@ -191,11 +221,12 @@ func mayBeIndexed(f *org.Field) bool {
 	return soql.IsText(f.Type) || f.Type == org.TypeID || f.Type == org.TypeReference
 }
 
-func (s *selection) sortable(e soql.Expr) string {
+// collation is how an expression is to be sorted, where that has to be said.
+func (s *selection) collation(e soql.Expr) string {
 	if t := e.Type(); soql.IsText(t) || isWord(t) {
-		return s.key(e) + s.collate
+		return s.collate
 	}
-	return s.key(e)
+	return ""
 }
 
 // isWord reports whether values of the type are kept as ASCII text.
@@ -225,6 +256,15 @@ func (s *selection) ref(r soql.Ref) string {
 
 // value is the SQL of an expression as it is shown, except that an aggregate query shows texts by output.
 func (s *selection) value(e soql.Expr) string {
+	if e.Func == soql.FuncGrouping {
+		if e.Func = ""; s.lacking != nil && s.lacking(e) {
+			return "1"
+		}
+		return "0"
+	}
+	if s.lacking != nil && s.lacking(e) {
+		return nothing(e)
+	}
 	v := s.ref(e.Ref)
 	switch e.Func {
 	case "":
@@ -251,6 +291,9 @@ func (s *selection) value(e soql.Expr) string {
 
 // key is the SQL by which expressions are grouped, sorted and compared: texts without case.
 func (s *selection) key(e soql.Expr) string {
+	if s.lacking != nil && s.lacking(e) {
+		return nothing(e)
+	}
 	if !soql.IsText(e.Type()) {
 		if isWord(e.Type()) && (e.Func == soql.FuncMin || e.Func == soql.FuncMax) {
 			return string(e.Func) + "(" + s.ref(e.Ref) + s.collate + ")"
@@ -281,6 +324,8 @@ func folded(text string) string { return "fold_case(" + text + ")" }
 // output is what SELECT names.
 func (s *selection) output(e soql.Expr) string {
 	switch {
+	case s.lacking != nil && s.lacking(e):
+		return nothing(e)
 	case s.plan.Aggregate && soql.IsText(e.Type()):
 		return s.extreme(e)
 	case isWord(e.Type()):
