@@ -149,9 +149,9 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 
 // integrationUserCmd is document 004 by command.
 type integrationUserCmd struct {
-	Create     integrationCreateCmd `cmd:"" help:"Create the integration user in the org: licence Salesforce, profile System Administrator; and allow the flow with --allow-flow."`
-	Check      integrationCheckCmd  `cmd:"" help:"Sign the connected integration user in, and say what he is and why he does not work; exit code 3 where he does not."`
-	ResetToken orgTokenResetCmd     `cmd:"" help:"Have the org mail him a new security token, by logging in as him."`
+	Create     integrationCreateCmd     `cmd:"" help:"Create the integration user in the org: licence Salesforce, profile System Administrator; and allow the flow with --allow-flow."`
+	Check      integrationCheckCmd      `cmd:"" help:"Sign the connected integration user in, and say what he is and why he does not work; exit code 3 where he does not."`
+	ResetToken integrationResetTokenCmd `cmd:"" help:"Have the org mail him a new security token, by logging in as him."`
 }
 
 // Help is what `twinspan integration-user create --help` says beneath the flags' summary.
@@ -181,6 +181,33 @@ func (c *integrationCreateCmd) Run(ctx context.Context, a *app) error {
 	}
 	create := orgUserCreateCmd{orgFlags: c.orgFlags, Username: c.Username, Email: c.Email, LastName: c.LastName, Profile: "System Administrator", License: "Salesforce"}
 	return create.Run(ctx, a)
+}
+
+// integrationResetTokenCmd resets the security token of the integration user.
+type integrationResetTokenCmd struct {
+	orgFlags
+	Username string `arg:"" optional:"" help:"User name; the integration user who is connected where absent."`
+}
+
+// Run finds out who the integration user is before it resets anything: without a name the org's own command would reset
+// the token of the administrator who calls, and so shut out the commands themselves.
+func (c *integrationResetTokenCmd) Run(ctx context.Context, a *app) error {
+	if c.Username == "" {
+		cl, err := (&connectFlags{clientFlags: c.clientFlags}).connect(a)
+		if err != nil {
+			return err
+		}
+		s, err := cl.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if s.IntegrationUser == nil || s.IntegrationUser.Username == "" {
+			return usagef("no integration user is connected; name the user whose token is to be reset")
+		}
+		c.Username = s.IntegrationUser.Username
+	}
+	reset := orgTokenResetCmd{orgFlags: c.orgFlags, Username: c.Username}
+	return reset.Run(ctx, a)
 }
 
 // integrationCheckCmd checks the user.
