@@ -50,8 +50,11 @@ func beforeUser(c *change) error {
 	return c.checkSeat()
 }
 
-// checkSeat: a user who becomes active, or gets another profile, needs a licence that is free; and the last active
-// administrator stays one.
+// CodeDeactivateSelf: nobody may deactivate himself; his session would end with the answer.
+const CodeDeactivateSelf fault.Code = "deactivate_self"
+
+// checkSeat: a user who becomes active, or gets another profile, needs a licence that is free; nobody deactivates himself;
+// and the last active administrator stays one.
 func (c *change) checkSeat() error {
 	active, _ := c.get("IsActive").(bool)
 	wasActive := c.old.Flag("IsActive")
@@ -59,6 +62,9 @@ func (c *change) checkSeat() error {
 	if c.old != nil && wasActive && (!active || moved) {
 		if err := c.checkLastAdmin(); err != nil {
 			return err
+		}
+		if !active && c.id == c.session.User {
+			return fault.New(fault.Invalid, CodeDeactivateSelf, "You cannot deactivate yourself.").In("IsActive")
 		}
 	}
 	if !active || wasActive && !moved {

@@ -83,6 +83,7 @@ var translation = map[fault.Code]struct {
 	org.CodeInvalidPicklistValue: {400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"},
 	org.CodeInvalidEmail:         {400, "INVALID_EMAIL_ADDRESS"},
 	org.CodeLastAdmin:            {400, "CANNOT_DISABLE_LAST_ADMIN"},
+	org.CodeDeactivateSelf:       {400, "FIELD_INTEGRITY_EXCEPTION"},
 	org.CodeLicenseLimit:         {400, "LICENSE_LIMIT_EXCEEDED"},
 	org.CodeInactiveOwner:        {400, "INACTIVE_OWNER_OR_USER"},
 	org.CodeInvalidNewPassword:   {400, "INVALID_NEW_PASSWORD"},

@@ -113,7 +113,7 @@ func with(m map[string]any, name string, value any) map[string]any {
 	return m
 }
 
-// Two administrators who put each other out at the same moment leave one.
+// Two administrators who put each other out at the same moment leave one; and nobody puts himself out.
 func TestTheLastAdministratorStays(t *testing.T) {
 	t.Parallel()
 	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
@@ -126,12 +126,18 @@ func TestTheLastAdministratorStays(t *testing.T) {
 			}
 			ids = append(ids, id)
 		}
+		err := h.Records.Update(t.Context(), o.Admin, "User", string(o.Admin.User), map[string]any{"IsActive": false})
+		if fault.CodeOf(err) != org.CodeDeactivateSelf {
+			t.Errorf("deactivating oneself beside other administrators: %v", err)
+		}
 		records := &org.Records{Store: h.Store, Clock: h.Clock, Changes: quiet{}}
 		var wg sync.WaitGroup
 		errs := make([]error, len(ids))
 		for i, id := range ids {
 			wg.Go(func() {
-				errs[i] = records.Update(t.Context(), o.Admin, "User", string(id), map[string]any{"IsActive": false})
+				other := o.Admin
+				other.User = ids[(i+1)%len(ids)]
+				errs[i] = records.Update(t.Context(), other, "User", string(id), map[string]any{"IsActive": false})
 			})
 		}
 		wg.Wait()
