@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -26,39 +32,89 @@ type orgCmd struct {
 }
 
 // orgFlags say which org a command talks to: that of a ready file, as its administrator, or the one at --org-url with
-// the access token in TWINSPAN_ORG_TOKEN.
+// the access token in TWINSPAN_ORG_TOKEN. Who the commands sign in as can be told anew, because a program's ready file does
+// not follow what is changed in the org.
 type orgFlags struct {
 	clientFlags
-	OrgURL string `help:"URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	OrgURL  string `help:"URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file. Without the token: another address of the ready file's org, such as its My Domain." placeholder:"URL"`
+	OrgUser string `help:"User name to sign in with instead of the ready file's administrator. TWINSPAN_ORG_PASSWORD and TWINSPAN_ORG_SECURITY_TOKEN take the place of the ready file's, too." placeholder:"USERNAME"`
 }
 
 // session signs in, runs do, and logs out again where it signed in itself.
 func (f *orgFlags) session(ctx context.Context, a *app, do func(*crm.Session) error) error {
-	if f.OrgURL != "" {
-		token, _ := a.Lookup("TWINSPAN_ORG_TOKEN")
-		if token == "" {
-			return usagef("--org-url: the access token is missing; put it in TWINSPAN_ORG_TOKEN")
-		}
+	if token, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); f.OrgURL != "" && token != "" {
 		c, err := crm.New(crm.Options{BaseURL: f.OrgURL})
 		if err != nil {
-			return err
+			return usageError{forPeople(err)}
 		}
 		return do(c.Session(crm.Token{AccessToken: vault.Secret(token), InstanceURL: c.BaseURL()}))
 	}
-	r, err := f.ready()
+	base, login, err := f.login(a)
 	if err != nil {
 		return err
 	}
-	c, err := crm.New(crm.Options{BaseURL: r.CRM.URL})
+	c, err := crm.New(crm.Options{BaseURL: base})
 	if err != nil {
 		return err
 	}
-	admin := r.CRM.Admin
-	token, err := c.Login(ctx, admin.Username, vault.Secret(admin.Password+admin.SecurityToken))
+	token, err := c.Login(ctx, login.Username, vault.Secret(login.Password+login.SecurityToken))
 	if err != nil {
-		return fmt.Errorf("signing in as %s: %w", admin.Username, err)
+		err = fmt.Errorf("signing in as %s: %w", login.Username, err)
+		if r := client.Remote(err); r != nil && r.Code == "INVALID_LOGIN" {
+			a.errorf("%v", forPeople(err))
+			return errors.New(staleLogin)
+		}
+		return err
 	}
 	s := c.Session(token)
 	defer func() { _ = s.Logout(context.WithoutCancel(ctx)) }() // a session left behind expires by itself
 	return do(s)
+}
+
+// staleLogin is what to do when the ready file's administrator is not let in any more.
+const staleLogin = "the ready file has what was true when the program started. Where it was changed since, say what is true now: --org-user for the user name, " +
+	"TWINSPAN_ORG_PASSWORD and TWINSPAN_ORG_SECURITY_TOKEN for the secrets ('twinspan mail' has what the org mailed), --org-url http://NAME.my.localhost:PORT where " +
+	"the org asks for its My Domain. Do not just try again: wrong logins lock the user out"
+
+// login is where and as whom the commands sign in.
+func (f *orgFlags) login(a *app) (base string, l twinspan.Login, err error) {
+	r, err := f.ready()
+	if f.OrgURL != "" && (err != nil || !client.SameSite(r.CRM.URL, f.OrgURL)) { // the ready file's password goes to its own org alone
+		if _, bad := client.ParseBase(f.OrgURL); bad != nil {
+			return "", l, usageError{forPeople(bad)}
+		}
+		return "", l, usagef("--org-url: the access token is missing; put it in TWINSPAN_ORG_TOKEN")
+	}
+	if err != nil {
+		return "", l, err
+	}
+	l = r.CRM.Admin
+	if f.OrgUser != "" && !strings.EqualFold(f.OrgUser, l.Username) {
+		i := slices.IndexFunc(r.CRM.Users, func(u twinspan.Login) bool { return strings.EqualFold(u.Username, f.OrgUser) })
+		switch {
+		case strings.EqualFold(r.CRM.SystemUser.Username, f.OrgUser):
+			l = r.CRM.SystemUser
+		case i >= 0:
+			l = r.CRM.Users[i]
+		default:
+			l.Username = f.OrgUser // the administrator under another name, or a user who came later with secrets of his own
+		}
+	}
+	if v, set := a.Lookup("TWINSPAN_ORG_PASSWORD"); set {
+		l.Password, l.SecurityToken = v, ""
+	}
+	if v, set := a.Lookup("TWINSPAN_ORG_SECURITY_TOKEN"); set {
+		l.SecurityToken = v
+	}
+	return cmp.Or(f.OrgURL, r.CRM.URL), l, nil
+}
+
+// warnIfOwn says that a command has just changed what the commands themselves sign in with, before the next one finds out.
+func (f *orgFlags) warnIfOwn(a *app, username, cure string) {
+	if token, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); f.OrgURL != "" && token != "" {
+		return
+	}
+	if _, l, err := f.login(a); err == nil && strings.EqualFold(l.Username, username) {
+		a.errorf("note: the org commands sign in as this user, and what the ready file has of him is out of date now: %s", cure)
+	}
 }

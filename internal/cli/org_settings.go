@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 )
 
@@ -67,6 +69,38 @@ func (c *orgSettingsSetCmd) Run(ctx context.Context, a *app) error {
 		if err := s.UpdateSettings(ctx, changes); err != nil {
 			return err
 		}
+		c.noteMyDomain(a, have, changes)
 		return printOrgSettings(ctx, a, s)
 	})
+}
+
+// noteMyDomain says where the commands sign in once the org asks programs for its My Domain.
+func (c *orgSettingsSetCmd) noteMyDomain(a *app, have, changes []crm.Setting) {
+	const asks, name = "doesApiLoginRequireOrgDomain", "myDomainName"
+	now, moved := map[string]string{}, false
+	for _, one := range have {
+		now[one.Path] = one.Value
+	}
+	for _, one := range changes {
+		now[one.Path] = one.Value
+		moved = moved || one.Path == asks || one.Path == name
+	}
+	if now[asks] != "true" || !moved {
+		return
+	}
+	at := "URL"
+	if base, _, err := c.login(a); err == nil {
+		at = atMyDomain(base, now[name])
+	}
+	a.errorf("note: programs sign in at the org's My Domain alone now, and so do these commands: --org-url %s or TWINSPAN_ORG_URL", oneLine(at))
+}
+
+// atMyDomain is an address of an org on this machine under the name of its My Domain (DESIGN 5.6); that of another machine is
+// not known here.
+func atMyDomain(base, name string) string {
+	u, err := url.Parse(base)
+	if err != nil || name == "" || !client.SameSite(base, u.Scheme+"://localhost:"+u.Port()) {
+		return "URL"
+	}
+	return u.Scheme + "://" + name + ".my.localhost:" + u.Port()
 }

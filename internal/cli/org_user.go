@@ -252,6 +252,11 @@ func (c *orgUserResetCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+		if given == "" {
+			c.warnIfOwn(a, u.Username, "choose a password on the org's page of login with the temporary one, then put it into TWINSPAN_ORG_PASSWORD and the security token that is mailed into TWINSPAN_ORG_SECURITY_TOKEN")
+		} else {
+			c.warnIfOwn(a, u.Username, "put the new password into TWINSPAN_ORG_PASSWORD and the security token that 'twinspan mail' shows into TWINSPAN_ORG_SECURITY_TOKEN")
+		}
 		if a.json {
 			return a.printJSON(map[string]any{"username": u.Username, "temporary": given == "", "mailed": u.Email})
 		}
@@ -263,6 +268,9 @@ func (c *orgUserResetCmd) Run(ctx context.Context, a *app) error {
 type orgTokenCmd struct {
 	Reset orgTokenResetCmd `cmd:"" help:"Have the org mail a new security token: the administrator's own, or a user's by logging in as him."`
 }
+
+// ownTokenCure is what an administrator does after the security token was reset that the commands sign in with.
+const ownTokenCure = "put the security token that 'twinspan mail' shows into TWINSPAN_ORG_SECURITY_TOKEN"
 
 type orgTokenResetCmd struct {
 	orgFlags
@@ -286,6 +294,7 @@ func (c *orgTokenResetCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+		c.warnIfOwn(a, u.Username, ownTokenCure)
 		if a.json {
 			return a.printJSON(map[string]string{"username": u.Username, "mailed": u.Email})
 		}

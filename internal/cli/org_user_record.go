@@ -111,6 +111,9 @@ func (c *orgUserUpdateCmd) Run(ctx context.Context, a *app) error {
 		if err := s.UpdateRecord(ctx, "User", u.ID, changes); err != nil {
 			return err
 		}
+		if name, ok := changes["Username"].(string); ok && name != "" {
+			c.warnIfOwn(a, u.Username, "name him with --org-user "+name+" or TWINSPAN_ORG_USER")
+		}
 		fields, err := readUserFields(ctx, s, u.ID)
 		if err != nil {
 			return err

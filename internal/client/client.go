@@ -115,7 +115,7 @@ func NewCaller(cloud string, hc *http.Client) *Caller {
 // connections.
 func NewTransport() *http.Transport {
 	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:            dial,
 		TLSHandshakeTimeout:    DialTimeout,
 		ResponseHeaderTimeout:  30 * time.Second,
 		ExpectContinueTimeout:  time.Second,
@@ -125,6 +125,16 @@ func NewTransport() *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
 	}
+}
+
+// dial connects. Every name under .localhost is this machine (RFC 6761 section 6.3), also where the system's resolver does not
+// say so: My Domains of an org on this machine are such names.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second}
+	if name, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), ".localhost") {
+		address = net.JoinHostPort("localhost", port)
+	}
+	return d.DialContext(ctx, network, address)
 }
 
 // Request is one call. Body is sent as it is; ContentType is set when there is a body.

@@ -61,7 +61,7 @@ func (s *Session) Browser(ctx context.Context) (*Browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Browser{s: s, http: &http.Client{Jar: jar, Timeout: client.CallTimeout}}
+	b := &Browser{s: s, http: &http.Client{Transport: client.NewTransport(), Jar: jar, Timeout: client.CallTimeout}}
 	return b, b.do(ctx, http.MethodGet, w.URI, nil)
 }
 

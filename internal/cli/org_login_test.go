@@ -1,0 +1,95 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/cli"
+)
+
+// readyFile writes a ready file of an org and a Connect that a test serves.
+func readyFile(t *testing.T, orgURL, connectURL string) string {
+	t.Helper()
+	r := twinspan.Ready{Version: 1}
+	r.CRM.URL, r.CRM.Admin = orgURL, twinspan.Login{Username: "admin@org.example", Password: "old-pw", SecurityToken: "OLDTOKEN"}
+	r.Connect.URL, r.Connect.APIToken = connectURL, "connect-token"
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ready.json")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// An org that lets nobody in: the command names the cure, and takes what was changed from variables and flags.
+func TestAStaleReadyFileHasACure(t *testing.T) {
+	t.Parallel()
+	var asked, host string
+	org := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		asked, host = string(body), r.Host
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body><soapenv:Fault><faultcode>INVALID_LOGIN</faultcode>`+
+			`<faultstring>INVALID_LOGIN: Invalid username, password, security token; or user locked out.</faultstring></soapenv:Fault></soapenv:Body></soapenv:Envelope>`)
+	}))
+	defer org.Close()
+	ready := readyFile(t, org.URL, "")
+	_, port, _ := strings.Cut(strings.TrimPrefix(org.URL, "http://"), ":")
+	myDomain := "http://acme.my.localhost:" + port
+	for name, c := range map[string]struct {
+		vars     map[string]string
+		args     []string
+		user, pw string
+		host     string
+	}{
+		"ready file": {nil, nil, "admin@org.example", "old-pwOLDTOKEN", "127.0.0.1:" + port},
+		"token":      {map[string]string{"TWINSPAN_ORG_SECURITY_TOKEN": "NEWTOKEN"}, nil, "admin@org.example", "old-pwNEWTOKEN", "127.0.0.1:" + port},
+		"all":        {map[string]string{"TWINSPAN_ORG_PASSWORD": "new-pw"}, []string{"--org-user", "new@org.example"}, "new@org.example", "new-pw", "127.0.0.1:" + port},
+		"My Domain":  {nil, []string{"--org-url", myDomain}, "admin@org.example", "old-pwOLDTOKEN", "acme.my.localhost:" + port},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := run(t, c.vars, append([]string{"org", "user", "list", "--ready-file", ready}, c.args...)...)
+			if code != cli.ExitFailed || !strings.Contains(stderr, "TWINSPAN_ORG_SECURITY_TOKEN") || !strings.Contains(stderr, "lock the user out") {
+				t.Errorf("exit %d, no cure in:\n%s", code, stderr)
+			}
+			if !strings.Contains(asked, ">"+c.user+"<") || !strings.Contains(asked, ">"+c.pw+"<") || host != c.host {
+				t.Errorf("at %s it asked:\n%s", host, asked)
+			}
+		})
+	}
+	asked = ""
+	code, _, stderr := run(t, nil, "org", "user", "list", "--ready-file", ready, "--org-url", "http://127.0.0.1:1")
+	if code != cli.ExitUsage || !strings.Contains(stderr, "TWINSPAN_ORG_TOKEN") || asked != "" {
+		t.Errorf("the ready file's password goes to another site: exit %d, %s", code, stderr)
+	}
+}
+
+// Without a name it is the integration user's token that is reset, never the administrator's who calls.
+func TestResetTokenNeedsAnIntegrationUser(t *testing.T) {
+	t.Parallel()
+	connect := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"pair":"p","standing":"embedded","state":"connected","org":{"state":"connected"},"engagement":{"state":"connected"}}`)
+	}))
+	defer connect.Close()
+	org := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the org was called") }))
+	defer org.Close()
+	code, _, stderr := run(t, nil, "integration-user", "reset-token", "--ready-file", readyFile(t, org.URL, connect.URL))
+	if code != cli.ExitUsage || !strings.Contains(stderr, "no integration user is connected; name the user") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
