@@ -97,3 +97,28 @@ func TestReadReadyRefusesWhatIsNone(t *testing.T) {
 		})
 	}
 }
+
+// A program takes its own ready file away, and no other's that took its place.
+func TestTheReadyFileOfAnotherStays(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ready.json")
+	own, other := Ready{Version: readyVersion}, Ready{Version: readyVersion}
+	own.Control, other.Control = ReadyControl{URL: "http://127.0.0.1:1", Token: "a"}, ReadyControl{URL: "http://127.0.0.1:1", Token: "b"}
+	for _, c := range []struct {
+		stands Ready
+		gone   bool
+	}{{other, false}, {own, true}} {
+		if err := writeReady(path, c.stands); err != nil {
+			t.Fatal(err)
+		}
+		if err := removeOwn(path, own); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) != c.gone {
+			t.Errorf("%s: %v", c.stands.Control.Token, err)
+		}
+	}
+	if err := removeOwn(path, own); err != nil {
+		t.Errorf("one that is not there: %v", err)
+	}
+}

@@ -13,10 +13,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"sync"
 
 	"github.com/twinspan/twinspan/connect"
@@ -80,13 +78,16 @@ func (p *Program) start(ctx context.Context) error {
 		return err
 	}
 	p.onClose(p.folder.Close)
-	if err := removeStale(c.ReadyFile); err != nil {
+	if err := p.checkReadyFile(ctx); err != nil {
 		return err
 	}
 	if p.seed, err = loadSeed(p.folder, c.Fixture, c.AccountType, c.Package); err != nil {
 		return err
 	}
 	if err := p.loadPairs(); err != nil {
+		return err
+	}
+	if err := removeStale(c.ReadyFile); err != nil { // only now: a start that its settings already refuse takes nothing away
 		return err
 	}
 	if p.vault, err = p.openVault(); err != nil {
@@ -112,7 +113,7 @@ func (p *Program) start(ctx context.Context) error {
 	if c.ReadyFile == "" {
 		return nil
 	}
-	p.onClose(func() error { return removeStale(c.ReadyFile) })
+	p.onClose(func() error { return removeOwn(c.ReadyFile, p.ready) })
 	return writeReady(c.ReadyFile, p.ready)
 }
 
@@ -292,15 +293,4 @@ func (p *Program) Close() error {
 		}
 	})
 	return p.closeErr
-}
-
-// removeStale removes a ready file: where it stands, everything answers.
-func removeStale(path string) error {
-	if path == "" {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--ready-file: %w", err)
-	}
-	return nil
 }

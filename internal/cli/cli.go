@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -102,6 +103,11 @@ func (a *app) stdin() io.Reader {
 		return strings.NewReader("")
 	}
 	return a.Stdin
+}
+
+// given reports whether a flag, such as "--ready-file", stands on the command line itself.
+func (a *app) given(flag string) bool {
+	return slices.ContainsFunc(a.args, func(arg string) bool { return arg == flag || strings.HasPrefix(arg, flag+"=") })
 }
 
 // errNo is the answer "no": exit code 3, and nothing printed beyond what the command said.

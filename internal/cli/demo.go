@@ -38,6 +38,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if c.Fixture == "" {
 		c.Fixture = twinspan.FixtureNewOrg
 	}
+	if !a.given("--ready-file") { // a variable or a settings file names that of the program whom the other commands talk to
+		c.ReadyFile = ""
+	}
 	c.readyInData()
 	cfg, err := c.config(a, "127.0.0.1:0", "warn")
 	if err != nil {
