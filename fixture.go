@@ -127,7 +127,7 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 			{
 				Name: connectPkgName, Type: "connect", ClientID: s.ConnectPackageID, Certificate: certificate,
 				RedirectURIs: []string{connectURL + "/oauth/engagement/callback"},
-				Scopes:       []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"},
+				Scopes:       []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "offline"},
 			},
 			{
 				Name: serverPkgName, Type: "server", ClientID: s.ServerPackage.ClientID, Secret: vault.Secret(s.ServerPackage.Secret), MID: s.EID,

@@ -328,16 +328,7 @@ func (h *house) outage(t *testing.T, ann, lea string) {
 func (h *house) extension(t *testing.T, key string, rows [][2]string) {
 	t.Helper()
 	ctx := bounded(t)
-	users := must[[]connect.User](t)(h.connect.Users(ctx, ""))
-	var mid int64
-	for _, u := range users {
-		if u.CRMUsername == h.user {
-			mid = u.AccountID
-		}
-	}
-	c := must[*engagement.Client](t)(engagement.New(engagement.Options{AuthURL: h.ready.Engagement.AuthURL}))
-	p := h.ready.Engagement.InstalledPackage
-	token := must[engagement.Token](t)(c.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: mid}))
+	token := h.marketer(t)
 	body := `<Objects xsi:type="DataExtension"><CustomerKey>` + key + `</CustomerKey><Name>` + key + `</Name><IsSendable>true</IsSendable>` +
 		`<SendableDataExtensionField><Name>Contact ID</Name></SendableDataExtensionField><SendableSubscriberField><Name>_SubscriberKey</Name></SendableSubscriberField><Fields>` +
 		`<Field><Name>Contact ID</Name><FieldType>Text</FieldType><MaxLength>18</MaxLength><IsPrimaryKey>true</IsPrimaryKey><IsRequired>true</IsRequired></Field>` +

@@ -23,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
@@ -53,6 +54,9 @@ type Options struct {
 	SweepEvery time.Duration
 	// TickEvery is how often is looked whether the time of a send has come; 0 is a second, less than 0 never.
 	TickEvery time.Duration
+	// TrackEvery is how often both clouds are read for what became of messages, and for opt-outs; 0 is a minute, less than
+	// 0 never.
+	TrackEvery time.Duration
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
@@ -65,6 +69,7 @@ type Bridge struct {
 	accounts *integration.Service
 	mailer   *mailing.Worker
 	sends    *send.Service
+	tracked  *tracking.Service
 	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
@@ -125,12 +130,13 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	sends := send.NewService(b.store, b.links, o.Machine)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)
+	b.tracked = tracking.NewService(sqlstore.NewTracking(b.store), b.links, o.Machine)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
 
 	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
-		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Audit: audit.NewService(b.store, chains),
+		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
@@ -149,7 +155,29 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.TickEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.TickEvery, time.Second), b.log, "sends cannot be brought on", b.tick)
 	}
+	if o.TrackEvery >= 0 {
+		every := cmp.Or(o.TrackEvery, time.Minute)
+		b.sweeping.Every(ctx, min(every, trackLook), b.log, "connections to track cannot be found", func(ctx context.Context) error { return b.track(ctx, every) })
+	}
 	return b, nil
+}
+
+// trackLook is how often is looked whether a pair is due to be read: the processes that share a database take turns.
+const trackLook = 15 * time.Second
+
+// track reads the clouds of all pairs, each by one process of those that share the database.
+func (b *Bridge) track(ctx context.Context, every time.Duration) error {
+	links, err := b.tracked.Claim(ctx, every)
+	for _, l := range links {
+		done, err := b.tracked.Pull(ctx, l)
+		if err != nil && ctx.Err() == nil && fault.CodeOf(err) != tracking.CodeReading {
+			b.log.Warn("results and opt-outs not brought back to the end", "pair", l.Pair, "error", err)
+		}
+		if done.Any() {
+			b.log.Info("results and opt-outs brought back", "pair", l.Pair, "events", done.Events, "written", done.Written, "opted_out", done.OptedOut, "unsubscribed", done.Unsubscribed)
+		}
+	}
+	return err
 }
 
 // tickTimeout bounds what one tick does; what is left is the next one's.

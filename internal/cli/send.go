@@ -21,6 +21,7 @@ type sendCmd struct {
 	List          sendListCmd          `cmd:"" help:"List the sends to audiences, the newest first."`
 	Scheduled     sendScheduledCmd     `cmd:"" help:"List the sends whose time has not come."`
 	Cancel        sendCancelCmd        `cmd:"" help:"End a send; who has the message keeps it."`
+	Results       sendResultsCmd       `cmd:"" help:"Show what messages reported back, and bring results and opt-outs back now."`
 	Settings      sendSettingsCmd      `cmd:"" help:"Show or change how users send."`
 	Hold          sendHoldCmd          `cmd:"" help:"Make the connection unavailable for a while; sends wait, or fail."`
 	Release       sendReleaseCmd       `cmd:"" help:"End that while; sends that waited go out in their order."`

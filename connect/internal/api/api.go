@@ -24,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -50,6 +51,7 @@ type Options struct {
 	Imports  *mapping.Importer
 	Sends    *send.Service
 	Mailings *mailing.Service
+	Tracking *tracking.Service
 	Audit    *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
@@ -122,6 +124,9 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/mailings/{mailing_id}", (*Server).mailing, 0, false},
 		{http.MethodGet, "/api/v1/mailings/{mailing_id}/recipients", (*Server).mailingRecipients, 0, false},
 		{http.MethodPost, "/api/v1/mailings/{mailing_id}/cancel", (*Server).cancelMailing, 0, false},
+		{http.MethodGet, "/api/v1/mailings/{mailing_id}/results", (*Server).mailingResults, 0, false},
+		{http.MethodGet, "/api/v1/tracking", (*Server).trackingState, 0, false},
+		{http.MethodPost, "/api/v1/tracking/pull", (*Server).pullTracking, 0, false},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},

@@ -97,10 +97,7 @@ func (s *Mailings) AddMailing(ctx context.Context, m mailing.Mailing, why audit.
 			if fault.CodeOf(err) != mailing.CodeNotFound {
 				return err
 			}
-			scoped := 0
-			if m.Scoped {
-				scoped = 1
-			}
+			scoped := flag(m.Scoped)
 			// Somebody else who asks at the same moment takes the position: then once more.
 			res, err := tx.Exec(`INSERT INTO mailing (pair_id, mailing_id, position, lane, kind, audience, definition_key, crm_user_id, crm_username, scoped, actor, created_at, due_at,
 					state, reason_code, reason, cursor_at, collected, attempts, ended_at)
@@ -279,10 +276,7 @@ func (s *Mailings) SetSettings(ctx context.Context, pair string, v mailing.Setti
 	if err != nil {
 		return err
 	}
-	scope := 0
-	if v.ScopeByUser {
-		scope = 1
-	}
+	scope := flag(v.ScopeByUser)
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec(`INSERT INTO send_setting (pair_id, scope_by_user) VALUES ($1, $2) ON CONFLICT (pair_id) DO UPDATE SET scope_by_user = excluded.scope_by_user`, pair, scope); err != nil {
 			return err

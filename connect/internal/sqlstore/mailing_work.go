@@ -41,10 +41,7 @@ func (s *Mailings) Next(ctx context.Context, pair, lane string) (mailing.Mailing
 
 // Begin implements mailing.Work.
 func (s *Mailings) Begin(ctx context.Context, m mailing.Mailing) (begun bool, err error) {
-	scoped := 0
-	if m.Scoped {
-		scoped = 1
-	}
+	scoped := flag(m.Scoped)
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		res, err := tx.Exec(`UPDATE mailing SET state = 'running', scoped = $3 WHERE pair_id = $1 AND mailing_id = $2 AND state = 'queued'`, m.Pair, m.ID, scoped)
 		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
@@ -86,10 +83,7 @@ func (s *Mailings) Collect(ctx context.Context, r *jobs.Run, m mailing.Mailing, 
 			if !last {
 				return nil
 			}
-			collected := 0
-			if done {
-				collected = 1
-			}
+			collected := flag(done)
 			_, err := tx.Exec(`UPDATE mailing SET cursor_at = $3, collected = $4 WHERE pair_id = $1 AND mailing_id = $2`, m.Pair, m.ID, cursor, collected)
 			return err
 		})

@@ -26,10 +26,7 @@ func (s *Store) SetOutage(ctx context.Context, pair string, why audit.Change, o 
 		if err != nil {
 			return err
 		}
-		stays := 0
-		if o.Stays {
-			stays = 1
-		}
+		stays := flag(o.Stays)
 		stored, err = scanLink(tx.QueryRow(`UPDATE link SET outage_mode = $2, outage_from = $3, outage_until = $4, outage_stays = $5, outage_reason = $6, outage_actor = $7, revision = revision + 1
 			WHERE pair_id = $1 RETURNING `+linkColumns, pair, string(o.Mode), ms(o.From), ms(o.Until), stays, o.Reason, o.Actor))
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
@@ -54,6 +55,19 @@ func TestMailings(t *testing.T) {
 				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
 				q := s.Queue(jobs.Options{Poll: 20 * time.Millisecond})
 				return s, sqlstore.NewMailings(s, q), q
+			})
+		})
+	}
+}
+
+func TestTracking(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunTracking(t, func(t *testing.T) (linktest.Store, tracking.Store) {
+				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
+				return s, sqlstore.NewTracking(s)
 			})
 		})
 	}

@@ -41,29 +41,44 @@ type RetrieveRequest struct {
 
 // Retrieve returns all matching objects, page after page.
 func (s *Session) Retrieve(ctx context.Context, r RetrieveRequest) ([]*soap.Element, error) {
-	const maxPages = 400 // of 2,500 objects
 	var all []*soap.Element
+	err := s.retrieveEach(ctx, r, func(page []*soap.Element) error {
+		all = append(all, page...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// retrieveEach gives matching objects to each, page after page.
+func (s *Session) retrieveEach(ctx context.Context, r RetrieveRequest, each func([]*soap.Element) error) error {
+	const maxPages = 400 // of 2,500 objects
 	next := ""
 	for range maxPages {
 		op, err := s.retrievePage(ctx, r, next)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, op.All("Results")...)
 		status := op.Value("OverallStatus")
+		if strings.HasPrefix(status, "Error") {
+			_, text, _ := strings.Cut(status, ":")
+			return s.c.call.Refusal(http.StatusBadRequest, "Error", strings.TrimSpace(text))
+		}
+		if err := each(op.All("Results")); err != nil {
+			return err
+		}
 		switch {
 		case status == "OK":
-			return all, nil
+			return nil
 		case status == "MoreDataAvailable" && op.Value("RequestID") != "":
 			next = op.Value("RequestID")
-		case strings.HasPrefix(status, "Error"):
-			_, text, _ := strings.Cut(status, ":")
-			return nil, s.c.call.Refusal(http.StatusBadRequest, "Error", strings.TrimSpace(text))
 		default:
-			return nil, s.c.call.Protocol(http.StatusOK, "its OverallStatus is %q", client.Clip(status, 80))
+			return s.c.call.Protocol(http.StatusOK, "its OverallStatus is %q", client.Clip(status, 80))
 		}
 	}
-	return nil, s.c.call.Protocol(http.StatusOK, "the result has more than %d pages", maxPages)
+	return s.c.call.Protocol(http.StatusOK, "the result has more than %d pages", maxPages)
 }
 
 func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued string) (*soap.Element, error) {

@@ -88,13 +88,24 @@ func objects() []Object {
 			Name: q("IndividualEmailResult"), Label: "Individual Email Result", Plural: "Individual Email Results", Prefix: "a03", AutoNumber: "IER-{0000000}",
 			Write: PermSystemUser,
 			Fields: []Field{
-				lookup("Contact", "Contact", "Contact"), dateTime("DateSent", "Date Sent"), checkbox("Opened", "Opened"), dateTime("DateOpened", "Date Opened"),
+				lookup("Contact", "Contact", "Contact"), lookup("Lead", "Lead", "Lead"), lookup("SendDefinition", "Email Send", q("SendDefinition")),
+				lookup("TriggeredSendDefinition", "Triggered Send", q("TriggeredSendDefinition")), dateTime("DateSent", "Date Sent"), checkbox("Opened", "Opened"), dateTime("DateOpened", "Date Opened"),
 				number("NumberOfTotalClicks", "Number of Total Clicks"), number("NumberOfUniqueClicks", "Number of Unique Clicks"),
 				checkbox("HardBounce", "Hard Bounce"), checkbox("SoftBounce", "Soft Bounce"), dateTime("DateBounced", "Date Bounced"),
 				dateTime("DateUnsubscribed", "Date Unsubscribed"), dateTime("Tracking_As_Of", "Tracking As Of"), text("SubscriberId", "Subscriber ID", 50),
 				text("JobId", "Job ID", 50), text("MergeId", "Merge ID", 255),
 			},
 		},
+		{
+			Name: q("SendDefinition"), Label: "Email Send", Plural: "Email Sends", Prefix: "a05", AutoNumber: "SD-{0000000}", Write: PermSystemUser,
+			Fields: []Field{ // connect-facts 8.1
+				{Name: q("SendStatus"), Label: "Send Status", Type: Picklist, Values: []string{
+					"New", "Scheduled", "Submitted", "Send Queued", "Processing", "Processing Data", "Sending", "Pending Tracking Subscription", "Completed", "Failed", "Canceled",
+				}, Default: "New"},
+				{Name: q("JobStatus"), Label: "Job Status", Type: Picklist, Values: []string{"Complete", "Error"}},
+			},
+		},
+		{Name: q("TriggeredSendDefinition"), Label: "Triggered Send", Plural: "Triggered Sends", Prefix: "a06", Write: PermSystemUser},
 		{
 			Name: q("UEBU"), Label: "User Enabled Business Unit", Plural: "User Enabled Business Units", Prefix: "a04", AutoNumber: "UEBU-{0000}",
 			Write:  PermConnectorAdmin,

@@ -1,0 +1,221 @@
+package tracking
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Objects and fields of the managed package (connect-facts 8.3).
+const (
+	objectResult     = "et4ae5__IndividualEmailResult__c"
+	objectSend       = "et4ae5__SendDefinition__c"
+	objectTriggered  = "et4ae5__TriggeredSendDefinition__c"
+	prefix           = "et4ae5__"
+	mergeField       = prefix + "MergeId__c"
+	stampFormat      = "2006-01-02T15:04:05.000Z"
+	writeAtOnce      = 100
+	maxWritePerPull  = 20_000
+	statusOfFinished = "Completed"
+)
+
+// write brings the org's Individual Email Results up to date.
+func (s *Service) write(ctx context.Context, l link.Link, now time.Time, sum *Summary) error {
+	installed, err := s.links.Package(ctx, l, false)
+	if err != nil || installed == (link.Package{}) {
+		return err // without the package there is nowhere to write
+	}
+	var known map[string]bool
+	for after := ""; sum.Written < maxWritePerPull; {
+		dirty, err := s.store.Dirty(ctx, l.Pair, after, writeAtOnce)
+		if err != nil || len(dirty) == 0 {
+			return err
+		}
+		after = dirty[len(dirty)-1].MessageKey
+		if known == nil {
+			if known, err = s.fields(ctx, l); err != nil || known == nil {
+				return err
+			}
+		}
+		n, err := s.writeSome(ctx, l, dirty, known, now)
+		sum.Written += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fields are the fields of results that this version of the package has; nil where it has no results.
+func (s *Service) fields(ctx context.Context, l link.Link) (map[string]bool, error) {
+	var known map[string]bool
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		described, err := org.Describe(ctx, objectResult)
+		if fault.KindOf(err) == fault.NotFound {
+			return nil
+		}
+		known = make(map[string]bool, len(described))
+		for _, f := range described {
+			known[f.Name] = true
+		}
+		return err
+	})
+	return known, err
+}
+
+// writeSome makes and changes the records of some results. One that was about to be made before is looked for first.
+func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, known map[string]bool, now time.Time) (int, error) {
+	if err := s.find(ctx, l, dirty); err != nil {
+		return 0, err
+	}
+	var made, changed []int
+	var fresh, old []map[string]any
+	for i, r := range dirty {
+		record, err := s.record(ctx, l, r, known, now)
+		if err != nil {
+			return 0, err
+		}
+		if r.ResultID == "" {
+			made, fresh = append(made, i), append(fresh, record)
+			continue
+		}
+		record["Id"] = r.ResultID
+		for _, once := range []string{prefix + "SendDefinition__c", prefix + "TriggeredSendDefinition__c", mergeField} {
+			delete(record, once)
+		}
+		changed, old = append(changed, i), append(old, record)
+	}
+	if len(made) > 0 {
+		intended := make([]Result, len(made))
+		for n, i := range made {
+			intended[n] = dirty[i]
+		}
+		if err := s.store.Intend(ctx, intended); err != nil {
+			return 0, err
+		}
+	}
+	var written []Result
+	var refusals []error
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		written, refusals = nil, nil
+		save := func(places []int, records []map[string]any, do func(context.Context, string, []map[string]any) ([]crm.Saved, error)) error {
+			if len(places) == 0 {
+				return nil
+			}
+			saved, err := do(ctx, objectResult, records)
+			for n, one := range saved {
+				r := dirty[places[n]]
+				if one.Err != nil {
+					refusals = append(refusals, one.Err)
+					continue
+				}
+				r.ResultID = one.ID
+				written = append(written, r)
+			}
+			return err
+		}
+		if err := save(changed, old, org.UpdateRecords); err != nil {
+			return err
+		}
+		return save(made, fresh, org.CreateRecords)
+	})
+	return len(written), errors.Join(err, s.store.Written(ctx, written), errors.Join(refusals...))
+}
+
+// find looks for records whose making had begun, by the message key that they carry.
+func (s *Service) find(ctx context.Context, l link.Link, dirty []Result) error {
+	var keys []string
+	for _, r := range dirty {
+		if r.ResultID == "" && r.Intended {
+			keys = append(keys, "'"+r.MessageKey+"'")
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		found, err := org.Query(ctx, "SELECT Id, "+mergeField+" FROM "+objectResult+" WHERE "+mergeField+" IN ("+strings.Join(keys, ",")+")")
+		for _, record := range found {
+			for i := range dirty {
+				if dirty[i].MessageKey == record.String(mergeField) {
+					dirty[i].ResultID = record.String("Id")
+				}
+			}
+		}
+		return err
+	})
+}
+
+// record is a result as the org keeps it.
+func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[string]bool, now time.Time) (map[string]any, error) {
+	record := map[string]any{}
+	set := func(field string, value any) {
+		if known[prefix+field] {
+			record[prefix+field] = value
+		}
+	}
+	moment := func(field string, t time.Time) {
+		if !t.IsZero() {
+			set(field, t.UTC().Format(stampFormat))
+		}
+	}
+	set(personObject(r.RecordID)+"__c", r.RecordID)
+	moment("DateSent__c", r.SentAt)
+	set("Opened__c", !r.OpenedAt.IsZero())
+	moment("DateOpened__c", r.OpenedAt)
+	set("NumberOfTotalClicks__c", r.Clicks)
+	set("NumberOfUniqueClicks__c", r.UniqueClicks)
+	set("HardBounce__c", r.HardBounce)
+	set("SoftBounce__c", r.SoftBounce)
+	moment("DateBounced__c", r.BouncedAt)
+	moment("DateUnsubscribed__c", r.UnsubscribedAt)
+	moment("Tracking_As_Of__c", now)
+	set("SubscriberId__c", r.RecordID)
+	set("JobId__c", r.MailingID)
+	record[mergeField] = r.MessageKey
+	if r.ResultID != "" {
+		return record, nil
+	}
+	// Exactly one parent: the send, or the triggered send definition.
+	field, object := "TriggeredSendDefinition__c", objectTriggered
+	key := "triggered:" + strings.ToLower(r.DefinitionKey)
+	fields := map[string]any{"Name": clipName(r.DefinitionKey)}
+	if r.MailingID != "" {
+		field, object, key = "SendDefinition__c", objectSend, "mailing:"+r.MailingID
+		fields = map[string]any{prefix + "SendStatus__c": statusOfFinished}
+	}
+	if !known[prefix+field] {
+		return record, nil
+	}
+	parent, err := s.parent(ctx, l, key, object, fields)
+	record[prefix+field] = parent
+	return record, err
+}
+
+func clipName(s string) string {
+	if len(s) > 80 {
+		s = strings.ToValidUTF8(s[:80], "")
+	}
+	return s
+}
+
+// parent is the record that a result hangs on, made where it is not there yet.
+func (s *Service) parent(ctx context.Context, l link.Link, key, object string, fields map[string]any) (string, error) {
+	id, err := s.store.Parent(ctx, l.Pair, key)
+	if err != nil || id != "" {
+		return id, err
+	}
+	err = s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
+		id, err = org.CreateRecord(ctx, object, fields)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, s.store.SetParent(ctx, l.Pair, key, id)
+}
