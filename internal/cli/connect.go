@@ -29,6 +29,7 @@ type connectUpCmd struct {
 	Plan       bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
 	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
 	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
 	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
 	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
@@ -67,6 +68,17 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	s, err := cl.Status(ctx)
 	if err != nil {
 		return err
+	}
+	if c.SignIn && !answer.Connected {
+		if err := c.signInAPIUser(ctx, a, cl, answer, s.Engagement.AuthURL); err != nil {
+			return err
+		}
+		if answer, err = cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24)); err != nil {
+			return err
+		}
+		if s, err = cl.Status(ctx); err != nil {
+			return err
+		}
 	}
 	if a.json {
 		if err := a.printJSON(map[string]any{"status": s, "authorize_url": answer.AuthorizeURL}); err != nil {

@@ -28,6 +28,7 @@ type orgCmd struct {
 	Trail        orgTrailCmd        `cmd:"" help:"Setup Audit Trail: who changed what."`
 	App          orgAppCmd          `cmd:"" help:"Connected apps: policies, who may use them, who does."`
 	Permset      orgPermsetCmd      `cmd:"" help:"Permission sets: create, assign, attach to an app."`
+	Layout       orgLayoutCmd       `cmd:"" help:"The page layout of users: show, add."`
 	Profile      orgProfileCmd      `cmd:"" help:"Profiles."`
 }
 

@@ -19,6 +19,7 @@ type usersCmd struct {
 	Show   usersShowCmd   `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
 	Import usersImportCmd `cmd:"" help:"Map the users of a list, in the background."`
 	Map    usersMapCmd    `cmd:"" help:"Map a user whose Salesforce.com Status is set, without his password."`
+	Visit  usersVisitCmd  `cmd:"" help:"Open the Marketing Cloud tab as a user, signing in on the clouds' own pages; exit code 3 where he is not mapped then."`
 	Clear  usersClearCmd  `cmd:"" help:"Clear mappings and their grants; at the next visit the users are asked to integrate again."`
 	Reset  usersResetCmd  `cmd:"" help:"Clear one user's mapping and say where he gives his Engagement credentials again."`
 	Check  usersCheckCmd  `cmd:"" help:"Look for mappings that were cleared in the org, by blanking Marketing Cloud OAuth Token on the user."`

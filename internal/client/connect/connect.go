@@ -22,6 +22,9 @@ type Client struct {
 	call  *client.Caller
 }
 
+// BaseURL is where this Connect answers, without a trailing slash.
+func (c *Client) BaseURL() string { return c.base }
+
 // New returns a client of the Connect at a base URL, with an API token. hc gives the transport; nil takes the defaults
 // of client.
 func New(baseURL string, token vault.Secret, hc *http.Client) (*Client, error) {

@@ -77,9 +77,13 @@ func (s *Session) UpdateConnectedApp(ctx context.Context, a ConnectedApp) error 
 	if a.tree == nil {
 		return s.c.call.Refusal(http.StatusBadRequest, "NOT_READ", "read the connected app before updating it")
 	}
-	tree := a.written()
+	return s.updateMetadata(ctx, "ConnectedApp", a.written())
+}
+
+// updateMetadata writes a component in place of the one there is.
+func (s *Session) updateMetadata(ctx context.Context, kind string, tree *soap.Element) error {
 	op, err := s.metadata(ctx, "updateMetadata", func(w *soap.Writer) {
-		w.Open("metadata", "xsi:type", "ConnectedApp")
+		w.Open("metadata", "xsi:type", kind)
 		for _, c := range tree.Children {
 			w.Element(c, tree.Space)
 		}

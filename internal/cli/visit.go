@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// signIn opens an address in a browser of its own, without any session, and signs somebody in on the clouds' own pages:
+// Connect sees no password. secrets are by origin.
+func signIn(ctx context.Context, address string, who map[string]browser.Credentials, press ...string) (*browser.Page, error) {
+	return browser.New(nil).Visit(ctx, address, browser.Errand{Logins: who, Press: append(press, "Allow")})
+}
+
+func credentials(username string, password vault.Secret) browser.Credentials {
+	return browser.Credentials{Username: username, Password: password.Reveal()}
+}
+
+// originOf is a URL's origin.
+func originOf(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", fmt.Errorf("%q is no URL", raw)
+	}
+	return browser.Origin(u), nil
+}
+
+// usersVisitCmd opens the tab as a user.
+type usersVisitCmd struct {
+	connectFlags
+	secretFlags
+	User           string `arg:"" help:"User name in the org."`
+	EngagementUser string `help:"User name in Engagement; needed where the user is not mapped." placeholder:"NAME" env:"-"`
+}
+
+// Help is what `twinspan users visit --help` says beneath the flags' summary.
+func (*usersVisitCmd) Help() string {
+	return `Signs in to the org as that user, opens the Marketing Cloud tab and, where it asks, gives the user's Engagement credentials: documents 000 and 001, as a person does them
+in a browser. The passwords are org_password and engagement_password of --secrets-file, TWINSPAN_ORG_PASSWORD and TWINSPAN_ENGAGEMENT_PASSWORD, or a prompt; they go to the clouds' own pages.`
+}
+
+// Run visits, and prints how the user stands then; exit code 3 where he is not mapped.
+func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	names := []string{"org_password"}
+	if c.EngagementUser != "" {
+		names = append(names, "engagement_password")
+	}
+	given, err := c.read(a, names...)
+	if err != nil {
+		return err
+	}
+	logins := map[string]browser.Credentials{}
+	org, err := originOf(s.Org.URL)
+	if err != nil {
+		return err
+	}
+	logins[org] = credentials(c.User, given["org_password"])
+	if c.EngagementUser != "" {
+		tenant, err := originOf(s.Engagement.AuthURL)
+		if err != nil {
+			return err
+		}
+		logins[tenant] = credentials(c.EngagementUser, given["engagement_password"])
+	}
+	page, err := signIn(ctx, cl.BaseURL()+"/marketing-cloud?pair="+url.QueryEscape(s.Pair), logins, "Connect to Marketing Cloud")
+	if err != nil {
+		return err
+	}
+	u, err := cl.User(ctx, c.User)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = a.printJSON(map[string]any{"status": page.Status, "page": page.Text, "user": u})
+	} else {
+		err = a.print("the tab says     " + oneLine(page.Text) + "\n" + describeUser(u))
+	}
+	if err == nil && (page.Status != 200 || u.State != "mapped") {
+		err = errNo
+	}
+	return err
+}
+
+// signInAPIUser signs the API user in where Connect offered it, and asks again whether the span stands.
+func (c *connectUpCmd) signInAPIUser(ctx context.Context, a *app, cl *connect.Client, offer connect.EngagementAnswer, authURL string) error {
+	given, err := c.read(a, "password")
+	if err != nil {
+		return err
+	}
+	if given["password"] == "" {
+		return usagef("--sign-in: the API user's password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file")
+	}
+	origin, err := originOf(authURL)
+	if err != nil {
+		return err
+	}
+	page, err := signIn(ctx, offer.AuthorizeURL, map[string]browser.Credentials{origin: credentials(c.APIUser, given["password"])})
+	if err != nil {
+		return err
+	}
+	if page.Status != 200 {
+		return fmt.Errorf("signing in as %s: %s", c.APIUser, oneLine(page.Text))
+	}
+	return nil
+}
