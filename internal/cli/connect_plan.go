@@ -3,10 +3,14 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/journey"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
@@ -30,7 +34,8 @@ type planStep struct {
 func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) error {
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
 	return org.session(ctx, a, func(s *crm.Session) error {
-		steps := append(c.orgSteps(s), c.spanSteps(a, cl)...)
+		steps := append(c.orgSteps(s), c.tenantSteps()...)
+		steps = append(steps, c.spanSteps(a, cl)...)
 		left := false
 		for i := range steps {
 			st := &steps[i]
@@ -228,6 +233,48 @@ func policies(s *crm.Session) planStep {
 			return s.UpdateConnectedApp(ctx, app)
 		},
 	}
+}
+
+// tenantSteps are what Engagement has to say of the API user (connect-facts 1.5), where a ready file says how to ask it.
+func (c *connectUpCmd) tenantSteps() []planStep {
+	if c.URL != "" || c.OrgURL != "" {
+		return nil
+	}
+	const want = "active; API User; Administrator, Marketing Cloud Administrator"
+	return []planStep{{
+		Title: "API user " + c.APIUser + " in Engagement", Want: want,
+		Click: "Setup > Users > " + c.APIUser + ": tick API User; Manage Roles: Administrator and Marketing Cloud Administrator",
+		look: func(ctx context.Context) (string, error) {
+			tenant, err := c.tenant(ctx)
+			if err != nil {
+				return "", err
+			}
+			u, err := tenant.UserDetails(ctx, c.APIUser)
+			if fault.CodeOf(err) == client.CodeNotFound {
+				return "no such user", nil
+			}
+			if err != nil {
+				return "", err
+			}
+			return apiUserAs(u), nil
+		},
+	}}
+}
+
+// apiUserAs says what a user is and lacks as an API user. Other roles do not matter.
+func apiUserAs(u engagement.UserDetails) string {
+	parts := []string{map[bool]string{true: "active", false: "not active, locked, or with a temporary password"}[u.Active && !u.Locked && !u.MustChange]}
+	parts = append(parts, map[bool]string{true: "API User", false: "no API User"}[u.APIUser])
+	var roles []string
+	for _, role := range []string{"Administrator", "Marketing Cloud Administrator"} {
+		if slices.Contains(u.Roles, role) {
+			roles = append(roles, role)
+		}
+	}
+	if len(roles) == 0 {
+		roles = []string{"neither role"}
+	}
+	return strings.Join(append(parts, strings.Join(roles, ", ")), "; ")
 }
 
 // spanSteps are the connection itself, as Connect finds it.
