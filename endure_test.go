@@ -1,0 +1,231 @@
+package twinspan_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// The system user's password is changed, his security token is reset, a year passes in which passwords expire, and the
+// program is started again: both spans and every mapping go on, and a mapped user is asked by Engagement for nothing. An
+// integration user, who signs in by password, breaks each time with that cause named. For each release at which the
+// mapping's token lies elsewhere.
+func TestSpansOutlivePasswords(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"5.400", "5.493", "219", "220"} {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			c := freePorts(t.TempDir())
+			c.Package = release
+			e := &endurance{Program: start(t, c)}
+			e.begin(t)
+			e.goesOn(t, "at first")
+
+			ids := e.ids(t)
+			e.breaks(t, "security_token_reset", func() {
+				for _, id := range ids {
+					e.resetToken(t, id)
+				}
+			})
+			e.goesOn(t, "with the security tokens reset")
+			e.breaks(t, "password_changed", func() {
+				for _, id := range ids {
+					noError(t, e.admin(t).SetUserPassword(bounded(t), id, "Another-pass-1"))
+				}
+			})
+			e.goesOn(t, "with the passwords changed")
+			e.renew(t, "Another-pass-1")
+			e.breaks(t, "password_expired", func() { e.advance(t, 365*24*time.Hour) })
+			e.goesOn(t, "a year later")
+
+			noError(t, e.Close())
+			e.Program = start(t, c)
+			e.goesOn(t, "after a restart")
+			e.visit(t)
+		})
+	}
+}
+
+// endurance is a program with an integration user, the last of the demo's people.
+type endurance struct{ *twinspan.Program }
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (e *endurance) connect(t *testing.T) *connect.Client {
+	t.Helper()
+	r := e.Ready()
+	c, err := connect.New(r.Connect.URL, vault.Secret(r.Connect.APIToken), nil)
+	noError(t, err)
+	return c
+}
+
+func (e *endurance) robot() twinspan.Login { return e.Ready().CRM.Users[2] }
+
+// admin signs the administrator in by key, which no password's end prevents.
+func (e *endurance) admin(t *testing.T) *crm.Session {
+	t.Helper()
+	r := e.Ready()
+	app := r.CRM.ConnectedApps["Integration Test"]
+	text, err := os.ReadFile(app.PrivateKeyFile)
+	noError(t, err)
+	key, err := oauth.ParseKey(text)
+	noError(t, err)
+	org, err := crm.New(crm.Options{BaseURL: r.CRM.URL})
+	noError(t, err)
+	token, err := org.JWTBearer(bounded(t), crm.JWTGrant{ConsumerKey: app.ClientID, Username: r.CRM.Admin.Username, Key: key, Now: time.Now()})
+	noError(t, err)
+	return org.Session(token)
+}
+
+func (e *endurance) begin(t *testing.T) {
+	t.Helper()
+	admin := e.admin(t)
+	all, err := admin.ReadSettings(bounded(t))
+	noError(t, err)
+	for _, s := range all {
+		if strings.HasSuffix(s.Path, "enableAdminLoginAsAnyUser") {
+			s.Value = "true"
+			noError(t, admin.UpdateSettings(bounded(t), []crm.Setting{s}))
+		}
+	}
+	app := e.Ready().CRM.ConnectedApps["Integration Test"]
+	_, err = e.connect(t).ConnectIntegrationUser(bounded(t), connect.IntegrationCredentials{
+		Username: e.robot().Username, Password: vault.Secret(e.robot().Password), SecurityToken: vault.Secret(e.robot().SecurityToken),
+		ClientID: app.ClientID, ClientSecret: vault.Secret(app.ClientSecret),
+	})
+	noError(t, err)
+}
+
+// ids are those of the system user and of the integration user.
+func (e *endurance) ids(t *testing.T) []string {
+	t.Helper()
+	var ids []string
+	for _, name := range []string{e.Ready().CRM.SystemUser.Username, e.robot().Username} {
+		users, err := e.admin(t).Query(bounded(t), "SELECT Id FROM User WHERE Username = '"+name+"'")
+		if err != nil || len(users) != 1 {
+			t.Fatalf("%s: %v %v", name, users, err)
+		}
+		ids = append(ids, users[0].String("Id"))
+	}
+	return ids
+}
+
+func (e *endurance) resetToken(t *testing.T, id string) {
+	t.Helper()
+	b, err := e.admin(t).Browser(bounded(t))
+	noError(t, err)
+	noError(t, b.LoginAs(bounded(t), id))
+	noError(t, b.ResetSecurityToken(bounded(t)))
+	noError(t, b.Logout(bounded(t)))
+}
+
+func (e *endurance) control(t *testing.T) *control.Client {
+	t.Helper()
+	c, err := control.New(e.Ready().Control.URL, vault.Secret(e.Ready().Control.Token), nil)
+	noError(t, err)
+	return c
+}
+
+func (e *endurance) advance(t *testing.T, d time.Duration) {
+	t.Helper()
+	_, err := e.control(t).Advance(bounded(t), d)
+	noError(t, err)
+}
+
+// breaks does what breaks the integration user, and looks which cause is named.
+func (e *endurance) breaks(t *testing.T, cause string, do func()) {
+	t.Helper()
+	e.advance(t, time.Hour)
+	do()
+	u, err := e.connect(t).CheckIntegrationUser(bounded(t), true)
+	noError(t, err)
+	if u.State != "broken" || u.Cause == nil || u.Cause.Code != cause {
+		t.Errorf("the integration user is %s, %+v; want %s", u.State, u.Cause, cause)
+	}
+	s, _ := status(t, e.Ready())
+	if s.IntegrationUser == nil || s.IntegrationUser.Cause == nil || s.IntegrationUser.Cause.Code != cause {
+		t.Errorf("the status says %+v, want %s", s.IntegrationUser, cause)
+	}
+}
+
+var mailedToken = regexp.MustCompile(`Security token \(case-sensitive\): (\w+)`)
+
+// renew gives the integration user's new password, with the token that was mailed last.
+func (e *endurance) renew(t *testing.T, password vault.Secret) {
+	t.Helper()
+	address := e.robot().Username // as the demo makes its people
+	users, err := e.admin(t).Query(bounded(t), "SELECT Email FROM User WHERE Username = '"+address+"'")
+	noError(t, err)
+	e.advance(t, time.Hour)
+	for after := ""; ; { // a mail that is not there yet comes
+		mails, err := e.control(t).Mails(bounded(t), control.MailQuery{To: users[0].String("Email"), After: after, Wait: 20 * time.Second})
+		noError(t, err)
+		if len(mails) == 0 {
+			t.Fatal("no mailed token works")
+		}
+		for _, m := range mails {
+			full, err := e.control(t).Mail(bounded(t), m.ID)
+			noError(t, err)
+			found := mailedToken.FindStringSubmatch(full.Text)
+			if found == nil {
+				continue
+			}
+			if _, err := e.connect(t).RenewIntegrationUser(bounded(t), password, vault.Secret(found[1]), "test"); err == nil {
+				return
+			}
+		}
+		after = mails[0].ID
+	}
+}
+
+// goesOn checks both spans, every mapping, and a message that a mapped user sends.
+func (e *endurance) goesOn(t *testing.T, when string) {
+	t.Helper()
+	c := e.connect(t)
+	noError(t, c.ConnectOrg(bounded(t), e.Ready().CRM.SystemUser.Username, "test", oauth.NewToken(16)))
+	s, users := status(t, e.Ready())
+	if s.State != "connected" || len(users) != 3 {
+		t.Fatalf("%s: %s with %d users", when, s.State, len(users))
+	}
+	for _, u := range users {
+		if one, err := c.User(bounded(t), u.CRMUsername); err != nil || one.State != "mapped" {
+			t.Errorf("%s: %s is %s (%v)", when, u.CRMUsername, one.State, err)
+		}
+	}
+	sent, err := c.SendTest(bounded(t), users[0].CRMUsername, "reader@customer.example", "welcome", oauth.NewToken(16))
+	if err != nil || sent.Status != "accepted" && sent.Status != "sent" {
+		t.Errorf("%s: the send is %+v (%v)", when, sent, err)
+	}
+}
+
+// visit opens the tab as a mapped person. The org may ask who it is; Engagement, for which no credentials are at hand, may
+// ask for nothing.
+func (e *endurance) visit(t *testing.T) {
+	t.Helper()
+	r := e.Ready()
+	person, engagement := r.CRM.Users[0], r.Engagement.Users[0]
+	users, err := e.admin(t).Query(bounded(t), "SELECT Id FROM User WHERE Username = '"+person.Username+"'")
+	noError(t, err)
+	noError(t, e.admin(t).SetUserPassword(bounded(t), users[0].String("Id"), "Mine-again-1")) // the org's own has expired too
+	page, err := browser.New(nil).Visit(bounded(t), r.Connect.URL+"/marketing-cloud", browser.Errand{
+		Logins: map[string]browser.Credentials{r.CRM.URL: {Username: person.Username, Password: "Mine-again-1"}}, Press: []string{"Allow"},
+	})
+	if err != nil || page.Status != 200 || !strings.Contains(page.Text, "Connected as "+engagement.Username) {
+		t.Errorf("the visit: %+v %v", page, err)
+	}
+}
