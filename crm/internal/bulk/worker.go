@@ -283,7 +283,7 @@ func (l *loading) step(ctx context.Context, in *reader) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	bound.Tell(ctx)
+	bound.Tell()
 	j.Next, j.Spent, j.Processed = step.Next, spent, done+int64(len(rows))
 	return true, broken
 }

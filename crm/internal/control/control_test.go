@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -58,10 +59,15 @@ func TestBadSpecs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, spoil := range map[string]func(*org.Spec){
-			"no id":                     func(s *org.Spec) { s.ID = "nope" },
-			"id of a user":              func(s *org.Spec) { s.ID = string(org.NewID(org.PrefixUser)) },
-			"no users":                  func(s *org.Spec) { s.Users = nil },
-			"no administrator first":    func(s *org.Spec) { s.Users[0].Profile = org.StandardUserProfile },
+			"no id":                  func(s *org.Spec) { s.ID = "nope" },
+			"id of a user":           func(s *org.Spec) { s.ID = string(org.NewID(org.PrefixUser)) },
+			"no users":               func(s *org.Spec) { s.Users = nil },
+			"no administrator first": func(s *org.Spec) { s.Users[0].Profile = org.StandardUserProfile },
+			"more users than seats": func(s *org.Spec) {
+				for i := range 6 {
+					s.Users = append(s.Users, org.UserSpec{Username: fmt.Sprintf("integration%d@seats.example", i), Profile: org.IntegrationProfile})
+				}
+			},
 			"unknown profile":           func(s *org.Spec) { s.Users[1].Profile = "Boss" },
 			"one user twice":            func(s *org.Spec) { s.Users[1].Username = strings.ToUpper(s.Users[0].Username) },
 			"user of another org":       func(s *org.Spec) { s.Users[1].Username = taken.Users[1].Username },

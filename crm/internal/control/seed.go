@@ -127,6 +127,9 @@ func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, er
 }
 
 func (p *plan) planUsers(ctx context.Context) error {
+	if err := p.checkSeats(); err != nil {
+		return err
+	}
 	for i, u := range p.spec.Users {
 		key := org.Fold(u.Username)
 		if _, twice := p.users[key]; twice {
@@ -149,6 +152,24 @@ func (p *plan) planUsers(ctx context.Context) error {
 				return err
 			}
 			p.creds = append(p.creds, cred)
+		}
+	}
+	return nil
+}
+
+// checkSeats counts the users of each licence; of the first there are as many as are needed.
+func (p *plan) checkSeats() error {
+	used := map[string]int64{}
+	for _, u := range p.spec.Users {
+		for _, profile := range standardProfiles {
+			if profile.name == u.Profile {
+				used[profile.licence]++
+			}
+		}
+	}
+	for _, l := range licences[1:] {
+		if used[l.name] > l.total {
+			return fault.New(fault.Invalid, org.CodeLicenseLimit, "License Limit Exceeded: %d users of the %d of %s", used[l.name], l.total, l.name)
 		}
 	}
 	return nil

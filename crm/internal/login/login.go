@@ -132,13 +132,13 @@ func New(o Options) (*Server, error) {
 	s.mails = newMailer(o.BaseURL, u.Hostname(), o)
 	s.substitute = s.mails.substitute
 	if o.Records != nil {
-		s.senders = &org.Deliverability{Store: o.Records, Letters: o.Store, Known: known, Clock: o.Clock, DNS: o.DNS, Mail: s.mails, Changes: s}
+		s.senders = &org.Deliverability{Store: o.Records, Known: known, Clock: o.Clock, DNS: o.DNS, Mail: s.mails, Changes: s, Log: o.Log}
 		s.mails.senders = func(ctx context.Context, id org.ID) (org.Sender, error) {
 			all, err := s.senders.Senders(ctx, id)
 			return all.Sender, err
 		}
 	}
-	s.records = &org.Records{Store: o.Records, Clock: o.Clock, Changes: s, Invite: s.Invite}
+	s.records = &org.Records{Store: o.Records, Clock: o.Clock, Changes: s, Invite: s.invite}
 	s.accounts = &org.Accounts{
 		Known: known, Passwords: s.passwords, Throttle: s.throttle, Credentials: o.Store, Store: o.Store, Clock: o.Clock, Changes: s, Mail: s.mails, Log: o.Log,
 	}
@@ -268,15 +268,17 @@ func (s *Server) Notices(store org.NoticeStore) *org.Notices {
 // Records are the records of the orgs, whose changes this server hears of.
 func (s *Server) Records() *org.Records { return s.records }
 
-// Invite mails whoever a record was just made for: a new user, or the owner of an address.
-func (s *Server) Invite(ctx context.Context, session org.Session, id org.ID) {
-	if id.Prefix() == org.PrefixUser {
-		s.accounts.Invite(ctx, session, id)
-		return
+// invite queues what whoever a record is made for is mailed: a new user, or the owner of an address.
+func (s *Server) invite(tx org.RecordTx, session org.Session, object string, row org.Values) error {
+	found, err := tx.Find(org.StandardSchema().Object(org.ObjectOrganization, nil), session.Org, org.Values{"Id": string(session.Org)}, 1)
+	if err != nil || len(found) == 0 {
+		return err
 	}
-	if err := s.senders.Invite(ctx, session, id); err != nil {
-		s.log.ErrorContext(ctx, "the owner of an address was not mailed the link to verify it", "org", session.Org, "address", id, "error", err)
+	o := org.Org{ID: session.Org, Name: found[0].Text("Name")}
+	if object == org.ObjectOrgWideAddress {
+		return s.senders.Invite(tx, o, row)
 	}
+	return s.accounts.Invite(tx, o, org.User{Org: session.Org, ID: row.ID("Id"), Name: row.Text("Name"), Username: row.Text("Username"), Email: row.Text("Email")})
 }
 
 // Authenticate implements org.Authenticator.

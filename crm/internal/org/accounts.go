@@ -56,16 +56,30 @@ type Accounts struct {
 	Log         *slog.Logger
 }
 
-// Invite mails a new user the link by which he verifies his address and sets his first password. The user exists
-// whether the mail goes out or not; resetting the password mails another link.
-func (a *Accounts) Invite(ctx context.Context, s Session, user ID) {
-	err := a.mailLink(ctx, s, user, a.Mail.Welcome, inviteLife, func(tx RecordTx, c *Credential) error {
-		c.Unverified = true
-		return nil
-	})
+// Invite queues for a new user, in the transaction that makes him, the letter with the link by which he verifies his address
+// and sets his first password. The user is made whether there is a way to mail or not; resetting the password mails another
+// link.
+func (a *Accounts) Invite(tx RecordTx, o Org, u User) error {
+	code := linkCode(u)
+	letter, err := a.Mail.Welcome(o, u, code, inviteLife)
 	if err != nil {
-		a.Log.ErrorContext(ctx, "a new user was not mailed the link to set his password", "org", s.Org, "user", user, "error", err)
+		a.Log.Error("a new user is not mailed the link to set his password", "org", o.ID, "user", u.ID, "error", err)
+		return nil
 	}
+	c, err := tx.Credential(u.Org, u.ID)
+	if err != nil {
+		return err
+	}
+	c.LinkHash, c.LinkExpires, c.Unverified = vault.HashToken(code.Reveal()), a.Clock.Now(string(u.Org)).Add(inviteLife), true
+	if err := tx.PutCredential(c); err != nil {
+		return err
+	}
+	return tx.Post(letter)
+}
+
+// linkCode makes the code of a link for the user.
+func linkCode(u User) vault.Secret {
+	return vault.Secret(u.Org.Short() + u.ID.Short() + string(appendSecret(nil)))
 }
 
 // MailLink mails the user a link to set a new password by, as an administrator's reset does. The password that he has
@@ -105,7 +119,7 @@ func (a *Accounts) mailLink(ctx context.Context, s Session, user ID, write func(
 	if err != nil {
 		return err
 	}
-	code := vault.Secret(u.Org.Short() + u.ID.Short() + string(appendSecret(nil)))
+	code := linkCode(u)
 	letter, err := write(o, u, code, life)
 	if err != nil {
 		return err

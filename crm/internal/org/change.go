@@ -24,8 +24,10 @@ type change struct {
 	unaudited bool
 	// checkQuery is Records.CheckQuery.
 	checkQuery func(s Session, query string) error
-	hard       bool   // what is deleted is gone for good
-	note       string // what the Setup Audit Trail says beside the fields
+	// invite is Records.Invite.
+	invite func(tx RecordTx, s Session, object string, row Values) error
+	hard   bool   // what is deleted is gone for good
+	note   string // what the Setup Audit Trail says beside the fields
 }
 
 // rules are what an object asks for beyond its schema. Each may change c.values; nil functions ask for nothing.
@@ -142,6 +144,11 @@ func (c *change) create() error {
 	}
 	if r.after != nil {
 		if err := r.after(c); err != nil {
+			return err
+		}
+	}
+	if name := c.object.Name; (name == ObjectUser || name == ObjectOrgWideAddress) && c.invite != nil && !c.unaudited {
+		if err := c.invite(c.tx, c.session, name, c.values); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package org
 import (
 	"context"
 	"encoding/hex"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -30,12 +31,12 @@ type AddressMailer interface {
 // until then a substitute address of this server.
 type Deliverability struct {
 	Store   RecordStore
-	Letters AccountStore // queues what is mailed, with what makes it true
 	Known   *Known
 	Clock   *clock.Domain
 	DNS     Resolver
 	Mail    AddressMailer
 	Changes Changes
+	Log     *slog.Logger
 }
 
 // Sender is what an org mails from.
@@ -168,33 +169,23 @@ func claimsOwnership(in map[string]any) bool {
 // addressLife is how long the link to verify an address works, in domain time.
 const addressLife = 7 * 24 * time.Hour
 
-// Invite mails the link by which an address is verified, to that address.
-func (d *Deliverability) Invite(ctx context.Context, s Session, id ID) error {
-	o, err := d.Known.OrgByID(ctx, s.Org)
+// Invite queues for the owner of a new address, in the transaction that makes it, the letter with the link by which he verifies
+// it. The address is made whether there is a way to mail or not.
+func (d *Deliverability) Invite(tx RecordTx, o Org, row Values) error {
+	id := row.ID("Id")
+	code := vault.Secret(o.ID.Short() + id.Short() + string(appendSecret(nil)))
+	letter, err := d.Mail.AddressLink(o, row.Text("Address"), row.Text("DisplayName"), code, addressLife)
 	if err != nil {
-		return err
+		d.Log.Error("the owner of an address is not mailed the link to verify it", "org", o.ID, "address", id, "error", err)
+		return nil
 	}
-	code := vault.Secret(s.Org.Short() + id.Short() + string(appendSecret(nil)))
-	expires := d.Clock.Now(string(s.Org)).Add(addressLife)
-	object := setupSchema().must(ObjectOrgWideAddress)
-	var row Values
-	err = d.Store.Write(ctx, func(tx RecordTx) (err error) {
-		row, err = tx.Lock(object, s.Org, id)
-		return err
+	_, err = tx.Update(setupSchema().must(ObjectOrgWideAddress), o.ID, Values{"Id": string(id)}, Values{
+		"VerificationHash": hex.EncodeToString(vault.HashToken(code.Reveal())), "VerificationExpires": d.Clock.Now(string(o.ID)).Add(addressLife),
 	})
 	if err != nil {
 		return err
 	}
-	letter, err := d.Mail.AddressLink(o, row.Text("Address"), row.Text("DisplayName"), code, addressLife)
-	if err != nil {
-		return err
-	}
-	return d.Letters.ChangeCredential(ctx, s.Org, s.User, func(tx RecordTx, _ *Credential) error {
-		_, err := tx.Update(object, s.Org, Values{"Id": string(id)}, Values{
-			"VerificationHash": hex.EncodeToString(vault.HashToken(code.Reveal())), "VerificationExpires": expires,
-		})
-		return err
-	}, letter)
+	return tx.Post(letter)
 }
 
 // Verify uses up a link's code: its address is verified, and the trail says so. The code tells which one it is.

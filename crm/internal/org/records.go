@@ -18,9 +18,9 @@ type Records struct {
 	Changes Changes
 	// CheckQuery refuses a report whose query the caller could not ask; nil refuses none.
 	CheckQuery func(s Session, query string) error
-	// Invite mails a user who was just created the link to his first password, and the owner of an organization-wide
-	// address that was just created the link to verify it; nil mails nothing.
-	Invite func(ctx context.Context, s Session, id ID)
+	// Invite queues, in the transaction that creates it, what a new user or the owner of a new organization-wide address is
+	// mailed: the link to his first password, or to verify it. row is the record as it was written. nil mails nothing.
+	Invite func(tx RecordTx, s Session, object string, row Values) error
 }
 
 // Schema is as much of the schema of the caller's org as he may see, as the API that he uses shows it.
@@ -77,21 +77,11 @@ func (r *Records) make(ctx context.Context, s Session, st step) (out Outcome, er
 		out, err = st.run(tx)
 		return err
 	})
-	if err == nil {
-		r.invite(ctx, s, st, out)
-	}
 	return out, err
 }
 
-// invite mails a user who is new, or whose the address is that is.
-func (r *Records) invite(ctx context.Context, s Session, st step, out Outcome) {
-	if name := st.object.Name; out.Created && (name == ObjectUser || name == ObjectOrgWideAddress) && r.Invite != nil {
-		r.Invite(ctx, s, out.ID)
-	}
-}
-
 // CreateIn is Create inside a transaction of the caller's, under an id of the caller's. It checks values and rules, not
-// permissions, and tells nobody: the caller does, after the commit.
+// permissions nor whether a licence has a seat for a user, and tells nobody: the caller does, after the commit.
 func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[string]any) error {
 	o := s.Schema().must(object)
 	values, err := accept(o, in, true)
@@ -106,7 +96,7 @@ func (r *Records) CreateIn(tx RecordTx, s Session, object string, id ID, in map[
 // change begins a change; the values are copied, because a transaction may run twice.
 func (r *Records) change(tx RecordTx, s Session, o *Object, id ID, values Values) *change {
 	c := &change{
-		tx: tx, session: s, schema: s.Schema(), id: id, values: Values{}, checkQuery: r.CheckQuery,
+		tx: tx, session: s, schema: s.Schema(), id: id, values: Values{}, checkQuery: r.CheckQuery, invite: r.Invite,
 		at: r.Clock.Now(string(s.Org)), machine: r.Clock.Machine(),
 	}
 	c.object = c.schema.must(o.Name) // all of it, whatever the caller sees

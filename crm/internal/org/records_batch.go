@@ -100,7 +100,7 @@ func (r *Records) Batch(ctx context.Context, s Session, ops []Op, allOrNone bool
 	if err != nil {
 		return nil, err
 	}
-	r.tell(ctx, s, steps, out)
+	r.tell(s, steps, out)
 	return out, nil
 }
 
@@ -136,14 +136,13 @@ func tryStep(tx RecordTx, st step) (out Outcome, err error) {
 }
 
 // tell tells others, once, what the changes that were made mean to them.
-func (r *Records) tell(ctx context.Context, s Session, steps []step, out []Outcome) {
+func (r *Records) tell(s Session, steps []step, out []Outcome) {
 	setup := false
 	for i, st := range steps {
 		if out[i].Err != nil {
 			continue
 		}
 		setup = setup || st.object.Setup
-		r.invite(ctx, s, st, out[i])
 	}
 	if setup && r.Changes != nil {
 		r.Changes.SetupChanged(s.Org)
@@ -165,7 +164,6 @@ func (r *Records) Within(store RecordStore) *BoundRecords {
 	b := &BoundRecords{Records: *r, outer: r}
 	b.Store = store
 	b.Changes = (*boundChanges)(b)
-	b.Invite = func(_ context.Context, s Session, user ID) { b.invited = append(b.invited, invitation{s, user}) }
 	return b
 }
 
@@ -174,12 +172,6 @@ type BoundRecords struct {
 	Records
 	outer   *Records
 	changed []ID // orgs
-	invited []invitation
-}
-
-type invitation struct {
-	session Session
-	user    ID
 }
 
 // boundChanges keeps what caches have to be told.
@@ -193,15 +185,10 @@ func (b *boundChanges) SetupChanged(org ID) {
 }
 
 // Tell tells others what was done. Call it after the commit, and not at all where there was none.
-func (b *BoundRecords) Tell(ctx context.Context) {
+func (b *BoundRecords) Tell() {
 	for _, org := range b.changed {
 		if b.outer.Changes != nil {
 			b.outer.Changes.SetupChanged(org)
-		}
-	}
-	for _, i := range b.invited {
-		if b.outer.Invite != nil {
-			b.outer.Invite(ctx, i.session, i.user)
 		}
 	}
 }

@@ -88,6 +88,8 @@ type SessionTx interface {
 	Credential(org, user ID) (Credential, error)
 	// PutCredential keeps all of a credential.
 	PutCredential(c Credential) error
+	// Post queues a letter, which leaves when the transaction has committed.
+	Post(l Letter) error
 }
 
 // zeroTime is no time at all.

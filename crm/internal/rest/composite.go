@@ -117,7 +117,7 @@ func (s *Server) compositeAll(ctx context.Context, c *call, requests []subreques
 		return out, nil
 	}
 	if err == nil {
-		bound.Tell(ctx)
+		bound.Tell()
 	}
 	return out, err
 }

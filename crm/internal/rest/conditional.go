@@ -106,7 +106,7 @@ func (s *Server) guarded(ctx context.Context, c *call, change func(context.Conte
 		return change(short, &bound.Records)
 	})
 	if err == nil {
-		bound.Tell(ctx)
+		bound.Tell()
 	}
 	return err
 }

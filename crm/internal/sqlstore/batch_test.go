@@ -1,15 +1,17 @@
 package sqlstore_test
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/orgtest"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -122,7 +124,7 @@ func TestRecordsWithinATransaction(t *testing.T) {
 				return end
 			})
 			if err == nil {
-				bound.Tell(context.WithoutCancel(ctx))
+				bound.Tell()
 			}
 			return err
 		}
@@ -138,6 +140,113 @@ func TestRecordsWithinATransaction(t *testing.T) {
 		}
 		if len(h.Changed.Orgs) != told+1 {
 			t.Errorf("caches were told %d times", len(h.Changed.Orgs)-told)
+		}
+	})
+}
+
+// TestInvitationsBelongToTheTransaction: what a new user, or the owner of a new address, is mailed is queued in the transaction that
+// makes the record: a crash loses both or neither, and what was undone mails nobody.
+func TestInvitationsBelongToTheTransaction(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		ctx, o := t.Context(), h.MakeOrg(t, "invited")
+		h.Store.UseQueue(jobs.New(h.Store.DB(), jobs.Options{})) // never started
+		normal, err := h.Store.UserByID(ctx, o.ID, o.Normal.User)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var invited []string
+		h.Records.Invite = func(tx org.RecordTx, _ org.Session, object string, row org.Values) error {
+			invited = append(invited, object)
+			return tx.Post(org.Letter{ID: row.Text("Id"), Sealed: []byte("sealed"), Until: time.Now().Add(time.Hour)})
+		}
+		queued := func() (n int) {
+			t.Helper()
+			if err := h.Store.DB().QueryRow(ctx, `SELECT COUNT(*) FROM job WHERE kind = $1`, sqlstore.JobLetter).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		user := func(name string) map[string]any {
+			return map[string]any{
+				"Username": name + "@invited.example", "LastName": name, "Email": name + "@mail.example", "Alias": name, "TimeZoneSidKey": "America/Los_Angeles",
+				"LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "ProfileId": string(normal.Profile),
+			}
+		}
+		mine := errors.New("the process ends here")
+		err = h.Store.InTransaction(ctx, func(raw *sqldb.Tx, tx sqlstore.Transaction) error {
+			if _, err := h.Records.Within(tx).Create(ctx, o.Admin, "User", user("lost")); err != nil {
+				return err
+			}
+			var n int
+			if err := raw.QueryRow(`SELECT COUNT(*) FROM job WHERE kind = $1`, sqlstore.JobLetter).Scan(&n); err != nil || n != 1 {
+				t.Errorf("%d letters are queued in the transaction, %v", n, err)
+			}
+			return mine
+		})
+		if !errors.Is(err, mine) || queued() != 0 {
+			t.Errorf("undone: %d letters, %v", queued(), err)
+		}
+		trial := o.Admin
+		trial.DryRun = true
+		if _, err := h.Records.Create(ctx, trial, "User", user("dry")); !errors.Is(err, org.ErrDryRun) || queued() != 0 {
+			t.Errorf("a dry run: %d letters, %v", queued(), err)
+		}
+		if _, err := h.Records.Create(ctx, o.Admin, "User", user("made")); err != nil || queued() != 1 {
+			t.Errorf("a user: %d letters, %v", queued(), err)
+		}
+		out, err := h.Records.Batch(ctx, o.Admin, []org.Op{{Object: "User", Values: user("good")}, {Object: "User", Values: user("made")}}, true)
+		if err != nil || out[1].Err == nil || queued() != 1 {
+			t.Errorf("all or none: %+v, %d letters, %v", out, queued(), err)
+		}
+		if _, err := h.Records.Create(ctx, o.Admin, "OrgWideEmailAddress", map[string]any{"Address": "no-reply@invited.example", "DisplayName": "Invited"}); err != nil || queued() != 2 {
+			t.Errorf("an address: %d letters, %v", queued(), err)
+		}
+		if last := invited[len(invited)-1]; last != "OrgWideEmailAddress" {
+			t.Errorf("the last was %s", last)
+		}
+		if _, err := h.Records.Create(ctx, o.Admin, "Contact", map[string]any{"LastName": "Nobody's"}); err != nil || queued() != 2 {
+			t.Errorf("a contact: %d letters, %v", queued(), err)
+		}
+	})
+}
+
+// counting counts what is counted.
+type counting struct {
+	org.RecordTx
+	counts *int
+}
+
+func (c counting) Count(o *org.Object, id org.ID, match org.Values) (int, error) {
+	*c.counts++
+	return c.RecordTx.Count(o, id, match)
+}
+
+// TestManyUsersOfANewOrg: making an org counts the seats of its licences once, in its plan, and not for each of its users.
+func TestManyUsersOfANewOrg(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		o := h.MakeOrg(t, "many")
+		normal, err := h.Store.UserByID(t.Context(), o.ID, o.Normal.User)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts := 0
+		err = h.Store.Write(t.Context(), func(tx org.RecordTx) error {
+			for i := range 3 {
+				name := fmt.Sprintf("many%d", i)
+				err := h.Records.CreateIn(counting{tx, &counts}, o.Admin, org.ObjectUser, org.NewID(org.PrefixUser), map[string]any{
+					"Username": name + "@many.example", "LastName": name, "Email": name + "@mail.example", "Alias": name, "TimeZoneSidKey": "America/Los_Angeles",
+					"LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "ProfileId": string(normal.Profile),
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || counts != 0 {
+			t.Errorf("%d counts, %v", counts, err)
 		}
 	})
 }

@@ -71,7 +71,7 @@ var _ org.AccountStore = (*Store)(nil)
 
 // ChangeCredential implements org.AccountStore.
 func (s *Store) ChangeCredential(ctx context.Context, orgID, user org.ID, fn func(org.RecordTx, *org.Credential) error, letters ...org.Letter) error {
-	return s.WriteTx(ctx, func(raw *sqldb.Tx, tx org.RecordTx) error {
+	return s.Write(ctx, func(tx org.RecordTx) error {
 		c, err := tx.Credential(orgID, user)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (s *Store) ChangeCredential(ctx context.Context, orgID, user org.ID, fn fun
 			return err
 		}
 		for _, l := range letters {
-			if err := s.post(raw, l); err != nil {
+			if err := tx.Post(l); err != nil {
 				return err
 			}
 		}

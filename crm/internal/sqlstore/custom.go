@@ -140,7 +140,7 @@ func each(q rowQuerier, fn func(scan func(...any) error) error, query string, ar
 // ChangeCustomization implements org.CustomStore. Counting the change first makes two of one org come one after the other.
 func (s *Store) ChangeCustomization(ctx context.Context, orgID org.ID, fn func(org.CustomTx) error) error {
 	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		custom, err := recordTx{tx: tx, postgres: s.db.Postgres()}.Customizing(orgID)
+		custom, err := s.recordTx(tx).Customizing(orgID)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/jobs"
-	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 // JobLetter is the kind of job that sends a letter; its payload is an org.Letter.
@@ -19,15 +18,15 @@ const letterAttempts = 1200
 // UseQueue says where letters are queued. Call it before the store is used; a store without a queue takes none.
 func (s *Store) UseQueue(q *jobs.Queue) { s.queue = q }
 
-// post queues a letter in a transaction.
-func (s *Store) post(tx *sqldb.Tx, l org.Letter) error {
-	if s.queue == nil {
+// Post implements org.RecordTx.
+func (t recordTx) Post(l org.Letter) error {
+	if t.queue == nil {
 		return errors.New("sqlstore: a letter, and no queue to put it in")
 	}
 	payload, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	_, err = s.queue.Enqueue(tx, jobs.Job{Kind: JobLetter, UniqueKey: "letter:" + l.ID, Payload: payload, MaxAttempts: letterAttempts})
+	_, err = t.queue.Enqueue(t.tx, jobs.Job{Kind: JobLetter, UniqueKey: "letter:" + l.ID, Payload: payload, MaxAttempts: letterAttempts})
 	return err
 }

@@ -86,7 +86,7 @@ func (s *Store) SendNotice(ctx context.Context, n org.UsageNotice, at time.Time,
 		if rows, err := res.RowsAffected(); err != nil || rows == 0 || l.ID == "" {
 			return err
 		}
-		return s.post(tx, l)
+		return s.recordTx(tx).Post(l)
 	})
 	if err != nil {
 		return fmt.Errorf("sending a usage notice: %w", err)

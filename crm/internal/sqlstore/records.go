@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -26,7 +27,7 @@ func (s *Store) Write(ctx context.Context, fn func(org.RecordTx) error) error {
 
 // WriteTx is Write for functions that also write what is not a record; both handles are the same transaction.
 func (s *Store) WriteTx(ctx context.Context, fn func(*sqldb.Tx, org.RecordTx) error) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(tx, recordTx{tx: tx, postgres: s.db.Postgres()}) })
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return fn(tx, s.recordTx(tx)) })
 	return taken(err)
 }
 
@@ -87,6 +88,11 @@ func noSuchOrg(id org.ID) error {
 type recordTx struct {
 	tx       *sqldb.Tx
 	postgres bool
+	queue    *jobs.Queue // takes letters; nil takes none
+}
+
+func (s *Store) recordTx(tx *sqldb.Tx) recordTx {
+	return recordTx{tx: tx, postgres: s.db.Postgres(), queue: s.queue}
 }
 
 // Try implements org.RecordTx.

@@ -23,7 +23,7 @@ func (s *Store) WriteSetup(ctx context.Context, fn func(org.SetupTx) error) erro
 
 func (s *Store) writeSetup(ctx context.Context, fn func(setupTx) error) error {
 	return s.WriteTx(ctx, func(tx *sqldb.Tx, _ org.RecordTx) error {
-		return fn(setupTx{recordTx{tx: tx, postgres: s.db.Postgres()}})
+		return fn(setupTx{s.recordTx(tx)})
 	})
 }
 

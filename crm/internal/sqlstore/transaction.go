@@ -25,7 +25,7 @@ var (
 // InTransaction runs fn in one transaction, as sqldb's Write does: fn may run twice.
 func (s *Store) InTransaction(ctx context.Context, fn func(*sqldb.Tx, Transaction) error) error {
 	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		err := fn(tx, Transaction{recordTx{tx: tx, postgres: s.db.Postgres()}, source{s, tx}})
+		err := fn(tx, Transaction{s.recordTx(tx), source{s, tx}})
 		if lost := tx.Err(); lost != nil {
 			return lost // whatever fn made of it: it may be one that sqldb tries again
 		}
