@@ -24,7 +24,9 @@ func (s *Server) serveSingleAccess(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if !session.HasScope(org.ScopeWeb, org.ScopeFull) {
+	// An administrator who is logged in as somebody else stays that: by a link he would be the user, with no trace of himself
+	// and beyond the reach of the policy.
+	if !session.HasScope(org.ScopeWeb, org.ScopeFull) || session.Delegate != "" {
 		identityError(w, textBadToken)
 		return
 	}
