@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -170,26 +169,12 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	u, status := checked.User, checked.Status
 	e := s.event(u, from, org.LoginTypeApplication, "", label)
 	if err == nil {
-		if err = s.ip.AllowLogin(ctx, u, app, e.SourceIP, t.subtype()); err != nil {
-			status = refusalStatus[fault.CodeOf(err)]
-		}
+		status, err = s.admitBrowser(ctx, u, app, from, t.subtype())
 	}
-	if err == nil {
-		err = s.checkMyDomain(ctx, u, from.host, false)
-	}
-	text := ""
-	switch code := fault.CodeOf(err); {
-	case code == org.CodeOtherMyDomain: // the password was right, so that nobody learns names by guessing
-		status, text = org.StatusNoAccess, fault.Of(err).Message
-	case code == org.CodeBadCredentials || code == org.CodeUserInactive || code == org.CodeIPRestricted || code == org.CodeLoginHours:
-		text = textLoginRefused
-	case err != nil:
+	text := refusedAtDoor(err, textLoginRefused)
+	if err != nil && text == "" {
 		s.pageError(w, r, err)
 		return
-	case u.Permissions[org.PermAPIUserOnly]:
-		status, text = org.StatusNoAccess, textAPIOnly
-	case app != nil && app.In(u.Org).Org != u.Org:
-		status, text = org.StatusNotApproved, textWrongOrgApp
 	}
 	if text != "" {
 		switch {
@@ -207,23 +192,22 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.showExpired(w, r, t, "")
 		return
 	}
-	if err := s.signIn(w, r, u, t, e, 0, nil); err != nil {
+	if err := s.signIn(w, r, t, org.NewSession{User: u, Event: e}); err != nil {
 		s.pageError(w, r, err)
 		return
 	}
 }
 
-// signIn gives the browser a session of its own, never one that it had before, and sends it on. grant and save are as
-// for org.NewSession.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, u org.User, t *transaction, e org.LoginEvent, grant int64,
-	save func(context.Context, org.StoredSession, org.LoginEvent) error,
-) error {
+// signIn gives the browser a session of its own, never one that it had before, and sends it on. n says whose session, and what
+// it came out of.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, n org.NewSession) error {
 	ctx := r.Context()
-	o, err := s.known.OrgByID(ctx, u.Org)
+	o, err := s.known.OrgByID(ctx, n.User.Org)
 	if err != nil {
 		return err
 	}
-	token, session, err := s.sessions.Make(ctx, org.NewSession{User: u, Type: org.SessionUI, Timeout: org.SessionTimeout(o, u, nil), Event: e, Grant: grant, Save: save})
+	n.Type, n.Timeout = org.SessionUI, org.SessionTimeout(o, n.User, nil)
+	token, session, err := s.sessions.Make(ctx, n)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,8 @@ func (s *Server) serveSingleAccess(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// An administrator who is logged in as somebody else stays that: by a link he would be the user, with no trace of himself
-	// and beyond the reach of the policy.
-	if !session.HasScope(org.ScopeWeb, org.ScopeFull) || session.Delegate != "" {
+	// and beyond the reach of the policy. And a browser that a link opened opens no other.
+	if !session.HasScope(org.ScopeWeb, org.ScopeFull) || session.Delegate != "" || session.Parent != 0 {
 		identityError(w, textBadToken)
 		return
 	}
@@ -35,7 +35,7 @@ func (s *Server) serveSingleAccess(w http.ResponseWriter, r *http.Request) {
 	otp, hash := org.NewAuthCode(number)
 	_, err := s.store.AddCode(r.Context(), org.AuthCode{
 		ID: number, Hash: hash, Org: u.Org, User: u.ID, RedirectURI: localPath(strings.TrimPrefix(form.Get("redirect_uri"), s.base)),
-		AuthTime: session.Created, Created: now, Expires: now.Add(frontdoorLife),
+		AuthTime: session.Created, Created: now, Expires: now.Add(frontdoorLife), Parent: session.ID,
 	}, nil)
 	if err != nil {
 		s.tokenError(w, r, err)
@@ -79,19 +79,26 @@ func (s *Server) openFrontdoor(w http.ResponseWriter, r *http.Request, otp strin
 	if err != nil {
 		return err
 	}
-	if !u.Active {
+	e := s.event(u, callerOf(r), org.LoginTypeApplication, "", "Frontdoor")
+	if err := s.knockAgain(ctx, u, nil, callerOf(r), "", e); err != nil {
+		return err
+	}
+	parent, err := s.sessions.Numbered(ctx, c.Parent)
+	if fault.CodeOf(err) == org.CodeInvalidSession {
 		return closed
 	}
-	e := s.event(u, callerOf(r), org.LoginTypeApplication, "", "Frontdoor")
-	if u.Permissions[org.PermAPIUserOnly] {
-		s.noteRefused(ctx, e, org.StatusNoAccess)
-		return fault.New(fault.Denied, codeTransactionClosed, textAPIOnly)
-	}
-	grant := org.Grant{ID: s.numbers.Next(), Org: c.Org, User: c.User, Scopes: []string{org.ScopeWeb}, Created: now}
-	err = s.signIn(w, r, u, &transaction{Then: c.RedirectURI}, e, grant.ID, func(ctx context.Context, ss org.StoredSession, e org.LoginEvent) error {
-		_, err := s.store.RedeemCode(ctx, org.Redemption{Code: c.ID, Grant: grant, Session: ss, Event: e, At: now})
+	if err != nil {
 		return err
-	})
+	}
+	n := org.NewSession{User: u, Event: e, Parent: parent.ID, Grant: parent.Grant, Save: func(ctx context.Context, ss org.StoredSession, e org.LoginEvent) error {
+		return s.store.OpenLink(ctx, c.ID, now, ss, e)
+	}}
+	if parent.App != "" { // the browser is the app's as its token is: blocked, revoked and listed with it
+		if n.App, err = s.known.AppByID(ctx, u.Org, parent.App); err != nil {
+			return err
+		}
+	}
+	err = s.signIn(w, r, &transaction{Then: c.RedirectURI}, n)
 	if fault.CodeOf(err) == org.CodeAlreadyUsed {
 		return closed
 	}

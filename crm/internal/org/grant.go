@@ -55,6 +55,7 @@ type AuthCode struct {
 	Nonce       string // of OpenID Connect; "" where the client sent none
 	Scopes      []string
 	Grant       int64     // the grant that the user's approval made, or the redemption; 0 before
+	Parent      int64     // of a link that signs a browser in (crm-wire 1.11), the session that asked for it; else 0
 	AuthTime    time.Time // when the user showed his password
 	Created     time.Time
 	Expires     time.Time
@@ -81,6 +82,9 @@ type CodeStore interface {
 	// RedeemCode marks the code as used and keeps what it makes. Of many callers exactly one succeeds; the others get a
 	// Conflict fault with CodeAlreadyUsed. dropped reports whether a grant over MaxGrants was revoked.
 	RedeemCode(ctx context.Context, r Redemption) (dropped bool, err error)
+	// OpenLink marks the code of a link as used and keeps the browser's session. Of many callers exactly one succeeds; the
+	// others get a Conflict fault with CodeAlreadyUsed.
+	OpenLink(ctx context.Context, code int64, at time.Time, s StoredSession, e LoginEvent) error
 	// RevokeCode revokes the grant of a code that was used again.
 	RevokeCode(ctx context.Context, id int64, at time.Time) error
 }

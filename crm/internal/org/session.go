@@ -27,7 +27,10 @@ type Session struct {
 	Type   string   // SessionAPI, SessionOAuth2, SessionUI or SessionSubstitute
 	// Delegate is the administrator who is logged in as User; "" for the user himself.
 	Delegate ID
-	Created  time.Time
+	// Parent is the number of the session that this one came out of and ends with: the one whose link opened the browser, or the
+	// administrator's own of Delegate; 0 for none.
+	Parent  int64
+	Created time.Time
 	Expires  time.Time     // moves on with use
 	Timeout  time.Duration // how long it lives unused
 	// Permissions are the user's as of now, not as of the login.

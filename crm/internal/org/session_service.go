@@ -52,6 +52,7 @@ type NewSession struct {
 	Type string
 	// Delegate is the administrator who logs in as the user; "" for the user himself.
 	Delegate ID
+	Parent   int64    // number of the session that it ends with; 0 for none
 	Scopes   []string // nil: may do all
 	Grant    int64
 	Timeout  time.Duration
@@ -65,7 +66,7 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 	m := s.known.epochs.mark() // before anything that the session stands on could have been read again
 	now := s.clock.Now(string(n.User.Org))
 	ss := StoredSession{Session: Session{
-		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
+		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Parent: n.Parent, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
 	}}
 	if n.User.LoginHours != nil && n.Delegate == "" {
 		o, err := s.known.OrgByID(ctx, n.User.Org)
@@ -115,17 +116,53 @@ func (s *Sessions) entry(ctx context.Context, token string) (*sessionEntry, erro
 	if id < 0 {
 		return nil, invalidSession()
 	}
-	e, ok := s.live.get(id)
-	if !ok || !s.known.epochs.fresh(e.Org, e.mark) && !e.ended.Load() {
-		var err error
-		if e, err = s.read(ctx, id); err != nil {
-			return nil, err
-		}
+	e, err := s.numbered(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	if h := tokenHash(token); !sameHash(h, e.Hash[:]) || e.Org.Short() != org15 {
 		return nil, invalidSession()
 	}
+	return e, s.endWithParent(ctx, e)
+}
+
+// numbered finds the session of a number, live or not.
+func (s *Sessions) numbered(ctx context.Context, id int64) (*sessionEntry, error) {
+	e, ok := s.live.get(id)
+	if !ok || !s.known.epochs.fresh(e.Org, e.mark) && !e.ended.Load() {
+		return s.read(ctx, id)
+	}
 	return e, nil
+}
+
+// endWithParent ends a session whose parent has ended, or is not there any more. Parents have parents of their own: a token,
+// the browser that its link opened, the user whom an administrator logs in as there.
+func (s *Sessions) endWithParent(ctx context.Context, e *sessionEntry) error {
+	if e.Parent == 0 || e.ended.Load() {
+		return nil
+	}
+	p, err := s.numbered(ctx, e.Parent)
+	if err == nil {
+		err = s.endWithParent(ctx, p)
+	}
+	if fault.CodeOf(err) == CodeInvalidSession || err == nil && p.ended.Load() {
+		e.ended.Store(true)
+		return nil
+	}
+	return err
+}
+
+// Numbered is Peek for the session of a number.
+func (s *Sessions) Numbered(ctx context.Context, id int64) (Session, error) {
+	e, err := s.numbered(ctx, id)
+	if err == nil {
+		err = s.endWithParent(ctx, e)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	out, _, err := s.judge(ctx, e, false)
+	return out, err
 }
 
 func (s *Sessions) read(ctx context.Context, id int64) (*sessionEntry, error) {
@@ -177,6 +214,11 @@ func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Se
 	if err != nil {
 		return Session{}, User{}, err
 	}
+	return s.judge(ctx, e, use)
+}
+
+// judge decides whether a session that was found works now, and with what permissions.
+func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool) (Session, User, error) {
 	now := s.clock.Now(string(e.Org))
 	expires := e.expires.Load()
 	if e.ended.Load() || now.UnixMilli() >= expires {

@@ -18,9 +18,9 @@ func (s *Store) AddCode(ctx context.Context, c org.AuthCode, approval *org.Grant
 			grant = approval.ID
 		}
 		_, err := tx.Exec(`INSERT INTO oauth_code (id, code_hash, org_id, user_id, app_id, consumer_key, redirect_uri, challenge, nonce, scopes, grant_id,
- auth_ms, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+ auth_ms, created_ms, expires_ms, parent_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			c.ID, c.Hash[:], string(c.Org), string(c.User), string(c.App), c.ConsumerKey, c.RedirectURI, c.Challenge, c.Nonce, strings.Join(c.Scopes, " "), grant,
-			millis(c.AuthTime), millis(c.Created), millis(c.Expires))
+			millis(c.AuthTime), millis(c.Created), millis(c.Expires), c.Parent)
 		if err == nil && approval != nil {
 			dropped, err = putGrant(tx, *approval)
 		}
@@ -36,14 +36,29 @@ func (s *Store) Code(ctx context.Context, id int64) (org.AuthCode, error) {
 	var scopes string
 	var auth, created, expires int64
 	err := s.db.QueryRow(ctx, `SELECT code_hash, org_id, user_id, app_id, consumer_key, redirect_uri, challenge, nonce, scopes, grant_id, auth_ms, created_ms,
- expires_ms, CASE WHEN used_ms IS NULL THEN 0 ELSE 1 END FROM oauth_code WHERE id = $1`, id).
-		Scan(&hash, &c.Org, &c.User, &c.App, &c.ConsumerKey, &c.RedirectURI, &c.Challenge, &c.Nonce, &scopes, &c.Grant, &auth, &created, &expires, &c.Used)
+ expires_ms, parent_id, CASE WHEN used_ms IS NULL THEN 0 ELSE 1 END FROM oauth_code WHERE id = $1`, id).
+		Scan(&hash, &c.Org, &c.User, &c.App, &c.ConsumerKey, &c.RedirectURI, &c.Challenge, &c.Nonce, &scopes, &c.Grant, &auth, &created, &expires, &c.Parent, &c.Used)
 	if err != nil {
 		return org.AuthCode{}, notFound(err, "code")
 	}
 	copy(c.Hash[:], hash)
 	c.Scopes, c.AuthTime, c.Created, c.Expires = strings.Fields(scopes), fromMillis(auth), fromMillis(created), fromMillis(expires)
 	return c, nil
+}
+
+// OpenLink implements org.CodeStore.
+func (s *Store) OpenLink(ctx context.Context, code int64, at time.Time, ss org.StoredSession, e org.LoginEvent) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2 WHERE id = $1 AND used_ms IS NULL`, code, millis(at))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orFault(err, fault.New(fault.Conflict, org.CodeAlreadyUsed, "the link was opened before"))
+		}
+		return insertSession(tx, ss, e)
+	})
+	return numberTaken(err)
 }
 
 // RedeemCode implements org.CodeStore. The first statement decides who wins; the code then names the grant, so that a

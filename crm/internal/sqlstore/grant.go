@@ -127,9 +127,6 @@ func putGrant(tx *sqldb.Tx, g org.Grant) (dropped bool, err error) {
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		return false, orFault(err, fault.New(fault.Conflict, org.CodeGrantRevoked, "the approval was revoked"))
 	}
-	if g.App == "" { // of no client: the limit is the clients'
-		return false, nil
-	}
 	res, err = tx.Exec(`UPDATE oauth_grant SET revoked_ms = $5 WHERE id IN (SELECT id FROM oauth_grant
  WHERE org_id = $1 AND user_id = $2 AND app_id = $3 AND revoked_ms IS NULL ORDER BY id DESC LIMIT 100 OFFSET $4)`,
 		string(g.Org), string(g.User), string(g.App), org.MaxGrants, millis(g.Created))

@@ -18,14 +18,16 @@ const (
 
 // purges are what Purge runs, each with the lowest number that stays, the machine time in milliseconds, and the most
 // rows that may go. Expiry is judged in the org's own time and a day late, so that an org whose clock is set back by
-// less gets back what it had. Sessions go first: a revoked grant must not go before those that it ended.
+// less gets back what it had. Sessions go first: a revoked grant must not go before those that it ended, nor a
+// session before those that came out of it.
 var purges = []struct {
 	keep time.Duration
 	text string
 }{
 	{keepSessions, `DELETE FROM auth_session WHERE id IN (SELECT s.id FROM auth_session s LEFT JOIN organization o ON o.id = s.org_id
- WHERE s.id < $1 AND s.expires_ms < CAST($2 AS BIGINT) + COALESCE(o.clock_offset_ms, 0) - 86400000 ORDER BY s.id LIMIT $3)`},
-	// A grant of no app is a frontdoor link's; it holds no refresh token.
+ WHERE s.id < $1 AND s.expires_ms < CAST($2 AS BIGINT) + COALESCE(o.clock_offset_ms, 0) - 86400000
+ AND NOT EXISTS (SELECT 1 FROM auth_session c WHERE c.parent_id = s.id AND c.parent_id <> 0) ORDER BY s.id LIMIT $3)`},
+	// A grant of no app is a frontdoor link's, from when those had grants; it holds no refresh token.
 	{keepGrants, `DELETE FROM oauth_code WHERE id IN (SELECT c.id FROM oauth_code c JOIN organization o ON o.id = c.org_id
  WHERE c.id < $1 AND c.expires_ms < CAST($2 AS BIGINT) + o.clock_offset_ms - 86400000
  AND NOT EXISTS (SELECT 1 FROM oauth_grant g WHERE g.id = c.grant_id AND g.revoked_ms IS NULL AND g.app_id <> '') ORDER BY c.id LIMIT $3)`},
