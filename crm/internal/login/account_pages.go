@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/pages"
@@ -242,7 +243,9 @@ func (s *Server) chooseExpired(w http.ResponseWriter, r *http.Request, t *transa
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.throttle.Guard("expired:"+t.Expired, from.ip, func() error { return s.accounts.SetExpired(ctx, who, t.Made, password) })
+		err = s.throttle.Guard("expired:"+t.Expired, from.ip, func() error {
+			return s.accounts.SetExpired(ctx, who, org.ShownPassword{Password: t.Shown, At: t.ShownAt}, password)
+		})
 	}
 	if text := badPassword(err); text != "" {
 		s.showExpired(w, r, t, text)
@@ -251,7 +254,7 @@ func (s *Server) chooseExpired(w http.ResponseWriter, r *http.Request, t *transa
 	if err != nil {
 		return err
 	}
-	t.Expired, t.ExpiredOrg = "", ""
+	t.Expired, t.ExpiredOrg, t.Shown, t.ShownAt = "", "", nil, time.Time{}
 	return s.signIn(w, r, t, org.NewSession{User: u, Event: e})
 }
 

@@ -189,6 +189,7 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 	if checked.Expired {
 		t.Expired = string(u.ID)
 		t.ExpiredOrg = string(u.Org)
+		t.Shown, t.ShownAt = checked.Shown, s.clock.Machine().UTC()
 		s.showExpired(w, r, t, "")
 		return
 	}

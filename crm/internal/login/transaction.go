@@ -40,6 +40,9 @@ type transaction struct {
 	// Expired is the user, of ExpiredOrg, who showed the right password when it had expired: he may set another.
 	Expired    string `json:"ex,omitempty"`
 	ExpiredOrg string `json:"exo,omitempty"`
+	// Shown is which password it was (org.Checked), and ShownAt when, in machine time.
+	Shown   []byte    `json:"exp,omitempty"`
+	ShownAt time.Time `json:"ext,omitzero"`
 }
 
 // subtype is the LoginHistory subtype of the flow that a client began; "" for a plain sign-in.

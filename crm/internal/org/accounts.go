@@ -219,9 +219,15 @@ func (a *Accounts) ChangeOwn(ctx context.Context, s Session, old, password vault
 	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
 }
 
-// SetExpired sets the password of a user who showed the right one at that machine time and found that it had expired.
-// Where it was set meanwhile, the proof is spent.
-func (a *Accounts) SetExpired(ctx context.Context, s Session, shown time.Time, password vault.Secret) error {
+// ShownPassword says that somebody showed the right password of a user and found that it had expired.
+type ShownPassword struct {
+	Password []byte    // Checked.Shown
+	At       time.Time // machine time
+}
+
+// SetExpired sets the password of a user who has shown the one that he has. Where that was set anew meanwhile, by himself or
+// by an administrator, or where the user is locked out, frozen or inactive, the proof is spent.
+func (a *Accounts) SetExpired(ctx context.Context, s Session, shown ShownPassword, password vault.Secret) error {
 	o, u, err := a.subject(ctx, s.Org, s.User)
 	if err != nil {
 		return err
@@ -230,10 +236,20 @@ func (a *Accounts) SetExpired(ctx context.Context, s Session, shown time.Time, p
 	if err != nil {
 		return err
 	}
-	if !passwordExpired(o, u, c, a.Clock.Now(string(u.Org))) || a.Clock.Machine().Sub(shown) > expiredLife {
+	stands := func(c *Credential) error {
+		now := a.Clock.Now(string(u.Org))
+		if c.PasswordHash == "" || !sameHash([32]byte(c.fingerprint()), shown.Password) || c.LockedUntil.After(now) || c.Frozen || !passwordExpired(o, u, *c, now) {
+			return linkEnded()
+		}
+		return nil
+	}
+	if err := stands(&c); err != nil {
+		return err
+	}
+	if !u.Active || a.Clock.Machine().Sub(shown.At) > expiredLife {
 		return linkEnded()
 	}
-	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword", before: stands})
 }
 
 // Guarded runs a change of a password that a session asks for over an API, limited as that user's logins are.

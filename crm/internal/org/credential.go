@@ -3,6 +3,8 @@ package org
 import (
 	"context"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // Credential is what lets a user in by password, and what counts his failures. Neither password nor security token is
@@ -30,6 +32,10 @@ type Credential struct {
 	Unverified bool
 	Frozen     bool
 }
+
+// fingerprint tells the password from all others that the user ever had, the same one set again too: it is the SHA-256 of its
+// salted hash.
+func (c Credential) fingerprint() []byte { return vault.HashToken(c.PasswordHash) }
 
 // AccountStore changes credentials together with records.
 type AccountStore interface {

@@ -79,6 +79,8 @@ type Checked struct {
 	Status string // for Login History, also where an error is returned; "" for no row
 	// Expired: the password is right and has expired, so that the user may do nothing but choose another.
 	Expired bool
+	// Shown tells, where Expired, which password it was: Accounts.SetExpired wants it back.
+	Shown []byte
 }
 
 // Check decides a login. Refusals are Unauthenticated faults with CodeBadCredentials, and CodeUserInactive where the
@@ -150,7 +152,11 @@ func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	case u.Frozen:
 		return Checked{User: u, Status: StatusUserFrozen}, bad
 	}
-	return Checked{User: u, Status: StatusSuccess, Expired: passwordExpired(o, u, c, now)}, nil
+	checked := Checked{User: u, Status: StatusSuccess, Expired: passwordExpired(o, u, c, now)}
+	if checked.Expired {
+		checked.Shown = c.fingerprint()
+	}
+	return checked, nil
 }
 
 // countFailure counts a wrong password and locks the user out as the policies that hold for him say.

@@ -31,8 +31,8 @@ type Session struct {
 	// administrator's own of Delegate; 0 for none.
 	Parent  int64
 	Created time.Time
-	Expires  time.Time     // moves on with use
-	Timeout  time.Duration // how long it lives unused
+	Expires time.Time     // moves on with use
+	Timeout time.Duration // how long it lives unused
 	// Permissions are the user's as of now, not as of the login.
 	Permissions Permissions
 	// Package is the version of the managed package in the session's org as of now; "" where it is not installed.
