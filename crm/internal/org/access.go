@@ -164,17 +164,31 @@ func (s *Schema) seenBy(a *DataAccess) *Schema {
 		}
 	}
 	v := NewSchema(objects...)
+	for { // who may not read a master reads none of its details, nor theirs
+		seen := slices.DeleteFunc(slices.Clone(objects), func(o *Object) bool { return o.Master != "" && v.master(o) == nil })
+		if len(seen) == len(objects) {
+			break
+		}
+		objects, v = seen, NewSchema(seen...)
+	}
 	for _, o := range objects {
-		if o.Master == "" {
-			continue
+		top := o
+		for range maxMasters {
+			if top.Master != "" {
+				top = v.master(top)
+			}
 		}
-		if parent := v.byName[Fold(o.Stored(o.Master).ReferenceTo[0])]; parent != nil { // one that is not seen shares nothing
-			o.OwnOnly, o.WriteOwnOnly = parent.OwnOnly, parent.WriteOwnOnly
-		}
+		o.OwnOnly, o.WriteOwnOnly = top.OwnOnly, top.WriteOwnOnly
 	}
 	s.views.all[a.key] = v
 	return v
 }
+
+// maxMasters is how many masters are climbed from a detail: more than anybody has above one another.
+const maxMasters = 16
+
+// master is the object that a detail's master is of; nil where the schema has it not.
+func (s *Schema) master(o *Object) *Object { return s.byName[Fold(o.Stored(o.Master).ReferenceTo[0])] }
 
 // nobody is a need that no permission meets.
 var nobody = Need{{""}}
@@ -223,32 +237,63 @@ func (c *change) checkShared() error {
 	if seen == nil || !seen.WriteOwnOnly {
 		return nil
 	}
-	owner := c.old.ID("OwnerId")
-	if master := c.object.Master; master != "" {
-		parent, err := c.related(c.schema.ByID(c.old.ID(master)).Name, c.old.ID(master))
-		if err != nil {
-			return err
+	owner, err := c.ownerOf(c.object, c.old)
+	if err == nil && owner != c.session.User {
+		err = insufficientAccess(c.id)
+	}
+	return err
+}
+
+// checkMaster: whether a caller may put a record under its master, which may be another's.
+func (c *change) checkMaster() error {
+	master := c.object.Master
+	if master == "" || !c.changes(master) {
+		return nil
+	}
+	if seen := c.session.Seen().byName[Fold(c.object.Name)]; seen == nil || !seen.WriteOwnOnly {
+		return nil
+	}
+	owner, err := c.ownerOf(c.object, c.values)
+	if err == nil && owner != c.session.User {
+		err = insufficientAccess(c.values.ID(master))
+	}
+	return err
+}
+
+// ownerOf is whose a record is: its own owner's, or that of the topmost of its masters.
+func (c *change) ownerOf(o *Object, v Values) (ID, error) {
+	for range maxMasters {
+		if o.Master == "" {
+			return v.ID("OwnerId"), nil
 		}
-		owner = parent.ID("OwnerId")
+		id := v.ID(o.Master)
+		if o = c.schema.ByID(id); o == nil {
+			return "", nil
+		}
+		var err error
+		if v, err = c.related(o.Name, id); err != nil {
+			return "", err
+		}
 	}
-	if owner != c.session.User {
-		return insufficientAccess(c.id)
-	}
-	return nil
+	return "", nil
 }
 
 // ownerOf is the owner of a record of which its ownerPath was read.
 func (r *Records) ownerOf(ctx context.Context, s Session, o *Object, v Values) (ID, error) {
-	if o.Master == "" {
-		return v.ID("OwnerId"), nil
+	for range maxMasters {
+		if o.Master == "" {
+			return v.ID("OwnerId"), nil
+		}
+		id := v.ID(o.Master)
+		if o = s.Schema().ByID(id); o == nil {
+			return "", nil
+		}
+		var err error
+		if v, err = r.Store.Read(ctx, o, s.Org, id, []*Field{o.Stored(o.ownerPath())}); err != nil {
+			return "", err
+		}
 	}
-	id := v.ID(o.Master)
-	parent := s.Schema().ByID(id)
-	if parent == nil {
-		return "", nil
-	}
-	found, err := r.Store.Read(ctx, parent, s.Org, id, []*Field{parent.Stored("OwnerId")})
-	return found.ID("OwnerId"), err
+	return "", nil
 }
 
 // Objects of access, with key prefixes.

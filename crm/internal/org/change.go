@@ -163,6 +163,9 @@ func (c *change) admit(r rules) error {
 	if err := c.checkReferences(); err != nil {
 		return err
 	}
+	if err := c.checkMaster(); err != nil {
+		return err
+	}
 	if r.before != nil {
 		if err := r.before(c); err != nil {
 			return err

@@ -39,6 +39,8 @@ type Join struct {
 	Via  *org.Field
 	To   *org.Object
 	Path []string // relationship names from the root: ["Account", "Owner"]
+	// Own holds for the details that the viewer sees, where To is private to its masters' owners; nil for all.
+	Own Cond
 	// Several: Via may name records of other objects too, each with a join of its own under the same path.
 	Several bool
 }

@@ -174,6 +174,9 @@ func (s *scope) join(j Join) int {
 			return i + 1
 		}
 	}
+	if j.To.OwnOnly && j.To.Master != "" {
+		j.Own = s.own(j.To, len(s.plan.Joins)+1)
+	}
 	s.plan.Joins = append(s.plan.Joins, j)
 	return len(s.plan.Joins)
 }

@@ -42,7 +42,7 @@ func (s *scope) share() {
 	if !o.OwnOnly {
 		return
 	}
-	mine := s.own(o)
+	mine := s.own(o, 0)
 	if s.plan.Where == nil {
 		s.plan.Where = mine
 	} else {
@@ -50,15 +50,15 @@ func (s *scope) share() {
 	}
 }
 
-// own holds for records that the one who asks owns, or whose parent he owns.
-func (s *scope) own(o *org.Object) Cond {
-	field := func(o *org.Object, name string) Expr { return Expr{Ref: Ref{Object: o, Field: o.Stored(name)}} }
+// own holds for records of a join that the one who asks owns, or whose parent he owns.
+func (s *scope) own(o *org.Object, join int) Cond {
+	field := func(o *org.Object, join int, name string) Expr { return Expr{Ref: Ref{Join: join, Object: o, Field: o.Stored(name)}} }
 	if o.Master == "" {
-		return Compare{Expr: field(o, "OwnerId"), Op: Equal, Value: string(s.User)}
+		return Compare{Expr: field(o, join, "OwnerId"), Op: Equal, Value: string(s.User)}
 	}
 	parent := s.Schema.Object(o.Stored(o.Master).ReferenceTo[0], s.Permissions)
-	return InQuery{Expr: field(o, o.Master), Plan: &Plan{
-		Object: parent, Limit: -1, Viewer: s.User, Columns: []Column{{Expr: field(parent, "Id"), Path: []string{"Id"}}}, Where: s.own(parent),
+	return InQuery{Expr: field(o, join, o.Master), Plan: &Plan{
+		Object: parent, Limit: -1, Viewer: s.User, Columns: []Column{{Expr: field(parent, 0, "Id"), Path: []string{"Id"}}}, Where: s.own(parent, 0),
 	}}
 }
 

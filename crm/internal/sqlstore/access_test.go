@@ -207,6 +207,48 @@ func TestPrivateRecords(t *testing.T) {
 		if err := user.house.Records.Delete(t.Context(), user.org.Admin, "Line__c", line); fault.CodeOf(err) != org.CodeInsufficientAccess {
 			t.Errorf("deleting a detail of another's: %v", err)
 		}
+		user.refused("Line__c", map[string]any{"Invoice__c": invoice}, org.CodeInsufficientAccess)
+		if err := user.house.Records.Update(t.Context(), user.org.Admin, "Line__c", own, map[string]any{"Invoice__c": invoice}); err == nil {
+			t.Error("a detail was put under another's master")
+		}
+
+		// So are details of details, whichever name comes first, and nobody sees one by a path.
+		detail := func(name, of string) {
+			d.custom(org.CustomChange{Action: org.ActionCreate, Object: &org.CustomObject{Name: name, Label: name, Plural: name + "s", AutoNumber: "N-{0}", Sharing: org.SharingByParent}})
+			d.custom(org.CustomChange{Action: org.ActionCreate, Field: &org.CustomField{Object: name, Name: "Line__c", Label: "Line", Type: org.CustomMasterDetail, ReferenceTo: of, RelationshipName: name[:1] + "Lines"}})
+			d.make("ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": name, "PermissionsRead": true, "PermissionsCreate": true, "PermissionsEdit": true, "PermissionsDelete": true})
+		}
+		detail("A_Grand__c", "Line__c")
+		detail("Z_Grand__c", "Line__c")
+		user = d.as(normal)
+		for _, name := range []string{"A_Grand__c", "Z_Grand__c"} {
+			theirs, mine := d.make(name, map[string]any{"Line__c": line}), user.make(name, map[string]any{"Line__c": own})
+			user.asks("SELECT Id FROM "+name, mine)
+			user.refused(name, map[string]any{"Line__c": line}, org.CodeInsufficientAccess)
+			if _, err := user.house.Records.Read(t.Context(), user.org.Admin, name, theirs, nil); fault.CodeOf(err) != org.CodeNotFound {
+				t.Errorf("%s of another's: %v", name, err)
+			}
+			if _, err := user.house.Records.Read(t.Context(), user.org.Admin, name, mine, nil); err != nil {
+				t.Errorf("%s of his own: %v", name, err)
+			}
+			user.delete(name, mine)
+		}
+		d.custom(org.CustomChange{Action: org.ActionCreate, Object: &org.CustomObject{Name: "Look__c", Label: "Look", Plural: "Looks", AutoNumber: "L-{0}", Sharing: org.SharingReadWrite}})
+		d.custom(org.CustomChange{Action: org.ActionCreate, Field: &org.CustomField{Object: "Look__c", Name: "Line__c", Label: "Line", Type: org.CustomLookup, ReferenceTo: "Line__c", RelationshipName: "Looks"}})
+		d.make("ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "Look__c", "PermissionsRead": true, "PermissionsCreate": true})
+		d.make("FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Look__c", "Field": "Look__c.Line__c", "PermissionsRead": true, "PermissionsEdit": true})
+		user = d.as(normal)
+		user.make("Look__c", map[string]any{"Line__c": line})
+		user.make("Look__c", map[string]any{"Line__c": own})
+		user.asks("SELECT Line__r.Id FROM Look__c ORDER BY Name", "<nil>;"+own)
+		d.asks("SELECT Line__r.Id FROM Look__c ORDER BY Name", line+";"+own)
+
+		// Who may not read the master reads no detail.
+		d.make("ObjectPermissions", map[string]any{"ParentId": d.set("Lines alone", "third@desk.example"), "SobjectType": "Line__c", "PermissionsRead": true})
+		other = d.as("third@desk.example")
+		if got := other.code("SELECT Id FROM Line__c"); got != org.CodeInvalidType {
+			t.Errorf("details without their master: %q", got)
+		}
 		user.delete("Line__c", own)
 
 		// To read alone: everybody sees, owners change.

@@ -87,6 +87,13 @@ func (s *selection) from(more string) (string, error) {
 		if j.To.OwnOnly && j.To.Master == "" {
 			b.WriteString(" AND " + expression(j.To, j.To.Stored("OwnerId"), a) + " = " + s.param(string(p.Viewer)))
 		}
+		if j.Own != nil {
+			cond, err := s.cond(j.Own)
+			if err != nil {
+				return "", err
+			}
+			b.WriteString(" AND " + cond)
+		}
 		if custom[i+1] {
 			b.WriteString(joinFlex(a))
 		}
