@@ -72,12 +72,30 @@ func (p *patient) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// forgetTime bounds how long it takes to forget an upload.
+const forgetTime = 5 * time.Second
+
 // receive keeps what comes as the upload of a job. What was kept of one that breaks off is forgotten.
 func (s *Server) receive(ctx context.Context, j org.BulkJob, in io.Reader) error {
 	upload := newUpload()
 	if err := s.Store.BeginUpload(ctx, j.Org, j.ID, upload); err != nil {
 		return err
 	}
+	err := s.take(ctx, j, upload, in)
+	if err != nil {
+		forget, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTime)
+		defer cancel()
+		if now, e := s.Store.BulkJob(forget, j.Org, j.ID); e == nil && now.Upload == upload && !now.Uploaded {
+			if e := s.Store.BeginUpload(forget, j.Org, j.ID, ""); e != nil && fault.CodeOf(e) != org.CodeBulkState {
+				s.Log.WarnContext(ctx, "an upload that broke off is kept until its job goes", "org", j.Org, "job", j.ID, "error", e)
+			}
+		}
+	}
+	return err
+}
+
+// take keeps an upload in chunks, and then says that it is whole.
+func (s *Server) take(ctx context.Context, j org.BulkJob, upload string, in io.Reader) error {
 	buf := make([]byte, org.BulkChunk)
 	size := int64(0)
 	for seq := int64(0); ; seq++ {

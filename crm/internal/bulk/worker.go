@@ -29,8 +29,9 @@ type Progress interface {
 	Step(ctx context.Context, run *jobs.Run, j org.BulkJob, fn func(org.RecordStore) (org.BulkStep, error)) (org.BulkStep, error)
 	// Restart forgets the answer that an earlier attempt at a query began.
 	Restart(ctx context.Context, run *jobs.Run, j org.BulkJob) error
-	// FailBulkJob ends a job with a message, unless it has ended.
-	FailBulkJob(ctx context.Context, org, id org.ID, at time.Time, text string) error
+	// EndBulkJob ends a job in progress, with a message or "", unless it has ended. Who has lost it to another worker does
+	// not, and gets jobs.ErrLeaseLost.
+	EndBulkJob(ctx context.Context, run *jobs.Run, j org.BulkJob, at time.Time, to org.BulkState, text string) error
 	// PageOf finds the page of a query's answer that holds a row.
 	PageOf(ctx context.Context, j org.BulkJob, row int64) (org.BulkPage, error)
 }
@@ -66,21 +67,30 @@ func (w *Worker) Run(ctx context.Context, run *jobs.Run) error {
 	case fault.CodeOf(err) == org.CodeBulkState, fault.KindOf(err) == fault.NotFound:
 		return nil // aborted, or deleted, meanwhile
 	case errors.As(err, &bad):
-		return w.fail(ctx, p.Org, p.ID, bad.text)
+		return w.fail(ctx, run, p.Org, p.ID, bad.text)
 	case fault.KindOf(err) != fault.Internal && fault.KindOf(err) != fault.Unavailable:
 		code, message, _ := w.Edge.PerRecord(err)
-		return w.fail(ctx, p.Org, p.ID, code+" : "+message)
+		return w.fail(ctx, run, p.Org, p.ID, code+" : "+message)
 	case run.Attempt >= lastAttempt:
 		w.Log.ErrorContext(ctx, "a bulk job is given up", "org", p.Org, "job", p.ID, "error", err)
-		return w.fail(ctx, p.Org, p.ID, "InternalServerError : An unexpected error occurred.")
+		return w.fail(ctx, run, p.Org, p.ID, "InternalServerError : An unexpected error occurred.")
 	}
 	return err
 }
 
 func (w *Worker) now(orgID org.ID) time.Time { return w.Clock.Now(string(orgID)) }
 
-func (w *Worker) fail(ctx context.Context, orgID, id org.ID, text string) error {
-	return w.Store.FailBulkJob(ctx, orgID, id, w.now(orgID), text)
+func (w *Worker) fail(ctx context.Context, run *jobs.Run, orgID, id org.ID, text string) error {
+	return w.Store.EndBulkJob(ctx, run, org.BulkJob{Org: orgID, ID: id}, w.now(orgID), org.BulkFailed, text)
+}
+
+// session is the job's, with its user's rights as of now.
+func (w *Worker) session(ctx context.Context, j org.BulkJob) (org.Session, error) {
+	s, err := w.Session(ctx, j)
+	if fault.KindOf(err) == fault.NotFound && err != nil {
+		return s, &badCSV{"InvalidUser : the user of the job may not use the API any more."}
+	}
+	return s, err
 }
 
 func (w *Worker) work(ctx context.Context, run *jobs.Run, orgID, id org.ID) error {
@@ -88,10 +98,7 @@ func (w *Worker) work(ctx context.Context, run *jobs.Run, orgID, id org.ID) erro
 	if err != nil {
 		return err
 	}
-	session, err := w.Session(ctx, j)
-	if fault.KindOf(err) == fault.NotFound {
-		return &badCSV{"InvalidUser : the user of the job may not use the API any more."}
-	}
+	session, err := w.session(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -103,8 +110,7 @@ func (w *Worker) work(ctx context.Context, run *jobs.Run, orgID, id org.ID) erro
 	if err != nil {
 		return err
 	}
-	_, err = w.Store.MoveBulkJob(ctx, orgID, id, w.now(orgID), org.BulkJobComplete, org.BulkInProgress)
-	return err
+	return w.Store.EndBulkJob(ctx, run, j, w.now(orgID), org.BulkJobComplete, "")
 }
 
 // load brings the rows of an upload in, from the first one that was not processed.
@@ -252,6 +258,9 @@ func (l *loading) step(ctx context.Context, in *reader) (more bool, err error) {
 		next = in.at
 	}
 	j := &l.job
+	if l.session, err = l.Worker.session(ctx, *j); err != nil {
+		return false, err
+	}
 	spent, done := j.Spent, j.Processed
 	for need := (done + int64(len(rows)) + spendRows - 1) / spendRows; spent < need; spent++ {
 		if _, err := l.Meter.Spend(ctx, l.session, org.AllowanceBulkBatches, 1); err != nil {
@@ -442,6 +451,9 @@ type answering struct {
 }
 
 func (q *answering) keep(ctx context.Context, seq int64) error {
+	if _, err := q.session(ctx, q.job); err != nil {
+		return err
+	}
 	page := org.BulkPage{Seq: seq, Rows: q.rows, Data: q.out.out}
 	took := time.Since(q.begun).Milliseconds()
 	_, err := q.Store.Step(ctx, q.run, q.job, func(org.RecordStore) (org.BulkStep, error) {

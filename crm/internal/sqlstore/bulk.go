@@ -174,13 +174,14 @@ func (b Bulk) MoveBulkJob(ctx context.Context, orgID, id org.ID, at time.Time, t
 	})
 }
 
-// FailBulkJob ends a job that cannot go on, unless it has ended.
-func (b Bulk) FailBulkJob(ctx context.Context, orgID, id org.ID, at time.Time, text string) error {
-	_, err := b.change(ctx, orgID, id, func(_ *sqldb.Tx, j *org.BulkJob) error {
-		if !j.State.Final() {
-			j.State, j.Modified, j.Error = org.BulkFailed, at, strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
+// EndBulkJob ends a job that a worker has done with, unless it has ended, with the queue's fence: who has lost the job to
+// another worker does not end it under that one's hands.
+func (b Bulk) EndBulkJob(ctx context.Context, run *jobs.Run, j org.BulkJob, at time.Time, to org.BulkState, text string) error {
+	_, err := b.change(ctx, j.Org, j.ID, func(tx *sqldb.Tx, now *org.BulkJob) error {
+		if !now.State.Final() {
+			now.State, now.Modified, now.Error = to, at, strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
 		}
-		return nil
+		return run.SaveTx(tx, []byte("null"))
 	})
 	return err
 }
@@ -191,7 +192,7 @@ func (b Bulk) BeginUpload(ctx context.Context, orgID, id org.ID, upload string) 
 		if j.State != org.BulkOpen || j.Uploaded {
 			return wrongBulkState(*j)
 		}
-		j.Upload = upload
+		j.Upload, j.Size = upload, 0
 		return nil
 	})
 	return err
@@ -213,6 +214,10 @@ func (b Bulk) EndUpload(ctx context.Context, orgID, id org.ID, upload string, si
 func (b Bulk) AddChunk(ctx context.Context, orgID, id org.ID, upload string, seq int64, data []byte) error {
 	err := b.store.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`INSERT INTO bulk_chunk (org_id, job_id, upload, seq, data) VALUES ($1, $2, $3, $4, $5)`, string(orgID), string(id), upload, seq, data)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE bulk_job SET size = size + $4 WHERE org_id = $1 AND id = $2 AND upload = $3`, string(orgID), string(id), upload, len(data))
 		return err
 	})
 	if err != nil {
