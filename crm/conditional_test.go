@@ -39,6 +39,8 @@ func TestConditionalRequests(t *testing.T) {
 		if status != 200 || tag == "" || modified != noon.Format(http.TimeFormat) || strings.Contains(answer, "SystemModstamp") {
 			t.Fatalf("%d %v %s", status, header, answer)
 		}
+		_, header, _ = h.with(t, "GET", record, "")
+		whole := header.Get("ETag")
 		before, after := noon.Add(-time.Minute).Format(http.TimeFormat), noon.Add(time.Minute).Format(http.TimeFormat)
 		for _, c := range []struct {
 			method, path, name, value string
@@ -58,6 +60,13 @@ func TestConditionalRequests(t *testing.T) {
 			{"GET", data + "/sobjects/Contact/describe", "If-None-Match", `"x"`, 200},
 			{"PATCH", record, "If-Unmodified-Since", before, 412},
 			{"DELETE", record, "If-Unmodified-Since", before, 412},
+			{"PATCH", record, "If-Match", `"x"`, 412},
+			{"PATCH", record, "If-None-Match", "*", 412},
+			{"DELETE", record, "If-Match", `"x"`, 412},
+			{"PATCH", data + "/sobjects/Contact/Email/if@match.example", "If-Match", "*", 400},
+			{"PATCH", record, "If-Match", whole, 204},
+			{"PATCH", record, "If-Match", whole, 412},
+			{"PATCH", record, "If-Match", `"x", *`, 204},
 			{"PATCH", record, "If-Unmodified-Since", modified, 204},
 			{"DELETE", record, "If-Unmodified-Since", after, 204},
 			{"DELETE", record, "If-Unmodified-Since", after, 404},

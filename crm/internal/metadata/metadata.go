@@ -6,6 +6,7 @@ package metadata
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -184,11 +185,19 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 	return c, nil
 }
 
-// envelope reads the request. A large one, or one of unknown length, waits for its turn: who sends it is only known once
-// it is read.
+// envelope reads the request. A large one waits for its turn: who sends it is only known once it is read.
 func (s *Server) envelope(w http.ResponseWriter, r *http.Request) (*soap.Envelope, error) {
 	limit := int64(maxBody)
-	if r.ContentLength < 0 || r.ContentLength > maxBody {
+	large := r.ContentLength > maxBody
+	if r.ContentLength < 0 { // of unknown length: small ones need no turn
+		head, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+		if err != nil {
+			return nil, web.BodyError(err)
+		}
+		large = len(head) > maxBody
+		r.Body = readCloser{io.MultiReader(bytes.NewReader(head), r.Body), r.Body}
+	}
+	if large {
 		limit = maxZipBody
 		turn := time.NewTimer(waitLarge)
 		defer turn.Stop()
@@ -213,6 +222,12 @@ func (s *Server) envelope(w http.ResponseWriter, r *http.Request) (*soap.Envelop
 		return nil, fault.New(fault.TooLarge, soap.CodeTooLarge, "The XML has more than %d bytes.", maxBody)
 	}
 	return env, nil
+}
+
+// readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 func unsupportedVersion(v string) error {

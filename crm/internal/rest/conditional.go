@@ -63,6 +63,29 @@ func names(list, tag string) bool {
 	return false
 }
 
+// forChanges reports whether a change depends on how the record is.
+func (c conditions) forChanges() bool { return !c.unmodifiedSince.IsZero() || c.match != "" || c.noneMatch != "" }
+
+// checkTag compares the record's tag, that of a GET of the same address, with what the caller has (RFC 9110 13.1.1, 13.1.2).
+func (c *call) checkTag(ctx context.Context, records *org.Records) error {
+	if c.conditions.match == "" && c.conditions.noneMatch == "" {
+		return nil
+	}
+	rec, err := records.Read(ctx, c.session, c.object, c.id, nil)
+	if err != nil {
+		return err
+	}
+	body, err := appendValue(nil, recordObject(c.base, rec, ""))
+	if err != nil {
+		return err
+	}
+	tag := tagOf(body)
+	if c.conditions.match != "" && !names(c.conditions.match, tag) || c.conditions.noneMatch != "" && names(c.conditions.noneMatch, tag) {
+		return errPrecondition()
+	}
+	return nil
+}
+
 // Holder keeps a record from being changed by others until its transaction ends.
 type Holder interface {
 	Hold(o *org.Object, org, id org.ID) error
@@ -71,11 +94,11 @@ type Holder interface {
 // guarded runs a change of the path's record, where the caller said how he knows it only if it still is so: in one
 // transaction, in which nobody else changes it.
 func (s *Server) guarded(ctx context.Context, c *call, change func(context.Context, *org.Records) error) error {
-	if c.conditions.unmodifiedSince.IsZero() {
+	if !c.conditions.forChanges() {
 		return change(ctx, c.records)
 	}
 	if s.Transactions == nil || c.inside != 0 {
-		return fault.New(fault.Invalid, codeBadParameter, "If-Unmodified-Since is not for changes inside other requests.")
+		return fault.New(fault.Invalid, codeBadParameter, "If-Match, If-None-Match and If-Unmodified-Since are not for changes inside other requests.")
 	}
 	short, cancel := context.WithTimeout(ctx, oneTransaction)
 	defer cancel()
@@ -102,6 +125,9 @@ func (s *Server) guarded(ctx context.Context, c *call, change func(context.Conte
 			if c.conditions.judge(at) == http.StatusPreconditionFailed {
 				return errPrecondition()
 			}
+		}
+		if err := c.checkTag(short, &bound.Records); err != nil {
+			return err
 		}
 		return change(short, &bound.Records)
 	})

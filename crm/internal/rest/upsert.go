@@ -28,6 +28,9 @@ func (c *call) severalFound(ids []org.ID) (answer, error) {
 
 // upsertRecord changes the record whose field has the path's value, or makes one.
 func (s *Server) upsertRecord(ctx context.Context, c *call) (answer, error) {
+	if c.conditions.forChanges() {
+		return answer{}, fault.New(fault.Invalid, codeBadParameter, "If-Match, If-None-Match and If-Unmodified-Since are for changes of a record by its id.")
+	}
 	delete(c.body, "attributes")
 	out, err := c.records.Upsert(ctx, c.session, c.object, c.field, c.value, c.body)
 	switch {
