@@ -64,7 +64,9 @@ func names(list, tag string) bool {
 }
 
 // forChanges reports whether a change depends on how the record is.
-func (c conditions) forChanges() bool { return !c.unmodifiedSince.IsZero() || c.match != "" || c.noneMatch != "" }
+func (c conditions) forChanges() bool {
+	return !c.unmodifiedSince.IsZero() || c.match != "" || c.noneMatch != ""
+}
 
 // checkTag compares the record's tag, that of a GET of the same address, with what the caller has (RFC 9110 13.1.1, 13.1.2).
 func (c *call) checkTag(ctx context.Context, records *org.Records) error {

@@ -52,7 +52,9 @@ func (s *scope) share() {
 
 // own holds for records of a join that the one who asks owns, or whose parent he owns.
 func (s *scope) own(o *org.Object, join int) Cond {
-	field := func(o *org.Object, join int, name string) Expr { return Expr{Ref: Ref{Join: join, Object: o, Field: o.Stored(name)}} }
+	field := func(o *org.Object, join int, name string) Expr {
+		return Expr{Ref: Ref{Join: join, Object: o, Field: o.Stored(name)}}
+	}
 	if o.Master == "" {
 		return Compare{Expr: field(o, join, "OwnerId"), Op: Equal, Value: string(s.User)}
 	}
