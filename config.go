@@ -80,6 +80,9 @@ type Config struct {
 	Master KMS
 	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
 	SMTP string
+	// BounceAddr is a host:port on which SMTP is spoken for mail to BounceDomain, so that delivery reports of what SMTP took
+	// come back: the addresses that the tenant's mail gives for them are in that domain. Both or neither, and only with SMTP.
+	BounceAddr, BounceDomain string
 	// Record is how many requests the recorder keeps: 0 means DefaultRecord, less than 0 none.
 	Record int
 
@@ -150,6 +153,14 @@ func (c Config) resolve() (Config, error) {
 		if err := checkURL(c.SMTP, "smtp", "smtps"); err != nil {
 			return c, &ConfigError{Flag: "--smtp", Err: err}
 		}
+	}
+	switch {
+	case (c.BounceAddr == "") != (c.BounceDomain == ""):
+		return c, configError("--bounce-addr", "--bounce-addr and --bounce-domain go together")
+	case c.BounceAddr != "" && c.SMTP == "":
+		return c, configError("--bounce-addr", "the built-in inbox takes bounces already; this is for --smtp")
+	case c.BounceDomain != "" && (strings.ContainsAny(c.BounceDomain, "@ \t\r\n<>") || !strings.Contains(strings.Trim(c.BounceDomain, "."), ".")):
+		return c, configError("--bounce-domain", "%q is no domain", c.BounceDomain)
 	}
 	switch c.Fixture {
 	case "", FixtureDemo, FixtureNewOrg:

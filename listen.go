@@ -21,6 +21,7 @@ type site struct {
 type sites struct {
 	crm, engagement, connect, control *site
 	smtp                              net.Listener // nil where the mail goes elsewhere
+	bounces                           net.Listener // nil where none come back
 }
 
 // listen opens every listener or none.
@@ -42,6 +43,11 @@ func listen(c Config) (*sites, error) {
 		if c.SMTP == "" {
 			if s.smtp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 				return fmt.Errorf("listening for the built-in inbox: %w", err)
+			}
+		}
+		if c.BounceAddr != "" {
+			if s.bounces, err = listenOn("--bounce-addr", c.BounceAddr); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -118,8 +124,10 @@ func (s *site) close() error {
 // Close closes the listeners that are still open: a server closes those that it serves.
 func (s *sites) Close() error {
 	err := errors.Join(s.crm.close(), s.engagement.close(), s.connect.close(), s.control.close())
-	if s.smtp != nil {
-		err = errors.Join(err, closeListener(s.smtp))
+	for _, l := range []net.Listener{s.smtp, s.bounces} {
+		if l != nil {
+			err = errors.Join(err, closeListener(l))
+		}
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/twinspan/twinspan/connect"
@@ -42,6 +43,7 @@ type Program struct {
 	tenant   *engagement.Cloud
 	bridge   *connect.Bridge
 	inbox    *mail.Inbox     // nil where the mail goes elsewhere
+	bounces  *mail.Inbox     // nil where delivery reports do not come here, or come to the inbox
 	recorder *probe.Recorder // nil where recording is off
 	clock    sync.Mutex      // held while a clock moves in all three houses
 	rotating sync.Mutex      // held while keys are rotated
@@ -127,7 +129,7 @@ func (p *Program) openMail() (mail.Sender, error) {
 			return nil, fmt.Errorf("--smtp: %w", err)
 		}
 		p.onClose(sender.Close)
-		return sender, nil
+		return sender, p.openBounces()
 	}
 	inbox, err := mail.OpenInbox(mail.InboxOptions{Dir: p.folder.file("mail"), Listener: p.sites.smtp, Log: p.log})
 	if err != nil {
@@ -141,6 +143,33 @@ func (p *Program) openMail() (mail.Sender, error) {
 	}
 	p.onClose(sender.Close)
 	return sender, nil
+}
+
+// Bounds of the mails that are kept of those that came to --bounce-addr: they are read when they come, and kept for people
+// to look at.
+const (
+	maxBounces     = 1000
+	maxBounceBytes = 32 << 20
+	maxBounceSize  = 1 << 20
+)
+
+// openBounces opens the mailbox for delivery reports, where there is one.
+func (p *Program) openBounces() (err error) {
+	if p.sites.bounces == nil {
+		return nil
+	}
+	p.bounces, err = mail.OpenInbox(mail.InboxOptions{
+		Dir: p.folder.file("bounces"), Listener: p.sites.bounces, Log: p.log, MaxMessages: maxBounces, MaxTotal: maxBounceBytes, MaxMessage: maxBounceSize,
+		Accepts: func(recipient string) bool {
+			_, domain, _ := strings.Cut(recipient, "@")
+			return strings.EqualFold(domain, p.config.BounceDomain)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("the mailbox for bounces: %w", err)
+	}
+	p.onClose(p.bounces.Close)
+	return nil
 }
 
 // openHouses opens the three and joins, for each pair, what they have to know of each other: the org's connected app and
@@ -164,16 +193,18 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 	}
 	p.onClose(p.org.Close)
 	p.tenant, err = engagement.New(ctx, engagement.Options{
-		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Bounces: p.inbox != nil,
+		DSN: p.dsn("engagement"), Relaxed: relaxed, BaseURL: p.sites.engagement.url, Vault: v, Mail: sender, Bounces: p.inbox != nil || p.bounces != nil, BounceDomain: c.BounceDomain,
 		Log: p.log.With("house", "engagement"), Machine: c.Machine,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the tenant: %w", err)
 	}
 	p.onClose(p.tenant.Close)
-	if p.inbox != nil {
-		p.inbox.ReadWith(p.tenant.TakeMail)
-		p.onClose(func() error { p.inbox.ReadWith(nil); return nil })
+	for _, box := range []*mail.Inbox{p.inbox, p.bounces} {
+		if box != nil {
+			box.ReadWith(p.tenant.TakeMail)
+			p.onClose(func() error { box.ReadWith(nil); return nil })
+		}
 	}
 	for _, s := range p.pairs.all() {
 		if s.Deleting {

@@ -77,6 +77,8 @@ type Options struct {
 	// Bounces says that mail to any address comes to this program and is given to TakeMail, so that bounces can have an
 	// address for each message.
 	Bounces bool
+	// BounceDomain is the domain of those addresses; "" for the domain of each From address.
+	BounceDomain string
 	// Resolver answers for the DNS when a domain is verified; the system's where nil.
 	Resolver tenant.Resolver
 	// Vault seals the key of the links in messages. Without one they work as long as the house runs.
@@ -224,7 +226,7 @@ func (c *Cloud) links(ctx context.Context, o Options) (tenant.Links, error) {
 			return tenant.Links{}, err
 		}
 	}
-	return tenant.Links{Base: o.BaseURL, Key: key, Returns: o.Bounces}, nil
+	return tenant.Links{Base: o.BaseURL, Key: key, Returns: o.Bounces, ReturnDomain: o.BounceDomain}, nil
 }
 
 // TakeMail looks at a mail that came in, as it was received: one that tells of a failed delivery, at an address that a

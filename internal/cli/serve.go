@@ -40,11 +40,13 @@ type serveFlags struct {
 	ConnectTLSAddr    string `name:"connect-tls-addr" help:"Second address of Connect, https." placeholder:"HOST:PORT" group:"Addresses"`
 	InsecureHTTP      bool   `name:"insecure-http" help:"Allow plain HTTP on addresses that other machines reach: a proxy in front does TLS." group:"Addresses"`
 
-	ReadyFile string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
-	Clouds    string `help:"Whose clouds: embedded." default:"embedded" placeholder:"embedded" group:"Running"`
-	SMTP      string `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
-	Record    string `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
-	LogLevel  string `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
+	ReadyFile    string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
+	Clouds       string `help:"Whose clouds: embedded." default:"embedded" placeholder:"embedded" group:"Running"`
+	SMTP         string `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
+	BounceAddr   string `help:"With --smtp: speak SMTP here for delivery reports." placeholder:"HOST:PORT" group:"Running"`
+	BounceDomain string `help:"With --bounce-addr: the domain whose mail comes there; envelope senders are in it." placeholder:"DOMAIN" group:"Running"`
+	Record       string `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
+	LogLevel     string `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
 }
 
 // config is the program's configuration. addr and level stand in for an address and a log level that were not given;
@@ -82,7 +84,7 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},
 		ControlAddr: cmp.Or(f.ControlAddr, addr),
 		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP,
-		ReadyFile: f.ReadyFile, SMTP: f.SMTP, Record: record, Log: a.logger(least),
+		ReadyFile: f.ReadyFile, SMTP: f.SMTP, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
 	}, nil
 }
 

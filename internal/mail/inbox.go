@@ -28,6 +28,9 @@ type InboxOptions struct {
 	Listener net.Listener // where SMTP is spoken; closed by Close
 	Log      *slog.Logger // slog.Default where nil
 
+	// Accepts says for whom mail is taken; nil is anybody.
+	Accepts func(recipient string) bool
+
 	MaxMessages int   // kept, default 10,000; the oldest go first
 	MaxTotal    int64 // bytes kept, default 256 MB; the oldest go first
 	MaxMessage  int64 // bytes of one message, default 10 MB; a larger one is refused
@@ -401,9 +404,14 @@ func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if to == "" || !oneLine(to) {
 		return errMailbox
 	}
+	if accepts := s.inbox.options.Accepts; accepts != nil && !accepts(to) {
+		return errNobody
+	}
 	s.to = append(s.to, to)
 	return nil
 }
+
+var errNobody = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "No such mailbox here"}
 
 var errMailbox = &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 1, 3}, Message: "Malformed mailbox"}
 

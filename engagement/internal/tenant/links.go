@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
@@ -52,6 +53,8 @@ type Links struct {
 	// Returns says that mail to any address of a From domain comes back to this house, so that bounces can be told apart
 	// by the address they go to.
 	Returns bool
+	// ReturnDomain is the domain of the addresses to which bounces come; "" for the domain of each From address.
+	ReturnDomain string
 }
 
 // MessageRef names a message on the whole server.
@@ -77,6 +80,7 @@ func (l Links) URL(kind LinkKind, m MessageRef, target string) string {
 // back here.
 func (l Links) ReturnPath(m MessageRef, domain string) string {
 	token := l.token(linkReturn, m, "", returnSignature)
+	domain = cmp.Or(l.ReturnDomain, domain)
 	if !l.Returns || token == "" || domain == "" {
 		return ""
 	}
