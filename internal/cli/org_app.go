@@ -264,7 +264,16 @@ type orgAppRevokeCmd struct {
 
 // Run takes back tokens.
 func (c *orgAppRevokeCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error { return s.RevokeApp(ctx, c.App, c.User) })
+	return c.session(ctx, a, func(s *crm.Session) error {
+		tokens, sessions, err := inUse(ctx, s, c.App, c.User)
+		if err != nil {
+			return err
+		}
+		if err := s.RevokeApp(ctx, c.App, c.User); err != nil {
+			return err
+		}
+		return a.printDone(tokens+sessions > 0, map[string]any{"tokens": tokens, "sessions": sessions}, "revoked: %d tokens and %d sessions ended", tokens, sessions)
+	})
 }
 
 type orgAppBlockCmd struct{ appArg }
@@ -279,7 +288,35 @@ func (c *orgAppUnblockCmd) Run(ctx context.Context, a *app) error { return c.set
 
 func (c *appArg) set(ctx context.Context, a *app, blocked bool) error {
 	return c.session(ctx, a, func(s *crm.Session) error {
-		_, err := s.ChangeApp(ctx, c.App, map[string]any{"blocked": blocked})
-		return err
+		p, err := s.App(ctx, c.App)
+		if err != nil {
+			return err
+		}
+		tokens, sessions, err := inUse(ctx, s, c.App, "")
+		if err != nil {
+			return err
+		}
+		if _, err := s.ChangeApp(ctx, c.App, map[string]any{"blocked": blocked}); err != nil {
+			return err
+		}
+		changed := p.Blocked != blocked
+		switch {
+		case !changed:
+			return a.printDone(false, map[string]any{"blocked": blocked}, "%s is %s already", p.FullName, map[bool]string{true: "blocked", false: "not blocked"}[blocked])
+		case !blocked:
+			return a.printDone(true, map[string]any{"blocked": false}, "%s is blocked no longer; who used it signs in again", p.FullName)
+		}
+		return a.printDone(true, map[string]any{"blocked": true, "tokens": tokens, "sessions": sessions}, "%s is blocked: %d tokens and %d sessions ended", p.FullName, tokens, sessions)
 	})
+}
+
+// inUse counts the tokens and sessions of an app that live: a user's, or everybody's where the user name is "".
+func inUse(ctx context.Context, s *crm.Session, app, username string) (tokens, sessions int, err error) {
+	users, err := s.AppUsage(ctx, app)
+	for _, u := range users {
+		if username == "" || strings.EqualFold(u.Username, username) {
+			tokens, sessions = tokens+u.Tokens, sessions+u.Sessions
+		}
+	}
+	return tokens, sessions, err
 }

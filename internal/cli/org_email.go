@@ -189,9 +189,14 @@ func (c *orgEmailRemoveCmd) Run(ctx context.Context, a *app) error {
 			return fmt.Errorf("the org has no address or domain %s", c.Name)
 		}
 		if found.Kind == "domain" {
-			return s.DeleteToolingRecord(ctx, "AuthorizedEmailDomain", found.id)
+			err = s.DeleteToolingRecord(ctx, "AuthorizedEmailDomain", found.id)
+		} else {
+			err = s.DeleteRecord(ctx, "OrgWideEmailAddress", found.id)
 		}
-		return s.DeleteRecord(ctx, "OrgWideEmailAddress", found.id)
+		if err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"name": found.Name}, "%s is removed", found.Name)
 	})
 }
 
@@ -241,8 +246,11 @@ type orgSiteAddCmd struct {
 // Run adds a site.
 func (c *orgSiteAddCmd) Run(ctx context.Context, a *app) error {
 	return c.session(ctx, a, func(s *crm.Session) error {
-		_, err := s.CreateToolingRecord(ctx, "RemoteProxy", map[string]any{"SiteName": c.Name, "EndpointUrl": c.URL, "ProtocolMismatch": c.Plain})
-		return err
+		id, err := s.CreateToolingRecord(ctx, "RemoteProxy", map[string]any{"SiteName": c.Name, "EndpointUrl": c.URL, "ProtocolMismatch": c.Plain})
+		if err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"id": id, "name": c.Name}, "%s is added", c.Name)
 	})
 }
 
@@ -260,7 +268,10 @@ func (c *orgSiteRemoveCmd) Run(ctx context.Context, a *app) error {
 		}
 		for _, r := range sites {
 			if strings.EqualFold(r.Name, c.Name) {
-				return s.DeleteToolingRecord(ctx, "RemoteProxy", r.ID)
+				if err := s.DeleteToolingRecord(ctx, "RemoteProxy", r.ID); err != nil {
+					return err
+				}
+				return a.printDone(true, map[string]any{"name": r.Name}, "%s is removed", r.Name)
 			}
 		}
 		return fmt.Errorf("the org has no remote site %s", c.Name)

@@ -42,7 +42,15 @@ type orgNotificationAddCmd struct {
 
 // Run keeps it.
 func (c *orgNotificationAddCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error { return s.PutUsageNotice(ctx, c.Username, c.Threshold, c.Interval) })
+	if c.Interval < 1 || c.Interval > 24 {
+		return usagef("--interval: %d is not from 1 to 24", c.Interval)
+	}
+	return c.session(ctx, a, func(s *crm.Session) error {
+		if err := s.PutUsageNotice(ctx, c.Username, c.Threshold, c.Interval); err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"username": c.Username, "threshold": c.Threshold}, "%s is mailed at %d%%, at most every %d hours", c.Username, c.Threshold, c.Interval)
+	})
 }
 
 type orgNotificationRemoveCmd struct {
@@ -53,5 +61,10 @@ type orgNotificationRemoveCmd struct {
 
 // Run removes it.
 func (c *orgNotificationRemoveCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error { return s.DeleteUsageNotice(ctx, c.Username, c.Threshold) })
+	return c.session(ctx, a, func(s *crm.Session) error {
+		if err := s.DeleteUsageNotice(ctx, c.Username, c.Threshold); err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"username": c.Username, "threshold": c.Threshold}, "%s is mailed at %d%% no more", c.Username, c.Threshold)
+	})
 }

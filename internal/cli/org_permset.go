@@ -12,6 +12,8 @@ import (
 // orgPermsetCmd is Setup > Manage Users > Permission Sets.
 type orgPermsetCmd struct {
 	List     orgPermsetListCmd     `cmd:"" help:"List the permission sets."`
+	Show     orgPermsetShowCmd     `cmd:"" help:"Show one: who has it, which apps it carries, what it permits."`
+	Update   orgPermsetUpdateCmd   `cmd:"" help:"Change a permission set's label, API name and system permissions."`
 	Create   orgPermsetCreateCmd   `cmd:"" help:"Create a permission set; prints the API name that it got."`
 	Assign   orgPermsetAssignCmd   `cmd:"" help:"Assign a permission set to users (Manage Assignments)."`
 	Unassign orgPermsetUnassignCmd `cmd:"" help:"Take a permission set away from users."`
@@ -105,15 +107,21 @@ type orgPermsetAssignCmd struct{ permsetArg }
 
 // Run assigns the set; who has it keeps it.
 func (c *orgPermsetAssignCmd) Run(ctx context.Context, a *app) error {
-	return c.session(ctx, a, func(s *crm.Session) error {
+	changed := 0
+	err := c.session(ctx, a, func(s *crm.Session) error {
 		return c.each(ctx, s, func(set, user, have string) error {
 			if have != "" {
 				return nil
 			}
+			changed++
 			_, err := s.CreateRecord(ctx, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
 			return err
 		})
 	})
+	if err != nil {
+		return err
+	}
+	return a.printDone(changed > 0, map[string]any{"assigned": changed, "unchanged": len(c.Users) - changed}, "%d assigned, %d had it already", changed, len(c.Users)-changed)
 }
 
 // losing is what commands have that may take access to an app away.
@@ -148,17 +156,22 @@ type orgPermsetUnassignCmd struct {
 
 // Run takes the set away.
 func (c *orgPermsetUnassignCmd) Run(ctx context.Context, a *app) error {
+	taken := 0
 	err := c.session(ctx, a, func(s *crm.Session) error {
 		s = c.telling(a, s)
 		return c.each(ctx, s, func(_, _, have string) error {
 			if have == "" {
 				return nil
 			}
+			taken++
 			return s.DeleteRecord(ctx, "PermissionSetAssignment", have)
 		})
 	})
 	if err != nil {
 		return err
+	}
+	if taken == 0 && !c.DryRun {
+		return c.done(a, "nothing to do: nobody named has it")
 	}
 	return c.done(a, "saved")
 }
@@ -275,8 +288,9 @@ func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profi
 	if err != nil {
 		return err
 	}
-	app := found.app
+	app, text := found.app, "it carries "+found.app.FullName+" already"
 	if len(rows) == 0 {
+		text = "it carries " + app.FullName + " now"
 		if _, err := s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": found.set, "SetupEntityId": app.ID}); err != nil {
 			return err
 		}
@@ -284,7 +298,7 @@ func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profi
 	if !app.AdminApproved {
 		a.errorf("note: all users may self-authorize %s; the set decides once its permitted users are admin-approved", app.FullName)
 	}
-	return nil
+	return a.printDone(len(rows) == 0, map[string]any{"app": app.FullName}, "%s", text)
 }
 
 // findSet finds a permission set by full API name or by label.
