@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // orgSessionCmd is Setup > Security > Session Management.
@@ -28,7 +30,11 @@ type orgSession struct {
 func orgSessions(ctx context.Context, s *crm.Session, username string) ([]orgSession, error) {
 	where := ""
 	if username != "" {
-		where = " WHERE Users.Username = " + soqlText(username)
+		u, err := oneOrgUser(ctx, s, username) // a mistyped name is not a user without sessions
+		if err != nil {
+			return nil, err
+		}
+		where = " WHERE UsersId = " + soqlText(u.ID)
 	}
 	rows, err := s.Query(ctx, "SELECT Id, Users.Username, SessionType, SourceIp, CreatedDate, LastModifiedDate, NumSecondsValid FROM AuthSession"+where+" ORDER BY CreatedDate, Id")
 	out := make([]orgSession, len(rows))
@@ -72,7 +78,14 @@ func (c *orgSessionRevokeCmd) Run(ctx context.Context, a *app) error {
 	}
 	return c.session(ctx, a, func(s *crm.Session) error {
 		if c.ID != "" {
-			return s.DeleteRecord(ctx, "AuthSession", c.ID)
+			ended, err := endSession(ctx, s, c.ID)
+			if err != nil {
+				return err
+			}
+			if !ended {
+				return a.printDone(false, map[string]any{"ended": 0}, "no session lives under that id: it ended before, or never was")
+			}
+			return a.printDone(true, map[string]any{"ended": 1}, "1 session ended")
 		}
 		sessions, err := orgSessions(ctx, s, c.All)
 		if err != nil {
@@ -85,17 +98,38 @@ func (c *orgSessionRevokeCmd) Run(ctx context.Context, a *app) error {
 		if strings.EqualFold(me.Username, c.All) {
 			return usagef("that would end this command's own session; end your own one by one")
 		}
+		n := 0
 		for _, o := range sessions {
-			if err := s.DeleteRecord(ctx, "AuthSession", o.ID); err != nil {
+			ended, err := endSession(ctx, s, o.ID)
+			if err != nil {
 				return err
 			}
+			if ended {
+				n++
+			}
 		}
-		return a.print(fmt.Sprintf("%d sessions ended\n", len(sessions)))
+		return a.printDone(n > 0, map[string]any{"ended": n}, "%d sessions ended", n)
 	})
+}
+
+// endSession ends a session, and says whether there was one to end.
+func endSession(ctx context.Context, s *crm.Session, id string) (bool, error) {
+	err := s.DeleteRecord(ctx, "AuthSession", id)
+	if fault.CodeOf(err) == client.CodeNotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // maxHistory bounds how many rows a command shows.
 const maxHistory = 2000
+
+func checkLimit(n int) error {
+	if n < 1 || n > maxHistory {
+		return usagef("--limit: %d is not from 1 to %d", n, maxHistory)
+	}
+	return nil
+}
 
 // orgLoginsCmd is Setup > Identity > Login History.
 type orgLoginsCmd struct {
@@ -106,6 +140,9 @@ type orgLoginsCmd struct {
 
 // Run prints attempts to log in, newest first.
 func (c *orgLoginsCmd) Run(ctx context.Context, a *app) error {
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
 	return c.session(ctx, a, func(s *crm.Session) error {
 		where := ""
 		if c.User != "" {
@@ -124,7 +161,7 @@ func (c *orgLoginsCmd) Run(ctx context.Context, a *app) error {
 			names[u.ID] = u.Username
 		}
 		rows, err := s.Query(ctx, fmt.Sprintf("SELECT LoginTime, UserId, Status, LoginType, LoginSubType, Application, SourceIp FROM LoginHistory%s ORDER BY LoginTime DESC LIMIT %d",
-			where, min(max(c.Limit, 1), maxHistory)))
+			where, c.Limit))
 		if err != nil {
 			return err
 		}
@@ -158,13 +195,16 @@ type orgTrailCmd struct {
 
 // Run prints changes of Setup, newest first.
 func (c *orgTrailCmd) Run(ctx context.Context, a *app) error {
+	if err := checkLimit(c.Limit); err != nil {
+		return err
+	}
 	return c.session(ctx, a, func(s *crm.Session) error {
 		where := ""
 		if c.Section != "" {
 			where = " WHERE Section = " + soqlText(c.Section)
 		}
 		rows, err := s.Query(ctx, fmt.Sprintf("SELECT CreatedDate, CreatedBy.Username, DelegateUser, Section, Action, Display FROM SetupAuditTrail%s ORDER BY CreatedDate DESC, Id DESC LIMIT %d",
-			where, min(max(c.Limit, 1), maxHistory)))
+			where, c.Limit))
 		if err != nil {
 			return err
 		}
