@@ -189,6 +189,14 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 		if status, message := h.install(t, admin, releaseKeys[0].key); status != "SUCCESS" {
 			t.Errorf("installing again: %s", message)
 		}
+		// Its app is the publisher's, so it is the same one: who holds its key signs in again, once he is approved.
+		_, answer = h.metadata(t, admin, readApp)
+		if again := between(answer, "<consumerKey>", "</consumerKey>"); again != consumer {
+			t.Errorf("the app came back as %s, not %s", again, consumer)
+		}
+		if code, answer := signIn(); code != http.StatusBadRequest || !strings.Contains(answer, "user hasn't approved this consumer") {
+			t.Errorf("the app that came back: %d %s", code, answer)
+		}
 		// The trail tells all of it, and nothing of what was refused.
 		_, trail := h.query(t, admin, "SELECT Action, Display FROM SetupAuditTrail WHERE Section = 'Installed Packages' ORDER BY CreatedDate, Id")
 		var told []string

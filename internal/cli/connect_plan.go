@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,16 +40,8 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 		left := false
 		for i := range steps {
 			st := &steps[i]
-			if err := st.read(ctx); err != nil {
-				return fmt.Errorf("%s: %w", st.Title, err)
-			}
-			if c.Apply && !st.Done && st.do != nil {
-				if err := st.do(ctx); err != nil {
-					return fmt.Errorf("%s: %w", st.Title, err)
-				}
-				if err := st.read(ctx); err != nil {
-					return fmt.Errorf("%s, reading back: %w", st.Title, err)
-				}
+			if err := c.take(ctx, st); err != nil { // what was done before it stays done, and is told
+				return errors.Join(a.printPlan(steps[:i]), fmt.Errorf("%s: %w", st.Title, err))
 			}
 			left = left || !st.Done
 		}
@@ -60,6 +53,20 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 		}
 		return nil
 	})
+}
+
+// take looks at a step, and does it where that is asked and there is something to do.
+func (c *connectUpCmd) take(ctx context.Context, st *planStep) error {
+	if err := st.read(ctx); err != nil || !c.Apply || st.Done || st.do == nil {
+		return err
+	}
+	if err := st.do(ctx); err != nil {
+		return err
+	}
+	if err := st.read(ctx); err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	return nil
 }
 
 func (st *planStep) read(ctx context.Context) error {

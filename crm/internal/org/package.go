@@ -27,7 +27,7 @@ type Installation struct {
 }
 
 // NewPackageApp is the package's connected app as an install makes it: with a consumer key of its own and no
-// certificate, which its owner sets by the Metadata API. Policies are the defaults of a new app (crm-wire 5.4).
+// certificate, which its owner sets by the Metadata API. An org that had the package before gets the app that it had. Policies are the defaults of a new app (crm-wire 5.4).
 func NewPackageApp(org ID, contactEmail string) ConnectedApp {
 	a := packages.ConnectedApp()
 	return ConnectedApp{
@@ -72,6 +72,13 @@ func InstallPackage(tx RecordTx, org, by ID, in Installation, at time.Time) erro
 	apps, err := tx.Find(w.schema.must(ObjectConnectedApplication), org, w.ours(), 1)
 	if err != nil || len(apps) > 0 {
 		return err
+	}
+	key, certificate, err := tx.KeptPackageApp(org)
+	if err != nil {
+		return err
+	}
+	if key != "" { // a packaged app is its publisher's: it is the same one after the package was removed
+		in.App.ConsumerKey, in.App.Certificate = key, certificate
 	}
 	return tx.AddApp(in.App, by, at)
 }
@@ -135,6 +142,9 @@ func UninstallPackage(tx RecordTx, org ID, r packages.Release, at time.Time) err
 		}
 	}
 	if err := w.removeSets(); err != nil {
+		return err
+	}
+	if err := tx.KeepPackageApp(org); err != nil {
 		return err
 	}
 	if err := w.removeApp(); err != nil {

@@ -99,6 +99,10 @@ var zeroTime time.Time
 type AppTx interface {
 	// AddApp adds a connected app, made by the user at the domain time.
 	AddApp(a ConnectedApp, by ID, at time.Time) error
+	// KeepPackageApp remembers by which key and certificate the package's app of the org is known, before the app goes.
+	KeepPackageApp(org ID) error
+	// KeptPackageApp is what KeepPackageApp remembers; both "" for nothing.
+	KeptPackageApp(org ID) (consumerKey, certificate string, err error)
 	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
 	// were.
 	RevokeGrants(org, app, user ID, at time.Time) (int, error)
