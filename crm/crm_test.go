@@ -20,6 +20,7 @@ import (
 	"github.com/twinspan/twinspan/crm"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/vaulttest"
 )
 
 // house is a Cloud behind a listener, with one org.
@@ -103,6 +104,10 @@ func (h *house) useMails(t *testing.T, mails *outbox) {
 	}
 }
 
+// adminHash and userHash are the hashes of admin-pw-1 and user-pw-1, at next to no cost: a real one takes one of the process's
+// few slots, for which the logins of a hundred tests at once would wait longer than a login may.
+var adminHash, userHash = vaulttest.Hash("admin-pw-1"), vaulttest.Hash("user-pw-1")
+
 func spec() crm.OrgSpec {
 	name := strings.ToLower(rand.Text()[:12])
 	return crm.OrgSpec{
@@ -110,9 +115,9 @@ func spec() crm.OrgSpec {
 		Users: []crm.UserSpec{
 			{
 				Username: "admin@" + name + ".example", FirstName: "Ada", LastName: "Admin", Profile: "System Administrator",
-				Password: "admin-pw-1", SecurityToken: "TOKEN",
+				PasswordHash: adminHash, SecurityToken: "TOKEN",
 			},
-			{Username: "user@" + name + ".example", FirstName: "Uwe", LastName: "Normal", Profile: "Standard User", Password: "user-pw-1", SecurityToken: "TOKEN"},
+			{Username: "user@" + name + ".example", FirstName: "Uwe", LastName: "Normal", Profile: "Standard User", PasswordHash: userHash, SecurityToken: "TOKEN"},
 		},
 		ConnectedApps: []crm.ConnectedAppSpec{{
 			Name: "Salesforce Marketing Cloud", Namespace: "et4ae5", ConsumerKey: "3MVG9." + name, Secret: vault.Secret("secret of " + name),

@@ -84,7 +84,7 @@ func openSecure(t *testing.T, kind string) *conversation {
 		return strings.NewReplacer(":", "%3A", "+", "%2B").Replace(time.Now().AddDate(0, 0, d).UTC().Format("2006-01-02T15:04:05") + "+00:00")
 	}
 	c.values = map[string]string{
-		"org": s.ID, "username": s.Users[0].Username, "password": s.Users[0].Password.Reveal(), "security_token": s.Users[0].SecurityToken.Reveal(),
+		"org": s.ID, "username": s.Users[0].Username, "password": "admin-pw-1", "security_token": s.Users[0].SecurityToken.Reveal(),
 		"key": app.ConsumerKey, "secret": strings.ReplaceAll(app.Secret.Reveal(), " ", "+"),
 		"basic":     base64.StdEncoding.EncodeToString([]byte(app.ConsumerKey + ":" + app.Secret.Reveal())),
 		"assertion": signRS256(t, key, claims(s.Users[0].Username)), "stranger": signRS256(t, key, claims(s.Users[1].Username)),

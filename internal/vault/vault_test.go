@@ -342,6 +342,14 @@ func TestHashesWaitForASlot(t *testing.T) {
 	if err := vault.DummyVerify(t.Context(), "x"); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("no slot: %v", err)
 	}
+	generated := vault.Secret(strings.Repeat("g", 26))
+	hash, err := vault.HashGenerated(generated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if right, err := vault.VerifyPassword(t.Context(), hash, generated); !right || err != nil {
+		t.Errorf("what costs next to nothing waits for a slot: %v, %v", right, err)
+	}
 	restore()
 	go func() { done <- vault.DummyVerify(t.Context(), "x") }()
 	release()
