@@ -138,6 +138,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	deployments := &org.Deployments{Store: sqlstore.NewDeployments(store, queue), Users: store, Clock: domain, Changes: logins}
 	meta := &metadata.Server{
 		Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins},
+		RemoteSites:    &org.RemoteSites{Records: records},
 		PermissionSets: &org.PermissionSets{Store: store, Records: records}, Layouts: &org.Layouts{Store: store, Clock: domain},
 		Customizer: &org.Customizer{Store: store, Clock: domain, Changes: logins}, Setup: &org.Setup{Store: store, Changes: logins}, Deployments: deployments, Log: o.Log,
 	}

@@ -28,6 +28,7 @@ func (s *Server) mountSetup(m *web.Mux, form func(http.HandlerFunc) http.Handler
 	if s.senders != nil {
 		s.mountEmail(m, form)
 		s.mountPackages(m, form)
+		s.mountSites(m, form)
 	}
 	m.HandleFunc("GET "+usersPath, s.signedIn(s.serveUsers))
 	m.Handle("POST "+loginAsPath, form(s.signedIn(s.serveLoginAs)))
@@ -45,7 +46,10 @@ func (s *Server) setupLinks(u org.User) []ui.Link {
 		return nil
 	}
 	links := []ui.Link{
-		{Text: "Setup: Users", Href: usersPath}, {Text: "Setup: Deliverability", Href: deliverabilityPath}, {Text: "Setup: Installed Packages", Href: packagesPath},
+		{Text: "Setup: Users", Href: usersPath},
+		{Text: "Setup: Deliverability", Href: deliverabilityPath},
+		{Text: "Setup: Installed Packages", Href: packagesPath},
+		{Text: "Setup: Remote Site Settings", Href: sitesPath},
 	}
 	for _, p := range settingPages {
 		links = append(links, ui.Link{Text: "Setup: " + p.Title, Href: setupPath + p.Path})

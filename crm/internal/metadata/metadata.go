@@ -30,6 +30,8 @@ type Server struct {
 	// Profiles are the login rules of profiles, as Profile.
 	Profiles       *org.Profiles
 	PermissionSets *org.PermissionSets
+	// RemoteSites are the sites that the org's code may call, as RemoteSiteSetting.
+	RemoteSites *org.RemoteSites
 	// Customizer has the org's own objects and fields, as CustomObject and CustomField.
 	Customizer *org.Customizer
 	// Layouts are page layouts, as Layout.

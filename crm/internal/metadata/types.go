@@ -38,7 +38,7 @@ func (t componentType) packaged() string {
 // first.
 func (s *Server) types() []componentType {
 	return []componentType{
-		s.customObjects(), s.customFields(), s.permissionSets(), s.connectedApps(), s.profiles(), s.profilePasswords(), s.profileSessions(), s.layouts(),
+		s.customObjects(), s.customFields(), s.permissionSets(), s.connectedApps(), s.profiles(), s.profilePasswords(), s.profileSessions(), s.remoteSites(), s.layouts(),
 		s.settingsType(org.MyDomainSettings), s.settingsType(org.OauthOidcSettings), s.settingsType(org.SecuritySettings),
 	}
 }
