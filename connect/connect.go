@@ -19,6 +19,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/notice"
 	"github.com/twinspan/twinspan/connect/internal/pages"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
@@ -30,6 +31,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
@@ -49,6 +51,8 @@ type Options struct {
 	Log *slog.Logger
 	// Machine is machine time; nil is time.Now.
 	Machine clock.Machine
+	// Mail carries notices of what is broken; nil tells nobody.
+	Mail mail.Sender
 	// SweepEvery is how often the mappings are looked through for what was cleared in the org; 0 is a minute, less than 0
 	// never.
 	SweepEvery time.Duration
@@ -75,6 +79,7 @@ type Bridge struct {
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
 	log      *slog.Logger
 	keys     *datakeys.Keyring
+	notices  *notice.Service
 	sweeping background.Work
 }
 
@@ -134,10 +139,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
 
+	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
 		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Audit: audit.NewService(b.store, chains),
-		Integration: b.accounts, Units: unitList, APIUser: apiuser.NewService(b.store, b.links, unitList),
+		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
@@ -205,7 +211,7 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		}
 		one, cancel := context.WithTimeout(ctx, sweepTimeout)
 		swept, err := b.mappings.Sweep(one, l)
-		err = errors.Join(err, b.accounts.Keep(one, l))
+		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l))
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)

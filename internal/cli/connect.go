@@ -14,8 +14,9 @@ import (
 
 // connectCmd raises the connection.
 type connectCmd struct {
-	Up    connectUpCmd    `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
-	Renew connectRenewCmd `cmd:"" help:"Give the integration user's new password and security token."`
+	Up     connectUpCmd     `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
+	Notify connectNotifyCmd `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
+	Renew  connectRenewCmd  `cmd:"" help:"Give the integration user's new password and security token."`
 }
 
 // connectUpCmd connects.

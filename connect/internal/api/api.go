@@ -22,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/notice"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
@@ -56,6 +57,8 @@ type Options struct {
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service
+	// Notices mails people when a connection breaks.
+	Notices *notice.Service
 	// APIUser leads through changes of the API user's credentials.
 	APIUser *apiuser.Service
 	Calls   Calls
@@ -108,6 +111,8 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/imports/{import_id}/cancel", (*Server).cancelImport, 0, false},
 		{http.MethodGet, "/api/v1/business-units", (*Server).businessUnits, 0, false},
 		{http.MethodPost, "/api/v1/business-units", (*Server).setBusinessUnits, 0, false},
+		{http.MethodGet, "/api/v1/notifications", (*Server).notices, 0, false},
+		{http.MethodPost, "/api/v1/notifications", (*Server).setNotices, 0, false},
 		{http.MethodGet, "/api/v1/api-user/change", (*Server).apiUserPlan, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/pause", (*Server).apiUserPause, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},

@@ -6,6 +6,6 @@ import "github.com/twinspan/twinspan/connect/internal/apiuser"
 func Bodies() map[string]any {
 	return map[string]any{
 		"Error": errorBody{}, "Cause": causeBody{}, "Status": statusBody{}, "Org": orgBody{}, "Engagement": engagementBody{}, "User": userBody{}, "Send": sendBody{}, "Checked": sweptBody{}, "Import": importBody{}, "Line": lineBody{}, "Entry": entryBody{}, "Verdict": verdictBody{}, "IntegrationUser": integrationBody{}, "BusinessUnit": unitBody{}, "Mailing": mailingBody{}, "Recipient": recipientBody{}, "Outage": outageBody{}, "SendSettings": sendSettingsBody{}, "APIUserPlan": apiUserPlanBody{}, "APIUserChange": apiUserChange{}, "APIUserItem": apiuser.Item{}, "APIUserResumed": apiUserResumedBody{}, "Finding": findingBody{},
-		"Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{},
+		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{},
 	}
 }
