@@ -504,3 +504,22 @@ func TestCloudSaysNo(t *testing.T) {
 		wantPage(t, page, 403, "OAUTH_APP_ACCESS_DENIED", "<b>user is not admin approved")
 	})
 }
+
+// The mistake of which documents 001 and 003 warn can be rehearsed with built-in clouds: whoever has a session is bound,
+// unasked, and the status says who. A named API user is then refused until he is connected himself.
+func TestBindingWhoeverIsSignedIn(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username}, 200, "org.org_id", linktest.OrgID)
+		w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"whoever": true, "api_user": apiUser.Username}, 400, "error.code", "rehearsal_only")
+		b := browser.New(nil)
+		// Bob has a session in this browser, from mapping himself.
+		w.tenant.Grant(apiUser.Username, true)
+		w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username}, 200, "engagement.api_user", apiUser.Username)
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", bob, bobMC), 200, "Connected as bob.mc.")
+		answer := w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"whoever": true}, 200, "engagement.state", "")
+		wantPage(t, w.visit(t, b, linktest.Text(answer, "authorize_url"), linktest.Person{}, bobMC), 200, bobMC.Username)
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "engagement.api_user", bobMC.Username)
+		w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username}, 200, "engagement.api_user", apiUser.Username)
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "engagement.api_user", apiUser.Username)
+	})
+}

@@ -30,6 +30,7 @@ type connectUpCmd struct {
 	Plan       bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
 	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
 	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	Whoever    bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
 	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
 	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
@@ -54,6 +55,16 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		c.SystemUser, c.APIUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username), cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+	}
+	if c.Whoever {
+		offer, err := cl.OfferWhoever(ctx, a.who(c.By), oauth.NewToken(24))
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(offer)
+		}
+		return a.print("warning          " + oneLine(offer.Warning) + "\nnext             whoever is signed in there is bound, unasked: " + oneLine(offer.AuthorizeURL) + "\n")
 	}
 	if c.Plan || c.Apply {
 		return c.plan(ctx, a, cl)

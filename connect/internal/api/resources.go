@@ -109,6 +109,9 @@ func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 const sessionWarning = "During this process, the system connects to any active Engagement session to establish the Marketing Cloud Connect API user. To prevent an incorrect connection, " +
 	"log out of all active Engagement sessions. Closing the tab doesn't end an active session."
 
+// CodeRehearsal: a mistake that may be rehearsed on built-in clouds alone.
+const CodeRehearsal fault.Code = "rehearsal_only"
+
 type connectedEngagementBody struct {
 	Connected    bool   `json:"connected"`
 	AuthorizeURL string `json:"authorize_url,omitempty"`
@@ -121,10 +124,18 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	var in struct {
 		APIUser   string `json:"api_user"`
 		AccountID int64  `json:"account_id"`
+		Whoever   bool   `json:"whoever"`
 		By        string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
+	}
+	if in.Whoever {
+		if c.link.Standing != link.Embedded || in.APIUser != "" {
+			return nil, fault.New(fault.Invalid, CodeRehearsal, "Binding whoever is signed in is a rehearsal for built-in clouds, and names nobody.").In("whoever")
+		}
+		url, err := s.Signins.OfferAPIUser(ctx, c.link, "", in.AccountID)
+		return connectedEngagementBody{AuthorizeURL: url, Warning: sessionWarning}, err
 	}
 	if in.AccountID < 0 {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")

@@ -12,6 +12,7 @@
 package pages
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -255,12 +256,13 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// The API user's sign-in made the grant; the span is up only when Connect has signed him in by its own key.
-	if err := arrival.Link.CheckAPIUser(arrival.Flow.Username, arrival.User); err != nil {
+	named := cmp.Or(arrival.Flow.Username, arrival.User.Username) // nobody was named where the mistake of the documents is rehearsed
+	if err := arrival.Link.CheckAPIUser(named, arrival.User); err != nil {
 		s.giveBack(r, arrival)
 		s.refuse(w, r, err)
 		return
 	}
-	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, arrival.Flow.Username, arrival.Flow.MID, arrival.User.Username)
+	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, named, arrival.Flow.MID, arrival.User.Username)
 	if err != nil {
 		s.refuse(w, r, err)
 		return

@@ -157,6 +157,14 @@ func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int6
 	return out, err
 }
 
+// OfferWhoever offers to bind whoever has a session in the browser that opens the answer's address: the mistake of which
+// documents 001 and 003 warn, to be rehearsed with built-in clouds.
+func (c *Client) OfferWhoever(ctx context.Context, by, key string) (EngagementAnswer, error) {
+	var out EngagementAnswer
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"whoever": true, "by": by}, &out)
+	return out, err
+}
+
 // Send is a triggered send.
 type Send struct {
 	MessageKey string `json:"message_key"`
