@@ -192,6 +192,9 @@ func TestBlockingAnAppActsAtOnce(t *testing.T) {
 			t.Errorf("history: %v", rows)
 		}
 		h.change(t, map[string]any{"blocked": false})
+		if got := use(token); got != 401 {
+			t.Errorf("a token came back when its app was unblocked: %d", got)
+		}
 		h.want(t, h.system, 200, "access_token")
 
 		// OAuth usage shows who is in, and revoking ends it; the user may come again.

@@ -170,7 +170,10 @@ func (a *Apps) changeIn(tx SetupTx, s Session, id ID, c AppChange) (Access, erro
 			return err
 		}
 		if c.Blocked != nil && *c.Blocked {
-			_, err = tx.RevokeGrants(app.Org, app.ID, "", at)
+			// For good: what has no grant, as a JWT bearer token, would come back when the app is unblocked.
+			if _, err = tx.RevokeGrants(app.Org, app.ID, "", at); err == nil {
+				err = tx.EndAppSessions(app.Org, app.ID, "", at)
+			}
 		}
 		return err
 	})
