@@ -104,7 +104,7 @@ type AppTx interface {
 	// KeptPackageApp is what KeepPackageApp remembers; both "" for nothing.
 	KeptPackageApp(org ID) (consumerKey, certificate string, err error)
 	// RevokeGrants revokes the live grants of an app at the domain time, of all users or of one, and tells how many they
-	// were.
+	// were; authorization codes that are out are good for nothing any more.
 	RevokeGrants(org, app, user ID, at time.Time) (int, error)
 	// AppUsers lists the active users of the org by user name, or one of them, as an app sees them.
 	AppUsers(org, app, user ID) ([]AppUser, error)

@@ -46,10 +46,15 @@ func (s *Store) Code(ctx context.Context, id int64) (org.AuthCode, error) {
 	return c, nil
 }
 
+// ofThisLife holds for rows of a table that began after all of their user was ended (EndUserSessions).
+func ofThisLife(table string) string {
+	return `NOT EXISTS (SELECT 1 FROM user_login l WHERE l.org_id = ` + table + `.org_id AND l.user_id = ` + table + `.user_id AND l.ended_up_to >= ` + table + `.id)`
+}
+
 // OpenLink implements org.CodeStore.
 func (s *Store) OpenLink(ctx context.Context, code int64, at time.Time, ss org.StoredSession, e org.LoginEvent) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2 WHERE id = $1 AND used_ms IS NULL`, code, millis(at))
+		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2 WHERE id = $1 AND used_ms IS NULL AND `+ofThisLife("oauth_code"), code, millis(at))
 		if err != nil {
 			return err
 		}
@@ -65,7 +70,7 @@ func (s *Store) OpenLink(ctx context.Context, code int64, at time.Time, ss org.S
 // second use finds what to revoke.
 func (s *Store) RedeemCode(ctx context.Context, r org.Redemption) (dropped bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2, grant_id = $3 WHERE id = $1 AND used_ms IS NULL`, r.Code, millis(r.At), r.Grant.ID)
+		res, err := tx.Exec(`UPDATE oauth_code SET used_ms = $2, grant_id = $3 WHERE id = $1 AND used_ms IS NULL AND `+ofThisLife("oauth_code"), r.Code, millis(r.At), r.Grant.ID)
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (s *Store) ApprovedScopes(ctx context.Context, orgID, user, app org.ID) ([]
 func (s *Store) UseGrant(ctx context.Context, grant int64, ss org.StoredSession, e org.LoginEvent) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		res, err := tx.Exec(`UPDATE oauth_grant SET use_count = use_count + 1, last_used_ms = CASE WHEN last_used_ms < $2 THEN $2 ELSE last_used_ms END
- WHERE id = $1 AND revoked_ms IS NULL`, grant, millis(ss.Created))
+ WHERE id = $1 AND revoked_ms IS NULL AND `+ofThisLife("oauth_grant"), grant, millis(ss.Created))
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (s *Store) UseGrant(ctx context.Context, grant int64, ss org.StoredSession,
 func (s *Store) RotateGrant(ctx context.Context, grant int64, was, next []byte, ss org.StoredSession, e org.LoginEvent) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		res, err := tx.Exec(`UPDATE oauth_grant SET use_count = use_count + 1, last_used_ms = CASE WHEN last_used_ms < $2 THEN $2 ELSE last_used_ms END,
- refresh_hash = $4 WHERE id = $1 AND revoked_ms IS NULL AND refresh_hash = $3`, grant, millis(ss.Created), was, next)
+ refresh_hash = $4 WHERE id = $1 AND revoked_ms IS NULL AND refresh_hash = $3 AND `+ofThisLife("oauth_grant"), grant, millis(ss.Created), was, next)
 		if err != nil {
 			return err
 		}
@@ -119,7 +119,7 @@ func putGrant(tx *sqldb.Tx, g org.Grant) (dropped bool, err error) {
 	scopes := strings.Join(g.Scopes, " ")
 	res, err := tx.Exec(`INSERT INTO oauth_grant (id, org_id, user_id, app_id, scopes, refresh_hash, created_ms, last_used_ms, delete_token) VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
  ON CONFLICT (id) DO UPDATE SET refresh_hash = $6, scopes = $5 WHERE oauth_grant.refresh_hash IS NULL AND oauth_grant.revoked_ms IS NULL
- AND oauth_grant.org_id = $2 AND oauth_grant.user_id = $3 AND oauth_grant.app_id = $4`,
+ AND oauth_grant.org_id = $2 AND oauth_grant.user_id = $3 AND oauth_grant.app_id = $4 AND `+ofThisLife("oauth_grant"),
 		g.ID, string(g.Org), string(g.User), string(g.App), scopes, g.RefreshHash, millis(g.Created), org.NewDeleteToken(g.ID))
 	if err != nil {
 		return false, err

@@ -418,13 +418,16 @@ func (t recordTx) AddApp(a org.ConnectedApp, by org.ID, at time.Time) error {
 	return InsertApp(t.tx, a, by, at)
 }
 
-// RevokeGrants implements org.RecordTx.
+// RevokeGrants implements org.RecordTx. Codes that wait for their client would make grants of their own, so they are spent.
 func (t recordTx) RevokeGrants(orgID, app, user org.ID, at time.Time) (int, error) {
-	query, args := `UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND app_id = $2 AND revoked_ms IS NULL`, []any{string(orgID), string(app), millis(at)}
+	who, args := ``, []any{string(orgID), string(app), millis(at)}
 	if user != "" {
-		query, args = query+` AND user_id = $4`, append(args, string(user))
+		who, args = ` AND user_id = $4`, append(args, string(user))
 	}
-	res, err := t.tx.Exec(query, args...)
+	if _, err := t.tx.Exec(`UPDATE oauth_code SET used_ms = $3 WHERE org_id = $1 AND app_id = $2 AND used_ms IS NULL`+who, args...); err != nil {
+		return 0, fmt.Errorf("spending codes: %w", err)
+	}
+	res, err := t.tx.Exec(`UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND app_id = $2 AND revoked_ms IS NULL`+who, args...)
 	if err != nil {
 		return 0, fmt.Errorf("revoking grants: %w", err)
 	}
