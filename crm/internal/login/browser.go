@@ -212,10 +212,8 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, 
 	if err != nil {
 		return err
 	}
-	if old := s.cookie(r, sessionCookie); old != "" {
-		if err := s.sessions.End(ctx, old); err != nil {
-			return err
-		}
+	if err := s.leaveBrowser(w, r); err != nil {
+		return err
 	}
 	s.setCookie(w, sessionCookie, token)
 	to := t.Then
@@ -228,6 +226,29 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, 
 		to = authorizePath + "?" + url.Values{pages.FieldTransaction: {sealed}}.Encode()
 	}
 	redirect(w, http.StatusSeeOther, to)
+	return nil
+}
+
+// leaveBrowser ends what the browser was signed in as before. A login as another user ends with its row on the trail, and with
+// the administrator's own session, which waits in the same browser.
+func (s *Server) leaveBrowser(w http.ResponseWriter, r *http.Request) error {
+	sess, u, ok, err := s.visitor(r)
+	if err == nil && ok && sess.Delegate != "" {
+		err = s.noteLeft(r.Context(), sess, u)
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{sessionCookie, adminCookie} {
+		if old := s.cookie(r, name); old != "" {
+			if err := s.sessions.End(r.Context(), old); err != nil {
+				return err
+			}
+		}
+	}
+	if s.cookie(r, adminCookie) != "" {
+		s.setCookie(w, adminCookie, "")
+	}
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // cookie is the value of a cookie of the browser; "" where it has none.
@@ -223,6 +224,49 @@ func TestAnExpiredPasswordIsChangedWhereOneMayLogIn(t *testing.T) {
 		h.rangesElsewhere(false)
 		if a := set(); !strings.Contains(a.body, "Uwe User") || !h.live(b.cookie("crm-sid")) {
 			t.Errorf("from inside, with the password as it was: %v", a)
+		}
+	})
+}
+
+// TestLoginAsEnds with the administrator's own session, by a new sign-in in the same browser, and, for what runs on without a
+// browser, with the policy and the administrator.
+func TestLoginAsEnds(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		left := func() int {
+			return h.count(`SELECT COUNT(*) FROM setup_audit_trail WHERE action = 'suOrgAdminLogout' AND delegate_user = $1`, h.org.admin)
+		}
+		b := h.loginAs(h.org.user)
+		as, own := b.cookie("crm-sid"), b.cookie("crm-admin")
+		s, err := h.login.Authenticate(t.Context(), own)
+		if err == nil {
+			err = h.records.Delete(t.Context(), h.adminSession(), "AuthSession", string(org.NumberID(org.PrefixAuthSession, s.ID)))
+		}
+		if err != nil || h.live(own) || h.live(as) {
+			t.Errorf("his own session was ended: %v, own %t, as the user %t", err, h.live(own), h.live(as))
+		}
+		b = h.loginAs(h.org.user)
+		as, own = b.cookie("crm-sid"), b.cookie("crm-admin")
+		before := left()
+		b.signIn(b.get("/login"), h.org.user, userPassword)
+		if b.cookie("crm-admin") != "" || !h.live(b.cookie("crm-sid")) || h.live(own) || h.live(as) || left() != before+1 {
+			t.Errorf("a new sign-in: own %t, as the user %t, %d rows", h.live(own), h.live(as), left()-before)
+		}
+		job := func() error {
+			_, err := org.JobSession(t.Context(), h.store, org.Session{Org: h.org.id, User: h.userID(h.org.user), Delegate: h.userID(h.org.admin)})
+			return err
+		}
+		if err := job(); err != nil {
+			t.Fatalf("a job while all is well: %v", err)
+		}
+		h.freeze(h.org.admin, true)
+		if err := job(); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("a job of a frozen administrator: %v", err)
+		}
+		h.freeze(h.org.admin, false)
+		h.setting("SecuritySettings.enableAdminLoginAsAnyUser", "false")
+		if err := job(); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("a job without the policy: %v", err)
 		}
 	})
 }

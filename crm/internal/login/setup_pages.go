@@ -139,7 +139,7 @@ func (s *Server) loginAs(w http.ResponseWriter, r *http.Request, v visit, u org.
 	ctx := r.Context()
 	e := s.event(u, callerOf(r), org.LoginTypeApplication, org.SubtypeSubstitute, "Login-As by "+v.user.Username)
 	token, session, err := s.sessions.Make(ctx, org.NewSession{
-		User: u, Type: org.SessionSubstitute, Delegate: v.user.ID, Timeout: org.SessionTimeout(v.org, u, nil), Event: e,
+		User: u, Type: org.SessionSubstitute, Delegate: v.user.ID, Parent: v.session.ID, Timeout: org.SessionTimeout(v.org, u, nil), Event: e,
 	})
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (s *Server) leaveLoginAs(w http.ResponseWriter, r *http.Request, sess org.S
 	if err := s.sessions.End(ctx, s.cookie(r, sessionCookie)); err != nil {
 		return err
 	}
-	if err := s.accounts.Note(ctx, sess, "suOrgAdminLogout", "Manage Users", "Logged out from being "+u.Username); err != nil {
+	if err := s.noteLeft(ctx, sess, u); err != nil {
 		return err
 	}
 	own := s.cookie(r, adminCookie)
@@ -180,6 +180,11 @@ func (s *Server) leaveLoginAs(w http.ResponseWriter, r *http.Request, sess org.S
 	s.setCookie(w, sessionCookie, "")
 	redirect(w, http.StatusSeeOther, loginPath)
 	return nil
+}
+
+// noteLeft puts the end of a login as another user on the trail.
+func (s *Server) noteLeft(ctx context.Context, sess org.Session, u org.User) error {
+	return s.accounts.Note(ctx, sess, "suOrgAdminLogout", "Manage Users", "Logged out from being "+u.Username)
 }
 
 func (s *Server) serveSettings(w http.ResponseWriter, r *http.Request, v visit, page org.SettingPage) {

@@ -7,7 +7,8 @@ import (
 )
 
 // JobSession is the session that a job's steps have: that of who began it, with what he may do now; of was it takes org,
-// user, app and delegate. A user who may not use the API any more, or whose app was blocked, is a NotFound fault.
+// user, app and delegate. A user who may not use the API any more, whose app was blocked,
+// or whose administrator may not be logged in as him any more, is a NotFound fault.
 func JobSession(ctx context.Context, d Directory, was Session) (Session, error) {
 	u, err := d.UserByID(ctx, was.Org, was.User)
 	if err != nil {
@@ -21,6 +22,13 @@ func JobSession(ctx context.Context, d Directory, was Session) (Session, error) 
 			return Session{}, noSuchRecord()
 		} else if err != nil && fault.KindOf(err) != fault.NotFound { // PlatformCLI is in no org
 			return Session{}, err
+		}
+	}
+	if was.Delegate != "" {
+		if ok, err := stillDelegated(ctx, d, was.Org, was.Delegate); err != nil {
+			return Session{}, err
+		} else if !ok {
+			return Session{}, noSuchRecord()
 		}
 	}
 	o, err := d.OrgByID(ctx, was.Org)

@@ -44,13 +44,19 @@ func CheckLoginAs(o Org, admin Session, u User) error {
 	return nil
 }
 
+// orgsAndUsers is what a Directory and a Known have in common.
+type orgsAndUsers interface {
+	OrgByID(ctx context.Context, org ID) (Org, error)
+	UserByID(ctx context.Context, org, user ID) (User, error)
+}
+
 // stillDelegated reports whether the administrator behind a session may still be logged in as its user.
-func (s *Sessions) stillDelegated(ctx context.Context, org, admin ID) (bool, error) {
-	o, err := s.known.OrgByID(ctx, org)
+func stillDelegated(ctx context.Context, d orgsAndUsers, org, admin ID) (bool, error) {
+	o, err := d.OrgByID(ctx, org)
 	if err != nil || !o.Settings.AdminsCanLoginAsAnyUser {
 		return false, err
 	}
-	u, err := s.known.UserByID(ctx, org, admin)
+	u, err := d.UserByID(ctx, org, admin)
 	if err != nil {
 		return false, err
 	}

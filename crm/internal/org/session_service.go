@@ -241,7 +241,7 @@ func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool) (Sessio
 		}
 	}
 	if e.Delegate != "" {
-		if ok, err := s.stillDelegated(ctx, e.Org, e.Delegate); err != nil {
+		if ok, err := stillDelegated(ctx, s.known, e.Org, e.Delegate); err != nil {
 			return Session{}, User{}, err
 		} else if !ok {
 			return Session{}, User{}, invalidSession()
