@@ -3,6 +3,7 @@ package crm_test
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // resetPassword gives a user a temporary password, as an administrator does.
@@ -67,5 +68,31 @@ func TestTheProofOfAnExpiredPassword(t *testing.T) {
 	}
 	if status, _ := choose(user, tx, "of-my-own-2"); status != 410 {
 		t.Errorf("the same proof again: %d", status)
+	}
+}
+
+// TestAnExpiredPasswordChangesNobodyElses: the session of an administrator whose password has expired is limited to his own
+// (crm-wire 2.3, security PW-06).
+func TestAnExpiredPasswordChangesNobodyElses(t *testing.T) {
+	t.Parallel()
+	h := open(t, "sqlite")
+	user := h.findID(t, "SELECT Id FROM User WHERE Username = '"+h.spec.Users[1].Username+"'")
+	admin := h.findID(t, "SELECT Id FROM User WHERE Username = '"+h.spec.Users[0].Username+"'")
+	if err := h.cloud.SetClock(t.Context(), h.spec.ID, 91*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	session, fault := h.tryLogin(t, h.spec.Users[0].Username, "admin-pw-1TOKEN")
+	if fault != "expired" {
+		t.Fatalf("after 91 days: %q", fault)
+	}
+	set := func(id string) string {
+		_, body := h.soapCall(t, session, `<setPassword xmlns="urn:partner.soap.sforce.com"><userId>`+id+`</userId><password>of-my-own-1</password></setPassword>`)
+		return body
+	}
+	if got := set(user); !strings.Contains(got, "INVALID_OPERATION_WITH_EXPIRED_PASSWORD") {
+		t.Errorf("another's: %s", got)
+	}
+	if got := set(admin); !strings.Contains(got, "setPasswordResponse") {
+		t.Errorf("his own: %s", got)
 	}
 }

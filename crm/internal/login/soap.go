@@ -221,8 +221,7 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 		switch op.Local {
 		case "logout", "getUserInfo", "setPassword", "changeOwnPassword":
 		default:
-			return nil, unexpectedFault("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD: "+
-				"The users password has expired, you must call SetPassword before attempting any other API operations")
+			return nil, errExpiredPassword()
 		}
 	} else if !session.HasScope(org.ScopeAPI, org.ScopeFull) {
 		return nil, unexpectedFault("INVALID_SESSION_ID", "INVALID_SESSION_ID: This session is not valid for use with the API")
@@ -257,6 +256,11 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 		return h.respond(op.Local, func(x *soap.Writer) { writeUserInfo(x, o, u, int(session.Timeout.Seconds())) })
 	}
 	return nil, unexpectedFault("FUNCTIONALITY_NOT_ENABLED", "FUNCTIONALITY_NOT_ENABLED: "+op.Local+"() is not available in this SOAP API; use the REST API")
+}
+
+func errExpiredPassword() error {
+	return unexpectedFault("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", "INVALID_OPERATION_WITH_EXPIRED_PASSWORD: "+
+		"The users password has expired, you must call SetPassword before attempting any other API operations")
 }
 
 // notHere are operations of the API that exist and that this server has in its REST API alone.

@@ -47,6 +47,10 @@ func (h soapAPI) account(ctx context.Context, req *soapRequest, session org.Sess
 		if err != nil {
 			return nil, err
 		}
+		// Who has shown an expired password changes that one (crm-wire 2.3, security PW-06).
+		if session.Scopes != nil && session.HasScope(org.ScopePasswordChange) && id != session.User {
+			return nil, errExpiredPassword()
+		}
 		password, err := text("password")
 		if err != nil {
 			return nil, err
