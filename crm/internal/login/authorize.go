@@ -19,6 +19,16 @@ import (
 // codeLife is how long a code waits for its client, in domain time (crm-wire 1.2).
 const codeLife = 15 * time.Minute
 
+// strictCodeLife is codeLife where RFC 9700 is kept to (security CD-10).
+const strictCodeLife = time.Minute
+
+func lifeOfCode(app *org.App) time.Duration {
+	if app.Flows.Strict {
+		return strictCodeLife
+	}
+	return codeLife
+}
+
 // clientError is an error that the client hears about, on its redirect URI. All others are shown to the user alone:
 // a redirect URI that is not the client's learns nothing.
 type clientError struct {

@@ -67,8 +67,11 @@ func (g jwtGrant) subject(ctx context.Context, r *tokenRequest, _ *org.App) (*su
 		return nil, err
 	}
 	sub := &subject{app: app, user: u}
-	if a.ID != "" {
-		hash := sha256.Sum256([]byte(a.Issuer + "\x00" + a.ID))
+	if a.ID != "" || app.Flows.Strict { // an assertion without jti is known by all of it (security 2.5: single use)
+		hash := a.Digest()
+		if a.ID != "" {
+			hash = sha256.Sum256([]byte(a.Issuer + "\x00" + a.ID))
+		}
 		now := g.s.clock.Machine()
 		forget := now.Add(min(a.Expires.Sub(early), assertionRemember) + 2*assertionSkew) // Sub ends at 292 years, so the sum comes last
 		sub.save = func(ctx context.Context, s org.StoredSession, e org.LoginEvent) error {

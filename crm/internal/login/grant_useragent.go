@@ -113,7 +113,7 @@ func (s *Server) addCode(ctx context.Context, t *transaction, app *org.App, sess
 	text, hash := org.NewAuthCode(t.ID)
 	c := org.AuthCode{
 		ID: t.ID, Hash: hash, Org: session.Org, User: session.User, App: app.ID, ConsumerKey: app.ConsumerKey, RedirectURI: t.Redirect,
-		Challenge: t.Challenge, Nonce: t.Nonce, Scopes: t.Scopes, AuthTime: session.Created, Created: now, Expires: now.Add(codeLife),
+		Challenge: t.Challenge, Nonce: t.Nonce, Scopes: t.Scopes, AuthTime: session.Created, Created: now, Expires: now.Add(lifeOfCode(app)),
 	}
 	dropped, err := s.store.AddCode(ctx, c, approval)
 	if fault.CodeOf(err) == org.CodeNumberTaken {

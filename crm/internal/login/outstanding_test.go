@@ -1,7 +1,9 @@
 package login_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -53,6 +55,36 @@ func TestWhatIsOutEndsToo(t *testing.T) {
 		revoke(h.org.admin)()
 		if got := h.exchange(other); got.status != 200 {
 			t.Errorf("another user's use was revoked: %v", got)
+		}
+	})
+}
+
+// TestStrictIsUsedOnceAndSoon: an assertion is good once where RFC 9700 is kept to, with a jti or without (security 2.5), and a
+// code for a minute (CD-10).
+func TestStrictIsUsedOnceAndSoon(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		for _, strict := range []bool{false, true} {
+			h.changeApp(h.org.closed, func(a *org.ConnectedApp) { a.Flows.Strict = strict })
+			assertion := h.assertion(func(c *oauth.Claims) { c.Expires = c.Expires.Add(time.Duration(len(fmt.Sprint(strict))) * time.Second) })
+			first, second := h.token("grant_type", jwtBearer, "assertion", assertion), h.token("grant_type", jwtBearer, "assertion", assertion)
+			if first.status != 200 || (second.status == 200) == strict {
+				t.Errorf("strict %t: %v, then %v", strict, first, second)
+			}
+			if strict && h.lastStatus(h.org.user) != "Failed: Replay Detected" {
+				t.Errorf("history: %s", h.lastStatus(h.org.user))
+			}
+			for _, after := range []time.Duration{59 * time.Second, 61 * time.Second} {
+				verifier := oauth.NewVerifier()
+				b := h.browser()
+				a := b.follow(b.signIn(b.get(h.authorize("client_id", h.org.closed, "code_challenge", oauth.Challenge(verifier))), h.org.user, userPassword))
+				h.setClock(after)
+				got := h.exchange(a.returned(t).Get("code"), "client_id", h.org.closed, "code_verifier", verifier)
+				h.setClock(0)
+				if want := !strict || after < time.Minute; (got.status == 200) != want {
+					t.Errorf("strict %t, a code after %v: %v", strict, after, got)
+				}
+			}
 		}
 	})
 }
