@@ -693,7 +693,7 @@ func TestSettings(t *testing.T) {
 			`<records xsi:type="SecuritySettings"><fullName>Security</fullName><enableAdminLoginAsAnyUser>false</enableAdminLoginAsAnyUser>`,
 			"<complexity>AlphaNumeric</complexity>", "<expiration>NinetyDays</expiration>", "<historyRestriction>3</historyRestriction>",
 			"<minimumPasswordLength>8</minimumPasswordLength>", "<maxLoginAttempts>TenAttempts</maxLoginAttempts>", "<lockoutInterval>FifteenMinutes</lockoutInterval>",
-			"<sessionSettings><sessionTimeout>TwoHours</sessionTimeout></sessionSettings>",
+			"<sessionTimeout>TwoHours</sessionTimeout><terminateUserSessionsWhenAdminResetsPassword>false</terminateUserSessionsWhenAdminResetsPassword></sessionSettings>",
 		} {
 			if !strings.Contains(answer, want) {
 				t.Errorf("a new org's settings lack %s: %s", want, answer)

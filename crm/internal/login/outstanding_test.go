@@ -2,11 +2,13 @@ package login_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // TestWhatIsOutEndsToo: a code, or a token without a grant, that was out when everything was taken back makes nothing afterwards
@@ -83,6 +85,78 @@ func TestStrictIsUsedOnceAndSoon(t *testing.T) {
 				h.setClock(0)
 				if want := !strict || after < time.Minute; (got.status == 200) != want {
 					t.Errorf("strict %t, a code after %v: %v", strict, after, got)
+				}
+			}
+		}
+	})
+}
+
+// TestPasswordsEndSessions: one's own change ends the other sessions, and a reset the refresh tokens too; an administrator's
+// where the org says so (security WB-02, RF-12; crm-wire 6 terminateUserSessionsWhenAdminResetsPassword).
+func TestPasswordsEndSessions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		accounts, user := h.login.Accounts(), h.userID(h.org.user)
+		password, n := userPassword, 0
+		next := func() vault.Secret {
+			n++
+			password = fmt.Sprintf("another-pass-%d", n)
+			return vault.Secret(password)
+		}
+		by := func() error { return accounts.SetFor(t.Context(), h.adminSession(), user, next()) }
+		for _, c := range []struct {
+			name                string
+			set                 func(b *browser) error
+			own, other, refresh bool // what lives afterwards
+		}{
+			{"his own change", func(b *browser) error {
+				s, err := h.login.Authenticate(t.Context(), b.cookie("crm-sid"))
+				if err != nil {
+					return err
+				}
+				old := vault.Secret(password)
+				return accounts.ChangeOwn(t.Context(), s, old, next())
+			}, true, false, true},
+			{"an administrator's", func(*browser) error { return by() }, true, true, true},
+			{"an administrator's where that ends sessions", func(*browser) error {
+				h.setting("SecuritySettings.sessionSettings.terminateUserSessionsWhenAdminResetsPassword", "true")
+				return by()
+			}, false, false, false},
+			{"by a link", func(*browser) error {
+				code := h.org.id.Short() + user.Short() + strings.Repeat("A", 43)
+				_, err := h.exec(`UPDATE user_login SET link_hash = $2, link_expires_ms = $3 WHERE user_id = $1`, string(user), vault.HashToken(code), start.AddDate(1, 0, 0).UnixMilli())
+				if err != nil {
+					return err
+				}
+				return accounts.SetByLink(t.Context(), vault.Secret(code), next())
+			}, false, false, false},
+		} {
+			was := password
+			signIn := func() *browser {
+				b := h.browser()
+				if a := b.follow(b.signIn(b.get("/login"), h.org.user, was)); b.cookie("crm-sid") == "" {
+					t.Fatalf("%s: signing in: %v", c.name, a)
+				}
+				return b
+			}
+			b, other := signIn(), signIn()
+			page := b.get(h.authorize())
+			if page.header.Get("Location") == "" {
+				page = b.allow(page)
+			}
+			tokens := h.exchange(page.returned(t).Get("code"))
+			if !h.live(tokens.get("access_token")) {
+				t.Fatalf("%s: tokens: %v", c.name, tokens)
+			}
+			if err := c.set(b); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for what, got := range map[string][2]bool{
+				"the browser that asked": {h.live(b.cookie("crm-sid")), c.own}, "another browser": {h.live(other.cookie("crm-sid")), c.other},
+				"an access token": {h.live(tokens.get("access_token")), c.other}, "the refresh token": {h.refresh(tokens.get("refresh_token")).status == 200, c.refresh},
+			} {
+				if got[0] != got[1] {
+					t.Errorf("%s: %s lives: %t", c.name, what, got[0])
 				}
 			}
 		}

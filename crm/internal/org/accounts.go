@@ -185,7 +185,7 @@ func (a *Accounts) SetByLink(ctx context.Context, code, password vault.Secret) e
 		return err
 	}
 	return a.set(ctx, Session{Org: u.Org, User: u.ID}, o, u, c, password, setting{
-		audit: "changedpassword",
+		audit: "changedpassword", ends: true, refresh: true, // who forgot his password may have lost it
 		before: func(c *Credential) error {
 			if !a.linkLive(*c, code) {
 				return linkEnded()
@@ -216,7 +216,7 @@ func (a *Accounts) ChangeOwn(ctx context.Context, s Session, old, password vault
 	if PoliciesOf(o, u).MinimumLifetime && !c.MustChange && now.Before(c.PasswordChanged.Add(24*time.Hour)) {
 		return fault.New(fault.Invalid, CodeInvalidNewPassword, "You must wait at least one day before you change your password again.")
 	}
-	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword", ends: true})
 }
 
 // ShownPassword says that somebody showed the right password of a user and found that it had expired.
@@ -249,7 +249,7 @@ func (a *Accounts) SetExpired(ctx context.Context, s Session, shown ShownPasswor
 	if !u.Active || a.Clock.Machine().Sub(shown.At) > expiredLife {
 		return linkEnded()
 	}
-	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword", before: stands})
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword", ends: true, before: stands})
 }
 
 // Guarded runs a change of a password that a session asks for over an API, limited as that user's logins are.
@@ -277,7 +277,8 @@ func (a *Accounts) SetFor(ctx context.Context, s Session, user ID, password vaul
 	if err != nil {
 		return err
 	}
-	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword"})
+	own, all := user == s.User && s.Delegate == "", o.Settings.EndSessionsOnReset
+	return a.set(ctx, s, o, u, c, password, setting{audit: "changedpassword", ends: own || all, refresh: !own && all})
 }
 
 // Reset gives a user a password that the org chooses, returns it and mails it to him; it is good for one sign-in
@@ -299,7 +300,7 @@ func (a *Accounts) Reset(ctx context.Context, s Session, user ID) (vault.Secret,
 	if err != nil {
 		return "", err
 	}
-	if err := a.set(ctx, s, o, u, c, password, setting{audit: "resetpassword", mustChange: true, letters: []Letter{letter}}); err != nil {
+	if err := a.set(ctx, s, o, u, c, password, setting{audit: "resetpassword", mustChange: true, letters: []Letter{letter}, ends: o.Settings.EndSessionsOnReset, refresh: o.Settings.EndSessionsOnReset}); err != nil {
 		return "", err
 	}
 	return password, nil
@@ -337,9 +338,11 @@ type setting struct {
 	mustChange bool
 	letters    []Letter                  // to queue with it, beside the one with the new security token
 	before     func(c *Credential) error // in the transaction, on what the store holds then
+	// ends: the user's sessions end, but for the one that asks; refresh: and his refresh tokens.
+	ends, refresh bool
 }
 
-// set sets a password: policies, history, a new security token, the end of locks and links. The old token dies with the
+// set sets a password: policies, history, a new security token, the end of locks, links and sessions. The old token dies with the
 // old password, and the new one is mailed to the address that the user has now (document 004).
 func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Credential, password vault.Secret, how setting) error {
 	policies := PoliciesOf(o, u).Resolved()
@@ -390,6 +393,11 @@ func (a *Accounts) set(ctx context.Context, s Session, o Org, u User, was Creden
 		_, err := tx.Update(schema.must(ObjectUser), u.Org, Values{"Id": string(u.ID)}, Values{"LastPasswordChangeDate": now})
 		if err != nil {
 			return err
+		}
+		if how.ends {
+			if err := tx.EndOtherSessions(s, u.ID, how.refresh, now); err != nil {
+				return err
+			}
 		}
 		verb := "Changed password for user "
 		if how.audit == "resetpassword" {

@@ -62,6 +62,8 @@ type Settings struct {
 	NoMyDomainRedirect bool   `json:"no_my_domain_redirect,omitempty"`
 	// SessionTimeoutMinutes is how long an unused session lives; 0 means the default of 120.
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
+	// EndSessionsOnReset: a password that an administrator sets ends the user's sessions and refresh tokens.
+	EndSessionsOnReset bool `json:"end_sessions_on_reset,omitempty"`
 	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.
 	DailyAPIRequests int `json:"daily_api_requests,omitempty"`
 	// Strict holds every app of the org to RFC 9700, as [Flows] does one.

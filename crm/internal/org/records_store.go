@@ -82,6 +82,9 @@ type RecordTx interface {
 type SessionTx interface {
 	// EndSessions ends all sessions and grants of a user that have begun at the machine time.
 	EndSessions(org, user ID, machine time.Time) error
+	// EndOtherSessions ends the sessions of a user at the domain time, but for the given one and the one that it came out of;
+	// with refresh also the grants that have refresh tokens.
+	EndOtherSessions(but Session, user ID, refresh bool, at time.Time) error
 	// EndSession ends one session of the org.
 	EndSession(org ID, number int64, at time.Time) error
 	// Credential reads a user's credential and keeps others from changing it; one who has none has an empty one.

@@ -198,6 +198,11 @@ func SettingDefs() []SettingDef {
 			}
 			return nil
 		})
+	get, set = flag(func(s Settings) bool { return s.EndSessionsOnReset }, func(s *Settings, v bool) { s.EndSessionsOnReset = v })
+	add(SettingDef{ // crm-wire 6
+		Type: SecuritySettings, Path: "sessionSettings.terminateUserSessionsWhenAdminResetsPassword", Page: PageSessions,
+		Label: "Terminate all of a user's sessions when an admin resets that user's password", Values: onOff, Need: needSetup,
+	}, get, set)
 	return defs
 }
 

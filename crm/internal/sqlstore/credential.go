@@ -104,6 +104,21 @@ func (t recordTx) Credential(orgID, user org.ID) (org.Credential, error) {
 // PutCredential implements org.RecordTx.
 func (t recordTx) PutCredential(c org.Credential) error { return PutCredential(t.tx, c) }
 
+// EndOtherSessions implements org.RecordTx. They are found by reading all, as those of an app are: an index would cost each
+// login more.
+func (t recordTx) EndOtherSessions(but org.Session, user org.ID, refresh bool, at time.Time) error {
+	_, err := t.tx.Exec(`UPDATE auth_session SET ended_ms = $3 WHERE org_id = $1 AND user_id = $2 AND ended_ms IS NULL AND id <> $4 AND id <> $5`,
+		string(but.Org), string(user), millis(at), but.ID, but.Parent)
+	if err == nil && refresh {
+		_, err = t.tx.Exec(`UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND user_id = $2 AND revoked_ms IS NULL AND refresh_hash IS NOT NULL`,
+			string(but.Org), string(user), millis(at))
+	}
+	if err != nil {
+		return fmt.Errorf("ending a user's sessions: %w", err)
+	}
+	return nil
+}
+
 // EndSession implements org.RecordTx.
 func (t recordTx) EndSession(orgID org.ID, number int64, at time.Time) error {
 	_, err := t.tx.Exec(`UPDATE auth_session SET ended_ms = $3 WHERE id = $2 AND org_id = $1 AND ended_ms IS NULL`, string(orgID), number, millis(at))
