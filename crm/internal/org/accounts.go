@@ -126,6 +126,15 @@ func (a *Accounts) mailLink(ctx context.Context, s Session, user ID, write func(
 	}
 	now := a.Clock.Now(string(u.Org))
 	return a.Store.ChangeCredential(ctx, u.Org, u.ID, func(tx RecordTx, c *Credential) error {
+		// Who follows the link has the address: it must be the one that the user has when the link begins to work.
+		schema := StandardSchema()
+		same, err := tx.Find(schema.must(ObjectUser), u.Org, Values{"Id": string(u.ID), "Email": u.Email}, 1)
+		if err != nil {
+			return err
+		}
+		if len(same) == 0 {
+			return fault.New(fault.Conflict, "email_changed", "The user's address was changed meanwhile.")
+		}
 		c.LinkHash, c.LinkExpires = vault.HashToken(code.Reveal()), now.Add(life)
 		return also(tx, c)
 	}, letter)

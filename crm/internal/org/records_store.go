@@ -87,7 +87,8 @@ type SessionTx interface {
 	EndOtherSessions(but Session, user ID, refresh bool, at time.Time) error
 	// EndSession ends one session of the org.
 	EndSession(org ID, number int64, at time.Time) error
-	// Credential reads a user's credential and keeps others from changing it; one who has none has an empty one.
+	// Credential reads a user's credential and keeps others from changing it; one who has none has an empty one,
+	// whose address is not verified.
 	Credential(org, user ID) (Credential, error)
 	// PutCredential keeps all of a credential.
 	PutCredential(c Credential) error

@@ -47,7 +47,24 @@ func beforeUser(c *change) error {
 	if c.old == nil {
 		c.values["UserType"] = "Standard"
 	}
+	if c.old != nil && c.changes("Email") {
+		if err := c.unverifyEmail(); err != nil {
+			return err
+		}
+	}
 	return c.checkSeat()
+}
+
+// unverifyEmail: the user has not shown that the new address is his, whoever changed it; relying parties that know people by a
+// verified address are told so (TN-07 of the security reference). A link that went to the old address shows nothing about
+// the new one, so it ends.
+func (c *change) unverifyEmail() error {
+	credential, err := c.tx.Credential(c.session.Org, c.id)
+	if err != nil {
+		return err
+	}
+	credential.Unverified, credential.LinkHash, credential.LinkExpires = true, nil, zeroTime
+	return c.tx.PutCredential(credential)
 }
 
 // CodeDeactivateSelf: nobody may deactivate himself; his session would end with the answer.

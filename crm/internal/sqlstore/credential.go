@@ -96,7 +96,7 @@ func (t recordTx) Credential(orgID, user org.ID) (org.Credential, error) {
 	}
 	c, err := readCredential(t.tx, orgID, user, suffix)
 	if err != nil && fault.KindOf(err) == fault.NotFound {
-		return org.Credential{Org: orgID, User: user}, nil
+		return org.Credential{Org: orgID, User: user, Unverified: true}, nil // who never had a link or a password showed nothing
 	}
 	return c, err
 }

@@ -75,7 +75,7 @@ func (s *Store) MovedMyDomain(ctx context.Context, name string) (org.ID, error) 
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,
  u.alias, u.is_active, u.profile_id, p.name, u.user_type, u.time_zone_sid_key, u.locale_sid_key, u.language_locale_key,
  COALESCE(u.phone, ''), COALESCE(u.street, ''), COALESCE(u.city, ''), COALESCE(u.state, ''), COALESCE(u.postal_code, ''),
- COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 0), p.login_ip_ranges, p.login_hours, p.password_policies, p.session_timeout
+ COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 1), p.login_ip_ranges, p.login_hours, p.password_policies, p.session_timeout
  FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
  LEFT JOIN user_login l ON l.org_id = u.org_id AND l.user_id = u.id WHERE `
 
