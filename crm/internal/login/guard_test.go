@@ -155,6 +155,18 @@ func TestNobodyCostsAWriteToo(t *testing.T) {
 				t.Errorf("%s: a wrong password leaves other rows", name)
 			}
 		}
+		// So it is where nobody is ever locked out and no failures are counted.
+		if _, err := h.exec(`UPDATE organization SET settings = $2 WHERE id = $1`, string(h.org.id), `{"passwords":{"max_login_attempts":"NoLimit"}}`); err != nil {
+			t.Fatal(err)
+		}
+		h.login.SetupChanged(h.org.id)
+		nobody := rows("")
+		h.soapLogin("50.0", "nobody@nowhere.example", "wrong")
+		asNobody, org := rows("")-nobody, rows(h.org.id)
+		h.soapLogin("50.0", h.org.user, "wrong")
+		if n := rows("") - nobody - asNobody + rows(h.org.id) - org; asNobody != 2 || n != 2 {
+			t.Errorf("without a limit of attempts a name that nobody has costs %d rows, a user's %d", asNobody, n)
+		}
 		m := h.with(func(o *loginOptions) { o.Mail = postbox{} })
 		before := rows("")
 		if a := m.browser().post("/secur/forgotpassword.jsp", form("username", "nobody@nowhere.example")); a.status != 200 || rows("") != before+1 {

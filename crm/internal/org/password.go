@@ -159,11 +159,12 @@ func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	return checked, nil
 }
 
-// countFailure counts a wrong password and locks the user out as the policies that hold for him say.
+// countFailure counts a wrong password and locks the user out as the policies that hold for him say. Where they set no
+// limit the write is made all the same, since a name that nobody has costs one too.
 func (p *Passwords) countFailure(ctx context.Context, o Org, u User, now time.Time) error {
 	limit, until := PoliciesOf(o, u).lock(now)
 	if limit == 0 {
-		return nil
+		return p.store.CountNobody(ctx, p.clock.Machine())
 	}
 	return p.store.CountFailure(ctx, u.Org, u.ID, limit, now, until)
 }
