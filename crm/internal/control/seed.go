@@ -21,7 +21,7 @@ import (
 var licences = []struct {
 	name, key string
 	total     int64
-}{{"Salesforce", "SFDC", 1000}, {"Salesforce Integration", "PID_Salesforce_Integration", 5}}
+}{{"Salesforce", "SFDC", 1000}, {org.IntegrationLicense, "PID_Salesforce_Integration", 5}}
 
 // standardProfiles are the profiles that a new org has.
 var standardProfiles = []struct {
@@ -30,7 +30,7 @@ var standardProfiles = []struct {
 }{
 	{org.AdministratorProfile, "Salesforce", org.AdministratorPermissions()},
 	{org.StandardUserProfile, "Salesforce", org.StandardUserPermissions()},
-	{org.IntegrationProfile, "Salesforce Integration", org.IntegrationPermissions()},
+	{org.IntegrationProfile, org.IntegrationLicense, org.IntegrationPermissions()},
 }
 
 // CodeBadSpec: the description of an org names what is not there, or lacks what must be.

@@ -180,16 +180,21 @@ type userinfoProfile struct {
 	AppInstalled      bool        `json:"is_app_installed"`
 }
 
-// serveUserinfo tells who the session's user is, as far as its scopes reach; api, full and web reach everything, since
-// with them the user can be read anyway.
+// reachOf decides what of a user a session's scopes reach; api, full and web reach everything, since with them the user can
+// be read anyway, and id is profile, email, address and phone together (crm-wire 1.14).
+func reachOf(session org.Session) func(scope string) bool {
+	return func(scope string) bool {
+		return hasAny(session.Scopes, scope, org.ScopeID, org.ScopeAPI, org.ScopeFull, org.ScopeWeb)
+	}
+}
+
+// serveUserinfo tells who the session's user is, as far as its scopes reach.
 func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	session, u, _, ok := s.identitySession(w, r)
 	if !ok {
 		return
 	}
-	reach := func(scope string) bool {
-		return hasAny(session.Scopes, scope, org.ScopeID, org.ScopeAPI, org.ScopeFull, org.ScopeWeb)
-	}
+	reach := reachOf(session)
 	info := userinfo{Sub: s.idURL(u.Org, u.ID), UserID: u.ID, OrganizationID: u.Org}
 	if reach(org.ScopeProfile) {
 		o, err := s.known.OrgByID(r.Context(), u.Org)
@@ -200,7 +205,7 @@ func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 		p := s.photos()
 		info.userinfoProfile = &userinfoProfile{
 			PreferredUsername: u.Username, Nickname: u.Nickname, Name: u.Name, GivenName: u.FirstName, FamilyName: u.LastName, ZoneInfo: u.TimeZone,
-			Photos: p, Profile: s.base + "/" + string(u.ID), Picture: p.Picture, URLs: s.urls(o, u, "{version}"), Active: u.Active,
+			Photos: p, Profile: s.base + "/" + string(u.ID), Picture: p.Picture, Integration: u.License == org.IntegrationLicense, URLs: s.urls(o, u, "{version}"), Active: u.Active,
 			UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale, UTCOffset: utcOffset(u.TimeZone),
 			UpdatedAt: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,
 		}
@@ -217,28 +222,26 @@ func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, info)
 }
 
-// identity is the answer of the identity URL (crm-wire 1.8).
+// identity is the answer of the identity URL (crm-wire 1.8). What a scope opens is a pointer, absent without it.
 type identity struct {
-	ID             string         `json:"id"`
-	Asserted       bool           `json:"asserted_user"`
-	UserID         org.ID         `json:"user_id"`
-	OrganizationID org.ID         `json:"organization_id"`
+	ID             string `json:"id"`
+	Asserted       bool   `json:"asserted_user"`
+	UserID         org.ID `json:"user_id"`
+	OrganizationID org.ID `json:"organization_id"`
+	*identityProfile
+	*userinfoEmail
+	*identityAddress
+	*identityPhone
+}
+
+type identityProfile struct {
 	Username       string         `json:"username"`
 	NickName       string         `json:"nick_name"`
 	DisplayName    string         `json:"display_name"`
-	Email          string         `json:"email"`
-	EmailVerified  bool           `json:"email_verified"`
 	FirstName      *string        `json:"first_name"`
 	LastName       string         `json:"last_name"`
 	TimeZone       string         `json:"timezone"`
 	Photos         photos         `json:"photos"`
-	Street         *string        `json:"addr_street"`
-	City           *string        `json:"addr_city"`
-	State          *string        `json:"addr_state"`
-	Country        *string        `json:"addr_country"`
-	Zip            *string        `json:"addr_zip"`
-	MobilePhone    *string        `json:"mobile_phone"`
-	MobileVerified bool           `json:"mobile_phone_verified"`
 	LightningLogin bool           `json:"is_lightning_login_user"`
 	Status         identityStatus `json:"status"`
 	URLs           serviceURLs    `json:"urls"`
@@ -251,13 +254,26 @@ type identity struct {
 	AppInstalled   bool           `json:"is_app_installed"`
 }
 
+type identityAddress struct {
+	Street  *string `json:"addr_street"`
+	City    *string `json:"addr_city"`
+	State   *string `json:"addr_state"`
+	Country *string `json:"addr_country"`
+	Zip     *string `json:"addr_zip"`
+}
+
+type identityPhone struct {
+	MobilePhone    *string `json:"mobile_phone"`
+	MobileVerified bool    `json:"mobile_phone_verified"`
+}
+
 type identityStatus struct {
 	Created *string `json:"created_date"`
 	Body    *string `json:"body"`
 }
 
-// serveIdentity is the identity URL: who the user in the path is, to himself, and with api or full and API access to
-// others of his org.
+// serveIdentity is the identity URL: who the user in the path is, to himself as far as the session's scopes reach, and with
+// api or full and API access to others of his org.
 func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	session, u, form, ok := s.identitySession(w, r)
 	if !ok {
@@ -303,13 +319,25 @@ func (s *Server) serveIdentity(w http.ResponseWriter, r *http.Request) {
 	case parseVersion(v) > 0:
 		version = v
 	}
-	writeJSON(w, http.StatusOK, identity{
-		ID: s.idURL(u.Org, u.ID), Asserted: true, UserID: u.ID, OrganizationID: u.Org, Username: u.Username, NickName: u.Nickname, DisplayName: u.Name,
-		Email: u.Email, EmailVerified: u.EmailVerified, FirstName: orNil(u.FirstName), LastName: u.LastName, TimeZone: u.TimeZone, Photos: s.photos(),
-		Street: orNil(u.Street), City: orNil(u.City), State: orNil(u.State), Country: orNil(u.Country), Zip: orNil(u.PostalCode),
-		URLs: s.urls(o, u, version), Active: u.Active, UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale,
-		UTCOffset: utcOffset(u.TimeZone), LastModified: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,
-	})
+	reach := reachOf(session)
+	answer := identity{ID: s.idURL(u.Org, u.ID), Asserted: true, UserID: u.ID, OrganizationID: u.Org}
+	if reach(org.ScopeProfile) {
+		answer.identityProfile = &identityProfile{
+			Username: u.Username, NickName: u.Nickname, DisplayName: u.Name, FirstName: orNil(u.FirstName), LastName: u.LastName, TimeZone: u.TimeZone,
+			Photos: s.photos(), URLs: s.urls(o, u, version), Active: u.Active, UserType: strings.ToUpper(u.UserType), Language: u.Language, Locale: u.Locale,
+			UTCOffset: utcOffset(u.TimeZone), LastModified: u.LastModifiedDate.UTC().Format("2006-01-02T15:04:05Z"), AppInstalled: true,
+		}
+	}
+	if reach(org.ScopeEmail) {
+		answer.userinfoEmail = &userinfoEmail{Email: u.Email, EmailVerified: u.EmailVerified}
+	}
+	if reach(org.ScopeAddress) {
+		answer.identityAddress = &identityAddress{Street: orNil(u.Street), City: orNil(u.City), State: orNil(u.State), Country: orNil(u.Country), Zip: orNil(u.PostalCode)}
+	}
+	if reach(org.ScopePhone) {
+		answer.identityPhone = &identityPhone{}
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 func orNil(s string) *string {

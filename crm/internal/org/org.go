@@ -96,6 +96,7 @@ type User struct {
 	Active           bool
 	Profile          ID
 	ProfileName      string
+	License          string // name of the profile's user licence: "Salesforce"
 	UserType         string // "Standard"
 	TimeZone         string // IANA name, "America/Los_Angeles"
 	Locale           string // "en_US"

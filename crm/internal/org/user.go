@@ -14,6 +14,9 @@ const (
 	IntegrationProfile   = "Salesforce API Only System Integrations"
 )
 
+// IntegrationLicense is the user licence of programs.
+const IntegrationLicense = "Salesforce Integration"
+
 // ownUserFields are what users without Manage Users may change on their own record.
 var ownUserFields = map[string]bool{
 	"FirstName": true, "LastName": true, "CompanyName": true, "Department": true, "Title": true, "Street": true, "City": true, "State": true,

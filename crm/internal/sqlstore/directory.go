@@ -75,7 +75,8 @@ func (s *Store) MovedMyDomain(ctx context.Context, name string) (org.ID, error) 
 const selectUser = `SELECT u.org_id, u.id, u.username, u.email, COALESCE(u.first_name, ''), u.last_name, u.name, u.community_nickname,
  u.alias, u.is_active, u.profile_id, p.name, u.user_type, u.time_zone_sid_key, u.locale_sid_key, u.language_locale_key,
  COALESCE(u.phone, ''), COALESCE(u.street, ''), COALESCE(u.city, ''), COALESCE(u.state, ''), COALESCE(u.postal_code, ''),
- COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 1), p.login_ip_ranges, p.login_hours, p.password_policies, p.session_timeout
+ COALESCE(u.country, ''), u.created_date, u.last_modified_date, COALESCE(l.frozen, 0), COALESCE(l.unverified, 1), p.login_ip_ranges, p.login_hours, p.password_policies, p.session_timeout,
+ COALESCE((SELECT n.name FROM user_license n WHERE n.org_id = p.org_id AND n.id = p.user_license_id), '')
  FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
  LEFT JOIN user_login l ON l.org_id = u.org_id AND l.user_id = u.id WHERE `
 
@@ -96,7 +97,7 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (org.User, 
 	var ranges, hours, policies string
 	err := s.db.QueryRow(ctx, query, args...).Scan(&u.Org, &u.ID, &u.Username, &u.Email, &u.FirstName, &u.LastName, &u.Name,
 		&u.Nickname, &u.Alias, &u.Active, &u.Profile, &u.ProfileName, &u.UserType, &u.TimeZone, &u.Locale, &u.Language,
-		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified, &u.Frozen, &unverified, &ranges, &hours, &policies, &u.SessionTimeoutMinutes)
+		&u.Phone, &u.Street, &u.City, &u.State, &u.PostalCode, &u.Country, &created, &modified, &u.Frozen, &unverified, &ranges, &hours, &policies, &u.SessionTimeoutMinutes, &u.License)
 	if err != nil {
 		return org.User{}, notFound(err, "user")
 	}
