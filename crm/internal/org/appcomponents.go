@@ -73,6 +73,9 @@ func (a *Apps) createIn(tx SetupTx, s Session, name string, c AppChange) (Saved,
 		Org: s.Org, ID: NewID(PrefixConnectedApplication), DeveloperName: name, SecretRequiredForRefresh: true, IPRelaxation: IPEnforce,
 		RefreshTokenPolicy: RefreshInfinite, Installed: true,
 	}
+	if err := c.mayMake(s, ""); err != nil {
+		return Saved{}, err
+	}
 	if err := c.checkNew(tx, &app); err != nil {
 		return Saved{}, err
 	}

@@ -78,7 +78,19 @@ type Apps struct {
 	Changes Changes
 }
 
-var mayChangeApps = Need{{PermManageConnectedApps, PermCustomizeApplication}, {PermModifyAllData, PermModifyMetadata}}
+// Who may change an app's policies, and who decides which profiles and permission sets carry it (connect-facts 2.2).
+var (
+	mayChangeApps = Need{{PermCustomizeApplication}, {PermModifyAllData, PermManageConnectedApps}}
+	mayCarryApps  = Need{{PermCustomizeApplication}, {PermModifyAllData}, {PermManageProfiles}}
+)
+
+// mayMake refuses a change of who carries the app to those who may change no more than its policies.
+func (c AppChange) mayMake(s Session, app ID) error {
+	if (c.PermissionSets != nil || c.Profiles != nil) && !mayCarryApps.MetBy(s.Permissions) {
+		return insufficientAccess(app)
+	}
+	return nil
+}
 
 // MayUseMetadata refuses those who may not use the Metadata API.
 func MayUseMetadata(s Session) error {
@@ -147,6 +159,9 @@ func (a *Apps) Change(ctx context.Context, s Session, name string, c AppChange, 
 // changeIn changes an app and tells who loses access by it.
 func (a *Apps) changeIn(tx SetupTx, s Session, id ID, c AppChange) (Access, error) {
 	var access Access
+	if err := c.mayMake(s, id); err != nil {
+		return access, err
+	}
 	at := a.Clock.Now(string(s.Org))
 	err := tx.ChangeApp(s.Org, id, s.User, at, func(app *ConnectedApp) error {
 		before, err := tx.AppUsers(app.Org, app.ID, "")

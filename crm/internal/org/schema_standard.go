@@ -132,10 +132,9 @@ func permissionSetAssignmentObject() *Object {
 }
 
 func setupEntityAccessObject() *Object {
-	manage := Need{{PermManageProfiles, PermManageConnectedApps, PermCustomizeApplication}}
 	return &Object{
 		Name: ObjectSetupEntityAccess, Label: "Setup Entity Access", Plural: "Setup Entity Access", KeyPrefix: PrefixSetupEntityAccess,
-		Setup: true, Createable: true, Deletable: true, Create: manage, Delete: manage, View: Need{{PermViewSetup}},
+		Setup: true, Createable: true, Deletable: true, Create: mayCarryApps, Delete: mayCarryApps, View: Need{{PermViewSetup}},
 		Unique: []UniqueKey{{Fields: []string{"ParentId", "SetupEntityId"}}},
 		Fields: fields(idField(),
 			reference("ParentId", "Parent ID", "Parent", "SetupEntityAccessItems", ObjectPermissionSet).required().createOnly(),
@@ -151,7 +150,7 @@ func connectedApplicationObject() *Object {
 		KeyPrefix: PrefixConnectedApplication, Setup: true,
 		// The Object Reference calls it read-only; the command line's users change policies by PATCH (clients 1.4), so the
 		// policy fields can be updated.
-		Updateable: true, Update: Need{{PermManageConnectedApps, PermCustomizeApplication}, {PermModifyAllData}},
+		Updateable: true, Update: mayChangeApps,
 		Fields: fields(idField(),
 			text("Name", "Name", 80).required().readOnly().name(),
 			boolean("OptionsAllowAdminApprovedUsersOnly", "AllowAdminApprovedUsersOnly").updateOnly().in("is_admin_approved"),
