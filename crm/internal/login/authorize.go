@@ -199,12 +199,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, t *transaction) er
 		return err
 	}
 	if err := s.appAllowed(ctx, u, app); err != nil {
-		e, ok := appErrors[fault.CodeOf(err)]
-		if !ok {
-			return err
-		}
-		s.noteRefused(ctx, s.event(u, callerOf(r), org.LoginTypeOAuth, t.subtype(), app.Name), refusalStatus[fault.CodeOf(err)])
-		return e
+		return s.appRefused(r, t, u, app, err)
 	}
 	ask := t.ForceConsent && !app.AdminApproved
 	if !ask {
@@ -241,6 +236,16 @@ func (s *Server) appAllowed(ctx context.Context, u org.User, app *org.App) error
 		return err
 	}
 	return s.known.AllowedByAdmin(ctx, u, app)
+}
+
+// appRefused words the refusal of an app's policies, and notes it for the user.
+func (s *Server) appRefused(r *http.Request, t *transaction, u org.User, app *org.App, err error) error {
+	e, ok := appErrors[fault.CodeOf(err)]
+	if !ok {
+		return err
+	}
+	s.noteRefused(r.Context(), s.event(u, callerOf(r), org.LoginTypeOAuth, t.subtype(), app.Name), refusalStatus[fault.CodeOf(err)])
+	return e
 }
 
 // mustSignIn reports whether a user who has a session shows his password all the same: because the client wants it, and
@@ -313,10 +318,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request, t *transaction,
 		return err
 	}
 	if err := s.appAllowed(ctx, u, app); err != nil {
-		if e, ok := appErrors[fault.CodeOf(err)]; ok {
-			return e
-		}
-		return err
+		return s.appRefused(r, t, u, app, err)
 	}
 	switch decision {
 	case pages.DecisionAllow:

@@ -290,12 +290,25 @@ func (req *soapRequest) loginVersion() bool {
 	return req.version >= minLoginVersion && req.version <= maxLoginVersion
 }
 
+// noteVersion keeps a login in a version that has no login. Nothing was proved by it, so one network leaves a bounded number of
+// such rows; and a name that nobody has costs what a user's costs.
+func (h soapAPI) noteVersion(ctx context.Context, req *soapRequest, username string) error {
+	if req.version == 0 || !h.s.throttle.AllowRow(req.caller.ip) {
+		return nil
+	}
+	u, err := h.s.known.UserByUsername(ctx, strings.TrimSpace(username))
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	e := h.s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)
+	e.APIType, e.APIVersion = h.apiType(), req.text
+	h.s.noteRefused(ctx, e, org.StatusVersionRemoved)
+	return nil
+}
+
 // login is the login call (crm-wire 2.2): password with the security token appended.
 func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	s := h.s
-	if !req.loginVersion() {
-		return nil, loginFault("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
-	}
 	username, err := req.operation.One("username")
 	if err != nil {
 		return nil, err
@@ -303,6 +316,14 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	password, err := req.operation.One("password")
 	if err != nil {
 		return nil, err
+	}
+	if !req.loginVersion() {
+		if username != nil {
+			if err := h.noteVersion(ctx, req, username.Text); err != nil {
+				return nil, err
+			}
+		}
+		return nil, loginFault("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL")
 	}
 	if username == nil || password == nil {
 		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)

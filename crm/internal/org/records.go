@@ -141,11 +141,17 @@ func (r *Records) Read(ctx context.Context, s Session, object, id string, names 
 	if o.OwnOnly {
 		need(o.ownerPath())
 	}
+	if o.Person != "" {
+		need(o.Person)
+	}
 	if rec.Values, err = r.Store.Read(ctx, o, s.Org, key, read); err != nil {
 		return Record{}, err
 	}
 	if rec.Values.Flag("IsDeleted") {
 		return Record{}, entityDeleted()
+	}
+	if o.HidesOthers(s.Permissions) && rec.Values.ID(o.Person) != s.User {
+		return Record{}, noSuchRecord()
 	}
 	if _, ok := rec.Values[FieldIsCurrent]; ok {
 		rec.Values[FieldIsCurrent] = s.IsCurrent(key)

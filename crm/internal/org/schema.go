@@ -155,6 +155,10 @@ type Object struct {
 	Sharing, Master string
 	// OwnOnly and WriteOwnOnly say, of what a user sees of the schema, that he sees or changes his own records alone.
 	OwnOnly, WriteOwnOnly bool
+	// Person names the reference to the user whom a record is about; who lacks AllRows sees those about himself alone. "" where
+	// everybody who sees the object sees all of it.
+	Person  string
+	AllRows Need
 
 	Createable, Updateable, Deletable bool
 	// SoftDelete: deleted records stay, marked IsDeleted, out of ordinary queries.
@@ -168,6 +172,9 @@ type Object struct {
 	byName map[string]*Field
 	byPath map[string]*Field
 }
+
+// HidesOthers reports whether holders of the permissions see only the records about themselves, which Person tells.
+func (o *Object) HidesOthers(p Permissions) bool { return o.Person != "" && !o.AllRows.MetBy(p) }
 
 // Field finds a field that the API shows, by name without regard to case; nil where there is none.
 func (o *Object) Field(name string) *Field {

@@ -3,11 +3,12 @@ package org
 // ObjectLoginHistory keeps the logins that happened and those that were refused.
 const ObjectLoginHistory = "LoginHistory"
 
-// loginHistoryObject can be queried by who manages users; filters are the documented few (crm-wire 5.2).
+// loginHistoryObject shows all logins to who manages users and to everybody else his own; filters are the documented few
+// (crm-wire 5.2).
 func loginHistoryObject() *Object {
 	return &Object{
 		Name: ObjectLoginHistory, Label: "Login History", Plural: "Login History", KeyPrefix: PrefixLoginHistory,
-		View: Need{{PermManageUsers}},
+		Person: "UserId", AllRows: Need{{PermManageUsers}},
 		Fields: fields(idField(),
 			reference("UserId", "User ID", "", "", ObjectUser).filled().readOnly(),
 			typed("LoginTime", "Login Time", TypeDateTime, 0).filled().readOnly(),

@@ -36,13 +36,18 @@ func (s *scope) where() error {
 	return nil
 }
 
-// share leaves the records of others out where the object is private to its owners.
+// share leaves the records of others out where the object is private to its owners, or shows people what is about them.
 func (s *scope) share() {
 	o := s.plan.Object
-	if !o.OwnOnly {
+	var mine Cond
+	switch {
+	case o.OwnOnly:
+		mine = s.own(o, 0)
+	case o.HidesOthers(s.Permissions):
+		mine = Compare{Expr: Expr{Ref: Ref{Object: o, Field: o.Stored(o.Person)}}, Op: Equal, Value: string(s.User)}
+	default:
 		return
 	}
-	mine := s.own(o, 0)
 	if s.plan.Where == nil {
 		s.plan.Where = mine
 	} else {

@@ -1,0 +1,61 @@
+package login_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
+)
+
+// A login in a version that has none is in the user's Login History, and costs as much for a name that nobody has.
+func TestRetiredVersionsAreInLoginHistory(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		for _, version := range []string{"30.0", "66.0"} {
+			before := len(h.history(h.org.user))
+			if a := h.soapLogin(version, h.org.user, userPassword+securityToken); a.tag("faultcode") != "UNSUPPORTED_API_VERSION" {
+				t.Errorf("%s: %v", version, a)
+			}
+			if got := h.history(h.org.user); len(got) != before+1 || got[before] != org.StatusVersionRemoved {
+				t.Errorf("%s leaves %v", version, got)
+			}
+		}
+		nobody := func() (n int) {
+			if err := h.store.DB().QueryRow(t.Context(), `SELECT COUNT(*) FROM login_history WHERE org_id = ''`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		before := nobody()
+		h.soapLogin("30.0", "nobody@nowhere.example", "x")
+		if nobody() != before+1 {
+			t.Error("a name that nobody has costs less")
+		}
+		// Nothing is proved by such a call, so it does not fill anybody's history.
+		limited := h.limited(org.LoginLimits{FailuresPerMinute: 1})
+		kept := len(h.history(h.org.user))
+		for range 15 {
+			limited.soapLogin("30.0", h.org.user, "x")
+		}
+		if n := len(h.history(h.org.user)) - kept; n != 10 {
+			t.Errorf("15 calls from one network leave %d rows", n)
+		}
+	})
+}
+
+// An app that was blocked while the consent page was open is refused there, and the user's Login History says so.
+func TestRefusedConsentIsInLoginHistory(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		b := h.browser()
+		page := b.signIn(b.get(h.authorize()), h.org.user, userPassword)
+		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Blocked = true })
+		if a := b.allow(page); !strings.Contains(a.header.Get("Location"), "OAUTH_APP_BLOCKED") {
+			t.Errorf("consent: %v %v", a, a.header)
+		}
+		if got := h.history(h.org.user); !slices.Contains(got, org.StatusAppBlocked) {
+			t.Errorf("history %v", got)
+		}
+	})
+}
