@@ -311,10 +311,19 @@ func callerOf(r *http.Request) caller {
 // agentName is the first product of a User-Agent, cut to what a column holds.
 func agentName(agent string) string {
 	name, _, _ := strings.Cut(agent, " ")
-	if len(name) > 80 {
-		name = name[:80]
-	}
+	return printable(name)
+}
+
+// maxName is how many characters Login History keeps of what a client calls itself (its field Application has as many).
+const maxName = 80
+
+// printable is what a client calls itself, in ASCII and cut to what a column holds: anybody may write it there.
+func printable(name string) string {
+	n := 0
 	return strings.Map(func(c rune) rune {
+		if n++; n > maxName {
+			return -1
+		}
 		if c < ' ' || c > '~' {
 			return '?'
 		}

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,31 @@ func TestRefusedConsentIsInLoginHistory(t *testing.T) {
 		}
 		if got := h.history(h.org.user); !slices.Contains(got, org.StatusAppBlocked) {
 			t.Errorf("history %v", got)
+		}
+	})
+}
+
+// What a client calls itself is cut to what the field holds, before anything is known of it.
+func TestClientNamesAreCut(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		login := func(client string) answer {
+			return h.soap("/services/Soap/u/50.0", `<CallOptions xmlns="urn:partner.soap.sforce.com"><client>`+escapeXML(client)+`</client></CallOptions>`,
+				fmt.Sprintf(`<login xmlns="urn:partner.soap.sforce.com"><username>%s</username><password>wrong</password></login>`, h.org.user))
+		}
+		for client, want := range map[string]string{
+			"simple-salesforce/1": "simple-salesforce/1", strings.Repeat("x", 5000): strings.Repeat("x", 80), "a\tb\u202eü": "a?b??",
+		} {
+			if a := login(client); a.tag("faultcode") != "INVALID_LOGIN" {
+				t.Errorf("%.20q: %v", client, a)
+			}
+			var got string
+			if err := h.store.DB().QueryRow(t.Context(), `SELECT application FROM login_history WHERE user_id = $1 ORDER BY id DESC LIMIT 1`, string(h.userID(h.org.user))).Scan(&got); err != nil || got != want {
+				t.Errorf("%.20q is kept as %.100q %v", client, got, err)
+			}
+		}
+		if a := login(strings.Repeat("x", 100_000)); a.status != 413 {
+			t.Errorf("a text of 100,000 characters: %d", a.status)
 		}
 	})
 }

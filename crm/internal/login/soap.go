@@ -25,6 +25,7 @@ type soapAPI struct {
 // Limits of the SOAP API.
 const (
 	maxEnvelope = 256 << 10 // bytes
+	maxText     = 16 << 10  // bytes of one text in it
 	// Versions that SOAP login has been seen in; it was retired below and is announced to end above (crm-wire 0).
 	minLoginVersion = 31
 	maxLoginVersion = 65
@@ -164,7 +165,7 @@ func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, err
 	if err := web.CheckContentType(r, "text/xml", "application/xml", "application/soap+xml"); err != nil {
 		return nil, err
 	}
-	env, err := soap.Parse(strings.NewReader(string(body)), soap.Limits{})
+	env, err := soap.Parse(strings.NewReader(string(body)), soap.Limits{Bytes: maxEnvelope, Text: maxText})
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, err
 	if id != nil {
 		req.session = vault.Secret(strings.TrimSpace(id.Text))
 	}
-	req.client = env.Header.Value("CallOptions", "client")
+	req.client = printable(env.Header.Value("CallOptions", "client"))
 	req.loginOrg = env.Header.Value("LoginScopeHeader", "organizationId")
 	return req, nil
 }
