@@ -52,6 +52,9 @@ func (h soapAPI) apiType() string {
 	return "SOAP Partner"
 }
 
+// headerDryRun asks that nothing be changed. No operation here can be tried, so those that change something are refused.
+const headerDryRun = "Twinspan-Dry-Run"
+
 // soapRequest is a call, parsed once.
 type soapRequest struct {
 	version   int    // 0 for a path that names none
@@ -61,6 +64,7 @@ type soapRequest struct {
 	session   vault.Secret // of SessionHeader
 	client    string       // of CallOptions
 	loginOrg  string       // of LoginScopeHeader
+	dryRun    bool         // the HTTP header Twinspan-Dry-Run
 	caller    caller
 }
 
@@ -171,6 +175,7 @@ func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, err
 	}
 	req := &soapRequest{text: r.PathValue("version"), pathOrg: r.PathValue("org"), operation: env.Operation(), caller: callerOf(r)}
 	req.version = parseVersion(req.text)
+	req.dryRun = strings.EqualFold(r.Header.Get(headerDryRun), "true")
 	if req.operation == nil {
 		return nil, &soapFault{element: "UnexpectedErrorFault", code: "UNKNOWN_EXCEPTION", message: "The Body holds no operation.", client: true}
 	}
@@ -244,6 +249,9 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 		}
 		return h.respond(op.Local, nil)
 	case "setPassword", "changeOwnPassword", "resetPassword", "invalidateSessions":
+		if req.dryRun {
+			return nil, unexpectedFault("INVALID_OPERATION", "INVALID_OPERATION: "+op.Local+"() cannot be tried; nothing was changed")
+		}
 		return h.account(ctx, req, session)
 	case "getServerTimestamp":
 		return h.respond(op.Local, func(x *soap.Writer) {

@@ -28,6 +28,7 @@ func (s *Server) deploy(ctx context.Context, c *call, x *soap.Writer) error {
 	if err != nil {
 		return err
 	}
+	options.CheckOnly = options.CheckOnly || c.dryRun
 	d, err := s.Deployments.Begin(ctx, c.session, zip, c.api, options)
 	if err != nil {
 		return err
@@ -86,6 +87,9 @@ func (s *Server) checkDeployStatus(ctx context.Context, c *call, x *soap.Writer)
 }
 
 func (s *Server) cancelDeploy(ctx context.Context, c *call, x *soap.Writer) error {
+	if c.dryRun {
+		return fault.New(fault.Invalid, codeNoDryRun, "A dry run is for saving, deleting or deploying components; nothing was cancelled.")
+	}
 	d, err := s.Deployments.Cancel(ctx, c.session, c.operation.Value("String"))
 	if err != nil {
 		return err

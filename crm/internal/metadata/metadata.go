@@ -70,10 +70,12 @@ const (
 	codeType      fault.Code = "unknown_metadata_type"
 	codeArguments fault.Code = "metadata_arguments"
 	codeNotForAPI fault.Code = "session_not_for_api"
+	codeNoDryRun  fault.Code = "no_dry_run"
 	codeBusy      fault.Code = "too_many_large_requests"
 )
 
-// headerDryRun asks an update to tell what it would do, in the header Warning, and to save nothing.
+// headerDryRun asks a change to tell what it would do, in the header Warning, and to save nothing; a deployment is checked
+// alone. What cannot be tried is refused.
 const headerDryRun = "Twinspan-Dry-Run"
 
 // Mount routes the API under /services/Soap/m.
@@ -284,7 +286,7 @@ var exceptionCodes = map[fault.Code]string{
 	org.CodeRequiredFieldMissing: "REQUIRED_FIELD_MISSING", org.CodeDuplicateValue: "DUPLICATE_VALUE", org.CodeStringTooLong: "STRING_TOO_LONG",
 	org.CodeFieldNotWriteable: "INVALID_FIELD_FOR_INSERT_UPDATE", org.CodeInvalidField: "INVALID_FIELD", org.CodeInUse: "DELETE_FAILED",
 	org.CodeNotForOperation: "INVALID_TYPE_FOR_OPERATION", org.CodeRolledBack: "ALL_OR_NONE_OPERATION_ROLLED_BACK",
-	codeNotOffered: "FUNCTIONALITY_NOT_ENABLED", org.CodeMalformedID: "MALFORMED_ID", org.CodeDeploymentDone: "INVALID_ID_FIELD",
+	codeNotOffered: "FUNCTIONALITY_NOT_ENABLED", codeNoDryRun: "INVALID_OPERATION", org.CodeMalformedID: "MALFORMED_ID", org.CodeDeploymentDone: "INVALID_ID_FIELD",
 	org.CodeTooManyDeployments: "LIMIT_EXCEEDED", org.CodeBadCustom: "FIELD_INTEGRITY_EXCEPTION", org.CodeCustomTaken: "DUPLICATE_DEVELOPER_NAME",
 	org.CodeCustomLimit: "LIMIT_EXCEEDED", org.CodeInvalidType: "INVALID_TYPE", org.CodeInvalidPicklistValue: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
 }
