@@ -322,6 +322,10 @@ func TestUnaskedAppsGetWhatWasApproved(t *testing.T) {
 		}
 		h.code("scope", "id")
 		refused() // nothing for offline use
+		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Scopes = []string{"api", "id"} })
+		h.code("scope", "id")
+		refused() // nor by an app that has no offline use at all
+		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Scopes = []string{"id", "api", "web", "openid", "refresh_token"} })
 		h.code("scope", "id refresh_token")
 		if a := use(); a.status != 200 || a.get("scope") != "id" {
 			t.Errorf("id is approved: %v", a)

@@ -178,7 +178,7 @@ func (k *Known) AllowedUnasked(ctx context.Context, u User, app *App) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	if approved == nil || MayRefresh(app.Scopes) && !MayRefresh(approved) {
+	if !MayRefresh(approved) { // an app that never asks for offline use is never approved for it (JW-31 of the security reference)
 		return nil, fault.New(fault.Denied, CodeNotUserApproved, "user hasn't approved this consumer")
 	}
 	var scopes []string
