@@ -135,7 +135,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		Queries:      &soql.Runner{Source: store, Locators: store, Schema: records.Schema, Clock: domain},
 		Transactions: transactions{store},
 	}
-	deployments := &org.Deployments{Store: sqlstore.NewDeployments(store, queue), Users: store, Clock: domain, Changes: logins}
+	deployments := &org.Deployments{Store: sqlstore.NewDeployments(store, queue, o.Vault), Users: store, Clock: domain, Changes: logins}
 	meta := &metadata.Server{
 		Auth: logins, Meter: meter, Apps: apps, Settings: logins.Settings(), Profiles: &org.Profiles{Store: store, Clock: domain, Changes: logins},
 		RemoteSites:    &org.RemoteSites{Records: records},

@@ -22,16 +22,26 @@ type DeployPayload struct {
 	ID  org.ID `json:"id"`
 }
 
-// Deployments keeps deployments and queues the work on them.
+// Sealer encrypts what lies in the database; *vault.Vault is one. What is sealed with aad opens only with the same aad.
+type Sealer interface {
+	Seal(plain, aad []byte) ([]byte, error)
+	Open(sealed, aad []byte) ([]byte, error)
+}
+
+// Deployments keeps deployments and queues the work on them. Zips are sealed, because they may hold apps' secrets.
 type Deployments struct {
 	store *Store
 	queue *jobs.Queue
+	seal  Sealer
 }
 
 var _ org.DeployStore = Deployments{}
 
 // NewDeployments returns a store of deployments on a database that has jobs.Migrations too.
-func NewDeployments(s *Store, q *jobs.Queue) Deployments { return Deployments{s, q} }
+func NewDeployments(s *Store, q *jobs.Queue, seal Sealer) Deployments { return Deployments{s, q, seal} }
+
+// zipAAD binds a sealed zip to its deployment.
+func zipAAD(id org.ID) []byte { return []byte("deployment:zip:" + string(id)) }
 
 // AddDeployment implements org.DeployStore.
 func (d Deployments) AddDeployment(ctx context.Context, dep org.Deployment, zip []byte, limit int) error {
@@ -43,6 +53,10 @@ func (d Deployments) AddDeployment(ctx context.Context, dep org.Deployment, zip 
 	if err != nil {
 		return err
 	}
+	sealed, err := d.seal.Seal(zip, zipAAD(dep.ID))
+	if err != nil {
+		return fmt.Errorf("sealing a deployment: %w", err)
+	}
 	err = d.store.db.Write(ctx, func(tx *sqldb.Tx) error {
 		var waiting int
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM deployment WHERE org_id = $1 AND zip IS NOT NULL`, string(dep.Org)).Scan(&waiting); err != nil {
@@ -51,9 +65,9 @@ func (d Deployments) AddDeployment(ctx context.Context, dep org.Deployment, zip 
 		if waiting >= limit { // two at the same moment may both pass: the bound is against a flood
 			return fault.New(fault.Limited, org.CodeTooManyDeployments, "This org has %d deployments that have not ended; wait for them.", waiting)
 		}
-		if _, err := tx.Exec(`INSERT INTO deployment (org_id, id, user_id, app_id, delegate_id, api, options, status, created_ms, modified_ms, messages, zip)
- VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, '[]', $10)`, string(dep.Org), string(dep.ID), string(dep.User), string(dep.App), string(dep.Delegate), dep.API, string(options),
-			string(dep.Status), millis(dep.Created), zip); err != nil {
+		if _, err := tx.Exec(`INSERT INTO deployment (org_id, id, user_id, app_id, delegate_id, api, options, status, created_ms, modified_ms, messages, zip, zip_sealed)
+ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, '[]', $10, 1)`, string(dep.Org), string(dep.ID), string(dep.User), string(dep.App), string(dep.Delegate), dep.API, string(options),
+			string(dep.Status), millis(dep.Created), sealed); err != nil {
 			return err
 		}
 		_, err := d.queue.Enqueue(tx, jobs.Job{Kind: JobDeploy, Payload: payload})
@@ -100,9 +114,16 @@ func readDeployment(q rowQuerier, orgID, id org.ID, suffix string) (org.Deployme
 // DeploymentZip implements org.DeployStore.
 func (d Deployments) DeploymentZip(ctx context.Context, orgID, id org.ID) ([]byte, error) {
 	var zip []byte
-	err := d.store.db.QueryRow(ctx, `SELECT zip FROM deployment WHERE org_id = $1 AND id = $2`, string(orgID), string(id)).Scan(&zip)
+	var sealed bool
+	err := d.store.db.QueryRow(ctx, `SELECT zip, zip_sealed FROM deployment WHERE org_id = $1 AND id = $2`, string(orgID), string(id)).Scan(&zip, &sealed)
 	if err != nil {
 		return nil, notFound(err, "deployment")
+	}
+	if zip == nil || !sealed {
+		return zip, nil
+	}
+	if zip, err = d.seal.Open(zip, zipAAD(id)); err != nil {
+		return nil, fmt.Errorf("opening deployment %s: %w", id, err)
 	}
 	return zip, nil
 }

@@ -1,8 +1,10 @@
 package sqlstore_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // deployments is a house's deployments, with one org.
@@ -25,8 +29,12 @@ func eachDeployments(t *testing.T, test func(*testing.T, deployments)) {
 	t.Helper()
 	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
 		queue := jobs.New(h.Store.DB(), jobs.Options{}) // never started: the test does the work
+		v, err := vault.Open(filepath.Join(t.TempDir(), "key"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		test(t, deployments{h, &org.Deployments{
-			Store: sqlstore.NewDeployments(h.Store, queue), Users: h.Store, Clock: h.Clock, Changes: h.Changed,
+			Store: sqlstore.NewDeployments(h.Store, queue, v), Users: h.Store, Clock: h.Clock, Changes: h.Changed,
 		}, h.MakeOrg(t, "deploy")})
 	})
 }
@@ -249,6 +257,48 @@ func TestJobsHaveTheirUsersAccess(t *testing.T) {
 			if got := s.Seen().Object("Secret__c", s.Permissions) != nil; got != sees {
 				t.Errorf("a job of %s sees the object: %t, want %t", user, got, sees)
 			}
+		}
+	})
+}
+
+// A zip may hold an app's secret, and a copy of the database must not.
+func TestZipsAreSealed(t *testing.T) {
+	t.Parallel()
+	eachDeployments(t, func(t *testing.T, d deployments) {
+		const secret = "<consumerSecret>of an app</consumerSecret>"
+		dep, err := d.Begin(t.Context(), d.org.Admin, []byte(secret), 65, org.DeployOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := func() (zip []byte) {
+			if err := d.House.Store.DB().QueryRow(t.Context(), `SELECT zip FROM deployment WHERE id = $1`, string(dep.ID)).Scan(&zip); err != nil {
+				t.Fatal(err)
+			}
+			return zip
+		}
+		if zip := stored(); len(zip) == 0 || bytes.Contains(zip, []byte("consumerSecret")) {
+			t.Errorf("the database holds %q", zip)
+		}
+		if zip, err := d.Deployments.Store.DeploymentZip(t.Context(), d.org.ID, dep.ID); err != nil || string(zip) != secret {
+			t.Errorf("the zip is %q %v", zip, err)
+		}
+		read := ""
+		if err := d.Perform(t.Context(), d.org.ID, dep.ID, func(_ org.Session, _ org.Deployment, zip []byte) []org.DeployItem {
+			read = string(zip)
+			return nil
+		}); err != nil || read != secret || stored() != nil {
+			t.Errorf("performing it: %q %v, and what is left: %q", read, err, stored())
+		}
+		// Sealed for another, it opens nothing.
+		other := d.begin(t, org.DeployOptions{})
+		if err := d.House.Store.DB().Write(t.Context(), func(tx *sqldb.Tx) error {
+			_, err := tx.Exec(`UPDATE deployment SET id = 'moved' WHERE id = $1`, string(other.ID))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if zip, err := d.Deployments.Store.DeploymentZip(t.Context(), d.org.ID, "moved"); err == nil {
+			t.Errorf("a zip of another deployment opens: %q", zip)
 		}
 	})
 }
