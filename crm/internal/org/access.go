@@ -206,8 +206,10 @@ func (o *Object) seenBy(a *DataAccess) *Object {
 	if !may.Delete {
 		out.Delete = nobody
 	}
-	out.OwnOnly = o.Sharing == SharingPrivate && !may.ViewAll && !may.ModifyAll
-	out.WriteOwnOnly = (o.Sharing == SharingPrivate || o.Sharing == SharingRead) && !may.ModifyAll
+	// Controlled by a parent that is not there (yet, or any more) is controlled by the owner.
+	private := o.Sharing == SharingPrivate || o.Sharing == SharingByParent && o.Master == ""
+	out.OwnOnly = private && !may.ViewAll && !may.ModifyAll
+	out.WriteOwnOnly = (private || o.Sharing == SharingRead) && !may.ModifyAll
 	out.Fields = make([]*Field, 0, len(o.Fields))
 	for _, f := range o.Fields {
 		switch allowed := a.field(o, f); {

@@ -174,7 +174,7 @@ func (s *scope) join(j Join) int {
 			return i + 1
 		}
 	}
-	if j.To.OwnOnly && j.To.Master != "" {
+	if s.ownAlone(j.To) && (j.To.Master != "" || j.To.Person != "") {
 		j.Own = s.own(j.To, len(s.plan.Joins)+1)
 	}
 	s.plan.Joins = append(s.plan.Joins, j)

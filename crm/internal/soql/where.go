@@ -39,15 +39,10 @@ func (s *scope) where() error {
 // share leaves the records of others out where the object is private to its owners, or shows people what is about them.
 func (s *scope) share() {
 	o := s.plan.Object
-	var mine Cond
-	switch {
-	case o.OwnOnly:
-		mine = s.own(o, 0)
-	case o.HidesOthers(s.Permissions):
-		mine = Compare{Expr: Expr{Ref: Ref{Object: o, Field: o.Stored(o.Person)}}, Op: Equal, Value: string(s.User)}
-	default:
+	if !s.ownAlone(o) {
 		return
 	}
+	mine := s.own(o, 0)
 	if s.plan.Where == nil {
 		s.plan.Where = mine
 	} else {
@@ -55,10 +50,16 @@ func (s *scope) share() {
 	}
 }
 
+// ownAlone reports whether the one who asks sees of the object his own records alone, or those about himself.
+func (s *scope) ownAlone(o *org.Object) bool { return o.OwnOnly || o.HidesOthers(s.Permissions) }
+
 // own holds for records of a join that the one who asks owns, or whose parent he owns.
 func (s *scope) own(o *org.Object, join int) Cond {
 	field := func(o *org.Object, join int, name string) Expr {
 		return Expr{Ref: Ref{Join: join, Object: o, Field: o.Stored(name)}}
+	}
+	if o.HidesOthers(s.Permissions) {
+		return Compare{Expr: field(o, join, o.Person), Op: Equal, Value: string(s.User)}
 	}
 	if o.Master == "" {
 		return Compare{Expr: field(o, join, "OwnerId"), Op: Equal, Value: string(s.User)}

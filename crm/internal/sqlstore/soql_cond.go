@@ -41,7 +41,17 @@ func (s *selection) list(kids []soql.Cond, op string) (string, error) {
 		}
 		parts[i] = text
 	}
-	return "(" + strings.Join(parts, op) + ")", nil
+	return balanced(parts, op), nil
+}
+
+// balanced puts an operator between conditions, halves against halves: SQLite takes no tree deeper than a thousand.
+func balanced(parts []string, op string) string {
+	const few = 16
+	if len(parts) > few {
+		half := len(parts) / 2
+		return "(" + balanced(parts[:half], op) + op + balanced(parts[half:], op) + ")"
+	}
+	return "(" + strings.Join(parts, op) + ")"
 }
 
 // operand is the parameter that an expression's key is compared with.
@@ -78,6 +88,14 @@ func (s *selection) compare(c soql.Compare) (string, error) {
 	if c.Op == soql.Equal && !c.Not && isIndexed(c.Expr) {
 		value, _ := indexValue(c.Field, c.Value)
 		return indexed(s.alias(c.Join), s.orgParam, c.Field, "= "+s.param(value), s.param), nil
+	}
+	if text, ok := c.Value.(string); ok && c.Op == soql.Like && c.Func == "" && c.Field.CaseSensitive {
+		// LIKE regards no case, also of a field whose values do; the databases' own differ.
+		cond := folded(s.ref(c.Ref)) + " LIKE " + s.param(sqldb.FoldCase(text)) + ` ESCAPE '\'`
+		if c.Not {
+			return s.unless(c.Expr, cond), nil
+		}
+		return cond, nil
 	}
 	expr := s.key(c.Expr)
 	operand, err := s.operand(c.Expr, c.Value)
@@ -159,9 +177,9 @@ func (s *selection) includes(c soql.Includes) string {
 		for j, v := range set {
 			all[j] = list + " LIKE " + s.param("%;"+likeEscaper.Replace(sqldb.FoldCase(v))+";%") + ` ESCAPE '\'`
 		}
-		sets[i] = "(" + strings.Join(all, " AND ") + ")"
+		sets[i] = balanced(all, " AND ")
 	}
-	cond := "(" + strings.Join(sets, " OR ") + ")"
+	cond := balanced(sets, " OR ")
 	if c.Not {
 		return s.unless(c.Expr, cond)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // rendering collects the SQL of a plan and its parameters. Names in the text come from the schema; all that a caller
@@ -64,6 +65,9 @@ func (r *rendering) selection(p *soql.Plan) *selection {
 	return &selection{rendering: r, prefix: "q" + strconv.Itoa(r.queries) + "_", plan: p}
 }
 
+// maxTables is how many tables SQLite joins; custom fields have one of their own for each object.
+const maxTables = 64
+
 func (s *selection) alias(join int) string { return s.prefix + strconv.Itoa(join) }
 
 // from is FROM with its joins, and WHERE, to which more is added where it is not empty.
@@ -73,6 +77,9 @@ func (s *selection) from(more string) (string, error) {
 	var b strings.Builder
 	b.WriteString(" FROM " + tableOf(p.Object) + " " + root)
 	custom := flexUses(p)
+	if 1+len(p.Joins)+len(custom) > maxTables {
+		return "", fault.New(fault.Invalid, soql.CodeTooComplicated, "The query is too complicated: it asks for custom fields of too many parents.")
+	}
 	if custom[0] {
 		b.WriteString(joinFlex(root))
 	}
@@ -244,7 +251,11 @@ func isWord(t org.FieldType) bool {
 // ref is the SQL of a field's value.
 func (s *selection) ref(r soql.Ref) string {
 	if !r.TypeName && len(r.Or) == 0 {
-		return expression(r.Object, r.Field, s.alias(r.Join))
+		value := expression(r.Object, r.Field, s.alias(r.Join))
+		if r.Join > 0 && r.Field.Type == org.TypeBoolean { // that of a parent that is missing is off, wherever it is kept
+			return "COALESCE(" + value + ", 0)"
+		}
+		return value
 	}
 	parts := make([]string, 0, len(r.Or)+1)
 	for _, one := range append([]soql.Ref{r}, r.Or...) {
