@@ -180,6 +180,8 @@ func (s *Schema) seenBy(a *DataAccess) *Schema {
 		}
 		o.OwnOnly, o.WriteOwnOnly = top.OwnOnly, top.WriteOwnOnly
 	}
+	v.withoutSecrets()
+	v = NewSchema(objects...)
 	s.views.all[a.key] = v
 	return v
 }

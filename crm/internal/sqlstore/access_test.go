@@ -173,6 +173,12 @@ func TestPrivateRecords(t *testing.T) {
 				t.Errorf("changing another's: %v", err)
 			}
 		}
+		// Nor do what shows something of it, a case and a campaign's member.
+		for _, query := range []string{"SELECT ContactEmail FROM Case", "SELECT Name FROM CampaignMember", "SELECT Email FROM CampaignMember"} {
+			if got := user.code(query); got != org.CodeInvalidField {
+				t.Errorf("%s: %q", query, got)
+			}
+		}
 		// A parent that is another's shows nothing of itself.
 		task := user.make("Task", map[string]any{"WhoId": theirs, "Subject": "Call"})
 		user.asks("SELECT Who.Name FROM Task", "<nil>")
