@@ -25,6 +25,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
@@ -58,6 +59,9 @@ type Options struct {
 	SweepEvery time.Duration
 	// TickEvery is how often is looked whether the time of a send has come; 0 is a second, less than 0 never.
 	TickEvery time.Duration
+	// LookEvery is how often the org is asked which records changed, where a triggered send waits for any; 0 is 5 seconds,
+	// less than 0 never (DESIGN 5.9).
+	LookEvery time.Duration
 	// TrackEvery is how often both clouds are read for what became of messages, and for opt-outs; 0 is a minute, less than
 	// 0 never.
 	TrackEvery time.Duration
@@ -74,6 +78,7 @@ type Bridge struct {
 	mailer   *mailing.Worker
 	sends    *send.Service
 	tracked  *tracking.Service
+	triggers *trigger.Service
 	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
@@ -135,6 +140,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	sends := send.NewService(b.store, b.links, o.Machine)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)
+	b.triggers = trigger.NewService(sqlstore.NewTriggers(b.store), b.links, sends, o.Machine)
 	b.tracked = tracking.NewService(sqlstore.NewTracking(b.store), b.links, o.Machine)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
@@ -142,7 +148,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
-		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Audit: audit.NewService(b.store, chains),
+		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
@@ -160,6 +166,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	if o.TickEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.TickEvery, time.Second), b.log, "sends cannot be brought on", b.tick)
+	}
+	if o.LookEvery >= 0 {
+		b.sweeping.Every(ctx, cmp.Or(o.LookEvery, 5*time.Second), b.log, "records cannot be looked at", b.triggers.Look)
 	}
 	if o.TrackEvery >= 0 {
 		every := cmp.Or(o.TrackEvery, time.Minute)

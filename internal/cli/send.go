@@ -18,6 +18,7 @@ type sendCmd struct {
 	Campaign      sendCampaignCmd      `cmd:"" help:"Send to the members of a campaign."`
 	Report        sendReportCmd        `cmd:"" help:"Send to the contacts and leads that a report lists."`
 	DataExtension sendDataExtensionCmd `cmd:"" help:"Send to the contacts and leads in a Salesforce data extension."`
+	Triggered     sendTriggeredCmd     `cmd:"" help:"Send when records of the org are made or changed."`
 	List          sendListCmd          `cmd:"" help:"List the sends to audiences, the newest first."`
 	Scheduled     sendScheduledCmd     `cmd:"" help:"List the sends whose time has not come."`
 	Cancel        sendCancelCmd        `cmd:"" help:"End a send; who has the message keeps it."`

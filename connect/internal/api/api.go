@@ -26,6 +26,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -53,6 +54,7 @@ type Options struct {
 	Sends    *send.Service
 	Mailings *mailing.Service
 	Tracking *tracking.Service
+	Triggers *trigger.Service
 	Audit    *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
@@ -132,6 +134,11 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/mailings/{mailing_id}/results", (*Server).mailingResults, 0, false},
 		{http.MethodGet, "/api/v1/tracking", (*Server).trackingState, 0, false},
 		{http.MethodPost, "/api/v1/tracking/pull", (*Server).pullTracking, 0, false},
+		{http.MethodGet, "/api/v1/triggers", (*Server).triggers, 0, false},
+		{http.MethodPost, "/api/v1/triggers", (*Server).addTrigger, 0, false},
+		{http.MethodPost, "/api/v1/triggers/{trigger_id}/active", (*Server).changeTrigger, 0, false},
+		{http.MethodPost, "/api/v1/triggers/{trigger_id}/remove", (*Server).removeTrigger, 0, false},
+		{http.MethodGet, "/api/v1/triggers/{trigger_id}/firings", (*Server).firings, 0, false},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
@@ -226,7 +233,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

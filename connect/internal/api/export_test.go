@@ -1,11 +1,15 @@
 package api
 
-import "github.com/twinspan/twinspan/connect/internal/apiuser"
+import (
+	"github.com/twinspan/twinspan/connect/internal/apiuser"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
+)
 
 // Bodies are the bodies that the code writes, by the name of their schema.
 func Bodies() map[string]any {
 	return map[string]any{
 		"Error": errorBody{}, "Cause": causeBody{}, "Status": statusBody{}, "Org": orgBody{}, "Engagement": engagementBody{}, "User": userBody{}, "Send": sendBody{}, "Checked": sweptBody{}, "Import": importBody{}, "Line": lineBody{}, "Entry": entryBody{}, "Verdict": verdictBody{}, "IntegrationUser": integrationBody{}, "BusinessUnit": unitBody{}, "Mailing": mailingBody{}, "Recipient": recipientBody{}, "Outage": outageBody{}, "SendSettings": sendSettingsBody{}, "APIUserPlan": apiUserPlanBody{}, "APIUserChange": apiUserChange{}, "APIUserItem": apiuser.Item{}, "APIUserResumed": apiUserResumedBody{}, "Finding": findingBody{},
 		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{},
+		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
 	}
 }

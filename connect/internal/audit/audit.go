@@ -38,6 +38,9 @@ const (
 	ImportCancelled    = "import.cancelled"
 	IntegrationChanged = "connection.integration_user"
 	Disconnected       = "connection.disconnected"
+	TriggerAdded       = "trigger.added" // Subject is its name
+	TriggerChanged     = "trigger.changed"
+	TriggerRemoved     = "trigger.removed"
 	SendAsked          = "send.asked"
 	SendEnded          = "send.ended"
 	SendCancelled      = "send.cancelled"

@@ -72,7 +72,7 @@ type Send struct {
 
 // Request asks for one send.
 type Request struct {
-	ContactID     string // 15 or 18 characters
+	ContactID     string // of a contact or lead, 15 or 18 characters
 	DefinitionKey string
 	// IdempotencyKey makes the send the same send when it is asked for again; "" takes the contact's SystemModstamp, so
 	// that the same state of the same contact is mailed once (DESIGN 5.9).
@@ -81,10 +81,21 @@ type Request struct {
 
 // Check refuses a request that cannot be meant.
 func (r Request) Check() error {
-	if !strings.HasPrefix(r.ContactID, "003") || len(r.ContactID) != 15 && len(r.ContactID) != 18 || strings.Trim(r.ContactID, base62) != "" {
-		return fault.New(fault.Invalid, CodeBadContact, "Give the contact's id: 15 or 18 characters beginning with 003.").In("contact_id")
+	if object(r.ContactID) == "" || len(r.ContactID) != 15 && len(r.ContactID) != 18 || strings.Trim(r.ContactID, base62) != "" {
+		return fault.New(fault.Invalid, CodeBadContact, "Give the contact's id: 15 or 18 characters beginning with 003; or a lead's, which begins with 00Q.").In("contact_id")
 	}
 	return CheckDefinition(r.DefinitionKey)
+}
+
+// object is the object of a contact's or lead's id; "" of another.
+func object(id string) string {
+	switch {
+	case strings.HasPrefix(id, "003"):
+		return "Contact"
+	case strings.HasPrefix(id, "00Q"):
+		return "Lead"
+	}
+	return ""
 }
 
 // CheckDefinition refuses what cannot be the external key of a send definition.

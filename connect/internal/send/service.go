@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -148,9 +149,9 @@ func messageKey(l link.Link, r Request, c Contact) string {
 func (s *Service) contact(ctx context.Context, l link.Link, id string) (Contact, error) {
 	var c Contact
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		r, err := org.GetRecord(ctx, "Contact", id, "Id", "FirstName", "LastName", "Name", "Email", "HasOptedOutOfEmail", "SystemModstamp")
+		r, err := org.GetRecord(ctx, object(id), id, "Id", "FirstName", "LastName", "Name", "Email", "HasOptedOutOfEmail", "SystemModstamp")
 		if fault.CodeOf(err) == client.CodeNotFound {
-			return fault.Wrap(err, fault.NotFound, CodeContactNotFound, "The org has no contact %s that the system user may see.", id)
+			return fault.Wrap(err, fault.NotFound, CodeContactNotFound, "The org has no %s %s that the system user may see.", strings.ToLower(object(id)), id)
 		}
 		if err != nil {
 			return err

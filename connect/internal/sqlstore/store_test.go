@@ -10,6 +10,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
@@ -68,6 +69,19 @@ func TestTracking(t *testing.T) {
 			linktest.RunTracking(t, func(t *testing.T) (linktest.Store, tracking.Store) {
 				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
 				return s, sqlstore.NewTracking(s)
+			})
+		})
+	}
+}
+
+func TestTriggers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunTriggers(t, func(t *testing.T) (linktest.Store, trigger.Store) {
+				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
+				return s, sqlstore.NewTriggers(s)
 			})
 		})
 	}
