@@ -27,6 +27,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
+	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
@@ -79,6 +80,7 @@ type Bridge struct {
 	sends    *send.Service
 	tracked  *tracking.Service
 	triggers *trigger.Service
+	spent    *usage.Service
 	queue    *jobs.Queue
 	handler  http.Handler
 	own      *http.Transport // of calls to the clouds, where it is the bridge's own
@@ -132,6 +134,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	chains := audit.NewKeyring(b.store, sealing)
 	b.store.Signing(chains)
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, sealing), o.HTTP, o.Machine)
+	meter := usage.NewMeter()
+	b.links.Metered(meter)
+	b.spent = usage.NewService(b.store, meter, b.links)
 	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
@@ -148,7 +153,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
-		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Audit: audit.NewService(b.store, chains),
+		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
@@ -167,6 +172,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.TickEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.TickEvery, time.Second), b.log, "sends cannot be brought on", b.tick)
 	}
+	b.sweeping.Every(ctx, flushEvery, b.log, "calls cannot be counted", b.spent.Flush)
 	if o.LookEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.LookEvery, 5*time.Second), b.log, "records cannot be looked at", b.triggers.Look)
 	}
@@ -176,6 +182,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	return b, nil
 }
+
+// flushEvery is how often calls that were counted are stored; a crash loses those of that time.
+const flushEvery = 10 * time.Second
 
 // trackLook is how often is looked whether a pair is due to be read: the processes that share a database take turns.
 const trackLook = 15 * time.Second
@@ -290,7 +299,7 @@ func (b *Bridge) Close() error {
 	if b.own != nil {
 		b.own.CloseIdleConnections()
 	}
-	return errors.Join(stopped, b.store.Close())
+	return errors.Join(stopped, b.spent.Flush(ctx), b.store.Close())
 }
 
 // drainTime is how long Close lets a batch of work come to its end.

@@ -12,12 +12,17 @@ import (
 
 // usageCmd shows what the org's API was used for.
 type usageCmd struct {
-	clientFlags
-	Hourly bool `help:"One line for each hour." env:"-"`
+	connectFlags
+	Hourly    bool `help:"One line for each hour." env:"-"`
+	Connect   bool `help:"What Connect's own calls cost in each cloud, and whether they count." env:"-"`
+	Threshold int  `help:"With --connect: exit code 3 where so many percent of the org's limit are used." placeholder:"PERCENT" env:"-"`
 }
 
 // Run prints how the rolling 24 hours stand, and who called in the last seven days.
 func (c *usageCmd) Run(ctx context.Context, a *app) error {
+	if c.Connect {
+		return c.connectUsage(ctx, a)
+	}
 	r, err := c.ready()
 	if err != nil {
 		return err

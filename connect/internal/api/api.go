@@ -28,6 +28,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
+	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -55,6 +56,7 @@ type Options struct {
 	Mailings *mailing.Service
 	Tracking *tracking.Service
 	Triggers *trigger.Service
+	Usage    *usage.Service
 	Audit    *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
@@ -139,6 +141,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/triggers/{trigger_id}/active", (*Server).changeTrigger, 0, false},
 		{http.MethodPost, "/api/v1/triggers/{trigger_id}/remove", (*Server).removeTrigger, 0, false},
 		{http.MethodGet, "/api/v1/triggers/{trigger_id}/firings", (*Server).firings, 0, false},
+		{http.MethodGet, "/api/v1/usage", (*Server).usage, 0, false},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},

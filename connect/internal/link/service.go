@@ -31,6 +31,7 @@ type Service struct {
 	keys    *Keyring
 	http    *http.Client
 	machine clock.Machine
+	meter   Meter // nil where nobody counts
 	org     *cache[crm.Token]
 	tenant  *cache[engagement.Token]
 	// packages are by pair and org, good for packageLife of machine time.
@@ -141,9 +142,28 @@ func (s *Service) SetClock(ctx context.Context, pair string, offset time.Duratio
 	return s.store.SetClock(ctx, pair, offset)
 }
 
+// Meter counts calls.
+type Meter interface {
+	// Transport counts the calls of a link to a cloud and makes them by next. now is the link's domain time.
+	Transport(l Link, cloud Direction, now time.Time, next http.RoundTripper) http.RoundTripper
+}
+
+// Metered has all calls to the clouds counted. Call it before the service is used.
+func (s *Service) Metered(m Meter) { s.meter = m }
+
+// client is what calls of the link to a cloud are made by.
+func (s *Service) client(l Link, cloud Direction) *http.Client {
+	if s.meter == nil || s.http == nil || s.http.Transport == nil {
+		return s.http
+	}
+	counted := *s.http
+	counted.Transport = s.meter.Transport(l, cloud, s.Now(l), s.http.Transport)
+	return &counted
+}
+
 // OrgClient is a client of the link's org.
 func (s *Service) OrgClient(l Link) (*crm.Client, error) {
-	return crm.New(crm.Options{BaseURL: l.CRMURL, HTTP: s.http})
+	return crm.New(crm.Options{BaseURL: l.CRMURL, HTTP: s.client(l, IntoOrg)})
 }
 
 // SignInClient is a client of the address at which people sign in to the link's org: its My Domain where it has one, as
@@ -183,7 +203,7 @@ func signInURL(given, named string) string {
 
 // TenantClient is a client of the link's tenant.
 func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
-	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.http})
+	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.client(l, IntoTenant)})
 }
 
 // ConnectOrg signs the named system user in to the org by key, reads back who that is, and puts the org span up. The
