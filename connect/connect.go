@@ -145,7 +145,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	sends := send.NewService(b.store, b.links, o.Machine)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)
-	b.triggers = trigger.NewService(sqlstore.NewTriggers(b.store), b.links, sends, o.Machine)
+	fired := sqlstore.NewTriggers(b.store)
+	b.triggers = trigger.NewService(fired, fired, b.links, sends, o.Machine)
 	b.tracked = tracking.NewService(sqlstore.NewTracking(b.store), b.links, o.Machine)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)

@@ -6,8 +6,14 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 )
 
+// Triggers is all that triggered sends need of a store.
+type Triggers interface {
+	trigger.Store
+	trigger.Work
+}
+
 // RunTriggers holds a store of triggered sends to its contract: a state of a record fires once, whoever reads it how often.
-func RunTriggers(t *testing.T, open func(*testing.T) (Store, trigger.Store)) {
+func RunTriggers(t *testing.T, open func(*testing.T) (Store, Triggers)) {
 	ctx := t.Context()
 	s, triggers := open(t)
 	Put(t, s, "a", 1)

@@ -10,7 +10,6 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
-	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
@@ -79,7 +78,7 @@ func TestTriggers(t *testing.T) {
 	for _, kind := range sqldbtest.Kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			linktest.RunTriggers(t, func(t *testing.T) (linktest.Store, trigger.Store) {
+			linktest.RunTriggers(t, func(t *testing.T) (linktest.Store, linktest.Triggers) {
 				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations()}))
 				return s, sqlstore.NewTriggers(s)
 			})

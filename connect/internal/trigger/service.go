@@ -40,17 +40,18 @@ const (
 // Service keeps triggers and looks for what fires them. It is safe for concurrent use.
 type Service struct {
 	store   Store
+	work    Work
 	links   *link.Service
 	sends   *send.Service
 	machine clock.Machine
 }
 
 // NewService wires the service.
-func NewService(store Store, links *link.Service, sends *send.Service, machine clock.Machine) *Service {
+func NewService(store Store, work Work, links *link.Service, sends *send.Service, machine clock.Machine) *Service {
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Service{store: store, links: links, sends: sends, machine: machine}
+	return &Service{store: store, work: work, links: links, sends: sends, machine: machine}
 }
 
 // Add makes a trigger, active from now on, after asking the org whether it has the object and the fields. key makes a
@@ -149,7 +150,7 @@ func (s *Service) Remove(ctx context.Context, l link.Link, id, actor string) err
 
 // Look asks the orgs of all pairs what changed and sends what is due. Any number of processes may do so; one looks at a pair.
 func (s *Service) Look(ctx context.Context) error {
-	pairs, err := s.store.Pairs(ctx)
+	pairs, err := s.work.Pairs(ctx)
 	for _, pair := range pairs {
 		err = errors.Join(err, s.lookAt(ctx, pair))
 	}
@@ -162,11 +163,11 @@ func (s *Service) lookAt(ctx context.Context, pair string) (err error) {
 		return err
 	}
 	now := s.machine()
-	had, err := s.store.Lease(ctx, pair, now, now.Add(leaseTime))
+	had, err := s.work.Lease(ctx, pair, now, now.Add(leaseTime))
 	if err != nil || !had {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.store.Release(context.WithoutCancel(ctx), pair)) }()
+	defer func() { err = errors.Join(err, s.work.Release(context.WithoutCancel(ctx), pair)) }()
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	triggers, err := s.store.Triggers(ctx, pair)
@@ -186,7 +187,7 @@ func (s *Service) lookAt(ctx context.Context, pair string) (err error) {
 			f := fault.Of(reading)
 			t.ErrorCode, t.Error = string(f.Code), client.Clip(f.Message, 500)
 		}
-		if err := s.store.Advance(context.WithoutCancel(ctx), t); err != nil {
+		if err := s.work.Advance(context.WithoutCancel(ctx), t); err != nil {
 			return err
 		}
 	}
@@ -205,7 +206,7 @@ func (s *Service) skip(ctx context.Context, l link.Link, triggers []Trigger, why
 			continue
 		}
 		t.Watermark, t.ErrorCode, t.Error = s.links.Now(l), string(f.Code), f.Message
-		if err := s.store.Advance(ctx, t); err != nil {
+		if err := s.work.Advance(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -257,7 +258,7 @@ func (s *Service) read(ctx context.Context, l link.Link, t *Trigger) error {
 			changes = append(changes, c)
 		}
 		for part := range slices.Chunk(changes, takeAtOnce) {
-			if _, err := s.store.Take(ctx, *t, part); err != nil {
+			if _, err := s.work.Take(ctx, *t, part); err != nil {
 				return err
 			}
 		}
@@ -271,7 +272,7 @@ func (s *Service) read(ctx context.Context, l link.Link, t *Trigger) error {
 
 // fire sends what is due.
 func (s *Service) fire(ctx context.Context, l link.Link) error {
-	due, err := s.store.Due(ctx, l.Pair, s.links.Now(l), dueAtOnce)
+	due, err := s.work.Due(ctx, l.Pair, s.links.Now(l), dueAtOnce)
 	if err != nil {
 		return err
 	}
@@ -282,7 +283,7 @@ func (s *Service) fire(ctx context.Context, l link.Link) error {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			errs[i] = s.store.Settle(context.WithoutCancel(ctx), s.fireOne(ctx, l, f))
+			errs[i] = s.work.Settle(context.WithoutCancel(ctx), s.fireOne(ctx, l, f))
 		})
 	}
 	wg.Wait()

@@ -234,7 +234,10 @@ type Store interface {
 	RemoveTrigger(ctx context.Context, t Trigger, why audit.Change) error
 	// Firings lists a trigger's, the newest first.
 	Firings(ctx context.Context, pair, id string, limit int) ([]Firing, error)
+}
 
+// Work is the part of the store that looking and firing need.
+type Work interface {
 	// Pairs lists those that have an active trigger or a firing that waits.
 	Pairs(ctx context.Context) ([]string, error)
 	// Lease gives a pair to the caller until a machine time; false where somebody has it. Release ends it.
