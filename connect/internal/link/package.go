@@ -3,6 +3,7 @@ package link
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -89,10 +90,10 @@ func (s *Service) Package(ctx context.Context, l Link, fresh bool) (Package, err
 
 func (s *Service) readPackage(ctx context.Context, l Link) (Package, error) {
 	var found Package
-	asked := false // a refusal before that is one of the sign-in
+	var said error // by the question itself: a refusal of the sign-in, first or renewed, says nothing of packages
 	err := s.CallOrg(ctx, l, func(org *crm.Session) error {
-		asked = true
 		installed, err := org.InstalledPackages(ctx)
+		said = err
 		for _, p := range installed {
 			if p.Namespace == packageNamespace {
 				found = Package{p.Version.Major, p.Version.Minor}
@@ -100,7 +101,7 @@ func (s *Service) readPackage(ctx context.Context, l Link) (Package, error) {
 		}
 		return err
 	})
-	if code := fault.CodeOf(err); asked && (code == client.CodeNotFound || code == client.CodeRefused) {
+	if code := fault.CodeOf(err); said != nil && errors.Is(err, said) && (code == client.CodeNotFound || code == client.CodeRefused) {
 		return Package{}, nil
 	}
 	return found, err
