@@ -254,6 +254,22 @@ func TestNotApproved(t *testing.T) {
 		// A refusal is not kept under its key: assigned, the same call connects.
 		w.org.Approve(bob.Username, true)
 		w.wantCall(t, "/api/v1/connection/org", "k", map[string]any{"system_user": bob.Username}, 200, "org.system_user", bob.Username)
+		// Withdrawn, the span is what it was found last until somebody asks; a check asks now, both ways.
+		w.org.Approve(bob.Username, false)
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "org.state", "connected")
+		w.wantCall(t, "/api/v1/status/check", "", map[string]any{}, 200, "org.cause.code", "invalid_app_access")
+		w.org.Approve(bob.Username, true)
+		w.wantCall(t, "/api/v1/status/check", "", map[string]any{}, 200, "org.state", "connected")
+		// A token that died, and no new one: that is no org without the package.
+		w.org.Approve(bob.Username, false)
+		w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			dead := strings.Contains(r.URL.Path, "/tooling/")
+			if dead {
+				linktest.Answer(rw, http.StatusUnauthorized, []any{map[string]any{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}})
+			}
+			return dead
+		})
+		w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 403, "error.code", "invalid_app_access")
 	})
 }
 

@@ -288,7 +288,7 @@ func apiUserAs(u engagement.UserDetails) string {
 func (c *connectUpCmd) spanSteps(a *app, cl *connect.Client) []planStep {
 	state := func(span func(connect.Status) string) func(context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) {
-			s, err := cl.Status(ctx)
+			s, err := cl.CheckStatus(ctx, oauth.NewToken(24)) // the steps before it may just have broken or mended it
 			return words(span(s)), err
 		}
 	}

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 // statusCmd says how the connection stands.
 type statusCmd struct {
 	connectFlags
+	Check bool `help:"Ask both clouds now. Otherwise it is what they answered last, up to a minute ago." env:"-"`
 }
 
 // Run prints the status; exit code 3 where the clouds are not connected.
@@ -21,14 +23,23 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	s, err := cl.Status(ctx)
+	var s connect.Status
+	if c.Check {
+		s, err = cl.CheckStatus(ctx, oauth.NewToken(24))
+	} else {
+		s, err = cl.Status(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	if a.json {
 		err = a.printJSON(s)
 	} else {
-		err = a.print(describe(s))
+		asked := "as the clouds answered last, up to a minute ago; --check asks them now"
+		if c.Check {
+			asked = "now"
+		}
+		err = a.print(describe(s) + "checked          " + asked + "\n")
 	}
 	if err == nil && s.State != connect.StateConnected {
 		err = errNo

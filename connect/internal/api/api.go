@@ -100,6 +100,7 @@ type Route struct {
 func Routes() []Route {
 	return []Route{
 		{http.MethodGet, "/api/v1/status", (*Server).status, 0, false},
+		{http.MethodPost, "/api/v1/status/check", (*Server).checkStatus, 0, false},
 		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0, false},
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0, false},
 		{http.MethodPost, "/api/v1/connection/disconnect", (*Server).disconnect, 0, false},

@@ -80,6 +80,19 @@ func engagementOf(l link.Link) engagementBody {
 	}
 }
 
+// checkStatus asks both clouds first.
+func (s *Server) checkStatus(ctx context.Context, c call) (any, error) {
+	var in struct{}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.link, err = s.Links.Check(ctx, c.link.Pair); err != nil {
+		return nil, err
+	}
+	return s.status(ctx, c)
+}
+
 func (s *Server) status(ctx context.Context, c call) (any, error) {
 	i, err := s.integrationUser(ctx, c.link)
 	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i, Outage: s.outageOf(c.link)}, err

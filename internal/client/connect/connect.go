@@ -121,6 +121,13 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return out, err
 }
 
+// CheckStatus has Connect ask both clouds first; Status says what they answered last. The same key twice asks once.
+func (c *Client) CheckStatus(ctx context.Context, key string) (Status, error) {
+	var out Status
+	err := c.do(ctx, http.MethodPost, "/api/v1/status/check", key, struct{}{}, &out)
+	return out, err
+}
+
 // ConnectOrg brings up the span into the org: Connect signs the system user in with its own key and reads back who he
 // is. A refusal carries the org's own code and text. by is who asks, key makes a repeat of the call the same call.
 func (c *Client) ConnectOrg(ctx context.Context, systemUser, by, key string) error {
