@@ -144,6 +144,8 @@ type packageResult struct {
 	After  string `json:"after"`
 	DryRun bool   `json:"dryRun"`
 	Access string `json:"access,omitempty"` // "admins" or "all"
+	// Goes is what a removal takes along, in words.
+	Goes []string `json:"goes,omitempty"`
 }
 
 // move brings the org from what it has to the version that is wanted.
@@ -194,8 +196,10 @@ func (a *app) printMove(r packageResult) error {
 	switch {
 	case r.After == "":
 		verb = "removed Marketing Cloud Connect " + oneLine(r.Before)
+	case r.Before == r.After && r.Access == "all": // the version stays, and who sees its objects changes
+		verb = "Marketing Cloud Connect " + oneLine(r.After) + " was installed already; its objects are open"
 	case r.Before == r.After:
-		verb = "Marketing Cloud Connect " + oneLine(r.After) + " is installed already"
+		verb = "Marketing Cloud Connect " + oneLine(r.After) + " is installed already; who sees its objects stays as it is"
 	case r.Before != "":
 		verb = "upgraded Marketing Cloud Connect from " + oneLine(r.Before) + " to " + oneLine(r.After)
 	}
@@ -233,6 +237,9 @@ type packageInstallCmd struct{ packageMove }
 func (c *packageInstallCmd) Run(ctx context.Context, a *app) error {
 	return c.move(ctx, a, func(has *crm.InstalledPackage, want crm.PackageVersion) error {
 		if has != nil && has.Version.ID != want.ID && (want.Major == 0 || want.NewerThan(has.Version)) {
+			if want.Major == 0 && !strings.HasPrefix(want.ID, "04t") {
+				return fmt.Errorf("the org knows no version %q; 'twinspan package status' lists them", want.Name)
+			}
 			return fmt.Errorf("version %s is installed; 'twinspan package upgrade %s' brings it up", has.Version.Name, want.Name)
 		}
 		return c.refused(has, want)
@@ -285,6 +292,10 @@ func (c *packageRemoveCmd) Run(ctx context.Context, a *app) error {
 			a.errorf("the org has no Marketing Cloud Connect")
 			return errNo
 		}
+		goes, err := whatGoes(ctx, s)
+		if err != nil {
+			return err
+		}
 		if !c.DryRun {
 			wait, stop := context.WithTimeout(ctx, c.Wait)
 			defer stop()
@@ -292,6 +303,45 @@ func (c *packageRemoveCmd) Run(ctx context.Context, a *app) error {
 				return err
 			}
 		}
-		return a.printMove(packageResult{Before: has.Version.Name, DryRun: c.DryRun})
+		if err := a.printMove(packageResult{Before: has.Version.Name, DryRun: c.DryRun, Goes: goes}); err != nil || a.json {
+			return err
+		}
+		var b strings.Builder
+		for _, what := range goes {
+			fmt.Fprintf(&b, "goes  %s\n", oneLine(what))
+		}
+		return a.print(b.String())
 	})
+}
+
+// whatGoes says what the installed package's removal takes along: nobody can give it back.
+func whatGoes(ctx context.Context, s *crm.Session) ([]string, error) {
+	state, err := readPackage(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	if state.App != "" {
+		out = append(out, "the connected app "+state.App+" with its policies, approvals and tokens; Connect is out of the org until 'twinspan connect --apply' after a new install")
+	}
+	for _, set := range state.PermissionSets {
+		out = append(out, fmt.Sprintf("the permission set %s, which %d users have", set.Label, set.Users))
+	}
+	fields, err := s.Describe(ctx, "User")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		if !strings.HasPrefix(f.Name, mcNamespace+"__") || f.Type == "boolean" {
+			continue
+		}
+		holders, err := s.Query(ctx, "SELECT Id FROM User WHERE "+f.Name+" != null")
+		if err != nil {
+			return nil, err
+		}
+		if len(holders) > 0 {
+			out = append(out, fmt.Sprintf("the field %s of users, with %d values", f.Label, len(holders)))
+		}
+	}
+	return append(out, "the package's other fields of users, and its objects with their records"), nil
 }
