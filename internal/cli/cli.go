@@ -141,7 +141,8 @@ func Main(args []string, env Env) (code int) {
 	k, err := kong.New(
 		&g,
 		kong.Name("twinspan"),
-		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained."),
+		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained.\n\n"+
+			"Exit codes: 0 done; 1 failed, or a cloud refused; 2 the command line or the settings are wrong, and nothing was done; 3 the answer is no (not connected, not installed, nothing there)."),
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Vars{"default_ready": defaultData + "/ready.json", "user_states": states},
 		kong.Exit(func(code int) { panic(leave{code}) }),
@@ -202,8 +203,11 @@ func (a *app) failUsage(err error) int {
 	command := "twinspan"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
-		if c := parse.Context.Command(); c != "" {
-			command += " " + strings.Fields(c)[0]
+		for _, word := range strings.Fields(parse.Context.Command()) {
+			if strings.ContainsAny(word, "<[") { // arguments follow the command's own words
+				break
+			}
+			command += " " + word
 		}
 	}
 	fmt.Fprintf(a.Stderr, "try \"%s --help\"\n", command)

@@ -38,24 +38,26 @@ func TestUsageMistakes(t *testing.T) {
 		args []string
 		says string
 	}{
-		"unknown flag":       {[]string{"up", "--nosuch"}, `unknown flag --nosuch`},
-		"hint":               {[]string{"up", "--nosuch"}, `try "twinspan up --help"`},
-		"unknown command":    {[]string{"dance"}, "unexpected argument dance"},
-		"outside address":    {[]string{"up", "--ephemeral", "--crm-addr", "0.0.0.0:1"}, "--insecure-http"},
-		"clouds none":        {[]string{"up", "--clouds", "none"}, "--clouds none"},
-		"clouds other":       {[]string{"up", "--clouds", "real"}, "--clouds"},
-		"fixture file":       {[]string{"up", "--ephemeral", "--fixture", write("f.yaml", "x: y\n")}, "not read by this version"},
-		"unknown fixture":    {[]string{"up", "--ephemeral", "--fixture", "prod"}, "no built-in fixture"},
-		"record":             {[]string{"up", "--record", "some"}, "--record"},
-		"log level":          {[]string{"up", "--ephemeral", "--log-level", "loud"}, "--log-level"},
-		"no settings":        {[]string{"--config", filepath.Join(dir, "none"), "up"}, "no such file"},
-		"unknown setting":    {[]string{"--config", write("bad.yaml", "dtaa: x\n"), "up"}, `there is no setting "dtaa"`},
-		"boolean setting":    {[]string{"--config", write("bool.yaml", "ephemeral: perhaps\n"), "up"}, "neither true nor false"},
-		"no ready file":      {[]string{"clock", "--ready-file", filepath.Join(dir, "none")}, "is the program running"},
-		"two clocks":         {[]string{"clock", "--advance", "1h", "--set", "now"}, "cannot go together"},
-		"no token":           {[]string{"status", "--url", "http://127.0.0.1:1"}, "TWINSPAN_TOKEN"},
-		"demo of the demo":   {[]string{"demo", "--fixture", "demo"}, "begins with new-org"},
-		"demo without inbox": {[]string{"demo", "--smtp", "smtp://127.0.0.1:1"}, "built-in inbox"},
+		"unknown flag":         {[]string{"up", "--nosuch"}, `unknown flag --nosuch`},
+		"hint":                 {[]string{"up", "--nosuch"}, `try "twinspan up --help"`},
+		"hint of a subcommand": {[]string{"org", "user", "create", "x@y.example"}, `try "twinspan org user create --help"`},
+		"hint without flags":   {[]string{"org", "app", "policies"}, `try "twinspan org app policies --help"`},
+		"unknown command":      {[]string{"dance"}, "unexpected argument dance"},
+		"outside address":      {[]string{"up", "--ephemeral", "--crm-addr", "0.0.0.0:1"}, "--insecure-http"},
+		"clouds none":          {[]string{"up", "--clouds", "none"}, "--clouds none"},
+		"clouds other":         {[]string{"up", "--clouds", "real"}, "--clouds"},
+		"fixture file":         {[]string{"up", "--ephemeral", "--fixture", write("f.yaml", "x: y\n")}, "not read by this version"},
+		"unknown fixture":      {[]string{"up", "--ephemeral", "--fixture", "prod"}, "no built-in fixture"},
+		"record":               {[]string{"up", "--record", "some"}, "--record"},
+		"log level":            {[]string{"up", "--ephemeral", "--log-level", "loud"}, "--log-level"},
+		"no settings":          {[]string{"--config", filepath.Join(dir, "none"), "up"}, "no such file"},
+		"unknown setting":      {[]string{"--config", write("bad.yaml", "dtaa: x\n"), "up"}, `there is no setting "dtaa"`},
+		"boolean setting":      {[]string{"--config", write("bool.yaml", "ephemeral: perhaps\n"), "up"}, "neither true nor false"},
+		"no ready file":        {[]string{"clock", "--ready-file", filepath.Join(dir, "none")}, "is the program running"},
+		"two clocks":           {[]string{"clock", "--advance", "1h", "--set", "now"}, "cannot go together"},
+		"no token":             {[]string{"status", "--url", "http://127.0.0.1:1"}, "TWINSPAN_TOKEN"},
+		"demo of the demo":     {[]string{"demo", "--fixture", "demo"}, "begins with new-org"},
+		"demo without inbox":   {[]string{"demo", "--smtp", "smtp://127.0.0.1:1"}, "built-in inbox"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +88,9 @@ func TestVersion(t *testing.T) {
 func TestHelpNamesEveryFlagOfTheDesign(t *testing.T) {
 	t.Parallel()
 	_, top, _ := run(t, nil)
+	if !strings.Contains(strings.Join(strings.Fields(top), " "), "Exit codes: 0 done; 1 failed") {
+		t.Errorf("twinspan --help does not say what the exit codes mean:\n%s", top)
+	}
 	for _, command := range []string{"up", "demo", "status", "clock", "mail", "requests", "usage", "completion", "version"} {
 		if !strings.Contains(top, "\n  "+command+" ") {
 			t.Errorf("twinspan --help does not list %s:\n%s", command, top)

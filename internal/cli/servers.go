@@ -27,7 +27,10 @@ func (f *clientFlags) ready() (twinspan.Ready, error) {
 		}
 		return r, usagef("--ready-file: %s does not exist: is the program running?", path)
 	}
-	return r, err
+	if err != nil {
+		return r, usageError{err}
+	}
+	return r, nil
 }
 
 // control is a client of the program's control API.
