@@ -93,3 +93,12 @@ func TestResetTokenNeedsAnIntegrationUser(t *testing.T) {
 		t.Errorf("exit %d: %s", code, stderr)
 	}
 }
+
+// What is wrong with an address is said without the password in it.
+func TestAPasswordInAnAddressIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := run(t, map[string]string{"TWINSPAN_ORG_TOKEN": "t"}, "org", "user", "list", "--org-url", "http://olga:geheim@127.0.0.1:1")
+	if code != cli.ExitUsage || strings.Contains(stderr, "geheim") || !strings.Contains(stderr, "http://***@127.0.0.1:1") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}

@@ -179,6 +179,9 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		err = withoutURL(err)
+		if !connected.Load() && ctx.Err() != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The time for the call was over before the %s at %s was reached.", c.cloud, host(r.URL))
+		}
 		if !connected.Load() {
 			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The %s at %s cannot be reached.", c.cloud, host(r.URL))
 		}
@@ -306,9 +309,22 @@ func ParseBase(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Hostname() == "" ||
 		u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
-		return "", fault.New(fault.Invalid, "invalid_url", "%q is no base URL: write scheme, host and port, as https://host or http://127.0.0.1:8080.", Clip(raw, 200))
+		return "", fault.New(fault.Invalid, "invalid_url", "%q is no base URL: write scheme, host and port, as https://host or http://127.0.0.1:8080.", Clip(withoutUser(raw), 200))
 	}
 	return strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/"), nil
+}
+
+// withoutUser is a URL, or what was taken for one, without the password that somebody wrote into it.
+func withoutUser(raw string) string {
+	at := strings.LastIndexByte(raw, '@')
+	if at < 0 {
+		return raw
+	}
+	scheme, _, ok := strings.Cut(raw[:at], "://")
+	if !ok {
+		return "***" + raw[at:]
+	}
+	return scheme + "://***" + raw[at:]
 }
 
 // sites are the vendor's domains under which one cloud spreads its hosts (crm-wire 1.4, engagement-wire 1).

@@ -3,6 +3,7 @@ package crm
 import (
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -101,7 +102,7 @@ func (b *Browser) do(ctx context.Context, method, target string, form url.Values
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	return b.s.c.call.Refusal(res.StatusCode, "page", sentence(string(page)))
+	return b.s.c.call.Refusal(res.StatusCode, "", sentence(string(page)))
 }
 
 // sentence is the text of the page's first alert.
@@ -124,5 +125,5 @@ func sentence(page string) string {
 			out.WriteRune(c)
 		}
 	}
-	return client.Clip(strings.Join(strings.Fields(out.String()), " "), 500)
+	return client.Clip(strings.Join(strings.Fields(html.UnescapeString(out.String())), " "), 500)
 }
