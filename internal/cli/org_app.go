@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // orgAppCmd is Setup > Manage Apps > Connected Apps, and the page OAuth Usage.
@@ -84,7 +86,44 @@ func standing(p crm.App) string {
 // appArg names an app.
 type appArg struct {
 	orgFlags
-	App string `arg:"" help:"API name of the app, such as Salesforce_Marketing_Cloud."`
+	App string `arg:"" help:"API name or label of the app, such as Salesforce_Marketing_Cloud."`
+}
+
+// session signs in and finds the app first: a label stands for its API name from there on.
+func (c *appArg) session(ctx context.Context, a *app, do func(*crm.Session) error) error {
+	return c.orgFlags.session(ctx, a, func(s *crm.Session) error {
+		found, err := findApp(ctx, s, c.App)
+		if err != nil {
+			return err
+		}
+		c.App = found.FullName
+		return do(s)
+	})
+}
+
+// findApp finds a connected app by API name, with or without its namespace, or by label.
+func findApp(ctx context.Context, s *crm.Session, name string) (crm.App, error) {
+	found, err := s.App(ctx, name)
+	if fault.CodeOf(err) != client.CodeNotFound {
+		return found, err
+	}
+	all, err := s.Apps(ctx)
+	if err != nil {
+		return crm.App{}, err
+	}
+	var of []crm.App
+	for _, p := range all {
+		if strings.EqualFold(p.Label, name) {
+			of = append(of, p)
+		}
+	}
+	switch len(of) {
+	case 0:
+		return crm.App{}, fmt.Errorf("the org has no connected app %q; 'twinspan org app list' lists them", name)
+	case 1:
+		return of[0], nil
+	}
+	return crm.App{}, fmt.Errorf("the org has several connected apps labelled %q; give the API name", name)
 }
 
 type orgAppShowCmd struct{ appArg }
@@ -205,6 +244,10 @@ func refreshPolicy(s string) (string, error) {
 	word, ok := map[string]string{"unused": "specific_inactivity", "after": "specific_lifetime"}[kind]
 	if !ok || period == "" {
 		return "", usagef("--refresh-token: %q is none of until-revoked, immediately, unused:N:UNIT and after:N:UNIT", s)
+	}
+	n, unit, _ := strings.Cut(period, ":")
+	if count, err := strconv.Atoi(n); err != nil || count < 1 || !contains([]string{"hours", "days", "months"}, strings.ToLower(unit)) {
+		return "", usagef("--refresh-token: %q is no period: want N:UNIT with a UNIT of hours, days or months, such as 7:days", period)
 	}
 	return word + ":" + strings.ToUpper(period), nil
 }

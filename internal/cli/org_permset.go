@@ -205,7 +205,7 @@ func (c *permsetArg) each(ctx context.Context, s *crm.Session, do func(set, user
 type orgPermsetAttachCmd struct {
 	orgFlags
 	Permset string `arg:"" help:"API name or label of the permission set."`
-	App     string `arg:"" help:"API name of the connected app."`
+	App     string `arg:"" help:"API name or label of the connected app."`
 }
 
 // Run lets the set carry the app.
@@ -259,7 +259,7 @@ func detach(ctx context.Context, s *crm.Session, appName, permset, profile strin
 
 // carriage finds the app, and the rows by which a permission set, or else a profile's own, carries it.
 func carriage(ctx context.Context, s *crm.Session, appName, permset, profile string) (access, []crm.Record, error) {
-	app, err := s.App(ctx, appName)
+	app, err := findApp(ctx, s, appName)
 	if err != nil {
 		return access{}, nil, err
 	}

@@ -133,7 +133,7 @@ func (c *orgUserCreateCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		if len(profiles) == 0 {
-			return fmt.Errorf("no profile %s has the licence %s", c.Profile, c.License)
+			return fmt.Errorf("no profile %s has the licence %s; 'twinspan org profile list' lists profiles with their licences", c.Profile, c.License)
 		}
 		alias := []rune(strings.ToLower(c.LastName))
 		id, err := s.CreateRecord(ctx, "User", map[string]any{
