@@ -253,6 +253,9 @@ func (c *integrationCheckCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if u.State != connect.StateConnected && !c.Again {
+		a.errorf("note: one who is broken is not tried each time, for wrong passwords lock a user out; once the cause is gone, 'twinspan integration-user check --again' signs him in")
+	}
 	return a.printIntegrationUser(u)
 }
 
