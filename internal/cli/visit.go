@@ -40,7 +40,7 @@ type usersVisitCmd struct {
 // Help is what `twinspan users visit --help` says beneath the flags' summary.
 func (*usersVisitCmd) Help() string {
 	return `Signs in to the org as that user, opens the Marketing Cloud tab and, where it asks, gives the user's Engagement credentials: documents 000 and 001, as a person does them
-in a browser. The passwords are org_password and engagement_password of --secrets-file, TWINSPAN_ORG_PASSWORD and TWINSPAN_ENGAGEMENT_PASSWORD, or a prompt; they go to the clouds' own pages.`
+in a browser. The passwords are user_password and engagement_password of --secrets-file, TWINSPAN_USER_PASSWORD and TWINSPAN_ENGAGEMENT_PASSWORD, or a prompt; they go to the clouds' own pages.`
 }
 
 // Run visits, and prints how the user stands then; exit code 3 where he is not mapped.
@@ -53,7 +53,7 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	names := []string{"org_password"}
+	names := []string{"user_password"}
 	if c.EngagementUser != "" {
 		names = append(names, "engagement_password")
 	}
@@ -66,7 +66,7 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	logins[org] = credentials(c.User, given["org_password"])
+	logins[org] = credentials(c.User, given["user_password"])
 	if c.EngagementUser != "" {
 		tenant, err := originOf(s.Engagement.AuthURL)
 		if err != nil {
