@@ -165,7 +165,8 @@ func TestReplicasHearOfChanges(t *testing.T) {
 		b.want(t, b.normal, 400, `{"error":"invalid_app_access","error_description":"this app is blocked by admin"}`)
 		a.change(t, map[string]any{"blocked": false})
 		r.second()
-		b.uses(t, token, http.StatusOK)
+		b.uses(t, token, http.StatusUnauthorized) // what ended stays ended
+		b.want(t, b.normal, 200, "access_token")
 	})
 	t.Run("revoke an access token", func(t *testing.T) {
 		token, other := b.session(t, b.normal), b.session(t, b.normal)

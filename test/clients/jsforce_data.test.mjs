@@ -74,6 +74,22 @@ test('describe', async () => {
   assert.ok(contact.fields.find((f) => f.name === 'AccountId').referenceTo.includes('Account'));
 });
 
+test('upsert by an external id', async () => {
+  const field = await conn.metadata.create('CustomField', { fullName: 'Contact.Ref__c', label: 'Ref', type: 'Text', length: 20, externalId: true });
+  assert.equal(field.success, true, JSON.stringify(field));
+  const made = await conn.sobject('Contact').upsert({ Ref__c: 'r-1 ä', LastName: 'Upserted' }, 'Ref__c');
+  assert.equal(made.success, true);
+  assert.equal(made.created, true);
+  const again = await conn.sobject('Contact').upsert({ Ref__c: 'r-1 ä', Title: 'Second' }, 'Ref__c');
+  assert.equal(again.id, made.id);
+  assert.equal(again.created, false);
+  const read = await conn.sobject('Contact').retrieve(made.id);
+  assert.deepEqual([read.LastName, read.Title, read.Ref__c], ['Upserted', 'Second', 'r-1 ä']);
+  const both = await conn.sobject('Contact').upsert([{ Ref__c: 'r2', LastName: 'Two' }, { Ref__c: 'r3' }], 'Ref__c', { allOrNone: false });
+  assert.deepEqual(both.map((b) => b.success), [true, false]);
+  assert.equal((both[1].errors[0].name ?? '') + (both[1].errors[0].statusCode ?? ''), 'REQUIRED_FIELD_MISSING');
+});
+
 test('collections: create, retrieve, update and destroy many', async () => {
   const made = await conn.sobject('Contact').create([{ LastName: 'One' }, { FirstName: 'Nameless' }, { LastName: 'Three' }]);
   assert.deepEqual(made.map((m) => m.success), [true, false, true]);
