@@ -44,6 +44,9 @@ func TestACopiedConnectionRefusesToRun(t *testing.T) {
 		w.org.Copy("00D000000000009EAA")
 		w.org.DropTokens()
 		w.wantCall(t, "/api/v1/sends/triggered", "k3", body, 403, "error.code", "connection_copied")
+		w.org.Approve(system.Username, false) // the copy's admin has begun to tidy up
+		w.wantCall(t, "/api/v1/sends/triggered", "k4", body, 403, "error.code", "invalid_app_access")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "org.cause.code", "connection_copied")
 		if a := w.wantCall(t, "/api/v1/connection/disconnect", "", map[string]any{"reason": "a copy"}, 200, "next", ""); a["disconnected"] != true || a["cleared"] != 1.0 {
 			t.Errorf("disconnected: %v", a)
 		}

@@ -90,6 +90,17 @@ func items(title string, all []connect.APIUserItem) string {
 	return b.String()
 }
 
+// paused counts what a change has paused.
+func paused(all []connect.APIUserItem) int {
+	n := 0
+	for _, i := range all {
+		if i.Paused {
+			n++
+		}
+	}
+	return n
+}
+
 func proof(all []connect.Finding) string {
 	var b strings.Builder
 	for _, f := range all {
@@ -142,7 +153,7 @@ func (c *apiUserChangeCmd) resume(ctx context.Context, a *app, cl *connect.Clien
 			if planErr != nil {
 				return planErr
 			}
-			err = a.print(fmt.Sprintf("resumed; %d definitions are set going\n", len(out.Change.Items)) + "look at          " + strings.Join(p.After, "\nlook at          ") + "\n")
+			err = a.print(fmt.Sprintf("resumed; %d definitions are set going\n", paused(out.Change.Items)) + "look at          " + strings.Join(p.After, "\nlook at          ") + "\n")
 		}
 	}
 	if err == nil && !out.Resumed {

@@ -6,6 +6,7 @@ package apiuser
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -76,6 +77,17 @@ type Change struct {
 
 // UnderWay reports whether the change was begun and not ended.
 func (c Change) UnderWay() bool { return c.Revision > 0 && c.Step != Resumed }
+
+// Resume is the change as it begins to set going what it paused. Of a pause that broke off, nobody knows what is off: all of
+// it is set going, which changes nothing where something goes on.
+func (c Change) Resume() Change {
+	items := slices.Clone(c.Items)
+	for n := range items {
+		items[n].Paused = items[n].Paused || c.Step == Pausing
+	}
+	c.Step, c.Items = Resuming, items
+	return c
+}
 
 // facts are what the audit chain keeps.
 type facts struct {

@@ -148,8 +148,7 @@ func (s *Service) Resume(ctx context.Context, l link.Link, username string, mid 
 	if l, err = s.links.ConnectTenant(ctx, l.Pair, username, mid, actor); err != nil {
 		return c, proof, err
 	}
-	c.Step = Resuming
-	if c, err = s.store.PutAPIUserChange(ctx, c); err != nil {
+	if c, err = s.store.PutAPIUserChange(ctx, c.Resume()); err != nil {
 		return c, proof, err
 	}
 	for _, i := range c.Items {

@@ -20,15 +20,16 @@ func (l Link) copied(orgID string) error {
 		"In the copy, run this anonymous Apex for the vendor's package: %s Then disconnect here, and connect the copy to an account of its own.", l.Org.OrgID, orgID, ResetApex)
 }
 
-// guard refuses calls to Engagement for a connection that was found copied, until its own org answers again.
+// guard refuses calls to Engagement for a connection that was found copied, until its own org answers again. One that does
+// not answer, or signs nobody in, is not known to be its own.
 func (s *Service) guard(ctx context.Context, l Link) error {
 	if l.Org.Cause.Code != string(CodeCopied) {
 		return nil
 	}
-	if _, err := s.orgToken(ctx, l, l.Org.Username); fault.CodeOf(err) == CodeCopied {
-		return err
+	if t, err := s.mintOrg(ctx, l, l.Org.Username); err == nil && t.OrgID == l.Org.OrgID { // a new one: an old one may be the original's
+		return s.note(ctx, l, IntoOrg, nil)
 	}
-	return nil
+	return fault.New(fault.Denied, CodeCopied, "%s", l.Org.Cause.Text)
 }
 
 // Copied reports whether the connection is a copy, whose records may be forgotten and whose clouds must not be touched.

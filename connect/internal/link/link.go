@@ -278,7 +278,8 @@ func (l Link) Broke(d Direction, c Cause) (Link, bool) {
 	before := l
 	switch d {
 	case IntoOrg:
-		if l.Org.State != SpanDown {
+		// What was found copied stays so until its own org answers: another refusal says nothing of that.
+		if l.Org.State != SpanDown && l.Org.Cause.Code != string(CodeCopied) {
 			l.Org.State, l.Org.Cause = SpanBroken, c
 		}
 	case IntoTenant:
