@@ -32,6 +32,9 @@ func TestNobodyMakesAPackageThatIsMoreThanHe(t *testing.T) {
 			if status, a := call(t, "POST", s.url+"/v2/packages", token, map[string]any{"name": "More", "type": "server", "scopes": []string{"users_write"}}); status != 403 {
 				t.Errorf("one that may write users: %d %v", status, a)
 			}
+			if status, a := call(t, "POST", s.url+"/v2/packages", token, map[string]any{"name": "Old", "type": "legacy", "scopes": []string{"users_write"}}); status != 400 {
+				t.Errorf("a legacy package: %d %v", status, a)
+			}
 			if status, a := call(t, "POST", s.url+"/v2/packages", token, map[string]any{"name": "Bridge", "type": "connect", "redirect_uris": []string{"https://x.example/cb"}}); status != 400 {
 				t.Errorf("a connect package: %d %v", status, a)
 			}

@@ -12,13 +12,13 @@ import (
 
 // CreatePackage installs a package in the caller's tenant. The client id, and where the type has one the secret, are made
 // here; the secret is told this once. A package of type connect is made with its tenant alone: its grants stand for
-// people.
+// people. So is a legacy one, which nobody can make any more (engagement-wire 2.7).
 func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec) (pkg Package, secret string, err error) {
 	if err := mayWrite(p, ScopeAccountsWrite); err != nil {
 		return Package{}, "", err
 	}
-	if spec.Type == ConnectIntegration {
-		return Package{}, "", fault.New(fault.Invalid, CodeInvalidPackage, "A package of type connect cannot be made here.").In("type")
+	if spec.Type == ConnectIntegration || spec.Type == LegacyIntegration {
+		return Package{}, "", fault.New(fault.Invalid, CodeInvalidPackage, "A package of type %s cannot be made here.", spec.Type).In("type")
 	}
 	if err := mayHandOut(p, spec.Type, spec.Scopes); err != nil {
 		return Package{}, "", err
@@ -52,10 +52,10 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	return pkg, secret, err
 }
 
-// mayHandOut refuses to give a server-to-server package's secret to a caller who may not assign a role of what it may do:
-// with the secret he would be the package. The other types act for a user, with no more than that user's own permissions.
+// mayHandOut refuses to give the secret of a package that acts as itself to a caller who may not assign a role of what it
+// may do: with the secret he would be the package. The other types act for a user, with no more than that user's own permissions.
 func mayHandOut(p Principal, kind Integration, scopes []string) error {
-	if kind != ServerIntegration {
+	if kind != ServerIntegration && kind != LegacyIntegration {
 		return nil
 	}
 	return mayAssign(p, Role{Name: "of the package", Allow: permissionsForScopes(scopes)})
