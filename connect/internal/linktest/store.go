@@ -450,9 +450,12 @@ func sends(t *testing.T, s Store) {
 		_, _, err := s.AddSend(ctx, send.Send{Pair: "a", MessageKey: fmt.Sprintf("%040d", i), ContactID: "003", Status: send.Held, CreatedAt: At(9 - i), UpdatedAt: At(9)})
 		ok(t, err)
 	}
-	held, err := s.HeldSends(ctx, 2)
+	Put(t, s, "other", 9)
+	_, _, err = s.AddSend(ctx, send.Send{Pair: "other", MessageKey: fmt.Sprintf("%040d", 9), ContactID: "003", Status: send.Held, CreatedAt: At(20), UpdatedAt: At(20)})
 	ok(t, err)
-	if len(held) != 2 || !held[0].CreatedAt.Equal(At(7)) || !held[1].CreatedAt.Equal(At(8)) {
+	held, err := s.HeldSends(ctx, 2) // of each
+	ok(t, err)
+	if len(held) != 3 || !held[0].CreatedAt.Equal(At(7)) || !held[1].CreatedAt.Equal(At(8)) || held[2].Pair != "other" {
 		t.Fatalf("held: %+v", held)
 	}
 }

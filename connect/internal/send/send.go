@@ -156,7 +156,7 @@ type Store interface {
 	Send(ctx context.Context, pair, messageKey string) (Send, error)
 	// AddSend stores a send unless there is one under its key, and returns the one that is stored and whether it is new.
 	AddSend(ctx context.Context, s Send) (stored Send, added bool, err error)
-	// HeldSends lists the sends of all pairs that are held, the oldest first.
+	// HeldSends lists the sends of all pairs that are held, at most limit of each pair, the oldest first.
 	HeldSends(ctx context.Context, limit int) ([]Send, error)
 	// UpdateSend stores the contact, recipient, status, reason, request id, time and lease of s if the stored send still has s.Revision. It
 	// returns the stored send either way, and whether it is s.

@@ -2,6 +2,7 @@ package send
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -105,34 +106,36 @@ func (s *Service) hold(ctx context.Context, l link.Link, r Request, why error) (
 	return stored, err
 }
 
-// heldAtOnce is how many held sends one Release looks at.
+// heldAtOnce is how many held sends of a pair one Release looks at.
 const heldAtOnce = 200
 
-// Release sends what was held and is held no more, the oldest first. Its error is of the first that could not be tried to
-// the end; those after it are left for the next call, so that their order stays.
+// Release sends what was held and is held no more, the oldest first. Where one cannot be tried to the end, that is in the
+// error, and those of its pair after it are left for the next call, so that their order stays.
 func (s *Service) Release(ctx context.Context) error {
 	held, err := s.store.HeldSends(ctx, heldAtOnce)
 	if err != nil {
 		return err
 	}
 	waiting := map[string]bool{}
+	var failed error
 	for _, one := range held {
 		if waiting[one.Pair] {
 			continue
 		}
 		l, err := s.links.Link(ctx, one.Pair)
 		if err != nil {
-			return err
+			waiting[one.Pair], failed = true, errors.Join(failed, err)
+			continue
 		}
 		if s.links.Interrupted(l) != nil {
 			waiting[one.Pair] = true
 			continue
 		}
 		if _, err := s.resume(ctx, l, one, nil, s.links.CallTenant); err != nil && fault.KindOf(err) == fault.Unavailable {
-			return err
+			waiting[one.Pair], failed = true, errors.Join(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 // messageKey is the request's key: the idempotency key makes the occasion, else the contact's state. With an

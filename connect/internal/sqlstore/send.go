@@ -28,7 +28,9 @@ func (s *Store) Send(ctx context.Context, pair, messageKey string) (send.Send, e
 
 // HeldSends implements send.Store.
 func (s *Store) HeldSends(ctx context.Context, limit int) ([]send.Send, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+sendColumns+` FROM send WHERE status = 'held' ORDER BY created_at, message_key LIMIT $1`, limit)
+	rows, err := s.db.Query(ctx, `SELECT `+sendColumns+` FROM (SELECT `+sendColumns+`,
+ ROW_NUMBER() OVER (PARTITION BY pair_id ORDER BY created_at, message_key) AS place FROM send WHERE status = 'held') held
+ WHERE place <= $1 ORDER BY created_at, message_key`, limit)
 	if err != nil {
 		return nil, err
 	}
