@@ -121,7 +121,7 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 		{
 			Title: "permission set " + journey.ApprovalSet, Want: "there",
 			look: func(ctx context.Context) (string, error) {
-				id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+soqlText(journey.ApprovalSet))
+				id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet))
 				return map[bool]string{true: "there", false: "none"}[id != ""], err
 			},
 			do: func(ctx context.Context) error {
@@ -134,7 +134,7 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 		steps = append(steps, planStep{
 			Title: label + " for " + c.SystemUser, Want: "assigned",
 			look: func(ctx context.Context) (string, error) {
-				id, err := found(ctx, s, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = "+soqlText(label)+" AND Assignee.Username = "+soqlText(c.SystemUser))
+				id, err := found(ctx, s, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = "+crm.Literal(label)+" AND Assignee.Username = "+crm.Literal(c.SystemUser))
 				return map[bool]string{true: "assigned", false: "not assigned"}[id != ""], err
 			},
 			do: func(ctx context.Context) error {
@@ -142,7 +142,7 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 				if err != nil {
 					return err
 				}
-				user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+soqlText(c.SystemUser), "user", c.SystemUser)
+				user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(c.SystemUser), "user", c.SystemUser)
 				if err != nil {
 					return err
 				}
@@ -157,7 +157,7 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 // boxes are the package's two on the system user (connect-facts 1.4: both are required of him).
 func (c *connectUpCmd) boxes(s *crm.Session) planStep {
 	const user, admin = "et4ae5__ExactTargetForAppExchangeUser__c", "et4ae5__ExactTargetForAppExchangeAdmin__c"
-	where := "SELECT Id, " + user + ", " + admin + " FROM User WHERE Username = " + soqlText(c.SystemUser)
+	where := "SELECT Id, " + user + ", " + admin + " FROM User WHERE Username = " + crm.Literal(c.SystemUser)
 	return planStep{
 		Title: "Marketing Cloud for AppExchange User and Admin on " + c.SystemUser, Want: "both ticked",
 		look: func(ctx context.Context) (string, error) {
@@ -179,8 +179,8 @@ func (c *connectUpCmd) boxes(s *crm.Session) planStep {
 
 func attached(s *crm.Session) planStep {
 	ids := func(ctx context.Context) (set, app string, err error) {
-		if set, err = found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+soqlText(journey.ApprovalSet)); err == nil {
-			app, err = found(ctx, s, "SELECT Id FROM ConnectedApplication WHERE Name = "+soqlText(journey.PackageApp))
+		if set, err = found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet)); err == nil {
+			app, err = found(ctx, s, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(journey.PackageApp))
 		}
 		return set, app, err
 	}
@@ -191,7 +191,7 @@ func attached(s *crm.Session) planStep {
 			if err != nil || set == "" || app == "" {
 				return "not attached", err
 			}
-			id, err := found(ctx, s, "SELECT Id FROM SetupEntityAccess WHERE ParentId = "+soqlText(set)+" AND SetupEntityId = "+soqlText(app))
+			id, err := found(ctx, s, "SELECT Id FROM SetupEntityAccess WHERE ParentId = "+crm.Literal(set)+" AND SetupEntityId = "+crm.Literal(app))
 			return map[bool]string{true: "attached", false: "not attached"}[id != ""], err
 		},
 		do: func(ctx context.Context) error {

@@ -34,7 +34,7 @@ func orgSessions(ctx context.Context, s *crm.Session, username string) ([]orgSes
 		if err != nil {
 			return nil, err
 		}
-		where = " WHERE UsersId = " + soqlText(u.ID)
+		where = " WHERE UsersId = " + crm.Literal(u.ID)
 	}
 	rows, err := s.Query(ctx, "SELECT Id, Users.Username, SessionType, SourceIp, CreatedDate, LastModifiedDate, NumSecondsValid FROM AuthSession"+where+" ORDER BY CreatedDate, Id")
 	out := make([]orgSession, len(rows))
@@ -150,7 +150,7 @@ func (c *orgLoginsCmd) Run(ctx context.Context, a *app) error {
 			if err != nil {
 				return err
 			}
-			where = " WHERE UserId = " + soqlText(u.ID)
+			where = " WHERE UserId = " + crm.Literal(u.ID)
 		}
 		users, err := orgUsers(ctx, s, "")
 		if err != nil {
@@ -201,7 +201,7 @@ func (c *orgTrailCmd) Run(ctx context.Context, a *app) error {
 	return c.session(ctx, a, func(s *crm.Session) error {
 		where := ""
 		if c.Section != "" {
-			where = " WHERE Section = " + soqlText(c.Section)
+			where = " WHERE Section = " + crm.Literal(c.Section)
 		}
 		rows, err := s.Query(ctx, fmt.Sprintf("SELECT CreatedDate, CreatedBy.Username, DelegateUser, Section, Action, Display FROM SetupAuditTrail%s ORDER BY CreatedDate DESC, Id DESC LIMIT %d",
 			where, c.Limit))

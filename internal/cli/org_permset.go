@@ -183,7 +183,7 @@ func (c *permsetArg) each(ctx context.Context, s *crm.Session, do func(set, user
 		return err
 	}
 	for _, name := range c.Users {
-		user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+soqlText(name), "user", name)
+		user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(name), "user", name)
 		if err != nil {
 			return err
 		}
@@ -267,7 +267,7 @@ func carriage(ctx context.Context, s *crm.Session, appName, permset, profile str
 	if permset != "" {
 		out.set, err = findSet(ctx, s, permset)
 	} else {
-		out.set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = "+soqlText(profile), "profile", profile)
+		out.set, err = findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE Profile.Name = "+crm.Literal(profile), "profile", profile)
 	}
 	if err != nil {
 		return out, nil, err
@@ -303,9 +303,9 @@ func attach(ctx context.Context, a *app, s *crm.Session, appName, permset, profi
 
 // findSet finds a permission set by full API name or by label.
 func findSet(ctx context.Context, s *crm.Session, name string) (string, error) {
-	where := "NamespacePrefix = null AND Name = " + soqlText(name)
+	where := "NamespacePrefix = null AND Name = " + crm.Literal(name)
 	if ns, local, ok := strings.Cut(name, "__"); ok {
-		where = "NamespacePrefix = " + soqlText(ns) + " AND Name = " + soqlText(local)
+		where = "NamespacePrefix = " + crm.Literal(ns) + " AND Name = " + crm.Literal(local)
 	}
 	rows, err := s.Query(ctx, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND "+where)
 	if err == nil && len(rows) == 1 {
@@ -314,7 +314,7 @@ func findSet(ctx context.Context, s *crm.Session, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND Label = "+soqlText(name), "permission set", name)
+	return findOne(ctx, s, "SELECT Id FROM PermissionSet WHERE IsOwnedByProfile = false AND Label = "+crm.Literal(name), "permission set", name)
 }
 
 func findOne(ctx context.Context, s *crm.Session, soql, kind, name string) (string, error) {

@@ -69,7 +69,7 @@ func readSet(ctx context.Context, s *crm.Session, id string) (permsetDetail, err
 		}
 	}
 	slices.Sort(set.Permissions)
-	users, err := s.Query(ctx, "SELECT Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = "+soqlText(id))
+	users, err := s.Query(ctx, "SELECT Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = "+crm.Literal(id))
 	if err != nil {
 		return set, err
 	}
@@ -77,7 +77,7 @@ func readSet(ctx context.Context, s *crm.Session, id string) (permsetDetail, err
 		set.Users = append(set.Users, u.Related("Assignee").String("Username"))
 	}
 	slices.Sort(set.Users)
-	carried, err := s.Query(ctx, "SELECT SetupEntityId FROM SetupEntityAccess WHERE ParentId = "+soqlText(id))
+	carried, err := s.Query(ctx, "SELECT SetupEntityId FROM SetupEntityAccess WHERE ParentId = "+crm.Literal(id))
 	if err != nil {
 		return set, err
 	}

@@ -50,16 +50,11 @@ func (u orgUser) state() string {
 	return "active"
 }
 
-// soqlText is a text as SOQL quotes it.
-func soqlText(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
-}
-
 // orgUsers reads the users; where names one by user name, "" all.
 func orgUsers(ctx context.Context, s *crm.Session, username string) ([]orgUser, error) {
 	where := ""
 	if username != "" {
-		where = " WHERE Username = " + soqlText(username)
+		where = " WHERE Username = " + crm.Literal(username)
 	}
 	records, err := s.Query(ctx, "SELECT Id, Username, Name, Email, IsActive, Profile.Name FROM User"+where+" ORDER BY Username")
 	if err != nil {
@@ -128,7 +123,7 @@ type orgUserCreateCmd struct {
 // Run creates the user with General Information as the org's own.
 func (c *orgUserCreateCmd) Run(ctx context.Context, a *app) error {
 	return c.session(ctx, a, func(s *crm.Session) error {
-		profiles, err := s.Query(ctx, "SELECT Id FROM Profile WHERE Name = "+soqlText(c.Profile)+" AND UserLicense.Name = "+soqlText(c.License))
+		profiles, err := s.Query(ctx, "SELECT Id FROM Profile WHERE Name = "+crm.Literal(c.Profile)+" AND UserLicense.Name = "+crm.Literal(c.License))
 		if err != nil {
 			return err
 		}

@@ -300,3 +300,11 @@ func (q *Queue) prune(ctx context.Context) error {
 		return err
 	})
 }
+
+// Linger is a context for calls that have begun: it ends a grace after ctx does, so that they come to their end when a job
+// is cancelled or the program stops, and at the latest after limit. Call the function when they are done.
+func Linger(ctx context.Context, limit, grace time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return out, func() { stop(); cancel() }
+}

@@ -191,13 +191,11 @@ func find(ctx context.Context, s *crm.Session, object string, key map[string]any
 func where(key map[string]any) string {
 	var parts []string
 	for field, value := range key {
-		parts = append(parts, fmt.Sprintf("%s = '%s'", field, soqlEscape(fmt.Sprint(value))))
+		parts = append(parts, field+" = "+crm.Literal(fmt.Sprint(value)))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, " AND ")
 }
-
-var soqlEscape = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace
 
 func notKept(format string, args ...any) error {
 	return fault.New(fault.Conflict, CodeNotKept, "The org answered that it was done, but "+format+".", args...)

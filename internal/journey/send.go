@@ -9,6 +9,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -114,7 +115,7 @@ func (j *Journey) RefuseOutsider(ctx context.Context) (Refusal, error) {
 	if err != nil {
 		return Refusal{}, err
 	}
-	rows, err := admin.Query(ctx, "SELECT Status, LoginTime FROM LoginHistory WHERE UserId = '"+soqlEscape(user)+"' ORDER BY LoginTime DESC LIMIT 1")
+	rows, err := admin.Query(ctx, "SELECT Status, LoginTime FROM LoginHistory WHERE UserId = "+crm.Literal(user)+" ORDER BY LoginTime DESC LIMIT 1")
 	if err != nil {
 		return Refusal{}, err
 	}

@@ -120,11 +120,11 @@ func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal e
 	}
 	var cause link.Cause
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		users, err := org.Query(ctx, "SELECT Id, LastPasswordChangeDate FROM User WHERE Username = "+literal(a.Username)+" LIMIT 1")
+		users, err := org.Query(ctx, "SELECT Id, LastPasswordChangeDate FROM User WHERE Username = "+crm.Literal(a.Username)+" LIMIT 1")
 		if err != nil || len(users) == 0 {
 			return err
 		}
-		logins, err := org.Query(ctx, "SELECT Status FROM LoginHistory WHERE UserId = "+literal(users[0].String("Id"))+" ORDER BY LoginTime DESC LIMIT 1")
+		logins, err := org.Query(ctx, "SELECT Status FROM LoginHistory WHERE UserId = "+crm.Literal(users[0].String("Id"))+" ORDER BY LoginTime DESC LIMIT 1")
 		if err != nil || len(logins) == 0 {
 			return err
 		}
@@ -157,10 +157,6 @@ func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal e
 }
 
 func day(t time.Time) string { return t.Format("2 January 2006, 15:04 MST") }
-
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
-}
 
 // tryEvery is how often an account that works is tried unasked.
 const tryEvery = 15 * time.Minute
@@ -224,7 +220,7 @@ func (s *Service) Check(ctx context.Context, l link.Link, again bool) (Report, e
 }
 
 func (s *Service) look(ctx context.Context, l link.Link, session *crm.Session, id crm.Identity) ([]Finding, error) {
-	users, err := session.Query(ctx, "SELECT Id, Profile.Name, Profile.UserLicense.Name FROM User WHERE Id = "+literal(id.UserID))
+	users, err := session.Query(ctx, "SELECT Id, Profile.Name, Profile.UserLicense.Name FROM User WHERE Id = "+crm.Literal(id.UserID))
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +234,7 @@ func (s *Service) look(ctx context.Context, l link.Link, session *crm.Session, i
 	case link.SameUsername(id.Username, l.Org.Username):
 		own = "Connect's system user"
 	default:
-		pages, err := session.Query(ctx, "SELECT LoginTime, LoginType FROM LoginHistory WHERE UserId = "+literal(id.UserID)+" ORDER BY LoginTime DESC LIMIT 200")
+		pages, err := session.Query(ctx, "SELECT LoginTime, LoginType FROM LoginHistory WHERE UserId = "+crm.Literal(id.UserID)+" ORDER BY LoginTime DESC LIMIT 200")
 		if err != nil {
 			return nil, err
 		}

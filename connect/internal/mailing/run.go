@@ -255,7 +255,7 @@ func (w *Worker) deliver(ctx context.Context, r *jobs.Run, l link.Link, m Mailin
 	if err := w.work.Intend(ctx, r, m, recipients); err != nil {
 		return err
 	}
-	ctx, cancel := linger(ctx)
+	ctx, cancel := jobs.Linger(ctx, batchTimeout, batchGrace)
 	defer cancel()
 	refused := error(nil)
 	err := w.links.CallTenantAs(ctx, l, user.EngagementUser, user.MID, func(tenant *engagement.Session) error {
@@ -361,11 +361,4 @@ func wordsOf(err error) (code, reason string) {
 		return "internal", "An unexpected error occurred."
 	}
 	return string(f.Code), f.Message
-}
-
-// linger is a context that outlives the end of ctx by a grace in which what has begun comes to its end.
-func linger(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(batchGrace, cancel) })
-	return out, func() { stop(); cancel() }
 }

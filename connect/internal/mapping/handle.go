@@ -72,7 +72,7 @@ func (s *Service) stands(ctx context.Context, m Mapping, value string) (bool, er
 func (s *Service) fields(ctx context.Context, l link.Link, ids []string) (map[string]string, error) {
 	list := make([]string, len(ids))
 	for i, id := range ids {
-		list[i] = literal(id)
+		list[i] = crm.Literal(id)
 	}
 	values := make(map[string]string, len(ids))
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {

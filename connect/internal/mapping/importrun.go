@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
@@ -180,7 +181,7 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, acto
 	if err := i.store.Intend(ctx, r, l.Pair, id, lines); err != nil {
 		return err
 	}
-	ctx, cancel := linger(ctx)
+	ctx, cancel := jobs.Linger(ctx, importTimeout, importGrace)
 	defer cancel()
 	var mu sync.Mutex
 	mappings := map[int]Mapping{}
@@ -216,13 +217,6 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, acto
 	return i.store.Settle(ctx, r, why, l.Pair, id, lines, mappings)
 }
 
-// linger is a context that outlives the end of ctx by a grace in which what has begun comes to its end.
-func linger(ctx context.Context) (context.Context, context.CancelFunc) {
-	out, cancel := context.WithTimeout(context.WithoutCancel(ctx), importTimeout)
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(importGrace, cancel) })
-	return out, func() { stop(); cancel() }
-}
-
 // passing reports whether a failure is one of the moment: the cloud did not answer, failed, or asked to come later; or
 // something of ours did.
 func passing(err error) bool {
@@ -254,7 +248,7 @@ func (i *Importer) lookUp(ctx context.Context, l link.Link, lines []Line) (users
 	names := make([]string, len(lines))
 	filter := engagement.Filter{Property: "UserID", Operator: "IN"}
 	for n, line := range lines {
-		names[n] = literal(line.CRMUsername)
+		names[n] = crm.Literal(line.CRMUsername)
 		filter.Values = append(filter.Values, line.EngagementUsername)
 	}
 	if len(lines) == 1 { // IN wants more than one

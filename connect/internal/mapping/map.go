@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -53,7 +54,7 @@ func (s *Service) Map(ctx context.Context, l link.Link, r Request) (Mapping, err
 	if err := s.links.Interrupted(l); err != nil {
 		return Mapping{}, err
 	}
-	found, err := s.orgUsers(ctx, l, "Username = "+literal(r.CRMUsername)+" AND IsActive = TRUE LIMIT 2")
+	found, err := s.orgUsers(ctx, l, "Username = "+crm.Literal(r.CRMUsername)+" AND IsActive = TRUE LIMIT 2")
 	if err != nil {
 		return Mapping{}, err
 	}

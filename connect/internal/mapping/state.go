@@ -166,7 +166,7 @@ func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, 
 	var users []User
 	after := f.After
 	for scanned := 0; scanned < maxScan; {
-		page, err := s.orgUsers(ctx, l, fmt.Sprintf("IsActive = TRUE AND Username > %s ORDER BY Username LIMIT %d", literal(after), f.Limit+1))
+		page, err := s.orgUsers(ctx, l, fmt.Sprintf("IsActive = TRUE AND Username > %s ORDER BY Username LIMIT %d", crm.Literal(after), f.Limit+1))
 		if err != nil {
 			return nil, "", err
 		}
@@ -239,11 +239,6 @@ func (s *Service) orgUsers(ctx context.Context, l link.Link, where string) ([]Ma
 	return found, err
 }
 
-// literal is a SOQL string.
-func literal(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(s) + "'"
-}
-
 // Show tells one CRM user's state. A mapping is tried: Connect signs the Engagement user in by key.
 func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (User, error) {
 	if err := link.CheckUsername(crmUsername); err != nil {
@@ -292,7 +287,7 @@ func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapp
 
 // show tells the state of a user whom Connect does not know.
 func (s *Service) show(ctx context.Context, l link.Link, crmUsername string) (User, error) {
-	found, err := s.orgUsers(ctx, l, "Username = "+literal(crmUsername)+" LIMIT 2")
+	found, err := s.orgUsers(ctx, l, "Username = "+crm.Literal(crmUsername)+" LIMIT 2")
 	if err != nil {
 		return User{}, err
 	}

@@ -219,20 +219,9 @@ func (s *Store) SetClock(ctx context.Context, pair string, offset time.Duration)
 func (s *Store) ClaimSweep(ctx context.Context, now, before time.Time) ([]string, error) {
 	var pairs []string
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		pairs = nil
-		rows, err := tx.Query(`UPDATE link SET swept_at = $1 WHERE swept_at < $2 RETURNING pair_id`, ms(now), ms(before))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }() // Err below tells what went wrong
-		for rows.Next() {
-			var pair string
-			if err := rows.Scan(&pair); err != nil {
-				return err
-			}
-			pairs = append(pairs, pair)
-		}
-		return rows.Err()
+		var err error
+		pairs, err = pairsOf(tx.Query(`UPDATE link SET swept_at = $1 WHERE swept_at < $2 RETURNING pair_id`, ms(now), ms(before)))
+		return err
 	})
 	return pairs, err
 }
@@ -265,4 +254,21 @@ func (s *Store) AddKey(ctx context.Context, k link.SealedKey) (link.SealedKey, e
 		return err
 	})
 	return stored, err
+}
+
+// pairsOf are the pairs that a query names, one a row.
+func pairsOf(rows *sql.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	var pairs []string
+	for rows.Next() {
+		var pair string
+		if err := rows.Scan(&pair); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, pair)
+	}
+	return pairs, rows.Err()
 }

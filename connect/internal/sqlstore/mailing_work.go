@@ -12,20 +12,7 @@ import (
 
 // Open implements mailing.Work.
 func (s *Mailings) Open(ctx context.Context) ([]string, error) {
-	rows, err := s.db.Query(ctx, `SELECT DISTINCT pair_id FROM mailing WHERE state IN ('scheduled', 'held', 'queued', 'running')`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var pairs []string
-	for rows.Next() {
-		var pair string
-		if err := rows.Scan(&pair); err != nil {
-			return nil, err
-		}
-		pairs = append(pairs, pair)
-	}
-	return pairs, rows.Err()
+	return pairsOf(s.db.Query(ctx, `SELECT DISTINCT pair_id FROM mailing WHERE state IN ('scheduled', 'held', 'queued', 'running')`))
 }
 
 // Waiting implements mailing.Work.

@@ -24,25 +24,14 @@ func NewTracking(s *Store) *Tracking { return &Tracking{db: s.db} }
 func (s *Tracking) Claim(ctx context.Context, now, before time.Time) ([]string, error) {
 	var pairs []string
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		pairs = nil
 		if _, err := tx.Exec(`INSERT INTO tracking_state (pair_id, claimed_at, lease_until, events_until, unsubscribed_until, opted_out_until, error_code, error)
 			SELECT l.pair_id, 0, 0, 0, 0, 0, '', '' FROM link l WHERE NOT EXISTS (SELECT 1 FROM tracking_state t WHERE t.pair_id = l.pair_id)
 				AND (EXISTS (SELECT 1 FROM mailing m WHERE m.pair_id = l.pair_id) OR EXISTS (SELECT 1 FROM send v WHERE v.pair_id = l.pair_id)) ON CONFLICT DO NOTHING`); err != nil {
 			return err
 		}
-		rows, err := tx.Query(`UPDATE tracking_state SET claimed_at = $1 WHERE claimed_at < $2 RETURNING pair_id`, ms(now), ms(before))
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }() // Err below tells what went wrong
-		for rows.Next() {
-			var pair string
-			if err := rows.Scan(&pair); err != nil {
-				return err
-			}
-			pairs = append(pairs, pair)
-		}
-		return rows.Err()
+		var err error
+		pairs, err = pairsOf(tx.Query(`UPDATE tracking_state SET claimed_at = $1 WHERE claimed_at < $2 RETURNING pair_id`, ms(now), ms(before)))
+		return err
 	})
 	return pairs, err
 }

@@ -146,20 +146,7 @@ func (s *Triggers) RemoveTrigger(ctx context.Context, t trigger.Trigger, why aud
 
 // Pairs implements trigger.Store.
 func (s *Triggers) Pairs(ctx context.Context) ([]string, error) {
-	rows, err := s.db.Query(ctx, `SELECT pair_id FROM record_trigger WHERE active = 1 UNION SELECT pair_id FROM trigger_firing WHERE status = 'waiting'`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var pairs []string
-	for rows.Next() {
-		var pair string
-		if err := rows.Scan(&pair); err != nil {
-			return nil, err
-		}
-		pairs = append(pairs, pair)
-	}
-	return pairs, rows.Err()
+	return pairsOf(s.db.Query(ctx, `SELECT pair_id FROM record_trigger WHERE active = 1 UNION SELECT pair_id FROM trigger_firing WHERE status = 'waiting'`))
 }
 
 // Lease implements trigger.Store.

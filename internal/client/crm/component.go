@@ -63,11 +63,12 @@ func (s *Session) saved(op *soap.Element, err error) error {
 		return err
 	}
 	result := op.Find("result")
-	if result == nil {
-		return s.c.call.Protocol(http.StatusOK, "it has no result")
+	if result.Value("success") == "true" {
+		return nil
 	}
-	if result.Value("success") != "true" {
-		return s.c.call.Refusal(http.StatusBadRequest, result.Value("errors", "statusCode"), client.Clip(result.Value("errors", "message"), 1000))
+	code := result.Value("errors", "statusCode")
+	if code == "" {
+		return s.c.call.Protocol(http.StatusOK, "it says neither success nor why not")
 	}
-	return nil
+	return s.c.call.Refusal(http.StatusBadRequest, code, client.Clip(result.Value("errors", "message"), 1000))
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/soap"
 )
 
@@ -82,25 +81,13 @@ func (s *Session) UpdateConnectedApp(ctx context.Context, a ConnectedApp) error 
 
 // updateMetadata writes a component in place of the one there is.
 func (s *Session) updateMetadata(ctx context.Context, kind string, tree *soap.Element) error {
-	op, err := s.metadata(ctx, "updateMetadata", func(w *soap.Writer) {
+	return s.saved(s.metadata(ctx, "updateMetadata", func(w *soap.Writer) {
 		w.Open("metadata", "xsi:type", kind)
 		for _, c := range tree.Children {
 			w.Element(c, tree.Space)
 		}
 		w.Close()
-	})
-	if err != nil {
-		return err
-	}
-	result := op.Find("result")
-	if result.Value("success") == "true" {
-		return nil
-	}
-	code := result.Value("errors", "statusCode")
-	if code == "" {
-		return s.c.call.Protocol(http.StatusOK, "it says neither success nor why not")
-	}
-	return s.c.call.Refusal(http.StatusBadRequest, code, client.Clip(result.Value("errors", "message"), 1000))
+	}))
 }
 
 // written is the tree as read with the policies of the fields.

@@ -81,13 +81,19 @@ func (s *Session) retrieveEach(ctx context.Context, r RetrieveRequest, each func
 	return s.c.call.Protocol(http.StatusOK, "the result has more than %d pages", maxPages)
 }
 
-func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued string) (*soap.Element, error) {
+// operation begins an envelope with the session's token and the operation's element; what is left open is closed by Bytes.
+func (s *Session) operation(name string) *soap.Writer {
 	w := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:xsi", soap.NamespaceXSI}})
 	w.OpenHeader()
 	w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
 	w.Close()
 	w.OpenBody()
-	w.Open("RetrieveRequestMsg", "xmlns", apiSpace)
+	w.Open(name, "xmlns", apiSpace)
+	return w
+}
+
+func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued string) (*soap.Element, error) {
+	w := s.operation("RetrieveRequestMsg")
 	w.Open("RetrieveRequest")
 	if len(r.MIDs) > 0 {
 		w.Open("ClientIDs")

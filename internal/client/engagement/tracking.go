@@ -120,12 +120,7 @@ const MaxObjects = 50
 // Unsubscribe sets subscribers to Unsubscribed and makes those who are not on the list yet, so that they are never mailed.
 // The result has an error for each who was refused, in their order.
 func (s *Session) Unsubscribe(ctx context.Context, people []Subscriber) ([]error, error) {
-	w := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:xsi", soap.NamespaceXSI}})
-	w.OpenHeader()
-	w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
-	w.Close()
-	w.OpenBody()
-	w.Open("UpdateRequest", "xmlns", apiSpace)
+	w := s.operation("UpdateRequest")
 	w.Open("Options")
 	w.Open("SaveOptions")
 	w.Open("SaveOption")

@@ -99,12 +99,7 @@ func (s *Session) writeUser(ctx context.Context, action string, u UserWrite) err
 
 // writeObject makes or changes one object by SOAP; action is "Create" or "Update".
 func (s *Session) writeObject(ctx context.Context, action, kind string, write func(*soap.Writer)) error {
-	w := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:xsi", soap.NamespaceXSI}})
-	w.OpenHeader()
-	w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
-	w.Close()
-	w.OpenBody()
-	w.Open(action+"Request", "xmlns", apiSpace)
+	w := s.operation(action + "Request")
 	w.Open("Objects", "xsi:type", kind)
 	write(w)
 	envelope, err := w.Bytes()
