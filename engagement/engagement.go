@@ -162,7 +162,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	verification := &tenant.Verification{
 		Store: sending, Registry: c.registry, Links: links, DNS: o.Resolver, Mail: sender.VerificationMail(o.Mail, o.BaseURL), Now: clk.Now,
 	}
-	if c.sender, err = sender.New(sender.Options{Store: sending, EmailSends: emailSends, Links: links, Policy: c.registry.SenderPolicy, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
+	if c.sender, err = sender.New(sender.Options{Store: sending, Forsaken: sending, EmailSends: emailSends, Links: links, Policy: c.registry.SenderPolicy, Mail: o.Mail, Queue: c.queue, Now: clk.Now, Log: o.Log}); err != nil {
 		return err
 	}
 
@@ -180,7 +180,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		return err
 	}
 	definitions, emails := &tenant.Definitions{Store: sending, Now: clk.Now}, &tenant.Emails{Store: sending, Now: clk.Now}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Senders: sending, Data: data, Emails: emails, Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Queues: &tenant.DefinitionQueues{Definitions: definitions, Store: sending}, Senders: sending, Data: data, Emails: emails, Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ var table = map[fault.Code]wire{
 	tenant.CodeNoProof:                {409, 30004},
 	tenant.CodeNoSender:               {404, 30003},
 	tenant.CodeDefinitionInactive:     {400, 30001},
+	tenant.CodeQueueInUse:             {400, 30001},
 	tenant.CodeDefinitionExists:       {409, 30004},
 	tenant.CodeMessageKeyTaken:        {409, 30004},
 	tenant.CodeNoDefinition:           {404, 30003},
@@ -128,6 +129,8 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch f.Code {
 	case codeNoEndpoint:
 		body.Documentation = ""
+	case tenant.CodeQueueInUse:
+		body.Message, body.Documentation = "MCMS_UTM_Runtime_InvalidOperation: Definition status must be inactive to delete queue", ""
 	case codeRows:
 		body.Documentation, body.AdditionalErrors = "", rowErrors(f)
 	}

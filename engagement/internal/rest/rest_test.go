@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/rest"
 	"github.com/twinspan/twinspan/engagement/internal/sender/sendertest"
@@ -180,6 +181,34 @@ func TestPathsHaveNoCase(t *testing.T) {
 	}
 }
 
+// The queue of a definition, with the vendor's words where it is not to be emptied.
+func TestDefinitionQueue(t *testing.T) {
+	t.Parallel()
+	k := kit(t, "sqlite")
+	server := k.Serve()
+	path := definitions + "/WELCOME/queue"
+	if a := do(t, server, "DELETE", path, ""); a.status != 400 || strings.TrimSpace(a.text) != `{"message":"MCMS_UTM_Runtime_InvalidOperation: Definition status must be inactive to delete queue","errorcode":30001,"documentation":""}` {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	if a := do(t, server, "PATCH", definitions+"/welcome", `{"status":"inactive"}`); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.text)
+	}
+	if a := do(t, server, "POST", messages+"/held", one); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.text)
+	}
+	k.Time.Advance(90 * time.Second)
+	if a := do(t, server, "GET", path, ""); a.status != 200 || a.body["count"] != 1.0 || a.body["ageSeconds"] != 90.0 || a.body["requestId"] == "" || len(a.body) != 3 {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	if a := do(t, server, "DELETE", path, ""); a.status != 200 || a.body["message"] != "Queued" || a.body["requestId"] == "" {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	k.AwaitState(sendertest.Top, "held", tenant.MessageNotSent)
+	if a := do(t, server, "GET", definitions+"/nothing/queue", ""); a.status != 404 || a.body["errorcode"] != 30003.0 {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+}
+
 func TestDefinitionsByPage(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {
@@ -277,7 +306,7 @@ func TestInDoubtIsNoRefusal(t *testing.T) {
 func FuzzAPI(f *testing.F) {
 	db := sqldbtest.Open(f, sqldbtest.DSN(f, "sqlite"), sendertest.Migrations())
 	k := sendertest.New(f, db, sendertest.Options{Idle: true})
-	s, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, Data: k.Data, Emails: k.Emails, Subscribers: k.Subscribers, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: "http://fuzz"})
+	s, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Queues: &tenant.DefinitionQueues{Definitions: k.Definitions, Store: k.Store}, Registry: k.Registry, Senders: k.Store, Data: k.Data, Emails: k.Emails, Subscribers: k.Subscribers, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: "http://fuzz"})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type Options struct {
 	Auth        tenant.Authenticator
 	Sends       *tenant.Sends
 	Definitions *tenant.Definitions
+	Queues      *tenant.DefinitionQueues
 	Registry    *tenant.Registry
 	Senders     tenant.SenderList
 	Data        *tenant.DataExtensions
@@ -45,7 +46,7 @@ type Server struct{ o Options }
 
 // New returns the API over the services of o, of which none may be nil.
 func New(o Options) (*Server, error) {
-	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Decisions == nil || o.Data == nil || o.Emails == nil || o.Subscribers == nil || o.BaseURL == "" {
+	if o.Auth == nil || o.Sends == nil || o.Definitions == nil || o.Queues == nil || o.Registry == nil || o.Senders == nil || o.Verification == nil || o.Decisions == nil || o.Data == nil || o.Emails == nil || o.Subscribers == nil || o.BaseURL == "" {
 		return nil, errors.New("rest: a service or the base URL is missing")
 	}
 	if o.Log == nil {
@@ -79,6 +80,8 @@ func (s *Server) Mount(mux *web.Mux) {
 	handle("GET /messaging/v1/email/definitions/{definitionKey}", s.definition)
 	handle("PATCH /messaging/v1/email/definitions/{definitionKey}", s.updateDefinition)
 	handle("DELETE /messaging/v1/email/definitions/{definitionKey}", s.deleteDefinition)
+	handle("GET /messaging/v1/email/definitions/{definitionKey}/queue", s.queue)
+	handle("DELETE /messaging/v1/email/definitions/{definitionKey}/queue", s.emptyQueue)
 	handle("POST /messaging/v1/messageDefinitionSends/{definition}/send", s.definitionSend)
 	handle("GET /asset/v1/content/assets", s.listAssets)
 	handle("POST /asset/v1/content/assets/query", s.queryAssets)

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
@@ -23,7 +25,7 @@ import (
 const (
 	// settleTimeout bounds the writing down of an attempt's end, which happens even when the attempt was cut short.
 	settleTimeout = 15 * time.Second
-	// releaseBatch is how many waiting messages one transaction lets go: two rows each (DESIGN 5.5).
+	// releaseBatch is how many messages one transaction lets go or refuses: two rows each (DESIGN 5.5).
 	releaseBatch = 100
 	// decisions is how often a message is looked at anew because its definition changed meanwhile.
 	decisions = 3
@@ -32,6 +34,10 @@ const (
 // Options are what a sender stands on.
 type Options struct {
 	Store tenant.DeliveryStore
+	// Forsaken finds messages that nothing works on; nil for not looking after them.
+	Forsaken tenant.ForsakenStore
+	// LookEvery is how often those that have waited for too long are looked for, in machine time; 0 is 5 seconds.
+	LookEvery time.Duration
 	// EmailSends makes the messages of sends to audiences; nil where there are none.
 	EmailSends *tenant.EmailSends
 	// Queue is where acceptance leaves its jobs; the sender runs it.
@@ -47,7 +53,11 @@ type Options struct {
 }
 
 // Sender delivers messages between Start and Stop.
-type Sender struct{ o Options }
+type Sender struct {
+	o     Options
+	once  sync.Once
+	looks background.Work
+}
 
 // New makes a sender and gives its handlers to the queue, which must not have been started.
 func New(o Options) (*Sender, error) {
@@ -57,9 +67,13 @@ func New(o Options) (*Sender, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.LookEvery <= 0 {
+		o.LookEvery = lookEvery
+	}
 	s := &Sender{o: o}
 	o.Queue.Handle(sqlstore.JobDeliver, s.deliver)
 	o.Queue.Handle(sqlstore.JobRelease, s.release)
+	o.Queue.Handle(sqlstore.JobDiscard, s.discard)
 	if o.EmailSends != nil {
 		o.Queue.Handle(sqlstore.JobSpread, s.spread)
 	}
@@ -67,10 +81,18 @@ func New(o Options) (*Sender, error) {
 }
 
 // Start begins to deliver; a second Start does nothing.
-func (s *Sender) Start(ctx context.Context) { s.o.Queue.Start(ctx) }
+func (s *Sender) Start(ctx context.Context) {
+	s.o.Queue.Start(ctx)
+	if s.o.Forsaken != nil {
+		s.once.Do(func() { s.look(ctx) })
+	}
+}
 
 // Stop takes no more messages and waits for those that are being handed over, until ctx ends. It may be called again.
-func (s *Sender) Stop(ctx context.Context) error { return s.o.Queue.Stop(ctx) }
+func (s *Sender) Stop(ctx context.Context) error {
+	s.looks.Stop()
+	return s.o.Queue.Stop(ctx)
+}
 
 // deliver is the handler of one message's job.
 func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
@@ -106,7 +128,7 @@ func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
 			if held || err != nil {
 				return err
 			}
-			// The definition is active by now, or an earlier run has held the message already.
+			// The definition is active by now.
 		case v.Refusal != nil:
 			_, err := s.o.Store.Refuse(ctx, p.Tenant, p.Message, *v.Refusal, s.o.Now(p.Tenant))
 			return err
@@ -114,8 +136,11 @@ func (s *Sender) deliver(ctx context.Context, r *jobs.Run) error {
 			return s.handOver(ctx, r, p, v.Mail)
 		}
 	}
-	return nil // held, or another run has it
+	return errUndecided
 }
+
+// errUndecided: the definition was switched each time between the look at a message and what followed from it.
+var errUndecided = errors.New("sender: a definition is being switched on and off")
 
 // abandoned ends a message whose attempt began and has no end: the process was killed between the two.
 func (s *Sender) abandoned(ctx context.Context, m tenant.Message) error {
@@ -194,19 +219,4 @@ func (s *Sender) spread(ctx context.Context, r *jobs.Run) error {
 		return jobs.Permanent(fmt.Errorf("sender: reading a job: %w", err))
 	}
 	return s.o.EmailSends.Spread(ctx, p.Tenant, p.Send)
-}
-
-// release lets the messages go that waited for a definition. Each batch is stored before the next, so that a crash
-// leaves the rest to the next run.
-func (s *Sender) release(ctx context.Context, r *jobs.Run) error {
-	var p sqlstore.ReleasePayload
-	if err := json.Unmarshal(r.Payload, &p); err != nil {
-		return jobs.Permanent(fmt.Errorf("sender: reading a job: %w", err))
-	}
-	for {
-		n, err := s.o.Store.ReleaseHeld(ctx, p.Tenant, p.Definition, releaseBatch)
-		if err != nil || n < releaseBatch {
-			return err
-		}
-	}
 }

@@ -250,12 +250,17 @@ func TestMessagesWaitForAnInactiveDefinition(t *testing.T) {
 		set(tenant.DefinitionInactive)
 		k.Send("old", "c9", "c9@example.com", nil)
 		k.Await(sendertest.Top, "old", func(m tenant.Message) bool { return m.Holds == 1 })
-		k.Time.Advance(73 * time.Hour)
-		set(tenant.DefinitionActive)
-		if m := k.AwaitState(sendertest.Top, "old", tenant.MessageNotSent); m.Code != tenant.SendUnspecified {
+		k.Time.Advance(72 * time.Hour)
+		k.Send("young", "c9", "c9@example.com", nil)
+		k.Await(sendertest.Top, "young", func(m tenant.Message) bool { return m.Holds == 1 })
+		k.Time.Advance(time.Hour)
+		// Nobody switches the definition on: three days are the end by themselves.
+		if m := k.AwaitState(sendertest.Top, "old", tenant.MessageNotSent); m.Code != tenant.SendUnspecified || m.EventID == 0 {
 			t.Errorf("a message that waited for more than three days: %+v", m)
 		}
-		set(tenant.DefinitionInactive)
+		if m, err := k.Store.MessageByKey(t.Context(), sendertest.EID, sendertest.Top, "young"); err != nil || m.State != tenant.MessageQueued {
+			t.Errorf("a message that waited for an hour: %+v, %v", m, err)
+		}
 		k.Send("doomed", "c8", "c8@example.com", nil)
 		k.Await(sendertest.Top, "doomed", func(m tenant.Message) bool { return m.Holds == 1 })
 		if _, err := k.Definitions.Delete(t.Context(), p, "welcome"); err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // Sending implements the store roles of what a tenant sends (DefinitionStore, SendStore, DeliveryStore, SubscriberStore,
-// RetrieveStore, TrackingStore) on the tables of a Store, and gives accepted messages to the queue in the transaction that stores them.
+// RetrieveStore, TrackingStore, QueueStore, ForsakenStore) on the tables of a Store, and gives accepted messages to the queue in the transaction that stores them.
 type Sending struct {
 	db    *sqldb.DB
 	queue *jobs.Queue

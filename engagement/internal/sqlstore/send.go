@@ -18,6 +18,8 @@ const (
 	JobDeliver = "engagement.deliver"
 	// JobRelease lets the messages go that wait for a definition; its payload is a [ReleasePayload].
 	JobRelease = "engagement.release"
+	// JobDiscard refuses the messages that are queued for a definition; its payload is a [DiscardPayload].
+	JobDiscard = "engagement.discard"
 )
 
 // deliverAttempts is how often a delivery is started before the message counts as not sent. With the queue's back-off,

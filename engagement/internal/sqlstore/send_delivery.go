@@ -169,19 +169,18 @@ func numberEvent(tx *sqldb.Tx, eid tenant.EID, messageID string) error {
 	return err
 }
 
-// Hold marks a queued message as waiting while its definition is inactive. The update of the definition, which changes
-// nothing, locks its row: whoever activates it either comes after this transaction and finds the message waiting, or
-// came before and this finds the definition active.
+// Hold marks a queued message as waiting while its definition is inactive; one that waits already goes on waiting. The
+// definition is kept as it is meanwhile: whoever activates it either comes after this transaction and finds the message
+// waiting, or came before and this finds the definition active.
 func (s *Sending) Hold(ctx context.Context, eid tenant.EID, messageID, definitionID string) (bool, error) {
 	var held bool
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		held = false
-		inactive, err := affected(tx.Exec(`UPDATE send_definition SET status = status WHERE eid = $1 AND id = $2 AND status = 'Inactive'`,
-			int64(eid), definitionID))
+		inactive, err := lockInactive(tx, eid, definitionID)
 		if err != nil || !inactive {
 			return err
 		}
-		held, err = affected(tx.Exec(`UPDATE message SET is_held = 1, holds = holds + 1 WHERE eid = $1 AND id = $2 AND state = 'queued' AND is_held = 0`,
+		held, err = affected(tx.Exec(`UPDATE message SET holds = holds + 1 - is_held, is_held = 1 WHERE eid = $1 AND id = $2 AND state = 'queued'`,
 			int64(eid), messageID))
 		return err
 	})
@@ -190,12 +189,17 @@ func (s *Sending) Hold(ctx context.Context, eid tenant.EID, messageID, definitio
 
 // ReleaseHeld gives jobs to messages that wait for the definition.
 func (s *Sending) ReleaseHeld(ctx context.Context, eid tenant.EID, definitionID string, limit int) (int, error) {
+	return s.releaseHeld(ctx, eid, `definition_id = $2`, definitionID, limit)
+}
+
+// releaseHeld gives jobs to waiting messages of which the condition on $2 holds.
+func (s *Sending) releaseHeld(ctx context.Context, eid tenant.EID, condition string, value any, limit int) (int, error) {
 	var n int
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		n = 0
 		ids, err := texts(tx.Query(`UPDATE message SET is_held = 0 WHERE eid = $1 AND is_held = 1 AND id IN
-			(SELECT id FROM message WHERE eid = $1 AND definition_id = $2 AND is_held = 1 ORDER BY id LIMIT $3) RETURNING id`,
-			int64(eid), definitionID, limit))
+			(SELECT id FROM message WHERE eid = $1 AND `+condition+` AND is_held = 1 ORDER BY id LIMIT $3) RETURNING id`,
+			int64(eid), value, limit))
 		if err != nil {
 			return err
 		}

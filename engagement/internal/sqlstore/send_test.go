@@ -146,8 +146,12 @@ func TestHeldMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range ids {
-			if !hold(id) || hold(id) {
-				t.Error("a message is not held once")
+			if !hold(id) || !hold(id) {
+				t.Error("a message is not held")
+			}
+			// The second time found it waiting already.
+			if d, err := k.Store.LoadDelivery(ctx, sendertest.EID, id); err != nil || d.Message.Holds != 1 {
+				t.Errorf("held %d times, %v", d.Message.Holds, err)
 			}
 		}
 		for _, want := range []int{2, 2, 1, 0} {

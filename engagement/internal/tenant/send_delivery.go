@@ -268,4 +268,27 @@ type DeliveryStore interface {
 	Hold(ctx context.Context, tenant EID, messageID, definitionID string) (bool, error)
 	// ReleaseHeld gives jobs to at most limit messages that wait for the definition and returns how many it found.
 	ReleaseHeld(ctx context.Context, tenant EID, definitionID string, limit int) (int, error)
+	// Discard refuses at most limit of the definition's queued messages, waiting or not, that were accepted by until,
+	// and returns how many it found.
+	Discard(ctx context.Context, tenant EID, definitionID string, until time.Time, r Refusal, limit int, now time.Time) (int, error)
+}
+
+// DefinitionRef names a definition.
+type DefinitionRef struct {
+	Tenant EID
+	ID     string // GUID
+}
+
+// ForsakenStore finds messages that would never have an end because nothing works on them.
+type ForsakenStore interface {
+	// HeldSince tells of each tenant with messages that wait for a definition when the oldest of them was accepted.
+	HeldSince(ctx context.Context) (map[EID]time.Time, error)
+	// ReleaseOlder gives jobs to at most limit waiting messages that were accepted before the time given and returns
+	// how many it found.
+	ReleaseOlder(ctx context.Context, tenant EID, before time.Time, limit int) (int, error)
+	// Stranded reads the definitions that are not inactive and for which messages wait all the same.
+	Stranded(ctx context.Context) ([]DefinitionRef, error)
+	// Revive gives jobs to at most limit messages that are queued or being sent, do not wait for a definition and have
+	// no job, and returns how many it found.
+	Revive(ctx context.Context, limit int) (int, error)
 }

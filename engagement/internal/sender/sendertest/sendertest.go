@@ -99,6 +99,8 @@ type Options struct {
 	Idle bool
 	// Kept says that the database has the tenant already.
 	Kept bool
+	// Store stands between the sender and its store; the store itself where nil.
+	Store func(tenant.DeliveryStore) tenant.DeliveryStore
 	// RealTime runs the queue on time.Now, with short leases.
 	RealTime bool
 }
@@ -147,7 +149,11 @@ func New(t testing.TB, db *sqldb.DB, o Options) *Kit {
 	k.Verification = &tenant.Verification{
 		Store: k.Store, Registry: k.Registry, Links: o.Links, DNS: NoDNS{}, Mail: sender.VerificationMail(o.Mail, o.Links.Base), Now: k.Clock.Now,
 	}
-	s, err := sender.New(sender.Options{Store: k.Store, EmailSends: k.EmailSends, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Policy: k.Registry.SenderPolicy, Now: k.Clock.Now, Log: log})
+	var deliveries tenant.DeliveryStore = k.Store
+	if o.Store != nil {
+		deliveries = o.Store(k.Store)
+	}
+	s, err := sender.New(sender.Options{Store: deliveries, Forsaken: k.Store, LookEvery: 50 * time.Millisecond, EmailSends: k.EmailSends, Queue: k.Queue, Mail: o.Mail, Links: o.Links, Policy: k.Registry.SenderPolicy, Now: k.Clock.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

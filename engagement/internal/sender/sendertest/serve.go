@@ -26,7 +26,7 @@ func (k *Kit) Serve() *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	base := "http://" + server.Listener.Addr().String()
 	log := slog.New(slog.NewTextHandler(k.t.Output(), nil))
-	r, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Registry: k.Registry, Senders: k.Store, Data: k.Data, Emails: k.Emails, Subscribers: k.Subscribers, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: base, Log: log})
+	r, err := rest.New(rest.Options{Auth: k.Auth, Sends: k.Sends, Definitions: k.Definitions, Queues: &tenant.DefinitionQueues{Definitions: k.Definitions, Store: k.Store}, Registry: k.Registry, Senders: k.Store, Data: k.Data, Emails: k.Emails, Subscribers: k.Subscribers, Verification: k.Verification, Decisions: &tenant.Decisions{Store: k.Store, Now: k.Clock.Now}, BaseURL: base, Log: log})
 	if err != nil {
 		k.t.Fatal(err)
 	}
