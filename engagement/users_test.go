@@ -225,7 +225,7 @@ func TestUserRefusals(t *testing.T) {
 			"bad email":              {`<UserID>new.one</UserID><Name>N</Name><Email>nobody</Email><Password>long enough 1</Password>`, "11000", "email"},
 			"unknown role":           {`<UserID>` + h.API + `</UserID><Roles><Role><CustomerKey>NONE</CustomerKey></Role></Roles>`, "11000", "NONE"},
 			"unknown permission":     {`<UserID>` + h.API + `</UserID><UserPermissions><ID>999</ID></UserPermissions>`, "11000", "999"},
-			"other tenant's unit":    {`<UserID>` + h.API + `</UserID><DefaultBusinessUnit>` + strconv.FormatInt(int64(other.EID), 10) + `</DefaultBusinessUnit>`, "11000", "business unit"},
+			"other tenant's unit":    {`<UserID>` + h.Sender + `</UserID><DefaultBusinessUnit>` + strconv.FormatInt(int64(other.EID), 10) + `</DefaultBusinessUnit>`, "11000", "business unit"},
 			"no such number":         {`<ID>99999999</ID><Name>N</Name>`, "11000", "no user"},
 			"neither true nor false": {`<UserID>` + h.API + `</UserID><ActiveFlag>maybe</ActiveFlag>`, "11000", "neither"},
 		} {
@@ -310,6 +310,7 @@ func TestNobodyGivesMoreThanHeHas(t *testing.T) {
 			"an administrator's password":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><Password>a long password 2</Password>`), false},
 			"an administrator's address":                    {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><Email>mine@example.com</Email>`), false},
 			"an administrator shut out":                     {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><ActiveFlag>false</ActiveFlag>`), false},
+			"an administrator's unit moved":                 {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><DefaultBusinessUnit>` + number(h.North) + `</DefaultBusinessUnit>`), false},
 			"an administrator's role taken":                 {pkg, updateUser(`<UserID>` + h.Admin + `</UserID>` + strings.Replace(role("SYS_DEF_ADMIN"), "</Role>", "<AssignmentConfigurations><AssignmentConfiguration><AssignmentConfigureType>RoleUser</AssignmentConfigureType><IsDelete>true</IsDelete></AssignmentConfiguration></AssignmentConfigurations></Role>", 1)), false},
 			"an administrator's CRM name":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><SalesforceUsername>x@crm.example</SalesforceUsername>`), true},
 			"an analyst's password":                         {pkg, updateUser(`<UserID>` + h.Analyst + `</UserID><Password>a long password 2</Password>`), true},

@@ -40,6 +40,7 @@ type packageCreateCmd struct {
 	Scope       []string `help:"Scope such as email_send; may be repeated." env:"-"`
 	RedirectURI []string `name:"redirect-uri" help:"Where the code flow returns to; may be repeated." env:"-"`
 	BU          int64    `name:"bu" help:"MID of the business unit that makes it." env:"-"`
+	Unit        []int64  `help:"MID of a business unit that it may work in; may be repeated. All where none is named." env:"-"`
 }
 
 // Run installs a package.
@@ -48,7 +49,7 @@ func (c *packageCreateCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.CreatePackage(ctx, engagement.NewPackage{Name: c.Name, Type: c.Type, Scopes: c.Scope, RedirectURIs: c.RedirectURI, MID: c.BU})
+	made, err := s.CreatePackage(ctx, engagement.NewPackage{Name: c.Name, Type: c.Type, Scopes: c.Scope, RedirectURIs: c.RedirectURI, MID: c.BU, MIDs: c.Unit})
 	if err != nil {
 		return err
 	}

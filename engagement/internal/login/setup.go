@@ -140,6 +140,7 @@ type wirePackage struct {
 	Scopes        []string `json:"scopes"`
 	RedirectURIs  []string `json:"redirect_uris"`
 	MID           int64    `json:"mid"`
+	MIDs          []int64  `json:"mids"` // business units that it may work in; empty is all
 	Active        bool     `json:"active"`
 	SecretExpires string   `json:"secret_expires,omitempty"` // RFC 3339; absent where it does not
 	Staged        bool     `json:"staged_secret"`
@@ -158,10 +159,14 @@ func (s *Server) listPackages(_ http.ResponseWriter, r *http.Request, p tenant.P
 }
 
 func showPackage(k tenant.Package) wirePackage {
-	return wirePackage{
+	w := wirePackage{
 		ClientID: k.ClientID, Name: k.Name, Type: string(k.Type), Scopes: noNil(k.Scopes), RedirectURIs: noNil(k.RedirectURIs),
-		MID: int64(k.MID), Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
+		MID: int64(k.MID), MIDs: []int64{}, Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
 	}
+	for _, mid := range k.MIDs {
+		w.MIDs = append(w.MIDs, int64(mid))
+	}
+	return w
 }
 
 // createPackage answers POST /v2/packages with the new package and its secret, which is shown this once.
@@ -172,12 +177,13 @@ func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.
 		Scopes       []string `json:"scopes"`
 		RedirectURIs []string `json:"redirect_uris"`
 		MID          int64    `json:"mid"`
+		MIDs         []int64  `json:"mids"`
 	}
 	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
 	}
 	k, secret, err := s.o.Setup.CreatePackage(r.Context(), p, tenant.PackageSpec{
-		Name: q.Name, Type: tenant.Integration(q.Type), Scopes: q.Scopes, RedirectURIs: q.RedirectURIs, MID: q.MID,
+		Name: q.Name, Type: tenant.Integration(q.Type), Scopes: q.Scopes, RedirectURIs: q.RedirectURIs, MID: q.MID, MIDs: q.MIDs,
 	})
 	return struct {
 		wirePackage

@@ -37,6 +37,15 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 		secret = oauth.NewToken(32)
 		spec.Secret = vault.Secret(secret)
 	}
+	if spec.MID == 0 {
+		spec.MID = int64(p.MID)
+	}
+	if len(spec.MIDs) == 0 {
+		spec.MIDs = confines(p)
+	}
+	if made := (Package{MIDs: midsOf(spec.MIDs)}); !p.Reaches(MID(spec.MID)) || !p.holds(made) {
+		return Package{}, "", insufficient("access to the package's business units")
+	}
 	plan := planner{spec: Spec{Settings: t.Settings}, now: s.Clock.Now(p.Tenant), eid: p.Tenant, ids: map[int64]bool{}, mids: map[MID]bool{}}
 	for _, u := range units {
 		plan.mids[u.MID] = true
@@ -50,6 +59,27 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	err = s.Store.AddPackage(ctx, pkg, plan.out.Users)
 	s.Registry.SetupChanged()
 	return pkg, secret, err
+}
+
+// confines lists the units that a caller's package is confined to, where it names none itself; empty is all.
+func confines(p Principal) []int64 {
+	units := p.Units
+	if !p.AtTop() {
+		units = []MID{p.MID}
+	}
+	out := make([]int64, 0, len(units))
+	for _, mid := range units {
+		out = append(out, int64(mid))
+	}
+	return out
+}
+
+func midsOf(list []int64) []MID {
+	var out []MID
+	for _, mid := range list {
+		out = append(out, MID(mid))
+	}
+	return out
 }
 
 // mayHandOut refuses to give the secret of a package that acts as itself to a caller who may not assign a role of what it

@@ -8,7 +8,7 @@ import (
 // Who may give what. Users.Write alone lets nobody become, or make, an administrator: roles are assigned by a Marketing
 // Cloud Administrator ("assigns roles", engagement-wire 5), by whoever may administer accounts as far as the role
 // administers nothing itself, and by anybody as far as he has all that the role allows. The same protects users who have
-// more than the caller from a new password, name, address or state: each would let him become them, or shut them out.
+// more than the caller from a new password, name, address, default unit or state: each would let him become them, or shut them out.
 
 // administering are the permissions that make a role one of administrators.
 var administering = []string{PermMarketingCloudAdmin, PermUsersWrite, PermAccountsWrite}
@@ -30,12 +30,26 @@ func mayAssign(p Principal, r Role) error {
 	return nil
 }
 
-// mayTouch refuses a change of what somebody signs in with, or whether he can, where he may do more than the caller.
+// mayTouch refuses a change of what somebody signs in with, where his calls run, or whether he can, where he may do more
+// than the caller, and any change of somebody who works where the caller does not reach. What is his own, but for rights
+// and units, anybody may change.
 func (s *Users) mayTouch(ctx context.Context, p Principal, u User, c UserChange) error {
-	if c.Password == "" && !c.Unlock && c.Email == nil && c.Active == nil && c.APIUser == nil && c.MustChange == nil &&
+	rights := len(c.Roles)+len(c.Permissions)+len(c.NoPermissions) > 0 || c.DefaultMID != 0
+	if (p.UserID != u.ID || rights) && !p.encloses(u) {
+		return insufficient("access to the business units of " + u.Username)
+	}
+	if c.DefaultMID == u.DefaultMID {
+		c.DefaultMID = 0
+	}
+	if c.Password == "" && c.DefaultMID == 0 && !c.Unlock && c.Email == nil && c.Active == nil && c.APIUser == nil && c.MustChange == nil &&
 		(c.Username == "" || FoldUsername(c.Username) == FoldUsername(u.Username)) {
 		return nil
 	}
+	return s.mayOutrank(ctx, p, u)
+}
+
+// mayOutrank refuses somebody else who may do more than the caller, in whichever business unit.
+func (s *Users) mayOutrank(ctx context.Context, p Principal, u User) error {
 	if p.UserID == u.ID || p.Can(PermMarketingCloudAdmin) {
 		return nil
 	}

@@ -73,6 +73,9 @@ func mayMake(p Principal, r Role) error {
 	if err := mayWrite(p, ScopeUsersWrite); err != nil {
 		return err
 	}
+	if err := mayTenantWide(p); err != nil { // a role is the same in every unit (engagement-wire 5)
+		return err
+	}
 	return mayAssign(p, Role{Name: r.Name, Allow: slices.Concat(r.Allow, r.Deny)})
 }
 

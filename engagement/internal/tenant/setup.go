@@ -59,6 +59,9 @@ func (s *Setup) ChangeSettings(ctx context.Context, p Principal, edit func(*Sett
 	if err := mayWrite(p, ScopeAccountsWrite); err != nil {
 		return Settings{}, err
 	}
+	if err := mayTenantWide(p); err != nil {
+		return Settings{}, err
+	}
 	t, err := s.Directory.Tenant(ctx, p.Tenant)
 	if err != nil {
 		return Settings{}, err
@@ -134,6 +137,9 @@ func (s *Setup) mine(ctx context.Context, p Principal, clientID string) (Package
 	if pkg.Tenant != p.Tenant {
 		return Package{}, none
 	}
+	if !p.holds(pkg) {
+		return Package{}, insufficient("access to the package's business units")
+	}
 	return pkg, nil
 }
 
@@ -147,7 +153,7 @@ func (s *Setup) UserSessions(ctx context.Context, p Principal, username string) 
 	if err != nil {
 		return nil, absent(err, none)
 	}
-	if user.Tenant != p.Tenant {
+	if user.Tenant != p.Tenant || !p.sees(user) {
 		return nil, none
 	}
 	return s.Sessions.List(ctx, user)
@@ -164,6 +170,13 @@ func (s *Setup) EndSession(ctx context.Context, p Principal, id int64) error {
 		return absent(err, none)
 	}
 	if session.Tenant != p.Tenant || !session.Ended.IsZero() {
+		return none
+	}
+	user, err := s.Registry.User(ctx, session.Tenant, session.UserID)
+	if err != nil {
+		return absent(err, none)
+	}
+	if !p.sees(user) {
 		return none
 	}
 	return s.Sessions.End(ctx, session)

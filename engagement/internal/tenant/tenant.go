@@ -38,6 +38,8 @@ type Principal struct {
 	Scopes      []string  // as granted: "email_send"
 	Permissions []string  // the snapshot the token carries (DESIGN 5.2): role permissions by name, denies removed
 	Expires     time.Time // domain time
+	// Units are the business units that the caller's package may work in; empty is all.
+	Units []MID
 }
 
 // HasScope reports whether the token may use the scope. A SOAP UsernameToken has no scopes and may use all.

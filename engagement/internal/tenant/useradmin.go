@@ -89,7 +89,7 @@ func (s *Users) Create(ctx context.Context, p Principal, c UserChange) (User, er
 	if err := mayWrite(p, ScopeUsersWrite); err != nil {
 		return User{}, err
 	}
-	old, err := s.find(ctx, p.Tenant, c)
+	old, err := s.find(ctx, p, c)
 	if err == nil {
 		return s.edit(ctx, p, old, c)
 	}
@@ -128,7 +128,7 @@ func (s *Users) create(ctx context.Context, p Principal, c UserChange) (User, er
 		return User{}, err
 	}
 	for _, unit := range units { // as with fixtures: the top as default opens all, a child itself alone
-		if u.DefaultMID == MID(u.Tenant) || unit.MID == u.DefaultMID {
+		if (u.DefaultMID == MID(u.Tenant) || unit.MID == u.DefaultMID) && p.Reaches(unit.MID) {
 			u.MIDs = append(u.MIDs, unit.MID)
 		}
 	}
@@ -243,10 +243,12 @@ func (s *Users) apply(ctx context.Context, p Principal, u *User, c UserChange) (
 		u.Locked, u.FailedLogins = time.Time{}, 0
 	}
 	if c.DefaultMID != 0 {
-		if _, err := s.Registry.Unit(ctx, p.Tenant, c.DefaultMID); err != nil {
-			return nil, nil, absent(err, invalidUser("DefaultBusinessUnit", "There is no business unit %d.", c.DefaultMID))
-		}
 		u.DefaultMID = c.DefaultMID
+	}
+	if c.DefaultMID != 0 || u.ID == 0 {
+		if err := s.mayPlace(ctx, p, "DefaultBusinessUnit", u.DefaultMID); err != nil {
+			return nil, nil, err
+		}
 	}
 	return s.roles(ctx, p, u, c)
 }
@@ -314,19 +316,24 @@ func (s *Users) SetUnits(ctx context.Context, p Principal, c UserChange, mids []
 	if err := mayWrite(p, ScopeUsersWrite); err != nil {
 		return User{}, err
 	}
-	old, err := s.find(ctx, p.Tenant, c)
+	old, err := s.find(ctx, p, c)
 	if err != nil {
 		return User{}, absent(err, invalidUser("ID", "There is no such user."))
 	}
 	if len(mids) == 0 || len(mids) > maxUserUnits {
 		return User{}, invalidUser("BusinessUnitIds", "The assignment names 1 to %d business units.", maxUserUnits)
 	}
+	if remove { // it keeps him out, as a change of his default does
+		if err := s.mayOutrank(ctx, p, old); err != nil {
+			return User{}, err
+		}
+	}
 	e := UserEdit{Old: old, New: old, AsAdmin: p.UserID}
 	e.New.MIDs = slices.Clone(old.MIDs)
 	e.New.Modified, e.New.ModifiedBy = later(s.Clock.Now(p.Tenant).Truncate(time.Millisecond), old.Modified), p.UserID
 	for _, mid := range mids {
-		if _, err := s.Registry.Unit(ctx, p.Tenant, mid); err != nil {
-			return User{}, absent(err, invalidUser("BusinessUnitIds", "There is no business unit %d.", mid))
+		if err := s.mayPlace(ctx, p, "BusinessUnitIds", mid); err != nil {
+			return User{}, err
 		}
 		switch has := e.New.MayUse(mid); {
 		case remove && mid == old.DefaultMID:
@@ -344,8 +351,27 @@ func (s *Users) SetUnits(ctx context.Context, p Principal, c UserChange, mids []
 	return e.New, err
 }
 
-// find finds the user that a change means, fresh from the store; a NotFound fault where there is none in the tenant.
-func (s *Users) find(ctx context.Context, eid EID, c UserChange) (User, error) {
+// mayPlace refuses a unit that the tenant does not have, or that the caller may not let anybody work in.
+func (s *Users) mayPlace(ctx context.Context, p Principal, field string, mid MID) error {
+	if !p.mayGiveUnit(mid) {
+		return errNoUnit(field, mid)
+	}
+	_, err := s.Registry.Unit(ctx, p.Tenant, mid)
+	return absent(err, errNoUnit(field, mid))
+}
+
+// find finds the user that a change means, fresh from the store; a NotFound fault where there is none that the caller has
+// to do with.
+func (s *Users) find(ctx context.Context, p Principal, c UserChange) (User, error) {
+	u, err := s.named(ctx, p.Tenant, c)
+	if err == nil && !p.sees(u) {
+		return User{}, fault.New(fault.NotFound, CodeNotFound, "There is no such user.")
+	}
+	return u, err
+}
+
+// named is find in the whole tenant.
+func (s *Users) named(ctx context.Context, eid EID, c UserChange) (User, error) {
 	none := fault.New(fault.NotFound, CodeNotFound, "There is no such user.")
 	if c.ID != 0 {
 		return s.Directory.UserByID(ctx, eid, c.ID)

@@ -21,7 +21,9 @@ type NewPackage struct {
 	Type         string   `json:"type"` // "server", "web", "public"
 	Scopes       []string `json:"scopes"`
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
-	MID          int64    `json:"mid,omitempty"` // the unit that makes it; 0 is the top one
+	MID          int64    `json:"mid,omitempty"` // the unit that makes it; 0 is the caller's
+	// MIDs are the business units that it may work in; empty is all that the caller reaches.
+	MIDs []int64 `json:"mids,omitempty"`
 }
 
 // Secret is a client secret that was just made. It is told this once.
