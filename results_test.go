@@ -87,7 +87,9 @@ func results(t *testing.T, h *house) {
 		t.Errorf("mailed after unsubscribing: %+v", rcpt)
 	}
 
-	// Lea opts out in the org; Engagement never mails her again, whoever asks.
+	// Lea opts out in the org; Engagement never mails her again, whoever asks. Before her stands somebody whose address
+	// Engagement does not take: he is listed, and holds nobody up.
+	h.create(t, "Lead", map[string]any{"LastName": "Long", "Company": "x", "Email": strings.Repeat("l", 65) + "@x.example", "HasOptedOutOfEmail": true})
 	if err := h.org.UpdateRecord(ctx, "Lead", lea, map[string]any{"HasOptedOutOfEmail": true}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +98,20 @@ func results(t *testing.T, h *house) {
 	}
 	if s := h.subscriber(t, lea); s != "Unsubscribed" {
 		t.Errorf("who opted out is %s in the tenant", s)
+	}
+	if tracked := must[connect.Tracking](t)(h.connect.Tracking(ctx)); tracked.Refused != 1 || tracked.Cause != nil {
+		t.Errorf("after a refusal: %+v", tracked)
+	}
+	if err := h.connect.Refusals(ctx, func(page []connect.Refusal) error {
+		if len(page) != 1 || page[0].Want != "unsubscribe" || page[0].Reason.Code == "" {
+			t.Errorf("refused: %+v", page)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if p := must[connect.Pulled](t)(h.connect.PullRefused(ctx, "")); p.Refused != 1 {
+		t.Errorf("tried again: %+v", p)
 	}
 
 	// A single triggered send hangs on the definition's record.

@@ -147,7 +147,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	kept := sqlstore.NewMailings(b.store, b.queue)
 	fired := sqlstore.NewTriggers(b.store)
 	b.triggers = trigger.NewService(fired, fired, b.links, sends, o.Machine)
-	b.tracked = tracking.NewService(sqlstore.NewTracking(b.store), b.links, o.Machine)
+	reported := sqlstore.NewTracking(b.store)
+	b.tracked = tracking.NewService(reported, reported, b.links, o.Machine)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
 
@@ -199,7 +200,8 @@ func (b *Bridge) track(ctx context.Context, every time.Duration) error {
 			b.log.Warn("results and opt-outs not brought back to the end", "pair", l.Pair, "error", err)
 		}
 		if done.Any() {
-			b.log.Info("results and opt-outs brought back", "pair", l.Pair, "events", done.Events, "written", done.Written, "opted_out", done.OptedOut, "unsubscribed", done.Unsubscribed)
+			b.log.Info("results and opt-outs brought back", "pair", l.Pair, "events", done.Events, "written", done.Written, "opted_out", done.OptedOut, "unsubscribed", done.Unsubscribed,
+				"refused", done.Refused)
 		}
 	}
 	return err

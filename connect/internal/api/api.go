@@ -136,6 +136,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/mailings/{mailing_id}/cancel", (*Server).cancelMailing, 0, false},
 		{http.MethodGet, "/api/v1/mailings/{mailing_id}/results", (*Server).mailingResults, 0, false},
 		{http.MethodGet, "/api/v1/tracking", (*Server).trackingState, 0, false},
+		{http.MethodGet, "/api/v1/tracking/refusals", (*Server).trackingRefusals, 0, false},
 		{http.MethodPost, "/api/v1/tracking/pull", (*Server).pullTracking, 0, false},
 		{http.MethodGet, "/api/v1/triggers", (*Server).triggers, 0, false},
 		{http.MethodPost, "/api/v1/triggers", (*Server).addTrigger, 0, false},

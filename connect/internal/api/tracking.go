@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/tracking"
@@ -58,6 +59,9 @@ type trackingBody struct {
 	EventsUntil       *time.Time `json:"events_until,omitempty"`
 	UnsubscribedUntil *time.Time `json:"unsubscribed_until,omitempty"`
 	OptedOutUntil     *time.Time `json:"opted_out_until,omitempty"`
+	// Refused are people and results that a cloud refused and that will be tried again; GivenUp those that will not.
+	Refused int `json:"refused"`
+	GivenUp int `json:"given_up"`
 	// Cause is why reading failed last.
 	Cause *causeBody `json:"cause,omitempty"`
 }
@@ -67,9 +71,46 @@ func (s *Server) trackingState(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := trackingBody{EventsUntil: when(v.EventsUntil), UnsubscribedUntil: when(v.UnsubscribedUntil), OptedOutUntil: when(v.OptedOutUntil)}
+	waiting, givenUp, err := s.Tracking.CountRefused(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	body := trackingBody{Refused: waiting, GivenUp: givenUp, EventsUntil: when(v.EventsUntil), UnsubscribedUntil: when(v.UnsubscribedUntil), OptedOutUntil: when(v.OptedOutUntil)}
 	if v.ErrorCode != "" {
 		body.Cause = &causeBody{v.ErrorCode, v.Error}
+	}
+	return body, nil
+}
+
+type refusalBody struct {
+	Want     string    `json:"want"`
+	Subject  string    `json:"subject"`
+	Attempts int       `json:"attempts"`
+	At       time.Time `json:"at"`
+	GivenUp  bool      `json:"given_up"`
+	Reason   causeBody `json:"reason"`
+}
+
+type refusalsBody struct {
+	Refusals []refusalBody `json:"refusals"`
+	// Next is the value of "after" for the next page; absent on the last.
+	Next string `json:"next,omitempty"`
+}
+
+// trackingRefusals lists what a cloud refused of single people and results.
+func (s *Server) trackingRefusals(ctx context.Context, c call) (any, error) {
+	want, subject, _ := strings.Cut(c.after, ":")
+	found, err := s.Tracking.Refused(ctx, c.link, tracking.Refusal{Want: tracking.Want(want), Subject: subject}, c.limit)
+	if err != nil {
+		return nil, err
+	}
+	body := refusalsBody{Refusals: make([]refusalBody, 0, len(found))}
+	for _, r := range found {
+		body.Refusals = append(body.Refusals, refusalBody{string(r.Want), r.Subject, r.Attempts, r.At, r.RetryAt.IsZero(), causeBody{r.Code, r.Reason}})
+	}
+	if len(found) == c.limit {
+		last := found[len(found)-1]
+		body.Next = string(last.Want) + ":" + last.Subject
 	}
 	return body, nil
 }
@@ -79,14 +120,22 @@ type pulledBody struct {
 	Written      int `json:"written"`
 	OptedOut     int `json:"opted_out"`
 	Unsubscribed int `json:"unsubscribed"`
+	Refused      int `json:"refused"`
 }
 
 // pullTracking reads both clouds now, which is done once a minute anyhow.
 func (s *Server) pullTracking(ctx context.Context, c call) (any, error) {
-	var in struct{}
+	var in struct {
+		RetryRefused bool `json:"retry_refused"`
+	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
+	if in.RetryRefused {
+		if err := s.Tracking.Reconsider(ctx, c.link); err != nil {
+			return nil, err
+		}
+	}
 	sum, err := s.Tracking.Pull(ctx, c.link)
-	return pulledBody{sum.Events, sum.Written, sum.OptedOut, sum.Unsubscribed}, err
+	return pulledBody{sum.Events, sum.Written, sum.OptedOut, sum.Unsubscribed, sum.Refused}, err
 }

@@ -69,14 +69,14 @@ func RunTracking(t *testing.T, open func(*testing.T) (Store, tracking.Store)) {
 			t.Errorf("%s is %s", k, v.Status)
 		}
 	}
-	dirty, err := results.Dirty(ctx, "a", "", 10)
+	dirty, err := results.Dirty(ctx, "a", "", At(30), 10)
 	ok(t, err)
 	want := tracking.Result{Pair: "a", MessageKey: key, DefinitionKey: "Welcome", RecordID: person, TrackingID: "t1", SentAt: At(2), Clicks: 2, UniqueClicks: 1, Revision: 3}
 	same(t, dirty, []tracking.Result{want})
 
 	// While it is written, something more happens: it is written again, over the same record.
 	ok(t, results.Intend(ctx, dirty))
-	again, err := results.Dirty(ctx, "a", "", 10)
+	again, err := results.Dirty(ctx, "a", "", At(30), 10)
 	ok(t, err)
 	if !again[0].Intended {
 		t.Fatal("the intent is lost")
@@ -85,12 +85,12 @@ func RunTracking(t *testing.T, open func(*testing.T) (Store, tracking.Store)) {
 	ok(t, err)
 	dirty[0].ResultID = "a03000000000001AAA"
 	ok(t, results.Written(ctx, dirty))
-	dirty, err = results.Dirty(ctx, "a", "", 10)
+	dirty, err = results.Dirty(ctx, "a", "", At(30), 10)
 	ok(t, err)
 	want.OpenedAt, want.ResultID, want.Revision = At(6), "a03000000000001AAA", 4
 	same(t, dirty, []tracking.Result{want})
 	ok(t, results.Written(ctx, dirty))
-	dirty, err = results.Dirty(ctx, "a", "", 10)
+	dirty, err = results.Dirty(ctx, "a", "", At(30), 10)
 	ok(t, err)
 	same(t, dirty, []tracking.Result(nil))
 

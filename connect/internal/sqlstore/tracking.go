@@ -257,8 +257,10 @@ func moveOn(tx *sqldb.Tx, pair string, c tracking.Candidate, kind string) error 
 }
 
 // Dirty implements tracking.Store.
-func (s *Tracking) Dirty(ctx context.Context, pair, after string, limit int) ([]tracking.Result, error) {
-	rows, err := s.db.Query(ctx, resultQuery+` AND dirty = 1 AND message_key > $2 ORDER BY message_key LIMIT $3`, pair, after, limit)
+func (s *Tracking) Dirty(ctx context.Context, pair, after string, now time.Time, limit int) ([]tracking.Result, error) {
+	rows, err := s.db.Query(ctx, resultQuery+` AND dirty = 1 AND message_key > $2 AND NOT EXISTS (SELECT 1 FROM tracking_refusal f
+			WHERE f.pair_id = $1 AND f.want = 'result' AND f.subject = email_result.message_key AND (f.retry_at = 0 OR f.retry_at > $3))
+		ORDER BY message_key LIMIT $4`, pair, after, ms(now), limit)
 	return scanResults(rows, err)
 }
 

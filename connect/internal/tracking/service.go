@@ -8,7 +8,6 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client"
-	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -29,17 +28,18 @@ const CodeReading fault.Code = "tracking_in_progress"
 
 // Service reads and writes back. It is safe for concurrent use.
 type Service struct {
-	store   Store
-	links   *link.Service
-	machine clock.Machine
+	store    Store
+	refusals Refusals
+	links    *link.Service
+	machine  clock.Machine
 }
 
 // NewService wires the service.
-func NewService(store Store, links *link.Service, machine clock.Machine) *Service {
+func NewService(store Store, refusals Refusals, links *link.Service, machine clock.Machine) *Service {
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Service{store: store, links: links, machine: machine}
+	return &Service{store: store, refusals: refusals, links: links, machine: machine}
 }
 
 // Claim gives the links that this process is to read now; each is read by one process within every.
@@ -67,7 +67,7 @@ func (s *Service) Results(ctx context.Context, l link.Link, mailing, after strin
 }
 
 // Pull reads both clouds from where it was left and writes back what is new. Each part goes as far as it can; the error
-// is of the first that could not.
+// is of the first that could not. A cloud that refuses a single record is no error: see [Refusal].
 func (s *Service) Pull(ctx context.Context, l link.Link) (Summary, error) {
 	var sum Summary
 	if err := s.links.Available(l); err != nil {
@@ -105,6 +105,11 @@ func (s *Service) Pull(ctx context.Context, l link.Link) (Summary, error) {
 	part(&state.EventsUntil, func(from, to time.Time) error { return s.events(ctx, l, from, to, &sum) })
 	part(&state.UnsubscribedUntil, func(from, to time.Time) error { return s.unsubscriptions(ctx, l, from, to, &sum) })
 	part(&state.OptedOutUntil, func(from, to time.Time) error { return s.optOuts(ctx, l, from, to, &sum) })
+	for _, do := range []func(context.Context, link.Link, *Summary) error{s.retryOptOuts, s.retryUnsubscribe} {
+		if err := do(ctx, l, &sum); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if err := s.write(ctx, l, now, &sum); err != nil {
 		errs = append(errs, err)
 	}
@@ -168,141 +173,4 @@ func (s *Service) events(ctx context.Context, l link.Link, from, to time.Time, s
 		}
 		return nil
 	})
-}
-
-// personObject is the object of a contact's or lead's id; "" of another.
-func personObject(id string) string {
-	switch {
-	case len(id) != 18 || strings.Trim(id, base62) != "":
-		return ""
-	case id[:3] == "003":
-		return "Contact"
-	case id[:3] == "00Q":
-		return "Lead"
-	}
-	return ""
-}
-
-const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// unsubscriptions gives those who unsubscribed in the tenant Email Opt Out in the org.
-func (s *Service) unsubscriptions(ctx context.Context, l link.Link, from, to time.Time, sum *Summary) error {
-	if from.IsZero() {
-		from = beginning
-	}
-	return s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
-		return tenant.Unsubscribed(ctx, from, to, func(page []engagement.Subscriber) error {
-			byObject := map[string][]string{}
-			for _, p := range page {
-				if object := personObject(p.Key); object != "" {
-					byObject[object] = append(byObject[object], p.Key)
-				}
-			}
-			for object, ids := range byObject {
-				for len(ids) > 0 {
-					part := ids[:min(len(ids), crm.MaxCollection)]
-					ids = ids[len(part):]
-					n, err := s.optOut(ctx, l, object, part)
-					sum.OptedOut += n
-					if err != nil {
-						return err
-					}
-				}
-			}
-			return nil
-		})
-	})
-}
-
-// optOut ticks Email Opt Out of those who do not have it yet. Who is gone is left alone.
-func (s *Service) optOut(ctx context.Context, l link.Link, object string, ids []string) (int, error) {
-	done := 0
-	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		found, err := org.Query(ctx, "SELECT Id FROM "+object+" WHERE HasOptedOutOfEmail = false AND Id IN ('"+strings.Join(ids, "','")+"')")
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		records := make([]map[string]any, len(found))
-		for i, r := range found {
-			records[i] = map[string]any{"Id": r.String("Id"), "HasOptedOutOfEmail": true}
-		}
-		saved, err := org.UpdateRecords(ctx, object, records)
-		for _, one := range saved {
-			if one.Err != nil {
-				err = errors.Join(err, one.Err)
-				continue
-			}
-			done++
-		}
-		return err
-	})
-	return done, err
-}
-
-// optOuts unsubscribes those in the tenant who opted out in the org. They are read in the order of their ids, so that the
-// pages hold together whatever changes meanwhile.
-func (s *Service) optOuts(ctx context.Context, l link.Link, from, to time.Time, sum *Summary) error {
-	const pageRows = 2000
-	const stamp = "2006-01-02T15:04:05.000Z"
-	for _, object := range []string{"Contact", "Lead"} {
-		for last := ""; ; {
-			query := "SELECT Id, Email FROM " + object + " WHERE HasOptedOutOfEmail = true AND SystemModstamp < " + to.UTC().Format(stamp)
-			if !from.IsZero() {
-				query += " AND SystemModstamp >= " + from.UTC().Format(stamp)
-			}
-			if last != "" {
-				query += " AND Id > '" + last + "'"
-			}
-			var found []crm.Record
-			err := s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
-				found, err = org.Query(ctx, query+" ORDER BY Id LIMIT 2000")
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			var people []engagement.Subscriber
-			for _, r := range found {
-				if personObject(r.String("Id")) != object {
-					return fault.New(fault.Unavailable, client.CodeProtocol, "The org answered with records that are not of %s.", object)
-				}
-				people = append(people, engagement.Subscriber{Key: r.String("Id"), Address: r.String("Email")})
-			}
-			n, err := s.unsubscribe(ctx, l, people)
-			sum.Unsubscribed += n
-			if err != nil {
-				return err
-			}
-			if len(found) < pageRows {
-				break
-			}
-			last = people[len(people)-1].Key
-		}
-	}
-	return nil
-}
-
-// unsubscribe unsubscribes people. One whom the tenant cannot take, for having no address, is nobody whom it could mail.
-func (s *Service) unsubscribe(ctx context.Context, l link.Link, people []engagement.Subscriber) (int, error) {
-	done := 0
-	for len(people) > 0 {
-		part := people[:min(len(people), engagement.MaxObjects)]
-		people = people[len(part):]
-		err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
-			refused, err := tenant.Unsubscribe(ctx, part)
-			for i, e := range refused {
-				switch {
-				case e == nil:
-					done++
-				case part[i].Address != "":
-					err = errors.Join(err, e)
-				}
-			}
-			return err
-		})
-		if err != nil {
-			return done, err
-		}
-	}
-	return done, nil
 }

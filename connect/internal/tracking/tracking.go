@@ -164,8 +164,9 @@ type Store interface {
 	// Apply puts events to the messages that they are of, each once, by Choose and With, and moves the sends on: sent, not
 	// sent. It returns how many were put to one.
 	Apply(ctx context.Context, pair string, events []Event) (int, error)
-	// Dirty lists results that the org does not have as they are, by message key after the one given.
-	Dirty(ctx context.Context, pair, after string, limit int) ([]Result, error)
+	// Dirty lists results that the org does not have as they are, by message key after the one given. Those that it refused
+	// are left out until the machine time at which they are due again.
+	Dirty(ctx context.Context, pair, after string, now time.Time, limit int) ([]Result, error)
 	// Intend keeps that the records of results are about to be made.
 	Intend(ctx context.Context, results []Result) error
 	// Written keeps what the org has of results now. One that changed meanwhile stays dirty.
@@ -183,6 +184,7 @@ type Summary struct {
 	Written      int // Individual Email Results made or changed
 	OptedOut     int // people in the org, because they unsubscribed
 	Unsubscribed int // people in the tenant, because they opted out
+	Refused      int // people and results that a cloud refused; see [Refusal]
 }
 
 // Any reports whether anything was done.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -31,8 +32,10 @@ func (s *Service) write(ctx context.Context, l link.Link, now time.Time, sum *Su
 		return err // without the package there is nowhere to write
 	}
 	var known map[string]bool
+	due := s.machine()
+	parents := map[string]error{}
 	for after := ""; sum.Written < maxWritePerPull; {
-		dirty, err := s.store.Dirty(ctx, l.Pair, after, writeAtOnce)
+		dirty, err := s.store.Dirty(ctx, l.Pair, after, due, writeAtOnce)
 		if err != nil || len(dirty) == 0 {
 			return err
 		}
@@ -42,9 +45,9 @@ func (s *Service) write(ctx context.Context, l link.Link, now time.Time, sum *Su
 				return err
 			}
 		}
-		n, err := s.writeSome(ctx, l, dirty, known, now)
-		sum.Written += n
-		if err != nil {
+		written, refused, err := s.writeSome(ctx, l, dirty, known, parents, now)
+		sum.Written += len(written)
+		if err := errors.Join(err, s.settle(ctx, l, WantResult, written, refused, sum)); err != nil {
 			return err
 		}
 	}
@@ -68,17 +71,23 @@ func (s *Service) fields(ctx context.Context, l link.Link) (map[string]bool, err
 	return known, err
 }
 
-// writeSome makes and changes the records of some results. One that was about to be made before is looked for first.
-func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, known map[string]bool, now time.Time) (int, error) {
+// writeSome makes and changes the records of some results, and tells which it wrote and which the org refused. One that
+// was about to be made before is looked for first. parents keeps why the records that results hang on were refused.
+func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, known map[string]bool, parents map[string]error, now time.Time) (keys []string, refused []Refusal, err error) {
 	if err := s.find(ctx, l, dirty); err != nil {
-		return 0, err
+		return nil, nil, err
 	}
 	var made, changed []int
 	var fresh, old []map[string]any
+	var orphans []Refusal
 	for i, r := range dirty {
-		record, err := s.record(ctx, l, r, known, now)
+		record, err := s.record(ctx, l, r, known, parents, now)
+		if fault.CodeOf(err) == client.CodeRefused {
+			orphans = append(orphans, refuse(r.MessageKey, now, err))
+			continue
+		}
 		if err != nil {
-			return 0, err
+			return nil, nil, err
 		}
 		if r.ResultID == "" {
 			made, fresh = append(made, i), append(fresh, record)
@@ -96,13 +105,12 @@ func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, kn
 			intended[n] = dirty[i]
 		}
 		if err := s.store.Intend(ctx, intended); err != nil {
-			return 0, err
+			return nil, nil, err
 		}
 	}
 	var written []Result
-	var refusals []error
-	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		written, refusals = nil, nil
+	err = s.links.CallOrg(ctx, l, func(org *crm.Session) error {
+		written, refused = nil, nil
 		save := func(places []int, records []map[string]any, do func(context.Context, string, []map[string]any) ([]crm.Saved, error)) error {
 			if len(places) == 0 {
 				return nil
@@ -111,7 +119,7 @@ func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, kn
 			for n, one := range saved {
 				r := dirty[places[n]]
 				if one.Err != nil {
-					refusals = append(refusals, one.Err)
+					refused = append(refused, refuse(r.MessageKey, now, one.Err))
 					continue
 				}
 				r.ResultID = one.ID
@@ -124,7 +132,13 @@ func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, kn
 		}
 		return save(made, fresh, org.CreateRecords)
 	})
-	return len(written), errors.Join(err, s.store.Written(ctx, written), errors.Join(refusals...))
+	if err := errors.Join(err, s.store.Written(ctx, written)); err != nil {
+		return nil, orphans, err
+	}
+	for _, r := range written {
+		keys = append(keys, r.MessageKey)
+	}
+	return keys, append(orphans, refused...), nil
 }
 
 // find looks for records whose making had begun, by the message key that they carry.
@@ -152,7 +166,7 @@ func (s *Service) find(ctx context.Context, l link.Link, dirty []Result) error {
 }
 
 // record is a result as the org keeps it.
-func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[string]bool, now time.Time) (map[string]any, error) {
+func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[string]bool, parents map[string]error, now time.Time) (map[string]any, error) {
 	record := map[string]any{}
 	set := func(field string, value any) {
 		if known[prefix+field] {
@@ -192,7 +206,13 @@ func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[s
 	if !known[prefix+field] {
 		return record, nil
 	}
+	if err := parents[key]; err != nil { // asked once for all of them
+		return nil, err
+	}
 	parent, err := s.parent(ctx, l, key, object, fields)
+	if fault.CodeOf(err) == client.CodeRefused {
+		parents[key] = err
+	}
 	record[prefix+field] = parent
 	return record, err
 }

@@ -103,8 +103,29 @@ type Subscriber struct {
 
 // Unsubscribed gives those who unsubscribed in a time to each, page by page.
 func (s *Session) Unsubscribed(ctx context.Context, from, to time.Time, each func([]Subscriber) error) error {
+	return s.unsubscribed(ctx, between("UnsubscribedDate", from, to), each)
+}
+
+// UnsubscribedOf gives those of some subscribers who are unsubscribed.
+func (s *Session) UnsubscribedOf(ctx context.Context, keys []string) ([]Subscriber, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	filter := &Filter{Property: "SubscriberKey", Operator: "IN", Values: keys}
+	if len(keys) == 1 { // IN takes no single value (engagement-wire 3)
+		filter = Equals("SubscriberKey", keys[0])
+	}
+	var all []Subscriber
+	err := s.unsubscribed(ctx, filter, func(page []Subscriber) error {
+		all = append(all, page...)
+		return nil
+	})
+	return all, err
+}
+
+func (s *Session) unsubscribed(ctx context.Context, filter *Filter, each func([]Subscriber) error) error {
 	r := RetrieveRequest{ObjectType: "Subscriber", Properties: []string{"SubscriberKey", "EmailAddress", "UnsubscribedDate"}}
-	r.Filter = &Filter{Logic: "AND", Left: Equals("Status", "Unsubscribed"), Right: between("UnsubscribedDate", from, to)}
+	r.Filter = &Filter{Logic: "AND", Left: Equals("Status", "Unsubscribed"), Right: filter}
 	return s.retrieveEach(ctx, r, func(page []*soap.Element) error {
 		people := make([]Subscriber, len(page))
 		for i, e := range page {
