@@ -79,9 +79,6 @@ func readMembers(el *soap.Element, fresh bool) ([]tenant.MemberChange, error) {
 			return nil, fault.New(fault.Invalid, tenant.CodeInvalidSubscriber, "A list is named by its ID.").In("Lists")
 		}
 		m := tenant.MemberChange{List: id, Status: tenant.SubscriberStatus(l.Value("Status"))}
-		if m.Status == "" {
-			m.Status = tenant.SubscriberActive
-		}
 		switch action := strings.ToLower(strings.TrimSpace(l.Value("Action"))); action {
 		case "", "create", "upsert":
 			m.Fresh = fresh && action != "upsert"

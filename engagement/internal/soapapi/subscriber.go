@@ -11,7 +11,7 @@ import (
 // createSubscriber puts a subscriber on All Subscribers and on the lists that the object names. A known one is put on
 // those lists alone, unless he is on one of them already; with SaveAction UpdateAdd he is updated.
 func (s *Server) createSubscriber(ctx context.Context, c objectCall) (result, error) {
-	change, members, err := s.readSubscriber(ctx, c, !c.upsert)
+	change, standing, members, err := s.readSubscriber(ctx, c, !c.upsert)
 	if err != nil {
 		return result{}, err
 	}
@@ -22,6 +22,8 @@ func (s *Server) createSubscriber(ctx context.Context, c objectCall) (result, er
 		case c.upsert:
 			message = "Updated Subscriber."
 			sub, err = s.o.Subscribers.Update(ctx, c.p, change)
+		case others(c.p, members) && standing != "":
+			sub, err = s.o.Subscribers.Update(ctx, c.p, tenant.SubscriberChange{Key: keyOf(change), Status: standing})
 		case others(c.p, members):
 			sub, err = s.o.Subscribers.Get(ctx, c.p, keyOf(change))
 		}
@@ -51,7 +53,7 @@ func keyOf(c tenant.SubscriberChange) string {
 
 // updateSubscriber changes a subscriber; with SaveAction UpdateAdd one that is not there is made.
 func (s *Server) updateSubscriber(ctx context.Context, c objectCall) (result, error) {
-	change, members, err := s.readSubscriber(ctx, c, false)
+	change, _, members, err := s.readSubscriber(ctx, c, false)
 	if err != nil {
 		return result{}, err
 	}
@@ -76,17 +78,28 @@ func (s *Server) deleteSubscriber(ctx context.Context, c objectCall) (result, er
 	return result{message: "Subscriber deleted"}, s.o.Subscribers.Delete(ctx, c.p, key)
 }
 
-// readSubscriber reads a Subscriber object and checks the lists that it names.
-func (s *Server) readSubscriber(ctx context.Context, c objectCall, fresh bool) (tenant.SubscriberChange, []tenant.MemberChange, error) {
-	change, err := readSubscriber(c.el)
-	if err != nil {
-		return change, nil, err
+// readSubscriber reads a Subscriber object and checks the lists that it names. Its status is also what Lists says of All
+// Subscribers, which is told by itself as standing, "" for nothing.
+func (s *Server) readSubscriber(ctx context.Context, c objectCall, fresh bool) (change tenant.SubscriberChange, standing tenant.SubscriberStatus, members []tenant.MemberChange, err error) {
+	if change, err = readSubscriber(c.el); err != nil {
+		return change, "", nil, err
 	}
-	members, err := readMembers(c.el, fresh)
-	if err != nil {
-		return change, nil, err
+	if members, err = readMembers(c.el, fresh); err != nil {
+		return change, "", nil, err
 	}
-	return change, members, s.o.Lists.CheckMembers(ctx, c.p, members)
+	if err = s.o.Lists.CheckMembers(ctx, c.p, members); err != nil {
+		return change, "", nil, err
+	}
+	if standing, err = tenant.Standing(c.p.Tenant, members); err != nil {
+		return change, "", nil, err
+	}
+	if standing != "" {
+		if change.Status != "" && change.Status != standing {
+			return change, "", nil, fault.New(fault.Invalid, tenant.CodeInvalidSubscriber, "Status and the status on All Subscribers differ.").In("Status")
+		}
+		change.Status = standing
+	}
+	return change, standing, members, nil
 }
 
 func readSubscriber(el *soap.Element) (tenant.SubscriberChange, error) {

@@ -113,13 +113,19 @@ func (s *Sending) SetMember(ctx context.Context, eid tenant.EID, subscriber int6
 			_, err := tx.Exec(`DELETE FROM list_subscriber WHERE eid = $1 AND list_id = $2 AND subscriber_id = $3`, int64(eid), c.List, subscriber)
 			return err
 		}
+		status := c.Status
+		if status == "" {
+			status = tenant.SubscriberActive
+		}
 		fresh, err := affected(tx.Exec(`INSERT INTO list_subscriber (eid, list_id, subscriber_id, status, created_at, modified_at) VALUES ($1, $2, $3, $4, $5, $5)
-			ON CONFLICT (eid, list_id, subscriber_id) DO NOTHING`, int64(eid), c.List, subscriber, string(c.Status), millis(now)))
+			ON CONFLICT (eid, list_id, subscriber_id) DO NOTHING`, int64(eid), c.List, subscriber, string(status), millis(now)))
 		switch {
 		case err != nil || fresh:
 			return err
 		case c.Fresh:
 			return fault.New(fault.Conflict, tenant.CodeSubscriberExists, "The subscriber is already on the list")
+		case c.Status == "":
+			return nil
 		}
 		_, err = tx.Exec(`UPDATE list_subscriber SET status = $4, modified_at = $5 WHERE eid = $1 AND list_id = $2 AND subscriber_id = $3`,
 			int64(eid), c.List, subscriber, string(c.Status), millis(now))

@@ -59,8 +59,8 @@ func (l List) validate() error {
 
 // MemberChange is what a caller wants of one subscriber's place on one list.
 type MemberChange struct {
-	List   int64 // the list's number; the tenant's EID is All Subscribers
-	Status SubscriberStatus
+	List   int64            // the list's number; the tenant's EID is All Subscribers
+	Status SubscriberStatus // "" leaves the standing of one who is on the list, and is Active for one who is not
 	Remove bool
 	// Fresh demands that the subscriber was not on the list before.
 	Fresh bool
@@ -166,7 +166,7 @@ func (s *Lists) SetMembers(ctx context.Context, p Principal, subscriber int64, c
 	now := s.Now(p.Tenant)
 	for _, c := range changes {
 		if c.List == int64(p.Tenant) {
-			continue // everybody is on All Subscribers
+			continue // what stands there is the subscriber's own status (Standing)
 		}
 		if err := s.Store.SetMember(ctx, p.Tenant, subscriber, c, now); err != nil {
 			return err
@@ -175,11 +175,32 @@ func (s *Lists) SetMembers(ctx context.Context, p Principal, subscriber int64, c
 	return nil
 }
 
+// Standing is the status that the changes give the subscriber on All Subscribers, "" for none. His standing there is his
+// own Status, so it is changed with the subscriber and not with his lists; nobody is off All Subscribers but by being deleted.
+func Standing(tenant EID, changes []MemberChange) (SubscriberStatus, error) {
+	var status SubscriberStatus
+	for _, c := range changes {
+		if c.List != int64(tenant) {
+			continue
+		}
+		if c.Remove {
+			return "", fault.New(fault.Invalid, CodeInvalidSubscriber, "A subscriber is not taken off All Subscribers by Lists: unsubscribe or delete the subscriber.").In("Lists")
+		}
+		if status != "" && c.Status != "" && c.Status != status {
+			return "", fault.New(fault.Invalid, CodeInvalidSubscriber, "The subscriber is given two statuses on All Subscribers.").In("Lists")
+		}
+		if c.Status != "" {
+			status = c.Status
+		}
+	}
+	return status, nil
+}
+
 // CheckMembers reports a list that is not there or a status that there is not.
 func (s *Lists) CheckMembers(ctx context.Context, p Principal, changes []MemberChange) error {
 	for _, c := range changes {
 		switch c.Status {
-		case SubscriberActive, SubscriberUnsubscribed, SubscriberHeld, SubscriberBounced:
+		case "", SubscriberActive, SubscriberUnsubscribed, SubscriberHeld, SubscriberBounced:
 		default:
 			return fault.New(fault.Invalid, CodeInvalidSubscriber, "There is no subscriber status %q.", clip(string(c.Status))).In("Lists")
 		}
