@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/net/html"
+
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -66,9 +68,55 @@ func (e Email) Validate() error {
 	return nil
 }
 
-// usesScript reports whether the text holds AMPscript (%%[ or %%=) or server-side JavaScript. Delivering such a text
+// usesScript reports whether the text holds AMPscript (%%[ or %%=) or a script that servers run. Delivering such a text
 // as it stands would show the recipient program code.
 func usesScript(text string) bool {
-	return strings.Contains(text, "%%[") || strings.Contains(text, "%%=") ||
-		strings.Contains(strings.ToLower(text), `<script runat="server"`)
+	return strings.Contains(text, "%%[") || strings.Contains(text, "%%=") || runsOnServer(text)
+}
+
+// scriptBudget bounds the bytes that are read as script tags in a text that speaks of runat, in bytes: many times what
+// a page's own tags take. A text on which it is used up is taken for a program.
+const scriptBudget = 8 << 20
+
+// runsOnServer reports a script tag whose attribute runat is server. Servers look for it before anybody reads the text as
+// HTML, so it counts in comments and wherever else browsers would see no tag.
+func runsOnServer(text string) bool {
+	folded := strings.Map(func(r rune) rune { // keeps the length, which lower case of other letters might not
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+	if !strings.Contains(folded, "runat") { // attribute names have no entities
+		return false
+	}
+	budget := scriptBudget
+	for at := 0; ; at += len("<script") {
+		i := strings.Index(folded[at:], "<script")
+		if i < 0 {
+			return false
+		}
+		at += i
+		z := html.NewTokenizer(strings.NewReader(text[at:]))
+		if z.Next() == html.ErrorToken {
+			budget -= len(text) - at // the tag has no end, unless it begins later
+		} else {
+			budget -= len(z.Raw())
+			if t := z.Token(); t.Data == "script" && serverAttribute(t.Attr) {
+				return true
+			}
+		}
+		if budget <= 0 {
+			return true
+		}
+	}
+}
+
+func serverAttribute(attributes []html.Attribute) bool {
+	for _, a := range attributes {
+		if a.Key == "runat" && strings.EqualFold(strings.TrimSpace(a.Val), "server") {
+			return true
+		}
+	}
+	return false
 }

@@ -84,6 +84,46 @@ func TestEmailsThatCannotBeStored(t *testing.T) {
 	}
 }
 
+// Program text would be sent as it stands, however its tag is spelled and wherever it stands; what browsers run is no
+// business of the server.
+func TestServerScriptIsRefusedInAnySpelling(t *testing.T) {
+	t.Parallel()
+	for text, refused := range map[string]bool{
+		`<script runat="server">Platform.Load("Core","1")</script>`:       true,
+		`<SCRIPT  RUNAT='Server'>x</SCRIPT>`:                              true,
+		`<script runat=server>x</script>`:                                 true,
+		`<script language="ampscript" runat="server">set @a = 1</script>`: true,
+		"<script\nlanguage='javascript'\trunat = \"server\" >x</script>":  true,
+		`<script/runat="&#115;erver">x</script>`:                          true,
+		`<!-- <script runat=server>x</script> -->`:                        true,
+		`<title><script runat=server>x</script></title>`:                  true,
+		`<script a="<script>" runat=server>x</script>`:                    true,
+		`<script x="` + "<script runat=server>x</script>":                 true, // a quote that never ends
+		`<script a="` + strings.Repeat("x", 5000) + `" runat="server">`:   true,
+		`%%[ set @a = 1 ]%% `:                                             true,
+		`%%=v(@a)=%%`:                                                     true,
+		`<script>alert(1)</script>`:                                       false,
+		`<script type="application/ld+json">{"runat":"server"}</script>`:  false,
+		`<scripted runat="server">x</scripted>`:                           false,
+		`<p runat="server">The tag &lt;script runat=server&gt;</p>`:       false,
+		`<script runat="client">x</script>`:                               false,
+	} {
+		e := tenant.Email{CustomerKey: "k", Name: "n", Subject: "s", HTML: text}
+		if err := e.Validate(); (fault.CodeOf(err) == tenant.CodeUnsupportedContent) != refused || err != nil && !refused {
+			t.Errorf("%.60s: %v", text, err)
+		}
+	}
+	// A body of nothing but beginnings costs no more than its length allows.
+	e := tenant.Email{CustomerKey: "k", Name: "n", Subject: "s", HTML: strings.Repeat("<script ", tenant.MaxEmailBody/8)}
+	if err := e.Validate(); err != nil {
+		t.Error(err)
+	}
+	e.HTML = e.HTML[:len(e.HTML)-8] + "runat"
+	if err := e.Validate(); fault.CodeOf(err) != tenant.CodeUnsupportedContent {
+		t.Error(err)
+	}
+}
+
 func FuzzRender(f *testing.F) {
 	for _, seed := range []string{"Hello %%First Name%%", "%%%%", "100%% of 50%%", "%%a%%%%b", "%% %%", "\xff%%x%%"} {
 		f.Add(seed, "Ada")
