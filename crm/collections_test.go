@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,6 +118,25 @@ func TestCollections(t *testing.T) {
 		got = h.many(t, h.user, "DELETE", path+"/?ids="+contact+","+account+","+contact+",x&allOrNone=false", nil)
 		if s := got.String(); s != "ok ok ENTITY_IS_DELETED MALFORMED_ID" {
 			t.Error(s)
+		}
+		// An id may come often, and a record be long: answers have a bound in bytes, which those inside one request share.
+		long := h.create(t, "Contact", map[string]any{"LastName": "Long", "Description": strings.Repeat("x", 32_000)})
+		often := func(n int) map[string]any {
+			return map[string]any{"ids": slices.Repeat([]string{long}, n), "fields": []string{"Description"}}
+		}
+		if status, answer := h.call(t, h.user, "POST", data+path+"/Contact", often(300)); status != 400 || !strings.Contains(answer, `"errorCode":"LIMIT_EXCEEDED"`) {
+			t.Errorf("%d %.200s", status, answer)
+		}
+		parts := []part{
+			{"POST", data + path + "/Contact", "most", often(200), nil},
+			{"POST", data + path + "/Contact", "less", often(100), nil},
+			{"GET", data + "/query?q=SELECT+Id,Description+FROM+Contact+ORDER+BY+LastName", "query", nil, nil},
+		}
+		for _, allOrNone := range []bool{false, true} {
+			inside := h.composite(t, h.user, allOrNone, parts...)
+			if want := map[bool]string{false: "200 400 200", true: "400 400 400"}[allOrNone]; statuses(inside) != want || len(inside[0].Body) < 6_400_000 != allOrNone {
+				t.Errorf("%s, %d bytes", statuses(inside), len(inside[0].Body))
+			}
 		}
 		list := make([]any, 201)
 		for i := range list {

@@ -2,12 +2,14 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -16,6 +18,12 @@ const (
 	maxRecords  = 200  // to write
 	maxRetrieve = 2000 // to read by POST; by GET the URL ends earlier
 	retrieveAt  = 500  // ids of one query
+)
+
+// textTooLong refuses what would make an answer too long, with wireOverLimit.
+const (
+	textTooLong   = "The answers have too many bytes together. Ask for less at a time."
+	wireOverLimit = "LIMIT_EXCEEDED"
 )
 
 // collection is the body of creating and updating records.
@@ -222,7 +230,19 @@ func (s *Server) readMany(ctx context.Context, c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	found := map[org.ID]object{}
+	return c.retrieve(ctx, o, ids, in.Fields)
+}
+
+// retrieve answers with the records of the ids. They come in one answer or not at all: there is no locator here.
+func (c *call) retrieve(ctx context.Context, o *org.Object, ids []org.ID, fields []string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
+	defer cancel()
+	room := soql.MaxBytes
+	if c.queries.Budget != nil {
+		room = c.queries.Budget.Left()
+	}
+	tooLong := fault.New(fault.Invalid, codeOverLimit, textTooLong)
+	found, read := map[org.ID]json.RawMessage{}, 0
 	for start := 0; start < len(ids); start += retrieveAt {
 		part := ids[start:min(start+retrieveAt, len(ids))]
 		var list strings.Builder
@@ -232,19 +252,29 @@ func (s *Server) readMany(ctx context.Context, c *call) (answer, error) {
 			}
 			list.WriteString("'" + string(id) + "'")
 		}
-		res, err := c.queries.Run(ctx, c.session, "SELECT "+strings.Join(in.Fields, ",")+" FROM "+o.Name+" WHERE Id IN ("+list.String()+")", false, 0)
+		err := c.queries.Each(ctx, c.session, "SELECT "+strings.Join(fields, ",")+" FROM "+o.Name+" WHERE Id IN ("+list.String()+")", false, func(p *soql.Plan, row soql.Row) error {
+			text, err := queryRecord(c.base, p.Record(row)).append(nil)
+			if read += len(text); read > room {
+				return tooLong
+			}
+			found[row.IDs[0]] = text
+			return err
+		})
 		if err != nil {
 			return answer{}, err
 		}
-		for _, row := range res.Rows {
-			found[row.IDs[0]] = queryRecord(c.base, res.Plan.Record(row))
-		}
 	}
-	out := make([]any, len(ids))
+	out, sent := make([]json.RawMessage, len(ids)), 0
 	for i, id := range ids {
 		if r, ok := found[id]; ok {
+			if sent += len(r); sent > room {
+				return answer{}, tooLong // an id may come often
+			}
 			out[i] = r
 		}
+	}
+	if c.queries.Budget != nil {
+		c.queries.Budget.Take(sent)
 	}
 	return answer{http.StatusOK, out}, nil
 }

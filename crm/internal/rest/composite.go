@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -34,6 +35,9 @@ type Transaction interface {
 const (
 	maxSubrequests = 25
 	maxQueries     = 5 // queries and collections among those of a composite
+	// maxAnswers is how many bytes the answers of all have together: queries end early for it (soql.MaxBytes), and what is
+	// still too long is not answered.
+	maxAnswers = 2 * soql.MaxBytes
 	// manyTimeout bounds all of them together, and oneTransaction those that are one transaction, for whose end others
 	// wait.
 	manyTimeout    = 50 * time.Second
@@ -51,10 +55,14 @@ type subrequest struct {
 
 // subresponse is its answer.
 type subresponse struct {
-	Body        any               `json:"body"`
-	HTTPHeaders map[string]string `json:"httpHeaders"`
-	Status      int               `json:"httpStatusCode"`
-	ReferenceID string            `json:"referenceId"`
+	Body        any // nil, []wireError or json.RawMessage
+	HTTPHeaders map[string]string
+	Status      int
+	ReferenceID string
+}
+
+func (r subresponse) object() object {
+	return object{{"body", r.Body}, {"httpHeaders", r.HTTPHeaders}, {"httpStatusCode", r.Status}, {"referenceId", r.ReferenceID}}
 }
 
 func (s *Server) compositeResources(_ context.Context, c *call) (answer, error) {
@@ -86,7 +94,11 @@ func (s *Server) composite(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{http.StatusOK, object{{"compositeResponse", out}}}, nil
+	answers := make([]object, len(out))
+	for i, r := range out {
+		answers[i] = r.object()
+	}
+	return answer{http.StatusOK, object{{"compositeResponse", answers}}}, nil
 }
 
 // compositeAny runs a composite of which each request stands for itself.
@@ -109,7 +121,7 @@ func (s *Server) compositeAll(ctx context.Context, c *call, requests []subreques
 		queries := *c.queries
 		queries.Source, queries.Locators = tx, tx
 		within := *c
-		within.scope = scope{&bound.Records, &queries}
+		within.scope = scope{records: &bound.Records, queries: &queries}
 		out, err = s.runComposite(short, &within, requests, true)
 		return err
 	})
@@ -162,6 +174,7 @@ const rolledBack = "The transaction was rolled back since another operation in t
 func (s *Server) runComposite(ctx context.Context, c *call, requests []subrequest, allOrNone bool) ([]subresponse, error) {
 	out := make([]subresponse, len(requests))
 	refs := newReferences()
+	c = c.sharing()
 	for i, r := range requests {
 		out[i] = s.runOne(ctx, c, r, refs)
 		refs.answers[r.ReferenceID] = &reference{body: out[i].Body, failed: out[i].Status >= 400}
@@ -190,7 +203,7 @@ func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs *refere
 	}
 	if refs.spent() {
 		answered.Status, answered.Body = http.StatusBadRequest, []wireError{{
-			Message: "The references of the composite request put more than " + strconv.Itoa(maxReferred) + " characters into it", ErrorCode: "LIMIT_EXCEEDED",
+			Message: "The references of the composite request put more than " + strconv.Itoa(maxReferred) + " characters into it", ErrorCode: wireOverLimit,
 		}}
 		return answered
 	}
@@ -204,7 +217,7 @@ func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs *refere
 	for name, value := range r.Header {
 		header.Set(name, value)
 	}
-	a, set := s.runInside(ctx, c, inComposite, r.Method, target, header, body)
+	a, set := s.answerInside(ctx, c, inComposite, r.Method, target, header, body)
 	for name := range set {
 		answered.HTTPHeaders[name] = set.Get(name)
 	}
@@ -223,6 +236,39 @@ func (s *Server) runInside(ctx context.Context, outer *call, in inside, method, 
 		}
 		return answer{status, list}, http.Header{}
 	}
+	return a, set
+}
+
+// sharing is the call with one budget for the answers of the requests inside it.
+func (c *call) sharing() *call {
+	queries := *c.queries
+	queries.Budget = soql.NewBudget(soql.MaxBytes)
+	within := *c
+	within.scope = scope{records: c.records, queries: &queries, answers: soql.NewBudget(maxAnswers)}
+	return &within
+}
+
+// answerInside is runInside with the body as it is sent, so that what is kept until all requests are answered has the size
+// that is counted. The answer of a change is kept in any case: it is short, and the change was made.
+func (s *Server) answerInside(ctx context.Context, outer *call, in inside, method, target string, header http.Header, body any) (answer, http.Header) {
+	tooLong := answer{http.StatusBadRequest, []wireError{{Message: textTooLong, ErrorCode: wireOverLimit}}}
+	if outer.answers.Left() == 0 {
+		return tooLong, http.Header{}
+	}
+	a, set := s.runInside(ctx, outer, in, method, target, header, body)
+	if a.body == nil {
+		return a, set
+	}
+	text, err := appendValue(nil, a.body)
+	if err != nil {
+		status, list := translate(err)
+		s.Log.ErrorContext(ctx, "an answer could not be written as JSON", "method", clip(method), "error", err)
+		return answer{status, list}, http.Header{}
+	}
+	if !outer.answers.Take(len(text)) && strings.EqualFold(method, http.MethodGet) {
+		return tooLong, http.Header{}
+	}
+	a.body = json.RawMessage(text)
 	return a, set
 }
 
@@ -292,6 +338,7 @@ func (s *Server) batch(ctx context.Context, c *call) (answer, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
 	defer cancel()
+	c = c.sharing()
 	results, failed, stop := make([]object, len(in.Requests)), false, false
 	for i, r := range in.Requests {
 		if stop {
@@ -308,7 +355,7 @@ func (s *Server) batch(ctx context.Context, c *call) (answer, error) {
 		if r.Input != nil {
 			body = r.Input
 		}
-		a, _ := s.runInside(ctx, c, inBatch, r.Method, target, http.Header{}, body)
+		a, _ := s.answerInside(ctx, c, inBatch, r.Method, target, http.Header{}, body)
 		results[i] = object{{"statusCode", a.status}, {"result", a.body}}
 		failed = failed || a.status >= 400
 		stop = failed && in.HaltOnError

@@ -60,6 +60,20 @@ func appendValue(b []byte, v any) ([]byte, error) {
 		return b, nil
 	case object:
 		return v.append(b)
+	case json.RawMessage: // that this file wrote
+		return append(b, v...), nil
+	case []json.RawMessage: // nil is null
+		b = append(b, '[')
+		for i, text := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if text == nil {
+				text = json.RawMessage("null")
+			}
+			b = append(b, text...)
+		}
+		return append(b, ']'), nil
 	case []object:
 		b = append(b, '[')
 		for i, o := range v {

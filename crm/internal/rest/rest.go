@@ -75,6 +75,8 @@ type call struct {
 type scope struct {
 	records *org.Records
 	queries *soql.Runner
+	// answers are the bytes that the answers of requests inside one have together; nil outside of one.
+	answers *soql.Budget
 }
 
 // answer is what a handler wants sent. A nil body sends none.
@@ -206,7 +208,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, e *endpoint) (*c
 	if err != nil {
 		return nil, err
 	}
-	c.scope, c.ip = scope{s.Records, s.Queries}, web.RemoteIP(r)
+	c.scope, c.ip = scope{records: s.Records, queries: s.Queries}, web.RemoteIP(r)
 	return c, c.read(w, r, e)
 }
 

@@ -52,8 +52,8 @@ func (broken) Select(context.Context, org.ID, *soql.Plan, int, int, func(soql.Ro
 	return errGone
 }
 
-func (broken) SelectChildren(context.Context, org.ID, *soql.Plan, []org.ID, int, int) (map[org.ID]*soql.Children, error) {
-	return nil, errGone
+func (broken) SelectChildren(context.Context, org.ID, *soql.Plan, []org.ID, int, int, func(org.ID, int, soql.Row) error) error {
+	return errGone
 }
 
 func (broken) Home(context.Context, org.ID, org.ID) (zone, locale string, err error) {

@@ -39,6 +39,9 @@ type Runner struct {
 	Locators LocatorStore
 	Schema   func(org.Session) *org.Schema
 	Clock    *clock.Domain
+	// Budget is what all answers of this runner have together; nil where each stands alone. Past it an answer still has one
+	// row, and a locator for the rest.
+	Budget *Budget
 }
 
 // Result is one batch of an answer.

@@ -31,8 +31,9 @@ type Source interface {
 	// CountRows counts what the plan selects without its limit and offset.
 	CountRows(ctx context.Context, orgID org.ID, p *Plan) (int, error)
 	// SelectChildren answers a child query for each of the parents, at most 1000: after skipping offset of a parent's
-	// rows, at most limit of them. Total regards the plan's limit and offset. Parents without rows are missing.
-	SelectChildren(ctx context.Context, orgID org.ID, p *Plan, parents []org.ID, offset, limit int) (map[org.ID]*Children, error)
+	// rows, it hands over at most limit of them, those of one parent together and in order. total is how many the parent
+	// has in all, as far as the plan's limit and offset leave them.
+	SelectChildren(ctx context.Context, orgID org.ID, p *Plan, parents []org.ID, offset, limit int, each func(parent org.ID, total int, row Row) error) error
 	// Home is the time zone (an IANA name) and the locale ("de_DE") of a user.
 	Home(ctx context.Context, orgID, user org.ID) (zone, locale string, err error)
 }

@@ -33,8 +33,8 @@ func (s *Store) CountRows(ctx context.Context, orgID org.ID, p *soql.Plan) (int,
 }
 
 // SelectChildren implements soql.Source.
-func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
-	return s.source(ctx).children(orgID, p, parents, offset, limit)
+func (s *Store) SelectChildren(ctx context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int, each func(org.ID, int, soql.Row) error) error {
+	return s.source(ctx).children(orgID, p, parents, offset, limit, each)
 }
 
 // Home implements soql.Source.
@@ -206,7 +206,7 @@ func (s source) count(orgID org.ID, p *soql.Plan) (int, error) {
 }
 
 // children asks one statement, which numbers the children of each parent.
-func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
+func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int, each func(org.ID, int, soql.Row) error) error {
 	sel, l := s.render(orgID).selection(p), layoutOf(p)
 	via := expression(p.Object, p.Via, sel.alias(0))
 	exprs := l.exprs(sel)
@@ -221,7 +221,7 @@ func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, l
 	}
 	from, err := sel.from(theirs)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	last := offset + limit
 	if p.Limit >= 0 {
@@ -232,28 +232,24 @@ func (s source) children(orgID org.ID, p *soql.Plan, parents []org.ID, offset, l
 		" AND number <= " + sel.param(int64(p.Offset+last)) + " ORDER BY parent, number"
 	rows, err := s.q.Query(query, sel.args...)
 	if err != nil {
-		return nil, querying(p, err)
+		return querying(p, err)
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what matters
-	out := map[org.ID]*soql.Children{}
 	for rows.Next() {
 		var parent string
 		var number, total int
 		row, err := l.scan(rows, &parent, &number, &total)
 		if err != nil {
-			return nil, querying(p, err)
+			return querying(p, err)
 		}
-		kids := out[org.ID(parent)]
-		if kids == nil {
-			kids = &soql.Children{Total: max(0, total-p.Offset)}
-			if p.Limit >= 0 {
-				kids.Total = min(kids.Total, p.Limit)
-			}
-			out[org.ID(parent)] = kids
+		if total = max(0, total-p.Offset); p.Limit >= 0 {
+			total = min(total, p.Limit)
 		}
-		kids.Rows = append(kids.Rows, row)
+		if err := each(org.ID(parent), total, row); err != nil {
+			return err
+		}
 	}
-	return out, querying(p, rows.Err())
+	return querying(p, rows.Err())
 }
 
 func (s source) home(orgID, user org.ID) (zone, locale string, err error) {

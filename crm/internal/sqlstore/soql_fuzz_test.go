@@ -68,7 +68,7 @@ func FuzzSelect(f *testing.F) {
 			if column.Child == nil {
 				continue
 			}
-			if _, err := h.Store.SelectChildren(t.Context(), o.ID, column.Child, []org.ID{account}, 0, 10); err != nil {
+			if err := h.Store.SelectChildren(t.Context(), o.ID, column.Child, []org.ID{account}, 0, 10, func(org.ID, int, soql.Row) error { return nil }); err != nil {
 				t.Fatalf("%q: %v", text, err)
 			}
 		}

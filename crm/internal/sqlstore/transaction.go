@@ -59,8 +59,8 @@ func (t Transaction) CountRows(_ context.Context, orgID org.ID, p *soql.Plan) (i
 }
 
 // SelectChildren implements soql.Source.
-func (t Transaction) SelectChildren(_ context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int) (map[org.ID]*soql.Children, error) {
-	return t.source.children(orgID, p, parents, offset, limit)
+func (t Transaction) SelectChildren(_ context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int, each func(org.ID, int, soql.Row) error) error {
+	return t.source.children(orgID, p, parents, offset, limit, each)
 }
 
 // Home implements soql.Source.
