@@ -109,7 +109,7 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 func (s *Server) showLink(w http.ResponseWriter, r *http.Request, code vault.Secret, refusal string) {
 	var o org.Org
 	var u org.User
-	err := s.throttle.Guard("", callerOf(r).ip, func() (err error) {
+	err := s.throttle.Guard(r.Context(), "", callerOf(r).ip, func() (err error) {
 		o, u, err = s.accounts.Link(r.Context(), code)
 		return err
 	})
@@ -144,7 +144,7 @@ func (s *Server) serveSetByLink(w http.ResponseWriter, r *http.Request) {
 	code := vault.Secret(form.Get(fieldCode))
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.throttle.Guard("", callerOf(r).ip, func() error { return s.accounts.SetByLink(r.Context(), code, password) })
+		err = s.throttle.Guard(r.Context(), "", callerOf(r).ip, func() error { return s.accounts.SetByLink(r.Context(), code, password) })
 	}
 	switch text := badPassword(err); {
 	case text != "":
@@ -168,9 +168,8 @@ func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	username, from := strings.TrimSpace(form.Get(pages.FieldUsername)), callerOf(r).ip
-	err = s.throttle.AllowFrom(from)
+	err = s.throttle.Spend(r.Context(), from) // each asks for a mail, so each counts
 	if err == nil {
-		s.throttle.Failed(from) // each asks for a mail, so each counts
 		err = s.throttle.AllowMail(username)
 	}
 	if err != nil {
@@ -243,7 +242,7 @@ func (s *Server) chooseExpired(w http.ResponseWriter, r *http.Request, t *transa
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.throttle.Guard("expired:"+t.Expired, from.ip, func() error {
+		err = s.throttle.Guard(ctx, "expired:"+t.Expired, from.ip, func() error {
 			return s.accounts.SetExpired(ctx, who, org.ShownPassword{Password: t.Shown, At: t.ShownAt}, password)
 		})
 	}
@@ -277,7 +276,7 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.throttle.Guard(v.user.Username, callerOf(r).ip, func() error {
+		err = s.throttle.Guard(r.Context(), v.user.Username, callerOf(r).ip, func() error {
 			return s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
 		})
 	}

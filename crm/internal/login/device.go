@@ -247,13 +247,13 @@ func (s *Server) findDevice(ctx context.Context, number int64, typed string, ses
 	if number != 0 {
 		d, err = s.store.Device(ctx, number)
 	} else {
-		if err := s.throttle.Allow("device:"+string(u.ID), c.ip); err != nil {
-			return d, nil, err
-		}
-		d, err = s.store.DeviceByUserCode(ctx, org.UserCodeHash(strings.TrimSpace(typed)))
-		if fault.KindOf(err) == fault.NotFound {
-			s.throttle.Failed(c.ip)
-		}
+		err = s.throttle.Guard(ctx, "device:"+string(u.ID), c.ip, func() (err error) {
+			d, err = s.store.DeviceByUserCode(ctx, org.UserCodeHash(strings.TrimSpace(typed)))
+			if err != nil && fault.KindOf(err) == fault.NotFound {
+				err = fault.Wrap(err, fault.NotFound, org.CodeUserCode, "No device waits with this code.")
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return d, nil, unlessNotFound(err)

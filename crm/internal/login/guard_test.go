@@ -2,9 +2,12 @@ package login_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,6 +88,48 @@ func TestPasswordPagesAreThrottled(t *testing.T) {
 		if !slices.Equal(bodies[:3], bodies[3:]) {
 			t.Error("the pages tell who is a user")
 		}
+	})
+}
+
+// TestParallelGuesses: guesses that come at once, of as many names, are answered no more often than those that come one
+// after the other (LG-04).
+func TestParallelGuesses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, whole *house) {
+		h := whole.limited(org.LoginLimits{FailuresPerMinute: 1}) // ten from loopback
+		password := strings.Repeat("x", 2000)                     // too long to be hashed, so that the test is quick
+		var told, refused atomic.Int64
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				user := fmt.Sprintf("nobody-%d@nowhere.example", i)
+				if i == 0 {
+					user = h.org.user
+				}
+				switch a := h.token("grant_type", "password", "client_id", h.org.open, "client_secret", appSecret, "username", user, "password", password); {
+				case a.status == 400 && a.get("error") == "invalid_grant":
+					told.Add(1)
+				case a.status == 429 && a.header.Get("Retry-After") == "60":
+					refused.Add(1)
+				case a.status != http.StatusServiceUnavailable: // a slow machine's answer to who waited
+					t.Errorf("%v", a)
+				}
+			})
+		}
+		all.Wait()
+		if told.Load() > 10 || told.Load() < 10 && refused.Load() > 0 {
+			t.Errorf("%d told, %d refused", told.Load(), refused.Load())
+		}
+		// Who is right is not refused for coming together with others.
+		whole.advance(time.Minute)
+		for range 15 {
+			all.Go(func() {
+				if a := h.soapLogin("50.0", h.org.admin, adminPassword+securityToken); a.tag("sf:exceptionCode") == "REQUEST_LIMIT_EXCEEDED" {
+					t.Errorf("the right password: %v", a)
+				}
+			})
+		}
+		all.Wait()
 	})
 }
 

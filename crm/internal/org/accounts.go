@@ -267,7 +267,7 @@ func (a *Accounts) Guarded(ctx context.Context, s Session, ip string, do func() 
 	if err != nil {
 		return err
 	}
-	return a.Throttle.Guard(self.Username, ip, do)
+	return a.Throttle.Guard(ctx, self.Username, ip, do)
 }
 
 // expiredLife is how long who showed an expired password may take to choose another, in machine time.

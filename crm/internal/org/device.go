@@ -23,8 +23,13 @@ const (
 	DeviceUsed    = "used"
 )
 
-// CodeDeviceAnswered: the person has answered before, or the request is over.
-const CodeDeviceAnswered fault.Code = "device_answered"
+// Codes of refusals about a device's request.
+const (
+	// CodeDeviceAnswered: the person has answered before, or the request is over.
+	CodeDeviceAnswered fault.Code = "device_answered"
+	// CodeUserCode: no device waits with the code that was typed.
+	CodeUserCode fault.Code = "user_code"
+)
 
 // DeviceRequest is an app's wish to be let in by a person who sits at another machine.
 type DeviceRequest struct {

@@ -3,11 +3,11 @@ package org
 import (
 	"context"
 	"crypto/sha256"
-	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/throttle"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -53,12 +53,12 @@ type Passwords struct {
 	known *Known
 	store CredentialStore
 	clock *clock.Domain
-	turns turns
+	turns throttle.Turns // by folded user name
 }
 
 // NewPasswords returns the service.
 func NewPasswords(known *Known, store CredentialStore, domain *clock.Domain) *Passwords {
-	return &Passwords{known: known, store: store, clock: domain, turns: turns{waiting: map[pair]*turn{}}}
+	return &Passwords{known: known, store: store, clock: domain}
 }
 
 // Attempt is a login by user name and password.
@@ -87,6 +87,13 @@ type Checked struct {
 // credentials are right; all of them take the time of one hash.
 func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	bad := fault.New(fault.Unauthenticated, CodeBadCredentials, "Invalid username, password, security token; or user locked out.")
+	// One at a time for one name, whether anybody has it or not: a burst of guesses gets no more tries than the limit, costs
+	// one slot of hashing, and learns nothing from how long it takes.
+	done, err := p.turns.Take(ctx, Fold(a.Username))
+	if err != nil {
+		return Checked{}, err
+	}
+	defer done()
 	u, err := p.known.UserByUsername(ctx, a.Username)
 	if err != nil {
 		if fault.KindOf(err) != fault.NotFound {
@@ -101,12 +108,6 @@ func (p *Passwords) Check(ctx context.Context, a Attempt) (Checked, error) {
 	if err != nil {
 		return Checked{User: u}, err
 	}
-	// One at a time for one user: a burst of guesses gets no more tries than the limit, and costs one slot of hashing.
-	done, err := p.turns.take(ctx, pair{u.Org, u.ID})
-	if err != nil {
-		return Checked{User: u}, err
-	}
-	defer done()
 	c, err := p.store.Credential(ctx, u.Org, u.ID)
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return Checked{User: u}, err
@@ -192,7 +193,7 @@ func (p *Passwords) refuseSlowly(ctx context.Context, given vault.Secret) error 
 // Confirm checks the password of a user who is logged in and says it again. A wrong one counts as at a login, and a
 // lockout refuses the right one too.
 func (p *Passwords) Confirm(ctx context.Context, o Org, u User, given vault.Secret) (c Credential, right bool, err error) {
-	done, err := p.turns.take(ctx, pair{u.Org, u.ID})
+	done, err := p.turns.Take(ctx, Fold(u.Username))
 	if err != nil {
 		return c, false, err
 	}
@@ -209,50 +210,4 @@ func (p *Passwords) Confirm(ctx context.Context, o Org, u User, given vault.Secr
 		return c, right, err
 	}
 	return c, false, p.countFailure(ctx, o, u, now)
-}
-
-// turns lets one login of a user be decided at a time.
-type turns struct {
-	mu      sync.Mutex
-	waiting map[pair]*turn
-}
-
-type turn struct {
-	held chan struct{} // full while somebody has it
-	n    int           // holders and waiters
-}
-
-// maxTurnWait is how long a login waits for others of the same user; then the answer is "busy", as for the slots of
-// hashing (LG-10 of the security reference).
-const maxTurnWait = 2 * time.Second
-
-// take waits for the turn; the caller calls done when the login is decided.
-func (t *turns) take(ctx context.Context, who pair) (done func(), err error) {
-	t.mu.Lock()
-	w := t.waiting[who]
-	if w == nil {
-		w = &turn{held: make(chan struct{}, 1)}
-		t.waiting[who] = w
-	}
-	w.n++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if w.n--; w.n == 0 {
-			delete(t.waiting, who)
-		}
-	}
-	timer := time.NewTimer(maxTurnWait)
-	defer timer.Stop()
-	select {
-	case w.held <- struct{}{}:
-		return func() { <-w.held; leave() }, nil
-	case <-timer.C:
-		leave()
-		return nil, vault.ErrBusy
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
 }

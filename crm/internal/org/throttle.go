@@ -1,6 +1,7 @@
 package org
 
 import (
+	"context"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -28,7 +29,7 @@ const (
 // Codes of refusals that come before a password is looked at.
 const (
 	CodeUserRate    fault.Code = "user_login_rate"    // of the user name, whether there is such a user or not
-	CodeAddressRate fault.Code = "address_login_rate" // of the caller's network
+	CodeAddressRate            = throttle.CodeNetwork // of the caller's network
 	CodeMailRate    fault.Code = "mail_rate"          // of mails to one user, whether there is such a user or not
 )
 
@@ -37,12 +38,12 @@ func RetryAfter(err error) int { return throttle.RetryAfter(err) }
 
 // Throttle counts logins by password. It is the process's own: another replica counts anew. Its tables are bounded.
 type Throttle struct {
-	machine   func() time.Time
-	limits    LoginLimits
-	users     *throttle.Windows
-	addresses *throttle.Windows
-	mails     *throttle.Windows
-	rows      *throttle.Windows
+	machine  func() time.Time
+	limits   LoginLimits
+	users    *throttle.Windows
+	failures *throttle.Failures
+	mails    *throttle.Windows
+	rows     *throttle.Windows
 }
 
 // NewThrottle returns a Throttle that counts in machine time.
@@ -56,29 +57,37 @@ func NewThrottle(limits LoginLimits, machine func() time.Time) *Throttle {
 	if limits.MailsPerHour == 0 {
 		limits.MailsPerHour = defaultMailsPerHour
 	}
-	return &Throttle{machine: machine, limits: limits, users: throttle.New(time.Hour), addresses: throttle.New(time.Minute), mails: throttle.New(time.Hour), rows: throttle.New(time.Minute)}
+	return &Throttle{
+		machine: machine, limits: limits, users: throttle.New(time.Hour), failures: throttle.NewFailures(limits.FailuresPerMinute, machine),
+		mails: throttle.New(time.Hour), rows: throttle.New(time.Minute),
+	}
 }
 
-// Allow counts a login of the user name and refuses it where there were too many, or where too many failed from the same
-// network: a Limited fault with CodeUserRate or CodeAddressRate, the same for names that nobody has.
-func (t *Throttle) Allow(username, ip string) error {
-	if err := t.AllowFrom(ip); err != nil {
-		return err
-	}
-	if n, wait := t.users.Count(Fold(username), t.machine(), 1); n > t.limits.UserPerHour {
-		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeUserRate, "number of logins exceeded")
-	}
-	return nil
+// Guard runs what looks at a user's password, link or code. It is counted before it runs, for the user name and for the
+// network, and given back to the network unless it was wrong; what is refused is not run: a Limited fault with CodeUserRate
+// or CodeAddressRate, the same for names that nobody has. "" limits by the network alone.
+func (t *Throttle) Guard(ctx context.Context, username, ip string, do func() error) error {
+	return t.failures.Do(ctx, ip, func() error {
+		if username != "" {
+			if n, wait := t.users.Count(Fold(username), t.machine(), 1); n > t.limits.UserPerHour {
+				return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeUserRate, "number of logins exceeded")
+			}
+		}
+		return do()
+	}, wrongGuess)
 }
 
-// AllowFrom refuses what comes from a network from which too much has failed: a Limited fault with CodeAddressRate.
-func (t *Throttle) AllowFrom(ip string) error {
-	network, limit := t.network(ip)
-	if n, wait := t.addresses.Count(network, t.machine(), 0); n >= limit {
-		return fault.Wrap(&throttle.TooSoon{Wait: wait}, fault.Limited, CodeAddressRate, "Too many logins from your network have failed. Please wait a minute.")
+// wrongGuess reports whether an error is that of a wrong password, link or code.
+func wrongGuess(err error) bool {
+	switch fault.CodeOf(err) {
+	case CodeBadCredentials, CodeInvalidOldPassword, CodeLinkEnded, CodeUserCode:
+		return true
 	}
-	return nil
+	return false
 }
+
+// Spend counts what costs the caller's network whether it comes out right or not, and refuses it as Guard does.
+func (t *Throttle) Spend(ctx context.Context, ip string) error { return t.failures.Spend(ctx, ip) }
 
 // AllowMail counts a mail that somebody has sent to the user of that name, and refuses it where there were too many: a
 // Limited fault with CodeMailRate, the same for names that nobody has.
@@ -95,29 +104,6 @@ func (t *Throttle) AllowRow(ip string) bool {
 	network, limit := t.network(ip)
 	n, _ := t.rows.Count(network, t.machine(), 1)
 	return n <= limit
-}
-
-// Guard runs what looks at a user's password or link outside a login, and is limited as logins are: by the user name, and by
-// the network that failures come from. "" limits by the network alone. What is refused is not run.
-func (t *Throttle) Guard(username, ip string, do func() error) error {
-	err := t.AllowFrom(ip)
-	if username != "" {
-		err = t.Allow(username, ip)
-	}
-	if err != nil {
-		return err
-	}
-	err = do()
-	if code := fault.CodeOf(err); code == CodeInvalidOldPassword || code == CodeLinkEnded {
-		t.Failed(ip)
-	}
-	return err
-}
-
-// Failed counts a wrong password from the address.
-func (t *Throttle) Failed(ip string) {
-	network, _ := t.network(ip)
-	t.addresses.Count(network, t.machine(), 1)
 }
 
 func (t *Throttle) network(ip string) (network string, limit int) {

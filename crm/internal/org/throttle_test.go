@@ -1,6 +1,7 @@
 package org_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -28,16 +29,27 @@ func TestThrottle(t *testing.T) {
 		}
 	}
 
+	right := func() error { return nil }
+	wrong := fault.New(fault.Unauthenticated, org.CodeBadCredentials, "wrong")
+	guess := func(th *org.Throttle, name, ip string, outcome error) error {
+		err := th.Guard(t.Context(), name, ip, func() error { return outcome })
+		if outcome != nil && err == outcome {
+			return nil
+		}
+		return err
+	}
+	ask := func(th *org.Throttle, name, ip string) error { return th.Guard(t.Context(), name, ip, right) }
+
 	th := fresh()
 	for i := range 5 { // one name in any spelling, from anywhere
-		allowed(th.Allow([]string{"Admin@x.example", "ADMIN@X.EXAMPLE"}[i%2], fmt.Sprintf("10.%d.0.1", i)))
+		allowed(ask(th, []string{"Admin@x.example", "ADMIN@X.EXAMPLE"}[i%2], fmt.Sprintf("10.%d.0.1", i)))
 	}
-	refused(th.Allow("admin@x.example", "10.9.0.1"), org.CodeUserRate, 3600)
-	allowed(th.Allow("other@x.example", "10.9.0.1"))
+	refused(ask(th, "admin@x.example", "10.9.0.1"), org.CodeUserRate, 3600)
+	allowed(ask(th, "other@x.example", "10.9.0.1"))
 	now = now.Add(59*time.Minute + 59500*time.Millisecond)
-	refused(th.Allow("admin@x.example", "10.9.0.1"), org.CodeUserRate, 1)
+	refused(ask(th, "admin@x.example", "10.9.0.1"), org.CodeUserRate, 1)
 	now = now.Add(500 * time.Millisecond)
-	allowed(th.Allow("admin@x.example", "10.9.0.1"))
+	allowed(ask(th, "admin@x.example", "10.9.0.1"))
 
 	for _, c := range []struct{ one, same, other string }{
 		{"192.0.2.1", "192.0.2.200", "192.0.3.1"},
@@ -47,22 +59,22 @@ func TestThrottle(t *testing.T) {
 	} {
 		th := fresh()
 		for i := range 3 {
-			allowed(th.Allow(fmt.Sprint(i), c.one))
-			th.Failed(c.one)
+			allowed(ask(th, fmt.Sprint(i), c.one)) // who is right costs nothing
+			allowed(guess(th, fmt.Sprint(i), c.one, wrong))
 		}
-		refused(th.Allow("somebody", c.same), org.CodeAddressRate, 60)
-		allowed(th.Allow("somebody", c.other))
+		refused(ask(th, "somebody", c.same), org.CodeAddressRate, 60)
+		allowed(ask(th, "somebody", c.other))
 		now = now.Add(time.Minute)
-		allowed(th.Allow("somebody", c.same))
+		allowed(ask(th, "somebody", c.same))
 	}
 
 	th = fresh()
-	for range 29 { // everybody on this machine is one address
-		th.Failed("127.0.0.1")
+	for i := range 29 { // everybody on this machine is one address
+		allowed(guess(th, fmt.Sprint(i), "127.0.0.1", fault.New(fault.NotFound, org.CodeUserCode, "wrong")))
 	}
-	allowed(th.Allow("somebody", "::1"))
-	th.Failed("127.0.0.9")
-	refused(th.Allow("somebody", "127.0.0.1"), org.CodeAddressRate, 60)
+	allowed(ask(th, "somebody", "::1"))
+	allowed(th.Spend(t.Context(), "127.0.0.9"))
+	refused(ask(th, "somebody", "127.0.0.1"), org.CodeAddressRate, 60)
 }
 
 // A flood of names does not grow the table without end, and what came last is still counted.
@@ -71,9 +83,9 @@ func TestThrottleIsBounded(t *testing.T) {
 	now := time.Now()
 	th := org.NewThrottle(org.LoginLimits{UserPerHour: 1}, func() time.Time { return now })
 	for i := range 300_000 {
-		_ = th.Allow(fmt.Sprint(i), "10.0.0.1")
+		_ = th.Guard(context.Background(), fmt.Sprint(i), "10.0.0.1", func() error { return nil })
 	}
-	if err := th.Allow("299999", "10.0.0.1"); fault.CodeOf(err) != org.CodeUserRate {
+	if err := th.Guard(t.Context(), "299999", "10.0.0.1", func() error { return nil }); fault.CodeOf(err) != org.CodeUserRate {
 		t.Errorf("the last name was forgotten: %v", err)
 	}
 	if n := th.Counted(); n > 1<<17 {

@@ -88,8 +88,11 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
 		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
-		Requests:  tenant.TokenRequests{Registry: h.registry, Budget: h.budget, Failures: tenant.NewFailures(nil)},
-		Vouching:  &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
+		Requests: tenant.TokenRequests{
+			Registry: h.registry, Budget: h.budget, Failures: tenant.NewFailures(nil),
+			Meter: tenant.NewMeter(func() time.Time { return time.Unix(1_800_000_000, 0) }, time.Minute),
+		},
+		Vouching: &tenant.Vouching{Registry: h.registry, Grants: store, Serials: h.serials, Clock: h.clock},
 	})
 	if err != nil {
 		t.Fatal(err)

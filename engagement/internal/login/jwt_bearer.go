@@ -57,6 +57,9 @@ func (s *Server) jwtBearer(ctx context.Context, q tokenRequest) (tenant.Issued, 
 	if err := a.Verify(key); err != nil {
 		return tenant.Issued{}, invalidAssertion(err, "its signature is wrong")
 	}
+	if err := s.o.Requests.Take(ctx, pkg, true); err != nil {
+		return tenant.Issued{}, err
+	}
 	if !pkg.Active {
 		return tenant.Issued{}, fault.New(fault.Unauthenticated, tenant.CodeClientRefused, "The package is disabled.")
 	}

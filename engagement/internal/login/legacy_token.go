@@ -36,24 +36,23 @@ func (s *Server) legacyToken(w http.ResponseWriter, r *http.Request) {
 		s.restFault(w, r, err)
 		return
 	}
-	if err := s.o.Requests.Failures.Allow(r.Context()); err != nil {
-		s.oauthFault(w, r, err)
+	var pkg tenant.Package
+	var issued tenant.Issued
+	err := s.o.Requests.Failures.Do(r.Context(), func() (err error) {
+		if pkg, err = s.client(r.Context(), tokenRequest{ClientID: q.ClientID, ClientSecret: q.ClientSecret}); err == nil && pkg.Type == tenant.LegacyIntegration {
+			issued, err = s.legacyGrant(r.Context(), pkg, q)
+		}
+		return err
+	}, wrongGuess)
+	switch {
+	case err != nil:
+		s.legacyFault(w, r, err)
 		return
-	}
-	pkg, err := s.client(r.Context(), tokenRequest{ClientID: q.ClientID, ClientSecret: q.ClientSecret})
-	if err == nil && pkg.Type != tenant.LegacyIntegration {
+	case pkg.Type != tenant.LegacyIntegration:
 		s.writeJSON(w, r, http.StatusBadRequest, map[string]any{
 			"errorcode": 10007, "documentation": "",
 			"message": "This integration is not eligible to use the legacy /v1/requestToken endpoint because the integration uses enhanced OAuth 2.0 functionality. To obtain a token for this integration, use " + s.o.BaseURL + TokenPath + ".",
 		})
-		return
-	}
-	var issued tenant.Issued
-	if err == nil {
-		issued, err = s.legacyGrant(r.Context(), pkg, q)
-	}
-	if err != nil {
-		s.legacyFault(w, r, err)
 		return
 	}
 	answer := legacyAnswer{AccessToken: issued.AccessToken, ExpiresIn: int(tenant.LegacyTokenLife.Seconds()) - 1, RefreshToken: issued.RefreshToken}
@@ -74,11 +73,8 @@ func (s *Server) legacyGrant(ctx context.Context, pkg tenant.Package, q legacyRe
 
 // legacyFault answers with an error: one for whatever is wrong with the credentials.
 func (s *Server) legacyFault(w http.ResponseWriter, r *http.Request, err error) {
-	if guesses[fault.CodeOf(err)] {
-		s.o.Requests.Failures.Failed(r.Context())
-	}
 	switch e := translate(err); {
-	case fault.CodeOf(err) == tenant.CodeBlocked:
+	case fault.CodeOf(err) == tenant.CodeBlocked, fault.CodeOf(err) == tenant.CodeAddressRate:
 		s.oauthFault(w, r, err)
 	case e.code == oauth.ErrInvalidClient || e.code == oauth.ErrInvalidGrant || fault.CodeOf(err) == codeMissing:
 		s.note(r, err, http.StatusUnauthorized)

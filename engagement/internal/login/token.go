@@ -69,15 +69,12 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.oauthFault(w, r, fault.New(fault.Invalid, codeUnsupportedGrant, "There is no such grant type."))
 		return
 	}
-	if err := s.o.Requests.Failures.Allow(r.Context()); err != nil {
-		s.oauthFault(w, r, err)
-		return
-	}
-	issued, err := run(r.Context(), q)
+	var issued tenant.Issued
+	err = s.o.Requests.Failures.Do(r.Context(), func() (err error) {
+		issued, err = run(r.Context(), q)
+		return err
+	}, wrongGuess)
 	if err != nil {
-		if guesses[fault.CodeOf(err)] {
-			s.o.Requests.Failures.Failed(r.Context())
-		}
 		s.oauthFault(w, r, err)
 		return
 	}
@@ -94,6 +91,8 @@ var guesses = map[fault.Code]bool{
 	tenant.CodeUnknownClient: true, tenant.CodeClientRefused: true, tenant.CodeInvalidCode: true, tenant.CodeInvalidVerifier: true,
 	tenant.CodeInvalidRefresh: true, tenant.CodeInvalidAssertion: true,
 }
+
+func wrongGuess(err error) bool { return guesses[fault.CodeOf(err)] }
 
 // tokenAnswer is the documented answer. The scope is always there, as mcdev splits it; both URLs end in a slash, as
 // clients append to them (engagement-wire 0.2, 0.9).
@@ -177,7 +176,10 @@ func (s *Server) client(ctx context.Context, q tokenRequest) (tenant.Package, er
 	if err := s.o.Requests.Admit(ctx, pkg); err != nil {
 		return tenant.Package{}, err
 	}
-	return pkg, pkg.CheckSecret(q.ClientSecret, s.o.Clock.Now(pkg.Tenant))
+	if err := pkg.CheckSecret(q.ClientSecret, s.o.Clock.Now(pkg.Tenant)); err != nil {
+		return tenant.Package{}, err
+	}
+	return pkg, s.o.Requests.Take(ctx, pkg, pkg.NeedsSecret())
 }
 
 // pkg finds the package of a client id.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/throttle"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -20,7 +21,7 @@ type SignIns struct {
 	dir      Directory
 	users    UserStore
 	clock    Clock
-	turns    [256]chan struct{}
+	turns    throttle.Turns // by folded user name
 	verified *memo[userKey, proof]
 	key      [32]byte
 	failures *Failures
@@ -32,18 +33,12 @@ type proof struct {
 	mac  [32]byte // HMAC of the password under a key of this process
 }
 
-// maxTurnWait bounds how long a check waits for another one of the same user.
-const maxTurnWait = 2 * time.Second
-
 // NewSignIns makes the service.
 func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock) *SignIns {
 	s := &SignIns{
 		registry: registry, dir: dir, users: users, clock: clock,
 		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine),
 		failures: NewFailures(clock.Machine),
-	}
-	for i := range s.turns {
-		s.turns[i] = make(chan struct{}, 1)
 	}
 	_, _ = rand.Read(s.key[:]) // never fails: crypto/rand ends the program instead
 	return s
@@ -79,54 +74,73 @@ func (s *SignIns) Check(ctx context.Context, username, password string) (User, e
 
 // check is prove for callers of whose network not too many were wrong of late.
 func (s *SignIns) check(ctx context.Context, username, password string) (User, error) {
-	if err := s.failures.Allow(ctx); err != nil {
+	var user User
+	err := s.failures.Do(ctx, func() (err error) {
+		user, err = s.prove(ctx, username, password)
+		return err
+	}, func(err error) bool { return fault.CodeOf(err) == CodeLoginFailed })
+	if err != nil {
 		return User{}, err
 	}
-	user, err := s.prove(ctx, username, password)
-	if fault.CodeOf(err) == CodeLoginFailed {
-		s.failures.Failed(ctx)
-	}
-	return user, err
+	return user, nil
 }
 
-// prove is Check without the rule about temporary passwords and without a trace of success.
+// prove is Check without the rule about temporary passwords and without a trace of success, but for the count of wrong
+// passwords in a row, which it ends. Every refusal costs one hash and one write, whether there is such a user or not.
 func (s *SignIns) prove(ctx context.Context, username, password string) (User, error) {
-	user, err := s.find(ctx, username)
-	if fault.KindOf(err) == fault.NotFound && err != nil || err == nil && user.IsApp() {
+	folded := FoldUsername(username)
+	// One check of a name at a time, whether anybody has it or not: otherwise a burst would be evaluated before the first
+	// failure is counted, and what it takes would tell who exists.
+	name := folded
+	if name == "" {
+		name = username
+	}
+	done, err := s.turns.Take(ctx, name)
+	if err != nil {
+		return User{}, err
+	}
+	defer done()
+	user, err := s.find(ctx, folded)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return User{}, err
+	}
+	if err != nil || user.IsApp() {
 		if err := vault.DummyVerify(ctx, vault.Secret(password)); err != nil {
+			return User{}, err
+		}
+		return User{}, s.refuse(ctx, folded)
+	}
+	ok, err := vault.VerifyPassword(ctx, user.PasswordHash, vault.Secret(password))
+	switch {
+	case err != nil:
+		return User{}, err
+	case !user.May():
+		return User{}, s.refuse(ctx, folded)
+	case !ok:
+		if err := s.countFailure(ctx, user); err != nil {
 			return User{}, err
 		}
 		return User{}, errLoginFailed
 	}
-	if err != nil {
-		return User{}, err
-	}
-	// One check of a user at a time: otherwise a burst would be evaluated before the first failure is counted.
-	leave, err := s.turn(ctx, user)
-	if err != nil {
-		return User{}, err
-	}
-	defer leave()
-	if user, err = s.dir.UserByID(ctx, user.Tenant, user.ID); err != nil {
-		return User{}, absent(err, errLoginFailed)
-	}
-	ok, err := vault.VerifyPassword(ctx, user.PasswordHash, vault.Secret(password))
-	if err != nil {
-		return User{}, err
-	}
-	if ok && user.May() {
-		return user, nil
-	}
-	if !ok && user.May() {
-		if err := s.countFailure(ctx, user); err != nil {
+	if user.FailedLogins > 0 {
+		if err := s.users.ClearFailures(ctx, user.Tenant, user.ID); err != nil {
 			return User{}, err
 		}
+		s.registry.UserChanged(user.Tenant, user.ID)
+		user.FailedLogins = 0
 	}
-	return User{}, errLoginFailed
+	return user, nil
 }
 
-func (s *SignIns) find(ctx context.Context, username string) (User, error) {
-	folded := FoldUsername(username)
+// refuse costs what counting a wrong password costs, where there is nobody whose it is.
+func (s *SignIns) refuse(ctx context.Context, name string) error {
+	if err := s.users.CountNobody(ctx, name); err != nil {
+		return err
+	}
+	return errLoginFailed
+}
+
+func (s *SignIns) find(ctx context.Context, folded string) (User, error) {
 	if folded == "" || strings.IndexByte(folded, 0) >= 0 { // no database keeps a NUL
 		return User{}, fault.New(fault.NotFound, CodeNotFound, "There is no such user.")
 	}
@@ -141,21 +155,6 @@ func (s *SignIns) countFailure(ctx context.Context, user User) error {
 	_, err = s.users.CountFailure(ctx, user.Tenant, user.ID, t.Settings.Lockout(), s.clock.Now(user.Tenant))
 	s.registry.UserChanged(user.Tenant, user.ID)
 	return err
-}
-
-// turn waits until no other check of the user runs. Users share a few places; that delays and does not confuse.
-func (s *SignIns) turn(ctx context.Context, user User) (leave func(), err error) {
-	place := s.turns[uint64(user.ID)%uint64(len(s.turns))]
-	t := time.NewTimer(maxTurnWait)
-	defer t.Stop()
-	select {
-	case place <- struct{}{}:
-		return func() { <-place }, nil
-	case <-t.C:
-		return nil, vault.ErrBusy
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // CheckAPI is Check for the password of a web service call: for API users alone, where the account allows it, and

@@ -33,6 +33,10 @@ type UserStore interface {
 	// CountFailure counts one wrong password and locks the user when lockAfter is reached. It reports whether the
 	// user is locked now.
 	CountFailure(ctx context.Context, eid EID, id int64, lockAfter int, now time.Time) (locked bool, err error)
+	// CountNobody costs what CountFailure costs, for a name that nobody has: whoever measures learns nothing.
+	CountNobody(ctx context.Context, name string) error
+	// ClearFailures makes the count of wrong passwords zero again. A locked user stays locked.
+	ClearFailures(ctx context.Context, eid EID, id int64) error
 	// SignedIn records a right password: the count of wrong ones is zero again. A locked user stays locked.
 	SignedIn(ctx context.Context, eid EID, id int64, now time.Time) error
 	// SetPassword stores a new hash, if the old one is still as given, and ends what rests on the old password: the

@@ -1,8 +1,12 @@
 package tenant
 
-import "context"
+import (
+	"context"
 
-// TokenRequests decides whether a package may ask for tokens at all: from its address, and this often.
+	"github.com/twinspan/twinspan/internal/throttle"
+)
+
+// TokenRequests decides whether a package may ask for tokens at all: from this address, and this often.
 type TokenRequests struct {
 	Registry *Registry
 	Meter    *Meter // of minutes
@@ -12,7 +16,8 @@ type TokenRequests struct {
 	Failures *Failures
 }
 
-// Admit refuses a token request of the package from an address off the API allowlist, or beyond the rate.
+// Admit refuses a token request of the package from an address off the API allowlist. It is asked before the client has
+// proved anything.
 func (s TokenRequests) Admit(ctx context.Context, pkg Package) error {
 	t, err := s.Registry.Tenant(ctx, pkg.Tenant)
 	if err != nil {
@@ -21,9 +26,25 @@ func (s TokenRequests) Admit(ctx context.Context, pkg Package) error {
 	if !t.Settings.AllowsAPI(AddressOf(ctx)) {
 		return errAddressDenied
 	}
+	return nil
+}
+
+// Take counts a token request of the package and refuses it beyond the rate. It is asked once the client has shown what it
+// can, since client ids are no secret and nobody else may use up what a package has. proved says that it was a secret or
+// a signature; where there is none to show, each network has a rate of its own.
+func (s TokenRequests) Take(ctx context.Context, pkg Package, proved bool) error {
+	t, err := s.Registry.Tenant(ctx, pkg.Tenant)
+	if err != nil {
+		return err
+	}
+	caller := "token " + pkg.ClientID
+	if !proved {
+		network, _ := throttle.Network(AddressOf(ctx).String())
+		caller += " " + network
+	}
 	switch limit := t.Settings.TokensPerMinute; {
 	case limit > 0:
-		if !s.Meter.Take("token "+pkg.ClientID, limit) {
+		if !s.Meter.Take(caller, limit) {
 			return errBlocked
 		}
 	case pkg.Type == ServerIntegration || pkg.Type == LegacyIntegration:
