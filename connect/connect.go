@@ -150,7 +150,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	reported := sqlstore.NewTracking(b.store)
 	b.tracked = tracking.NewService(reported, reported, b.links, o.Machine)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
-	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue)
+	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, o.Machine)
 
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	unitList := units.NewService(b.links, b.store)

@@ -209,6 +209,28 @@ func clip(s string, n int) string {
 	return s
 }
 
+// again reads recipients of an earlier page anew, by record id: who must not be mailed any more is refused. Addresses that
+// a data extension gave stay.
+func (r reader) again(ctx context.Context, recipients []Recipient) (map[string]Recipient, error) {
+	var addresses map[string]string
+	if r.audience.Kind == DataExtension {
+		addresses = make(map[string]string, len(recipients))
+	}
+	ids := make([]string, len(recipients))
+	for i, one := range recipients {
+		ids[i] = one.RecordID
+		if addresses != nil {
+			addresses[one.RecordID] = one.Address
+		}
+	}
+	found, err := r.people(ctx, ids, addresses)
+	now := make(map[string]Recipient, len(found))
+	for _, one := range found {
+		now[one.RecordID] = one
+	}
+	return now, err
+}
+
 // people reads contacts and leads by id and gives a recipient for each, in the order of ids. addresses, where not nil,
 // stand in the place of the records' own.
 func (r reader) people(ctx context.Context, ids []string, addresses map[string]string) ([]Recipient, error) {

@@ -284,7 +284,7 @@ type Work interface {
 	Collect(ctx context.Context, r *jobs.Run, m Mailing, recipients []Recipient, cursor string, done bool) error
 	// Intend marks recipients as intended, one attempt more, as long as the run holds its job.
 	Intend(ctx context.Context, r *jobs.Run, m Mailing, recipients []Recipient) error
-	// Settle stores what became of intended recipients, as long as the run holds its job.
+	// Settle stores what became of intended recipients, and their addresses, as long as the run holds its job.
 	Settle(ctx context.Context, r *jobs.Run, m Mailing, recipients []Recipient) error
 	// Failing keeps how often in a row the work on a mailing failed, and why last.
 	Failing(ctx context.Context, m Mailing, attempts int, code, reason string) error

@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 )
@@ -29,6 +30,9 @@ const (
 	// batchTimeout bounds the calls of one batch; batchGrace is how long one that has begun goes on when the program stops.
 	batchTimeout = 2 * time.Minute
 	batchGrace   = 4 * time.Second
+	// freshFor is how long what the org said of recipients counts: who opts out later than that, as in an outage or while
+	// a cloud fails, is asked for again before he is mailed.
+	freshFor = time.Minute
 )
 
 // JobPayload names the lane of a job.
@@ -44,11 +48,15 @@ type Worker struct {
 	links    *link.Service
 	mappings Mappings
 	service  *Service
+	machine  clock.Machine
 }
 
 // NewWorker wires the worker and gives the queue its handler.
-func NewWorker(store Store, work Work, service *Service, links *link.Service, mappings Mappings, queue *jobs.Queue) *Worker {
-	w := &Worker{store: store, work: work, links: links, mappings: mappings, service: service}
+func NewWorker(store Store, work Work, service *Service, links *link.Service, mappings Mappings, queue *jobs.Queue, machine clock.Machine) *Worker {
+	if machine == nil {
+		machine = time.Now
+	}
+	w := &Worker{store: store, work: work, links: links, mappings: mappings, service: service, machine: machine}
 	queue.Handle(Job, w.run)
 	return w
 }
@@ -145,6 +153,7 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 	if err := json.Unmarshal(r.Payload, &p); err != nil {
 		return jobs.Permanent(fmt.Errorf("mailing: reading a job: %w", err))
 	}
+	read := map[string]time.Time{} // machine times at which this run read pages of audiences
 	for {
 		m, err := w.work.Next(ctx, p.Pair, p.Lane)
 		if fault.CodeOf(err) == CodeNotFound {
@@ -163,7 +172,7 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 			}
 			continue
 		}
-		err = w.step(ctx, r, l, m)
+		err = w.step(ctx, r, l, m, read)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
@@ -189,8 +198,9 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 	}
 }
 
-// step does the next piece of a mailing: a page of its audience, or a batch of its recipients.
-func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing) error {
+// step does the next piece of a mailing: a page of its audience, or a batch of its recipients. read has when the first page
+// of each mailing was read.
+func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing, read map[string]time.Time) error {
 	user, err := w.mappings.Of(ctx, l, m.CRMUsername)
 	if err != nil {
 		return err
@@ -211,6 +221,9 @@ func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing) 
 		}
 	}
 	if !m.Collected {
+		if m.Cursor == "" {
+			read[m.ID] = w.machine()
+		}
 		p, err := w.reader(l, m, user).read(ctx, m.Cursor)
 		if err != nil {
 			return err
@@ -224,7 +237,13 @@ func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing) 
 	if len(recipients) == 0 {
 		return w.end(ctx, l, m, Completed, "", "")
 	}
-	return w.deliver(ctx, r, l, m, user, recipients)
+	var now map[string]Recipient
+	if first, known := read[m.ID]; !known || w.machine().Sub(first) > freshFor {
+		if now, err = w.reader(l, m, user).again(ctx, recipients); err != nil {
+			return err
+		}
+	}
+	return w.deliver(ctx, r, l, m, user, recipients, now)
 }
 
 func (w *Worker) reader(l link.Link, m Mailing, user mapping.Mapping) reader {
@@ -250,8 +269,9 @@ func MessageKey(m Mailing, recordID string) string {
 }
 
 // deliver writes down whom it is about to mail, hands the messages to the tenant as the user, and writes down what came of
-// it. Once begun it goes on to its end although the program stops.
-func (w *Worker) deliver(ctx context.Context, r *jobs.Run, l link.Link, m Mailing, user mapping.Mapping, recipients []Recipient) error {
+// it. Once begun it goes on to its end although the program stops. now is what the org says of them today, nil where it
+// need not be asked.
+func (w *Worker) deliver(ctx context.Context, r *jobs.Run, l link.Link, m Mailing, user mapping.Mapping, recipients []Recipient, now map[string]Recipient) error {
 	if err := w.work.Intend(ctx, r, m, recipients); err != nil {
 		return err
 	}
@@ -259,7 +279,7 @@ func (w *Worker) deliver(ctx context.Context, r *jobs.Run, l link.Link, m Mailin
 	defer cancel()
 	refused := error(nil)
 	err := w.links.CallTenantAs(ctx, l, user.EngagementUser, user.MID, func(tenant *engagement.Session) error {
-		err := post(ctx, tenant, m, recipients)
+		err := post(ctx, tenant, m, recipients, now)
 		if final(err) {
 			refused = err
 			return nil
@@ -278,9 +298,9 @@ func (w *Worker) deliver(ctx context.Context, r *jobs.Run, l link.Link, m Mailin
 	return refused
 }
 
-// post asks for those that may have got there before and hands over the others. Each recipient gets his status; an error
-// leaves open what the others' is.
-func post(ctx context.Context, tenant *engagement.Session, m Mailing, recipients []Recipient) error {
+// post asks for those that may have got there before and hands over the others, but for those whom the org says not to
+// mail now. Each recipient gets his status; an error leaves open what the others' is.
+func post(ctx context.Context, tenant *engagement.Session, m Mailing, recipients []Recipient, now map[string]Recipient) error {
 	var fresh []engagement.Recipient
 	var places []int
 	for i := range recipients {
@@ -301,6 +321,13 @@ func post(ctx context.Context, tenant *engagement.Session, m Mailing, recipients
 				return err
 			}
 			one.Status = Planned // the tenant surely does not have it
+		}
+		if today, asked := now[one.RecordID]; asked {
+			if today.Status == Refused {
+				*one = one.refused(fault.Code(today.Code), today.Reason)
+				continue
+			}
+			one.Address = today.Address
 		}
 		fresh = append(fresh, engagement.Recipient{
 			MessageKey: key, ContactKey: one.RecordID, To: one.Address,

@@ -39,6 +39,8 @@ type world struct {
 	posts   int
 	fault   func(n int) string // of the n-th post: "", "lost" (taken, no answer), "failed" (500, not taken), "limited", "refused"
 	asked   func() bool        // whether a question for a message is answered
+	left    map[int]bool       // members who have opted out since the campaign was read
+	gone    map[int]bool       // members whose records are gone since
 }
 
 func newWorld(t *testing.T, kind string) *world {
@@ -47,7 +49,7 @@ func newWorld(t *testing.T, kind string) *world {
 	api, ann := linktest.Person{ID: "7", Username: "api"}, linktest.Person{ID: "8", Username: "ann.mc"}
 	w := &world{
 		org: linktest.NewOrg(t, []linktest.Person{system, user}, system.Username), tenant: linktest.NewTenant(t, []linktest.Person{api, ann}), dsn: sqldbtest.DSN(t, kind),
-		ledger: map[string]int{}, members: 450, fault: func(int) string { return "" }, asked: func() bool { return true },
+		ledger: map[string]int{}, members: 450, fault: func(int) string { return "" }, asked: func() bool { return true }, left: map[int]bool{}, gone: map[int]bool{},
 	}
 	w.store = sqlstore.New(sqldbtest.Open(t, w.dsn, []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
 	v := linktest.PutKeys(t, w.store)
@@ -101,6 +103,17 @@ func (w *world) campaign(rw http.ResponseWriter, r *http.Request) bool {
 			person, _ := mailing.RecordID(fmt.Sprintf("003%012d", i))
 			if id > after && len(records) < 2000 {
 				records = append(records, map[string]any{"Id": id, "LeadOrContactId": person, "Email": fmt.Sprintf("p%d@x.example", i), "FirstName": "P", "HasOptedOutOfEmail": i == 7})
+			}
+		}
+		linktest.Answer(rw, 200, map[string]any{"totalSize": len(records), "done": true, "records": records})
+	case strings.Contains(query, "FROM Contact"):
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		var records []map[string]any
+		for i := range w.members {
+			person, _ := mailing.RecordID(fmt.Sprintf("003%012d", i))
+			if strings.Contains(query, "'"+person+"'") && !w.gone[i] {
+				records = append(records, map[string]any{"Id": person, "Email": fmt.Sprintf("p%d@x.example", i), "FirstName": "P", "HasOptedOutOfEmail": w.left[i]})
 			}
 		}
 		linktest.Answer(rw, 200, map[string]any{"totalSize": len(records), "done": true, "records": records})
@@ -178,7 +191,7 @@ func (w *world) work(t *testing.T) (*mailing.Service, *mailing.Worker, func()) {
 	queue := w.store.Queue(jobs.Options{Poll: 10 * time.Millisecond, Machine: fast, Lease: 10 * time.Minute})
 	kept := sqlstore.NewMailings(w.store, queue)
 	service := mailing.NewService(kept, w.links, w.mappings)
-	worker := mailing.NewWorker(kept, kept, service, w.links, w.mappings, queue)
+	worker := mailing.NewWorker(kept, kept, service, w.links, w.mappings, queue, fast)
 	queue.Start(t.Context())
 	return service, worker, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -209,6 +222,12 @@ func (w *world) start(t *testing.T, s *mailing.Service) mailing.Mailing {
 
 func (w *world) end(t *testing.T, s *mailing.Service, id string) mailing.Mailing {
 	t.Helper()
+	return w.until(t, s, id, mailing.State.Over)
+}
+
+// until waits for a state of a mailing.
+func (w *world) until(t *testing.T, s *mailing.Service, id string, there func(mailing.State) bool) mailing.Mailing {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -218,13 +237,13 @@ func (w *world) end(t *testing.T, s *mailing.Service, id string) mailing.Mailing
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.State.Over() {
+		if there(m.State) {
 			return m
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("it does not end: %+v", m)
+			t.Fatalf("it stays %+v", m)
 		}
 	}
 }
@@ -322,6 +341,49 @@ func TestStopped(t *testing.T) {
 			}
 			m := w.end(t, service, id)
 			if m.State != mailing.Completed || m.Counts.Accepted != 448 {
+				t.Errorf("it ended as %+v", m)
+			}
+			w.once(t, m)
+		})
+	}
+}
+
+// TestOptedOutMeanwhile: a mailing that an outage held after its audience was read does not go to who opted out, or went
+// away, while it lasted; nor does what may have got to the tenant before, where it did not.
+func TestOptedOutMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, kind)
+			l := w.link(t)
+			w.fault = func(n int) string {
+				if n != 1 {
+					return ""
+				}
+				_, err := w.links.Interrupt(context.WithoutCancel(t.Context()), l, link.Outage{Mode: link.Hold, Until: w.links.Now(l).Add(time.Hour), Reason: "upgrade", Actor: "test"})
+				if err != nil {
+					t.Error(err)
+				}
+				return "failed"
+			}
+			service, worker, stop := w.work(t)
+			defer stop()
+			m := w.until(t, service, w.start(t, service).ID, func(s mailing.State) bool { return s == mailing.Held })
+			if !m.Collected {
+				t.Fatalf("held before its audience was read: %+v", m)
+			}
+			w.mu.Lock()
+			w.left[20], w.gone[21], w.left[300] = true, true, true // 20 and 21 were in the batch that failed
+			w.mu.Unlock()
+			if _, err := w.links.Resume(t.Context(), w.link(t), "test"); err != nil {
+				t.Fatal(err)
+			}
+			if err := worker.Tick(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			m = w.end(t, service, m.ID)
+			if want := (mailing.Counts{Total: 450, Accepted: 445, NotSent: 1, Refused: 4}); m.State != mailing.Completed || m.Counts != want {
 				t.Errorf("it ended as %+v", m)
 			}
 			w.once(t, m)

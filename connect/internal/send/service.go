@@ -89,7 +89,7 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 	if !added || stored.Status == Refused {
 		return s.resume(ctx, l, stored, &contact, s.links.CallTenant)
 	}
-	return s.queue(ctx, l, stored, contact, false, s.links.CallTenant)
+	return s.queue(ctx, l, stored, contact, attempt{}, s.links.CallTenant)
 }
 
 // hold records a send for the end of an outage. The org cannot be asked now: a send without an idempotency key is one of
@@ -197,9 +197,10 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 	if !won {
 		return claimed, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
 	}
+	var refusal *fault.Error
 	if contact == nil {
 		read, err := s.contact(ctx, l, stored.ContactID)
-		refusal := read.Mailable()
+		refusal = read.Mailable()
 		if fault.CodeOf(err) == CodeContactNotFound {
 			refusal = fault.Of(err)
 		} else if err != nil {
@@ -214,12 +215,10 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 				return s.release(ctx, l, claimed, refusal)
 			}
 			claimed.ContactID, claimed.Recipient = read.ID, read.Email
-		} else if err != nil {
-			return s.release(ctx, l, claimed, err)
 		}
 		contact = &read
 	}
-	done, err := s.queue(ctx, l, claimed, *contact, true, call)
+	done, err := s.queue(ctx, l, claimed, *contact, attempt{again: true, refusal: refusal}, call)
 	if held && err != nil && done.Status == Queueing { // nobody asks again for what was held: it waits on
 		done.Status = Held
 		return s.release(ctx, l, done, err)
@@ -227,14 +226,22 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 	return done, err
 }
 
-// queue hands a claimed send to the tenant. Where an earlier attempt may have got there, the tenant is asked first.
-func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contact, again bool, call caller) (Send, error) {
+// attempt says how a send is tried.
+type attempt struct {
+	again bool // an earlier attempt may have got there
+	// refusal is why the contact may not be mailed any more; nil where he may.
+	refusal *fault.Error
+}
+
+// queue hands a claimed send to the tenant. Where an earlier attempt may have got there, the tenant is asked first; what
+// it does not have is not sent to somebody who has opted out since.
+func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contact, try attempt, call caller) (Send, error) {
 	// The caller may go away; the send is on record and its outcome must be too.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workTimeout)
 	defer cancel()
 	posted := false
 	err := call(ctx, l, func(tenant *engagement.Session) error {
-		if again {
+		if try.again {
 			status, err := tenant.MessageStatus(ctx, claimed.MessageKey)
 			if err == nil {
 				claimed = claimed.observe(status)
@@ -243,6 +250,10 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 			if fault.CodeOf(err) != client.CodeNotFound {
 				return err
 			}
+		}
+		if try.refusal != nil {
+			claimed.Status, claimed.ReasonCode, claimed.Reason = Refused, string(try.refusal.Code), try.refusal.Message
+			return nil
 		}
 		posted = true
 		receipt, err := tenant.SendMessage(ctx, claimed.MessageKey, engagement.Message{
@@ -267,6 +278,8 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 		return err
 	})
 	switch {
+	case err == nil && claimed.Status == Refused:
+		return s.release(ctx, l, claimed, try.refusal)
 	case err == nil:
 	case posted && client.Unknown(err):
 		claimed.Status, claimed.ReasonCode = InDoubt, string(fault.CodeOf(err))

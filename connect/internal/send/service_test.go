@@ -291,3 +291,41 @@ func TestAnotherOrgAnswers(t *testing.T) {
 		}
 	})
 }
+
+// TestOptedOutWhileHeld: a send that was held, tried, and held again is not sent to who opted out in between.
+func TestOptedOutWhileHeld(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		l, err := w.links.Interrupt(t.Context(), w.link(t), link.Outage{Mode: link.Hold, Until: w.links.Now(w.link(t)).Add(time.Hour), Reason: "upgrade", Actor: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := w.trigger(t, "k")
+		if err != nil || v.Status != send.Held {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		if _, err := w.links.Resume(t.Context(), l, "test"); err != nil {
+			t.Fatal(err)
+		}
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !isMessage(r, http.MethodGet) {
+				return false
+			}
+			linktest.Answer(rw, http.StatusServiceUnavailable, map[string]any{"errorcode": 1, "message": "x"})
+			return true
+		})
+		if err := w.sends.Release(t.Context()); err == nil {
+			t.Error("a tenant that fails is no error")
+		}
+		if v, err = w.store.Send(t.Context(), linktest.Pair, v.MessageKey); err != nil || v.Status != send.Held || v.Recipient == "" {
+			t.Fatalf("tried once: %+v, %v", v, err)
+		}
+		w.tenant.Before(nil)
+		w.org.PutContact(contact, "ann@customer.example", true)
+		if err := w.sends.Release(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if v, err = w.store.Send(t.Context(), linktest.Pair, v.MessageKey); err != nil || v.Status != send.Refused || v.ReasonCode != string(send.CodeOptedOut) || w.posts(v.MessageKey) != 0 {
+			t.Errorf("after opting out: %+v, %v", v, err)
+		}
+	})
+}

@@ -56,5 +56,5 @@ func (s *Service) Test(ctx context.Context, l link.Link, r TestRequest) (Send, e
 	if !added {
 		return s.resume(ctx, l, stored, &person, as)
 	}
-	return s.queue(ctx, l, stored, person, false, as)
+	return s.queue(ctx, l, stored, person, attempt{}, as)
 }

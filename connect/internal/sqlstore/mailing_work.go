@@ -103,8 +103,8 @@ func (s *Mailings) Settle(ctx context.Context, r *jobs.Run, m mailing.Mailing, r
 			return err
 		}
 		for _, one := range recipients {
-			if _, err := tx.Exec(`UPDATE mailing_recipient SET status = $4, code = $5, reason = $6 WHERE pair_id = $1 AND mailing_id = $2 AND position = $3 AND status = 'intended'`,
-				m.Pair, m.ID, one.Position, string(one.Status), one.Code, one.Reason); err != nil {
+			if _, err := tx.Exec(`UPDATE mailing_recipient SET status = $4, code = $5, reason = $6, address = $7 WHERE pair_id = $1 AND mailing_id = $2 AND position = $3 AND status = 'intended'`,
+				m.Pair, m.ID, one.Position, string(one.Status), one.Code, one.Reason, one.Address); err != nil {
 				return err
 			}
 		}
