@@ -431,7 +431,8 @@ func TestLoginAs(t *testing.T) {
 		if got := h.find(t, "SELECT Application, LoginSubType, Status FROM LoginHistory WHERE UserId = '"+id+"'"); !strings.Contains(got, "Login-As by "+h.spec.Users[0].Username) {
 			t.Errorf("the history does not name the administrator: %s", got)
 		}
-		// Logging out leads back to the administrator.
+		// Logging out leads back to the administrator, where he need not log in anew (crm-wire 6, forceRelogin).
+		h.set(t, "SecuritySettings", "<sessionSettings><forceRelogin>false</forceRelogin></sessionSettings>")
 		if status, page := admin.post(t, "/secur/logout.jsp"); status != 200 || !strings.Contains(page, "All Users") {
 			t.Errorf("leaving: %d %s", status, page)
 		}

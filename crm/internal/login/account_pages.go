@@ -62,6 +62,7 @@ func (s *Server) signedIn(h func(http.ResponseWriter, *http.Request, visit)) htt
 			s.pageError(w, r, err)
 			return
 		}
+		s.leaveOnTimeout(w, o, sess, pagePath(r))
 		h(w, r, visit{sess, u, o})
 	}
 }

@@ -145,7 +145,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	h := benchHouse(b)
 	token := h.bearerToken()
 	parallel(b, func() int {
-		if _, err := h.login.Authenticate(b.Context(), token); err != nil {
+		if _, err := h.login.Authenticate(b.Context(), token, here); err != nil {
 			return 401
 		}
 		return 200

@@ -49,7 +49,7 @@ func (s *Server) visitor(r *http.Request) (sess org.Session, u org.User, ok bool
 	if token == "" {
 		return sess, u, false, nil
 	}
-	sess, u, err = s.sessions.Use(r.Context(), token)
+	sess, u, err = s.sessions.Use(r.Context(), token, originOf(r))
 	if fault.CodeOf(err) == org.CodeInvalidSession {
 		return org.Session{}, org.User{}, false, nil
 	}
@@ -86,6 +86,7 @@ func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
+	s.leaveOnTimeout(w, o, sess, "/")
 	s.render(w, r, pages.Home{As: as, User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: logoutPath, Links: s.menu(sess, u)})
 }
 
@@ -207,7 +208,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, 
 	if err != nil {
 		return err
 	}
-	n.Type, n.Timeout = org.SessionUI, org.SessionTimeout(o, n.User, nil)
+	n.Type, n.Timeout, n.Host = org.SessionUI, org.SessionTimeout(o, n.User, nil), r.Host
 	token, session, err := s.sessions.Make(ctx, n)
 	if err != nil {
 		return err

@@ -160,7 +160,7 @@ func TestALinksBrowserEndsWithItsToken(t *testing.T) {
 				}
 			},
 			"its session is deleted": func(token string) {
-				s, err := h.login.Authenticate(t.Context(), token)
+				s, err := h.login.Authenticate(t.Context(), token, here)
 				if err == nil {
 					err = h.records.Delete(t.Context(), admin, "AuthSession", string(org.NumberID(org.PrefixAuthSession, s.ID)))
 				}
@@ -238,7 +238,7 @@ func TestLoginAsEnds(t *testing.T) {
 		}
 		b := h.loginAs(h.org.user)
 		as, own := b.cookie("crm-sid"), b.cookie("crm-admin")
-		s, err := h.login.Authenticate(t.Context(), own)
+		s, err := h.login.Authenticate(t.Context(), own, here)
 		if err == nil {
 			err = h.records.Delete(t.Context(), h.adminSession(), "AuthSession", string(org.NumberID(org.PrefixAuthSession, s.ID)))
 		}

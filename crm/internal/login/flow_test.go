@@ -244,7 +244,7 @@ func TestPublicClients(t *testing.T) {
 			if a.status != 200 {
 				t.Fatalf("%s: %v", client, a)
 			}
-			s, err := h.login.Authenticate(t.Context(), a.get("access_token"))
+			s, err := h.login.Authenticate(t.Context(), a.get("access_token"), here)
 			if err != nil || s.Org != h.org.id {
 				t.Errorf("%s: session %+v %v", client, s, err)
 			}

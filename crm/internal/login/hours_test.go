@@ -34,7 +34,7 @@ func TestSessionsEndWithTheLoginHours(t *testing.T) {
 		oauthToken, soapToken := h.bearerToken(), h.soapLogin("50.0", h.org.user, userPassword+securityToken).tag("sessionId")
 		expiry := func(token string) time.Time {
 			t.Helper()
-			s, err := h.login.Authenticate(t.Context(), token)
+			s, err := h.login.Authenticate(t.Context(), token, here)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +105,7 @@ func TestLoginHoursAcrossDays(t *testing.T) {
 			"every day all day, by words": {`{"monday":{"start":0,"end":1440},"tuesday":{"start":0,"end":1440}}`, 24 * time.Hour},
 		} {
 			h.hours(c.hours)
-			s, err := h.login.Authenticate(t.Context(), h.bearerToken())
+			s, err := h.login.Authenticate(t.Context(), h.bearerToken(), here)
 			if err != nil || !s.Expires.Equal(start.Add(c.want)) {
 				t.Errorf("%s: to %v, %v, want %v", name, s.Expires, err, start.Add(c.want))
 			}

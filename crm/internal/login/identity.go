@@ -70,7 +70,7 @@ func (s *Server) identitySession(w http.ResponseWriter, r *http.Request) (org.Se
 		identityError(w, textMissingToken)
 		return org.Session{}, org.User{}, nil, false
 	}
-	session, user, err := s.sessions.Use(r.Context(), token)
+	session, user, err := s.sessions.Use(r.Context(), token, originOf(r))
 	switch {
 	case fault.CodeOf(err) == org.CodeInvalidSession:
 		identityError(w, textBadToken)

@@ -7,7 +7,7 @@
 //	/services/oauth2/revoke, introspect, userinfo; /id/ORG/USER              revoke.go, identity.go
 //	/.well-known/openid-configuration, /id/keys                              discovery.go
 //	/services/Soap/u, /c          login, logout, getUserInfo                 soap.go, soap_write.go
-//	/, /login, /secur/logout.jsp  the browser's session                      browser.go
+//	/, /login, /secur/logout.jsp  the browser's session                      browser.go, timeout.go
 //	/secur/setpassword.jsp, /_ui/system/security/…                           passwords and security tokens: account_pages.go
 //	/services/oauth2/singleaccess, /secur/frontdoor.jsp                      frontdoor.go
 package login
@@ -235,6 +235,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET "+logoutPath, s.serveLogout)
 	m.HandleFunc("POST "+logoutPath, s.serveLogout)
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
+	m.HandleFunc("GET "+timeoutPath, s.serveTimeout)
 	s.mountAccounts(m, form)
 }
 
@@ -282,8 +283,8 @@ func (s *Server) invite(tx org.RecordTx, session org.Session, object string, row
 }
 
 // Authenticate implements org.Authenticator.
-func (s *Server) Authenticate(ctx context.Context, token string) (org.Session, error) {
-	return s.sessions.Authenticate(ctx, token)
+func (s *Server) Authenticate(ctx context.Context, token string, from org.Origin) (org.Session, error) {
+	return s.sessions.Authenticate(ctx, token, from)
 }
 
 // End implements org.Authenticator.
@@ -307,6 +308,9 @@ type caller struct {
 func callerOf(r *http.Request) caller {
 	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent()), host: r.Host}
 }
+
+// originOf is where a request comes from, for the rules of sessions.
+func originOf(r *http.Request) org.Origin { return org.Origin{IP: web.RemoteIP(r), Host: r.Host} }
 
 // agentName is the first product of a User-Agent, cut to what a column holds.
 func agentName(agent string) string {

@@ -110,7 +110,7 @@ func TestPasswordsEndSessions(t *testing.T) {
 			own, other, refresh bool // what lives afterwards
 		}{
 			{"his own change", func(b *browser) error {
-				s, err := h.login.Authenticate(t.Context(), b.cookie("crm-sid"))
+				s, err := h.login.Authenticate(t.Context(), b.cookie("crm-sid"), here)
 				if err != nil {
 					return err
 				}

@@ -139,7 +139,7 @@ func (s *Server) loginAs(w http.ResponseWriter, r *http.Request, v visit, u org.
 	ctx := r.Context()
 	e := s.event(u, callerOf(r), org.LoginTypeApplication, org.SubtypeSubstitute, "Login-As by "+v.user.Username)
 	token, session, err := s.sessions.Make(ctx, org.NewSession{
-		User: u, Type: org.SessionSubstitute, Delegate: v.user.ID, Parent: v.session.ID, Timeout: org.SessionTimeout(v.org, u, nil), Event: e,
+		User: u, Type: org.SessionSubstitute, Host: r.Host, Delegate: v.user.ID, Parent: v.session.ID, Timeout: org.SessionTimeout(v.org, u, nil), Event: e,
 	})
 	if err != nil {
 		return err
@@ -156,8 +156,8 @@ func (s *Server) loginAs(w http.ResponseWriter, r *http.Request, v visit, u org.
 // adminCookie is the session that the administrator has while he is logged in as another user.
 const adminCookie = "crm-admin"
 
-// leaveLoginAs ends a login as another user: the trail says so, and the administrator is himself again where his own
-// session still lives.
+// leaveLoginAs ends a login as another user: the trail says so. The administrator logs in anew (crm-wire 6, forceRelogin), or is
+// himself again where the org asks for no such thing and his own session still lives.
 func (s *Server) leaveLoginAs(w http.ResponseWriter, r *http.Request, sess org.Session, u org.User) error {
 	ctx := r.Context()
 	if err := s.sessions.End(ctx, s.cookie(r, sessionCookie)); err != nil {
@@ -168,7 +168,19 @@ func (s *Server) leaveLoginAs(w http.ResponseWriter, r *http.Request, sess org.S
 	}
 	own := s.cookie(r, adminCookie)
 	s.setCookie(w, adminCookie, "")
-	admin, _, err := s.sessions.Use(ctx, own)
+	o, err := s.known.OrgByID(ctx, sess.Org)
+	if err != nil {
+		return err
+	}
+	if !o.Settings.Sessions.KeepAdmin {
+		if err := s.sessions.End(ctx, own); err != nil {
+			return err
+		}
+		s.setCookie(w, sessionCookie, "")
+		redirect(w, http.StatusSeeOther, loginPath)
+		return nil
+	}
+	admin, _, err := s.sessions.Use(ctx, own, originOf(r))
 	if err != nil && fault.CodeOf(err) != org.CodeInvalidSession {
 		return err
 	}

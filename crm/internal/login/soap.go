@@ -214,7 +214,7 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 			return nil, noOperation(op)
 		}
 	}
-	session, u, err := h.s.sessions.Use(ctx, req.session.Reveal())
+	session, u, err := h.s.sessions.Use(ctx, req.session.Reveal(), org.Origin{IP: req.caller.ip, Host: req.caller.host})
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func TestSOAPLogin(t *testing.T) {
 			t.Errorf("shape: %s", a.body)
 		}
 		session := a.tag("sessionId")
-		s, err := h.login.Authenticate(t.Context(), session)
+		s, err := h.login.Authenticate(t.Context(), session, here)
 		if err != nil || s.Scopes != nil || s.Type != "API" || !s.MayUseREST() {
 			t.Errorf("session %+v %v", s, err)
 		}

@@ -49,7 +49,7 @@ func TestJWTBearerAnswersLikeTheOrg(t *testing.T) {
 		if a.header.Get("Content-Type") != "application/json;charset=UTF-8" || a.header.Get("Cache-Control") != "no-cache, no-store" || a.header.Get("Pragma") != "no-cache" {
 			t.Errorf("headers %v", a.header)
 		}
-		s, err := h.login.Authenticate(t.Context(), a.get("access_token"))
+		s, err := h.login.Authenticate(t.Context(), a.get("access_token"), here)
 		if err != nil || s.Org != h.org.id || s.User != h.userID(h.org.user) || s.Type != org.SessionOAuth2 || !s.MayUseREST() || !s.Permissions[org.PermAPIEnabled] {
 			t.Errorf("session %+v, %v", s, err)
 		}

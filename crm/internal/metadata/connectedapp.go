@@ -81,6 +81,9 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 	x.Text("fullName", a.FullName())
 	x.Text("contactEmail", a.ContactEmail)
 	optional("description", a.Description)
+	for _, r := range a.IPRanges {
+		writeRange(x, r)
+	}
 	x.Text("label", a.Name)
 	x.Open("oauthConfig")
 	x.Text("callbackUrl", strings.Join(a.CallbackURLs, "\n"))
@@ -132,7 +135,7 @@ func writeApp(x *soap.Writer, a org.AppRecord) {
 func readChange(e *soap.Element) (org.AppChange, error) {
 	var c org.AppChange
 	var r reader
-	r.once(e, "permissionSetName", "profileName")
+	r.once(e, "permissionSetName", "profileName", "ipRanges")
 	for _, el := range e.Children {
 		switch el.Local {
 		case "fullName":
@@ -148,6 +151,13 @@ func readChange(e *soap.Element) (org.AppChange, error) {
 			c.PermissionSets = appendName(c.PermissionSets, el)
 		case "profileName":
 			c.Profiles = appendName(c.Profiles, el)
+		case "ipRanges":
+			if c.IPRanges == nil {
+				c.IPRanges = &[]org.IPRange{}
+			}
+			if len(el.Children) > 0 {
+				*c.IPRanges = append(*c.IPRanges, r.ipRange(el))
+			}
 		case "oauthConfig":
 			r.config(&c, el)
 		case "oauthPolicy":
@@ -159,6 +169,25 @@ func readChange(e *soap.Element) (org.AppChange, error) {
 		}
 	}
 	return c, r.err
+}
+
+// ipRange reads a range of addresses, whose ends have two spellings in the documents (crm-wire 5.4).
+func (r *reader) ipRange(e *soap.Element) org.IPRange {
+	r.once(e)
+	var out org.IPRange
+	for _, el := range e.Children {
+		switch v := strings.TrimSpace(el.Text); el.Local {
+		case "start", "startIpAddress":
+			out.Start = v
+		case "end", "endIpAddress":
+			out.End = v
+		case "description":
+			out.Description = v
+		default:
+			r.unknown(typeConnectedApp, "ipRanges."+el.Local)
+		}
+	}
+	return out
 }
 
 func appendName(list *[]string, e *soap.Element) *[]string {

@@ -171,7 +171,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, fault.New(fault.Invalid, codeOperation, "The Body holds no operation.")
 	}
 	c.allOrNone = env.Header.Value("AllOrNoneHeader", "allOrNone") == "true"
-	if c.session, err = s.authenticate(r.Context(), env); err != nil {
+	if c.session, err = s.authenticate(r, env); err != nil {
 		return nil, err
 	}
 	// A path that names an org must name the session's.
@@ -243,7 +243,7 @@ func invalidSession() error {
 		"Invalid Session ID found in SessionHeader: Illegal Session. Session not found, missing session hash")
 }
 
-func (s *Server) authenticate(ctx context.Context, env *soap.Envelope) (org.Session, error) {
+func (s *Server) authenticate(r *http.Request, env *soap.Envelope) (org.Session, error) {
 	if env.Header == nil {
 		return org.Session{}, invalidSession()
 	}
@@ -261,7 +261,7 @@ func (s *Server) authenticate(ctx context.Context, env *soap.Envelope) (org.Sess
 	if id == nil {
 		return org.Session{}, invalidSession()
 	}
-	session, err := s.Auth.Authenticate(ctx, strings.TrimSpace(id.Text))
+	session, err := s.Auth.Authenticate(r.Context(), strings.TrimSpace(id.Text), org.Origin{IP: web.RemoteIP(r), Host: r.Host})
 	if fault.CodeOf(err) == org.CodeInvalidSession {
 		return org.Session{}, invalidSession()
 	}

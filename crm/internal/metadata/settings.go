@@ -80,14 +80,18 @@ func writeSettings(x *soap.Writer, kind string, have org.Settings) {
 	}
 	x.Open("networkAccess")
 	for _, r := range have.TrustedRanges {
-		x.Open("ipRanges")
-		if r.Description != "" {
-			x.Text("description", r.Description)
-		}
-		x.Text("end", r.End)
-		x.Text("start", r.Start)
-		x.Close()
+		writeRange(x, r)
 	}
+	x.Close()
+}
+
+func writeRange(x *soap.Writer, r org.IPRange) {
+	x.Open("ipRanges")
+	if r.Description != "" {
+		x.Text("description", r.Description)
+	}
+	x.Text("end", r.End)
+	x.Text("start", r.Start)
 	x.Close()
 }
 

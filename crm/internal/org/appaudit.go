@@ -40,6 +40,12 @@ func appFields() []appField {
 			return "All users may self-authorize"
 		}),
 		shown("IP Relaxation", func(a ConnectedApp) string { return string(a.IPRelaxation) }),
+		shown("Allow-Listed IP Ranges", func(a ConnectedApp) string {
+			if len(a.IPRanges) == 0 {
+				return ""
+			}
+			return rangesText(a.IPRanges)
+		}),
 		shown("Refresh Token Policy", func(a ConnectedApp) string { return string(a.RefreshTokenPolicy) }),
 		shown("Timeout Value", func(a ConnectedApp) string { return strconv.Itoa(a.SessionTimeoutMinutes) }),
 		shown("High Assurance Session", func(a ConnectedApp) string { return string(a.HighAssurance) }),

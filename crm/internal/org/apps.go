@@ -54,6 +54,7 @@ type AppChange struct {
 	ClientCredentials                         *bool
 	ClientCredentialsUser                     *string // user name; "" for none
 	IPRelaxation                              *IPRelaxation
+	IPRanges                                  *[]IPRange // replace the whole list
 	RefreshTokenPolicy                        *RefreshTokenPolicy
 	SessionTimeoutMinutes                     *int
 	HighAssurance                             *HighAssurance
@@ -236,6 +237,12 @@ func (c AppChange) apply(app *ConnectedApp) error {
 	}
 	if c.SessionTimeoutMinutes != nil && (*c.SessionTimeoutMinutes < 0 || *c.SessionTimeoutMinutes > maxSessionTime) {
 		return bad("sessionTimeout", "sessionTimeout must be 0 to %d minutes", maxSessionTime)
+	}
+	if c.IPRanges != nil {
+		if err := CheckRanges(*c.IPRanges); err != nil {
+			return err
+		}
+		app.IPRanges = slices.Clone(*c.IPRanges)
 	}
 	if c.SecretHash != nil {
 		app.SecretHash = c.SecretHash

@@ -2,7 +2,6 @@ package org
 
 import (
 	"context"
-	"slices"
 
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -34,22 +33,29 @@ func (r LoginRules) AllowLogin(ctx context.Context, u User, app *App, ip, subtyp
 			return fault.New(fault.Denied, CodeLoginHours, "ip restricted or invalid login hours")
 		}
 	}
-	if len(u.LoginIPRanges) == 0 || inRanges(u.LoginIPRanges, ip) || app != nil && app.relaxes(subtype) {
+	if withinRanges(u, app, ip, subtype) {
 		return nil
 	}
 	return fault.New(fault.Denied, CodeIPRestricted, "ip restricted or invalid login hours")
 }
 
-// relaxes reports whether the app's IP Relaxation lets a grant pass from outside the ranges (crm-wire 5.4).
-func (a *App) relaxes(subtype string) bool {
+// relaxes reports whether the app's IP Relaxation lets a grant, or a session that it made, pass from outside the profile's ranges
+// (crm-wire 5.4). Where the app has ranges of its own, these take the place of the second factor (connect-facts 2.3).
+func (a *App) relaxes(ip, subtype string) bool {
 	if subtype == SubtypeJWTBearer {
 		return false
 	}
 	switch a.IPRelaxation {
 	case IPBypass:
 		return true
-	case IPBypass2Factor: // a web server that shows its secret counts as the second factor
-		return slices.Contains([]string{SubtypeWebServer, SubtypeRefreshToken}, subtype) && len(a.SecretHash) > 0 && !a.SecretOptional
+	case IPBypass2Factor:
+		if subtype != SubtypeWebServer && subtype != SubtypeRefreshToken {
+			return false
+		}
+		if len(a.IPRanges) > 0 {
+			return inRanges(a.IPRanges, ip)
+		}
+		return len(a.SecretHash) > 0 && !a.SecretOptional // a web server that shows its secret counts as the second factor
 	case IPEnforceRelaxRefresh:
 		return subtype == SubtypeRefreshToken
 	}

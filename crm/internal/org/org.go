@@ -64,6 +64,8 @@ type Settings struct {
 	SessionTimeoutMinutes int `json:"session_timeout_minutes,omitempty"`
 	// EndSessionsOnReset: a password that an administrator sets ends the user's sessions and refresh tokens.
 	EndSessionsOnReset bool `json:"end_sessions_on_reset,omitempty"`
+	// Sessions: Security > Session Settings.
+	Sessions SessionSettings `json:"sessions,omitzero"`
 	// DailyAPIRequests is how many API requests the org has in 24 hours; 0 means what its edition and licences give.
 	DailyAPIRequests int `json:"daily_api_requests,omitempty"`
 	// Strict holds every app of the org to RFC 9700, as [Flows] does one.
@@ -178,6 +180,7 @@ type ConnectedApp struct {
 	ClientCredentials        bool
 	ClientCredentialsUser    ID
 	IPRelaxation             IPRelaxation
+	IPRanges                 []IPRange // allow-listed for IPBypass2Factor
 	RefreshTokenPolicy       RefreshTokenPolicy
 	SessionTimeoutMinutes    int // 0: the org's
 	StartURL                 string

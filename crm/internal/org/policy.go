@@ -159,12 +159,12 @@ func (k *Known) AllowedByAdmin(ctx context.Context, u User, app *App) error {
 
 // mayGoOn decides on each use of an access token whether the app may still be used: the tokens of one that was removed
 // or blocked are dead. Who may get a token is asked when one is made, and a session lives on without (crm-wire 1.13).
-func (k *Known) mayGoOn(ctx context.Context, u User, id ID) error {
+func (k *Known) mayGoOn(ctx context.Context, u User, id ID) (*App, error) {
 	app, err := k.AppByID(ctx, u.Org, id)
 	if fault.KindOf(err) == fault.NotFound || err == nil && app.Blocked {
-		return invalidSession()
+		return nil, invalidSession()
 	}
-	return err
+	return app, err
 }
 
 // AllowedUnasked decides whether an app may act for a user who is not there to be asked: a pre-authorized one, or one

@@ -29,7 +29,11 @@ type Session struct {
 	Delegate ID
 	// Parent is the number of the session that this one came out of and ends with: the one whose link opened the browser, or the
 	// administrator's own of Delegate; 0 for none.
-	Parent  int64
+	Parent int64
+	// From is where the login came from, Subtype its LoginHistory subtype; both empty where the history has no row any more. Host is
+	// kept of browsers alone.
+	From    Origin
+	Subtype string
 	Created time.Time
 	Expires time.Time     // moves on with use
 	Timeout time.Duration // how long it lives unused
@@ -113,8 +117,9 @@ func (s Session) Browser() bool { return s.Type == SessionUI || s.Type == Sessio
 // Authenticator turns an access token into a session.
 type Authenticator interface {
 	// Authenticate finds the live session of a token. Unknown, expired and revoked tokens, and those of users who are
-	// no longer active, are an Unauthenticated fault with code "invalid_session".
-	Authenticate(ctx context.Context, token string) (Session, error)
+	// no longer active, or whose use from there the org's IP rules and session settings forbid, are an Unauthenticated fault with
+	// code "invalid_session".
+	Authenticate(ctx context.Context, token string, from Origin) (Session, error)
 	// End ends the session of the token; ending one that is not live is no error.
 	End(ctx context.Context, token string) error
 }

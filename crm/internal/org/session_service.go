@@ -53,6 +53,7 @@ type NewSession struct {
 	// Delegate is the administrator who logs in as the user; "" for the user himself.
 	Delegate ID
 	Parent   int64    // number of the session that it ends with; 0 for none
+	Host     string   // that a browser called; "" for a program's session
 	Scopes   []string // nil: may do all
 	Grant    int64
 	Timeout  time.Duration
@@ -66,7 +67,7 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 	m := s.known.epochs.mark() // before anything that the session stands on could have been read again
 	now := s.clock.Now(string(n.User.Org))
 	ss := StoredSession{Session: Session{
-		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Parent: n.Parent, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
+		Org: n.User.Org, User: n.User.ID, Grant: n.Grant, Scopes: n.Scopes, Type: n.Type, Delegate: n.Delegate, Parent: n.Parent, From: Origin{n.Event.SourceIP, hostName(n.Host)}, Subtype: n.Event.Subtype, Created: now, Expires: now.Add(n.Timeout), Timeout: n.Timeout,
 	}}
 	if n.User.LoginHours != nil && n.Delegate == "" {
 		o, err := s.known.OrgByID(ctx, n.User.Org)
@@ -152,7 +153,7 @@ func (s *Sessions) endWithParent(ctx context.Context, e *sessionEntry) error {
 	return err
 }
 
-// Numbered is Peek for the session of a number.
+// Numbered is Peek for the session of a number, wherever it is used.
 func (s *Sessions) Numbered(ctx context.Context, id int64) (Session, error) {
 	e, err := s.numbered(ctx, id)
 	if err == nil {
@@ -161,7 +162,7 @@ func (s *Sessions) Numbered(ctx context.Context, id int64) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	out, _, err := s.judge(ctx, e, false)
+	out, _, err := s.judge(ctx, e, false, nil)
 	return out, err
 }
 
@@ -194,31 +195,32 @@ func (s *Sessions) Find(ctx context.Context, token string) (StoredSession, error
 }
 
 // Authenticate implements Authenticator. Using a session moves its expiry on.
-func (s *Sessions) Authenticate(ctx context.Context, token string) (Session, error) {
-	out, _, err := s.authenticate(ctx, token, true)
+func (s *Sessions) Authenticate(ctx context.Context, token string, from Origin) (Session, error) {
+	out, _, err := s.authenticate(ctx, token, true, &from)
 	return out, err
 }
 
-// Peek is Authenticate without using the session: its expiry stays.
+// Peek is Authenticate without using the session: its expiry stays, and it does not matter who asks from where.
 func (s *Sessions) Peek(ctx context.Context, token string) (Session, User, error) {
-	return s.authenticate(ctx, token, false)
+	return s.authenticate(ctx, token, false, nil)
 }
 
 // Use is Authenticate with the user as well.
-func (s *Sessions) Use(ctx context.Context, token string) (Session, User, error) {
-	return s.authenticate(ctx, token, true)
+func (s *Sessions) Use(ctx context.Context, token string, from Origin) (Session, User, error) {
+	return s.authenticate(ctx, token, true, &from)
 }
 
-func (s *Sessions) authenticate(ctx context.Context, token string, use bool) (Session, User, error) {
+func (s *Sessions) authenticate(ctx context.Context, token string, use bool, from *Origin) (Session, User, error) {
 	e, err := s.entry(ctx, token)
 	if err != nil {
 		return Session{}, User{}, err
 	}
-	return s.judge(ctx, e, use)
+	return s.judge(ctx, e, use, from)
 }
 
-// judge decides whether a session that was found works now, and with what permissions.
-func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool) (Session, User, error) {
+// judge decides whether a session that was found works now, and with what permissions. from is where it is used; nil where it is
+// only looked at.
+func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool, from *Origin) (Session, User, error) {
 	now := s.clock.Now(string(e.Org))
 	expires := e.expires.Load()
 	if e.ended.Load() || now.UnixMilli() >= expires {
@@ -235,13 +237,21 @@ func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool) (Sessio
 	if err != nil {
 		return Session{}, User{}, err
 	}
+	var app *App
 	if e.App != "" {
-		if err := s.known.mayGoOn(ctx, u, e.App); err != nil {
+		if app, err = s.known.mayGoOn(ctx, u, e.App); err != nil {
 			return Session{}, User{}, err
 		}
 	}
 	if e.Delegate != "" {
 		if ok, err := stillDelegated(ctx, s.known, e.Org, e.Delegate); err != nil {
+			return Session{}, User{}, err
+		} else if !ok {
+			return Session{}, User{}, invalidSession()
+		}
+	}
+	if from != nil {
+		if ok, err := s.mayComeFrom(ctx, &e.Session, o.Settings.Sessions, u, app, *from); err != nil {
 			return Session{}, User{}, err
 		} else if !ok {
 			return Session{}, User{}, invalidSession()

@@ -203,7 +203,24 @@ func SettingDefs() []SettingDef {
 		Type: SecuritySettings, Path: "sessionSettings.terminateUserSessionsWhenAdminResetsPassword", Page: PageSessions,
 		Label: "Terminate all of a user's sessions when an admin resets that user's password", Values: onOff, Need: needSetup,
 	}, get, set)
+	for _, d := range sessionSettings {
+		get, set := flag(func(s Settings) bool { return *d.field(&s.Sessions) != d.on }, func(s *Settings, v bool) { *d.field(&s.Sessions) = v != d.on })
+		add(SettingDef{Type: SecuritySettings, Path: "sessionSettings." + d.name, Page: PageSessions, Label: d.label, Values: onOff, Need: needSetup}, get, set)
+	}
 	return defs
+}
+
+// sessionSettings are the switches of crm-wire 6; on are those that a new org has on, whose field says that they are off.
+var sessionSettings = []struct {
+	name, label string
+	on          bool
+	field       func(*SessionSettings) *bool
+}{
+	{"enforceIpRangesEveryRequest", "Enforce login IP ranges on every request", false, func(s *SessionSettings) *bool { return &s.FenceRequests }},
+	{"lockSessionsToIp", "Lock sessions to the IP address from which they originated", false, func(s *SessionSettings) *bool { return &s.LockToIP }},
+	{"lockSessionsToDomain", "Lock sessions to the domain in which they were first used", true, func(s *SessionSettings) *bool { return &s.AnyDomain }},
+	{"forceRelogin", "Force relogin after Login-As-User", true, func(s *SessionSettings) *bool { return &s.KeepAdmin }},
+	{"forceLogoutOnSessionTimeout", "Force logout on session timeout", true, func(s *SessionSettings) *bool { return &s.LeavePages }},
 }
 
 // SettingsChange is what somebody changes of an org's settings.

@@ -177,6 +177,19 @@ func (p SignedOut) Render(w http.ResponseWriter) error {
 	})
 }
 
+// StillIn is shown in place of a page whose time is over while its session goes on in another window.
+type StillIn struct {
+	Then string // path of the page that was shown
+}
+
+// Render answers with the page.
+func (p StillIn) Render(w http.ResponseWriter) error {
+	return ui.Render(w, http.StatusOK, ui.Page{
+		Title: "This page was left alone", Brand: brand, Footer: footer, Narrow: true,
+		Blocks: []ui.Block{ui.Text("Your session goes on in another window."), ui.Links{{Text: "Go on here", Href: p.Then}}},
+	})
+}
+
 // formAction lets the answer to a form lead to the client in the end.
 func formAction(redirect string) []string {
 	if redirect == "" {

@@ -307,7 +307,7 @@ func (s *Server) authenticate(r *http.Request) (org.Session, error) {
 	if token == "" {
 		return org.Session{}, expired
 	}
-	session, err := s.Auth.Authenticate(r.Context(), token)
+	session, err := s.Auth.Authenticate(r.Context(), token, org.Origin{IP: web.RemoteIP(r), Host: r.Host})
 	if err != nil {
 		return org.Session{}, err
 	}

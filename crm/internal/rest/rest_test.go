@@ -21,7 +21,7 @@ import (
 // auth knows some tokens.
 type auth map[string]org.Session
 
-func (a auth) Authenticate(_ context.Context, token string) (org.Session, error) {
+func (a auth) Authenticate(_ context.Context, token string, _ org.Origin) (org.Session, error) {
 	if token == "disk" {
 		return org.Session{}, errors.New("reading /var/lib/secret.db: input/output error")
 	}

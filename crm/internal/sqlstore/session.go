@@ -15,7 +15,7 @@ import (
 var _ org.LoginStore = (*Store)(nil)
 
 var (
-	sessionColumns = []string{"id", "org_id", "user_id", "app_id", "token_hash", "scopes", "session_type", "grant_id", "timeout_ms", "created_ms", "expires_ms", "login_history_id", "delegate_id", "parent_id"}
+	sessionColumns = []string{"id", "org_id", "user_id", "app_id", "token_hash", "scopes", "session_type", "grant_id", "timeout_ms", "created_ms", "expires_ms", "login_history_id", "delegate_id", "parent_id", "host"}
 	appendSession  = sqldb.NewAppend("auth_session", sessionColumns...)
 )
 
@@ -23,7 +23,7 @@ var (
 func sessionRow(s org.StoredSession) []any {
 	return []any{
 		s.ID, string(s.Org), string(s.User), string(s.App), s.Hash[:], scopesOrNull(s.Scopes), s.Type, s.Grant, s.Timeout.Milliseconds(),
-		millis(s.Created), millis(s.Expires), string(org.NumberID(org.PrefixLoginHistory, s.ID)), orNull(string(s.Delegate)), s.Parent,
+		millis(s.Created), millis(s.Expires), string(org.NumberID(org.PrefixLoginHistory, s.ID)), orNull(string(s.Delegate)), s.Parent, orNull(s.From.Host),
 	}
 }
 
@@ -47,7 +47,7 @@ func (s *Store) AddSession(ctx context.Context, ss org.StoredSession, e org.Logi
 // insertSession keeps a session inside a transaction that does more.
 func insertSession(tx *sqldb.Tx, ss org.StoredSession, e org.LoginEvent) error {
 	_, err := tx.Exec(`INSERT INTO auth_session (id, org_id, user_id, app_id, token_hash, scopes, session_type, grant_id, timeout_ms, created_ms, expires_ms,
- login_history_id, delegate_id, parent_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`, sessionRow(ss)...)
+ login_history_id, delegate_id, parent_id, host) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, sessionRow(ss)...)
 	if err == nil {
 		err = insertLogin(tx, e)
 	}
@@ -69,10 +69,11 @@ func (s *Store) SessionByID(ctx context.Context, id int64) (org.StoredSession, e
 	var scopes sql.NullString
 	var timeout, created, expires int64
 	err := s.db.QueryRow(ctx, `SELECT s.org_id, s.user_id, s.app_id, s.token_hash, s.scopes, s.session_type, s.grant_id, s.timeout_ms, s.created_ms, s.expires_ms, COALESCE(s.delegate_id, ''), s.parent_id,
- CASE WHEN s.ended_ms IS NOT NULL OR g.revoked_ms IS NOT NULL OR s.id <= u.ended_up_to THEN 1 ELSE 0 END
+ COALESCE(s.host, ''), COALESCE(h.source_ip, ''), COALESCE(h.login_sub_type, ''), CASE WHEN s.ended_ms IS NOT NULL OR g.revoked_ms IS NOT NULL OR s.id <= u.ended_up_to THEN 1 ELSE 0 END
  FROM auth_session s LEFT JOIN oauth_grant g ON g.id = s.grant_id
- LEFT JOIN user_login u ON u.org_id = s.org_id AND u.user_id = s.user_id WHERE s.id = $1`, id).
-		Scan(&ss.Org, &ss.User, &ss.App, &hash, &scopes, &ss.Type, &ss.Grant, &timeout, &created, &expires, &ss.Delegate, &ss.Parent, &ss.Ended)
+ LEFT JOIN user_login u ON u.org_id = s.org_id AND u.user_id = s.user_id
+ LEFT JOIN login_history h ON h.org_id = s.org_id AND h.id = s.login_history_id WHERE s.id = $1`, id).
+		Scan(&ss.Org, &ss.User, &ss.App, &hash, &scopes, &ss.Type, &ss.Grant, &timeout, &created, &expires, &ss.Delegate, &ss.Parent, &ss.From.Host, &ss.From.IP, &ss.Subtype, &ss.Ended)
 	if err != nil {
 		return org.StoredSession{}, notFound(err, "session")
 	}
