@@ -123,6 +123,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("Retry-After", "5")
 		}
 	case http.StatusTooManyRequests:
+		if f.Code == tenant.CodeMailedLately {
+			break // nothing that a client should try again by itself
+		}
 		w.Header().Set("Retry-After", strconv.Itoa(tenant.RateRetrySeconds))
 		body.RetryAfter = tenant.RateRetrySeconds
 	}

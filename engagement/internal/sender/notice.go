@@ -18,8 +18,8 @@ func VerificationMail(m mail.Sender, base string) func(ctx context.Context, to, 
 		host = u.Hostname()
 	}
 	return func(ctx context.Context, to, tenantName, link string) error {
-		text := fmt.Sprintf("%s wants to send mail from %s.\n\nIf that is right, open this address and confirm it:\n%s\n\nIf it is not, do nothing.\n", tenantName, to, link)
-		page := fmt.Sprintf(`<p>%s wants to send mail from %s.</p><p>If that is right, <a href="%s">confirm it</a>. If it is not, do nothing.</p>`,
+		text := fmt.Sprintf("%s wants to send mail from %s.\n\nIf that is right, open this address and confirm it:\n%s\n\nIt works for seven days. If it is not right, do nothing.\n", tenantName, to, link)
+		page := fmt.Sprintf(`<p>%s wants to send mail from %s.</p><p>If that is right, <a href="%s">confirm it</a> within seven days. If it is not, do nothing.</p>`,
 			html.EscapeString(tenantName), html.EscapeString(to), html.EscapeString(link))
 		return m.Send(ctx, mail.Message{
 			From: mail.Address{Name: "Marketing Cloud Engagement", Email: "noreply@" + host}, To: mail.Address{Email: to},

@@ -27,22 +27,63 @@ func (s *Sending) AddSender(ctx context.Context, v tenant.VerifiedSender) (tenan
 	return v, err
 }
 
+// keepMails is how long it is remembered that an address was mailed.
+const keepMails = 24 * time.Hour
+
+// ReserveMail notes that an address is mailed a link.
+func (s *Sending) ReserveMail(ctx context.Context, eid tenant.EID, address, proof string, now, until, since time.Time, limit int) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM verification_mail WHERE eid = $1 AND (mailed_at < $2 OR mailed_at > $3)`,
+			int64(eid), millis(now.Add(-keepMails)), millis(now)); err != nil { // those in the future are of a clock that was set back
+			return err
+		}
+		var all int
+		if err := tx.QueryRow(`SELECT COUNT(*) FROM verification_mail WHERE eid = $1 AND mailed_at > $2`, int64(eid), millis(since)).Scan(&all); err != nil {
+			return err
+		}
+		if all >= limit {
+			return fault.New(fault.Limited, tenant.CodeMailedLately, "%d addresses were mailed a link within the last hour. Try again later.", all)
+		}
+		free, err := affected(tx.Exec(`INSERT INTO verification_mail (eid, address_fold, mailed_at) VALUES ($1, $2, $3)
+			ON CONFLICT (eid, address_fold) DO UPDATE SET mailed_at = excluded.mailed_at WHERE verification_mail.mailed_at <= $4`,
+			int64(eid), fold(address), millis(now), millis(since)))
+		if err != nil {
+			return err
+		}
+		if !free {
+			return fault.New(fault.Limited, tenant.CodeMailedLately, "The address was mailed a link within the last hour. Try again later.")
+		}
+		_, err = tx.Exec(`UPDATE verified_sender SET proof = $3, proof_until = $4 WHERE eid = $1 AND domain_fold = $2 AND verified_at = 0`,
+			int64(eid), fold(address), proof, millis(until))
+		return err
+	})
+}
+
+// ReturnMail takes back that an address was mailed.
+func (s *Sending) ReturnMail(ctx context.Context, eid tenant.EID, address string, at time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`DELETE FROM verification_mail WHERE eid = $1 AND address_fold = $2 AND mailed_at = $3`, int64(eid), fold(address), millis(at))
+		return err
+	})
+}
+
 // ProveSender notes the proof of a registered sender, once.
-func (s *Sending) ProveSender(ctx context.Context, eid tenant.EID, domain string, now time.Time) error {
+func (s *Sending) ProveSender(ctx context.Context, eid tenant.EID, domain, proof string, now time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		there, err := affected(tx.Exec(`UPDATE verified_sender SET is_sendable = CASE WHEN verified_at = 0 THEN 1 ELSE is_sendable END,
-			verified_at = CASE WHEN verified_at = 0 THEN $3 ELSE verified_at END WHERE eid = $1 AND domain_fold = $2`,
-			int64(eid), fold(domain), millis(now)))
+			verified_at = CASE WHEN verified_at = 0 THEN CAST($3 AS BIGINT) ELSE verified_at END
+			WHERE eid = $1 AND domain_fold = $2 AND ($4 = '' OR proof = $4 AND (verified_at > 0 OR proof_until > $3))`,
+			int64(eid), fold(domain), millis(now), proof))
 		if err == nil && !there {
-			return fault.New(fault.NotFound, tenant.CodeNoSender, "The address or domain is not registered any more.")
+			return fault.New(fault.NotFound, tenant.CodeNoSender, "The address or domain is not registered any more, or the link is not the last one that was mailed, or too old.")
 		}
 		return err
 	})
 }
 
 // ChangeSenders changes or removes senders and tells how many there were.
-func (s *Sending) ChangeSenders(ctx context.Context, eid tenant.EID, domains []string, sendable, remove bool) (int, error) {
-	text := `UPDATE verified_sender SET is_sendable = $2 WHERE eid = $1 AND verified_at > 0 AND domain_fold IN (`
+func (s *Sending) ChangeSenders(ctx context.Context, eid tenant.EID, units []tenant.MID, domains []string, sendable, remove bool) (int, error) {
+	text := `UPDATE verified_sender SET is_sendable = $2 WHERE eid = $1 AND verified_at > 0 AND is_default <= $2 AND domain_fold IN (`
 	args := []any{int64(eid), bit(sendable)}
 	if remove {
 		text, args = `DELETE FROM verified_sender WHERE eid = $1 AND is_default = 0 AND domain_fold IN (`, args[:1]
@@ -52,9 +93,17 @@ func (s *Sending) ChangeSenders(ctx context.Context, eid tenant.EID, domains []s
 	for i, d := range domains {
 		marks[i] = q.arg(fold(d))
 	}
+	text += strings.Join(marks, ", ") + `)`
+	if len(units) > 0 {
+		marks = marks[:0]
+		for _, mid := range units {
+			marks = append(marks, q.arg(int64(mid)))
+		}
+		text += ` AND mid IN (` + strings.Join(marks, ", ") + `)`
+	}
 	var n int64
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(text+strings.Join(marks, ", ")+`)`, q.args...)
+		res, err := tx.Exec(text, q.args...)
 		if err != nil {
 			return err
 		}

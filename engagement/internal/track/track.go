@@ -134,7 +134,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 func (s *Server) askAddress(w http.ResponseWriter, r *http.Request) {
 	q, err := web.Query(r)
 	if err == nil {
-		_, err = s.o.Verification.Proving(r.PathValue("token"), q.Get("u"))
+		err = s.o.Verification.Proving(r.PathValue("token"), q.Get("u"))
 	}
 	if err != nil {
 		s.refuse(w, r, err)
