@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/web"
 )
 
 // Addresses that an empty address in a Config stands for (DESIGN 6).
@@ -61,6 +63,10 @@ type Config struct {
 	TLSCert, TLSKey string
 	// InsecureHTTP allows plain HTTP on addresses that other machines reach, because a proxy in front does TLS.
 	InsecureHTTP bool
+	// TrustedProxies are addresses and networks (CIDR) of proxies in front: a caller's address is then the rightmost one of
+	// X-Forwarded-For that is none of theirs. It decides login IP ranges, throttling and what histories show. From other
+	// peers the header is not believed; none trusts nobody.
+	TrustedProxies []string
 
 	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, or FixtureNewOrg. A folder
 	// keeps the fixture it was made with; naming another one is refused.
@@ -90,6 +96,8 @@ type Config struct {
 	Log *slog.Logger
 	// Machine is machine time; nil is time.Now.
 	Machine clock.Machine
+
+	proxies []netip.Prefix // of TrustedProxies
 }
 
 // HouseConfig says where one house answers.
@@ -194,6 +202,10 @@ func (c Config) resolve() (Config, error) {
 	if err := c.checkPlain("--control-addr", c.ControlAddr); err != nil {
 		return c, err
 	}
+	var err error
+	if c.proxies, err = web.ParseProxies(c.TrustedProxies); err != nil {
+		return c, &ConfigError{Flag: "--trusted-proxies", Err: err}
+	}
 	if c.Record == 0 {
 		c.Record = DefaultRecord
 	}
@@ -231,6 +243,29 @@ func (c Config) checkPlain(flag, addr string) error {
 		return configError(flag, "%s is reached by other machines, in plain HTTP; use a loopback address, or --insecure-http where a proxy in front does TLS", addr)
 	}
 	return nil
+}
+
+// doubts are sentences about settings that can be right and mostly are not, for the log.
+func (c Config) doubts() []string {
+	var plain, secure []string // flags of houses that other machines reach in plain HTTP; of URLs that a proxy must serve
+	for _, h := range []house{{"crm", c.CRM}, {"engagement", c.Engagement}, {"connect", c.Connect}} {
+		host, _, err := splitAddr(h.Addr)
+		https := strings.HasPrefix(h.URL, "https:")
+		if err == nil && !isLoopback(host) && !https {
+			plain = append(plain, h.urlFlag())
+		}
+		if https && h.TLSAddr == "" {
+			secure = append(secure, h.urlFlag())
+		}
+	}
+	var all []string
+	if len(c.proxies) == 0 && (c.InsecureHTTP || len(secure) > 0) {
+		all = append(all, "a proxy seems to be in front, and --trusted-proxies does not name it: everybody has its address, for login IP ranges, for throttling and in histories")
+	}
+	if len(plain) > 0 {
+		all = append(all, "links and cookies are made for plain HTTP, whatever a proxy in front speaks: name the https:// address by "+strings.Join(plain, ", "))
+	}
+	return all
 }
 
 func splitAddr(addr string) (host, port string, err error) {

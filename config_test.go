@@ -44,6 +44,8 @@ func TestWrongSettingsNameTheirFlag(t *testing.T) {
 		"unknown fixture":    {Config{Ephemeral: true, Fixture: "prod"}, "--fixture", "new-org"},
 		"half of TLS":        {Config{Ephemeral: true, TLSCert: "c.pem"}, "--tls-cert", "--tls-key"},
 		"TLS without cert":   {Config{Ephemeral: true, CRM: HouseConfig{TLSAddr: "127.0.0.1:0"}}, "--crm-tls-addr", "--tls-cert"},
+		"proxy by name":      {Config{Ephemeral: true, TrustedProxies: []string{"10.0.0.1", "proxy"}}, "--trusted-proxies", `"proxy" is no IP address`},
+		"proxies everywhere": {Config{Ephemeral: true, TrustedProxies: []string{"0.0.0.0/0"}}, "--trusted-proxies", "everybody"},
 		"TLS address":        {Config{Ephemeral: true, TLSCert: "c", TLSKey: "k", Connect: HouseConfig{TLSAddr: "x"}}, "--connect-tls-addr", "host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,5 +70,38 @@ func TestOutsideAddressesAreAllowedBehindAProxy(t *testing.T) {
 	}
 	if c.CRM.URL != "https://org.example" {
 		t.Errorf("URL %q keeps its slash", c.CRM.URL)
+	}
+}
+
+// What is allowed and hardly meant is said at the start.
+func TestDoubtsAboutProxies(t *testing.T) {
+	t.Parallel()
+	outside, https := HouseConfig{Addr: "0.0.0.0:8080"}, "https://org.example"
+	for name, c := range map[string]struct {
+		conf Config
+		says []string
+	}{
+		"loopback":             {Config{}, nil},
+		"proxy beside it":      {Config{CRM: HouseConfig{URL: https}}, []string{"--trusted-proxies"}},
+		"our own TLS":          {Config{TLSCert: "c", TLSKey: "k", CRM: HouseConfig{URL: https, TLSAddr: "0.0.0.0:443"}}, nil},
+		"proxy elsewhere":      {Config{InsecureHTTP: true, CRM: outside}, []string{"--trusted-proxies", "--crm-url"}},
+		"proxy that is named":  {Config{InsecureHTTP: true, TrustedProxies: []string{"10.0.0.1"}, CRM: HouseConfig{Addr: outside.Addr, URL: https}}, nil},
+		"proxy and plain URLs": {Config{InsecureHTTP: true, TrustedProxies: []string{"10.0.0.1"}, CRM: outside}, []string{"--crm-url"}},
+	} {
+		c.conf.Ephemeral = true
+		resolved, err := c.conf.resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := resolved.doubts()
+		if len(got) != len(c.says) {
+			t.Errorf("%s: %q", name, got)
+			continue
+		}
+		for i, want := range c.says {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%s: %q does not say %s", name, got[i], want)
+			}
+		}
 	}
 }

@@ -62,6 +62,9 @@ func New(ctx context.Context, c Config) (*Program, error) {
 		return nil, err
 	}
 	p := &Program{config: c, log: c.Log, failed: make(chan error, 1)}
+	for _, doubt := range c.doubts() {
+		p.log.Warn(doubt)
+	}
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -248,7 +251,7 @@ func (p *Program) serve() {
 		{p.sites.control, newControl(ctx, p)},
 	} {
 		running.Go(func() {
-			err := web.Serve(ctx, s.listeners, s.handler, web.ServeOptions{Log: p.log, House: s.name})
+			err := web.Serve(ctx, s.listeners, s.handler, web.ServeOptions{Log: p.log, House: s.name, TrustedProxies: p.config.proxies})
 			if err == nil {
 				return
 			}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -207,7 +208,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	}
 }
 
-// With TLS addresses the same handlers also answer https.
+// With TLS addresses the same handlers also answer https. All houses see who a trusted proxy calls for.
 func TestTLSAddresses(t *testing.T) {
 	t.Parallel()
 	c := freePorts("")
@@ -215,7 +216,10 @@ func TestTLSAddresses(t *testing.T) {
 	var roots *x509.CertPool
 	c.TLSCert, c.TLSKey, roots = certificate(t)
 	c.CRM.TLSAddr, c.Engagement.TLSAddr, c.Connect.TLSAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
-	r := start(t, c).Ready()
+	var log strings.Builder // which is read once the program has ended
+	c.TrustedProxies, c.Log = []string{"127.0.0.1"}, slog.New(slog.NewTextHandler(&log, nil))
+	p := start(t, c)
+	r := p.Ready()
 	hc := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	defer hc.CloseIdleConnections()
 	for _, url := range []string{r.CRM.TLSURL + "/services/data", r.Engagement.TLSURL + "/v2/discovery", r.Connect.TLSURL + "/marketing-cloud"} {
@@ -223,6 +227,7 @@ func TestTLSAddresses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		req.Header.Set("X-Forwarded-For", "203.0.113.9")
 		resp, err := hc.Transport.RoundTrip(req)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
@@ -232,6 +237,9 @@ func TestTLSAddresses(t *testing.T) {
 		if resp.TLS == nil || resp.StatusCode >= 500 {
 			t.Errorf("%s: status %d, TLS %v", url, resp.StatusCode, resp.TLS != nil)
 		}
+	}
+	if err := p.Close(); err != nil || strings.Count(log.String(), "remote=203.0.113.9") != 3 {
+		t.Errorf("%v; the houses took others for the callers:\n%s", err, log.String())
 	}
 }
 

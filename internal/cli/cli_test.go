@@ -43,6 +43,7 @@ func TestUsageMistakes(t *testing.T) {
 		"hint of a subcommand": {[]string{"org", "user", "create", "x@y.example"}, `try "twinspan org user create --help"`},
 		"hint without flags":   {[]string{"org", "app", "policies"}, `try "twinspan org app policies --help"`},
 		"unknown command":      {[]string{"dance"}, "unexpected argument dance"},
+		"nobody's proxy":       {[]string{"up", "--ephemeral", "--trusted-proxies", "10.0.0.1,proxy"}, "--trusted-proxies: \"proxy\" is no IP address"},
 		"outside address":      {[]string{"up", "--ephemeral", "--crm-addr", "0.0.0.0:1"}, "--insecure-http"},
 		"clouds none":          {[]string{"up", "--clouds", "none"}, "--clouds none"},
 		"clouds other":         {[]string{"up", "--clouds", "real"}, "--clouds"},
@@ -101,7 +102,8 @@ func TestHelpNamesEveryFlagOfTheDesign(t *testing.T) {
 		t.Fatalf("exit %d", code)
 	}
 	for _, flag := range strings.Fields(`--data --ephemeral --db --crm-addr --engagement-addr --connect-addr --control-addr --crm-url --engagement-url --connect-url
-		--fixture --ready-file --clouds --key-file --smtp --record --tls-cert --tls-key --crm-tls-addr --engagement-tls-addr --connect-tls-addr --insecure-http`) {
+		--fixture --ready-file --clouds --key-file --smtp --record --tls-cert --tls-key --crm-tls-addr --engagement-tls-addr --connect-tls-addr --insecure-http
+		--trusted-proxies`) {
 		if !strings.Contains(help, flag) {
 			t.Errorf("twinspan up --help lacks %s", flag)
 		}

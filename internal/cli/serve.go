@@ -39,6 +39,7 @@ type serveFlags struct {
 	EngagementTLSAddr string `name:"engagement-tls-addr" help:"Second address of the tenant, https." placeholder:"HOST:PORT" group:"Addresses"`
 	ConnectTLSAddr    string `name:"connect-tls-addr" help:"Second address of Connect, https." placeholder:"HOST:PORT" group:"Addresses"`
 	InsecureHTTP      bool   `name:"insecure-http" help:"Allow plain HTTP on addresses that other machines reach: a proxy in front does TLS." group:"Addresses"`
+	TrustedProxies    string `help:"Proxies in front, which say by X-Forwarded-For where a caller comes from; other peers are not believed." placeholder:"CIDR,..." group:"Addresses"`
 
 	ReadyFile    string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
 	Clouds       string `help:"Whose clouds: embedded." default:"embedded" placeholder:"embedded" group:"Running"`
@@ -83,9 +84,17 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		Engagement:  twinspan.HouseConfig{Addr: cmp.Or(f.EngagementAddr, addr), URL: f.EngagementURL, TLSAddr: f.EngagementTLSAddr},
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},
 		ControlAddr: cmp.Or(f.ControlAddr, addr),
-		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP,
+		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP, TrustedProxies: listOf(f.TrustedProxies),
 		ReadyFile: f.ReadyFile, SMTP: f.SMTP, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
 	}, nil
+}
+
+// listOf splits a flag's value at its commas; "" is none.
+func listOf(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return strings.Split(value, ",")
 }
 
 // parseRecord reads --record: a count, "off", or "" for the default.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -103,16 +102,6 @@ func panicSite() string {
 			return strings.TrimSpace(b.String())
 		}
 	}
-}
-
-// RemoteIP is the address of the peer without its port. Forwarding headers are not looked at: whoever puts a proxy in
-// front must log there.
-func RemoteIP(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 // statusWriter remembers what was answered. Unwrap keeps http.ResponseController working through it.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,8 @@ const (
 type ServeOptions struct {
 	Log   *slog.Logger // slog.Default where nil
 	House string       // name in the request log: "crm"
+	// TrustedProxies may say by X-Forwarded-For whom they call for; see [ParseProxies].
+	TrustedProxies []netip.Prefix
 
 	ReadHeader time.Duration // to get a request's headers, default 5 s
 	Read       time.Duration // to get a whole request, default 30 s; an upload may move it by http.ResponseController
@@ -50,7 +53,7 @@ func Serve(ctx context.Context, listeners []net.Listener, h http.Handler, o Serv
 	running, cancelRunning := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelRunning()
 	srv := &http.Server{
-		Handler:           Front(h, o.Log, o.House),
+		Handler:           BehindProxies(o.TrustedProxies, Front(h, o.Log, o.House)),
 		ReadHeaderTimeout: or(o.ReadHeader, 5*time.Second),
 		ReadTimeout:       or(o.Read, 30*time.Second),
 		WriteTimeout:      or(o.Write, 60*time.Second),

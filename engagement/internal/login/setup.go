@@ -15,12 +15,12 @@ import (
 // Settings, packages with their secrets, and other people's sessions over HTTP are an addition of ours: the real tenant
 // has pages for them and no API. All calls carry a bearer token with the scope accounts_write or users_write.
 
-// Callers returns h with every request marked with the address it came from, for the login IP allowlists. A proxy in
-// front is what the address names; forwarded headers are not believed.
+// Callers returns h with every request marked with the address it came from, for the login IP allowlists: as
+// [web.RemoteIP] has it, behind trusted proxies the one that they name.
 func Callers(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-			r = r.WithContext(tenant.WithAddress(r.Context(), from.Addr()))
+		if from, err := netip.ParseAddr(web.RemoteIP(r)); err == nil {
+			r = r.WithContext(tenant.WithAddress(r.Context(), from))
 		}
 		h.ServeHTTP(w, r)
 	})
