@@ -1,6 +1,7 @@
 package engagement_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -92,4 +93,129 @@ func TestChildUnitConfines(t *testing.T) {
 			t.Errorf("sessions, from the top: %d", status)
 		}
 	})
+}
+
+// TestPackagesKeepTheirUnits: a package that may work in some business units goes nowhere else by SOAP either, whichever way
+// a request names one (engagement-wire 2.7, "per-BU access list").
+func TestPackagesKeepTheirUnits(t *testing.T) {
+	each(t, func(t *testing.T, s site, h tenanttest.House) {
+		status, a := call(t, "POST", s.url+"/v2/packages", s.token(t, h), map[string]any{
+			"name": "Two units", "type": "server", "scopes": []string{"email_read", "list_and_subscribers_write", "users_read", "users_write"}, "mids": []int64{int64(h.EID), int64(h.North)},
+		})
+		client, _ := a["client_id"].(string)
+		secret, _ := a["client_secret"].(string)
+		if status != 200 || len(a["mids"].([]any)) != 2 || s.tokenIn(t, client, secret, h.South) != "" {
+			t.Fatalf("the package: %d %v", status, a)
+		}
+		header := fuel(s.tokenIn(t, client, secret, tenant.MID(h.EID)))
+		list := func(mid tenant.MID) string {
+			return s.soap(t, header, "Create", `<CreateRequest`+api+`><Objects xsi:type="List"><Client><ID>`+number(mid)+`</ID></Client><ListName>L</ListName></Objects></CreateRequest>`).value("OverallStatus")
+		}
+		if list(h.North) != "OK" || list(h.South) != "Error" {
+			t.Errorf("lists: %s in its own unit, %s in another", list(h.North), list(h.South))
+		}
+		all := s.soap(t, header, "Retrieve", retrieveOf("BusinessUnit", "<QueryAllAccounts>true</QueryAllAccounts>", "ID"))
+		if got := all.values("Results", "ID"); !strings.Contains(got, number(h.North)) || strings.Contains(got, number(h.South)) {
+			t.Errorf("all accounts: %s", got)
+		}
+		for mid, want := range map[tenant.MID]string{h.North: "OK", h.South: "Error: API Permission Failed."} {
+			if got := s.soap(t, header, "Retrieve", retrieveOf("BusinessUnit", "<ClientIDs><ID>"+number(mid)+"</ID></ClientIDs>", "ID")).value("OverallStatus"); got != want {
+				t.Errorf("ClientIDs %d: %s", mid, got)
+			}
+		}
+		// Whom it makes goes no further, and it lets nobody out.
+		for body, want := range map[string]string{
+			createUser(`<UserID>low@` + h.Server + `</UserID><Name>N</Name><Email>n@example.com</Email><Password>a long password 1</Password><DefaultBusinessUnit>` + number(h.North) + `</DefaultBusinessUnit>`): "OK",
+			createUser(`<UserID>high@` + h.Server + `</UserID><Name>N</Name><Email>n@example.com</Email><Password>a long password 1</Password>`):                                                                  "Error",
+			updateUser(`<UserID>` + h.Analyst + `</UserID><Password>a long password 1</Password>`):                                                                                                                "Error",
+		} {
+			if got := s.soap(t, header, "Create", body); got.value("OverallStatus") != want {
+				t.Errorf("%s: %+v", body, got)
+			}
+		}
+	})
+}
+
+// TestRolesInUnits: roles are given in a business unit, to everybody or to one user, and what is denied there is denied to
+// whoever acts there, from the top too (engagement-wire 5: "BU-level deny overrides").
+func TestRolesInUnits(t *testing.T) {
+	each(t, func(t *testing.T, s site, h tenanttest.House) {
+		north, south := number(h.North), number(h.South)
+		token, admin := s.token(t, h), named(h.API, tenanttest.Password)
+		path := func(mid string) string { return s.url + "/v2/business-units/" + mid + "/roles" }
+		written(t, s.soap(t, admin, "Create", `<CreateRequest`+api+`><Objects xsi:type="Role"><CustomerKey>no-lists</CustomerKey><Name>No lists</Name><PermissionSets><PermissionSet><Name>ListAndSubscribers</Name><IsDenied>true</IsDenied></PermissionSet></PermissionSets></Objects></CreateRequest>`), "OK", "")
+		list := func(header, mid string) string {
+			return s.soap(t, header, "Create", `<CreateRequest`+api+`><Objects xsi:type="List"><Client><ID>`+mid+`</ID></Client><ListName>L</ListName></Objects></CreateRequest>`).value("OverallStatus")
+		}
+		if status, a := call(t, "POST", path(south), token, map[string]any{"role": "no-lists"}); status != 200 || a["role"] != "no-lists" || a["username"] != nil {
+			t.Fatalf("to everybody: %d %v", status, a)
+		}
+		if list(admin, north) != "OK" || list(admin, south) != "Error" || list(admin, number(h.EID)) != "OK" {
+			t.Errorf("a denial in a unit: north %s, south %s, top %s", list(admin, north), list(admin, south), list(admin, number(h.EID)))
+		}
+		status, a := call(t, "GET", path(south), token, nil)
+		if items, _ := a["items"].([]any); status != 200 || len(items) != 1 || items[0].(map[string]any)["name"] != "No lists" {
+			t.Errorf("listed: %d %v", status, a)
+		}
+		s.empty(t, "DELETE", path(south)+"?role=no-lists", token)
+		if list(admin, south) != "OK" {
+			t.Error("taken back, it denies")
+		}
+		// One user, by SOAP; his other units, and others, are as they were.
+		role := func(key, unit, remove string) string {
+			return `<Roles><Role><CustomerKey>` + key + `</CustomerKey><AssignmentConfigurations><AssignmentConfiguration><BusinessUnitId>` + unit + `</BusinessUnitId><AssignmentConfigureType>RoleUser</AssignmentConfigureType><IsDelete>` + remove +
+				`</IsDelete></AssignmentConfiguration></AssignmentConfigurations></Role></Roles>`
+		}
+		roles := func() string {
+			row := s.soap(t, admin, "Retrieve", retrieveOf("AccountUser", whereEquals("UserID", h.Local)+"<QueryAllAccounts>true</QueryAllAccounts>", "ID", "Roles")).all("Results")[0]
+			in, _ := row.find("Roles")
+			var out []string
+			for _, r := range in.all("Role") {
+				out = append(out, r.value("Name")+" "+r.value("Client", "ID"))
+			}
+			return strings.Join(out, "|")
+		}
+		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Local+`</UserID>`+role("SYS_DEF_DATA", north, "false"))), "OK", "")
+		if status, a := call(t, "POST", path(north), token, map[string]any{"role": "Analyst"}); status != 200 {
+			t.Fatalf("to everybody: %d %v", status, a)
+		}
+		if got := roles(); !strings.Contains(got, "Content Creator "+number(h.EID)) || !strings.Contains(got, "Data Manager "+north) || !strings.Contains(got, "Analyst "+north) {
+			t.Errorf("roles: %s", got)
+		}
+		grant := s.signIn(t, h, h.Local)
+		_, info := call(t, "GET", s.url+"/v2/userinfo", grant, nil)
+		for _, want := range []string{"ListAndSubscribers", "TrackingEvents"} {
+			if !strings.Contains(text(t, info["permissions"]), want) {
+				t.Errorf("the snapshot in the unit lacks %s: %v", want, info["permissions"])
+			}
+		}
+		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Local+`</UserID>`+role("SYS_DEF_DATA", north, "true"))), "OK", "")
+		if got := roles(); strings.Contains(got, "Data Manager") {
+			t.Errorf("taken back: %s", got)
+		}
+		for name, c := range map[string]struct {
+			url    string
+			body   map[string]any
+			status int
+		}{
+			"no such unit":            {path("1"), map[string]any{"role": "Analyst"}, 404},
+			"no such role":            {path(north), map[string]any{"role": "Emperor"}, 404},
+			"no such user":            {path(north), map[string]any{"role": "Analyst", "username": "nobody"}, 404},
+			"no role":                 {path(north), map[string]any{}, 400},
+			"more than the caller is": {path(north), map[string]any{"role": "Administrator"}, 403},
+		} {
+			if status, a := call(t, "POST", c.url, token, c.body); status != c.status {
+				t.Errorf("%s: %d %v", name, status, a)
+			}
+		}
+	})
+}
+
+func text(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

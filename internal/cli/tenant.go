@@ -16,7 +16,7 @@ import (
 // tenantCmd administers the tenant over its public APIs.
 type tenantCmd struct {
 	User     userCmd       `cmd:"" help:"Users: list, show, create, update."`
-	Role     roleCmd       `cmd:"" help:"List the roles."`
+	Role     roleCmd       `cmd:"" help:"Roles: list, and give them in a business unit."`
 	BU       buCmd         `cmd:"" name:"bu" help:"List the business units."`
 	Package  packageCmd    `cmd:"" help:"Installed packages: list, create, rotate the client secret."`
 	Session  sessionCmd    `cmd:"" help:"Browser sessions: list, end."`
@@ -218,10 +218,17 @@ func (c *userUpdateCmd) Run(ctx context.Context, a *app) error {
 	return a.print("changed " + oneLine(c.Username) + "\n")
 }
 
-type roleCmd struct{ clientFlags }
+type roleCmd struct {
+	List  roleListCmd  `cmd:"" default:"1" help:"List the roles."`
+	Units roleUnitsCmd `cmd:"" help:"List the roles that are given in a business unit."`
+	Give  roleGiveCmd  `cmd:"" help:"Give a role in a business unit, to one user or to everybody in it."`
+	Take  roleTakeCmd  `cmd:"" help:"Take a role of a business unit back."`
+}
+
+type roleListCmd struct{ clientFlags }
 
 // Run lists the roles.
-func (c *roleCmd) Run(ctx context.Context, a *app) error {
+func (c *roleListCmd) Run(ctx context.Context, a *app) error {
 	s, err := c.tenant(ctx)
 	if err != nil {
 		return err

@@ -119,6 +119,7 @@ var restErrors = map[fault.Code]struct{ status, number int }{
 	tenant.CodeNotIntegrated:          {http.StatusConflict, 30001},
 	tenant.CodeUserUnfit:              {http.StatusConflict, 30001},
 	tenant.CodeNotFound:               {http.StatusNotFound, 30003},
+	tenant.CodeNoRole:                 {http.StatusNotFound, 30003},
 }
 
 const restDocumentation = "https://developer.salesforce.com/docs/atlas.en-us.mc-apis.meta/mc-apis/error-handling.htm"

@@ -27,12 +27,14 @@ type wireGrant struct {
 	MadeAt      string   `json:"made_at"` // RFC 3339
 	Stale       bool     `json:"stale"`   // the user's permissions have changed since
 	Permissions []string `json:"permissions"`
+	// PermissionsIn are those in business units where they differ, by MID.
+	PermissionsIn map[tenant.MID][]string `json:"permissions_in,omitempty"`
 }
 
 func showGrant(g tenant.NamedGrant) wireGrant {
 	return wireGrant{
 		ID: strconv.FormatInt(g.ID, 10), Username: g.Username, ClientID: g.ClientID, MadeBy: g.MadeBy, MadeAt: g.Made.Format(time.RFC3339),
-		Stale: g.Stale, Permissions: noNil(g.Snapshot.Base),
+		Stale: g.Stale, Permissions: noNil(g.Snapshot.Base), PermissionsIn: g.Snapshot.ByMID,
 	}
 }
 

@@ -87,6 +87,7 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 		Issuer:    &tenant.Issuer{Registry: h.registry, Tokens: store, Grants: store, Serials: h.serials, Clock: h.clock},
 		Sessions:  sessions,
 		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
+		UnitRoles: &tenant.UnitRoles{Registry: h.registry, Directory: store, Store: store},
 		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
 		Requests: tenant.TokenRequests{
 			Registry: h.registry, Budget: h.budget, Failures: tenant.NewFailures(nil),

@@ -28,6 +28,7 @@ type Options struct {
 	Sessions  *tenant.Sessions
 	Vouching  *tenant.Vouching
 	Setup     *tenant.Setup
+	UnitRoles *tenant.UnitRoles
 	Documents *tenant.Documents
 	Requests  tenant.TokenRequests
 	Auth      tenant.Authenticator
@@ -45,7 +46,7 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Setup == nil || o.Documents == nil || o.Requests.Registry == nil || o.Auth == nil || o.Clock.Domain == nil {
+	if o.Registry == nil || o.Issuer == nil || o.SignIns == nil || o.Sessions == nil || o.Vouching == nil || o.Setup == nil || o.UnitRoles == nil || o.Documents == nil || o.Requests.Registry == nil || o.Auth == nil || o.Clock.Domain == nil {
 		return nil, errors.New("login: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {

@@ -33,6 +33,9 @@ func (s *Server) mountSetup(mux *web.Mux) {
 	mux.HandleFunc("POST /v2/packages", s.setup(s.createPackage))
 	mux.HandleFunc("POST /v2/packages/{client}/secret", s.setup(s.stageSecret))
 	mux.HandleFunc("POST /v2/packages/{client}/secret/activate", s.setup(s.activateSecret))
+	mux.HandleFunc("GET /v2/business-units/{mid}/roles", s.setup(s.listUnitRoles))
+	mux.HandleFunc("POST /v2/business-units/{mid}/roles", s.setup(s.giveUnitRole))
+	mux.HandleFunc("DELETE /v2/business-units/{mid}/roles", s.setup(s.takeUnitRole))
 	mux.HandleFunc("GET /v2/sessions", s.setup(s.listSessions))
 	mux.HandleFunc("DELETE /v2/sessions/{id}", s.setup(s.endSession))
 }

@@ -104,6 +104,15 @@ func readRights(el *soap.Element, c *tenant.UserChange) error {
 			if kind := a.Value("AssignmentConfigureType"); kind != "" && kind != "RoleUser" {
 				return badUser("Roles", "The assignment type %q is not supported; RoleUser is.", kind)
 			}
+			unit, err := a.One("BusinessUnitId")
+			if err != nil {
+				return err
+			}
+			if unit != nil {
+				if change.Unit, err = readMID(unit); err != nil {
+					return err
+				}
+			}
 			remove, err := optionalBool(a, "IsDelete")
 			if err != nil {
 				return err

@@ -52,9 +52,16 @@ func expandUserPermissions(_ context.Context, _ *Sending, _ tenant.EID, keys []s
 	return out, nil
 }
 
-// expandUserRoles shows the roles that users have everywhere, and each one's individual role.
+// heldRole is a role with the unit in which somebody has it; the enterprise's number stands for everywhere.
+type heldRole struct {
+	tenant.Role
+	unit int64
+}
+
+// expandUserRoles shows the roles that users have everywhere, those that they have in a business unit, by themselves or with
+// everybody in it, and each one's individual role. The Client of a role is where it is given.
 func expandUserRoles(ctx context.Context, s *Sending, eid tenant.EID, keys []string) ([]tenant.Objects, error) {
-	given := map[int64][]tenant.Role{}
+	given := map[int64][]heldRole{}
 	for chunk := range slices.Chunk(keys, memberChunk) {
 		if err := s.rolesOf(ctx, eid, chunk, given); err != nil {
 			return nil, err
@@ -67,10 +74,10 @@ func expandUserRoles(ctx context.Context, s *Sending, eid tenant.EID, keys []str
 			return nil, err
 		}
 		out[i] = tenant.Objects{Name: "Role"}
-		for _, r := range append(given[id], tenant.User{Tenant: eid, ID: id}.IndividualRole()) {
+		for _, r := range append(given[id], heldRole{tenant.User{Tenant: eid, ID: id}.IndividualRole(), int64(eid)}) {
 			out[i].Items = append(out[i].Items, tenant.Object{
 				Properties: []string{"Client.ID", "Client.EnterpriseID", "ObjectID", "CustomerKey", "Name", "IsPrivate", "IsSystemDefined"},
-				Values:     []tenant.Value{int64(eid), int64(eid), r.ID, r.CustomerKey, r.Name, r.Private, r.System},
+				Values:     []tenant.Value{r.unit, int64(eid), r.ID, r.CustomerKey, r.Name, r.Private, r.System},
 			})
 		}
 	}
@@ -78,7 +85,7 @@ func expandUserRoles(ctx context.Context, s *Sending, eid tenant.EID, keys []str
 }
 
 // rolesOf reads the roles of some users.
-func (s *Sending) rolesOf(ctx context.Context, eid tenant.EID, users []string, into map[int64][]tenant.Role) (err error) {
+func (s *Sending) rolesOf(ctx context.Context, eid tenant.EID, users []string, into map[int64][]heldRole) (err error) {
 	q := query{args: []any{int64(eid)}}
 	marks := make([]string, len(users))
 	for i, u := range users {
@@ -88,17 +95,24 @@ func (s *Sending) rolesOf(ctx context.Context, eid tenant.EID, users []string, i
 		}
 		marks[i] = q.arg(id)
 	}
-	rows, err := s.db.Query(ctx, `SELECT a.user_id, r.id, r.customer_key, r.name, r.is_system FROM role_assignment a JOIN role r ON r.eid = a.eid AND r.id = a.role_id
-		WHERE a.eid = $1 AND a.mid = 0 AND a.user_id IN (`+strings.Join(marks, ", ")+`) ORDER BY a.user_id, r.customer_key`, q.args...)
+	list := strings.Join(marks, ", ")
+	rows, err := s.db.Query(ctx, `SELECT h.user_id, h.mid, r.id, r.customer_key, r.name, r.is_system FROM (
+			SELECT eid, user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND user_id IN (`+list+`)
+			UNION SELECT b.eid, b.user_id, b.mid, a.role_id FROM account_user_business_unit b JOIN role_assignment a ON a.eid = b.eid AND a.mid = b.mid AND a.user_id = 0
+				WHERE b.eid = $1 AND b.user_id IN (`+list+`)) h
+		JOIN role r ON r.eid = h.eid AND r.id = h.role_id ORDER BY h.user_id, h.mid, r.customer_key`, q.args...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var user int64
-		var r tenant.Role
-		if err := rows.Scan(&user, &r.ID, &r.CustomerKey, &r.Name, &r.System); err != nil {
+		var r heldRole
+		if err := rows.Scan(&user, &r.unit, &r.ID, &r.CustomerKey, &r.Name, &r.System); err != nil {
 			return err
+		}
+		if r.unit == 0 {
+			r.unit = int64(eid)
 		}
 		into[user] = append(into[user], r)
 	}

@@ -37,8 +37,17 @@ func (s *Store) Roles(ctx context.Context, eid tenant.EID) ([]tenant.Role, error
 
 // Assignments implements tenant.Directory.
 func (s *Store) Assignments(ctx context.Context, eid tenant.EID, userID int64) ([]tenant.Assignment, error) {
-	rows, err := s.db.Query(ctx, `SELECT user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND user_id IN (0, $2)
-		ORDER BY user_id, mid, role_id`, int64(eid), userID)
+	return s.assignments(ctx, eid, `user_id IN (0, $2)`, userID)
+}
+
+// AssignmentsIn implements tenant.UnitRoleStore.
+func (s *Store) AssignmentsIn(ctx context.Context, eid tenant.EID, mid tenant.MID) ([]tenant.Assignment, error) {
+	return s.assignments(ctx, eid, `mid = $2`, int64(mid))
+}
+
+func (s *Store) assignments(ctx context.Context, eid tenant.EID, where string, arg int64) ([]tenant.Assignment, error) {
+	rows, err := s.db.Query(ctx, `SELECT user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND `+where+`
+		ORDER BY user_id, mid, role_id`, int64(eid), arg)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +63,12 @@ func (s *Store) Assignments(ctx context.Context, eid tenant.EID, userID int64) (
 	return out, rows.Err()
 }
 
-// Assign gives a role; giving it twice is no error.
+// Assign implements tenant.UnitRoleStore.
 func (s *Store) Assign(ctx context.Context, a tenant.Assignment) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return insertAssignment(tx, a) })
 }
 
-// Unassign takes a role back; taking one that is not given is no error.
+// Unassign implements tenant.UnitRoleStore.
 func (s *Store) Unassign(ctx context.Context, a tenant.Assignment) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`DELETE FROM role_assignment WHERE eid = $1 AND user_id = $2 AND mid = $3 AND role_id = $4`, int64(a.Tenant), a.UserID, int64(a.MID), a.RoleID)

@@ -59,32 +59,32 @@ func (a *Authentication) Token(ctx context.Context, text string) (Principal, err
 	}
 	return Principal{
 		Tenant: t.Tenant, MID: t.MID, ClientID: t.ClientID, UserID: user.ID, Username: user.Username,
-		Scopes: t.Scopes, Permissions: may, Expires: t.Expires, Units: pkg.MIDs,
+		Scopes: t.Scopes, Permissions: may.At(t.MID), Snapshot: may, Expires: t.Expires, Units: pkg.MIDs,
 	}, nil
 }
 
 // permissions is what a live token carries; a token whose sign-in or grant has ended carries nothing.
-func (a *Authentication) permissions(ctx context.Context, t knownToken) ([]string, error) {
-	may := t.own
+func (a *Authentication) permissions(ctx context.Context, t knownToken) (Snapshot, error) {
+	may := Snapshot{Base: t.own}
 	if t.FamilyID != 0 {
 		f, err := a.Registry.family(ctx, t.FamilyID)
 		if err != nil {
-			return nil, err
+			return may, err
 		}
 		if !f.Ended.IsZero() {
-			return nil, errInvalidToken
+			return may, errInvalidToken
 		}
-		may = f.Snapshot.At(t.MID)
+		may = f.Snapshot
 	}
 	if t.GrantID != 0 {
 		g, err := a.Registry.grant(ctx, t.GrantID)
 		if err != nil {
-			return nil, err
+			return may, err
 		}
 		if !g.Live() {
-			return nil, errInvalidToken
+			return may, errInvalidToken
 		}
-		may = g.Snapshot.At(t.MID)
+		may = g.Snapshot
 	}
 	return may, nil
 }
@@ -108,6 +108,6 @@ func (a *Authentication) Password(ctx context.Context, username, password string
 	}
 	return Principal{
 		Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username,
-		Permissions: snapshot.At(user.DefaultMID), Expires: a.Clock.Now(user.Tenant).Add(AccessTokenLife),
+		Permissions: snapshot.At(user.DefaultMID), Snapshot: snapshot, Expires: a.Clock.Now(user.Tenant).Add(AccessTokenLife),
 	}, nil
 }

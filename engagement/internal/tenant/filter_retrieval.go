@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -249,26 +250,30 @@ func (s *Retrieves) accounts(ctx context.Context, p Principal, r RetrieveRequest
 	}
 	var named []MID
 	for _, id := range r.ClientIDs {
-		if !containsMID(reach, id) {
+		if !slices.Contains(reach, id) {
 			return nil, insufficient("access to the business unit")
 		}
-		if !containsMID(named, id) {
+		if !slices.Contains(named, id) {
 			named = append(named, id)
 		}
 	}
 	return named, nil
 }
 
-// reach lists the business units that the caller may work in from where he is: his own, and from the top unit all.
+// reach lists the business units that the caller may work in from where he is (see [Principal.Reaches]).
 func (s *Retrieves) reach(ctx context.Context, p Principal) ([]MID, error) {
-	if int64(p.MID) != int64(p.Tenant) {
+	if !p.AtTop() {
 		return []MID{p.MID}, nil
 	}
-	return s.Store.BusinessUnits(ctx, p.Tenant)
+	all, err := s.Store.BusinessUnits(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(mid MID) bool { return !p.Reaches(mid) }), nil
 }
 
-// InUnit moves the caller into another business unit, which a request addresses as Client.ID (engagement-wire 3). Only
-// from the top unit is there anywhere to go.
+// InUnit moves the caller into another business unit, which a request addresses as Client.ID (engagement-wire 3), where
+// he may do what he may do there. Only from the top unit is there anywhere to go.
 func (s *Retrieves) InUnit(ctx context.Context, p Principal, mid MID) (Principal, error) {
 	if mid == p.MID {
 		return p, nil
@@ -277,18 +282,8 @@ func (s *Retrieves) InUnit(ctx context.Context, p Principal, mid MID) (Principal
 	if err != nil {
 		return p, err
 	}
-	if !containsMID(reach, mid) {
+	if !slices.Contains(reach, mid) {
 		return p, insufficient("access to the business unit")
 	}
-	p.MID = mid
-	return p, nil
-}
-
-func containsMID(list []MID, id MID) bool {
-	for _, have := range list {
-		if have == id {
-			return true
-		}
-	}
-	return false
+	return p.in(mid), nil
 }

@@ -13,7 +13,19 @@ import (
 // administering are the permissions that make a role one of administrators.
 var administering = []string{PermMarketingCloudAdmin, PermUsersWrite, PermAccountsWrite}
 
-// mayAssign refuses a role that the caller may not give or take.
+// mayAssignIn refuses a role that the caller may not give or take in the unit, 0 for everywhere: whoever could take back
+// what a role denies would have it, and whoever could give it could shut others out.
+func mayAssignIn(p Principal, mid MID, r Role) error {
+	if mid != 0 {
+		p = p.in(mid)
+		if err := mayWrite(p, ScopeUsersWrite); err != nil {
+			return err
+		}
+	}
+	return mayAssign(p, Role{Name: r.Name, Allow: slices.Concat(r.Allow, r.Deny)})
+}
+
+// mayAssign refuses a role that allows what the caller may not give.
 func mayAssign(p Principal, r Role) error {
 	if p.Can(PermMarketingCloudAdmin) {
 		return nil
@@ -32,10 +44,10 @@ func mayAssign(p Principal, r Role) error {
 
 // mayTouch refuses a change of what somebody signs in with, where his calls run, or whether he can, where he may do more
 // than the caller, and any change of somebody who works where the caller does not reach. What is his own, but for rights
-// and units, anybody may change.
+// and units, anybody may change; what somebody may do in a unit, whoever is there.
 func (s *Users) mayTouch(ctx context.Context, p Principal, u User, c UserChange) error {
-	rights := len(c.Roles)+len(c.Permissions)+len(c.NoPermissions) > 0 || c.DefaultMID != 0
-	if (p.UserID != u.ID || rights) && !p.encloses(u) {
+	rights := len(c.Permissions)+len(c.NoPermissions) > 0 || c.DefaultMID != 0 || slices.ContainsFunc(c.Roles, func(r RoleChange) bool { return r.Unit == 0 })
+	if (rights || p.UserID != u.ID && !c.unitRolesAlone()) && !p.encloses(u) {
 		return insufficient("access to the business units of " + u.Username)
 	}
 	if c.DefaultMID == u.DefaultMID {

@@ -19,6 +19,14 @@ func (p Principal) Reaches(mid MID) bool {
 	return mid == p.MID || p.AtTop() && (len(p.Units) == 0 || slices.Contains(p.Units, mid))
 }
 
+// in is the caller at work in another business unit, with what he may do there.
+func (p Principal) in(mid MID) Principal {
+	if mid != p.MID {
+		p.MID, p.Permissions = mid, p.Snapshot.At(mid)
+	}
+	return p
+}
+
 // mayGiveUnit reports whether the caller may let somebody else work in the unit. The top one opens all.
 func (p Principal) mayGiveUnit(mid MID) bool {
 	return p.Reaches(mid) && (int64(mid) != int64(p.Tenant) || len(p.Units) == 0)

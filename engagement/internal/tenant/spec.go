@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,8 @@ type Spec struct {
 type BusinessUnitSpec struct {
 	MID  int64
 	Name string
+	// Roles are names or customer keys, given to everybody in the unit.
+	Roles []string
 }
 
 // UserSpec describes a user.
@@ -60,6 +63,8 @@ type UserSpec struct {
 	MustChangePassword bool
 	// Roles are names ("Content Creator") or customer keys ("SYS_DEF_ADMIN"), given in the whole enterprise.
 	Roles []string
+	// UnitRoles are those given in single business units, by MID.
+	UnitRoles map[int64][]string
 	// DefaultMID is where the user's calls run; 0 is the top unit.
 	DefaultMID int64
 	// MIDs are the units that the user may work in; empty is all of them where the default is the top unit, and the
@@ -198,6 +203,9 @@ func (p *planner) roles() {
 		r.Tenant, r.ID, r.System, r.Created, r.Modified = p.eid, NewGUID(), true, p.now, p.now
 		p.out.Roles = append(p.out.Roles, r)
 	}
+	for _, u := range p.spec.BusinessUnits {
+		p.assign(fmt.Sprintf("business unit %d", u.MID), Assignment{MID: MID(u.MID)}, u.Roles)
+	}
 }
 
 // userID makes an AccountUserID of eight digits that no other user of the tenant has.
@@ -268,13 +276,23 @@ func (p *planner) user(ctx context.Context, s UserSpec) {
 		u.PasswordHash = hash
 	}
 	p.out.Users = append(p.out.Users, u)
-	for _, name := range s.Roles {
+	p.assign("user "+s.Username, Assignment{UserID: u.ID}, s.Roles)
+	for _, mid := range slices.Sorted(maps.Keys(s.UnitRoles)) {
+		p.units("user "+s.Username, []int64{mid})
+		p.assign("user "+s.Username, Assignment{UserID: u.ID, MID: MID(mid)}, s.UnitRoles[mid])
+	}
+}
+
+// assign gives the roles to whom, and where, the assignment says.
+func (p *planner) assign(owner string, a Assignment, roles []string) {
+	for _, name := range roles {
 		i := slices.IndexFunc(p.out.Roles, func(r Role) bool { return r.Name == name || r.CustomerKey == name })
 		if i < 0 {
-			p.refuse("user %s has the role %q, which there is not", s.Username, clip(name))
+			p.refuse("%s has the role %q, which there is not", owner, clip(name))
 			continue
 		}
-		p.out.Assignments = append(p.out.Assignments, Assignment{Tenant: p.eid, UserID: u.ID, RoleID: p.out.Roles[i].ID})
+		a.Tenant, a.RoleID = p.eid, p.out.Roles[i].ID
+		p.out.Assignments = append(p.out.Assignments, a)
 	}
 }
 

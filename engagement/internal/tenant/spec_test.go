@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,39 @@ func TestPlan(t *testing.T) {
 		if plan, err = tenant.Plan(t.Context(), h.Spec, now); err != nil || !plan.Packages[0].SecretExpires.Equal(now.Add(time.Duration(want)*24*time.Hour)) {
 			t.Errorf("%d: secret expires %v, %v", days, plan.Packages[0].SecretExpires, err)
 		}
+	}
+}
+
+// Roles of a unit, and of a user in one, count there alone.
+func TestPlanRolesInUnits(t *testing.T) {
+	t.Parallel()
+	h := tenanttest.Spec()
+	h.Spec.BusinessUnits[0].Roles = []string{"Analyst"}
+	h.Spec.Users[5].UnitRoles = map[int64][]string{int64(h.North): {"SYS_DEF_DATA"}} // a Content Creator
+	plan, err := tenant.Plan(t.Context(), h.Spec, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot := tenant.TakeSnapshot(plan.Users[5].ID, plan.Roles, plan.Assignments)
+	for _, c := range []struct {
+		mid  tenant.MID
+		name string
+		want bool
+	}{
+		{h.North, tenant.PermTrackingRead, true},
+		{h.North, tenant.PermListsWrite, true},
+		{h.North, tenant.PermEmailWrite, true},
+		{h.South, tenant.PermTrackingRead, false},
+		{h.South, tenant.PermListsWrite, false},
+		{h.South, tenant.PermEmailWrite, true},
+	} {
+		if got := slices.Contains(snapshot.At(c.mid), c.name); got != c.want {
+			t.Errorf("%s in %d: %v", c.name, c.mid, got)
+		}
+	}
+	h.Spec.Users[5].UnitRoles[1] = []string{"Emperor"}
+	if _, err = tenant.Plan(t.Context(), h.Spec, time.Now()); err == nil || !strings.Contains(err.Error(), "unit 1") || !strings.Contains(err.Error(), "Emperor") {
+		t.Errorf("unknown unit and role: %v", err)
 	}
 }
 

@@ -40,6 +40,8 @@ type Principal struct {
 	Expires     time.Time // domain time
 	// Units are the business units that the caller's package may work in; empty is all.
 	Units []MID
+	// Snapshot is what Permissions are taken of: what the caller may do in each business unit.
+	Snapshot Snapshot
 }
 
 // HasScope reports whether the token may use the scope. A SOAP UsernameToken has no scopes and may use all.

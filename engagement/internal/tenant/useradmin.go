@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -43,10 +44,20 @@ type UserChange struct {
 	NoPermissions      []int // and to take away
 }
 
-// RoleChange gives a role everywhere, or takes it back.
+// RoleChange gives a role, or takes it back.
 type RoleChange struct {
 	ID, CustomerKey string // either finds the role
+	Unit            MID    // the business unit in which; 0 is everywhere
 	Remove          bool
+}
+
+// unitRolesAlone reports whether the change is one of roles in single business units and of nothing else.
+func (c UserChange) unitRolesAlone() bool {
+	if len(c.Roles) == 0 || slices.ContainsFunc(c.Roles, func(r RoleChange) bool { return r.Unit == 0 }) {
+		return false
+	}
+	c.ID, c.CustomerKey, c.Username, c.Roles = 0, "", "", nil
+	return reflect.DeepEqual(c, UserChange{})
 }
 
 // UserEdit is one change of a stored user, decided and ready: what he is from now on, and what goes with it.
@@ -298,10 +309,18 @@ func (s *Users) roles(ctx context.Context, p Principal, u *User, c UserChange) (
 		if i < 0 {
 			return nil, nil, invalidUser("Roles", "There is no role %q.", clip(want.ID+want.CustomerKey))
 		}
-		if err := mayAssign(p, all[i]); err != nil {
+		if want.Unit != 0 {
+			if !p.Reaches(want.Unit) {
+				return nil, nil, errNoUnit("Roles", want.Unit)
+			}
+			if _, err := s.Registry.Unit(ctx, p.Tenant, want.Unit); err != nil {
+				return nil, nil, absent(err, errNoUnit("Roles", want.Unit))
+			}
+		}
+		if err := mayAssignIn(p, want.Unit, all[i]); err != nil {
 			return nil, nil, err
 		}
-		a := Assignment{Tenant: u.Tenant, UserID: u.ID, RoleID: all[i].ID}
+		a := Assignment{Tenant: u.Tenant, UserID: u.ID, MID: want.Unit, RoleID: all[i].ID}
 		if want.Remove {
 			take = append(take, a)
 		} else {

@@ -19,7 +19,8 @@ type UserDetails struct {
 	// SalesforceUsername is what Salesforce.com Status names; "" where the user is not integrated. Only Twinspan's own
 	// tenants tell it.
 	SalesforceUsername string
-	Roles              []string // names
+	// Roles are names; of a role in one business unit alone with its MID: "Analyst (in 1234567)".
+	Roles []string
 }
 
 // UserDetails finds a user by name; a NotFound fault where there is none.
@@ -45,9 +46,14 @@ func (s *Session) UserDetails(ctx context.Context, username string) (UserDetails
 		Locked: e.Value("IsLocked") == "true", MustChange: e.Value("MustChangePassword") == "true", SalesforceUsername: e.Value("SalesforceUsername"),
 	}
 	for _, r := range e.Find("Roles").All("Role") {
-		if name := r.Value("Name"); !strings.HasPrefix(name, "Individual role for ") {
-			d.Roles = append(d.Roles, name)
+		name, unit := r.Value("Name"), r.Value("Client", "ID")
+		if strings.HasPrefix(name, "Individual role for ") {
+			continue
 		}
+		if unit != "" && unit != r.Value("Client", "EnterpriseID") {
+			name += " (in " + unit + ")"
+		}
+		d.Roles = append(d.Roles, name)
 	}
 	return d, nil
 }

@@ -306,13 +306,14 @@ func (k *Kit) Mails(to string) []mail.Mail {
 
 // Principal may do everything in the business unit.
 func Principal(mid tenant.MID) tenant.Principal {
+	permissions := []string{
+		tenant.PermEmailRead, tenant.PermEmailWrite, tenant.PermEmailSend, tenant.PermListsRead, tenant.PermListsWrite,
+		tenant.PermDataExtensionsRead, tenant.PermDataExtensionsWrite, tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices,
+	}
 	return tenant.Principal{
 		Tenant: EID, MID: mid, ClientID: "clientidclientidclientid", UserID: 10000001, Username: "app",
-		Scopes: []string{"email_read", "email_write", "email_send", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "data_extensions_write", "users_read", "accounts_read"},
-		Permissions: []string{
-			tenant.PermEmailRead, tenant.PermEmailWrite, tenant.PermEmailSend, tenant.PermListsRead, tenant.PermListsWrite,
-			tenant.PermDataExtensionsRead, tenant.PermDataExtensionsWrite, tenant.PermUsersRead, tenant.PermAccountsRead, tenant.PermWebServices,
-		},
+		Scopes:      []string{"email_read", "email_write", "email_send", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "data_extensions_write", "users_read", "accounts_read"},
+		Permissions: permissions, Snapshot: tenant.Snapshot{Base: permissions},
 	}
 }
 
