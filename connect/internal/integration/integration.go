@@ -23,20 +23,9 @@ const (
 	CodeMissing fault.Code = "credentials_required"
 	// CodeSystemUser: the user is Connect's system user, who is to be another one.
 	CodeSystemUser fault.Code = "system_user_named"
-	// CodeFlowOff: the org does not allow the flow.
-	CodeFlowOff fault.Code = "username_password_flow_off"
-	// CodePasswordExpired, CodePasswordChanged and CodeTokenReset: what became of the credentials since.
-	CodePasswordExpired fault.Code = "password_expired"
-	CodePasswordChanged fault.Code = "password_changed"
-	CodeTokenReset      fault.Code = "security_token_reset"
-	// CodeTokenRequired: the org wants a security token from here, and none was given.
-	CodeTokenRequired fault.Code = "security_token_required"
-	// CodeLocked: too many wrong passwords.
-	CodeLocked fault.Code = "locked_out"
-	// CodeInactive: the user is inactive or frozen.
-	CodeInactive fault.Code = "user_inactive"
-	// CodeRefused: the org refuses the credentials, and nothing tells why.
-	CodeRefused fault.Code = "credentials_refused"
+	// CodeRefused: the org refuses the credentials, and nothing tells why. What else a connection breaks for is told by the
+	// codes of link.Holder.
+	CodeRefused = link.CodeCredentialsRefused
 )
 
 // Account is the integration user as he is connected.

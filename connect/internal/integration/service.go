@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -100,58 +99,19 @@ func (s *Service) refused(ctx context.Context, l link.Link, a Account, err error
 	return fault.New(fault.Denied, fault.Code(cause.Code), "%s", cause.Text)
 }
 
-// texts say what a status of the Login History means (connect-facts 5.4; document 004).
-var texts = map[string]link.Cause{
-	"Username-Password Flow Disabled": {Code: string(CodeFlowOff), Text: "The org does not allow the username-password flow: an administrator switches on " +
-		"\"Allow OAuth Username-Password Flows\" under Setup > Identity > OAuth and OpenID Connect Settings."},
-	"Password Expired":                    {Code: string(CodePasswordExpired), Text: "The integration user's password has expired: give him a new one, and give that with its new security token to `connect renew`."},
-	"Password Lockout":                    {Code: string(CodeLocked), Text: "The integration user is locked out after too many wrong passwords: wait, or have an administrator unlock him."},
-	"User is Inactive":                    {Code: string(CodeInactive), Text: "The integration user is not active in the org."},
-	"User Is Frozen":                      {Code: string(CodeInactive), Text: "The integration user is frozen in the org."},
-	"Failed: API security token required": {Code: string(CodeTokenRequired), Text: "The org wants the security token of the integration user, which was mailed to him; resetting it mails another."},
-}
-
-// explain tells why the org refuses the user. To him it says one thing for all; the system user may read his Login History,
-// when his password was changed, and the Setup Audit Trail.
+// explain tells why the org refuses the user, to whom it says one thing for all: the system user may look.
 func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal error) link.Cause {
-	unknown := link.Cause{Code: string(CodeRefused), Text: "The org refuses the integration user's credentials. His Login History in Setup says more."}
 	if r := client.Remote(refusal); r != nil && r.Code != "invalid_grant" {
 		return link.Cause{Code: r.Code, Text: r.Description}
 	}
+	who := link.Holder{Title: "The integration user", Username: a.Username, Since: a.ConnectedAt, Renew: "connect renew"}
 	var cause link.Cause
-	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		users, err := org.Query(ctx, "SELECT Id, LastPasswordChangeDate FROM User WHERE Username = "+crm.Literal(a.Username)+" LIMIT 1")
-		if err != nil || len(users) == 0 {
-			return err
-		}
-		logins, err := org.Query(ctx, "SELECT Status FROM LoginHistory WHERE UserId = "+crm.Literal(users[0].String("Id"))+" ORDER BY LoginTime DESC LIMIT 1")
-		if err != nil || len(logins) == 0 {
-			return err
-		}
-		if known, ok := texts[logins[0].String("Status")]; ok {
-			cause = known
-			return nil
-		}
-		if logins[0].String("Status") != "Invalid Password" || a.ConnectedAt.IsZero() {
-			return nil
-		}
-		if changed := users[0].Time("LastPasswordChangeDate"); changed.After(a.ConnectedAt) {
-			cause = link.Cause{Code: string(CodePasswordChanged), Text: "The integration user's password was changed on " + day(changed) +
-				", and his security token with it: give both to `connect renew`."}
-			return nil
-		}
-		trail, err := org.Query(ctx, "SELECT Action, Display, CreatedDate FROM SetupAuditTrail ORDER BY CreatedDate DESC LIMIT 200")
-		for _, r := range trail {
-			if strings.EqualFold(r.String("Action"), "resetsecuritytoken") && strings.Contains(r.String("Display"), a.Username) && r.Time("CreatedDate").After(a.ConnectedAt) {
-				cause = link.Cause{Code: string(CodeTokenReset), Text: "The integration user's security token was reset on " + day(r.Time("CreatedDate")) +
-					"; the new one was mailed to him: give it with his password to `connect renew`."}
-				return nil
-			}
-		}
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
+		cause, err = who.Explain(ctx, org)
 		return err
 	})
-	if err != nil || cause == (link.Cause{}) {
-		return unknown // it is refused, whatever keeps the reason from being read
+	if err != nil || cause == (link.Cause{}) { // he is refused, whatever keeps the reason from being read
+		return link.Cause{Code: string(CodeRefused), Text: "The org refuses the integration user's credentials. His Login History in Setup says more."}
 	}
 	return cause
 }
