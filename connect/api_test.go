@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -307,7 +308,7 @@ func TestBrokenSpan(t *testing.T) {
 }
 
 // noSecrets searches every table and the log for what was typed or is secret.
-func (w *world) noSecrets(t *testing.T) {
+func (w *world) noSecrets(t *testing.T, more ...string) {
 	t.Helper()
 	db, err := sqldb.Open(t.Context(), sqldb.Options{DSN: w.dsn, Migrations: []sqldb.Migrations{sqlstore.Migrations()}})
 	if err != nil && !strings.HasPrefix(w.dsn, "postgres") {
@@ -329,7 +330,7 @@ func (w *world) noSecrets(t *testing.T) {
 			t.Fatalf("the dump lacks %q", want)
 		}
 	}
-	for _, secret := range append(canaries, "BEGIN PRIVATE KEY", linktest.OrgID[:15]+"!", "tenant-", "refresh-") {
+	for _, secret := range slices.Concat(canaries, more, []string{"BEGIN PRIVATE KEY", linktest.OrgID[:15] + "!", "tenant-", "refresh-"}) {
 		if linktest.Contains(dump, secret) {
 			t.Errorf("the database holds %q", secret)
 		}

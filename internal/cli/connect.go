@@ -16,7 +16,13 @@ import (
 type connectCmd struct {
 	Up     connectUpCmd     `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
 	Notify connectNotifyCmd `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
-	Renew  connectRenewCmd  `cmd:"" help:"Give the integration user's new password and security token."`
+	Renew  connectRenewCmd  `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token."`
+}
+
+// Help is what `twinspan connect --help` says beneath the flags' summary.
+func (*connectUpCmd) Help() string {
+	return `With --org-auth password the secrets are system_user_password and system_user_security_token of --secrets-file, TWINSPAN_SYSTEM_USER_PASSWORD and
+TWINSPAN_SYSTEM_USER_SECURITY_TOKEN, a prompt, or the ready file's.`
 }
 
 // connectUpCmd connects.
@@ -30,6 +36,7 @@ type connectUpCmd struct {
 	Plan       bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
 	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
 	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	OrgAuth    string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
 	Whoever    bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
 	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
@@ -70,7 +77,7 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 		return c.plan(ctx, a, cl)
 	}
 	by := a.who(c.By)
-	if err := cl.ConnectOrg(ctx, c.SystemUser, by, oauth.NewToken(24)); err != nil {
+	if err := c.intoOrg(ctx, a, cl, by); err != nil {
 		return fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
 	}
 	answer, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
@@ -148,7 +155,8 @@ func (c *connectUpCmd) integrationUser(ctx context.Context, a *app, cl *connect.
 type connectRenewCmd struct {
 	connectFlags
 	secretFlags
-	By string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	Kind string `help:"Whose: integration-user, org (the system user's password and security token). Not needed where one alone is stored." enum:"integration-user,org," default:"" placeholder:"KIND" env:"-"`
+	By   string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
 // Run gives the new credentials, which are tried before they take the place of the old ones.
@@ -157,6 +165,11 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Kind == "" {
+		if c.Kind, err = renewable(ctx, cl); err != nil {
+			return err
+		}
+	}
 	s, err := c.read(a, "password", "security_token")
 	if err != nil {
 		return err
@@ -164,11 +177,53 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 	if s["password"] == "" {
 		return usagef("the password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file")
 	}
-	u, err := cl.RenewIntegrationUser(ctx, s["password"], s["security_token"], a.who(c.By))
+	if c.Kind == "integration-user" {
+		u, err := cl.RenewIntegrationUser(ctx, s["password"], s["security_token"], a.who(c.By))
+		if err != nil {
+			return err
+		}
+		return a.printIntegrationUser(u)
+	}
+	if err := cl.ConnectOrgByPassword(ctx, "", s["password"], s["security_token"], a.who(c.By)); err != nil {
+		return err
+	}
+	return a.printStatus(ctx, cl)
+}
+
+// renewable is whose credentials are stored, where that is one alone.
+func renewable(ctx context.Context, cl *connect.Client) (string, error) {
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	var kinds []string
+	if s.IntegrationUser != nil {
+		kinds = append(kinds, "integration-user")
+	}
+	if s.Org.Auth == authPassword {
+		kinds = append(kinds, "org")
+	}
+	if len(kinds) > 1 {
+		return "", usagef("say whose credentials with --kind: %s", strings.Join(kinds, ", "))
+	}
+	return strings.Join(append(kinds, "integration-user")[:1], ""), nil // who has none is told so
+}
+
+// printStatus prints how the connection stands; errNo where it is not connected.
+func (a *app) printStatus(ctx context.Context, cl *connect.Client) error {
+	s, err := cl.Status(ctx)
 	if err != nil {
 		return err
 	}
-	return a.printIntegrationUser(u)
+	if a.json {
+		err = a.printJSON(s)
+	} else {
+		err = a.print(describe(s))
+	}
+	if err == nil && s.State != connect.StateConnected {
+		err = errNo
+	}
+	return err
 }
 
 // integrationUserCmd is document 004 by command.

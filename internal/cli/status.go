@@ -61,6 +61,9 @@ func describe(s connect.Status) string {
 			fmt.Fprintf(&b, " since %s", sp.ConnectedAt.Format(time.RFC3339))
 		}
 		fmt.Fprintf(&b, ", %s\n", oneLine(where))
+		if sp.State != "not_connected" && sp.Auth != "jwt" {
+			fmt.Fprintf(&b, "                 by %s\n", oneLine(words(sp.Auth)))
+		}
 		if sp.Cause != nil {
 			fmt.Fprintf(&b, "                 %s: %s\n", oneLine(sp.Cause.Code), oneLine(sp.Cause.Message))
 		}
@@ -70,6 +73,9 @@ func describe(s connect.Status) string {
 		fmt.Fprintf(&b, "managed package  %s\n", oneLine(s.Org.PackageVersion))
 	}
 	span("into Engagement", s.Engagement, s.Engagement.APIUser, s.Engagement.AuthURL)
+	for _, f := range s.Findings {
+		fmt.Fprintf(&b, "finding          %s: %s\n", oneLine(f.Code), oneLine(f.Message))
+	}
 	if o := s.Outage; o != nil {
 		fmt.Fprintf(&b, "outage           %s\n", outageLine(*o))
 	}

@@ -102,6 +102,7 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/status", (*Server).status, 0, false},
 		{http.MethodPost, "/api/v1/status/check", (*Server).checkStatus, 0, false},
 		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0, false},
+		{http.MethodPost, "/api/v1/connection/org/password", (*Server).connectOrgPassword, 0, true},
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0, false},
 		{http.MethodPost, "/api/v1/connection/disconnect", (*Server).disconnect, 0, false},
 		{http.MethodGet, "/api/v1/users", (*Server).users, 0, false},

@@ -9,6 +9,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 type statusBody struct {
@@ -17,6 +18,8 @@ type statusBody struct {
 	State      link.State     `json:"state"`
 	Org        orgBody        `json:"org"`
 	Engagement engagementBody `json:"engagement"`
+	// Findings stand against the connection as it is, though it works.
+	Findings []standingBody `json:"findings,omitempty"`
 	// IntegrationUser is absent where there is none.
 	IntegrationUser *integrationBody `json:"integration_user,omitempty"`
 	// Outage is absent where none is booked.
@@ -34,6 +37,17 @@ type orgBody struct {
 	PackageVersion string     `json:"package_version,omitempty"`
 	ConnectedAt    *time.Time `json:"connected_at,omitempty"`
 	Cause          *causeBody `json:"cause,omitempty"`
+	// Auth is by what the span signs in, or would, and AuthWhy why so. GivenAt is when the credentials were given that are
+	// stored; absent where none are.
+	Auth    link.Driver `json:"auth"`
+	AuthWhy string      `json:"auth_why"`
+	GivenAt *time.Time  `json:"credentials_given_at,omitempty"`
+}
+
+// standingBody is a finding.
+type standingBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 type engagementBody struct {
@@ -45,6 +59,9 @@ type engagementBody struct {
 	AccountID   int64          `json:"account_id,omitempty"`
 	ConnectedAt *time.Time     `json:"connected_at,omitempty"`
 	Cause       *causeBody     `json:"cause,omitempty"`
+	Auth        link.Driver    `json:"auth"` // as orgBody's
+	AuthWhy     string         `json:"auth_why"`
+	GivenAt     *time.Time     `json:"credentials_given_at,omitempty"`
 }
 
 type causeBody struct {
@@ -69,14 +86,14 @@ func when(t time.Time) *time.Time {
 func orgOf(l link.Link) orgBody {
 	return orgBody{
 		State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
-		UserID: l.Org.UserID, PackageVersion: l.Package.String(), ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause),
+		UserID: l.Org.UserID, PackageVersion: l.Package.String(), ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause), Auth: l.OrgChoice().Driver, AuthWhy: l.OrgChoice().Why, GivenAt: when(l.Org.GivenAt),
 	}
 }
 
 func engagementOf(l link.Link) engagementBody {
 	return engagementBody{
 		State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
-		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause),
+		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause), Auth: l.TenantChoice().Driver, AuthWhy: l.TenantChoice().Why, GivenAt: when(l.Tenant.GivenAt),
 	}
 }
 
@@ -95,7 +112,11 @@ func (s *Server) checkStatus(ctx context.Context, c call) (any, error) {
 
 func (s *Server) status(ctx context.Context, c call) (any, error) {
 	i, err := s.integrationUser(ctx, c.link)
-	return statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i, Outage: s.outageOf(c.link)}, err
+	body := statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i, Outage: s.outageOf(c.link)}
+	for _, f := range c.link.Findings(s.Links.Now(c.link)) {
+		body.Findings = append(body.Findings, standingBody{f.Code, f.Text})
+	}
+	return body, err
 }
 
 type connectedOrgBody struct {
@@ -106,12 +127,39 @@ type connectedOrgBody struct {
 func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 	var in struct {
 		SystemUser string `json:"system_user"`
+		Auth       string `json:"auth"`
 		By         string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	l, err := s.Links.ConnectOrg(ctx, c.link.Pair, in.SystemUser, in.By)
+	if in.Auth != "" && in.Auth != string(link.JWT) {
+		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; credentials go to /api/v1/connection/org/password.").In("auth")
+	}
+	return s.connectedOrg(ctx, c, link.OrgRequest{Username: in.SystemUser, Driver: link.Driver(in.Auth), Actor: in.By})
+}
+
+// connectOrgPassword connects by the system user's credentials, or renews them.
+func (s *Server) connectOrgPassword(ctx context.Context, c call) (any, error) {
+	var in struct {
+		SystemUser    string `json:"system_user"`
+		Password      string `json:"password"`
+		SecurityToken string `json:"security_token"`
+		By            string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	if in.Password == "" {
+		return nil, fault.New(fault.Invalid, link.CodeCredentialsRequired, "The password is missing.").In("password")
+	}
+	return s.connectedOrg(ctx, c, link.OrgRequest{
+		Username: in.SystemUser, Driver: link.Password, Password: vault.Secret(in.Password), SecurityToken: vault.Secret(in.SecurityToken), Actor: in.By,
+	})
+}
+
+func (s *Server) connectedOrg(ctx context.Context, c call, r link.OrgRequest) (any, error) {
+	l, err := s.Links.ConnectOrgBy(ctx, c.link.Pair, r)
 	if err != nil {
 		return nil, err
 	}

@@ -83,6 +83,7 @@ type Link struct {
 	Tenant      TenantSpan
 	Package     Package       // that the org was found to have last
 	Outage      Outage        // booked or open; the zero value is none
+	Legacy      LegacyPolicy  // what becomes of a new password connection into the org once its time is over
 	ClockOffset time.Duration // domain time is machine time plus this
 	Revision    int64         // grows with every change; the store compares and swaps on it
 }
@@ -110,7 +111,9 @@ type OrgSpan struct {
 	UserID      string // 18 characters
 	OrgID       string // 18 characters
 	ConnectedAt time.Time
-	Cause       Cause // where broken
+	Cause       Cause     // where broken
+	Driver      Driver    // JWT or Password; "" where never connected
+	GivenAt     time.Time // when the credentials were given that the driver keeps; zero where it keeps none
 }
 
 // TenantSpan is the span into Engagement and its API user.
@@ -120,7 +123,9 @@ type TenantSpan struct {
 	UserID      string // AccountUserID in decimal
 	MID         int64  // business unit in which the API user works
 	ConnectedAt time.Time
-	Cause       Cause // where broken
+	Cause       Cause     // where broken
+	Driver      Driver    // "" where never connected
+	GivenAt     time.Time // as OrgSpan's
 }
 
 // State says how far the whole connection has come.
@@ -147,11 +152,27 @@ type Facts struct {
 	OrgID        string   `json:"org_id,omitempty"`
 	APIUser      string   `json:"api_user,omitempty"`
 	BusinessUnit int64    `json:"account_id,omitempty"`
+	// OrgAuth and TenantAuth are the drivers; GivenAt is when stored credentials were given, in milliseconds since 1970.
+	OrgAuth       Driver `json:"org_auth,omitempty"`
+	TenantAuth    Driver `json:"engagement_auth,omitempty"`
+	OrgGivenAt    int64  `json:"org_credentials_given_at,omitempty"`
+	TenantGivenAt int64  `json:"engagement_credentials_given_at,omitempty"`
 }
 
 // Facts gives them.
 func (l Link) Facts() Facts {
-	return Facts{l.Standing, l.CRMURL, l.ConsumerKey, l.AuthURL, l.PackageClientID, l.EID, l.Org.Username, l.Org.OrgID, l.Tenant.Username, l.Tenant.MID}
+	return Facts{
+		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
+		SystemUser: l.Org.Username, OrgID: l.Org.OrgID, APIUser: l.Tenant.Username, BusinessUnit: l.Tenant.MID,
+		OrgAuth: l.Org.Driver, TenantAuth: l.Tenant.Driver, OrgGivenAt: given(l.Org.GivenAt), TenantGivenAt: given(l.Tenant.GivenAt),
+	}
+}
+
+func given(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // State tells the connection's state from its spans.
@@ -214,14 +235,16 @@ type TenantUser struct {
 
 // ConnectOrg puts the org span up for the system user named, if it was he who was signed in. An org that was connected
 // before stays that org: another answers under the same address only after Disconnect.
-func (l Link) ConnectOrg(named string, found OrgUser, now time.Time) (Link, error) {
+//
+// given is when the credentials of a driver that keeps some were given, zero for another.
+func (l Link) ConnectOrg(named string, found OrgUser, by Driver, given, now time.Time) (Link, error) {
 	if !SameUsername(named, found.Username) {
 		return l, fault.New(fault.Denied, CodeWrongUser, "The org signed in %s where %s was named.", found.Username, named)
 	}
 	if l.Org.OrgID != "" && l.Org.OrgID != found.OrgID {
 		return l, WrongOrg(OrgName(found.OrgID, found.At), l.Org.OrgID)
 	}
-	span := OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: l.Org.ConnectedAt}
+	span := OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: l.Org.ConnectedAt, Driver: by, GivenAt: given}
 	if span != l.Org { // connecting again what is connected changes nothing
 		span.ConnectedAt = now
 		l.Org = span
@@ -258,14 +281,15 @@ func (l Link) CheckAPIUser(named string, found TenantUser) error {
 
 // ConnectTenant puts the tenant span up for the API user named, if it was he who was signed in, in this enterprise and,
 // where mid is not 0, in that business unit.
-func (l Link) ConnectTenant(named string, mid int64, found TenantUser, now time.Time) (Link, error) {
+// by and given are as ConnectOrg's.
+func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver, given, now time.Time) (Link, error) {
 	if err := l.CheckAPIUser(named, found); err != nil {
 		return l, err
 	}
 	if mid != 0 && found.MID != mid {
 		return l, fault.New(fault.Denied, CodeWrongAccount, "%s was signed in to business unit %d where %d was named.", found.Username, found.MID, mid)
 	}
-	span := TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: l.Tenant.ConnectedAt}
+	span := TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: l.Tenant.ConnectedAt, Driver: by, GivenAt: given}
 	if span != l.Tenant {
 		span.ConnectedAt = now
 		l.Tenant = span

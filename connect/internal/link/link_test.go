@@ -19,11 +19,11 @@ var (
 func connected(t *testing.T) link.Link {
 	t.Helper()
 	l := link.Link{Pair: "p", Params: params, Org: link.OrgSpan{State: link.SpanDown}, Tenant: link.TenantSpan{State: link.SpanDown}}
-	l, err := l.ConnectOrg("system@x.example", org, now)
+	l, err := l.ConnectOrg("system@x.example", org, link.JWT, time.Time{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err = l.ConnectTenant("MC-API-USER", 0, api, now)
+	l, err = l.ConnectTenant("MC-API-USER", 0, api, link.JWT, time.Time{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,10 +60,10 @@ func TestConnect(t *testing.T) {
 	}
 	elsewhere := org
 	elsewhere.OrgID = "00D2"
-	if _, err := l.ConnectOrg(org.Username, elsewhere, now); fault.CodeOf(err) != link.CodeWrongAccount {
+	if _, err := l.ConnectOrg(org.Username, elsewhere, link.JWT, time.Time{}, now); fault.CodeOf(err) != link.CodeWrongAccount {
 		t.Errorf("another org: %v", err)
 	}
-	if after, err := l.ConnectOrg("ann@x.example", org, now); fault.CodeOf(err) != link.CodeWrongUser || after != l {
+	if after, err := l.ConnectOrg("ann@x.example", org, link.JWT, time.Time{}, now); fault.CodeOf(err) != link.CodeWrongUser || after != l {
 		t.Errorf("another user: %v", err)
 	}
 	for name, c := range map[string]struct {
@@ -77,7 +77,7 @@ func TestConnect(t *testing.T) {
 	} {
 		found := api
 		found.EID = c.eid
-		_, err := l.ConnectTenant(c.named, c.mid, found, now)
+		_, err := l.ConnectTenant(c.named, c.mid, found, link.JWT, time.Time{}, now)
 		if fault.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}

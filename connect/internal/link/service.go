@@ -27,7 +27,7 @@ const (
 
 // Service connects, disconnects and uses the spans. It is safe for concurrent use.
 type Service struct {
-	store   Store
+	store   Stores
 	keys    *Keyring
 	http    *http.Client
 	machine clock.Machine
@@ -38,18 +38,27 @@ type Service struct {
 	packages *cache[Package]
 	units    *cache[[]int64] // likewise
 	// domains are where people sign in to the org of a pair, good for packageLife too.
-	domains *cache[string]
+	domains     *cache[string]
+	orgPassword *passwordOrg
+}
+
+// Stores are what the service needs of its store.
+type Stores interface {
+	Store
+	Credentials
 }
 
 // NewService wires the service. hc is shared by all calls to the clouds.
-func NewService(store Store, keys *Keyring, hc *http.Client, machine clock.Machine) *Service {
+func NewService(store Stores, keys *Keyring, hc *http.Client, machine clock.Machine) *Service {
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Service{
+	s := &Service{
 		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
 		packages: newCache[Package](10_000), units: newCache[[]int64](10_000), domains: newCache[string](10_000),
 	}
+	s.orgPassword = newPasswordOrg(s)
+	return s
 }
 
 // Now is the domain time of the link's pair, in whole milliseconds as the databases keep it.
@@ -206,47 +215,6 @@ func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
 	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.client(l, IntoTenant)})
 }
 
-// ConnectOrg signs the named system user in to the org by key, reads back who that is, and puts the org span up. The
-// org's refusal comes back in its own words and leaves the span as it was. actor is who asks, for the audit chain.
-func (s *Service) ConnectOrg(ctx context.Context, pair, username, actor string) (Link, error) {
-	if err := CheckUsername(username); err != nil {
-		return Link{}, fault.Of(err).In("system_user")
-	}
-	l, err := s.store.Link(ctx, pair)
-	if err != nil {
-		return Link{}, err
-	}
-	org, err := s.OrgClient(l)
-	if err != nil {
-		return Link{}, err
-	}
-	token, err := s.mintOrg(ctx, l, username) // a fresh one: a connection is not proven by an old token
-	if err != nil {
-		return Link{}, err
-	}
-	id, err := org.Session(token).UserInfo(ctx)
-	if err != nil {
-		return Link{}, err
-	}
-	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
-		return Link{}, l.copied(id.OrgID)
-	}
-	if err := s.mayJoin(ctx, l, id.OrgID, org.Session(token)); err != nil {
-		return Link{}, err
-	}
-	found := OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}
-	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.OrgConnected}
-	l, err = s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectOrg(username, found, s.Now(l)) })
-	if err != nil {
-		return Link{}, err
-	}
-	s.org.put(orgKey(l, l.Org.Username), item[crm.Token]{token, s.Now(l).Add(orgTokenLife)}, s.Now(l))
-	if p, err := s.Package(ctx, l, true); err == nil { // else the next sweep asks again: the span is up anyhow
-		l.Package = p
-	}
-	return l, nil
-}
-
 // ConnectTenant signs the named API user in to the tenant by key, reads back who that is, and puts the tenant span up.
 // mid 0 means the user's default business unit. A user without a grant is refused with the tenant's invalid_grant:
 // [NeedsGrant] tells; he signs in once in a browser, and this is called again.
@@ -272,7 +240,7 @@ func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid 
 	}
 	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
 	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.TenantConnected}
-	return s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, s.Now(l)) })
+	return s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, JWT, time.Time{}, s.Now(l)) })
 }
 
 // NeedsGrant reports whether the tenant refused because the user never signed in for the package, or his grant was
@@ -367,32 +335,6 @@ func (s *Service) orgToken(ctx context.Context, l Link, username string) (crm.To
 	return token, s.note(ctx, l, IntoOrg, err)
 }
 
-// mintOrg gets a token of the user from the org by key.
-func (s *Service) mintOrg(ctx context.Context, l Link, username string) (crm.Token, error) {
-	org, err := s.OrgClient(l)
-	if err != nil {
-		return crm.Token{}, err
-	}
-	key, err := s.keys.Private(ctx, l.Pair, IntoOrg, s.machine())
-	if err != nil {
-		return crm.Token{}, err
-	}
-	return org.JWTBearer(ctx, crm.JWTGrant{ConsumerKey: l.ConsumerKey, Username: username, Key: key, Now: s.Now(l)})
-}
-
-// mintTenant gets a token of the user from the tenant by key.
-func (s *Service) mintTenant(ctx context.Context, l Link, username string, mid int64) (engagement.Token, error) {
-	tenant, err := s.TenantClient(l)
-	if err != nil {
-		return engagement.Token{}, err
-	}
-	key, err := s.keys.Private(ctx, l.Pair, IntoTenant, s.machine())
-	if err != nil {
-		return engagement.Token{}, err
-	}
-	return tenant.JWTBearer(ctx, engagement.JWTGrant{ClientID: l.PackageClientID, Username: username, Key: key, MID: mid, Now: s.Now(l)})
-}
-
 // note keeps in the link what the sign-in of a span's own user showed: refused marks the span broken, well marks it
 // mended. Anything else, such as a cloud that does not answer, says nothing about the span. It returns err, or the
 // store's error where there was none.
@@ -427,13 +369,16 @@ func refusal(err error) (Cause, bool) {
 	case CodeWrongAccount, CodeCopied:
 		return Cause{Code: string(fault.CodeOf(err)), Text: fault.Of(err).Message}, true
 	}
+	if causes[fault.CodeOf(err)] {
+		return Cause{Code: string(fault.CodeOf(err)), Text: fault.Of(err).Message}, true
+	}
 	return Cause{}, false
 }
 
 func orgKey(l Link, username string) string {
-	return fmt.Sprintf("%s|%s|%s|%s|%s", l.Pair, l.CRMURL, l.ConsumerKey, l.Org.OrgID, username)
+	return fmt.Sprintf("%s|%s|%s|%s|%s|%s|%d", l.Pair, l.CRMURL, l.ConsumerKey, l.Org.OrgID, l.Org.Driver, username, l.Org.GivenAt.UnixMilli())
 }
 
 func tenantKey(l Link, username string, mid int64) string {
-	return fmt.Sprintf("%s|%s|%s|%d|%s", l.Pair, l.AuthURL, l.PackageClientID, mid, username)
+	return fmt.Sprintf("%s|%s|%s|%s|%d|%s|%d", l.Pair, l.AuthURL, l.PackageClientID, l.Tenant.Driver, mid, username, l.Tenant.GivenAt.UnixMilli())
 }

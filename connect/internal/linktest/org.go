@@ -28,7 +28,8 @@ type Org struct {
 	fields   map[string]string // Marketing Cloud OAuth Token by user id
 	domain   string            // that userinfo names
 	copied   string            // the org's id where it is a copy
-	units    []int64           // business units enabled for the org's users
+	logins   logins
+	units    []int64 // business units enabled for the org's users
 	key      oauth.SigningKey
 }
 
@@ -55,6 +56,7 @@ func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
 	mux.HandleFunc("GET /services/data/{version}/tooling/query", o.installed)
 	mux.HandleFunc("GET /services/data/{version}/query", o.users)
 	mux.HandleFunc("PATCH /services/data/{version}/sobjects/User/{id}", o.setField)
+	mux.HandleFunc("POST /services/Soap/u/{version}", o.login)
 	o.start(t, "org_sid", mux, people)
 	return o
 }
@@ -254,6 +256,10 @@ func (o *Org) users(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	query := r.URL.Query().Get("q")
+	if records, ok := o.logins.query(query, o.people); ok {
+		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+		return
+	}
 	if strings.Contains(query, "Username") && !strings.Contains(query, "OAuth_Token") {
 		records := []map[string]any{}
 		for _, p := range o.people {

@@ -23,6 +23,7 @@ import (
 // Store is all that Connect's rules need of a store.
 type Store interface {
 	link.Store
+	link.Credentials
 	link.Keys
 	signin.Store
 	mapping.Store
@@ -66,7 +67,7 @@ func Put(t testing.TB, s Store, pair string, n int) link.Link {
 func RunStore(t *testing.T, open func(*testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"links": links, "links swap": linksSwap, "keys": keys, "flows": flows, "sessions": sessions, "mappings": mappings, "sends": sends, "calls": calls,
-		"integration user": integrationUser,
+		"integration user": integrationUser, "credentials": credentials,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

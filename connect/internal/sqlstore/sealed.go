@@ -38,6 +38,20 @@ func sealed() []datakeys.Place {
 			},
 		},
 		{
+			Table: "span_credential", Column: "secrets_sealed", Key: []string{"pair_id", "direction"},
+			More: []string{"t.name", "(SELECT CASE t.direction WHEN 'org' THEN crm_url ELSE engagement_auth_url END FROM link WHERE link.pair_id = t.pair_id)"},
+			AAD: func(r []any) []byte {
+				return link.CredentialAAD(link.SealedCredential{Pair: text(r[0]), Direction: link.Direction(text(r[1])), Name: text(r[2])}, text(r[3]))
+			},
+		},
+		{
+			Table: "user_token", Column: "token_sealed", Key: []string{"pair_id", "username"},
+			More: []string{"(SELECT engagement_auth_url FROM link WHERE link.pair_id = t.pair_id)"},
+			AAD: func(r []any) []byte {
+				return link.UserTokenAAD(link.UserToken{Pair: text(r[0]), Username: text(r[1])}, text(r[2]))
+			},
+		},
+		{
 			Table: "signin_flow", Column: "secrets_sealed", Key: []string{"flow_hash"},
 			AAD: func(r []any) []byte { return signin.FlowAAD(bytesOf(r[0])) },
 		},

@@ -90,6 +90,11 @@ type Span struct {
 	ConnectedAt    *time.Time `json:"connected_at,omitempty"`
 	// Cause is why the span is broken, in the refusing cloud's words.
 	Cause *Cause `json:"cause,omitempty"`
+	// Auth is by what Connect signs in, or would: "jwt", "password" or "web_app"; AuthWhy says why so.
+	Auth    string `json:"auth"`
+	AuthWhy string `json:"auth_why"`
+	// GivenAt is when the credentials were given that are stored; nil where none are.
+	GivenAt *time.Time `json:"credentials_given_at,omitempty"`
 }
 
 // Cause is why something is broken, in the refuser's words.
@@ -105,6 +110,8 @@ type Status struct {
 	State      string `json:"state"`    // "connected" where both spans are up
 	Org        Span   `json:"org"`      // from Engagement into the org
 	Engagement Span   `json:"engagement"`
+	// Findings stand against the connection as it is, though it works.
+	Findings []Cause `json:"findings,omitempty"`
 	// IntegrationUser is nil where there is none.
 	IntegrationUser *IntegrationUser `json:"integration_user,omitempty"`
 	// Outage is nil where none is booked.
@@ -133,6 +140,22 @@ func (c *Client) CheckStatus(ctx context.Context, key string) (Status, error) {
 func (c *Client) ConnectOrg(ctx context.Context, systemUser, by, key string) error {
 	var out json.RawMessage
 	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser, "by": by}, &out)
+}
+
+// ConnectOrgByKey is ConnectOrg by key in any case: a span that is connected by password comes to be connected by key, and
+// forgets the password.
+func (c *Client) ConnectOrgByKey(ctx context.Context, systemUser, by, key string) error {
+	var out json.RawMessage
+	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser, "auth": "jwt", "by": by}, &out)
+}
+
+// ConnectOrgByPassword brings up the span into the org by the system user's password and security token, which are kept
+// sealed. Without systemUser it renews those of the user who is connected.
+func (c *Client) ConnectOrgByPassword(ctx context.Context, systemUser string, password, securityToken vault.Secret, by string) error {
+	var out json.RawMessage
+	return c.do(ctx, http.MethodPost, "/api/v1/connection/org/password", "", map[string]string{
+		"system_user": systemUser, "password": password.Reveal(), "security_token": securityToken.Reveal(), "by": by,
+	}, &out)
 }
 
 // EngagementAnswer says whether the span into Engagement is up, or where its API user has to sign in once.

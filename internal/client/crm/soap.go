@@ -18,8 +18,12 @@ const (
 // invalidSession recognises the fault of a dead session (crm-wire 2.4).
 func invalidSession(code, _ string) bool { return code == "INVALID_SESSION_ID" }
 
+// CodePasswordExpired is the code with which Login refuses a user whose password has expired: the login's own answer says
+// it, without a code (crm-wire 2.3).
+const CodePasswordExpired = "passwordExpired"
+
 // Login signs in by user name and password with the security token appended (crm-wire 2.2). The token's IdentityURL
-// and scope are empty. A user whose password has expired is refused with code passwordExpired.
+// and scope are empty. A user whose password has expired is refused with CodePasswordExpired.
 func (c *Client) Login(ctx context.Context, username string, password vault.Secret) (Token, error) {
 	w := soap.NewWriter(soap.Style{Prefix: "soapenv"})
 	w.OpenBody()
@@ -39,7 +43,7 @@ func (c *Client) Login(ctx context.Context, username string, password vault.Secr
 	t := Token{AccessToken: vault.Secret(result.Value("sessionId")), UserID: result.Value("userId"), OrgID: result.Value("userInfo", "organizationId")}
 	switch {
 	case result.Value("passwordExpired") == "true":
-		return Token{}, c.call.Refusal(http.StatusForbidden, "passwordExpired", "the user's password has expired")
+		return Token{}, c.call.Refusal(http.StatusForbidden, CodePasswordExpired, "the user's password has expired")
 	case err != nil || t.AccessToken == "" || !isID(t.UserID, "005") || !isID(t.OrgID, "00D"):
 		return Token{}, c.call.Protocol(http.StatusOK, "its login result has no session, user and organization")
 	}

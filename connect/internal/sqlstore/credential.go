@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/sqldb"
+)
+
+// forgetCredentials removes what spans keep whose driver keeps nothing. Users' tokens are of the span into Engagement.
+func forgetCredentials(tx *sqldb.Tx, l link.Link) error {
+	if !l.Org.Driver.KeepsSecrets() {
+		if _, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2`, l.Pair, string(link.IntoOrg)); err != nil {
+			return err
+		}
+	}
+	if l.Tenant.Driver.KeepsSecrets() {
+		return nil
+	}
+	if l.Tenant.Driver == "" { // disconnected; one that comes to be connected by key moves its users first
+		if _, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1`, l.Pair); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2`, l.Pair, string(link.IntoTenant))
+	return err
+}
+
+// Credential implements link.Credentials.
+func (s *Store) Credential(ctx context.Context, pair string, d link.Direction) (link.SealedCredential, error) {
+	c := link.SealedCredential{Pair: pair, Direction: d}
+	err := s.db.QueryRow(ctx, `SELECT name, secrets_sealed FROM span_credential WHERE pair_id = $1 AND direction = $2`, pair, string(d)).Scan(&c.Name, &c.Sealed)
+	return c, found(err, link.CodeNotFound, "credential")
+}
+
+// UpdateLinkWith implements link.Credentials.
+func (s *Store) UpdateLinkWith(ctx context.Context, c link.SealedCredential, why audit.Change, change func(link.Link) (link.Link, error)) (link.Link, error) {
+	return s.updateLink(ctx, c.Pair, why, change, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO span_credential (pair_id, direction, name, secrets_sealed) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (pair_id, direction) DO UPDATE SET name = excluded.name, secrets_sealed = excluded.secrets_sealed`, c.Pair, string(c.Direction), c.Name, c.Sealed)
+		return err
+	})
+}
+
+// PutUserToken implements link.Credentials.
+func (s *Store) PutUserToken(ctx context.Context, t link.UserToken) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision) VALUES ($1, $2, $3, 0, 1)
+			ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1`, t.Pair, t.Username, t.Sealed)
+		return err
+	})
+}
+
+// LeaseUserToken implements link.Credentials.
+func (s *Store) LeaseUserToken(ctx context.Context, pair, username string, now, until time.Time) (link.UserToken, error) {
+	t := link.UserToken{Pair: pair, Username: username}
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var lease int64
+		err := tx.QueryRow(`SELECT lease_until FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&lease)
+		if err := found(err, link.CodeNotFound, "token"); err != nil {
+			return err
+		}
+		res, err := tx.Exec(`UPDATE user_token SET lease_until = $3, revision = revision + 1 WHERE pair_id = $1 AND username = $2 AND lease_until <= $4`, pair, username, ms(until), ms(now))
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			if err == nil {
+				err = fault.New(fault.Limited, link.CodeTokenBusy, "The token of the user is being renewed.")
+			}
+			return err
+		}
+		return tx.QueryRow(`SELECT token_sealed, revision FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&t.Sealed, &t.Revision)
+	})
+	return t, err
+}
+
+// SwapUserToken implements link.Credentials.
+func (s *Store) SwapUserToken(ctx context.Context, t link.UserToken) (bool, error) {
+	var done bool
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`UPDATE user_token SET token_sealed = $4, lease_until = 0, revision = revision + 1 WHERE pair_id = $1 AND username = $2 AND revision = $3`, t.Pair, t.Username, t.Revision, t.Sealed)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		done = n == 1
+		return err
+	})
+	return done, err
+}
+
+// DeleteUserToken implements link.Credentials.
+func (s *Store) DeleteUserToken(ctx context.Context, pair, username string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username)
+		return err
+	})
+}

@@ -1,0 +1,126 @@
+package connect_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/linktest"
+)
+
+// lastDay is the last day on which a new password connection can be made (document 002), a few hours before its end.
+var lastDay = time.Date(2016, time.May, 31, 20, 0, 0, 0, time.UTC)
+
+const orgPassword, orgToken = "/api/v1/connection/org/password", "canary-token-Hd7"
+
+// at moves the domain time of all three to a moment.
+func (w *world) at(t *testing.T, when time.Time) {
+	t.Helper()
+	w.advance(t, when.Sub(w.now()))
+}
+
+// connectOrg connects into the org by the system user's password.
+func (w *world) connectOrg(t *testing.T, status int, member, text string) map[string]any {
+	t.Helper()
+	return w.wantCall(t, orgPassword, "", map[string]any{"system_user": system.Username, "password": system.Password, "security_token": orgToken, "by": "olga"}, status, member, text)
+}
+
+// useOrg uses the span into the org, and says how the span stands then.
+func (w *world) useOrg(t *testing.T) (state, cause string) {
+	t.Helper()
+	_, _ = w.call(t, "/api/v1/status/check", "", map[string]any{}) // the status below tells
+	_, s := w.call(t, "/api/v1/status", "", nil)
+	return linktest.Text(s, "org.state"), linktest.Text(s, "org.cause.code")
+}
+
+// The way into the org before Connected App authentication: SOAP login with credentials that lie sealed. What becomes of
+// them breaks the span with its cause, which is not tried again before new ones are given.
+func TestPasswordIntoOrg(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.at(t, lastDay)
+		w.org.SetSecurityToken(system.Username, orgToken)
+		w.advance(t, time.Minute)
+		w.wantCall(t, orgPassword, "", map[string]any{"system_user": system.Username, "security_token": orgToken}, 400, "error.code", "credentials_required")
+		w.wantCall(t, orgPassword, "", map[string]any{"system_user": system.Username, "password": "wrong"}, 403, "error.code", "INVALID_LOGIN")
+		s := w.connectOrg(t, 200, "org.auth", "password")
+		if linktest.Text(s, "org.credentials_given_at") == "" || linktest.Text(s, "org.org_id") != linktest.OrgID {
+			t.Fatalf("connected: %v", s)
+		}
+		if w.org.Calls("POST /services/oauth2/token") != 0 {
+			t.Error("a span of passwords asked for a token")
+		}
+		// Told to connect again without credentials, the stored ones are tried; and nothing changes.
+		w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username}, 200, "org.auth", "password")
+		w.wantEntries(t, "API: olga connection.org")
+
+		const login = "POST /services/Soap/u/65.0"
+		for _, c := range []struct {
+			cause string
+			lasts bool // new credentials alone mend it
+			do    func()
+			mend  func()
+		}{
+			{"ip_refused", false, func() { w.org.RefuseLogins("LOGIN_DURING_RESTRICTED_DOMAIN") }, func() { w.org.RefuseLogins("") }},
+			{"locked_out", false, func() { w.org.Lock(system.Username, true) }, func() { w.org.Lock(system.Username, false) }},
+			{"security_token_reset", true, func() { w.org.SetSecurityToken(system.Username, "other") }, func() { w.org.SetSecurityToken(system.Username, orgToken) }},
+			{"password_expired", false, func() { w.org.ExpirePassword(system.Username) }, func() { w.org.SetPassword(system.Username, system.Password) }},
+			{"password_changed", true, func() { w.org.SetPassword(system.Username, "other") }, func() { w.org.SetPassword(system.Username, system.Password) }},
+		} {
+			w.advance(t, time.Hour)
+			c.do()
+			if state, cause := w.useOrg(t); state != "broken" || cause != c.cause {
+				t.Errorf("%s: the span is %s by %s", c.cause, state, cause)
+			}
+			tries := w.org.Calls(login)
+			w.useOrg(t)
+			if again := w.org.Calls(login) > tries; again == c.lasts {
+				t.Errorf("%s: tried again is %v", c.cause, again)
+			}
+			w.advance(t, time.Minute)
+			c.mend()
+			w.advance(t, time.Minute)
+			if c.lasts {
+				if state, cause := w.useOrg(t); state != "broken" || cause != c.cause {
+					t.Errorf("%s, not renewed: the span is %s by %s", c.cause, state, cause)
+				}
+				w.wantCall(t, orgPassword, "", map[string]any{"password": system.Password, "security_token": orgToken}, 200, "org.state", "connected")
+			}
+			if state, _ := w.useOrg(t); state != "connected" {
+				t.Errorf("%s, mended: the span is %s", c.cause, state)
+			}
+		}
+
+		w.noSecrets(t, orgToken, "session-")
+	})
+}
+
+// Connected App authentication is required as of 1 June 2016: from that day by the pair's clock no new connection by
+// password is made, and one from before has a standing finding.
+//
+// seed:api S002-16
+func TestRequiredSinceJune2016(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.at(t, lastDay)
+		w.org.SetSecurityToken(system.Username, orgToken)
+		w.connectOrg(t, 200, "org.auth", "password")
+		if _, s := w.call(t, "/api/v1/status", "", nil); s["findings"] != nil {
+			t.Errorf("on 31 May: %v", s["findings"])
+		}
+		w.at(t, lastDay.Add(4*time.Hour)) // midnight: the day has begun
+		_, s := w.call(t, "/api/v1/status", "", nil)
+		found, _ := s["findings"].([]any)
+		if len(found) != 1 || found[0].(map[string]any)["code"] != "connected_app_required_since" {
+			t.Errorf("on 1 June: %v", s["findings"])
+		}
+		w.connectOrg(t, 200, "org.auth", "password") // one that is there is renewed
+		w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username, "auth": "jwt"}, 200, "org.auth", "jwt")
+		if _, s := w.call(t, "/api/v1/status", "", nil); s["findings"] != nil {
+			t.Errorf("by key: %v", s["findings"])
+		}
+		w.connectOrg(t, 409, "error.code", "connected_app_required_since")
+		w.advance(t, time.Hour)
+		w.org.SetPassword(system.Username, "another")
+		if state, _ := w.useOrg(t); state != "connected" {
+			t.Errorf("by key, after a change of the password: the span is %s", state)
+		}
+	})
+}
