@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/client"
@@ -22,25 +23,41 @@ type planStep struct {
 	Have  string `json:"have"` // what was found
 	Want  string `json:"want"`
 	Done  bool   `json:"done"`
+	// Waits: what was asked is not there before a step above it is done. It is not tried meanwhile.
+	Waits bool `json:"waits,omitempty"`
 	// Click is how a person does it, where no public API does; "" where --apply does it.
 	Click string `json:"click,omitempty"`
 
+	// look says how it stands; what it lacks for that and a step before it brings is errWaits, or a refusal.
 	look func(ctx context.Context) (have string, err error)
-	do   func(ctx context.Context) error // nil where a person has to
+	// done tells of what was found whether it is what is wanted; nil where it has to say so word by word.
+	done func(have string) bool
+	// do does it; nil where a person has to. errClick where, on this org, a person has to after all.
+	do func(ctx context.Context) error
+	// after: it is not done while a step before it waits or is left, because it would shut people out.
+	after bool
 }
+
+// What a step may say.
+var (
+	// errWaits: what is looked for comes with a step above.
+	errWaits = errors.New("waits for a step above")
+	// errClick: no public API of this org does it.
+	errClick = errors.New("a person has to")
+)
 
 // plan looks at every step. With apply it does those that it can, one after the other, and reads each back. The order
 // locks nobody out: users are approved for the app before the app asks for approval (documents 001 and 003 have it the
-// other way round). Exit code 3 where something is left.
+// other way round). A step that waits for another is told and passed. Exit code 3 where something is left.
 func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) error {
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
 	return org.session(ctx, a, func(s *crm.Session) error {
 		steps := append(c.orgSteps(s), c.tenantSteps()...)
 		steps = append(steps, c.spanSteps(a, cl)...)
-		left := false
+		left, apply := false, c.Apply
 		for i := range steps {
 			st := &steps[i]
-			if err := c.take(ctx, st); err != nil { // what was done before it stays done, and is told
+			if err := st.take(ctx, apply && !(left && st.after)); err != nil { // what was done before it stays done, and is told
 				return errors.Join(a.printPlan(steps[:i]), fmt.Errorf("%s: %w", st.Title, err))
 			}
 			left = left || !st.Done
@@ -56,11 +73,15 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 }
 
 // take looks at a step, and does it where that is asked and there is something to do.
-func (c *connectUpCmd) take(ctx context.Context, st *planStep) error {
-	if err := st.read(ctx); err != nil || !c.Apply || st.Done || st.do == nil {
+func (st *planStep) take(ctx context.Context, apply bool) error {
+	if err := st.read(ctx); err != nil || !apply || st.Done || st.Waits || st.do == nil {
 		return err
 	}
-	if err := st.do(ctx); err != nil {
+	if err := st.do(ctx); errors.Is(err, errClick) {
+		if why := client.Remote(err); why != nil {
+			st.Click += "; by API it is refused: " + why.Description
+		}
+	} else if err != nil {
 		return err
 	}
 	if err := st.read(ctx); err != nil {
@@ -71,8 +92,17 @@ func (c *connectUpCmd) take(ctx context.Context, st *planStep) error {
 
 func (st *planStep) read(ctx context.Context) error {
 	have, err := st.look(ctx)
-	st.Have, st.Done = have, err == nil && have == st.Want
-	return err
+	st.Have, st.Waits = have, false
+	switch {
+	case errors.Is(err, errWaits):
+		st.Waits = true
+	case fault.CodeOf(err) == client.CodeRefused, fault.CodeOf(err) == client.CodeNotFound: // fields and apps that come with the package
+		st.Have, st.Waits = "not to be seen: "+fault.Of(err).Message, true
+	case err != nil:
+		return err
+	}
+	st.Done = !st.Waits && (have == st.Want || st.done != nil && st.done(have))
+	return nil
 }
 
 func (a *app) printPlan(steps []planStep) error {
@@ -109,13 +139,23 @@ func found(ctx context.Context, s *crm.Session, soql string) (string, error) {
 func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 	steps := []planStep{
 		{
-			Title: "managed package", Want: "installed", Click: "twinspan package install, or the vendor's link",
+			Title: "managed package", Want: "installed", Click: "--apply installs the newest where the org lists versions; a real org lists none: the vendor's link, or twinspan package install 04t…",
 			look: func(ctx context.Context) (string, error) {
 				p, err := installedPackage(ctx, s)
 				if err != nil || p == nil {
 					return "none", err
 				}
 				return "installed", nil
+			},
+			do: func(ctx context.Context) error {
+				versions, err := installable(ctx, s)
+				if fault.CodeOf(err) == client.CodeRefused || err == nil && len(versions) == 0 { // a real org lists none
+					return errClick
+				}
+				if err != nil {
+					return err
+				}
+				return s.InstallPackage(ctx, versions[len(versions)-1].ID, crm.AdminsOnly)
 			},
 		},
 		{
@@ -162,7 +202,10 @@ func (c *connectUpCmd) boxes(s *crm.Session) planStep {
 		Title: "Marketing Cloud for AppExchange User and Admin on " + c.SystemUser, Want: "both ticked",
 		look: func(ctx context.Context) (string, error) {
 			rows, err := s.Query(ctx, where)
-			if err != nil || len(rows) != 1 {
+			switch {
+			case fault.CodeOf(err) == client.CodeRefused:
+				return "no such fields before the package is there", errWaits
+			case err != nil || len(rows) != 1:
 				return "no such user", err
 			}
 			return map[bool]string{true: "both ticked", false: "not both"}[rows[0].Bool(user) && rows[0].Bool(admin)], nil
@@ -188,7 +231,10 @@ func attached(s *crm.Session) planStep {
 		Title: journey.ApprovalSet + " on the app " + journey.PackageApp, Want: "attached",
 		look: func(ctx context.Context) (string, error) {
 			set, app, err := ids(ctx)
-			if err != nil || set == "" || app == "" {
+			switch {
+			case err == nil && app == "":
+				return "no such app before the package is there", errWaits
+			case err != nil || set == "":
 				return "not attached", err
 			}
 			id, err := found(ctx, s, "SELECT Id FROM SetupEntityAccess WHERE ParentId = "+crm.Literal(set)+" AND SetupEntityId = "+crm.Literal(app))
@@ -198,9 +244,6 @@ func attached(s *crm.Session) planStep {
 			set, app, err := ids(ctx)
 			if err != nil {
 				return err
-			}
-			if app == "" {
-				return fmt.Errorf("the org has no connected app %q: is the managed package installed?", journey.PackageApp)
 			}
 			_, err = s.CreateRecord(ctx, "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app})
 			return err
@@ -212,7 +255,7 @@ func policies(s *crm.Session) planStep {
 	read := func(ctx context.Context) (crm.ConnectedApp, error) {
 		apps, err := s.ReadConnectedApps(ctx, journey.PackageAppFullName)
 		if err == nil && len(apps) != 1 {
-			err = fmt.Errorf("the org has no connected app %s: is the managed package installed?", journey.PackageAppFullName)
+			err = errWaits
 		}
 		if err != nil {
 			return crm.ConnectedApp{}, err
@@ -223,11 +266,12 @@ func policies(s *crm.Session) planStep {
 		return strings.Join([]string{permittedUsers(app.AdminApproved), app.IPRelaxation, app.RefreshTokenPolicy}, "; ")
 	}
 	return planStep{
+		after: true, // who is not approved yet would be shut out
 		Title: "policies of the app " + journey.PackageApp, Want: say(crm.ConnectedApp{AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero"}),
 		look: func(ctx context.Context) (string, error) {
 			app, err := read(ctx)
 			if err != nil {
-				return "", err
+				return "no such app before the package is there", err
 			}
 			return say(app), nil
 		},
@@ -265,15 +309,48 @@ func (c *connectUpCmd) tenantSteps() []planStep {
 			}
 			return apiUserAs(u), nil
 		},
+		do: func(ctx context.Context) error { return c.makeAPIUser(ctx) },
 	}}
 }
+
+// makeAPIUser gives somebody who is there what makes him the API user: the switch and both roles. A password that he has
+// to change, he alone changes.
+func (c *connectUpCmd) makeAPIUser(ctx context.Context) error {
+	tenant, err := c.tenant(ctx)
+	if err != nil {
+		return err
+	}
+	u, err := tenant.UserDetails(ctx, c.APIUser)
+	if fault.CodeOf(err) == client.CodeNotFound || err == nil && !u.Active {
+		return errClick // he is made with a password and an address, and woken by whoever put him to rest
+	}
+	if err != nil {
+		return err
+	}
+	roles, err := roleKeys(ctx, tenant, slices.DeleteFunc(slices.Clone(apiUserRoles), func(r string) bool { return slices.Contains(u.Roles, r) }))
+	if err != nil {
+		return err
+	}
+	on := true
+	err = tenant.UpdateUser(ctx, engagement.UserWrite{Username: u.Username, APIUser: &on, Unlock: u.Locked})
+	if err == nil && len(roles) > 0 {
+		err = tenant.UpdateUser(ctx, engagement.UserWrite{Username: u.Username, AddRoles: roles})
+	}
+	if fault.CodeOf(err) == client.CodeRefused { // whoever asks may not make administrators
+		return errors.Join(errClick, err)
+	}
+	return err
+}
+
+// apiUserRoles are what document 001 gives the API user.
+var apiUserRoles = []string{"Administrator", "Marketing Cloud Administrator"}
 
 // apiUserAs says what a user is and lacks as an API user. Other roles do not matter.
 func apiUserAs(u engagement.UserDetails) string {
 	parts := []string{map[bool]string{true: "active", false: "not active, locked, or with a temporary password"}[u.Active && !u.Locked && !u.MustChange]}
 	parts = append(parts, map[bool]string{true: "API User", false: "no API User"}[u.APIUser])
 	var roles []string
-	for _, role := range []string{"Administrator", "Marketing Cloud Administrator"} {
+	for _, role := range apiUserRoles {
 		if slices.Contains(u.Roles, role) {
 			roles = append(roles, role)
 		}
@@ -284,27 +361,55 @@ func apiUserAs(u engagement.UserDetails) string {
 	return strings.Join(append(parts, strings.Join(roles, ", ")), "; ")
 }
 
-// spanSteps are the connection itself, as Connect finds it.
+// spanSteps are the connection itself, as Connect finds it: whoever else is connected is not who is wanted, and neither is
+// he in another business unit.
 func (c *connectUpCmd) spanSteps(a *app, cl *connect.Client) []planStep {
-	state := func(span func(connect.Status) string) func(context.Context) (string, error) {
+	look := func(span func(connect.Status) (connect.Span, string, int64)) func(context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) {
 			s, err := cl.CheckStatus(ctx, oauth.NewToken(24)) // the steps before it may just have broken or mended it
-			return words(span(s)), err
+			found, user, mid := span(s)
+			return connectedAs(found.State, user, mid), err
 		}
 	}
 	into := planStep{
-		Title: "from Engagement into the org as " + c.SystemUser, Want: "connected", look: state(func(s connect.Status) string { return s.Org.State }),
+		Title: "from Engagement into the org", Want: connectedAs(connect.StateConnected, c.SystemUser, 0), after: true,
+		look: look(func(s connect.Status) (connect.Span, string, int64) { return s.Org, s.Org.SystemUser, 0 }),
 		do: func(ctx context.Context) error {
 			return cl.ConnectOrg(ctx, c.SystemUser, a.who(c.By), oauth.NewToken(24))
 		},
 	}
+	into.done = func(have string) bool { return strings.EqualFold(have, into.Want) }
 	back := planStep{
-		Title: "from the org into Engagement as " + c.APIUser, Want: "connected", look: state(func(s connect.Status) string { return s.Engagement.State }),
+		Title: "from the org into Engagement", Want: connectedAs(connect.StateConnected, c.APIUser, c.MID),
+		look:  look(func(s connect.Status) (connect.Span, string, int64) { return s.Engagement, s.Engagement.APIUser, s.Engagement.AccountID }),
 		Click: "log out of all active Engagement sessions (closing the tab does not end one); `twinspan connect` prints where the API user signs in once",
 		do: func(ctx context.Context) error {
-			_, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, a.who(c.By), oauth.NewToken(24))
-			return err // without his grant it stays as it is, and a person has to
+			answer, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, a.who(c.By), oauth.NewToken(24))
+			if err == nil && !answer.Connected {
+				return errClick // without his grant it stays as it is
+			}
+			return err
 		},
 	}
+	back.done = func(have string) bool {
+		if c.MID == 0 { // whichever is his own
+			have, _, _ = strings.Cut(have, inUnit)
+		}
+		return strings.EqualFold(have, back.Want)
+	}
 	return []planStep{into, back}
+}
+
+const inUnit = " in business unit "
+
+// connectedAs says how a span stands, and as whom.
+func connectedAs(state, user string, mid int64) string {
+	text := words(state)
+	if user != "" {
+		text += " as " + user
+	}
+	if user != "" && mid != 0 {
+		text += inUnit + strconv.FormatInt(mid, 10)
+	}
+	return text
 }
