@@ -381,7 +381,9 @@ func (c *connectUpCmd) spanSteps(a *app, cl *connect.Client) []planStep {
 	into.done = func(have string) bool { return strings.EqualFold(have, into.Want) }
 	back := planStep{
 		Title: "from the org into Engagement", Want: connectedAs(connect.StateConnected, c.APIUser, c.MID),
-		look:  look(func(s connect.Status) (connect.Span, string, int64) { return s.Engagement, s.Engagement.APIUser, s.Engagement.AccountID }),
+		look: look(func(s connect.Status) (connect.Span, string, int64) {
+			return s.Engagement, s.Engagement.APIUser, s.Engagement.AccountID
+		}),
 		Click: "log out of all active Engagement sessions (closing the tab does not end one); `twinspan connect` prints where the API user signs in once",
 		do: func(ctx context.Context) error {
 			answer, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, a.who(c.By), oauth.NewToken(24))
