@@ -28,6 +28,7 @@ var authorizeErrors = map[fault.Code]string{
 	codeRequestObject:      oauth.ErrRequestNotSupported,
 	codeRequestURI:         oauth.ErrRequestURINotSupported,
 	codeLoginRequired:      oauth.ErrLoginRequired,
+	tenant.CodeNoSession:   oauth.ErrLoginRequired, // it ended at this moment
 	tenant.CodeLoginFailed: oauth.ErrAccessDenied,
 }
 

@@ -14,7 +14,7 @@ import (
 func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 	session, user, err := s.session(r)
 	if fault.CodeOf(err) == tenant.CodeNoSession {
-		s.signedOut(w, r)
+		s.lapsed(w, r)
 		return
 	}
 	if err != nil {
@@ -34,43 +34,52 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 		}
 		table.Rows = append(table.Rows, ui.Row(one.Created.Format(time.RFC3339), one.Seen.Format(time.RFC3339), one.UserAgent, mark))
 	}
-	token := ui.Field{Type: ui.HiddenField, Name: "form_token", Value: s.formToken(w, r)}
 	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, User: user.Username, Narrow: true, Blocks: []ui.Block{
-		ui.Text("Applications that may work offline keep their access; others lose it."), table,
-		ui.Form{Action: "/v2/logout", Fields: []ui.Field{token}, Submits: []ui.Submit{
-			{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
-		}},
+		ui.Text("Applications that may work offline keep their access; others lose it."), table, s.logoutForm(w, r),
 	}})
 }
 
-// logout ends this session, or all of the user's.
+func (s *Server) logoutForm(w http.ResponseWriter, r *http.Request) ui.Form {
+	return ui.Form{Action: "/v2/logout", Fields: []ui.Field{{Type: ui.HiddenField, Name: "form_token", Value: s.formToken(w, r)}}, Submits: []ui.Submit{
+		{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
+	}}
+}
+
+// lapsed answers a browser whose session can be used no longer. Applications may still live on it, so it can be ended; whose
+// it is, and where else he is signed in, is told to nobody.
+func (s *Server) lapsed(w http.ResponseWriter, r *http.Request) {
+	_, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	if fault.CodeOf(err) == tenant.CodeNoSession {
+		s.signedOut(w, r)
+		return
+	}
+	if err != nil {
+		s.errorPage(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{
+		ui.Text("Your session has not been used for too long. Applications that you signed in to with it may still have access; those that may not work offline lose it when you sign out."),
+		s.logoutForm(w, r),
+	}})
+}
+
+// logout ends this session, or all of the user's, used or not of late.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	form, err := s.readForm(w, r)
 	if err != nil {
 		s.errorPage(w, r, err)
 		return
 	}
-	session, user, err := s.session(r)
+	session, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	switch {
+	case err == nil && form.Get("which") == "all":
+		err = s.o.Sessions.EndAll(r.Context(), session)
+	case err == nil:
+		err = s.o.Sessions.End(r.Context(), session)
+	}
 	if err != nil && fault.CodeOf(err) != tenant.CodeNoSession {
 		s.errorPage(w, r, err)
 		return
-	}
-	if err == nil {
-		ending := []tenant.Session{session}
-		if form.Get("which") == "all" {
-			more, err := s.o.Sessions.List(r.Context(), user)
-			if err != nil {
-				s.errorPage(w, r, err)
-				return
-			}
-			ending = append(ending, more...)
-		}
-		for _, one := range ending {
-			if err := s.o.Sessions.End(r.Context(), one); err != nil {
-				s.errorPage(w, r, err)
-				return
-			}
-		}
 	}
 	s.setCookie(w, sessionCookie, "")
 	s.signedOut(w, r)

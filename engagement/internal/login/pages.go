@@ -138,11 +138,16 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 
 // session gives the browser's live session and its user, or a fault with tenant.CodeNoSession.
 func (s *Server) session(r *http.Request) (tenant.Session, tenant.User, error) {
-	text := ""
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		text = c.Value
+	return s.o.Sessions.Find(r.Context(), cookie(r, sessionCookie))
+}
+
+// cookie is the value of a cookie; "" where the request has none.
+func cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(name)
+	if err != nil {
+		return ""
 	}
-	return s.o.Sessions.Find(r.Context(), text)
+	return c.Value
 }
 
 // setCookie sets a cookie for as long as the browser runs; "" takes it away.

@@ -361,6 +361,63 @@ func TestLogout(t *testing.T) {
 	})
 }
 
+// TestLogoutAfterIdling: who comes back later and signs out, here or everywhere, ends what lives on sessions that lapsed,
+// and so do a sign-in in the same browser, and a new password (engagement-wire 2.1).
+func TestLogoutAfterIdling(t *testing.T) {
+	each(t, func(h *house) {
+		f := h.flow(h.Web)
+		f.extra = url.Values{"scope": {"email_read"}}
+		refresh := func(a answer) bool {
+			r := h.token(m{"grant_type": "refresh_token", "client_id": h.Web, "client_secret": tenanttest.WebSecret, "refresh_token": a.str("refresh_token")})
+			return r.status == 200
+		}
+		signIn := func(b *browser, user, password string) answer {
+			a := h.token(h.exchange(f, b.signIn(f, user, password).Get("code")))
+			h.granted(a)
+			return a
+		}
+		logout := func(b *browser, which string) {
+			page := b.get("/v2/logout")
+			if page.status != 200 || strings.Contains(page.text, h.Sender) {
+				h.Fatalf("the page of a lapsed session: %d %s", page.status, page.text)
+			}
+			if a := b.post("/v2/logout", url.Values{"form_token": {b.formToken(page)}, "which": {which}}); a.status != 200 {
+				h.Fatalf("logout: %d %s", a.status, a.text)
+			}
+		}
+		b, elsewhere := h.browser(), h.browser()
+		here, there := signIn(b, h.Sender, tenanttest.Password), signIn(elsewhere, h.Sender, tenanttest.Password)
+		h.advance(time.Hour)
+		logout(b, "this")
+		if refresh(here) {
+			h.Fatal("the tokens outlive the log-out")
+		}
+		third := signIn(b, h.Sender, tenanttest.Password)
+		h.advance(time.Hour)
+		logout(b, "all")
+		if refresh(there) || refresh(third) {
+			h.Fatal("the tokens outlive the log-out everywhere")
+		}
+		before := signIn(b, h.Sender, tenanttest.Password)
+		h.advance(time.Hour)
+		signIn(b, h.Analyst, tenanttest.Password)
+		if refresh(before) {
+			h.Fatal("the tokens outlive another's sign-in in the browser")
+		}
+		// A new password, of whoever is no API user.
+		old := signIn(h.browser(), h.Sender, tenanttest.Password)
+		if err := h.signIns.ChangePassword(h.Context(), h.Sender, tenanttest.Password, "a new password 1"); err != nil {
+			h.Fatal(err)
+		}
+		if h.alive(old.str("access_token")) || refresh(old) {
+			h.Fatal("the tokens outlive the password")
+		}
+		if page := h.browser().get("/v2/logout"); !strings.Contains(page.text, "signed out") {
+			h.Fatalf("nobody's log-out: %s", page.text)
+		}
+	})
+}
+
 // TestSignInEndsTheSessionBefore: the browser's earlier session, of whomever, does not stay behind.
 func TestSignInEndsTheSessionBefore(t *testing.T) {
 	each(t, func(h *house) {

@@ -50,12 +50,14 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid t
 		s.errorPage(w, r, err)
 		return user, 0, false
 	}
-	// The session that the browser had, of whomever, ends here: closing the way back to it.
-	if old, _, err := s.session(r); err == nil {
-		if err := s.o.Sessions.End(r.Context(), old); err != nil {
-			s.errorPage(w, r, err)
-			return user, 0, false
-		}
+	// The session that the browser had, of whomever, and used or not of late, ends here: closing the way back to it.
+	old, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	if err == nil {
+		err = s.o.Sessions.End(r.Context(), old)
+	}
+	if err != nil && fault.CodeOf(err) != tenant.CodeNoSession {
+		s.errorPage(w, r, err)
+		return user, 0, false
 	}
 	text, started, err := s.o.Sessions.Start(r.Context(), user, r.UserAgent())
 	if err != nil {

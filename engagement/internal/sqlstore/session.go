@@ -58,6 +58,11 @@ func (s *Store) EndSession(ctx context.Context, id int64, now time.Time) error {
 	})
 }
 
+// EndSessions implements tenant.SessionStore.
+func (s *Store) EndSessions(ctx context.Context, eid tenant.EID, userID int64, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return endAccess(tx, eid, userID, true, false, userID, now) })
+}
+
 // Sessions implements tenant.SessionStore.
 func (s *Store) Sessions(ctx context.Context, eid tenant.EID, userID int64, limit int) ([]tenant.Session, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+sessionColumns+` FROM web_session WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL ORDER BY id DESC LIMIT $3`,

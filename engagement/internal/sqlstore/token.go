@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -57,6 +58,16 @@ func (s *Store) AddFamily(ctx context.Context, f tenant.Family) error {
 		return err
 	}
 	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if f.SessionID != 0 {
+			// The row is written to be locked: a log-out waits, and finds the new family, or was first, and is found.
+			n, err := change(tx, `UPDATE web_session SET seen_at = seen_at WHERE id = $1 AND ended_at IS NULL`, f.SessionID)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return fault.New(fault.Unauthenticated, tenant.CodeNoSession, "The session has ended.")
+			}
+		}
 		_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 			f.ID, f.CodeHash[:], int64(f.Tenant), f.ClientID, f.UserID, int64(f.MID), strings.Join(f.Scopes, " "), snapshot, f.RedirectURI, f.Challenge,
 			f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended))
@@ -163,7 +174,8 @@ const (
 )
 
 // purges are what Purge runs, each with the lowest number that stays, the machine time in milliseconds, and the most
-// rows that may go. A refresh token goes when it has expired in its tenant's own time; its sign-in when none is left.
+// rows that may go. A refresh token goes when it has expired in its tenant's own time; its sign-in when none is left; a
+// session when nothing hangs on it that its log-out would end.
 var purges = []struct {
 	keep time.Duration
 	text string
@@ -175,7 +187,8 @@ var purges = []struct {
 	{keepSignIns, `DELETE FROM token_family WHERE id IN (SELECT f.id FROM token_family f WHERE f.id < $1 AND f.created_at < $2
 		AND NOT EXISTS (SELECT 1 FROM refresh_token r WHERE r.family_id = f.id) ORDER BY f.id LIMIT $3)`},
 	{keepSignIns, `DELETE FROM web_session WHERE id IN (SELECT s.id FROM web_session s JOIN tenant t ON t.eid = s.eid
-		WHERE s.id < $1 AND s.seen_at < CAST($2 AS BIGINT) + t.clock_offset_ms - 86400000 ORDER BY s.id LIMIT $3)`},
+		WHERE s.id < $1 AND s.seen_at < CAST($2 AS BIGINT) + t.clock_offset_ms - 86400000
+		AND NOT EXISTS (SELECT 1 FROM token_family f WHERE f.session_id = s.id AND f.is_offline = 0 AND f.ended_at IS NULL) ORDER BY s.id LIMIT $3)`},
 }
 
 // Purge implements tenant.TokenStore.

@@ -93,10 +93,14 @@ func editParts(tx *sqldb.Tx, e tenant.UserEdit, now time.Time) error {
 	return endAccess(tx, e.New.Tenant, id, e.EndSessions, e.EndGrants, e.AsAdmin, now)
 }
 
-// endAccess ends a user's browser sessions, and his grants and token families where asked.
+// endAccess ends a user's browser sessions with the token families that do not outlive them, and his grants and all his
+// token families where asked. Sessions come first: see AddFamily.
 func endAccess(tx *sqldb.Tx, eid tenant.EID, id int64, sessions, grants bool, by int64, now time.Time) error {
 	if sessions {
 		if _, err := tx.Exec(`UPDATE web_session SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, int64(eid), id, millis(now)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE token_family SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND is_offline = 0 AND ended_at IS NULL`, int64(eid), id, millis(now)); err != nil {
 			return err
 		}
 	}

@@ -43,19 +43,31 @@ func (s *Sessions) Start(ctx context.Context, user User, userAgent string) (text
 	return c.text, session, s.Store.AddSession(ctx, session)
 }
 
-// Find gives the live session of a cookie and its user. Anything else is an Unauthenticated fault with CodeNoSession.
-func (s *Sessions) Find(ctx context.Context, text string) (Session, User, error) {
-	none := fault.New(fault.Unauthenticated, CodeNoSession, "There is no such session.")
+var errNoSession = fault.New(fault.Unauthenticated, CodeNoSession, "There is no such session.")
+
+// Known gives the session of a cookie that nobody has ended, whether or not it can still be used: what rests on it may be
+// ended by whoever has it. Anything else is an Unauthenticated fault with CodeNoSession.
+func (s *Sessions) Known(ctx context.Context, text string) (Session, error) {
 	id, ok := parseCredential(kindSession, text)
 	if !ok {
-		return Session{}, User{}, none
+		return Session{}, errNoSession
 	}
 	session, err := s.Store.SessionByID(ctx, id)
 	if err != nil {
-		return Session{}, User{}, absent(err, none)
+		return Session{}, absent(err, errNoSession)
 	}
 	if !sameHash(text, session.Hash) || !session.Ended.IsZero() {
-		return Session{}, User{}, none
+		return Session{}, errNoSession
+	}
+	return session, nil
+}
+
+// Find gives the live session of a cookie and its user. Anything else is an Unauthenticated fault with CodeNoSession.
+func (s *Sessions) Find(ctx context.Context, text string) (Session, User, error) {
+	none := errNoSession
+	session, err := s.Known(ctx, text)
+	if err != nil {
+		return Session{}, User{}, err
 	}
 	t, err := s.Registry.Tenant(ctx, session.Tenant)
 	if err != nil {
@@ -83,6 +95,13 @@ func (s *Sessions) Find(ctx context.Context, text string) (Session, User, error)
 // End ends a session and the tokens that do not outlive it (engagement-wire 2.1: without scope offline).
 func (s *Sessions) End(ctx context.Context, session Session) error {
 	err := s.Store.EndSession(ctx, session.ID, s.Clock.Now(session.Tenant))
+	s.Registry.families.reset()
+	return err
+}
+
+// EndAll ends all sessions of the session's user, those that have not been used for long too.
+func (s *Sessions) EndAll(ctx context.Context, of Session) error {
+	err := s.Store.EndSessions(ctx, of.Tenant, of.UserID, s.Clock.Now(of.Tenant))
 	s.Registry.families.reset()
 	return err
 }

@@ -40,8 +40,8 @@ type UserStore interface {
 	// SignedIn records a right password: the count of wrong ones is zero again. A locked user stays locked.
 	SignedIn(ctx context.Context, eid EID, id int64, now time.Time) error
 	// SetPassword stores a new hash, if the old one is still as given, and ends what rests on the old password: the
-	// must-change flag, other browser sessions and, where endGrants says so, the user's grants and token families. It
-	// reports whether it did.
+	// must-change flag, browser sessions with the token families that do not outlive them and, where endGrants says so,
+	// the user's grants and all his token families. It reports whether it did.
 	SetPassword(ctx context.Context, eid EID, id int64, oldHash, newHash string, endGrants bool, now time.Time) (bool, error)
 	// Unlock lets a locked user try again.
 	Unlock(ctx context.Context, eid EID, id int64, now time.Time) error
@@ -73,7 +73,8 @@ type TokenStore interface {
 	SpendAssertion(ctx context.Context, t AccessToken, assertion [32]byte) error
 	// TokenByID reads one access token.
 	TokenByID(ctx context.Context, id int64) (AccessToken, error)
-	// AddFamily stores a sign-in with its authorization code.
+	// AddFamily stores a sign-in with its authorization code. One in a browser session that has ended meanwhile is an
+	// Unauthenticated fault with CodeNoSession.
 	AddFamily(ctx context.Context, f Family) error
 	// FamilyByID reads one.
 	FamilyByID(ctx context.Context, id int64) (Family, error)
@@ -101,6 +102,8 @@ type SessionStore interface {
 	TouchSession(ctx context.Context, id int64, now time.Time) error
 	// EndSession ends a session and the token families that do not outlive it.
 	EndSession(ctx context.Context, id int64, now time.Time) error
+	// EndSessions ends all of a user's, and his token families that do not outlive one.
+	EndSessions(ctx context.Context, eid EID, userID int64, now time.Time) error
 	// Sessions lists a user's sessions that have not ended, newest first, at most limit.
 	Sessions(ctx context.Context, eid EID, userID int64, limit int) ([]Session, error)
 }

@@ -208,6 +208,7 @@ func testPasswords(t *testing.T, b *bench) {
 	b.ok(b.s.AddSession(ctx, session))
 	grant := b.grant(b.h.API)
 	family := b.family(b.h.API, 0, 0, true)
+	short := b.family(b.h.API, session.ID, 0, false)
 	done, err := b.s.SetPassword(ctx, u.Tenant, u.ID, "another hash", "x", true, at)
 	b.ok(err)
 	if done || b.user(b.h.API).PasswordHash != u.PasswordHash {
@@ -223,6 +224,13 @@ func testPasswords(t *testing.T, b *bench) {
 	}
 	if g, err := b.s.GrantByID(ctx, grant.ID); err != nil || !g.Live() {
 		t.Fatalf("the grant ended: %+v %v", g, err)
+	}
+	for id, want := range map[int64]bool{family.ID: false, short.ID: true} {
+		f, err := b.s.FamilyByID(ctx, id)
+		b.ok(err)
+		if ended := !f.Ended.IsZero(); ended != want {
+			t.Fatalf("family %d ended: %v, want %v", id, ended, want)
+		}
 	}
 	_, err = b.s.SetPassword(ctx, u.Tenant, u.ID, "new hash", "newer hash", true, at)
 	b.ok(err)
@@ -352,6 +360,14 @@ func testPurge(t *testing.T, b *bench) {
 	}
 	session := tenant.Session{ID: b.serials.Next(), Tenant: b.h.EID, UserID: b.user(b.h.Sender).ID, Created: now, Seen: now}
 	b.ok(b.s.AddSession(ctx, session))
+	needed := tenant.Session{ID: b.serials.Next(), Tenant: b.h.EID, UserID: session.UserID, Created: now, Seen: now}
+	b.ok(b.s.AddSession(ctx, needed))
+	hung := b.family(b.h.Sender, needed.ID, 0, false)
+	kept := b.refresh(hung.ID)
+	kept.Expires = live.Expires
+	if won, err := b.s.UseCode(ctx, hung.ID, at, b.token(hung.ID, 0), kept); err != nil || !won {
+		t.Fatal(won, err)
+	}
 	purge := func(after time.Duration) {
 		for range 5 {
 			_, err := b.s.Purge(ctx, now.Add(after), 100)
@@ -373,6 +389,8 @@ func testPurge(t *testing.T, b *bench) {
 	_, err = b.s.RefreshByID(ctx, live.ID)
 	b.ok(err)
 	_, err = b.s.FamilyByID(ctx, young.ID)
+	b.ok(err)
+	_, err = b.s.SessionByID(ctx, needed.ID) // its log-out ends a sign-in that lives
 	b.ok(err)
 }
 
@@ -409,6 +427,14 @@ func count(wins chan bool) int {
 	return n
 }
 
+// session begins a browser session of Sender and gives its number.
+func (b *bench) session() int64 {
+	b.Helper()
+	s := tenant.Session{ID: b.serials.Next(), Tenant: b.h.EID, UserID: b.user(b.h.Sender).ID, Created: at, Seen: at}
+	b.ok(b.s.AddSession(b.Context(), s))
+	return s.ID
+}
+
 // family stores a sign-in of the user.
 func (b *bench) family(name string, session, grant int64, offline bool) tenant.Family {
 	b.Helper()
@@ -430,7 +456,7 @@ func (b *bench) refresh(family int64) tenant.RefreshToken {
 
 func testCodes(t *testing.T, b *bench) {
 	ctx := t.Context()
-	f := b.family(b.h.Sender, 5, 6, true)
+	f := b.family(b.h.Sender, b.session(), 6, true)
 	got, err := b.s.FamilyByID(ctx, f.ID)
 	b.ok(err)
 	b.same(got, f)
@@ -459,7 +485,7 @@ func testCodes(t *testing.T, b *bench) {
 	if got, err = b.s.FamilyByID(ctx, f.ID); err != nil || !got.Ended.Equal(at.Add(time.Minute)) {
 		t.Fatalf("ended at %v, %v", got.Ended, err)
 	}
-	ended := b.family(b.h.Sender, 5, 6, true)
+	ended := b.family(b.h.Sender, b.session(), 6, true)
 	b.ok(b.s.EndFamily(ctx, ended.ID, at))
 	token := b.token(ended.ID, 0)
 	if won, err := b.s.UseCode(ctx, ended.ID, at, token, b.refresh(ended.ID)); err != nil || won {
@@ -471,7 +497,7 @@ func testCodes(t *testing.T, b *bench) {
 
 func testRefresh(t *testing.T, b *bench) {
 	ctx := t.Context()
-	f := b.family(b.h.Sender, 5, 0, true)
+	f := b.family(b.h.Sender, b.session(), 0, true)
 	first := b.refresh(f.ID)
 	won, err := b.s.UseCode(ctx, f.ID, at, b.token(f.ID, 0), first)
 	b.ok(err)
@@ -549,5 +575,34 @@ func testSessions(t *testing.T, b *bench) {
 	}
 	if list, err = b.s.Sessions(ctx, u.Tenant, u.ID, 10); err != nil || len(list) != 1 {
 		t.Fatalf("%d sessions, %v", len(list), err)
+	}
+	b.ok(b.s.EndSessions(ctx, u.Tenant, u.ID, at.Add(time.Hour)))
+	if f, err := b.s.FamilyByID(ctx, other.ID); err != nil || f.Ended.IsZero() {
+		t.Fatalf("the family goes on: %+v %v", f, err)
+	}
+	if f, err := b.s.FamilyByID(ctx, stays.ID); err != nil || !f.Ended.IsZero() {
+		t.Fatalf("the family that works offline ended: %+v %v", f, err)
+	}
+	// A sign-in that the log-out overtook.
+	late := stays
+	late.ID = b.serials.Next()
+	b.code(b.s.AddFamily(ctx, late), tenant.CodeNoSession)
+	// Both at once: whichever was first, nothing is left alive.
+	for range 10 {
+		s := session()
+		f := late
+		f.ID, f.SessionID, f.Offline = b.serials.Next(), s.ID, false
+		var all sync.WaitGroup
+		var added error
+		all.Go(func() { added = b.s.AddFamily(ctx, f) })
+		b.ok(b.s.EndSession(ctx, s.ID, at.Add(time.Hour)))
+		all.Wait()
+		if added != nil {
+			b.code(added, tenant.CodeNoSession)
+			continue
+		}
+		if f, err := b.s.FamilyByID(ctx, f.ID); err != nil || f.Ended.IsZero() {
+			t.Fatalf("the sign-in outlives the log-out: %+v %v", f, err)
+		}
 	}
 }
