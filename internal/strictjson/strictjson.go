@@ -46,8 +46,11 @@ func Decode(data []byte, v any, options ...Option) error {
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			f := malformed("A JSON %s stands where a %s is wanted.", kindOfJSON(t.Value), t.Type)
-			return f.In(t.Field)
+			found, wanted := kindOfJSON(t.Value), kindOfType(t.Type)
+			if found == wanted {
+				return malformed("The JSON %s is out of range.", found).In(t.Field)
+			}
+			return malformed("A JSON %s stands where %s is wanted.", found, article(wanted)).In(t.Field)
 		}
 		return fault.Wrap(err, fault.Invalid, CodeMalformed, "The JSON value does not fit.")
 	}
@@ -58,6 +61,30 @@ func Decode(data []byte, v any, options ...Option) error {
 func kindOfJSON(s string) string {
 	kind, _, _ := strings.Cut(s, " ")
 	return kind
+}
+
+// kindOfType is what JSON calls a value of the type.
+func kindOfType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "bool"
+	case reflect.String:
+		return "string"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	case reflect.Pointer:
+		return kindOfType(t.Elem())
+	}
+	return "number"
+}
+
+func article(kind string) string {
+	if kind == "array" || kind == "object" {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // Check reports data that is not one JSON value in valid UTF-8 of at most 64 levels. It does not look for repeated

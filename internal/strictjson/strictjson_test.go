@@ -109,6 +109,35 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// Refusals speak of JSON, not of the types that it is read into.
+func TestDecodeSpeaksOfJSON(t *testing.T) {
+	t.Parallel()
+	type wanted struct {
+		Object map[string]any `json:"object"`
+		List   []int          `json:"list"`
+		Text   *string        `json:"text"`
+		Flag   bool           `json:"flag"`
+		Number float64        `json:"number"`
+		Small  int8           `json:"small"`
+	}
+	for body, want := range map[string]string{
+		`[1]`:               "A JSON array stands where an object is wanted.",
+		`{"object":[]}`:     "A JSON array stands where an object is wanted.",
+		`{"list":{}}`:       "A JSON object stands where an array is wanted.",
+		`{"text":1}`:        "A JSON number stands where a string is wanted.",
+		`{"flag":"true"}`:   "A JSON string stands where a bool is wanted.",
+		`{"number":"1"}`:    "A JSON string stands where a number is wanted.",
+		`{"number":1e400}`:  "The JSON number is out of range.",
+		`{"small":1000}`:    "The JSON number is out of range.",
+		`{"object":{"a":1}`: "The text is not one JSON value.",
+	} {
+		var v wanted
+		if err := strictjson.Decode([]byte(body), &v); err == nil || fault.Of(err).Message != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+}
+
 func TestKnownKeysOnly(t *testing.T) {
 	t.Parallel()
 	for body, field := range map[string]string{

@@ -190,22 +190,10 @@ func parentColumn(schema *org.Schema, o *org.Object, text string) (org.Parent, b
 		object, relationship = "", before
 	}
 	f := o.Parent(relationship)
-	if !dotted || f == nil || f.Hidden || !f.Createable && !f.Updateable {
+	if !dotted || f == nil {
 		return org.Parent{}, false
 	}
-	for _, name := range f.ReferenceTo {
-		if typed && !strings.EqualFold(name, object) || !typed && len(f.ReferenceTo) > 1 {
-			continue
-		}
-		to := schema.Named(name)
-		if to == nil {
-			continue
-		}
-		if by := to.Field(field); by != nil && by.IDLookup {
-			return org.Parent{Reference: f.Name, Object: to.Name, Field: by.Name}, true
-		}
-	}
-	return org.Parent{}, false
+	return schema.ParentBy(f, object, field)
 }
 
 // loading is a load under way.

@@ -315,8 +315,35 @@ func (c *change) checkReferences() error {
 			return fault.New(fault.Invalid, CodeInactiveOwner, "operation performed with inactive user [%s] as owner of %s",
 				id, strings.ToLower(c.object.Label)).In(f.Name)
 		}
+		if to == c.object && !f.Custom {
+			if err := c.checkHierarchy(f, id); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// maxHierarchy bounds how far up a record's parents are followed.
+const maxHierarchy = 500
+
+// checkHierarchy: no record is its own parent, near or far. The parents are locked on the way up, so that of two changes
+// which together would close a circle the second sees the first.
+func (c *change) checkHierarchy(f *Field, parent ID) error {
+	for range maxHierarchy {
+		if parent == "" {
+			return nil
+		}
+		if parent == c.id {
+			break
+		}
+		above, err := c.related(c.object.Name, parent)
+		if err != nil {
+			return err
+		}
+		parent = above.ID(f.Name)
+	}
+	return fault.New(fault.Invalid, CodeCircular, "attempt to violate hierarchy constraints").In(f.Name)
 }
 
 // checkUnique: no other record has the values of a unique key. The database's own keys refuse what slips in between.

@@ -22,8 +22,10 @@ const (
 	CodeInvalidEmail         fault.Code = "invalid_email"
 	CodeLastAdmin            fault.Code = "last_admin"
 	CodeLicenseLimit         fault.Code = "license_limit"
-	CodeInactiveOwner        fault.Code = "inactive_owner"
-	CodeInUse                fault.Code = "in_use" // deleting what others depend on
-	CodeNumberRange          fault.Code = "number_outside_valid_range"
-	CodeMissingArgument      fault.Code = "missing_argument"
+	// CodeCircular: a record that would be its own parent.
+	CodeCircular        fault.Code = "circular_dependency"
+	CodeInactiveOwner   fault.Code = "inactive_owner"
+	CodeInUse           fault.Code = "in_use" // deleting what others depend on
+	CodeNumberRange     fault.Code = "number_outside_valid_range"
+	CodeMissingArgument fault.Code = "missing_argument"
 )

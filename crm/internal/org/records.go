@@ -61,6 +61,13 @@ func (r *Records) creating(s Session, object string, in map[string]any) (step, e
 	if !o.Create.MetBy(s.Permissions) {
 		return step{}, lacking(o, o.Create, s.Permissions, "")
 	}
+	in, parents, err := r.nestedParents(s, o, in)
+	switch {
+	case err != nil:
+		return step{}, err
+	case len(parents) > 0:
+		return r.withParents(s, Op{Action: ActionCreate, Object: object, Values: in, Parents: parents})
+	}
 	values, err := accept(o, in, true)
 	if err != nil {
 		return step{}, err
@@ -187,6 +194,13 @@ func (r *Records) updating(s Session, object, id string, in map[string]any) (ste
 	}
 	if !o.Update.MetBy(s.Permissions) {
 		return step{}, lacking(o, o.Update, s.Permissions, key)
+	}
+	in, parents, err := r.nestedParents(s, o, in)
+	switch {
+	case err != nil:
+		return step{}, err
+	case len(parents) > 0:
+		return r.withParents(s, Op{Action: ActionUpdate, Object: object, ID: id, Values: in, Parents: parents})
 	}
 	values, err := accept(o, in, false)
 	if err != nil {

@@ -29,12 +29,13 @@ type Parent struct {
 
 // Op is one change of a batch.
 type Op struct {
-	Action Action
-	Object string         // API name
-	ID     string         // of the record to change or delete
-	Field  string         // of ActionUpsert: the field that finds the record
-	Value  string         // and its value
-	Values map[string]any // by field name; none where Err or ActionDelete
+	Action     Action
+	Object     string         // API name
+	ID         string         // of the record to change or delete
+	Field      string         // of ActionUpsert: the field that finds the record
+	Value      string         // and its value
+	Values     map[string]any // by field name; none where Err or ActionDelete
+	UpdateOnly bool           // ActionUpsert makes no record
 	// Parents are looked for in the transaction, so that a batch may make what its later changes point at.
 	Parents []Parent
 	// Err refuses the change before it is tried: its sender could not make sense of it.
@@ -116,7 +117,7 @@ func (r *Records) step(s Session, op Op) (step, error) {
 	case ActionUpdate:
 		return r.updating(s, op.Object, op.ID, op.Values)
 	case ActionUpsert:
-		return r.upserting(s, op.Object, op.Field, op.Value, op.Values)
+		return r.upserting(s, op)
 	}
 	return r.deleting(s, op.Object, op.ID)
 }

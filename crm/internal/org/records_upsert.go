@@ -2,7 +2,9 @@ package org
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -23,11 +25,35 @@ const maxMatches = 10
 // id, one that describe calls idLookup, or Id, by which nothing is ever made. Several records are a fault with
 // CodeMultipleMatches, and the outcome names them.
 func (r *Records) Upsert(ctx context.Context, s Session, object, field, value string, in map[string]any) (Outcome, error) {
-	st, err := r.upserting(s, object, field, value, in)
+	st, err := r.upserting(s, Op{Object: object, Field: field, Value: value, Values: in})
 	if err != nil {
 		return Outcome{}, err
 	}
 	return r.make(ctx, s, st)
+}
+
+// UpdateBy is Upsert that makes nothing: a value that no record has is a fault with CodeNotFound.
+func (r *Records) UpdateBy(ctx context.Context, s Session, object, field, value string, in map[string]any) (Outcome, error) {
+	st, err := r.upserting(s, Op{Object: object, Field: field, Value: value, Values: in, UpdateOnly: true})
+	if err != nil {
+		return Outcome{}, err
+	}
+	return r.make(ctx, s, st)
+}
+
+// ValueText is a JSON value as a path would have it; "" where it is none that a path can have.
+func ValueText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return ""
 }
 
 // ReadBy reads the record whose field, as in Upsert, has the value. Several are a fault with CodeMultipleMatches, and the
@@ -54,20 +80,20 @@ func (r *Records) ReadBy(ctx context.Context, s Session, object, field, value st
 	return rec, nil, err
 }
 
-func (r *Records) upserting(s Session, object, field, value string, given map[string]any) (step, error) {
-	o, err := r.Object(s, object)
+func (r *Records) upserting(s Session, op Op) (step, error) {
+	o, err := r.Object(s, op.Object)
 	if err != nil {
 		return step{}, err
 	}
-	f, v, err := lookup(o, field, value)
+	f, v, err := lookup(o, op.Field, op.Value)
 	if err != nil {
 		return step{}, err
 	}
 	if f.Type == TypeID {
-		return r.updating(s, object, value, given)
+		return r.updating(s, op.Object, op.Value, op.Values)
 	}
 	in := map[string]any{}
-	for name, x := range given {
+	for name, x := range op.Values {
 		if !strings.EqualFold(name, f.Name) {
 			in[name] = x
 			continue
@@ -76,7 +102,7 @@ func (r *Records) upserting(s Session, object, field, value string, given map[st
 			return step{}, fault.New(fault.Invalid, CodeInvalidField, "The value of %s in the request body differs from the one in the address", f.Name).In(f.Name)
 		}
 	}
-	u := upsert{records: r, session: s, object: o, field: f, value: v, given: value, in: in}
+	u := upsert{records: r, session: s, object: o, field: f, value: v, given: op.Value, in: in, updateOnly: op.UpdateOnly}
 	return step{o, u.apply}, nil
 }
 
@@ -89,6 +115,8 @@ type upsert struct {
 	value   any
 	given   string // the value as the caller wrote it
 	in      map[string]any
+	// updateOnly: see Op.
+	updateOnly bool
 }
 
 func (u upsert) apply(tx RecordTx) (Outcome, error) {
@@ -115,6 +143,9 @@ func (u upsert) once(tx RecordTx) (Outcome, error) {
 	}
 	switch len(found) {
 	case 0:
+		if u.updateOnly {
+			return Outcome{}, noSuchRecord()
+		}
 		in := u.in
 		if u.field.Createable {
 			in = withValue(in, u.field.Name, u.given)

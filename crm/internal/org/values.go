@@ -109,6 +109,10 @@ func (f *Field) acceptText(s string) (any, error) {
 		}
 		return string(id), nil
 	}
+	// Blanks around a text are not kept, and blanks alone are no value.
+	if s = strings.TrimFunc(s, func(r rune) bool { return r <= ' ' }); s == "" {
+		return nil, nil
+	}
 	if n := utf8.RuneCountInString(s); n > f.Length {
 		return nil, f.refuse(CodeStringTooLong, "%s: data value too large: %s (max length=%d)", f.Label, clip(s), f.Length)
 	}

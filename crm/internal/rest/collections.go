@@ -113,7 +113,7 @@ func (s *Server) deleteMany(ctx context.Context, c *call) (answer, error) {
 	if err := tooMany(len(ids), maxRecords); err != nil {
 		return answer{}, err
 	}
-	allOrNone, err := flag(c.query.Get("allOrNone"))
+	allOrNone, err := flag("allOrNone", c.query.Get("allOrNone"))
 	if err != nil {
 		return answer{}, err
 	}
@@ -135,14 +135,14 @@ func (s *Server) deleteMany(ctx context.Context, c *call) (answer, error) {
 	return c.batch(ctx, ops, allOrNone)
 }
 
-// flag reads a boolean of a query; none is false.
-func flag(text string) (bool, error) {
+// flag reads a boolean parameter of a query; none is false.
+func flag(name, text string) (bool, error) {
 	if text == "" {
 		return false, nil
 	}
 	v, err := strconv.ParseBool(strings.ToLower(text))
 	if err != nil {
-		return false, fault.New(fault.Invalid, codeBadParameter, "allOrNone is neither true nor false")
+		return false, fault.New(fault.Invalid, codeBadParameter, "%s is neither true nor false", name)
 	}
 	return v, nil
 }

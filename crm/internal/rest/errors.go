@@ -85,6 +85,7 @@ var translation = map[fault.Code]struct {
 	org.CodeLastAdmin:            {400, "CANNOT_DISABLE_LAST_ADMIN"},
 	org.CodeDeactivateSelf:       {400, "FIELD_INTEGRITY_EXCEPTION"},
 	org.CodeLicenseLimit:         {400, "LICENSE_LIMIT_EXCEEDED"},
+	org.CodeCircular:             {400, "CIRCULAR_DEPENDENCY"},
 	org.CodeInactiveOwner:        {400, "INACTIVE_OWNER_OR_USER"},
 	org.CodeInvalidNewPassword:   {400, "INVALID_NEW_PASSWORD"},
 	org.CodePasswordAccess:       {403, "INSUFFICIENT_ACCESS"},

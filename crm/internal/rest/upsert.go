@@ -32,7 +32,15 @@ func (s *Server) upsertRecord(ctx context.Context, c *call) (answer, error) {
 		return answer{}, fault.New(fault.Invalid, codeBadParameter, "If-Match, If-None-Match and If-Unmodified-Since are for changes of a record by its id.")
 	}
 	delete(c.body, "attributes")
-	out, err := c.records.Upsert(ctx, c.session, c.object, c.field, c.value, c.body)
+	updateOnly, err := flag("updateOnly", c.query.Get("updateOnly"))
+	if err != nil {
+		return answer{}, err
+	}
+	upsert := c.records.Upsert
+	if updateOnly {
+		upsert = c.records.UpdateBy
+	}
+	out, err := upsert(ctx, c.session, c.object, c.field, c.value, c.body)
 	switch {
 	case fault.CodeOf(err) == org.CodeMultipleMatches:
 		return c.severalFound(out.Matches)
@@ -111,7 +119,7 @@ func (s *Server) upsertMany(ctx context.Context, c *call) (answer, error) {
 		op := org.Op{Action: org.ActionUpsert, Object: c.object, Field: c.field, Values: r}
 		for name, v := range r {
 			if strings.EqualFold(name, c.field) {
-				op.Value = valueText(v)
+				op.Value = org.ValueText(v)
 			}
 		}
 		if strings.EqualFold(c.field, "Id") {
@@ -134,17 +142,4 @@ func upsertByID(op org.Op) org.Op {
 		}
 	}
 	return op
-}
-
-// valueText is a JSON value as a path would have it.
-func valueText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	case bool:
-		return strconv.FormatBool(v)
-	}
-	return ""
 }

@@ -219,7 +219,7 @@ func (p *parser) term(aggregates bool) (term, error) {
 		switch {
 		case fn.IsDate(), (fn.IsAggregate() || fn == FuncGrouping) && aggregates:
 		case slices.Contains([]Func{"FORMAT", "TOLABEL", "CONVERTCURRENCY", "CONVERTTIMEZONE", "DISTANCE", "GEOLOCATION"}, fn):
-			return term{}, p.malformed(start.pos, "the function %s is not supported here", fn)
+			return term{}, p.malformed(start.pos, "the function %s is not supported here", start.text)
 		default:
 			p.at++
 			return term{}, p.unexpected()
