@@ -20,8 +20,8 @@ type assetType struct {
 	Display string `json:"displayName"`
 }
 
-func typeOf(e tenant.Email) assetType {
-	if e.HTML == "" {
+func typeOf(e tenant.EmailHead) assetType {
+	if e.HTMLBytes == 0 {
 		return assetType{209, "textonlyemail", "Text Only Email"}
 	}
 	return assetType{208, "htmlemail", "HTML Email"}
@@ -41,24 +41,39 @@ type assetView struct {
 // published is the status of everything: what is stored can be sent.
 var published = named{2, "Published"}
 
-// asset is the email with all members.
-func asset(e tenant.Email) map[string]any {
-	kind := typeOf(e)
-	views := map[string]assetView{"subjectline": {Content: e.Subject, Options: map[string]any{}}, "preheader": {Content: e.PreHeader, Options: map[string]any{}}}
+// assetHead is the email with all members that need no content.
+func assetHead(e tenant.EmailHead) map[string]any {
 	available := []string{"subjectline", "preheader"}
-	if e.HTML != "" {
-		views["html"], available = assetView{e.HTML, map[string]any{}}, append(available, "html")
+	if e.HTMLBytes > 0 {
+		available = append(available, "html")
 	}
-	if e.Text != "" {
-		views["text"], available = assetView{e.Text, map[string]any{}}, append(available, "text")
+	if e.TextBytes > 0 {
+		available = append(available, "text")
 	}
 	return map[string]any{
-		"id": e.ID, "customerKey": e.CustomerKey, "objectID": e.ObjectID, "contentType": "application/json", "assetType": kind, "name": e.Name,
+		"id": e.ID, "customerKey": e.CustomerKey, "objectID": e.ObjectID, "contentType": "application/json", "assetType": typeOf(e), "name": e.Name,
 		"createdDate": timestamp(e.Created), "modifiedDate": timestamp(e.Modified), "enterpriseId": int64(e.Tenant), "memberId": int64(e.MID),
 		"status": published, "category": map[string]any{"id": tenant.AssetFolder(e.MID), "name": "Content Builder", "parentId": 0},
-		"views": views, "availableViews": available, "modelVersion": 2, "meta": map[string]any{},
+		"availableViews": available, "modelVersion": 2, "meta": map[string]any{},
 		"data": map[string]any{"email": map[string]any{"legacy": map[string]any{"legacyId": e.ID, "legacyKey": e.CustomerKey, "legacyType": "html"}}},
 	}
+}
+
+// assetContent is the one member that holds content.
+const assetContent = "views"
+
+// asset is the email with all members.
+func asset(e tenant.Email) map[string]any {
+	views := map[string]assetView{"subjectline": {Content: e.Subject, Options: map[string]any{}}, "preheader": {Content: e.PreHeader, Options: map[string]any{}}}
+	if e.HTML != "" {
+		views["html"] = assetView{e.HTML, map[string]any{}}
+	}
+	if e.Text != "" {
+		views["text"] = assetView{e.Text, map[string]any{}}
+	}
+	all := assetHead(e.Head())
+	all[assetContent] = views
+	return all
 }
 
 // assetFields are what assets are filtered by. Dates are compared by the second.
@@ -77,7 +92,7 @@ var assetFields = tenant.DataExtension{Key: "assets", Fields: []tenant.DataField
 }}
 
 // assetRow is what the filter sees of an email.
-func assetRow(e tenant.Email) tenant.DataRow {
+func assetRow(e tenant.EmailHead) tenant.DataRow {
 	const day = "2006-01-02T15:04:05"
 	kind := typeOf(e)
 	return tenant.DataRow{Values: map[int64]string{
@@ -214,35 +229,40 @@ func (s *Server) listAssets(ctx context.Context, r request) (int, any, error) {
 
 // assets answers a page. Where fields are named, an asset has these and those that tell which it is.
 func (s *Server) assets(ctx context.Context, r request, filter *tenant.Filter, page, size int, fields []string) (int, any, error) {
-	match := func(tenant.Email) bool { return true }
+	q := tenant.EmailQuery{Match: func(tenant.EmailHead) bool { return true }, Skip: (page - 1) * size, Limit: size}
 	if filter != nil {
 		test, err := assetFields.Match(filter)
 		if err != nil {
 			return 0, nil, err
 		}
-		match = func(e tenant.Email) bool { return test(assetRow(e)) }
+		q.Match = func(e tenant.EmailHead) bool { return test(assetRow(e)) }
 	}
-	list, count, err := s.o.Emails.Find(ctx, r.p, match, (page-1)*size, size)
+	keep := map[string]bool{"id": true, "customerkey": true, "assettype": true, "name": true}
+	for _, f := range fields {
+		keep[strings.ToLower(strings.TrimSpace(f))] = true
+	}
+	q.Content = len(fields) == 0 || keep[assetContent]
+	got, err := s.o.Emails.Find(ctx, r.p, q)
 	if err != nil {
 		return 0, nil, err
 	}
-	items := make([]map[string]any, len(list))
-	for i, e := range list {
-		items[i] = asset(e)
-		if len(fields) == 0 {
-			continue
+	items := make([]map[string]any, 0, len(got.Heads))
+	for _, e := range got.Emails {
+		items = append(items, asset(e))
+	}
+	if !q.Content {
+		for _, e := range got.Heads {
+			items = append(items, assetHead(e))
 		}
-		keep := map[string]bool{"id": true, "customerkey": true, "assettype": true, "name": true}
-		for _, f := range fields {
-			keep[strings.ToLower(strings.TrimSpace(f))] = true
-		}
-		for name := range items[i] {
-			if !keep[strings.ToLower(name)] {
-				delete(items[i], name)
+	}
+	for _, item := range items {
+		for name := range item {
+			if len(fields) > 0 && !keep[strings.ToLower(name)] {
+				delete(item, name)
 			}
 		}
 	}
-	return http.StatusOK, map[string]any{"count": count, "page": page, "pageSize": size, "links": map[string]any{}, "items": items}, nil
+	return http.StatusOK, map[string]any{"count": got.Count, "page": page, "pageSize": size, "links": map[string]any{}, "items": items}, nil
 }
 
 // oneAsset is GET /asset/v1/content/assets/{id}.

@@ -24,9 +24,9 @@ func PutEmail(tx *sqldb.Tx, e tenant.Email) error {
 	if e.ObjectID == "" {
 		e.ObjectID = tenant.NewGUID()
 	}
-	known, err := affected(tx.Exec(`UPDATE email SET name = $4, subject = $5, pre_header = $6, html_body = $7, text_body = $8, modified_at = $9
-		WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
-		int64(e.Tenant), int64(e.MID), fold(e.CustomerKey), e.Name, e.Subject, e.PreHeader, e.HTML, e.Text, millis(e.Modified)))
+	known, err := affected(tx.Exec(`UPDATE email SET name = $4, subject = $5, pre_header = $6, html_body = $7, text_body = $8, modified_at = $9,
+		html_bytes = $10, text_bytes = $11 WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
+		int64(e.Tenant), int64(e.MID), fold(e.CustomerKey), e.Name, e.Subject, e.PreHeader, e.HTML, e.Text, millis(e.Modified), len(e.HTML), len(e.Text)))
 	if known || err != nil {
 		return err
 	}
@@ -39,10 +39,11 @@ func PutEmail(tx *sqldb.Tx, e tenant.Email) error {
 // insertEmail stores a new email; false where its number is taken.
 func insertEmail(tx *sqldb.Tx, e tenant.Email) (bool, error) {
 	return affected(tx.Exec(`
-		INSERT INTO email (eid, mid, id, object_id, customer_key, key_fold, name, subject, pre_header, html_body, text_body, created_at, modified_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (eid, id) DO NOTHING`,
+		INSERT INTO email (eid, mid, id, object_id, customer_key, key_fold, name, subject, pre_header, html_body, text_body, created_at, modified_at,
+			html_bytes, text_bytes)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT (eid, id) DO NOTHING`,
 		int64(e.Tenant), int64(e.MID), e.ID, e.ObjectID, e.CustomerKey, fold(e.CustomerKey), e.Name, e.Subject, e.PreHeader,
-		e.HTML, e.Text, millis(e.Created), millis(e.Modified)))
+		e.HTML, e.Text, millis(e.Created), millis(e.Modified), len(e.HTML), len(e.Text)))
 }
 
 const emailColumns = `eid, mid, id, object_id, customer_key, name, subject, pre_header, html_body, text_body, created_at, modified_at`
@@ -107,10 +108,39 @@ func (s *Sending) EmailBy(ctx context.Context, eid tenant.EID, mid tenant.MID, r
 	return e, err
 }
 
-// Emails reads a page of emails in the order of their numbers.
-func (s *Sending) Emails(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) (_ []tenant.Email, err error) {
-	rows, err := s.db.Query(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND id > $3 ORDER BY id LIMIT $4`,
-		int64(eid), int64(mid), after, limit)
+// EmailHeads reads a page of emails without their content. The statement names what the index email_head holds and
+// nothing else, so that no body is read.
+func (s *Sending) EmailHeads(ctx context.Context, eid tenant.EID, mid tenant.MID, after int64, limit int) (_ []tenant.EmailHead, err error) {
+	rows, err := s.db.Query(ctx, `SELECT eid, mid, id, object_id, customer_key, name, html_bytes, text_bytes, created_at, modified_at
+		FROM email WHERE eid = $1 AND mid = $2 AND id > $3 ORDER BY id LIMIT $4`, int64(eid), int64(mid), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var list []tenant.EmailHead
+	for rows.Next() {
+		var e tenant.EmailHead
+		var created, modified int64
+		if err := rows.Scan(&e.Tenant, &e.MID, &e.ID, &e.ObjectID, &e.CustomerKey, &e.Name, &e.HTMLBytes, &e.TextBytes, &created, &modified); err != nil {
+			return nil, err
+		}
+		e.Created, e.Modified = timeOf(created), timeOf(modified)
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
+
+// EmailsByID reads emails of the business unit by their numbers, in the order of these.
+func (s *Sending) EmailsByID(ctx context.Context, eid tenant.EID, mid tenant.MID, ids []int64) (_ []tenant.Email, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	q := query{args: []any{int64(eid), int64(mid)}}
+	marks := make([]string, len(ids))
+	for i, id := range ids {
+		marks[i] = q.arg(id)
+	}
+	rows, err := s.db.Query(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND id IN (`+strings.Join(marks, ", ")+`) ORDER BY id`, q.args...)
 	if err != nil {
 		return nil, err
 	}
@@ -166,9 +196,9 @@ func room(tx *sqldb.Tx, table string, eid tenant.EID, most int, code fault.Code,
 // UpdateEmail stores an email over the one with its number. Definitions that send it under its old key keep it.
 func (s *Sending) UpdateEmail(ctx context.Context, e tenant.Email, unmodifiedSince time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		done, err := affected(tx.Exec(`UPDATE email SET name = $3, subject = $4, pre_header = $5, html_body = $6, text_body = $7, modified_at = $8
-			WHERE eid = $1 AND id = $2 AND modified_at = $9`,
-			int64(e.Tenant), e.ID, e.Name, e.Subject, e.PreHeader, e.HTML, e.Text, millis(e.Modified), millis(unmodifiedSince)))
+		done, err := affected(tx.Exec(`UPDATE email SET name = $3, subject = $4, pre_header = $5, html_body = $6, text_body = $7, modified_at = $8,
+			html_bytes = $10, text_bytes = $11 WHERE eid = $1 AND id = $2 AND modified_at = $9`,
+			int64(e.Tenant), e.ID, e.Name, e.Subject, e.PreHeader, e.HTML, e.Text, millis(e.Modified), millis(unmodifiedSince), len(e.HTML), len(e.Text)))
 		if err == nil && !done {
 			return changedMeanwhile("email")
 		}

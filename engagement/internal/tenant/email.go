@@ -43,6 +43,14 @@ type Email struct {
 	Modified    time.Time
 }
 
+// Head is what is known of the email without its content.
+func (e Email) Head() EmailHead {
+	return EmailHead{
+		Tenant: e.Tenant, MID: e.MID, ID: e.ID, ObjectID: e.ObjectID, CustomerKey: e.CustomerKey, Name: e.Name,
+		HTMLBytes: len(e.HTML), TextBytes: len(e.Text), Created: e.Created, Modified: e.Modified,
+	}
+}
+
 // Validate reports what keeps the email from being stored.
 func (e Email) Validate() error {
 	switch {

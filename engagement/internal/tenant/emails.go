@@ -33,8 +33,11 @@ type EmailRef struct {
 type EmailStore interface {
 	// EmailBy reads an email of the business unit.
 	EmailBy(ctx context.Context, tenant EID, mid MID, ref EmailRef) (Email, error)
-	// Emails reads at most limit emails of the business unit in the order of their numbers, those after the number given.
-	Emails(ctx context.Context, tenant EID, mid MID, after int64, limit int) ([]Email, error)
+	// EmailHeads reads what is known of at most limit emails of the business unit without their content, in the order of
+	// their numbers, those after the number given.
+	EmailHeads(ctx context.Context, tenant EID, mid MID, after int64, limit int) ([]EmailHead, error)
+	// EmailsByID reads emails of the business unit by their numbers, in the order of these; those that are gone are left out.
+	EmailsByID(ctx context.Context, tenant EID, mid MID, ids []int64) ([]Email, error)
 	// CreateEmail stores a new email and returns it with its number. A taken key is a Conflict with CodeEmailExists.
 	CreateEmail(ctx context.Context, e Email) (Email, error)
 	// UpdateEmail stores e over the email with its number, if that was last modified at the time given.
@@ -58,33 +61,77 @@ func (s *Emails) Get(ctx context.Context, p Principal, ref EmailRef) (Email, err
 	return s.Store.EmailBy(ctx, p.Tenant, p.MID, ref)
 }
 
-// emailChunk is how many emails are read at once while looking for those that match.
-const emailChunk = 50
+// EmailHead is what is known of an email without its content.
+type EmailHead struct {
+	Tenant                EID
+	MID                   MID
+	ID                    int64
+	ObjectID, CustomerKey string
+	Name                  string
+	HTMLBytes, TextBytes  int // of the bodies; 0 where there is none
+	Created, Modified     time.Time
+}
 
-// Find reads the emails of the caller's business unit that match, in the order of their numbers: at most limit, leaving
-// out the first skip of them. count is how many match.
-func (s *Emails) Find(ctx context.Context, p Principal, match func(Email) bool, skip, limit int) (list []Email, count int, err error) {
+const (
+	// emailChunk is how many heads are read at once while looking for those that match.
+	emailChunk = 500
+	// maxEmailPage bounds the bodies of a page, in bytes. A shorter page would be taken for the last one, so a page that
+	// is longer is refused.
+	maxEmailPage = 32 << 20
+)
+
+// EmailQuery asks for emails of the caller's business unit.
+type EmailQuery struct {
+	Match       func(EmailHead) bool
+	Skip, Limit int
+	Content     bool // whether the content of those on the page is wanted
+}
+
+// EmailPage is one page of emails in the order of their numbers. Emails are there where the content was asked for.
+type EmailPage struct {
+	Heads  []EmailHead
+	Emails []Email
+	Count  int // of all that match
+}
+
+// Find reads a page of the emails that match.
+func (s *Emails) Find(ctx context.Context, p Principal, q EmailQuery) (EmailPage, error) {
+	var page EmailPage
 	if err := mayRead(p, ScopeEmailRead, "saved_content_read", "documents_and_images_read"); err != nil {
-		return nil, 0, err
+		return page, err
 	}
+	size := 0
 	for after := int64(0); ; {
-		emails, err := s.Store.Emails(ctx, p.Tenant, p.MID, after, emailChunk)
+		heads, err := s.Store.EmailHeads(ctx, p.Tenant, p.MID, after, emailChunk)
 		if err != nil {
-			return nil, 0, err
+			return page, err
 		}
-		for _, e := range emails {
+		for _, e := range heads {
 			after = e.ID
-			if !match(e) {
+			if !q.Match(e) {
 				continue
 			}
-			if count++; count > skip && len(list) < limit {
-				list = append(list, e)
+			if page.Count++; page.Count > q.Skip && len(page.Heads) < q.Limit {
+				page.Heads, size = append(page.Heads, e), size+e.HTMLBytes+e.TextBytes
 			}
 		}
-		if len(emails) < emailChunk {
-			return list, count, nil
+		if len(heads) < emailChunk {
+			break
 		}
 	}
+	if !q.Content {
+		return page, nil
+	}
+	if size > maxEmailPage {
+		return page, fault.New(fault.TooLarge, CodeInvalidRetrieve, "The page holds %d bytes of content, which is more than %d: ask for smaller pages, or for fields without content.", size, maxEmailPage)
+	}
+	ids := make([]int64, len(page.Heads))
+	for i, e := range page.Heads {
+		ids[i] = e.ID
+	}
+	var err error
+	page.Emails, err = s.Store.EmailsByID(ctx, p.Tenant, p.MID, ids)
+	return page, err
 }
 
 // Create stores a new email in the caller's business unit. Without a key it gets a GUID as one.
