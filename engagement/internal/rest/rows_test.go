@@ -1,9 +1,12 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twinspan/twinspan/engagement/internal/sender/sendertest"
@@ -77,6 +80,62 @@ func TestRowsNow(t *testing.T) {
 			links, _ := a.body["links"].(map[string]any)
 			if a.body["count"] != 3.0 || a.body["customObjectKey"] != "People" || links["next"] != "/v1/customobjectdata/"+id+"/rowset?$fields=Key%2CAge&$pageSize=2&$page=2" || strings.Contains(a.text, "mail") {
 				t.Error(a.text)
+			}
+		})
+	}
+}
+
+// searches counts the rows that are looked through.
+type searches struct {
+	tenant.DataExtensionStore
+	rows atomic.Int64
+}
+
+func (s *searches) Rows(ctx context.Context, d tenant.DataExtension, after string, skip, limit int) ([]tenant.DataRow, error) {
+	list, err := s.DataExtensionStore.Rows(ctx, d, after, skip, limit)
+	s.rows.Add(int64(len(list)))
+	return list, err
+}
+
+// A result is searched for once, however many pages it is read in, and again when a row was written.
+func TestAFilterIsSearchedForOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			k := kit(t, kind)
+			store := &searches{DataExtensionStore: k.Data.Store}
+			k.Data.Store = store
+			server := k.Serve()
+			people(t, k)
+			put := func(key, age string) {
+				t.Helper()
+				if a := do(t, server, "PUT", "/hub/v1/dataevents/key:people/rows/Key:"+key, `{"values":{"Mail":"x@example.com","Age":"`+age+`"}}`); a.status != 200 {
+					t.Fatalf("%d %s", a.status, a.text)
+				}
+			}
+			page := func(filter string, n int, want string, count float64) {
+				t.Helper()
+				a := do(t, server, "GET", fmt.Sprintf("/data/v1/customobjectdata/key/people/rowset?$filter=%s&$pageSize=2&$page=%d", url.QueryEscape(filter), n), "")
+				if got := keys(t, a); got != want || a.body["count"] != count {
+					t.Errorf("%s, page %d: %d %s", filter, n, a.status, a.text)
+				}
+			}
+			for i, key := range []string{"a", "b", "c", "d", "e", "f"} {
+				put(key, fmt.Sprint(i))
+			}
+			page("age gt 0", 1, "b,c", 5)
+			page("age gt 0", 2, "d,e", 5)
+			page("age gt 0", 3, "f", 5)
+			page("age gt 0", 4, "", 5)
+			if n := store.rows.Load(); n != 6 {
+				t.Errorf("%d rows were looked through for four pages", n)
+			}
+			page("age gt 4", 1, "f", 1)
+			put("b", "0")
+			page("age gt 0", 1, "c,d", 4)
+			if n := store.rows.Load(); n != 18 {
+				t.Errorf("%d rows were looked through for three results", n)
 			}
 		})
 	}

@@ -53,9 +53,9 @@ func (s *Data) Extension(ctx context.Context, eid tenant.EID, mid tenant.MID, re
 	}
 	var d tenant.DataExtension
 	var created, modified int64
-	err := s.db.QueryRow(ctx, `SELECT `+extensionColumns+` FROM data_extension WHERE eid = $1 AND mid = $2 AND deleted_at = 0 AND `+by+` = $3`,
+	err := s.db.QueryRow(ctx, `SELECT `+extensionColumns+`, row_version FROM data_extension WHERE eid = $1 AND mid = $2 AND deleted_at = 0 AND `+by+` = $3`,
 		int64(eid), int64(mid), fold(value)).
-		Scan(&d.Tenant, &d.MID, &d.ID, &d.Key, &d.Name, &d.Description, &d.Sendable, &d.SendField, &d.SubscriberField, &d.NextSlot, &d.Rows, &created, &modified)
+		Scan(&d.Tenant, &d.MID, &d.ID, &d.Key, &d.Name, &d.Description, &d.Sendable, &d.SendField, &d.SubscriberField, &d.NextSlot, &d.Rows, &created, &modified, &d.RowVersion)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, fault.New(fault.NotFound, tenant.CodeNoDataExtension, "There is no such data extension.")
 	}

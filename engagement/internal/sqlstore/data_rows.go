@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -33,7 +34,7 @@ func (s *Data) WriteRows(ctx context.Context, d tenant.DataExtension, ops []tena
 // writeRows takes the data extension for itself: who changes its fields or rows waits on PostgreSQL, and finds it changed.
 func (s *Data) writeRows(tx *sqldb.Tx, d tenant.DataExtension, ops []tenant.RowOp, refusals []error, now time.Time) error {
 	var count int64
-	err := tx.QueryRow(`UPDATE data_extension SET row_count = row_count WHERE eid = $1 AND id = $2 AND modified_at = $3 AND deleted_at = 0 RETURNING row_count`,
+	err := tx.QueryRow(`UPDATE data_extension SET row_version = row_version + 1 WHERE eid = $1 AND id = $2 AND modified_at = $3 AND deleted_at = 0 RETURNING row_count`,
 		int64(d.Tenant), d.ID, millis(d.Modified)).Scan(&count)
 	if errors.Is(err, sql.ErrNoRows) {
 		return changedMeanwhile("data extension")
@@ -109,13 +110,31 @@ func (s *Data) Row(ctx context.Context, d tenant.DataExtension, key string) (ten
 }
 
 // Rows reads a page of rows in the order of their keys.
-func (s *Data) Rows(ctx context.Context, d tenant.DataExtension, after string, skip, limit int) (_ []tenant.DataRow, err error) {
-	rows, err := s.db.Query(ctx, `SELECT row_key, row_values FROM data_extension_row WHERE eid = $1 AND extension_id = $2 AND row_key > $3 ORDER BY row_key LIMIT $4 OFFSET $5`,
-		int64(d.Tenant), d.ID, after, limit, skip)
+func (s *Data) Rows(ctx context.Context, d tenant.DataExtension, after string, skip, limit int) ([]tenant.DataRow, error) {
+	return dataRows(s.db.Query(ctx, `SELECT row_key, row_values FROM data_extension_row WHERE eid = $1 AND extension_id = $2 AND row_key > $3 ORDER BY row_key LIMIT $4 OFFSET $5`,
+		int64(d.Tenant), d.ID, after, limit, skip))
+}
+
+// RowsByKey reads rows by their keys.
+func (s *Data) RowsByKey(ctx context.Context, d tenant.DataExtension, keys []string) (_ []tenant.DataRow, err error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	q := query{args: []any{int64(d.Tenant), d.ID}}
+	marks := make([]string, len(keys))
+	for i, key := range keys {
+		marks[i] = q.arg(key)
+	}
+	return dataRows(s.db.Query(ctx, `SELECT row_key, row_values FROM data_extension_row WHERE eid = $1 AND extension_id = $2
+		AND row_key IN (`+strings.Join(marks, ", ")+`) ORDER BY row_key`, q.args...))
+}
+
+// dataRows reads rows to their end.
+func dataRows(rows *sql.Rows, err error) (_ []tenant.DataRow, failed error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { failed = errors.Join(failed, rows.Close()) }()
 	var list []tenant.DataRow
 	for rows.Next() {
 		r, _, err := scanDataRow(rows)

@@ -89,6 +89,7 @@ type DataExtension struct {
 	Fields                     []DataField // by place
 	NextSlot                   int64
 	Rows                       int64 // how many there are
+	RowVersion                 int64 // grows whenever rows are written
 	Created, Modified          time.Time
 }
 
@@ -253,6 +254,8 @@ type DataExtensionStore interface {
 	Row(ctx context.Context, d DataExtension, key string) (DataRow, bool, error)
 	// Rows reads at most limit rows in the order of their keys: those after a key, leaving out the first skip of them.
 	Rows(ctx context.Context, d DataExtension, after string, skip, limit int) ([]DataRow, error)
+	// RowsByKey reads rows by their keys, in the order of these; those that are gone are left out.
+	RowsByKey(ctx context.Context, d DataExtension, keys []string) ([]DataRow, error)
 	// PutLoad stores a new load with the job that does it, and forgets some old ones.
 	PutLoad(ctx context.Context, l Load) error
 	// LoadByID reads a load of the business unit; none is a NotFound fault with CodeNoLoad.
@@ -266,6 +269,8 @@ type DataExtensions struct {
 	Now func(EID) time.Time
 	// Serials numbers the rows of data extensions without a primary key.
 	Serials *Serials
+
+	finds rowFinds
 }
 
 // Get reads a data extension.

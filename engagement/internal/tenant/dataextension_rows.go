@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -330,7 +332,9 @@ type RowQuery struct {
 	After   string // the key of the last row of the page before; "" for the first
 	Skip    int    // matching rows to leave out
 	Limit   int
-	Count   bool // whether to count all that match
+	// Count asks how many match in all. Pages are numbered then, by Skip: one whose rows are too long for an answer is
+	// refused instead of being cut.
+	Count bool
 }
 
 // RowPage is one page of rows.
@@ -366,11 +370,86 @@ func (s *DataExtensions) Rows(ctx context.Context, p Principal, ref ExtensionRef
 	if key, ok := d.keyOf(q.Filter); ok {
 		return s.oneRow(ctx, page, q, key, match)
 	}
+	if q.Count {
+		return s.numbered(ctx, page, q, match)
+	}
 	return s.scan(ctx, page, q, match)
 }
 
-// maxRowPage ends a page of rows before its number of rows does, in bytes.
-const maxRowPage = 8 << 20
+const (
+	// maxRowPage ends a page of rows before its number of rows does, in bytes.
+	maxRowPage = 8 << 20
+	// maxNumberedPage bounds a numbered page, which cannot end before, in bytes.
+	maxNumberedPage = 32 << 20
+	// scanTime bounds a search.
+	scanTime = 20 * time.Second
+)
+
+func pageTooLong() error {
+	return fault.New(fault.TooLarge, CodeInvalidRetrieve, "The rows of the page have more than %d bytes: ask for smaller pages.", maxNumberedPage)
+}
+
+// tooSlow tells a search that came to the end of its time from other failures.
+func tooSlow(ctx context.Context, err error) error {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fault.Wrap(err, fault.Invalid, CodeInvalidRetrieve, "Looking through the rows took longer than %d seconds: name the primary key in the filter, or ask for less.", int(scanTime.Seconds()))
+	}
+	return err
+}
+
+// numbered answers a page of matching rows and how many match. The search is made once for all pages of one state.
+func (s *DataExtensions) numbered(ctx context.Context, page RowPage, q RowQuery, match func(DataRow) bool) (RowPage, error) {
+	of, err := searchOf(page.Extension, q.Filter)
+	if err != nil {
+		return page, err
+	}
+	keys, known := s.finds.get(of)
+	if !known {
+		if keys, err = s.search(ctx, page.Extension, match); err != nil {
+			return page, err
+		}
+		s.finds.put(of, keys)
+	}
+	page.Total = len(keys)
+	from := min(q.Skip, len(keys))
+	to := min(from+q.Limit, len(keys))
+	page.More = to < len(keys)
+	size := 0
+	for chunk := range slices.Chunk(keys[from:to], rowChunk) {
+		rows, err := s.Store.RowsByKey(ctx, page.Extension, chunk)
+		if err != nil {
+			return page, err
+		}
+		for _, row := range rows {
+			if page.Rows, size = append(page.Rows, row), size+rowBytes(row.Values); size > maxNumberedPage {
+				return page, pageTooLong()
+			}
+		}
+	}
+	return page, nil
+}
+
+// search finds the keys of the rows that match.
+func (s *DataExtensions) search(ctx context.Context, d DataExtension, match func(DataRow) bool) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
+	keys := []string{}
+	for after := ""; ; {
+		rows, err := s.Store.Rows(ctx, d, after, 0, rowChunk)
+		if err != nil {
+			return nil, tooSlow(ctx, err)
+		}
+		for _, row := range rows {
+			if match(row) {
+				keys = append(keys, row.Key)
+			}
+		}
+		if len(rows) < rowChunk {
+			return keys, nil
+		}
+		after = rows[len(rows)-1].Key
+	}
+}
 
 // read reads a page of all rows.
 func (s *DataExtensions) read(ctx context.Context, page RowPage, q RowQuery) (RowPage, error) {
@@ -382,9 +461,12 @@ func (s *DataExtensions) read(ctx context.Context, page RowPage, q RowQuery) (Ro
 			return page, err
 		}
 		for _, row := range rows {
-			if len(page.Rows) == q.Limit || size > maxRowPage {
+			if len(page.Rows) == q.Limit || size > maxRowPage && !q.Count {
 				page.More = true
 				return page, nil
+			}
+			if size > maxNumberedPage {
+				return page, pageTooLong()
 			}
 			page.Rows, size = append(page.Rows, row), size+rowBytes(row.Values)
 		}
@@ -408,27 +490,25 @@ func (s *DataExtensions) oneRow(ctx context.Context, page RowPage, q RowQuery, k
 	return page, nil
 }
 
-// scan looks through the rows for those that match.
+// scan looks through the rows after a place for those that match, until there are enough.
 func (s *DataExtensions) scan(ctx context.Context, page RowPage, q RowQuery, match func(DataRow) bool) (RowPage, error) {
-	after, size := q.After, 0
+	ctx, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
+	after, skipped, size := q.After, 0, 0
 	for {
 		rows, err := s.Store.Rows(ctx, page.Extension, after, 0, rowChunk)
 		if err != nil {
-			return page, err
+			return page, tooSlow(ctx, err)
 		}
 		for _, row := range rows {
-			if !match(row) {
-				continue
-			}
-			page.Total++
 			switch {
-			case page.Total <= q.Skip:
+			case !match(row):
+			case skipped < q.Skip:
+				skipped++
 			case len(page.Rows) < q.Limit && size <= maxRowPage:
 				page.Rows, size = append(page.Rows, row), size+rowBytes(row.Values)
 			default:
 				page.More = true
-			}
-			if page.More && !q.Count {
 				return page, nil
 			}
 		}
