@@ -143,6 +143,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		Customizer: &org.Customizer{Store: store, Clock: domain, Changes: logins}, Setup: &org.Setup{Store: store, Changes: logins}, Deployments: deployments, Log: o.Log,
 	}
 	queue.Handle(sqlstore.JobDeploy, deploy(deployments, meta))
+	queue.Handle(sqlstore.JobBin, store.FollowBins(records))
 
 	loads := bulk.Options{
 		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, queue), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,

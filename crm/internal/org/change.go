@@ -27,6 +27,7 @@ type change struct {
 	// invite is Records.Invite.
 	invite func(tx RecordTx, s Session, object string, row Values) error
 	hard   bool   // what is deleted is gone for good
+	late   bool   // the record was deleted before, and what hangs on it follows
 	note   string // what the Setup Audit Trail says beside the fields
 }
 

@@ -56,6 +56,7 @@ type RecordFinder interface {
 type RecordTx interface {
 	AppTx
 	SessionTx
+	BinTx
 	// Try runs fn as a part that may fail by itself: its error undoes what fn did, and the transaction goes on. A unique
 	// key that is taken is [ErrTaken].
 	Try(fn func() error) error

@@ -357,6 +357,7 @@ func TestExternalIDsAreLookedUp(t *testing.T) {
 			if !strings.Contains(text, index) {
 				t.Errorf("%s:\n%s", query, text)
 			}
+			text = strings.ReplaceAll(text, "Seq Scan on bin_pending", "") // which is empty
 			for _, scan := range []string{"SCAN q1_0", "Seq Scan", "(org_id=?)", "(org_id=? AND object=?)"} {
 				if strings.Contains(text, scan) {
 					t.Errorf("%s:\n%s", query, text)

@@ -88,11 +88,13 @@ func noSuchOrg(id org.ID) error {
 type recordTx struct {
 	tx       *sqldb.Tx
 	postgres bool
-	queue    *jobs.Queue // takes letters; nil takes none
+	queue    *jobs.Queue // takes letters, and deletions that take long; nil takes none
+	room     *int        // what is left of org.CascadeAtOnce
 }
 
 func (s *Store) recordTx(tx *sqldb.Tx) recordTx {
-	return recordTx{tx: tx, postgres: s.db.Postgres(), queue: s.queue}
+	room := org.CascadeAtOnce
+	return recordTx{tx: tx, postgres: s.db.Postgres(), queue: s.queue, room: &room}
 }
 
 // Try implements org.RecordTx.
@@ -145,6 +147,11 @@ func find(q rowQuerier, o *org.Object, orgID org.ID, match org.Values, fields []
 	exprs := make([]string, len(fields))
 	for i, f := range fields {
 		exprs[i] = expression(o, f, "t")
+		if f.Name == "IsDeleted" {
+			if gone := binned(o, "t"); gone != "" {
+				exprs[i] = "CASE WHEN " + exprs[i] + " = 1 OR " + gone + " THEN 1 ELSE 0 END"
+			}
+		}
 	}
 	from := tableOf(o) + " t"
 	if hasFlex(fields) {

@@ -111,6 +111,9 @@ func (s *selection) from(more string) (string, error) {
 	}
 	if p.Object.SoftDelete && !p.Deleted {
 		b.WriteString(" AND " + root + ".is_deleted = 0")
+		if gone := binned(p.Object, root); gone != "" {
+			b.WriteString(" AND NOT (" + gone + ")")
+		}
 	}
 	if p.Object.Name == org.ObjectAuthSession { // one that has expired is none
 		b.WriteString(" AND " + root + ".expires_ms > " + s.param(s.now))
