@@ -166,9 +166,10 @@ func (s *Server) serveLogin(w http.ResponseWriter, r *http.Request) {
 		label = app.Name
 	}
 	from := callerOf(r)
-	checked, err := s.checkPassword(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip, Host: from.host})
+	row := func(u org.User) org.LoginEvent { return s.event(u, from, org.LoginTypeApplication, "", label) }
+	checked, err := s.checkPassword(ctx, org.Attempt{Username: username, Given: vault.Secret(form.Get(pages.FieldPassword)), IP: from.ip, Host: from.host}, row)
 	u, status := checked.User, checked.Status
-	e := s.event(u, from, org.LoginTypeApplication, "", label)
+	e := row(u)
 	if err == nil {
 		status, err = s.admitBrowser(ctx, u, app, from, t.subtype())
 	}

@@ -27,11 +27,14 @@ func (g passwordGrant) subject(ctx context.Context, r *tokenRequest, app *org.Ap
 		return nil, errMissing("password")
 	}
 	bad := fault.New(fault.Unauthenticated, org.CodeBadCredentials, "authentication failure")
-	checked, err := g.s.checkPassword(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip, Host: r.caller.host})
+	row := func(u org.User) org.LoginEvent {
+		return g.s.event(u, r.caller, org.LoginTypeOAuth, g.subtype(), app.Name)
+	}
+	checked, err := g.s.checkPassword(ctx, org.Attempt{Username: r.username, Given: r.password, API: true, IP: r.caller.ip, Host: r.caller.host}, row)
 	u, status := checked.User, checked.Status
 	if u.ID == "" && err != nil {
 		if fault.CodeOf(err) == org.CodeBadCredentials {
-			g.s.noteNobody(ctx, g.s.event(u, r.caller, org.LoginTypeOAuth, g.subtype(), app.Name))
+			g.s.noteNobody(ctx, row(u))
 		}
 		return nil, err
 	}

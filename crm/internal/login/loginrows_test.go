@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 )
@@ -41,6 +42,76 @@ func TestRetiredVersionsAreInLoginHistory(t *testing.T) {
 		}
 		if n := len(h.history(h.org.user)) - kept; n != 10 {
 			t.Errorf("15 calls from one network leave %d rows", n)
+		}
+	})
+}
+
+// Logins that are refused because there were too many leave one row for a window, whatever door they come by: of the user whose
+// name it is, and where the network's limit refused them, of each name once (LG-07).
+func TestThrottledLoginsLeaveOneRow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, whole *house) {
+		nobody := func() (n int) {
+			t.Helper()
+			if err := whole.store.DB().QueryRow(t.Context(), `SELECT COUNT(*) FROM login_history WHERE org_id = '' AND status = $1`, org.StatusRateExceeded).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		rows := func(user string) (n int) {
+			t.Helper()
+			for _, status := range whole.history(user) {
+				if status == org.StatusRateExceeded {
+					n++
+				}
+			}
+			return n
+		}
+		try := func(h *house, user string) {
+			t.Helper()
+			b := h.browser()
+			for _, a := range []answer{
+				h.soapLogin("50.0", user, "wrong"), b.signIn(b.get("/login"), user, "wrong"),
+				h.token("grant_type", "password", "client_id", h.org.open, "client_secret", appSecret, "username", user, "password", "wrong"),
+			} {
+				if a.header.Get("Retry-After") == "" {
+					t.Fatalf("%s is not throttled: %v", user, a)
+				}
+			}
+		}
+		of := whole.limited(org.LoginLimits{UserPerHour: 1})
+		of.soapLogin("50.0", whole.org.user, userPassword+securityToken)
+		of.soapLogin("50.0", "nobody@nowhere.example", "x")
+		for range 2 {
+			try(of, whole.org.user)
+			try(of, "Nobody@nowhere.example")
+		}
+		if rows(whole.org.user) != 1 || nobody() != 1 {
+			t.Errorf("by name: %d rows, %d of nobody", rows(whole.org.user), nobody())
+		}
+		whole.advance(time.Hour)
+		of.soapLogin("50.0", whole.org.user, userPassword+securityToken)
+		try(of, whole.org.user)
+		if rows(whole.org.user) != 2 {
+			t.Errorf("an hour later: %d rows", rows(whole.org.user))
+		}
+
+		net := whole.limited(org.LoginLimits{FailuresPerMinute: 1})
+		for range 10 {
+			net.browser().get("/secur/setpassword.jsp?code=nonsense")
+		}
+		for range 2 {
+			try(net, whole.org.user)
+			try(net, whole.org.admin)
+		}
+		if rows(whole.org.user) != 3 || rows(whole.org.admin) != 1 {
+			t.Errorf("by network: %d and %d rows", rows(whole.org.user), rows(whole.org.admin))
+		}
+		for i := range 15 { // and not more of them than passwords may be wrong
+			net.soapLogin("50.0", fmt.Sprintf("nobody-%d@nowhere.example", i), "x")
+		}
+		if nobody() != 1+8 {
+			t.Errorf("%d rows of nobody", nobody())
 		}
 	})
 }

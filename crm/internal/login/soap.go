@@ -309,10 +309,15 @@ func (h soapAPI) noteVersion(ctx context.Context, req *soapRequest, username str
 	if err != nil && fault.KindOf(err) != fault.NotFound {
 		return err
 	}
+	h.s.noteRefused(ctx, h.event(u, req), org.StatusVersionRemoved)
+	return nil
+}
+
+// event begins a row of Login History.
+func (h soapAPI) event(u org.User, req *soapRequest) org.LoginEvent {
 	e := h.s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)
 	e.APIType, e.APIVersion = h.apiType(), req.text
-	h.s.noteRefused(ctx, e, org.StatusVersionRemoved)
-	return nil
+	return e
 }
 
 // login is the login call (crm-wire 2.2): password with the security token appended.
@@ -337,12 +342,12 @@ func (h soapAPI) login(ctx context.Context, req *soapRequest) ([]byte, error) {
 	if username == nil || password == nil {
 		return nil, loginFault("INVALID_LOGIN", textInvalidLogin)
 	}
+	row := func(u org.User) org.LoginEvent { return h.event(u, req) }
 	checked, err := s.checkPassword(ctx, org.Attempt{
 		Username: strings.TrimSpace(username.Text), Given: vault.Secret(password.Text), API: true, IP: req.caller.ip, Host: req.caller.host,
-	})
+	}, row)
 	u, status := checked.User, checked.Status
-	e := s.event(u, req.caller, org.LoginTypeSOAP, "", req.client)
-	e.APIType, e.APIVersion = h.apiType(), req.text
+	e := row(u)
 	if err == nil && req.loginOrg != "" {
 		if id, idErr := org.ParseID(req.loginOrg); idErr != nil || id != u.Org {
 			status, err = org.StatusInvalidPassword, loginFault("INVALID_LOGIN", textInvalidLogin)

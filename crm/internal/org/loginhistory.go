@@ -21,6 +21,9 @@ const (
 	StatusPasswordExpired   = "Password Expired"
 	StatusRestrictedHours   = "Restricted Login Hours"
 	StatusVersionRemoved    = "Failed: API Version Removed"
+	// StatusRateExceeded stands for all logins that were refused in a window because there were too many (LG-07 of the
+	// security reference); the words are those of the API's error LOGIN_RATE_EXCEEDED.
+	StatusRateExceeded = "Login Rate Exceeded"
 	// StatusRefreshExpired has the words of the wire; what the real row says is not public.
 	StatusRefreshExpired = "Failed: Expired access/refresh token"
 	// Refused assertions, in the words that the Object Reference has in the login events of EventLogFile (LOGIN_STATUS).

@@ -44,6 +44,8 @@ type Throttle struct {
 	failures *throttle.Failures
 	mails    *throttle.Windows
 	rows     *throttle.Windows
+	// Names that were refused for their own rate, and for that of a network.
+	refusedNames, refusedNetworks *throttle.Windows
 }
 
 // NewThrottle returns a Throttle that counts in machine time.
@@ -59,7 +61,7 @@ func NewThrottle(limits LoginLimits, machine func() time.Time) *Throttle {
 	}
 	return &Throttle{
 		machine: machine, limits: limits, users: throttle.New(time.Hour), failures: throttle.NewFailures(limits.FailuresPerMinute, machine),
-		mails: throttle.New(time.Hour), rows: throttle.New(time.Minute),
+		mails: throttle.New(time.Hour), rows: throttle.New(time.Minute), refusedNames: throttle.New(time.Hour), refusedNetworks: throttle.New(time.Minute),
 	}
 }
 
@@ -98,12 +100,27 @@ func (t *Throttle) AllowMail(username string) error {
 	return nil
 }
 
-// AllowRow counts a login that proved nothing at all, as an assertion with a wrong signature, and reports whether it may
+// AllowRow counts a login that proved nothing at all, as an assertion with a wrong signature or what is throttled, and reports whether it may
 // leave a row in the Login History of the user that it names: as many as logins may fail from that network.
 func (t *Throttle) AllowRow(ip string) bool {
 	network, limit := t.network(ip)
 	n, _ := t.rows.Count(network, t.machine(), 1)
 	return n <= limit
+}
+
+// FirstRefused reports whether a login that Guard refused with err leaves the row that stands for all of its window: the first
+// of the name in an hour, or in the minute of that network, which names as many as AllowRow allows.
+func (t *Throttle) FirstRefused(err error, username, ip string) bool {
+	switch fault.CodeOf(err) {
+	case CodeUserRate:
+		n, _ := t.refusedNames.Count(Fold(username), t.machine(), 1)
+		return n == 1
+	case CodeAddressRate:
+		network, _ := t.network(ip)
+		n, _ := t.refusedNetworks.Count(network+" "+Fold(username), t.machine(), 1)
+		return n == 1 && t.AllowRow(ip)
+	}
+	return false
 }
 
 func (t *Throttle) network(ip string) (network string, limit int) {
