@@ -221,7 +221,11 @@ func TestBlockingAnAppActsAtOnce(t *testing.T) {
 			t.Errorf("revoking nobody's: %d %s", code, answer)
 		}
 
-		// A policy of high assurance refuses what a key alone proves.
+		// A policy of high assurance refuses what a key alone proves. What should happen then is never left open.
+		_, answer = h.metadata(t, h.admin, update(`<sessionPolicy><sessionLevel>HIGH_ASSURANCE</sessionLevel></sessionPolicy>`))
+		if strings.Contains(answer, "<success>true</success>") || !strings.Contains(answer, "sessionLevel HIGH_ASSURANCE needs policyAction, Block or RaiseSessionLevel") {
+			t.Error(answer)
+		}
 		_, answer = h.metadata(t, h.admin, update(`<sessionPolicy><policyAction>Block</policyAction><sessionLevel>HIGH_ASSURANCE</sessionLevel><sessionTimeout>15</sessionTimeout></sessionPolicy>`))
 		if !strings.Contains(answer, "<success>true</success>") {
 			t.Fatal(answer)

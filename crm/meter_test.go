@@ -218,6 +218,19 @@ func TestWhatCounts(t *testing.T) {
 		if !strings.Contains(soapInfo, "<soapenv:Header><LimitInfoHeader><limitInfo><current>1") || !strings.Contains(soapInfo, "<limit>1100000</limit><type>API REQUESTS</type>") {
 			t.Errorf("SOAP answer: %s", soapInfo)
 		}
+		// Answers of many results and faults tell it too; what is not counted has nothing to tell (crm-wire 2.1).
+		for op, want := range map[string]string{
+			`<invalidateSessions xmlns="` + partner + `"><sessionIds>nonsense</sessionIds></invalidateSessions>`: "<soapenv:Header><LimitInfoHeader><limitInfo><current>",
+			`<setPassword xmlns="` + partner + `"><userId>nonsense</userId><password>x</password></setPassword>`: `<soapenv:Header><LimitInfoHeader xmlns="` + partner + `"><limitInfo><current>`,
+			`<query xmlns="` + partner + `"><queryString>x</queryString></query>`:                                `<soapenv:Header><LimitInfoHeader xmlns="` + partner + `"><limitInfo><current>`,
+		} {
+			if _, answer := h.soap(t, "/services/Soap/u/60.0", envelope(partner, h.admin, op)); !strings.Contains(answer, want) {
+				t.Errorf("%s: %s", op, answer)
+			}
+			if _, answer := h.soap(t, "/services/Soap/u/60.0", envelope(partner, "nobody", op)); strings.Contains(answer, "LimitInfoHeader") || !strings.Contains(answer, "INVALID_SESSION_ID") {
+				t.Errorf("%s of nobody: %s", op, answer)
+			}
+		}
 		_, login := h.soap(t, "/services/Soap/u/60.0", `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><login xmlns="`+partner+`"><username>`+
 			h.spec.Users[0].Username+`</username><password>admin-pw-1TOKEN</password></login></e:Body></e:Envelope>`)
 		if !strings.Contains(login, "<sessionId>") || strings.Contains(login, "LimitInfoHeader") {

@@ -157,6 +157,47 @@ func TestIntrospect(t *testing.T) {
 	})
 }
 
+// TestIntrospectByToken: an app may show an access token of its own instead of a secret, and one without a secret must; its
+// consumer key, which everybody knows, shows nothing (crm-wire 1.10, RFC 7662 section 2.1).
+func TestIntrospectByToken(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		ask := func(bearer string, pairs ...string) answer {
+			r := h.request(http.MethodPost, "/services/oauth2/introspect", form(pairs...).Encode(), formContent)
+			if bearer != "" {
+				r.Header.Set("Authorization", "Bearer "+bearer)
+			}
+			return h.do(r)
+		}
+		mine, other := h.exchange(h.code()).get("access_token"), h.bearerToken()
+		soap := h.soapLogin("50.0", h.org.user, userPassword+securityToken).tag("sessionId")
+		for name, c := range map[string]struct {
+			a      answer
+			status int
+			active bool
+		}{
+			"its own":                {ask(mine, "token", mine), 200, true},
+			"with its key":           {ask(mine, "token", mine, "client_id", h.org.open), 200, true},
+			"another app's":          {ask(mine, "token", other), 200, false},
+			"with another's key":     {ask(mine, "token", mine, "client_id", h.org.closed), 401, false},
+			"with a secret too":      {ask(mine, "token", mine, "client_id", h.org.open, "client_secret", appSecret), 401, false},
+			"a dead one":             {ask(mine+"x", "token", mine), 401, false},
+			"a session of no app":    {ask(soap, "token", soap), 401, false},
+			"a key without a secret": {ask("", "token", mine, "client_id", h.org.public), 401, false},
+			"and one made up":        {ask("", "token", mine, "client_id", h.org.public, "client_secret", "x"), 401, false},
+			"everybody's key":        {ask("", "token", mine, "client_id", "PlatformCLI"), 401, false},
+		} {
+			if c.a.status != c.status || (c.a.json["active"] == true) != c.active || c.status == 401 && !strings.Contains(c.a.header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s: %v", name, c.a)
+			}
+		}
+		h.changeApp(h.org.open, func(a *org.ConnectedApp) { a.Flows.IntrospectAll = true })
+		if a := ask(mine, "token", other); a.json["active"] != true || a.get("client_id") != h.org.closed {
+			t.Errorf("an app that may: %v", a)
+		}
+	})
+}
+
 func TestUserinfoAndIdentity(t *testing.T) {
 	t.Parallel()
 	onSQLite(t, func(t *testing.T, h *house) {
@@ -275,6 +316,46 @@ func TestOpenIDConnect(t *testing.T) {
 		// Another process finds the same key.
 		if h.anotherProcess().get("/id/keys").body != h.get("/id/keys").body {
 			t.Error("two processes on one database have different keys")
+		}
+	})
+}
+
+// TestRenewalIsWrittenOnceAMinute: a session slides with every use, and that is written down once a minute, however short or
+// long it lives.
+func TestRenewalIsWrittenOnceAMinute(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		for _, minutes := range []int{1, 24 * 60} {
+			h.setClock(0)
+			h.changeApp(h.org.closed, func(a *org.ConnectedApp) { a.SessionTimeoutMinutes = minutes })
+			token := h.bearerToken()
+			expires := func() (at int64) {
+				t.Helper()
+				if err := h.store.DB().QueryRow(t.Context(), `SELECT expires_ms FROM auth_session ORDER BY id DESC LIMIT 1`).Scan(&at); err != nil {
+					t.Fatal(err)
+				}
+				return at
+			}
+			writes, last := 0, expires()
+			for second := 10; second <= 300; second += 10 {
+				h.setClock(time.Duration(second) * time.Second)
+				if !h.live(token) {
+					t.Fatalf("%d minutes: dead after %d s, used all the time", minutes, second)
+				}
+				if second%50 == 0 {
+					h.login.SetupChanged(h.org.id) // which has it read again
+				}
+				if now := expires(); now != last {
+					writes, last = writes+1, now
+				}
+			}
+			if writes != 5 {
+				t.Errorf("%d minutes: %d writes in five", minutes, writes)
+			}
+			h.setClock(300*time.Second + time.Duration(minutes)*time.Minute)
+			if h.live(token) {
+				t.Errorf("%d minutes: alive so long after the last use", minutes)
+			}
 		}
 	})
 }

@@ -159,13 +159,9 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := r.Context()
-	client, err := readClient(r, form)
-	var app *org.App
-	if err == nil {
-		app, err = s.client(ctx, client, func(a *org.App) bool { return len(a.SecretHash) > 0 })
-	}
+	app, err := s.introspector(r, form)
 	if code := fault.CodeOf(err); code == codeClientUnknown || code == codeClientSecret {
-		w.Header().Set("WWW-Authenticate", `Basic realm="introspect"`)
+		w.Header().Set("WWW-Authenticate", `Basic realm="introspect", Bearer realm="introspect"`)
 		writeJSON(w, http.StatusUnauthorized, errorBody{"invalid_client", "invalid client credentials"})
 		return
 	}
@@ -182,6 +178,35 @@ func (s *Server) serveIntrospect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// introspector is the app that asks: by its secret or assertion, or by an access token of its own (crm-wire 1.10). A consumer
+// key alone, which everybody knows, shows nothing, so an app without a secret asks with a token (RFC 7662 section 2.1).
+func (s *Server) introspector(r *http.Request, form url.Values) (*org.App, error) {
+	client, err := readClient(r, form)
+	if err != nil {
+		return nil, err
+	}
+	token, ok := oauth.Bearer(r)
+	if !ok {
+		app, err := s.client(r.Context(), client, func(*org.App) bool { return true })
+		if err == nil && !client.asserts() && len(app.SecretHash) == 0 {
+			err = errClientSecret() // it has none that could be right
+		}
+		return app, err
+	}
+	session, _, err := s.sessions.Use(r.Context(), token, originOf(r))
+	if fault.CodeOf(err) == org.CodeInvalidSession || err == nil && (session.App == "" || session.Delegate != "" || client.shown()) {
+		return nil, errClientSecret()
+	}
+	if err != nil {
+		return nil, err
+	}
+	app, err := s.known.AppByID(r.Context(), session.Org, session.App)
+	if err == nil && client.id != "" && client.id != app.ConsumerKey {
+		err = errClientSecret()
+	}
+	return app, err
 }
 
 func (s *Server) introspect(ctx context.Context, token string, app *org.App) (introspection, error) {

@@ -196,7 +196,7 @@ func (h soapAPI) read(w http.ResponseWriter, r *http.Request) (*soapRequest, err
 }
 
 // call runs the operation.
-func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
+func (h *soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	op := req.operation
 	if op.Space != h.namespace() {
 		return nil, noOperation(op)
@@ -237,10 +237,10 @@ func (h soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	}
 	if h.s.meter != nil {
 		reading, err := h.s.meter.Count(ctx, session)
+		h.reading = &reading                                                                    // faults tell it too
 		if err != nil && !(op.Local == "logout" && fault.CodeOf(err) == org.CodeRequestLimit) { // leaving is always possible
 			return nil, err
 		}
-		h.reading = &reading
 	}
 	switch op.Local {
 	case "logout":

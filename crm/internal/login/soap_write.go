@@ -11,17 +11,7 @@ import (
 // tags (crm-wire 0.9). A nil result is an empty response.
 func (h soapAPI) respond(operation string, result func(x *soap.Writer)) ([]byte, error) {
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", h.namespace(), "xmlns:xsi", soap.NamespaceXSI}})
-	if h.reading != nil { // crm-wire 2.1
-		x.OpenHeader()
-		x.Open("LimitInfoHeader")
-		x.Open("limitInfo")
-		x.Text("current", strconv.FormatInt(h.reading.Used, 10))
-		x.Text("limit", strconv.FormatInt(h.reading.Max, 10))
-		x.Text("type", "API REQUESTS")
-		x.Close()
-		x.Close()
-		x.Close()
-	}
+	h.writeReading(x)
 	x.OpenBody()
 	name := operation + "Response"
 	if result == nil {
@@ -37,6 +27,7 @@ func (h soapAPI) respond(operation string, result func(x *soap.Writer)) ([]byte,
 // respondMany writes a response of n results.
 func (h soapAPI) respondMany(operation string, n int, result func(x *soap.Writer, i int)) ([]byte, error) {
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns", h.namespace(), "xmlns:xsi", soap.NamespaceXSI}})
+	h.writeReading(x)
 	x.OpenBody()
 	x.Open(operation + "Response")
 	for i := range n {
@@ -47,9 +38,27 @@ func (h soapAPI) respondMany(operation string, n int, result func(x *soap.Writer
 	return x.Bytes()
 }
 
+// writeReading writes the header that goes with every answer to a call that was counted, faults too (crm-wire 2.1). attrs are its
+// attributes: the namespace, where the envelope has another.
+func (h soapAPI) writeReading(x *soap.Writer, attrs ...string) {
+	if h.reading == nil || h.reading.Max == 0 {
+		return
+	}
+	x.OpenHeader()
+	x.Open("LimitInfoHeader", attrs...)
+	x.Open("limitInfo")
+	x.Text("current", strconv.FormatInt(h.reading.Used, 10))
+	x.Text("limit", strconv.FormatInt(h.reading.Max, 10))
+	x.Text("type", "API REQUESTS")
+	x.Close()
+	x.Close()
+	x.Close()
+}
+
 // writeFault writes a fault. Its details have the prefix sf, which one client looks for literally (crm-wire 2.4).
 func (h soapAPI) writeFault(f *soapFault) ([]byte, error) {
 	x := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:sf", h.faultNamespace(), "xmlns:xsi", soap.NamespaceXSI}})
+	h.writeReading(x, "xmlns", h.namespace())
 	x.OpenBody()
 	code, text := f.code, f.message
 	switch {

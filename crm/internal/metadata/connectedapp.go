@@ -299,7 +299,7 @@ func (r *reader) policy(c *org.AppChange, policy *soap.Element) {
 }
 
 func (r *reader) session(c *org.AppChange, policy *soap.Element) {
-	level := levelHigh
+	level, action := "", false
 	for _, el := range policy.Children {
 		switch v := strings.TrimSpace(el.Text); el.Local {
 		case "sessionTimeout":
@@ -307,8 +307,8 @@ func (r *reader) session(c *org.AppChange, policy *soap.Element) {
 			if v != string(org.AssuranceBlock) && v != string(org.AssuranceRaise) {
 				r.refuse("'%s' is not a valid value for the enum 'ConnectedAppSessionPolicyAction'", clip(v))
 			}
-			action := org.HighAssurance(v)
-			c.HighAssurance = &action
+			how := org.HighAssurance(v)
+			c.HighAssurance, action = &how, true
 			continue
 		case "sessionLevel":
 			if level = v; v != levelHigh && v != levelStandard {
@@ -325,8 +325,11 @@ func (r *reader) session(c *org.AppChange, policy *soap.Element) {
 		}
 		c.SessionTimeoutMinutes = &n
 	}
-	if level == levelStandard { // every session has that level
+	switch {
+	case level == levelStandard: // every session has that level
 		none := org.AssuranceNone
 		c.HighAssurance = &none
+	case level == levelHigh && !action:
+		r.refuse("sessionPolicy: sessionLevel %s needs policyAction, %s or %s", levelHigh, org.AssuranceBlock, org.AssuranceRaise)
 	}
 }

@@ -10,10 +10,9 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// extendParts says how often use moves a session's expiry on: when at least one part in so many of its lifetime has
-// gone by since the last time. Each move is one write, so a busy session costs sixteen writes a lifetime, and what is
-// in memory is what is in the database.
-const extendParts = 16
+// renewal is how often a session's expiry is written down while it is used (issue 02: at most once a minute). In memory it
+// moves with every use; another process, and this one after a restart, may see up to that much less.
+const renewal = time.Minute
 
 // knownSessions is how many sessions one generation of the cache keeps, about 400 bytes each.
 const knownSessions = 1 << 16
@@ -36,6 +35,7 @@ type sessionEntry struct {
 	StoredSession
 	mark      mark
 	expires   atomic.Int64 // Unix milliseconds
+	written   atomic.Int64 // what the store has of expires
 	ended     atomic.Bool
 	extending atomic.Bool
 }
@@ -43,6 +43,13 @@ type sessionEntry struct {
 // NewSessions returns the service. logins takes down who logs in; log gets what went wrong beside an answer that was right.
 func NewSessions(store SessionStore, known *Known, domain *clock.Domain, numbers *Numbers, logins *LastLogins, log *slog.Logger) *Sessions {
 	return &Sessions{store: store, known: known, clock: domain, numbers: numbers, logins: logins, log: log, live: newCache[int64, *sessionEntry](knownSessions)}
+}
+
+func newSessionEntry(ss StoredSession, m mark) *sessionEntry {
+	e := &sessionEntry{StoredSession: ss, mark: m}
+	e.expires.Store(ss.Expires.UnixMilli())
+	e.written.Store(ss.Expires.UnixMilli())
+	return e
 }
 
 // NewSession says what session to make.
@@ -96,8 +103,7 @@ func (s *Sessions) Make(ctx context.Context, n NewSession) (token string, made S
 		}
 		s.numbers.Redraw()
 	}
-	e := &sessionEntry{StoredSession: ss, mark: m}
-	e.expires.Store(ss.Expires.UnixMilli())
+	e := newSessionEntry(ss, m)
 	s.live.put(ss.ID, e)
 	if n.Delegate == "" {
 		s.logins.note(ss.Org, ss.User, now)
@@ -175,9 +181,11 @@ func (s *Sessions) read(ctx context.Context, id int64) (*sessionEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &sessionEntry{StoredSession: ss, mark: m}
-	e.expires.Store(ss.Expires.UnixMilli())
+	e := newSessionEntry(ss, m)
 	e.ended.Store(ss.Ended)
+	if have, ok := s.live.get(id); ok { // use may have moved it on since it was written
+		e.expires.Store(max(e.expires.Load(), have.expires.Load()))
+	}
 	// A session that was ended while we read stays ended.
 	return s.live.putUnless(id, e, func(have *sessionEntry) bool { return have.ended.Load() }), nil
 }
@@ -264,8 +272,9 @@ func (s *Sessions) judge(ctx context.Context, e *sessionEntry, use bool, from *O
 	if !open {
 		return Session{}, User{}, invalidSession()
 	}
-	if next := until.UnixMilli(); use && next-expires >= e.Timeout.Milliseconds()/extendParts {
-		expires = s.extend(ctx, e, expires, next)
+	if next := until.UnixMilli(); use && next > expires {
+		s.extend(ctx, e, next)
+		expires = next
 	}
 	out := e.Session
 	out.Expires = time.UnixMilli(expires).UTC()
@@ -285,19 +294,20 @@ func withinHours(o Org, u User, now, end time.Time) (until time.Time, open bool)
 	return end, u.LoginHours.allow(now)
 }
 
-// extend moves the expiry on. One caller writes, the others go on; a write that fails is tried again by the next use,
-// and does not refuse a session that is live.
-func (s *Sessions) extend(ctx context.Context, e *sessionEntry, from, to int64) int64 {
-	if !e.extending.CompareAndSwap(false, true) {
-		return from
+// extend moves the expiry on, and writes it down where the last time is a minute ago. One caller writes, the others go on; a
+// write that fails is tried again by the next use, and does not refuse a session that is live.
+func (s *Sessions) extend(ctx context.Context, e *sessionEntry, to int64) {
+	for have := e.expires.Load(); have < to && !e.expires.CompareAndSwap(have, to); have = e.expires.Load() {
+	}
+	if to-e.written.Load() < renewal.Milliseconds() || !e.extending.CompareAndSwap(false, true) {
+		return
 	}
 	defer e.extending.Store(false)
 	if err := s.store.ExtendSession(ctx, e.ID, time.UnixMilli(to).UTC()); err != nil {
 		s.log.WarnContext(ctx, "a session was used and not extended", "org", e.Org, "session", e.ID, "error", err)
-		return from
+		return
 	}
-	e.expires.Store(to)
-	return to
+	e.written.Store(to)
 }
 
 // End implements Authenticator.

@@ -128,17 +128,39 @@ func (c *change) checkSeat() error {
 // maxProfiles bounds how many profiles of one licence are looked at; orgs have fewer.
 const maxProfiles = 1500
 
-// checkLastAdmin: locking the profile makes two administrators who put each other out come one after the other.
+// checkLastAdmin refuses to put the last administrator out who could put things right again.
 func (c *change) checkLastAdmin() error {
-	profile, err := c.related(ObjectProfile, c.old.ID("ProfileId"))
-	if err != nil || profile.Text("Name") != AdministratorProfile {
-		return err
+	last, err := c.lastAdmin(c.id, c.old.ID("ProfileId"))
+	if err == nil && last {
+		err = fault.New(fault.Invalid, CodeLastAdmin, "You cannot deactivate or change the profile of the last administrator of the organization.").In("IsActive")
 	}
-	n, err := c.tx.Count(c.object, c.session.Org, Values{"ProfileId": profile.Text("Id"), "IsActive": true})
-	if err != nil || n > 1 {
-		return err
+	return err
+}
+
+// maxAdmins bounds how many administrators are looked at for one who is not frozen.
+const maxAdmins = 200
+
+// lastAdmin reports whether a user of that profile is an administrator beside whom no other is active and not frozen. Locking
+// the profile makes two administrators who put each other out come one after the other.
+func (c *change) lastAdmin(user, profile ID) (bool, error) {
+	p, err := c.related(ObjectProfile, profile)
+	if err != nil || p.Text("Name") != AdministratorProfile {
+		return false, err
 	}
-	return fault.New(fault.Invalid, CodeLastAdmin, "You cannot deactivate or change the profile of the last administrator of the organization.").In("IsActive")
+	all, err := c.tx.Find(c.schema.must(ObjectUser), c.session.Org, Values{"ProfileId": p.Text("Id"), "IsActive": true}, maxAdmins)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range all {
+		if other.ID("Id") == user {
+			continue
+		}
+		credential, err := c.tx.Credential(c.session.Org, other.ID("Id"))
+		if err != nil || !credential.Frozen {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // afterUser ends the sessions of a user who is deactivated, and keeps the assignment of the permission set that the

@@ -40,6 +40,11 @@ func updateUserLogin(c *change) error {
 	if c.changes("IsPasswordLocked") && c.values["IsPasswordLocked"] == true {
 		return fault.New(fault.Invalid, CodeLockUser, "A user cannot be locked out; freeze him instead.").In("IsPasswordLocked")
 	}
+	if c.changes("IsFrozen") && c.values["IsFrozen"] == true {
+		if err := c.checkLastFrozen(user); err != nil {
+			return err
+		}
+	}
 	cred, err := c.tx.Credential(c.session.Org, user)
 	if err != nil {
 		return err
@@ -51,6 +56,19 @@ func updateUserLogin(c *change) error {
 		cred.Failures, cred.LockedUntil = 0, zeroTime
 	}
 	return c.tx.PutCredential(cred)
+}
+
+// checkLastFrozen refuses to freeze the last administrator whose logins work, which others than administrators could do.
+func (c *change) checkLastFrozen(user ID) error {
+	u, err := c.related(ObjectUser, user)
+	if err != nil || !u.Flag("IsActive") {
+		return err
+	}
+	last, err := c.lastAdmin(user, u.ID("ProfileId"))
+	if err == nil && last {
+		err = fault.New(fault.Invalid, CodeLastAdmin, "You cannot freeze the last administrator of the organization.").In("IsFrozen")
+	}
+	return err
 }
 
 // authSessionObject shows the sessions that are live; deleting one ends it (crm-wire 5.1).

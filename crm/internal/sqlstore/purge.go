@@ -109,8 +109,20 @@ func (s *Store) delete(ctx context.Context, text string, args ...any) (int, erro
 	return int(rows), err
 }
 
+// keepAudit is how long the Setup Audit Trail is kept, in the org's own time (crm-wire 5.1: 180 days).
+const keepAudit = 180 * 24 * time.Hour
+
+func (s *Store) purgeAudit(ctx context.Context, now time.Time, limit int) (int, error) {
+	n, err := s.delete(ctx, `DELETE FROM setup_audit_trail WHERE (org_id, id) IN (SELECT a.org_id, a.id FROM setup_audit_trail a JOIN organization o ON o.id = a.org_id
+ WHERE a.created_date < CAST($1 AS BIGINT) + o.clock_offset_ms ORDER BY a.created_date LIMIT $2)`, millis(now.Add(-keepAudit)), limit)
+	if err != nil {
+		err = fmt.Errorf("deleting the old setup audit trail: %w", err)
+	}
+	return n, err
+}
+
 // Purge deletes at most limit rows of each kind of what nobody can use any more and has been there for long: sessions,
-// authorization codes, revoked grants, values of deleted fields. now is machine time. It tells how many rows went.
+// authorization codes, revoked grants, values of deleted fields, old rows of the Setup Audit Trail. now is machine time. It tells how many rows went.
 func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error) {
 	gone := 0
 	for _, p := range purges {
@@ -125,6 +137,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time, limit int) (int, error
 		func() (int, error) { return s.purgeBulk(ctx, now) },
 		func() (int, error) { return s.purgeFields(ctx, limit) },
 		func() (int, error) { return s.purgeDeployments(ctx, now, limit) },
+		func() (int, error) { return s.purgeAudit(ctx, now, limit) },
 	} {
 		n, err := purge()
 		gone += n

@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -83,6 +84,58 @@ func TestPurge(t *testing.T) {
 			}
 			_, err = s.Code(ctx, unused.ID)
 			there(after, "the code that nobody used", err, after <= 31*day)
+		}
+	})
+}
+
+// The Setup Audit Trail goes after 180 days of its org's own time (crm-wire 5.1).
+func TestPurgeAudit(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		ctx, s := t.Context(), h.Store
+		there := map[org.ID]int{}
+		count := func(o orgtest.Org) (n int) {
+			t.Helper()
+			if err := s.DB().QueryRow(ctx, `SELECT COUNT(*) FROM setup_audit_trail WHERE org_id = $1`, string(o.ID)).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		orgs := []orgtest.Org{h.MakeOrg(t, "acme"), h.MakeOrg(t, "back")}
+		for i, o := range orgs {
+			for n := range 3 {
+				u := newUser(fmt.Sprintf("u%d@purge%d.example", n, i), profileOf(t, h, o, "Standard User"))
+				if _, err := h.Records.Create(ctx, o.Admin, "User", u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if there[o.ID] = count(o); there[o.ID] < 3 {
+				t.Fatalf("%d rows", there[o.ID])
+			}
+		}
+		if err := s.SetClockOffset(ctx, orgs[1].ID, -10*day); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			after time.Duration
+			left  [2]bool
+		}{{180*day - time.Hour, [2]bool{true, true}}, {180*day + time.Hour, [2]bool{false, true}}, {190*day + time.Hour, [2]bool{false, false}}} {
+			for gone := 1; gone > 0; {
+				var err error
+				if gone, err = s.Purge(ctx, orgtest.Start.Add(c.after), 2); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i, o := range orgs {
+				want := 0
+				if c.left[i] {
+					want = there[o.ID]
+				}
+				if n := count(o); n != want {
+					t.Errorf("after %s: %d rows, want %d", c.after, n, want)
+				}
+			}
 		}
 	})
 }

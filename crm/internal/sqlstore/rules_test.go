@@ -155,6 +155,54 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	})
 }
 
+// An administrator who is frozen cannot put anything right: beside him the last one who can is neither frozen nor put out, by
+// whoever manages users.
+func TestTheLastAdministratorWhoIsNotFrozenStays(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		o := h.MakeOrg(t, "frozen")
+		ctx, admin, standard := t.Context(), profileOf(t, h, o, org.AdministratorProfile), profileOf(t, h, o, "Standard User")
+		second, err := h.Records.Create(ctx, o.Admin, "User", newUser("second@frozen.example", admin))
+		if err != nil {
+			t.Fatal(err)
+		}
+		manager := o.Admin // of users, without being an administrator
+		if manager.User, err = h.Records.Create(ctx, o.Admin, "User", newUser("manager@frozen.example", standard)); err != nil {
+			t.Fatal(err)
+		}
+		freeze := func(user org.ID, on bool) error {
+			id := "0Yw" + user.Short()[3:]
+			return h.Records.Update(ctx, manager, org.ObjectUserLogin, id, map[string]any{"IsFrozen": on})
+		}
+		set := func(user org.ID, field string, value any) error {
+			return h.Records.Update(ctx, manager, "User", string(user), map[string]any{field: value})
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := func(what string, err error) {
+			t.Helper()
+			if fault.CodeOf(err) != org.CodeLastAdmin {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		must(freeze(second, true))
+		last("freezing beside a frozen one", freeze(o.Admin.User, true))
+		last("deactivating beside a frozen one", set(o.Admin.User, "IsActive", false))
+		last("another profile beside a frozen one", set(o.Admin.User, "ProfileId", standard))
+		must(freeze(second, false))
+		must(freeze(o.Admin.User, true))
+		must(freeze(o.Admin.User, true)) // again changes nothing
+		last("the other way round", set(second, "IsActive", false))
+		must(freeze(o.Admin.User, false))
+		must(set(second, "IsActive", false))
+		must(freeze(second, true)) // he is no administrator any more
+	})
+}
+
 // Of many who want the same name, one gets it and the others are told so in words.
 func TestRacesForAName(t *testing.T) {
 	t.Parallel()
