@@ -2,6 +2,7 @@ package soapapi
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,8 +166,40 @@ func readComplex(el *soap.Element, depth int) (*tenant.Filter, error) {
 // not asked for; members come in the order of the WSDL, which is that of the properties.
 func writeRow(x *soap.Writer, object string, properties []string, row []tenant.Value) {
 	x.Open("Results", "xsi:type", object)
+	if object == "BusinessUnit" {
+		properties, row = withAccount(properties, row)
+	}
 	writeMembers(x, properties, row)
 	x.Close()
+}
+
+// subscription is a member that is written nil where it has no value.
+const subscription = "Subscription"
+
+// afterSubscription are the members of a business unit that stand after its Subscription.
+var afterSubscription = []string{"InheritAddress", "IsTrialAccount", "Description", "MasterUnsubscribeBehavior"}
+
+// withAccount adds what the real service writes of an account although nobody asked for it: AccountType None and a
+// Subscription of nil (engagement-wire 3, BusinessUnit).
+func withAccount(properties []string, row []tenant.Value) ([]string, []tenant.Value) {
+	properties, row = slices.Clone(properties), slices.Clone(row)
+	add := func(name string, value tenant.Value, after func(property string) bool) {
+		if slices.Contains(properties, name) {
+			return
+		}
+		at := slices.IndexFunc(properties, after)
+		if at < 0 {
+			at = len(properties)
+		}
+		properties, row = slices.Insert(properties, at, name), slices.Insert(row, at, value)
+	}
+	add("AccountType", "None", func(property string) bool {
+		member, _, _ := strings.Cut(property, ".")
+		_, before := leading[member]
+		return !before && member != "CustomerKey"
+	})
+	add(subscription, nil, func(property string) bool { return slices.Contains(afterSubscription, property) })
+	return properties, row
 }
 
 // leading are the members that stand before PartnerKey and ObjectID in the WSDL's APIObject.
@@ -233,11 +266,11 @@ func writeNested(x *soap.Writer, member string, properties []string, row []tenan
 	x.Close()
 }
 
-// writeValue writes one value; a missing one is left out, but for ObjectID, which is nil.
+// writeValue writes one value; a missing one is left out, but for those that are nil then.
 func writeValue(x *soap.Writer, name string, value tenant.Value) {
 	switch v := value.(type) {
 	case nil:
-		if name == "ObjectID" {
+		if name == "ObjectID" || name == subscription {
 			x.Nil(name)
 		}
 	case string:

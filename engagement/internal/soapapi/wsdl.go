@@ -69,7 +69,7 @@ Configurations Configuration:APIObject*
 ConfigureResults Result:ConfigureResult*
 SystemStatusResults Result:SystemStatusResult*
 Attribute Name:string Value:string
-Account < APIObject AccountType:string ParentID:int BrandID:int Name:string Email:string FromName:string BusinessName:string IsActive:boolean ParentName:string Subscription:Subscription
+Account < APIObject AccountType:string ParentID:int BrandID:int PrivateLabelID:int ReportingParentID:int Name:string Email:string FromName:string BusinessName:string Phone:string Address:string Fax:string City:string State:string Zip:string Country:string IsActive:boolean IsTestAccount:boolean OrgID:int DBID:int ParentName:string CustomerID:string DeletedDate:dateTime EditionID:int Subscription:Subscription InheritAddress:boolean IsTrialAccount:boolean
 Subscription SubscriptionID:int
 BusinessUnit < Account Description:string MasterUnsubscribeBehavior:string
 UserAccess < APIObject Name:string Value:string Description:string Delete:int

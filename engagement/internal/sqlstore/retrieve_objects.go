@@ -55,6 +55,9 @@ func moment(name, expr string) column {
 	return column{Property: tenant.Property{Name: name, Kind: tenant.KindTime, Retrievable: true}, expr: expr}
 }
 
+// unkept is a property that the real service has and this one keeps nothing for: it may be asked for and is never there.
+func unkept(name string) column { return text(name, `CAST(NULL AS TEXT)`) }
+
 // hidden is a property that exists and is never shown.
 func hidden(name string) column {
 	return column{Property: tenant.Property{Name: name, Kind: tenant.KindString, Updatable: true}, expr: ""}
@@ -94,8 +97,11 @@ var stored = map[string]object{
 			number("Client.ID", `b.mid`), moment("CreatedDate", `b.created_at`), moment("ModifiedDate", `b.modified_at`), number("ID", `b.mid`),
 			text("CustomerKey", `CAST(b.mid AS TEXT)`),
 			text("AccountType", `CASE WHEN b.parent_mid = 0 THEN t.account_type ELSE 'BUSINESS_UNIT' END`),
-			number("ParentID", `b.parent_mid`), text("Name", `b.name`), boolean("IsActive", `b.is_active`),
-			text("ParentName", `COALESCE(p.name, '')`), text("MasterUnsubscribeBehavior", `'ENTIRE_ENTERPRISE'`),
+			number("ParentID", `b.parent_mid`), unkept("BrandID"), unkept("PrivateLabelID"), unkept("ReportingParentID"), text("Name", `b.name`),
+			unkept("Email"), unkept("FromName"), unkept("BusinessName"), unkept("Phone"), unkept("Address"), unkept("Fax"), unkept("City"), unkept("State"), unkept("Zip"), unkept("Country"),
+			boolean("IsActive", `b.is_active`), boolean("IsTestAccount", `0`), unkept("OrgID"), unkept("DBID"), text("ParentName", `COALESCE(p.name, '')`),
+			unkept("CustomerID"), unkept("DeletedDate"), unkept("EditionID"), unkept("Subscription"), boolean("InheritAddress", `1`), boolean("IsTrialAccount", `0`),
+			unkept("Description"), text("MasterUnsubscribeBehavior", `'ENTIRE_ENTERPRISE'`),
 		},
 	},
 	"AccountUser": {
