@@ -208,6 +208,30 @@ func TestLoadingRecords(t *testing.T) {
 	})
 }
 
+// What is wrong with a row is said in the words of a table, not of JSON; and Bulk API 1.0 is refused in its own shape.
+func TestRowsThatFail(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		path, _ := h.load(t, h.user, map[string]any{"object": "Account", "operation": "insert"}, "Name,AnnualRevenue\nX,abc\nY,1.005\n")
+		if rows := h.table(t, h.user, path+"/failedResults"); len(rows) != 1 ||
+			rows[0]["sf__Error"] != "INVALID_TYPE_ON_FIELD_IN_RECORD:Annual Revenue: value not of required type: abc:AnnualRevenue --" {
+			t.Errorf("%v", rows)
+		}
+		path, _ = h.load(t, h.user, map[string]any{"object": "Account", "operation": "update"}, "Id,Name\n,X\n")
+		if rows := h.table(t, h.user, path+"/failedResults"); len(rows) != 1 || rows[0]["sf__Error"] != "MISSING_ARGUMENT:Id not specified in an update call:Id --" {
+			t.Errorf("%v", rows)
+		}
+		for kind, want := range map[string]string{
+			"application/xml":  `<error xmlns="http://www.force.com/2009/06/asyncapi/dataload"><exceptionCode>FeatureNotEnabled</exceptionCode><exceptionMessage>Bulk API 1.0`,
+			"application/json": `{"exceptionCode":"FeatureNotEnabled","exceptionMessage":"Bulk API 1.0`,
+		} {
+			if status, _, answer := h.raw(t, h.user, "POST", "/services/async/65.0/job", kind, strings.NewReader("x")); status != 400 || !strings.HasPrefix(answer, want) {
+				t.Errorf("%s: %d %s", kind, status, answer)
+			}
+		}
+	})
+}
+
 // What is wrong with a whole upload ends the job in words; what was not processed can be fetched.
 func TestLoadsThatFail(t *testing.T) {
 	t.Parallel()
@@ -220,7 +244,7 @@ func TestLoadsThatFail(t *testing.T) {
 			rest       string
 		}{
 			"a field that is not there": {insert, "LastName,Nope\nA,b\n", "InvalidBatch : Field name not found : Nope", 0, "\"LastName\",\"Nope\"\nA,b\n"},
-			"another end of lines":      {insert, "LastName\r\nA\r\n", "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF", 0, ""},
+			"another end of lines":      {insert, "LastName\r\nA\r\n", "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF", 0, "LastName\r\nA\r\n"},
 			"in the middle":             {insert, "LastName\nA\nB\nC\r\nD\n", "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF", 2, "\"LastName\"\nC\r\nD\n"},
 			"no id":                     {map[string]any{"object": "Contact", "operation": "update"}, "LastName\nA\n", "InvalidBatch : Field name not found : Id", 0, "\"LastName\"\nA\n"},
 			"more than ids":             {map[string]any{"object": "Contact", "operation": "delete"}, "Id,LastName\n003000000000001,x\n", "InvalidBatch : Only the column Id is for the operation delete", 0, "\"Id\",\"LastName\"\n003000000000001,x\n"},
@@ -243,6 +267,7 @@ func TestLoadsThatFail(t *testing.T) {
 		}{
 			{ingest, map[string]any{"object": "Nope", "operation": "insert"}, "INVALIDENTITY"},
 			{ingest, map[string]any{"object": "Contact", "operation": "merge"}, "INVALIDJOB"},
+			{asking, map[string]any{"operation": "query", "query": "SELECT Id FROM Contact ORDER BY Id LIMIT 5 OFFSET 3"}, "INVALIDJOB"},
 			{ingest, map[string]any{"object": "User", "operation": "delete"}, "INVALIDENTITY"},
 			{ingest, map[string]any{"object": "Contact", "operation": "insert", "columnDelimiter": "X"}, "INVALIDJOB"},
 			{ingest, map[string]any{"object": "Contact", "operation": "insert", "lineEnding": "CR"}, "INVALIDJOB"},

@@ -120,7 +120,10 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	}
 	records := logins.Records()
 	records.CheckQuery = func(s org.Session, query string) error {
-		_, err := soql.Parse(query, records.Schema(s), s.Permissions)
+		p, err := soql.Parse(query, records.Schema(s), s.Permissions)
+		if err == nil && p.HasChildren() {
+			return fault.New(fault.Invalid, soql.CodeMalformedQuery, "A report has no child queries.").In("Query")
+		}
 		return err
 	}
 	ctl := &control.Control{Store: store, Records: records, Clock: domain, Changes: logins, Log: o.Log}

@@ -52,9 +52,10 @@ func TestReportsAreRun(t *testing.T) {
 			t.Errorf("%d %s", status, answer)
 		}
 		for body, want := range map[string]string{
-			`{"Name":"Bad","Query":"SELECT Nope FROM Contact"}`: "INVALID_FIELD",
-			`{"Name":"Bad","Query":"SELECT"}`:                   "MALFORMED_QUERY",
-			`{"Name":"Bad"}`:                                    "REQUIRED_FIELD_MISSING",
+			`{"Name":"Bad","Query":"SELECT Nope FROM Contact"}`:                            "INVALID_FIELD",
+			`{"Name":"Bad","Query":"SELECT Name, (SELECT Id FROM Contacts) FROM Account"}`: "A report has no child queries",
+			`{"Name":"Bad","Query":"SELECT"}`:                                              "MALFORMED_QUERY",
+			`{"Name":"Bad"}`:                                                               "REQUIRED_FIELD_MISSING",
 		} {
 			if status, answer := h.call(t, h.admin, "POST", data+"/sobjects/Report", body); status != 400 || !strings.Contains(answer, want) {
 				t.Errorf("%s: %d %s", body, status, answer)

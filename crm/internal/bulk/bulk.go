@@ -74,6 +74,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.Handle("PUT "+ingest+"/batches", s.handle(org.BulkIngest, s.upload))
 	m.Handle("GET "+ingest+"/{results}", s.handle(org.BulkIngest, s.results))
 	m.Handle("GET "+query+"/results", s.handle(org.BulkQuery, s.answer))
+	m.HandleFunc("/services/async/{version}/{rest...}", refuseFirst)
 }
 
 // call is a request, parsed as far as all have it in common.

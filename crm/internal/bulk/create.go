@@ -152,6 +152,9 @@ func (s *Server) queryJob(ctx context.Context, c *call, in jobBody, j *org.BulkJ
 	if p.Count || p.Aggregate || p.HasChildren() {
 		return invalidJob("Aggregate queries and queries with child queries are not for the Bulk API.")
 	}
+	if p.Offset > 0 {
+		return invalidJob("OFFSET is not for the Bulk API.")
+	}
 	j.Object, j.Query = p.Object.Name, in.Query
 	return nil
 }

@@ -283,10 +283,9 @@ func (s *Server) rest(ctx context.Context, j org.BulkJob, st *stream) error {
 	if at == 0 { // not even the header
 		r := newReader(&content{ctx: ctx, store: s.Store, job: j}, j.Delimiter, j.CRLF, 0)
 		r.skipMark()
-		if _, err := r.next(); err != nil {
-			return nil //nolint:nilerr // what cannot be read has no rows
-		}
-		at = r.at
+		if _, err := r.next(); err == nil {
+			at = r.at
+		} // a header that cannot be read is sent back with all that follows it
 	}
 	in := &content{ctx: ctx, store: s.Store, job: j, at: at}
 	buf := make([]byte, 64<<10)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -323,7 +324,7 @@ func (l *loading) op(row []string) org.Op {
 		return l.upsert(op)
 	}
 	if op.Action != org.ActionCreate && op.ID == "" {
-		op.Err = fault.New(fault.Invalid, org.CodeRequiredFieldMissing, "Id not specified").In("Id")
+		op.Err = fault.New(fault.Invalid, org.CodeMissingArgument, "Id not specified in an update call").In("Id")
 	}
 	return op
 }
@@ -356,7 +357,7 @@ func (l *loading) pages(rows [][]string, outcomes []org.Outcome, seq int64) []or
 			w = bad
 			pages[1].Rows++
 			w.value(l.idIn(row))
-			w.value(l.refusal(err))
+			w.value(l.refusal(err, row))
 		}
 		for k := range l.columns { // a row of another length keeps to the header too
 			v := ""
@@ -383,9 +384,17 @@ func (l *loading) idIn(row []string) string {
 
 func (l *loading) writer() *writer { return &writer{delimiter: l.job.Delimiter, crlf: l.job.CRLF} }
 
-// refusal is a failed row's sf__Error, "CODE:message:FIELDS --".
-func (l *loading) refusal(err error) string {
+// refusal is a failed row's sf__Error, "CODE:message:FIELDS --". A value of the wrong type has words of its own here,
+// where no JSON was sent.
+func (l *loading) refusal(err error, row []string) string {
 	code, message, fields := l.Edge.PerRecord(err)
+	if fault.CodeOf(err) == org.CodeWrongJSONType {
+		i := slices.Index(l.columns, fault.Of(err).Field)
+		o := l.session.Schema().Named(l.job.Object)
+		if f := o.Field(fault.Of(err).Field); f != nil && i >= 0 && i < len(row) {
+			code, message = "INVALID_TYPE_ON_FIELD_IN_RECORD", fmt.Sprintf("%s: value not of required type: %.40s", f.Label, row[i])
+		}
+	}
 	text := code + ":" + message + ":"
 	if len(fields) > 0 {
 		text += strings.Join(fields, ", ") + " "

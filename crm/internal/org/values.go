@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"net/mail"
 	"slices"
 	"strconv"
@@ -149,14 +150,31 @@ func (f *Field) acceptDouble(s string) (any, error) {
 		}
 		return nil, f.wrongJSON("VALUE_STRING", s)
 	}
-	unit := math.Pow10(f.Scale)
-	if r := math.Round(x * unit); math.Abs(r) < 1<<53 { // beyond that a double has no fraction
-		x = r / unit
-	}
+	x = roundTo(x, f.Scale)
 	if math.Abs(x) >= math.Pow10(f.Precision-f.Scale) {
 		return nil, f.refuse(CodeNumberRange, "%s: value outside of valid range on numeric field: %s", f.Label, clip(s))
 	}
 	return x + 0, nil // no negative zero
+}
+
+// roundTo rounds half away from zero to so many digits after the point, as the number is written: 1.005 is 1.01, though
+// the double next to it is below it.
+func roundTo(x float64, scale int) float64 {
+	text := strconv.FormatFloat(x, 'f', -1, 64)
+	at := strings.IndexByte(text, '.')
+	if at < 0 || len(text)-at-1 <= scale {
+		return x
+	}
+	kept, next := text[:at]+text[at+1:at+1+scale], text[at+1+scale]
+	n, _ := new(big.Int).SetString(kept, 10) // digits of our own making; "-0" is 0
+	if next >= '5' {
+		n.Add(n, big.NewInt(int64(math.Copysign(1, x))))
+	}
+	rounded, err := strconv.ParseFloat(n.String()+"e-"+strconv.Itoa(scale), 64)
+	if err != nil { // cannot be: it is no larger than x was
+		return x
+	}
+	return rounded
 }
 
 // acceptSeveral reads "B;A" and keeps "A;B": the values in the picklist's order, those that it lacks at the end.

@@ -1,7 +1,9 @@
 package soql
 
 import (
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -106,6 +108,32 @@ func colonNumber(text string) int {
 
 var escapes = map[byte]byte{'n': '\n', 'N': '\n', 'r': '\r', 'R': '\r', 't': '\t', 'T': '\t', 'b': '\b', 'B': '\b', 'f': '\f', 'F': '\f', '"': '"', '\'': '\'', '\\': '\\'}
 
+// unicodeEscape reads the "u00fc" of an escape, or the "ud83d\ude00" of two, and says how long it is; 0 where it is none,
+// or U+0000, which no text has.
+func unicodeEscape(text string) (rune, int) {
+	unit := func(at int) rune {
+		if len(text) < at+5 || text[at] != 'u' {
+			return -1
+		}
+		n, err := strconv.ParseUint(text[at+1:at+5], 16, 16)
+		if err != nil {
+			return -1
+		}
+		return rune(n)
+	}
+	switch first := unit(0); {
+	case first <= 0:
+		return 0, 0
+	case !utf16.IsSurrogate(first):
+		return first, 5
+	case len(text) > 5 && text[5] == '\\':
+		if r := utf16.DecodeRune(first, unit(6)); r != utf8.RuneError {
+			return r, 11
+		}
+	}
+	return 0, 0
+}
+
 // lexString reads the string that begins at the quote at i. \_ and \% are for LIKE alone, and mean themselves elsewhere.
 func lexString(text string, i int) (token, int, error) {
 	var plain, like strings.Builder
@@ -128,6 +156,19 @@ func lexString(text string, i int) (token, int, error) {
 				plain.WriteByte(e)
 				like.WriteByte('\\')
 				like.WriteByte(e)
+				continue
+			}
+			if text[j] == 'u' {
+				r, n := unicodeEscape(text[j:])
+				if n == 0 {
+					return t, 0, problem(text, j-1, CodeMalformedQuery, "Illegal character sequence in string literal: '\\u'")
+				}
+				plain.WriteRune(r)
+				if r == '\\' {
+					like.WriteByte('\\')
+				}
+				like.WriteRune(r)
+				j += n - 1
 				continue
 			}
 			e, ok := escapes[text[j]]

@@ -63,6 +63,8 @@ var whereCases = []queryCase{
 	{"SELECT LastName FROM Contact WHERE LastName LIKE '_elta'", "Delta"},
 	{"SELECT LastName FROM Contact WHERE LastName LIKE 'ö%' OR LastName LIKE '_PFEL' ORDER BY LastName", "Äpfel; Ölkanne"},
 	{"SELECT LastName FROM Contact WHERE Title LIKE ''", "Delta"},
+	{`SELECT LastName FROM Contact WHERE LastName LIKE '\u00d6%' OR LastName = '\u00c4pfel' ORDER BY LastName`, "Äpfel; Ölkanne"},
+	{`SELECT COUNT() FROM Contact WHERE LastName LIKE '%\u005c%' OR LastName = '\ud83d\ude00'`, "count 0"},
 	{"SELECT COUNT() FROM Contact WHERE Title > ''", "count 5"},
 	{"SELECT COUNT() FROM Contact WHERE NOT Title > ''", "count 1"},
 	{`SELECT LastName FROM Contact WHERE Title LIKE 'b\_ss'`, ""},
