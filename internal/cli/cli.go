@@ -147,6 +147,7 @@ func Main(args []string, env Env) (code int) {
 		kong.Vars{"default_ready": defaultData + "/ready.json", "user_states": states},
 		kong.Exit(func(code int) { panic(leave{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(printHelp),
 		kong.DefaultEnvars("TWINSPAN"),
 		kong.WithBeforeResolve(func(ctx *kong.Context) error { return a.readSettings(ctx) }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -164,7 +165,12 @@ func Main(args []string, env Env) (code int) {
 		return a.failUsage(err)
 	}
 	a.json = g.JSON
-	return a.fail(parsed.Run())
+	err = parsed.Run()
+	code = a.fail(err)
+	if errors.As(err, new(usageError)) {
+		a.hint(parsed)
+	}
+	return code
 }
 
 // watchSignals ends ctx at the first signal and the process at the second.
@@ -195,23 +201,6 @@ func (a *app) fail(err error) int {
 	}
 	a.errorf("%v", forPeople(err))
 	return ExitFailed
-}
-
-// failUsage prints a parse error with a hint where to look.
-func (a *app) failUsage(err error) int {
-	a.errorf("%v", err)
-	command := "twinspan"
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil {
-		for _, word := range strings.Fields(parse.Context.Command()) {
-			if strings.ContainsAny(word, "<[") { // arguments follow the command's own words
-				break
-			}
-			command += " " + word
-		}
-	}
-	fmt.Fprintf(a.Stderr, "try \"%s --help\"\n", command)
-	return ExitUsage
 }
 
 // errorf prints one line of trouble.

@@ -16,6 +16,9 @@ import (
 type orgAppCmd struct {
 	List     orgAppListCmd     `cmd:"" help:"List the connected apps with their policies."`
 	Show     orgAppShowCmd     `cmd:"" help:"Show one app."`
+	Create   orgAppCreateCmd   `cmd:"" help:"Make an app; its consumer secret is printed this once."`
+	Set      orgAppSetCmd      `cmd:"" help:"Change an app's settings: callback URLs, scopes, certificate, secret, flows."`
+	Delete   orgAppDeleteCmd   `cmd:"" help:"Delete one of the org's own apps; its tokens die."`
 	Policies orgAppPoliciesCmd `cmd:"" help:"Change policies (Edit Policies), and say who loses access."`
 	Approve  orgAppApproveCmd  `cmd:"" help:"Let the users of a permission set or profile use an app (Manage Permission Sets)."`
 	Withdraw orgAppWithdrawCmd `cmd:"" help:"Take a permission set or profile off an app."`
@@ -146,9 +149,16 @@ func (c *orgAppShowCmd) Run(ctx context.Context, a *app) error {
 		if p.Certificate {
 			certificate = "set"
 		}
-		return a.printTable([]string{"setting", "value"}, [][]string{
+		secret := "none"
+		if p.ConsumerSecret {
+			secret = "set"
+		}
+		rows := [][]string{
 			{"name", p.FullName},
 			{"label", p.Label},
+			{"description", p.Description},
+			{"contact email", p.ContactEmail},
+			{"start url", p.StartURL},
 			{"standing", standing(p)},
 			{"permitted users", permittedUsers(p.AdminApproved)},
 			{"ip relaxation", ipLabels[p.IPRelaxation]},
@@ -161,7 +171,11 @@ func (c *orgAppShowCmd) Run(ctx context.Context, a *app) error {
 			{"callback urls", strings.Join(p.CallbackURLs, " ")},
 			{"certificate", certificate},
 			{"consumer key", p.ConsumerKey},
-		})
+			{"consumer secret", secret},
+			{"allow-listed addresses", strings.Join(p.IPRanges, ", ")},
+			{"run as", p.RunAs},
+		}
+		return a.printTable([]string{"setting", "value"}, append(rows, switchRows(p)...))
 	})
 }
 

@@ -16,29 +16,47 @@ import (
 
 // appInfo is a connected app with its policies.
 type appInfo struct {
-	ID                    org.ID    `json:"id"`
-	FullName              string    `json:"fullName"`
-	Label                 string    `json:"label"`
-	ConsumerKey           string    `json:"consumerKey"`
-	Scopes                []string  `json:"scopes"`
-	CallbackURLs          []string  `json:"callbackUrls"`
-	Certificate           bool      `json:"certificate"`
-	AdminApproved         bool      `json:"adminApproved"`
-	IPRelaxation          string    `json:"ipRelaxation"`
-	RefreshTokenPolicy    string    `json:"refreshTokenPolicy"`
-	SessionTimeoutMinutes int       `json:"sessionTimeoutMinutes"`
-	HighAssurance         string    `json:"highAssurance"`
-	Installed             bool      `json:"installed"`
-	Blocked               bool      `json:"blocked"`
-	PermissionSets        []string  `json:"permissionSets"`
-	Profiles              []string  `json:"profiles"`
-	LastModified          time.Time `json:"lastModified"`
+	ID             org.ID   `json:"id"`
+	FullName       string   `json:"fullName"`
+	Label          string   `json:"label"`
+	Description    string   `json:"description"`
+	ContactEmail   string   `json:"contactEmail"`
+	StartURL       string   `json:"startUrl"`
+	ConsumerKey    string   `json:"consumerKey"`
+	ConsumerSecret bool     `json:"consumerSecret"` // whether it has one
+	Scopes         []string `json:"scopes"`
+	CallbackURLs   []string `json:"callbackUrls"`
+	Certificate    bool     `json:"certificate"`
+	IPRanges       []string `json:"ipRanges"`
+	RunAs          string   `json:"runAs"`
+	// Switches are named as in the Metadata API.
+	Switches              map[string]bool `json:"switches"`
+	AdminApproved         bool            `json:"adminApproved"`
+	IPRelaxation          string          `json:"ipRelaxation"`
+	RefreshTokenPolicy    string          `json:"refreshTokenPolicy"`
+	SessionTimeoutMinutes int             `json:"sessionTimeoutMinutes"`
+	HighAssurance         string          `json:"highAssurance"`
+	Installed             bool            `json:"installed"`
+	Blocked               bool            `json:"blocked"`
+	PermissionSets        []string        `json:"permissionSets"`
+	Profiles              []string        `json:"profiles"`
+	LastModified          time.Time       `json:"lastModified"`
 }
 
 func infoOfApp(a org.AppRecord) appInfo {
 	list := func(names []string) []string { return append([]string{}, names...) }
+	var ranges []string
+	for _, r := range a.IPRanges {
+		ranges = append(ranges, r.Start+"-"+r.End)
+	}
 	return appInfo{
-		ID: a.ID, FullName: a.FullName(), Label: a.Name, ConsumerKey: a.ConsumerKey, Scopes: list(a.Scopes), CallbackURLs: list(a.CallbackURLs),
+		ID: a.ID, FullName: a.FullName(), Label: a.Name, Description: a.Description, ContactEmail: a.ContactEmail, StartURL: a.StartURL,
+		ConsumerKey: a.ConsumerKey, ConsumerSecret: len(a.SecretHash) > 0, Scopes: list(a.Scopes), CallbackURLs: list(a.CallbackURLs),
+		IPRanges: list(ranges), RunAs: a.RunAs, Switches: map[string]bool{
+			"isPkceRequired": a.PKCERequired, "isConsumerSecretOptional": a.SecretOptional, "isSecretRequiredForRefreshToken": a.SecretRequiredForRefresh,
+			"isClientCredentialEnabled": a.ClientCredentials, "isRefreshTokenRotationEnabled": a.Flows.RotateRefresh, "isIntrospectAllTokens": a.Flows.IntrospectAll,
+			"isUserAgentFlowEnabled": a.Flows.UserAgent, "isDeviceFlowEnabled": a.Flows.Device, "isStrict": a.Flows.Strict,
+		},
 		Certificate: a.Certificate != "", AdminApproved: a.AdminApproved, IPRelaxation: string(a.IPRelaxation),
 		RefreshTokenPolicy: string(a.RefreshTokenPolicy), SessionTimeoutMinutes: a.SessionTimeoutMinutes, HighAssurance: string(a.HighAssurance),
 		Installed: a.Installed, Blocked: a.Blocked, PermissionSets: list(a.PermissionSets), Profiles: list(a.Profiles), LastModified: a.Modified,

@@ -10,23 +10,31 @@ import (
 // App is a connected app with its policies, as the org's own resource gives it. Only Twinspan's org has it; a real one
 // shows these on pages of Setup.
 type App struct {
-	ID                    string    `json:"id"`
-	FullName              string    `json:"fullName"`
-	Label                 string    `json:"label"`
-	ConsumerKey           string    `json:"consumerKey"`
-	Scopes                []string  `json:"scopes"` // OAuth names
-	CallbackURLs          []string  `json:"callbackUrls"`
-	Certificate           bool      `json:"certificate"` // whether one is set
-	AdminApproved         bool      `json:"adminApproved"`
-	IPRelaxation          string    `json:"ipRelaxation"`
-	RefreshTokenPolicy    string    `json:"refreshTokenPolicy"`
-	SessionTimeoutMinutes int       `json:"sessionTimeoutMinutes"` // 0: the org's
-	HighAssurance         string    `json:"highAssurance"`         // "", "Block" or "RaiseSessionLevel"
-	Installed             bool      `json:"installed"`
-	Blocked               bool      `json:"blocked"`
-	PermissionSets        []string  `json:"permissionSets"`
-	Profiles              []string  `json:"profiles"`
-	LastModified          time.Time `json:"lastModified"`
+	ID             string   `json:"id"`
+	FullName       string   `json:"fullName"`
+	Label          string   `json:"label"`
+	Description    string   `json:"description"`
+	ContactEmail   string   `json:"contactEmail"`
+	StartURL       string   `json:"startUrl"`
+	ConsumerKey    string   `json:"consumerKey"`
+	ConsumerSecret bool     `json:"consumerSecret"` // whether it has one
+	IPRanges       []string `json:"ipRanges"`       // allow-listed, "FIRST-LAST"
+	RunAs          string   `json:"runAs"`          // user name of the client credentials flow
+	// Switches are on or off by their names in the Metadata API: "isPkceRequired".
+	Switches              map[string]bool `json:"switches"`
+	Scopes                []string        `json:"scopes"` // OAuth names
+	CallbackURLs          []string        `json:"callbackUrls"`
+	Certificate           bool            `json:"certificate"` // whether one is set
+	AdminApproved         bool            `json:"adminApproved"`
+	IPRelaxation          string          `json:"ipRelaxation"`
+	RefreshTokenPolicy    string          `json:"refreshTokenPolicy"`
+	SessionTimeoutMinutes int             `json:"sessionTimeoutMinutes"` // 0: the org's
+	HighAssurance         string          `json:"highAssurance"`         // "", "Block" or "RaiseSessionLevel"
+	Installed             bool            `json:"installed"`
+	Blocked               bool            `json:"blocked"`
+	PermissionSets        []string        `json:"permissionSets"`
+	Profiles              []string        `json:"profiles"`
+	LastModified          time.Time       `json:"lastModified"`
 }
 
 // AppAccess is what a change of policies does, or would do, to who may use the app.

@@ -18,6 +18,25 @@ type Setting struct {
 // IPRange is a range of addresses, both ends in it.
 type IPRange struct{ Start, End string }
 
+func (r IPRange) String() string { return r.Start + "-" + r.End }
+
+// ParseRanges reads ranges with commas between, "10.0.0.1-10.0.0.9, 192.0.2.7"; one address is a range. Whether they are any is
+// the org's to say.
+func ParseRanges(text string) []IPRange {
+	out := []IPRange{}
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		start, end, ok := strings.Cut(part, "-")
+		if !ok {
+			end = start
+		}
+		out = append(out, IPRange{Start: strings.TrimSpace(start), End: strings.TrimSpace(end)})
+	}
+	return out
+}
+
 const networkAccess = "networkAccess"
 
 // settingTypes are the types that hold them.
@@ -89,17 +108,10 @@ func (s *Session) UpdateSettings(ctx context.Context, settings []Setting) error 
 func writeSetting(w *soap.Writer, one Setting) {
 	if one.Path == networkAccess {
 		w.Open(networkAccess)
-		for part := range strings.SplitSeq(one.Value, ",") {
-			if part = strings.TrimSpace(part); part == "" {
-				continue
-			}
-			start, end, ok := strings.Cut(part, "-")
-			if !ok {
-				end = start
-			}
+		for _, r := range ParseRanges(one.Value) {
 			w.Open("ipRanges")
-			w.Text("end", strings.TrimSpace(end))
-			w.Text("start", strings.TrimSpace(start))
+			w.Text("end", r.End)
+			w.Text("start", r.Start)
 			w.Close()
 		}
 		w.Close()
