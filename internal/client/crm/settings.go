@@ -18,6 +18,7 @@ type Setting struct {
 // IPRange is a range of addresses, both ends in it.
 type IPRange struct{ Start, End string }
 
+// String is the range as commands show it: "10.0.0.1-10.0.0.9".
 func (r IPRange) String() string { return r.Start + "-" + r.End }
 
 // ParseRanges reads ranges with commas between, "10.0.0.1-10.0.0.9, 192.0.2.7"; one address is a range. Whether they are any is
