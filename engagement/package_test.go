@@ -32,6 +32,16 @@ func TestNobodyMakesAPackageThatIsMoreThanHe(t *testing.T) {
 			if status, a := call(t, "POST", s.url+"/v2/packages", token, map[string]any{"name": "More", "type": "server", "scopes": []string{"users_write"}}); status != 403 {
 				t.Errorf("one that may write users: %d %v", status, a)
 			}
+			for _, kind := range []string{"web", "public"} { // it would act for the administrator who follows a link
+				wanted := map[string]any{"name": "Link", "type": kind, "scopes": []string{"users_write", "offline"}, "redirect_uris": []string{"https://x.example/cb"}}
+				if status, a := call(t, "POST", s.url+"/v2/packages", token, wanted); status != 403 {
+					t.Errorf("one of type %s that may write users: %d %v", kind, status, a)
+				}
+				wanted["scopes"] = []string{"email_read", "offline"}
+				if status, a := call(t, "POST", s.url+"/v2/packages", token, wanted); status != 200 {
+					t.Errorf("one of type %s that reads emails: %d %v", kind, status, a)
+				}
+			}
 			if status, a := call(t, "POST", s.url+"/v2/packages", token, map[string]any{"name": "Old", "type": "legacy", "scopes": []string{"users_write"}}); status != 400 {
 				t.Errorf("a legacy package: %d %v", status, a)
 			}

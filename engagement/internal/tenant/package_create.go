@@ -20,7 +20,7 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	if spec.Type == ConnectIntegration || spec.Type == LegacyIntegration {
 		return Package{}, "", fault.New(fault.Invalid, CodeInvalidPackage, "A package of type %s cannot be made here.", spec.Type).In("type")
 	}
-	if err := mayHandOut(p, spec.Type, spec.Scopes); err != nil {
+	if err := mayHandOut(p, spec.Scopes); err != nil {
 		return Package{}, "", err
 	}
 	t, err := s.Directory.Tenant(ctx, p.Tenant)
@@ -82,11 +82,9 @@ func midsOf(list []int64) []MID {
 	return out
 }
 
-// mayHandOut refuses to give the secret of a package that acts as itself to a caller who may not assign a role of what it
-// may do: with the secret he would be the package. The other types act for a user, with no more than that user's own permissions.
-func mayHandOut(p Principal, kind Integration, scopes []string) error {
-	if kind != ServerIntegration && kind != LegacyIntegration {
-		return nil
-	}
+// mayHandOut refuses a package, or the secret of one, to a caller who may not assign a role of what it may do. Of a package
+// that acts as itself he would have all of it. One that acts for a user has no more than that user's own permissions, but
+// whoever is signed in gives it those by following a link, without being asked.
+func mayHandOut(p Principal, scopes []string) error {
 	return mayAssign(p, Role{Name: "of the package", Allow: permissionsForScopes(scopes)})
 }

@@ -94,7 +94,7 @@ func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string) (
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if err := mayHandOut(p, pkg.Type, pkg.Scopes); err != nil {
+	if err := mayHandOut(p, pkg.Scopes); err != nil {
 		return "", time.Time{}, err
 	}
 	if !pkg.NeedsSecret() {
