@@ -18,6 +18,12 @@ var formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)
 // signIn goes through the sign-in page of the connect package, which makes the user's grant anew, and gives his token.
 func (s site) signIn(t *testing.T, h tenanttest.House, username string) string {
 	t.Helper()
+	return s.signInTo(t, h.Connect, "", username)
+}
+
+// signInTo goes through the sign-in page of a package, and gives the user's token for it.
+func (s site) signInTo(t *testing.T, client, secret, username string) string {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +31,7 @@ func (s site) signIn(t *testing.T, h tenanttest.House, username string) string {
 	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	verifier := oauth.NewVerifier()
 	page := s.url + "/v2/authorize?" + url.Values{
-		"response_type": {"code"}, "client_id": {h.Connect}, "redirect_uri": {tenanttest.RedirectURI}, "code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"},
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {tenanttest.RedirectURI}, "code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"},
 	}.Encode()
 	text := body(t, browser.Get, page)
 	found := formToken.FindStringSubmatch(text)
@@ -43,9 +49,13 @@ func (s site) signIn(t *testing.T, h tenanttest.House, username string) string {
 	if err != nil || to.Query().Get("code") == "" {
 		t.Fatalf("signed in: %d %v", res.StatusCode, err)
 	}
-	status, a := call(t, "POST", s.url+"/v2/token", "", map[string]any{
-		"grant_type": "authorization_code", "client_id": h.Connect, "code": to.Query().Get("code"), "redirect_uri": tenanttest.RedirectURI, "code_verifier": verifier,
-	})
+	exchange := map[string]any{
+		"grant_type": "authorization_code", "client_id": client, "code": to.Query().Get("code"), "redirect_uri": tenanttest.RedirectURI, "code_verifier": verifier,
+	}
+	if secret != "" {
+		exchange["client_secret"] = secret
+	}
+	status, a := call(t, "POST", s.url+"/v2/token", "", exchange)
 	token, _ := a["access_token"].(string)
 	if status != 200 || token == "" {
 		t.Fatalf("code: %d %v", status, a)
@@ -159,4 +169,61 @@ func (s site) status(t *testing.T, method, path, token string) int {
 		t.Fatal(err)
 	}
 	return res.StatusCode
+}
+
+// TestReadsNeedThePermission: through a web package a user has what the package's scopes and his own permissions have in
+// common, for reading too, and a denial wins (engagement-wire 2.7); SOAP's Retrieve alone looks at scopes only (3).
+func TestReadsNeedThePermission(t *testing.T) {
+	each(t, func(t *testing.T, s site, h tenanttest.House) {
+		admin, nobody := named(h.API, tenanttest.Password), "nobody@"+h.Server
+		_, a := call(t, "POST", s.url+"/v2/packages", s.token(t, h), map[string]any{
+			"name": "Reader", "type": "web", "redirect_uris": []string{tenanttest.RedirectURI},
+			"scopes": []string{"email_read", "data_extensions_read", "list_and_subscribers_read", "accounts_read", "users_read", "documents_and_images_read"},
+		})
+		client, _ := a["client_id"].(string)
+		secret, _ := a["client_secret"].(string)
+		written(t, s.soap(t, admin, "Create", createUser(`<UserID>`+nobody+`</UserID><Name>N</Name><Email>n@example.com</Email><Password>`+tenanttest.Password+`</Password><MustChangePassword>false</MustChangePassword>`)), "OK", "")
+		written(t, s.soap(t, admin, "Create", `<CreateRequest`+api+`><Objects xsi:type="Role"><CustomerKey>no-data</CustomerKey><Name>No data</Name><PermissionSets><PermissionSet><Name>DataExtensions</Name><IsDenied>true</IsDenied></PermissionSet></PermissionSets></Objects></CreateRequest>`), "OK", "")
+		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Sender+`</UserID><Roles><Role><CustomerKey>no-data</CustomerKey></Role></Roles>`)), "OK", "")
+		tokens := map[string]string{}
+		for _, user := range []string{nobody, h.Analyst, h.Sender, h.Admin} {
+			tokens[user] = s.signInTo(t, client, secret, user)
+		}
+		const rows, emails = "/data/v1/customobjectdata/key/none/rowset", "/messaging/v1/email/definitions"
+		for _, c := range []struct {
+			user, path string
+			want       int
+		}{
+			{nobody, rows, 403},
+			{nobody, emails, 403},
+			{nobody, "/asset/v1/content/assets", 403},
+			{nobody, "/messaging/v1/domainverification", 403},
+			{nobody, "/platform/v1/setup/quickflow/data", 403},
+			{nobody, "/v2/sends?state=sent", 403},
+			{nobody, "/v2/settings", 403},
+			{nobody, "/v2/packages", 403},
+			{nobody, "/v2/sessions?username=" + nobody, 403},
+			{nobody, "/v2/business-units/" + number(h.North) + "/roles", 403},
+			{nobody, "/platform/v1/endpoints", 200}, // needs no permission
+			{h.Analyst, emails, 200},
+			{h.Analyst, rows, 403},
+			{h.Sender, emails, 200},
+			{h.Sender, rows, 403}, // a Data Manager, to whom it is denied
+			{h.Admin, rows, 404},
+			{h.Admin, "/v2/settings", 200},
+			{h.Admin, "/v2/sessions?username=" + nobody, 200},
+		} {
+			if got := s.status(t, "GET", c.path, tokens[c.user]); got != c.want {
+				t.Errorf("%s, %s: %d, want %d", c.user, c.path, got, c.want)
+			}
+		}
+		for _, object := range []string{"DataExtension", "Subscriber"} {
+			if got := s.soap(t, fuel(tokens[nobody]), "Retrieve", retrieveOf(object, "", "CustomerKey")).value("OverallStatus"); got == "Error: API Permission Failed." {
+				t.Errorf("Retrieve of %s: %s", object, got)
+			}
+		}
+		if got := s.soap(t, fuel(tokens[nobody]), "Retrieve", retrieveOf("DataExtensionObject[none]", "", "A")).value("OverallStatus"); got == "Error: API Permission Failed." {
+			t.Errorf("Retrieve of rows: %s", got)
+		}
+	})
 }

@@ -22,8 +22,14 @@ func (s *Retrieves) rows(ctx context.Context, p Principal, r Retrieval, key stri
 	if len(r.Accounts) != 1 {
 		return Rows{}, invalidRetrieve("Rows are retrieved from one business unit at a time.")
 	}
-	p.MID = r.Accounts[0]
-	page, err := s.Data.Rows(ctx, p, ExtensionRef{Key: key}, RowQuery{Filter: r.Filter, Columns: r.Properties, After: r.After, Limit: r.Limit})
+	if err := mayRetrieve(p, ScopeDataExtensionsRead); err != nil {
+		return Rows{}, err
+	}
+	d, err := s.Data.Store.Extension(ctx, p.Tenant, r.Accounts[0], ExtensionRef{Key: key})
+	if err != nil {
+		return Rows{}, err
+	}
+	page, err := s.Data.rows(ctx, d, RowQuery{Filter: r.Filter, Columns: r.Properties, After: r.After, Limit: r.Limit})
 	if err != nil {
 		return Rows{}, err
 	}

@@ -355,7 +355,12 @@ func (s *DataExtensions) Rows(ctx context.Context, p Principal, ref ExtensionRef
 	if err != nil {
 		return RowPage{}, err
 	}
-	page := RowPage{Extension: d}
+	return s.rows(ctx, d, q)
+}
+
+// rows is Rows of a data extension that the caller may read.
+func (s *DataExtensions) rows(ctx context.Context, d DataExtension, q RowQuery) (page RowPage, err error) {
+	page.Extension = d
 	if page.Fields, err = d.columns(q.Columns); err != nil {
 		return page, err
 	}

@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,13 +237,22 @@ func insufficient(what string) error {
 	return fault.New(fault.Denied, CodeInsufficientPrivileges, "Insufficient privileges: %s is missing.", what)
 }
 
-// mayRead refuses a caller whose token has none of the scopes. Reading asks for no user permission: Engagement's own
-// calls check those on writes alone (engagement-wire 3).
+// mayRead refuses a caller who has none of the scopes together with its permission: through a web or public package a user
+// has the intersection of both (engagement-wire 2.7). A package that acts as itself has the permissions of its scopes.
 func mayRead(p Principal, scopes ...string) error {
 	for _, scope := range scopes {
-		if p.HasScope(scope) {
+		if p.HasScope(scope) && p.Can(PermissionForScope(scope)) {
 			return nil
 		}
+	}
+	return insufficient(strings.Join(scopes, " or "))
+}
+
+// mayRetrieve refuses a caller whose token has none of the scopes. SOAP's Retrieve asks for no user permission: "API write
+// calls check user permissions; retrieve does not" (engagement-wire 3).
+func mayRetrieve(p Principal, scopes ...string) error {
+	if slices.ContainsFunc(scopes, p.HasScope) {
+		return nil
 	}
 	return insufficient(strings.Join(scopes, " or "))
 }

@@ -185,7 +185,7 @@ func (s *Retrieves) Retrieve(ctx context.Context, p Principal, r RetrieveRequest
 	if key, ok := rowsOf(next.Object); ok {
 		page.Object = rowsObject
 		page.Rows, err = s.rows(ctx, p, next, key)
-	} else if err = mayRead(p, retrieveScopes[next.Object]...); err == nil {
+	} else if err = mayRetrieve(p, retrieveScopes[next.Object]...); err == nil {
 		page.Rows, err = s.Store.Retrieve(ctx, p.Tenant, next)
 	}
 	if err != nil {
