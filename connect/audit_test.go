@@ -204,7 +204,7 @@ func TestTwoProcesses(t *testing.T) {
 		atOnce(func(ctx context.Context, url string) error {
 			page, err := browser.New(nil).Visit(ctx, url+"/marketing-cloud", browser.Errand{
 				Logins: map[string]browser.Credentials{w.org.URL: {Username: ann.Username, Password: ann.Password}, w.tenant.URL: {Username: annMC.Username, Password: annMC.Password}},
-				Press:  []string{"Connect to Marketing Cloud"},
+				Press:  []string{"Connect to Marketing Cloud", "Yes, connect me"},
 			})
 			if err != nil || page.Status != 200 || !strings.Contains(page.Text, "Connected as ann.mc.") {
 				return fmt.Errorf("visit: %v %v", page, err)

@@ -176,7 +176,7 @@ func (w *world) visit(t *testing.T, b *browser.Browser, address string, org, ten
 	defer cancel()
 	page, err := b.Visit(ctx, address, browser.Errand{
 		Logins: map[string]browser.Credentials{w.org.URL: {Username: org.Username, Password: org.Password}, w.tenant.URL: {Username: tenant.Username, Password: tenant.Password}},
-		Press:  []string{"Connect to Marketing Cloud"},
+		Press:  []string{"Connect to Marketing Cloud", "Yes, connect me", "Yes, connect"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +224,7 @@ func TestJourney(t *testing.T) {
 		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.", ann.Username, "Standing: embedded")
 		forms := b.Sent()
 		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", linktest.Person{}, linktest.Person{}), 200, "Connected as ann.mc.")
-		if b.Sent() != forms || forms != 3 { // two logins and the button
+		if b.Sent() != forms || forms != 4 { // two logins, the button, and the yes
 			t.Fatalf("%d forms at the first visit, %d at the second", forms, b.Sent()-forms)
 		}
 		users := w.wantCall(t, "/api/v1/users", "", nil, 200, "next", "")["users"].([]any)
@@ -350,6 +350,73 @@ func TestWrongAPIUser(t *testing.T) {
 		}
 		// The link was used; it does not work again.
 		wantPage(t, w.visit(t, browser.New(nil), linktest.Text(answer, "authorize_url"), linktest.Person{}, apiUser), 400, "not known or was used already")
+	})
+}
+
+// TestNothingIsBoundBeforeTheYes: whoever was found is shown, with where he is from; a no leaves nothing behind.
+//
+// seed:page S001-45 S001-46
+func TestNothingIsBoundBeforeTheYes(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		look := func(b *browser.Browser, address string, org, tenant linktest.Person) *browser.Page {
+			t.Helper()
+			page, err := b.Visit(t.Context(), address, browser.Errand{Press: []string{"Connect to Marketing Cloud"}, Logins: map[string]browser.Credentials{
+				w.org.URL: {Username: org.Username, Password: org.Password}, w.tenant.URL: {Username: tenant.Username, Password: tenant.Password},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return page
+		}
+		press := func(b *browser.Browser, p *browser.Page, n int) *browser.Page {
+			t.Helper()
+			page, err := b.Send(t.Context(), p.Forms[n], nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return page
+		}
+
+		// "Connect Account": the system user says who he is, in the org.
+		account := func() string {
+			return linktest.Text(w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username, "sign_in": true}, 200, "org.state", "not_connected"), "authorize_url")
+		}
+		wantPage(t, look(browser.New(nil), account(), ann, linktest.Person{}), 403, "Salesforce has ann@org.example signed in where the system user system@org.example was named")
+		b := browser.New(nil)
+		found := look(b, account(), system, linktest.Person{})
+		wantPage(t, found, 200, "Connect the account?", system.Username, linktest.OrgID, "Nothing is connected yet")
+		wantPage(t, press(b, found, 0), 200, "Nothing was connected")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "org.state", "not_connected")
+		b = browser.New(nil)
+		wantPage(t, press(b, look(b, account(), system, linktest.Person{}), 1), 200, "Engagement is connected to the org")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "org.system_user", system.Username)
+
+		// The API user's session, with enterprise and business unit.
+		offer := func() string {
+			return linktest.Text(w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username, "account_id": linktest.EID}, 200, "engagement.state", ""), "authorize_url")
+		}
+		b = browser.New(nil)
+		found = look(b, offer(), linktest.Person{}, apiUser)
+		wantPage(t, found, 200, "Connect the org to Engagement?", "mc-api-user (API User)", "Enterprise (EID) 7000001", "Business unit (MID) 7000001", "Nothing is connected yet")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "engagement.state", "not_connected")
+		wantPage(t, press(b, found, 0), 200, "Nothing was connected")
+		if w.tenant.Granted(apiUser.Username) {
+			t.Error("the grant of an API user who said no stays")
+		}
+		b = browser.New(nil)
+		wantPage(t, press(b, look(b, offer(), linktest.Person{}, apiUser), 1), 200, "The org is connected to Engagement")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "connected")
+
+		// A visitor, too: a colleague's session in the browser is shown, not taken.
+		b = browser.New(nil)
+		found = look(b, w.url+"/marketing-cloud", ann, bobMC)
+		wantPage(t, found, 200, "Connect as this user?", "Engagement user bob.mc (Bob MC)", "Nothing is stored yet")
+		w.wantUsers(t, "")
+		press(b, found, 0)
+		w.wantUsers(t, "")
+		if w.tenant.Granted(bobMC.Username) {
+			t.Error("the grant of a sign-in that was not meant stays")
+		}
 	})
 }
 

@@ -102,6 +102,10 @@ func TestHandle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		wantPage(t, page, 200, "Connect as this user?")
+		if page, err = first.Send(t.Context(), page.Forms[1], nil, page.Forms[1].Button("Yes, connect me")); err != nil {
+			t.Fatal(err)
+		}
 		wantPage(t, page, 200, "Connected as ann.mc.")
 		w.wantUsers(t, "", ann.Username, "mapped", bob.Username, "mapped")
 		b := first

@@ -37,6 +37,7 @@ type connectUpCmd struct {
 	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
 	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
 	OrgAuth    string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
+	Account    bool   `name:"connect-account" help:"From Engagement, in the browser (Connect Account): print an address at which the Salesforce system user signs in himself, is shown who was found, and says yes." env:"-"`
 	Whoever    bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
 	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
@@ -62,6 +63,16 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		c.SystemUser, c.APIUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username), cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+	}
+	if c.Account {
+		address, err := cl.OfferConnectAccount(ctx, c.SystemUser, a.who(c.By), oauth.NewToken(24))
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(map[string]string{"authorize_url": address})
+		}
+		return a.print("next             " + oneLine(c.SystemUser) + " signs in to the org within ten minutes, and says yes: " + oneLine(address) + "\n")
 	}
 	if c.Whoever {
 		offer, err := cl.OfferWhoever(ctx, a.who(c.By), oauth.NewToken(24))

@@ -74,7 +74,7 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 		}
 		logins[tenant] = credentials(c.EngagementUser, given["engagement_password"])
 	}
-	page, err := signIn(ctx, cl.BaseURL()+"/marketing-cloud?pair="+url.QueryEscape(s.Pair), logins, "Connect to Marketing Cloud")
+	page, err := signIn(ctx, cl.BaseURL()+"/marketing-cloud?pair="+url.QueryEscape(s.Pair), logins, "Connect to Marketing Cloud", "Yes, connect me")
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (c *connectUpCmd) signInAPIUser(ctx context.Context, a *app, cl *connect.Cl
 	if err != nil {
 		return err
 	}
-	page, err := signIn(ctx, offer.AuthorizeURL, map[string]browser.Credentials{origin: credentials(c.APIUser, given["password"])})
+	page, err := signIn(ctx, offer.AuthorizeURL, map[string]browser.Credentials{origin: credentials(c.APIUser, given["password"])}, "Yes, connect")
 	if err != nil {
 		return err
 	}

@@ -133,4 +133,4 @@ func origin(base string) (string, error) {
 }
 
 // consent are the buttons that a person presses who agrees to what he came for.
-var consent = []string{"Allow", "Connect to Marketing Cloud", "Continue"}
+var consent = []string{"Allow", "Connect to Marketing Cloud", "Continue", "Yes, connect me", "Yes, connect"}

@@ -181,7 +181,7 @@ func (s *suite) visit(t *testing.T, b *browser.Browser, address string, org, ten
 			s.sites.org:  {Username: org.Username, Password: org.Password.Reveal()},
 			s.sites.auth: {Username: tenant.Username, Password: tenant.Password.Reveal()},
 		},
-		Press: []string{"Allow", "Connect to Marketing Cloud"},
+		Press: []string{"Allow", "Connect to Marketing Cloud", "Yes, connect me", "Yes, connect"},
 	})
 	ok(t, err)
 	return page

@@ -99,10 +99,13 @@ func signIn(ts *testscript.TestScript, neg bool, args []string) {
 	jsonValue(ts, false, []string{"AUTH_URL", args[1], "engagement.auth_url"})
 	auth, err := url.Parse(ts.Getenv("AUTH_URL"))
 	ts.Check(err)
+	jsonValue(ts, false, []string{"ORG_URL", args[1], "crm.url"})
+	org, err := url.Parse(ts.Getenv("ORG_URL"))
+	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	page, err := browser.New(nil).Visit(ctx, strings.TrimSpace(ts.ReadFile(args[0])), browser.Errand{
-		Logins: map[string]browser.Credentials{browser.Origin(auth): {Username: args[2], Password: args[3]}}, Press: []string{"Allow"},
+		Logins: map[string]browser.Credentials{browser.Origin(auth): {Username: args[2], Password: args[3]}, browser.Origin(org): {Username: args[2], Password: args[3]}}, Press: []string{"Allow", "Yes, connect"},
 	})
 	ts.Check(err)
 	if page.Status != http.StatusOK {

@@ -122,16 +122,23 @@ func (s *Server) status(ctx context.Context, c call) (any, error) {
 type connectedOrgBody struct {
 	Connected bool    `json:"connected"`
 	Org       orgBody `json:"org"`
+	// AuthorizeURL is where the system user signs in himself; absent where the span is up.
+	AuthorizeURL string `json:"authorize_url,omitempty"`
 }
 
 func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 	var in struct {
 		SystemUser string `json:"system_user"`
 		Auth       string `json:"auth"`
+		SignIn     bool   `json:"sign_in"`
 		By         string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
+	}
+	if in.SignIn { // nothing is connected before he has said yes
+		url, err := s.Signins.OfferSystemUser(ctx, c.link, in.SystemUser)
+		return connectedOrgBody{Org: orgOf(c.link), AuthorizeURL: url}, err
 	}
 	if in.Auth != "" && in.Auth != string(link.JWT) {
 		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; credentials go to /api/v1/connection/org/password.").In("auth")

@@ -265,6 +265,14 @@ func WrongOrg(found, own string) error {
 	return fault.New(fault.Denied, CodeWrongAccount, "You signed in to org %s; this connection belongs to org %s. Log out there and sign in to your own org.", found, own)
 }
 
+// CheckSystemUser refuses whoever is not the system user named: a session that was live in the browser is not captured.
+func CheckSystemUser(named, found string) error {
+	if SameUsername(named, found) {
+		return nil
+	}
+	return fault.New(fault.Denied, CodeWrongUser, "Salesforce has %s signed in where the system user %s was named. Log out of Salesforce and connect again.", found, named)
+}
+
 // CheckAPIUser refuses whoever is not the API user named, in this enterprise. Documents 001 and 003 warn that
 // connecting takes over whatever session is live in the browser; so whoever else is found there is named and refused.
 func (l Link) CheckAPIUser(named string, found TenantUser) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -184,9 +185,11 @@ func (s *Service) giveBackUnlessPassing(ctx context.Context, l link.Link, m Mapp
 	return err
 }
 
-// Confirm maps a visitor to the Engagement user as whom he came back, who hardly could be meant and is. His sign-in made
-// the grant.
+// Confirm maps a visitor to the Engagement user as whom he came back and who is meant. His sign-in made the grant.
 func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64) (Mapping, error) {
+	if err := s.links.Interrupted(l); err != nil {
+		return Mapping{}, s.giveBackUnlessPassing(ctx, l, Mapping{EngagementUser: username}, err)
+	}
 	m, err := s.readyAs(ctx, l, v, username, mid, true)
 	if err != nil {
 		return Mapping{}, err
@@ -194,7 +197,8 @@ func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, us
 	return s.put(ctx, l, m, v.Username)
 }
 
-// GiveBack ends the grant of an Engagement user that nothing of the connection works with.
+// GiveBack ends the grant of an Engagement user that nothing of the connection works with, as himself: there may be no API
+// user yet.
 func (s *Service) GiveBack(ctx context.Context, l link.Link, username string) error {
 	var id string
 	err := s.links.CallTenantAs(ctx, l, username, 0, func(tenant *engagement.Session) error {
@@ -212,5 +216,9 @@ func (s *Service) GiveBack(ctx context.Context, l link.Link, username string) er
 	if err != nil || needed {
 		return err
 	}
-	return s.endGrant(ctx, l, Mapping{EngagementUser: username})
+	err = s.links.CallTenantAs(ctx, l, username, 0, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, username) })
+	if fault.CodeOf(err) == client.CodeNotFound {
+		return nil
+	}
+	return err
 }

@@ -135,21 +135,26 @@ func NewService(store Store, links *link.Service, keys Keys) *Service {
 	return &Service{store: store, links: links, keys: keys}
 }
 
-// Save maps a visitor to the Engagement user who signed in, once Connect has signed that user in by its own key: a
-// mapping that does not work is none. A visitor whose stored token is refused is refused himself until it is cleared:
-// somebody may have ended it on purpose. meant says that the visitor was asked about whatever is unusual.
-func (s *Service) Save(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser, meant bool) (Mapping, error) {
-	m, err := Decide(l, v, found, meant, s.links.Now(l))
+// Consider says what would come of mapping a visitor to the Engagement user who signed in, and stores nothing: Connect
+// signs that user in by its own key, for a mapping that does not work is none. What is refused needs no question; what is
+// unusual is the refusal of which Unusual tells, and is asked about; nil is asked about too. A visitor whose stored token is
+// refused is refused himself until it is cleared: somebody may have ended it on purpose.
+func (s *Service) Consider(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) error {
+	if err := s.links.Interrupted(l); err != nil {
+		return err
+	}
+	m, err := Decide(l, v, found, true, s.links.Now(l))
 	if err != nil {
-		return Mapping{}, err
+		return err
 	}
 	if err := s.try(ctx, l, m); err != nil {
-		return Mapping{}, err
+		return err
 	}
-	if m, err = s.settle(ctx, l, m); err != nil {
-		return Mapping{}, err
+	if _, err := s.admit(ctx, l, m); err != nil {
+		return err
 	}
-	return s.put(ctx, l, m, v.Username)
+	_, err = Decide(l, v, found, false, m.CreatedAt)
+	return err
 }
 
 // put stores a mapping that was settled. Where somebody else has stored the same at the same moment, his stays; a handle
@@ -182,16 +187,9 @@ func (m Mapping) Facts() *Facts {
 // settle takes away what stands in the way of a mapping that works, and leaves its handle in the org; its record is all
 // that is missing then.
 func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
-	if err := s.inUnit(ctx, l, m); err != nil {
-		return Mapping{}, err
-	}
-	old, err := s.former(ctx, l, m)
+	old, err := s.admit(ctx, l, m)
 	if err != nil {
 		return Mapping{}, err
-	}
-	if !old.BrokenAt.IsZero() {
-		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
-			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", m.CRMUsername)
 	}
 	if m.Handle, err = s.handleFor(ctx, l, m.CRMUserID, old); err != nil {
 		return Mapping{}, err
@@ -203,6 +201,21 @@ func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, 
 		}
 	}
 	return m, nil
+}
+
+// admit refuses a mapping that cannot be made, and gives the one in whose place it is to come.
+func (s *Service) admit(ctx context.Context, l link.Link, m Mapping) (old Mapping, err error) {
+	if err := s.inUnit(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
+	if old, err = s.former(ctx, l, m); err != nil {
+		return Mapping{}, err
+	}
+	if !old.BrokenAt.IsZero() {
+		return Mapping{}, fault.New(fault.Denied, CodeLoginDenied,
+			"login denied: the token stored for %s is refused by Engagement, and the right password cannot replace it. Clear the mapping, then connect again.", m.CRMUsername)
+	}
+	return old, nil
 }
 
 // free refuses an Engagement user who is mapped to another CRM user.

@@ -3,16 +3,16 @@
 //
 //	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
 //	POST /marketing-cloud/connect     the button: to the tenant
-//	POST /marketing-cloud/confirm     the answer of a visitor who came back as somebody who hardly can be meant
+//	POST /marketing-cloud/confirm     the answer to whom a cloud signed in: nothing is bound before it
 //	POST /marketing-cloud/reset       clears the visitor's own mapping and asks him to integrate again
 //	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
+//	GET  /oauth/crm/start             the link for the system user ("Connect Account"): to the org
 //	GET  /oauth/crm/callback          back from the org
 //	GET  /oauth/engagement/start      the link for the API user: to the tenant
 //	GET  /oauth/engagement/callback   back from the tenant
 package pages
 
 import (
-	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -78,7 +78,8 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.Handle("POST "+resetPath, guard(s.reset))
 	mux.Handle("POST "+signOutPath, guard(s.signOut))
 	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
-	mux.HandleFunc("GET "+signin.TenantStartPath, s.tenantStart)
+	mux.HandleFunc("GET "+signin.OrgStartPath, s.start)
+	mux.HandleFunc("GET "+signin.TenantStartPath, s.start)
 	mux.HandleFunc("GET "+signin.TenantCallbackPath, s.tenantCallback)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { redirect(w, r, TabPath) })
 }
@@ -207,7 +208,20 @@ func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	_, cookie, err := s.Signins.EndVisit(r.Context(), back, s.cookies.get(r, s.cookies.visitor))
+	visitor, flow, l, err := s.Signins.EndOrg(r.Context(), back, s.cookies.get(r, s.cookies.visitor))
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	if flow.Purpose == signin.SystemUser {
+		if err := link.CheckSystemUser(flow.Username, visitor.Username); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		s.ask(w, r, l, signin.Flow{Purpose: signin.ConfirmSystemUser, Username: visitor.Username}, systemUserQuestion(visitor))
+		return
+	}
+	cookie, err := s.Signins.Stay(r.Context(), l, visitor)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -216,13 +230,14 @@ func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, TabPath)
 }
 
-func (s *Server) tenantStart(w http.ResponseWriter, r *http.Request) {
+// start takes up the link of the API user or the system user.
+func (s *Server) start(w http.ResponseWriter, r *http.Request) {
 	query, err := web.Query(r)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	location, err := s.Signins.StartAPIUser(r.Context(), query.Get("flow"), s.cookies.browser(w, r))
+	location, err := s.Signins.Start(r.Context(), query.Get("flow"), s.cookies.browser(w, r))
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -242,47 +257,61 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if arrival.Purpose == signin.MapUser {
-		_, err := s.Mappings.Save(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User, false)
-		if mapping.Unusual(err) {
-			s.ask(w, r, arrival, err)
-			return
-		}
-		if err != nil {
+		err := s.Mappings.Consider(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User)
+		if err != nil && !mapping.Unusual(err) {
 			s.giveBack(r, arrival)
 			s.refuse(w, r, err)
 			return
 		}
-		redirect(w, r, TabPath)
+		flow := signin.Flow{Purpose: signin.Confirm, Visitor: arrival.Flow.Visitor, Username: arrival.User.Username, MID: arrival.User.MID}
+		if !s.ask(w, r, arrival.Link, flow, question(arrival, err)) {
+			s.giveBack(r, arrival)
+		}
 		return
 	}
-	// The API user's sign-in made the grant; the span is up only when Connect has signed him in by its own key.
-	named := cmp.Or(arrival.Flow.Username, arrival.User.Username) // nobody was named where the mistake of the documents is rehearsed
-	if err := arrival.Link.CheckAPIUser(named, arrival.User); err != nil {
+	if arrival.Flow.Username == "" { // nobody was named where the mistake of the documents is rehearsed
+		s.bindWhoever(w, r, arrival)
+		return
+	}
+	if err := arrival.Link.CheckAPIUser(arrival.Flow.Username, arrival.User); err != nil {
 		s.giveBack(r, arrival)
 		s.refuse(w, r, err)
 		return
 	}
-	l, err := s.Links.ConnectTenant(r.Context(), arrival.Link.Pair, named, arrival.Flow.MID, arrival.User.Username)
+	flow := signin.Flow{Purpose: signin.ConfirmAPIUser, Username: arrival.User.Username, MID: arrival.Flow.MID}
+	if !s.ask(w, r, arrival.Link, flow, apiUserQuestion(arrival)) {
+		s.giveBack(r, arrival)
+	}
+}
+
+// bindWhoever is the mistake of documents 001 and 003, to be rehearsed: whoever has a session is bound, unasked.
+func (s *Server) bindWhoever(w http.ResponseWriter, r *http.Request, a signin.Arrival) {
+	err := a.Link.CheckAPIUser(a.User.Username, a.User)
+	var l link.Link
+	if err == nil {
+		l, err = s.Links.ConnectTenant(r.Context(), a.Link.Pair, a.User.Username, a.Flow.MID, a.User.Username)
+	}
 	if err != nil {
+		s.giveBack(r, a)
 		s.refuse(w, r, err)
 		return
 	}
 	s.render(w, r, http.StatusOK, apiUserConnected(l))
 }
 
-// ask shows whom the visitor came back as, and stores nothing before he has said that this is meant.
-func (s *Server) ask(w http.ResponseWriter, r *http.Request, a signin.Arrival, why error) {
-	handle, err := s.Signins.Ask(r.Context(), a, s.cookies.get(r, s.cookies.visitor))
+// ask shows who was found, and binds nothing before somebody has said that he is meant. page makes the question with its
+// handle. It reports whether the question stands.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, l link.Link, f signin.Flow, page func(handle string) ui.Page) bool {
+	handle, err := s.Signins.Ask(r.Context(), l, f, s.cookies.get(r, s.cookies.visitor))
 	if err != nil {
-		s.giveBack(r, a)
 		s.refuse(w, r, err)
-		return
+		return false
 	}
-	s.log(r, http.StatusOK, why)
-	s.render(w, r, http.StatusOK, question(a, fault.Of(why).Message, handle))
+	s.render(w, r, http.StatusOK, page(handle))
+	return true
 }
 
-// confirm is the answer: yes maps, no gives the grant back and begins again.
+// confirm is the answer: yes binds, no gives the grant back and begins again.
 func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 	form, err := web.ReadForm(w, r, maxForm)
 	if err != nil {
@@ -294,10 +323,33 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	if form.Get("answer") == "yes" {
+	yes := form.Get("answer") == "yes"
+	switch {
+	case flow.Purpose == signin.ConfirmSystemUser && !yes:
+		s.render(w, r, http.StatusOK, nothingConnected("Salesforce"))
+		return
+	case flow.Purpose == signin.ConfirmSystemUser:
+		if l, err = s.Links.ConnectOrg(r.Context(), l.Pair, flow.Username, flow.Username); err == nil {
+			s.render(w, r, http.StatusOK, systemUserConnected(l))
+			return
+		}
+	case flow.Purpose == signin.ConfirmAPIUser && yes:
+		pair := l
+		if l, err = s.Links.ConnectTenant(r.Context(), l.Pair, flow.Username, flow.MID, flow.Username); err == nil {
+			s.render(w, r, http.StatusOK, apiUserConnected(l))
+			return
+		}
+		if backErr := s.Mappings.GiveBack(r.Context(), pair, flow.Username); backErr != nil {
+			s.log(r, http.StatusOK, backErr)
+		}
+	case yes:
 		_, err = s.Mappings.Confirm(r.Context(), l, flow.Visitor, flow.Username, flow.MID)
-	} else {
+	default:
 		err = s.Mappings.GiveBack(r.Context(), l, flow.Username)
+		if err == nil && flow.Purpose == signin.ConfirmAPIUser {
+			s.render(w, r, http.StatusOK, nothingConnected("Engagement"))
+			return
+		}
 	}
 	if err != nil {
 		s.refuse(w, r, err)

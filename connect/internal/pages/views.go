@@ -73,19 +73,102 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 	}
 }
 
-// question asks whether the visitor means to be mapped to whom he came back as.
-func question(a signin.Arrival, why, handle string) ui.Page {
+// Words on the buttons of questions.
+const (
+	yesMap     = "Yes, connect me"
+	yesConnect = "Yes, connect"
+)
+
+// asking is a question with its two answers; the one that binds is only where it is meant to be pressed the main one.
+func asking(p ui.Page, handle, no, yes string, unusual bool) ui.Page {
 	flow := ui.Field{Type: ui.HiddenField, Name: "flow", Value: handle}
-	answer := func(value string) ui.Field { return ui.Field{Type: ui.HiddenField, Name: "answer", Value: value} }
-	return ui.Page{
-		Title: "Is this you?", Brand: brand, User: a.Flow.Visitor.Username, Narrow: true,
-		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "You signed in to Engagement as " + a.User.Username, Text: why}},
+	answer := func(value, label string, secondary bool) ui.Form {
+		return ui.Form{Action: confirmPath, Fields: []ui.Field{flow, {Type: ui.HiddenField, Name: "answer", Value: value}}, Submits: []ui.Submit{{Label: label, Secondary: secondary}}}
+	}
+	p.Brand, p.Narrow = brand, true
+	p.Blocks = append(p.Blocks, answer("no", no, !unusual), answer("yes", yes, unusual))
+	return p
+}
+
+// question asks a visitor whether he means to be mapped to whom he came back as; why, where not nil, is what is unusual in
+// it.
+func question(a signin.Arrival, why error) func(handle string) ui.Page {
+	p := ui.Page{
+		Title: "Connect as this user?", User: a.Flow.Visitor.Username,
 		Blocks: []ui.Block{
+			ui.Definitions{
+				{Name: "Salesforce user", Value: a.Flow.Visitor.Username},
+				{Name: "Engagement user", Value: named(a.User)},
+				{Name: "Enterprise (EID)", Value: strconv.FormatInt(a.User.EID, 10)},
+				{Name: "Business unit (MID)", Value: strconv.FormatInt(a.User.MID, 10)},
+			},
 			ui.Text("Nothing is stored yet. If this was a mistake, log out of Engagement and sign in again."),
-			ui.Form{Action: confirmPath, Fields: []ui.Field{flow, answer("no")}, Submits: []ui.Submit{{Label: "Sign in as somebody else"}}},
-			ui.Form{Action: confirmPath, Fields: []ui.Field{flow, answer("yes")}, Submits: []ui.Submit{{Label: "Map me to " + a.User.Username + " all the same", Secondary: true}}},
 		},
 	}
+	yes := yesMap
+	if why != nil {
+		p.Title, yes = "Is this you?", "Map me to "+a.User.Username+" all the same"
+		p.Alerts = []ui.Alert{{Kind: ui.Warning, Title: "You signed in to Engagement as " + a.User.Username, Text: fault.Of(why).Message}}
+	}
+	return func(handle string) ui.Page { return asking(p, handle, "Sign in as somebody else", yes, why != nil) }
+}
+
+func named(u link.TenantUser) string {
+	if u.Name == "" || u.Name == u.Username {
+		return u.Username
+	}
+	return u.Username + " (" + u.Name + ")"
+}
+
+// apiUserQuestion asks whether the session that was found is the API user's.
+func apiUserQuestion(a signin.Arrival) func(handle string) ui.Page {
+	unit := a.User.MID
+	if a.Flow.MID != 0 {
+		unit = a.Flow.MID
+	}
+	p := ui.Page{
+		Title: "Connect the org to Engagement?", User: a.User.Username,
+		Blocks: []ui.Block{
+			ui.Text("This session was found in Engagement. It becomes the Marketing Cloud Connect API user of the connection."),
+			ui.Definitions{
+				{Name: "API user", Value: named(a.User)},
+				{Name: "Enterprise (EID)", Value: strconv.FormatInt(a.User.EID, 10)},
+				{Name: "Business unit (MID)", Value: strconv.FormatInt(unit, 10)},
+				{Name: "Salesforce org", Value: a.Link.CRMURL},
+			},
+			ui.Text("Nothing is connected yet."),
+		},
+	}
+	return func(handle string) ui.Page { return asking(p, handle, "No, connect nothing", yesConnect, false) }
+}
+
+// systemUserQuestion asks whether the session that was found is the system user's.
+func systemUserQuestion(v signin.Visitor) func(handle string) ui.Page {
+	p := ui.Page{
+		Title: "Connect the account?", User: v.Username,
+		Blocks: []ui.Block{
+			ui.Text("This session was found in Salesforce. Engagement works in the org as this user from now on."),
+			ui.Definitions{{Name: "Salesforce system user", Value: v.Username}, {Name: "Name", Value: v.Name}, {Name: "Org", Value: v.OrgID}},
+			ui.Text("Nothing is connected yet."),
+		},
+	}
+	return func(handle string) ui.Page { return asking(p, handle, "No, connect nothing", yesConnect, false) }
+}
+
+// systemUserConnected tells the system user that he is done.
+func systemUserConnected(l link.Link) ui.Page {
+	return ui.Page{
+		Title: "Connected", Brand: brand, User: l.Org.Username, Narrow: true,
+		Alerts: []ui.Alert{{Kind: ui.Success, Title: "Engagement is connected to the org", Text: "The Salesforce system user is " + l.Org.Username + ", of org " + l.Org.OrgID + "."}},
+		Blocks: []ui.Block{ui.Text("You may close this page. Log out of Salesforce: the connection stays.")},
+	}
+}
+
+// nothingConnected is where a no leads.
+func nothingConnected(cloud string) ui.Page {
+	return ui.Page{Title: "Nothing was connected", Brand: brand, Narrow: true, Blocks: []ui.Block{
+		ui.Text("Log out of " + cloud + ", and have a new link made: this one was used."),
+	}}
 }
 
 // broken is the tab of a user whose stored token Engagement refuses: it asks for the credentials again, though giving

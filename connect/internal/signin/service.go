@@ -20,6 +20,7 @@ const (
 	OrgCallbackPath    = "/oauth/crm/callback"
 	TenantCallbackPath = "/oauth/engagement/callback"
 	TenantStartPath    = "/oauth/engagement/start"
+	OrgStartPath       = "/oauth/crm/start"
 )
 
 // tokenBytes is the size of handles, states, nonces and cookies: 256 bits.
@@ -52,18 +53,26 @@ func NewCookie() string { return oauth.NewToken(tokenBytes) }
 
 // BeginVisit sends a browser to the org, to its My Domain where it has one, to learn who the visitor is.
 func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (location string, err error) {
+	return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser)
+}
+
+func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string) (string, error) {
 	org, err := s.links.SignInClient(ctx, l)
 	if err != nil {
 		return "", err
 	}
-	state, sec, err := s.leave(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser)
+	state, sec, err := s.leave(ctx, l, f, browser)
 	if err != nil {
 		return "", err
 	}
-	return org.AuthorizeURL(crm.AuthorizeRequest{
+	r := crm.AuthorizeRequest{
 		ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
 		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier),
-	}), nil
+	}
+	if f.Purpose == SystemUser { // whoever has a session there is not taken for him
+		r.Prompt, r.LoginHint = "login", f.Username
+	}
+	return org.AuthorizeURL(r), nil
 }
 
 // BeginMapping sends a visitor's browser to the tenant, to learn which Engagement user he is.
@@ -82,11 +91,27 @@ func (s *Service) OfferAPIUser(ctx context.Context, l link.Link, username string
 	return s.base + TenantStartPath + "?flow=" + url.QueryEscape(handle), err
 }
 
-// StartAPIUser takes up an offer and sends the browser to the tenant.
-func (s *Service) StartAPIUser(ctx context.Context, handle, browser string) (location string, err error) {
+// OfferSystemUser makes the link under which the system user connects the account (document 001), in whatever browser
+// opens it first.
+func (s *Service) OfferSystemUser(ctx context.Context, l link.Link, username string) (startURL string, err error) {
+	if err := link.CheckUsername(username); err != nil {
+		return "", fault.Of(err).In("system_user")
+	}
+	handle := oauth.NewToken(tokenBytes)
+	err = s.store.AddFlow(ctx, Flow{
+		Key: vault.HashToken(handle), Pair: l.Pair, Purpose: SystemUser, Step: Offered, Expires: s.links.Now(l).Add(FlowLife), Username: username,
+	})
+	return s.base + OrgStartPath + "?flow=" + url.QueryEscape(handle), err
+}
+
+// Start takes up an offer and sends the browser to the cloud that it is for.
+func (s *Service) Start(ctx context.Context, handle, browser string) (location string, err error) {
 	f, l, err := s.take(ctx, handle, Offered, "")
 	if err != nil {
 		return "", err
+	}
+	if f.Purpose == SystemUser {
+		return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: SystemUser, Username: f.Username}, browser)
 	}
 	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: APIUser, Username: f.Username, MID: f.MID}, browser)
 }
@@ -187,44 +212,52 @@ func (s *Service) open(ctx context.Context, cloud string, r Return, browser stri
 	return f, l, sec, json.Unmarshal(plain, &sec)
 }
 
-// EndVisit finishes the trip to the org: it proves by id_token and userinfo who came back, and begins his session.
-// cookie is the session's value for the browser.
-func (s *Service) EndVisit(ctx context.Context, r Return, browser string) (v Visitor, cookie string, err error) {
+// EndOrg finishes a trip to the org: it proves by id_token and userinfo who came back, and for what.
+func (s *Service) EndOrg(ctx context.Context, r Return, browser string) (Visitor, Flow, link.Link, error) {
 	f, l, sec, err := s.open(ctx, "org", r, browser)
+	if err == nil && f.Purpose != Visit && f.Purpose != SystemUser {
+		err = Unknown()
+	}
 	if err != nil {
-		return v, "", err
+		return Visitor{}, f, l, err
 	}
-	if f.Purpose != Visit {
-		return v, "", Unknown()
-	}
+	v, err := s.visitor(ctx, l, r, sec)
+	return v, f, l, err
+}
+
+// Stay begins the session of a visitor; cookie is its value for the browser.
+func (s *Service) Stay(ctx context.Context, l link.Link, v Visitor) (cookie string, err error) {
+	cookie = NewCookie()
+	return cookie, s.store.AddSession(ctx, Session{Token: vault.HashToken(cookie), Visitor: v, Expires: s.links.Now(l).Add(SessionLife)})
+}
+
+func (s *Service) visitor(ctx context.Context, l link.Link, r Return, sec secrets) (v Visitor, err error) {
 	org, err := s.links.OrgClient(l)
 	if err != nil {
-		return v, "", err
+		return v, err
 	}
 	token, err := org.ExchangeCode(ctx, crm.CodeGrant{
 		ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
 		Verifier: vault.Secret(sec.Verifier),
 	})
 	if err != nil {
-		return v, "", err
+		return v, err
 	}
 	proof, err := org.VerifyIDToken(ctx, token.IDToken, l.ConsoleClientID, sec.Nonce, s.links.Now(l))
 	if err != nil {
-		return v, "", err
+		return v, err
 	}
 	id, err := org.Session(token).UserInfo(ctx)
 	if err != nil {
-		return v, "", err
+		return v, err
 	}
 	if id.UserID != proof.UserID || id.OrgID != proof.OrgID {
-		return v, "", fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
+		return v, fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
 	}
 	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
-		return v, "", link.WrongOrg(link.OrgName(id.OrgID, id.URLs.CustomDomain), link.OrgName(l.Org.OrgID, s.links.SignInURL(ctx, l)))
+		return v, link.WrongOrg(link.OrgName(id.OrgID, id.URLs.CustomDomain), link.OrgName(l.Org.OrgID, s.links.SignInURL(ctx, l)))
 	}
-	v = Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	cookie = NewCookie()
-	return v, cookie, s.store.AddSession(ctx, Session{Token: vault.HashToken(cookie), Visitor: v, Expires: s.links.Now(l).Add(SessionLife)})
+	return Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}, nil
 }
 
 // Arrival is who came back from the tenant, and for what.
@@ -274,20 +307,18 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	return a, nil
 }
 
-// Ask keeps an arrival whose mapping is unusual until its visitor has said whether it is meant. handle goes into the form
-// that asks him; it works once, in this browser.
-func (s *Service) Ask(ctx context.Context, a Arrival, browser string) (handle string, err error) {
+// Ask keeps who was found until somebody has said whether he is meant: f has the purpose, and who. handle goes into the
+// form that asks; it works once, in this browser.
+func (s *Service) Ask(ctx context.Context, l link.Link, f Flow, browser string) (handle string, err error) {
 	handle = oauth.NewToken(tokenBytes)
-	return handle, s.store.AddFlow(ctx, Flow{
-		Key: vault.HashToken(handle), Pair: a.Link.Pair, Purpose: Confirm, Step: Away, Browser: vault.HashToken(browser),
-		Expires: s.links.Now(a.Link).Add(FlowLife), Visitor: a.Flow.Visitor, Username: a.User.Username, MID: a.User.MID,
-	})
+	f.Key, f.Pair, f.Step, f.Browser, f.Secrets, f.Expires = vault.HashToken(handle), l.Pair, Away, vault.HashToken(browser), nil, s.links.Now(l).Add(FlowLife)
+	return handle, s.store.AddFlow(ctx, f)
 }
 
 // Answered takes what was asked about.
 func (s *Service) Answered(ctx context.Context, handle, browser string) (Flow, link.Link, error) {
 	f, l, err := s.take(ctx, handle, Away, browser)
-	if err == nil && f.Purpose != Confirm {
+	if err == nil && !f.Purpose.asks() {
 		err = Unknown()
 	}
 	return f, l, err

@@ -46,8 +46,16 @@ const (
 	Visit   Purpose = "visit"    // to the org: who is the visitor?
 	MapUser Purpose = "map_user" // to the tenant: which Engagement user is he?
 	APIUser Purpose = "api_user" // to the tenant: the API user gives his grant
-	Confirm Purpose = "confirm"  // to nowhere: is the unusual mapping meant?
+	// SystemUser is a trip to the org: the system user says who he is ("Connect Account").
+	SystemUser Purpose = "system_user"
+	// To nowhere: is he who was found the one who is meant? Nothing is bound before the answer.
+	Confirm           Purpose = "confirm" // a mapping
+	ConfirmAPIUser    Purpose = "confirm_api_user"
+	ConfirmSystemUser Purpose = "confirm_system_user"
 )
+
+// asks reports whether a flow waits for an answer.
+func (p Purpose) asks() bool { return p == Confirm || p == ConfirmAPIUser || p == ConfirmSystemUser }
 
 // Step is how far a flow has come.
 type Step string
@@ -70,10 +78,11 @@ type Flow struct {
 
 	// Visitor is whom the mapping is for; of purposes MapUser and Confirm.
 	Visitor Visitor
-	// Username and MID name the API user who must come back, of purpose APIUser; or the Engagement user who came back, of
-	// purpose Confirm.
+	// Username names who must come back, of the purposes APIUser and SystemUser; or who came back, of those that ask.
 	Username string
-	MID      int64
+	// MID is the business unit in which the API user is to work, 0 for his default one; of purpose Confirm that in which
+	// the Engagement user came back.
+	MID int64
 }
 
 // Accept refuses a flow that is not in the step, has expired, or belongs to another browser.

@@ -142,6 +142,16 @@ func (c *Client) ConnectOrg(ctx context.Context, systemUser, by, key string) err
 	return c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]string{"system_user": systemUser, "by": by}, &out)
 }
 
+// OfferConnectAccount gives the address at which the system user signs in to the org himself, is shown who was found, and
+// connects it with a yes; within ten minutes.
+func (c *Client) OfferConnectAccount(ctx context.Context, systemUser, by, key string) (authorizeURL string, err error) {
+	var out struct {
+		AuthorizeURL string `json:"authorize_url"`
+	}
+	err = c.do(ctx, http.MethodPost, "/api/v1/connection/org", key, map[string]any{"system_user": systemUser, "sign_in": true, "by": by}, &out)
+	return out.AuthorizeURL, err
+}
+
 // ConnectOrgByKey is ConnectOrg by key in any case: a span that is connected by password comes to be connected by key, and
 // forgets the password.
 func (c *Client) ConnectOrgByKey(ctx context.Context, systemUser, by, key string) error {
