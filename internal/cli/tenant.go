@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -43,6 +44,51 @@ func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) {
 		return nil, fmt.Errorf("signing in to the tenant: %w", err)
 	}
 	return c.Session(token), nil
+}
+
+// administering is how the commands that change users sign in: as the package, or by name and password as an API user who
+// may change what the package may not.
+type administering struct {
+	clientFlags
+	As string `name:"as" help:"Act as this API user of the tenant and not as the installed package, which may not change administrators. His password is read from TWINSPAN_AS_PASSWORD; that of the ready file's api_user is known." placeholder:"USER" env:"-"`
+}
+
+func (f *administering) session(ctx context.Context, a *app) (*engagement.Session, error) {
+	if f.As == "" {
+		return f.tenant(ctx)
+	}
+	r, err := f.ready()
+	if err != nil {
+		return nil, err
+	}
+	password, _ := a.Lookup("TWINSPAN_AS_PASSWORD")
+	if known := r.Engagement.APIUser; password == "" && strings.EqualFold(known.Username, f.As) {
+		password = known.Password
+	}
+	if password == "" {
+		return nil, usagef("--as %s: put the password into TWINSPAN_AS_PASSWORD", f.As)
+	}
+	c, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL})
+	if err != nil {
+		return nil, err
+	}
+	return c.ByPassword(r.Engagement.SOAPURL, f.As, vault.Secret(password))
+}
+
+// codeMayNot is SOAP's AuthorizationFailure (engagement-wire 3).
+const codeMayNot = "11"
+
+// explain adds to a refusal for want of rights who has them.
+func (f *administering) explain(err error) error {
+	remote := client.Remote(err)
+	if f.As != "" || remote == nil || remote.Code != codeMayNot {
+		return err
+	}
+	user := "USER"
+	if r, failed := f.ready(); failed == nil {
+		user = r.Engagement.APIUser.Username
+	}
+	return fmt.Errorf("%w The command acts as the installed package, which may not give or change what administrators have; `--as %s` acts as the API user", err, user)
 }
 
 // list prints rows under a head, or the values as JSON.
@@ -164,7 +210,7 @@ func roleKeys(ctx context.Context, s *engagement.Session, names []string) ([]str
 }
 
 type userCreateCmd struct {
-	clientFlags
+	administering
 	userFields
 }
 
@@ -173,7 +219,7 @@ func (c *userCreateCmd) Run(ctx context.Context, a *app) error {
 	if password, _ := a.Lookup("TWINSPAN_PASSWORD"); password == "" {
 		return usagef("the user needs a password: put it in TWINSPAN_PASSWORD")
 	}
-	s, err := c.tenant(ctx)
+	s, err := c.session(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -182,13 +228,13 @@ func (c *userCreateCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if err := s.CreateUser(ctx, u); err != nil {
-		return err
+		return c.explain(err)
 	}
 	return a.print("made " + oneLine(c.Username) + "\n")
 }
 
 type userUpdateCmd struct {
-	clientFlags
+	administering
 	userFields
 	RemoveRole []string `help:"Role to take back, by name or key; may be repeated." env:"-"`
 	Active     *bool    `negatable:"" help:"Enable or disable him." env:"-"`
@@ -197,7 +243,7 @@ type userUpdateCmd struct {
 
 // Run changes a user.
 func (c *userUpdateCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.tenant(ctx)
+	s, err := c.session(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -213,7 +259,7 @@ func (c *userUpdateCmd) Run(ctx context.Context, a *app) error {
 	}
 	u.Active, u.Unlock = c.Active, c.Unlock
 	if err := s.UpdateUser(ctx, u); err != nil {
-		return err
+		return c.explain(err)
 	}
 	return a.print("changed " + oneLine(c.Username) + "\n")
 }

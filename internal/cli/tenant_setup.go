@@ -3,10 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/engagement"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 type packageCmd struct {
@@ -226,7 +227,7 @@ func (c *domainVerifyCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	err = s.VerifyDomain(ctx, c.Domain)
-	if fault.KindOf(err) == fault.Conflict {
+	if remote := client.Remote(err); remote != nil && remote.Status == http.StatusConflict {
 		a.errorf("%v", forPeople(err))
 		return errNo
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client"
@@ -226,33 +227,42 @@ func (s *Session) Domains(ctx context.Context) ([]Domain, error) {
 
 // AddDomain registers an address, which is mailed a link, or a domain.
 func (s *Session) AddDomain(ctx context.Context, name string) error {
-	return s.domain(ctx, "", map[string]string{"domain": name})
+	_, err := s.domain(ctx, "", map[string]string{"domain": name})
+	return err
 }
 
 // VerifyDomain has the tenant look for the domain's record; only Twinspan's own tenants do it.
 func (s *Session) VerifyDomain(ctx context.Context, name string) error {
-	return s.domain(ctx, "/verify", map[string]string{"domain": name})
+	_, err := s.domain(ctx, "/verify", map[string]string{"domain": name})
+	return err
 }
 
-// DeleteDomain takes an address or domain away.
+// DeleteDomain takes an address or domain away; a NotFound fault where there is none that can be.
 func (s *Session) DeleteDomain(ctx context.Context, name string) error {
-	return s.domain(ctx, "/delete", []map[string]string{{"emailAddress": name}})
+	text, err := s.domain(ctx, "/delete", []map[string]string{{"emailAddress": name}})
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(text, "0 ") { // "1 records successfully deleted!" (engagement-wire 4)
+		return s.c.call.Refusal(http.StatusNotFound, "not_found", "no address or domain "+client.Clip(name, 80)+" was there to be deleted; the default sender stays")
+	}
+	return nil
 }
 
 // domain makes a call whose answer is plain text (engagement-wire 0.5).
-func (s *Session) domain(ctx context.Context, path string, in any) error {
+func (s *Session) domain(ctx context.Context, path string, in any) (string, error) {
 	var body bytes.Buffer
 	if err := json.NewEncoder(&body).Encode(in); err != nil {
-		return err
+		return "", err
 	}
 	a, err := s.c.call.Do(ctx, client.Request{
 		Method: http.MethodPost, URL: s.rest + "/messaging/v1/domainverification" + path, Header: s.header(), ContentType: "application/json", Body: body.Bytes(),
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if a.Status/100 != 2 {
-		return s.refusal(a)
+		return "", s.refusal(a)
 	}
-	return nil
+	return string(a.Body), nil
 }

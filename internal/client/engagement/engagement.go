@@ -55,6 +55,16 @@ func (c *Client) Session(t Token) *Session {
 	return &Session{c: c, token: t.AccessToken, rest: t.RESTURL, soap: t.SOAPURL}
 }
 
+// ByPassword returns SOAP calls in the name of an API user, by name and password (engagement-wire 9.2); there are no REST
+// calls that way. A wrong password is a plain refusal, and counts towards the user's lockout. Base is the SOAP URL.
+func (c *Client) ByPassword(base, username string, password vault.Secret) (*Session, error) {
+	base, err := client.ParseBase(base)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{c: c, username: username, password: password, soap: base}, nil
+}
+
 // Session makes API calls with one access token. A token that is no longer taken is an Unauthenticated fault with
 // client.CodeUnauthorized.
 type Session struct {
@@ -62,6 +72,10 @@ type Session struct {
 	token vault.Secret
 	rest  string
 	soap  string
+
+	// Of a session without token.
+	username string
+	password vault.Secret
 }
 
 func (s *Session) header() http.Header {

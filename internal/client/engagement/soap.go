@@ -13,6 +13,8 @@ import (
 const (
 	apiSpace  = "http://exacttarget.com/wsdl/partnerAPI"
 	fuelSpace = "http://exacttarget.com"
+	// WS-Security 1.0.
+	securitySpace = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 )
 
 // Filter is a condition of a Retrieve: a Property with an Operator and Values, or Left and Right joined by Logic.
@@ -85,11 +87,29 @@ func (s *Session) retrieveEach(ctx context.Context, r RetrieveRequest, each func
 func (s *Session) operation(name string) *soap.Writer {
 	w := soap.NewWriter(soap.Style{Prefix: "soapenv", Attrs: []string{"xmlns:xsi", soap.NamespaceXSI}})
 	w.OpenHeader()
-	w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
+	if s.username == "" {
+		w.Text("fueloauth", s.token.Reveal(), "xmlns", fuelSpace)
+	} else {
+		w.Open("wsse:Security", "xmlns:wsse", securitySpace)
+		w.Open("wsse:UsernameToken")
+		w.Text("wsse:Username", s.username)
+		w.Text("wsse:Password", s.password.Reveal())
+		w.Close()
+		w.Close()
+	}
 	w.Close()
 	w.OpenBody()
 	w.Open(name, "xmlns", apiSpace)
 	return w
+}
+
+// post makes one SOAP call; what proves the caller is kept out of errors.
+func (s *Session) post(ctx context.Context, action string, envelope []byte) (*soap.Element, error) {
+	secret, dead := s.token, deadToken
+	if s.username != "" { // nothing that a fresh token could mend
+		secret, dead = s.password, func(string, string) bool { return false }
+	}
+	return s.c.call.SOAP(ctx, s.soap+"/Service.asmx", action, envelope, secret.Reveal(), dead)
 }
 
 func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued string) (*soap.Element, error) {
@@ -119,7 +139,7 @@ func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued
 	if err != nil {
 		return nil, err
 	}
-	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", "Retrieve", envelope, s.token.Reveal(), deadToken)
+	op, err := s.post(ctx, "Retrieve", envelope)
 	if err == nil && op.Local != "RetrieveResponseMsg" {
 		return nil, s.c.call.Protocol(http.StatusOK, "it is no retrieve response")
 	}

@@ -163,7 +163,7 @@ func (s *Session) Unsubscribe(ctx context.Context, people []Subscriber) ([]error
 	if err != nil {
 		return nil, err
 	}
-	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", "Update", envelope, s.token.Reveal(), deadToken)
+	op, err := s.post(ctx, "Update", envelope)
 	if err != nil {
 		return nil, err
 	}

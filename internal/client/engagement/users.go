@@ -112,7 +112,7 @@ func (s *Session) writeObject(ctx context.Context, action, kind string, write fu
 	if err != nil {
 		return err
 	}
-	op, err := s.c.call.SOAP(ctx, s.soap+"/Service.asmx", action, envelope, s.token.Reveal(), deadToken)
+	op, err := s.post(ctx, action, envelope)
 	if err != nil {
 		return err
 	}
