@@ -239,3 +239,24 @@ func TestBatchOfRequests(t *testing.T) {
 		}
 	})
 }
+
+// What a composite of all or none reads before its first change is read outside of its transaction, and may be referred to; a
+// failure there ends it all the same.
+func TestCompositeReadsAhead(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		h.create(t, "Account", map[string]any{"Name": "Ahead"})
+		account := part{"GET", data + "/query?q=SELECT+Id+FROM+Account+WHERE+Name='Ahead'", "a", nil, nil}
+		made := part{"POST", data + "/sobjects/Contact", "c", map[string]any{"LastName": "Behind", "AccountId": "@{a.records[0].Id}"}, nil}
+		behind := part{"GET", data + "/query?q=SELECT+Account.Name+FROM+Contact+WHERE+Id='@{c.id}'", "q", nil, nil}
+		if got := h.composite(t, h.user, true, account, made, behind); statuses(got) != "200 201 200" || !strings.Contains(string(got[2].Body), `"Name":"Ahead"`) {
+			t.Errorf("%s %s", statuses(got), got[2].Body)
+		}
+		if got := h.composite(t, h.user, true, account, behind); statuses(got) != "400 400" || !strings.Contains(string(got[0].Body), "PROCESSING_HALTED") {
+			t.Errorf("%s %s", statuses(got), got[0].Body)
+		}
+		if got := h.composite(t, h.user, true, account, part{"GET", data + "/sobjects/Account/@{a.records[0].Id}?fields=Name", "r", nil, nil}); statuses(got) != "200 200" {
+			t.Errorf("%s", statuses(got))
+		}
+	})
+}

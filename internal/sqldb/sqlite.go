@@ -264,6 +264,17 @@ func (c *sqliteConn) query(ctx context.Context, query string, args []any) (*sql.
 	return c.conn.QueryContext(context.WithoutCancel(ctx), query, args...)
 }
 
+// reading is the connection for statements that only read, which may be broken off.
+type reading struct{ *sqliteConn }
+
+func (c reading) query(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	return c.conn.QueryContext(ctx, query, args...)
+}
+
+func (c reading) queryRow(ctx context.Context, query string, args []any) *sql.Row {
+	return c.conn.QueryRowContext(ctx, query, args...)
+}
+
 func (c *sqliteConn) queryRow(ctx context.Context, query string, args []any) *sql.Row {
 	if ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)

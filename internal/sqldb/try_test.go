@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
@@ -94,6 +95,41 @@ func TestAnEndedContextIsNoPart(t *testing.T) {
 		}
 		if err := db.Write(t.Context(), insert("next", 1)); err != nil {
 			t.Errorf("the next write: %v", err)
+		}
+	})
+}
+
+// A statement that takes longer than its part of the transaction may ends there, the transaction fails, and others write on.
+func TestAPartWithLittleTime(t *testing.T) {
+	t.Parallel()
+	sqldbtest.Each(t, thing(), func(t *testing.T, db *sqldb.DB) {
+		ctx := t.Context()
+		err := db.Write(ctx, func(tx *sqldb.Tx) error {
+			if err := insert("undone", 1)(tx); err != nil {
+				return err
+			}
+			short, cancel := context.WithTimeout(tx.Context(), 20*time.Millisecond)
+			defer cancel()
+			err := tx.Within(short, func() error {
+				var n int
+				return tx.QueryRow("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 1000000000) SELECT COUNT(*) FROM c").Scan(&n)
+			})
+			if err == nil || !errors.Is(short.Err(), context.DeadlineExceeded) {
+				t.Errorf("a statement without end: %v", err)
+			}
+			if tx.Context() != ctx && tx.Context().Err() != nil {
+				t.Error("the transaction's own time has ended")
+			}
+			return err
+		})
+		if err == nil {
+			t.Error("it was stored")
+		}
+		if err := db.Write(ctx, insert("next", 1)); err != nil {
+			t.Fatal(err)
+		}
+		if got := things(t, db); len(got) != 1 || got["next"] != 1 {
+			t.Errorf("left: %v", got)
 		}
 	})
 }

@@ -121,6 +121,19 @@ func (t *Tx) Try(fn func() error) error {
 	return err
 }
 
+// Within has the statements of fn run no longer than ctx lives, which is made of the transaction's own. One that ends with it
+// has failed, and the transaction with it. fn must only read: SQLite undoes a whole group of transactions where a statement
+// that writes is broken off.
+func (t *Tx) Within(ctx context.Context, fn func() error) error {
+	own, run := t.ctx, t.run
+	t.ctx = ctx
+	if c, ok := run.(*sqliteConn); ok {
+		t.run = reading{c}
+	}
+	defer func() { t.ctx, t.run = own, run }()
+	return fn()
+}
+
 // AfterCommit has fn called once the transaction is stored, in the goroutine of the Write, before Write returns. It is
 // for telling the rest of the process: a wake-up, a cache that forgets. fn is dropped when the transaction is undone.
 func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }

@@ -3,9 +3,12 @@ package rest
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,52 +89,73 @@ func (s *Server) composite(ctx context.Context, c *call) (answer, error) {
 	if err := checkComposite(in.Requests); err != nil {
 		return answer{}, err
 	}
-	run := s.compositeAny
+	run := &compositeRun{server: s, requests: in.Requests, out: make([]subresponse, len(in.Requests)), refs: newReferences(), allOrNone: in.AllOrNone}
+	c = c.sharing()
+	var err error
 	if in.AllOrNone {
-		run = s.compositeAll
+		err = s.compositeAll(ctx, c, run)
+	} else {
+		err = s.compositeAny(ctx, c, run)
 	}
-	out, err := run(ctx, c, in.Requests)
 	if err != nil {
 		return answer{}, err
 	}
-	answers := make([]object, len(out))
-	for i, r := range out {
+	answers := make([]object, len(run.out))
+	for i, r := range run.out {
 		answers[i] = r.object()
 	}
 	return answer{http.StatusOK, object{{"compositeResponse", answers}}}, nil
 }
 
 // compositeAny runs a composite of which each request stands for itself.
-func (s *Server) compositeAny(ctx context.Context, c *call, requests []subrequest) ([]subresponse, error) {
+func (s *Server) compositeAny(ctx context.Context, c *call, run *compositeRun) error {
 	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
 	defer cancel()
-	return s.runComposite(ctx, c, requests, false)
+	return run.do(ctx, c, 0, len(run.requests))
 }
 
-// compositeAll runs a composite of all or none, in one transaction.
-func (s *Server) compositeAll(ctx context.Context, c *call, requests []subrequest) (out []subresponse, err error) {
+// compositeAll runs a composite of all or none, in one transaction that begins with the first change: what is read before
+// keeps nobody from writing.
+func (s *Server) compositeAll(ctx context.Context, c *call, run *compositeRun) error {
 	if s.Transactions == nil {
-		return nil, notFound()
+		return notFound()
 	}
-	short, cancel := context.WithTimeout(ctx, oneTransaction)
+	first := 0
+	for first < len(run.requests) && strings.EqualFold(run.requests[first].Method, http.MethodGet) {
+		first++
+	}
+	if err := s.readAhead(ctx, c, run, first); err != nil || run.halted || first == len(run.requests) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, oneTransaction)
 	defer cancel()
 	var bound *org.BoundRecords
-	err = s.Transactions.InTransaction(short, func(tx Transaction) error {
+	before := *run
+	err := s.Transactions.InTransaction(ctx, func(tx Transaction) error {
+		*run = before.again()
 		bound = c.records.Within(tx)
-		queries := *c.queries
-		queries.Source, queries.Locators = tx, tx
-		within := *c
-		within.scope = scope{records: &bound.Records, queries: &queries}
-		out, err = s.runComposite(short, &within, requests, true)
+		within := c.sharingOn()
+		within.records, within.queries.Source, within.queries.Locators = &bound.Records, tx, tx
+		err := run.do(ctx, within, first, len(run.requests))
+		if run.halted {
+			return errHalted
+		}
 		return err
 	})
-	if fault.CodeOf(err) == codeHalted {
-		return out, nil
+	if run.halted {
+		return nil // and undone, whichever of its requests the transaction says failed
 	}
 	if err == nil {
 		bound.Tell()
 	}
-	return out, err
+	return err
+}
+
+// readAhead runs the first requests of a composite outside of its transaction.
+func (s *Server) readAhead(ctx context.Context, c *call, run *compositeRun, first int) error {
+	ctx, cancel := context.WithTimeout(ctx, manyTimeout)
+	defer cancel()
+	return run.do(ctx, c, 0, first)
 }
 
 func checkComposite(requests []subrequest) error {
@@ -169,29 +193,49 @@ func halted(text string) []wireError {
 // rolledBack is what the others of an all-or-none composite are told.
 const rolledBack = "The transaction was rolled back since another operation in the same transaction failed."
 
-// runComposite runs the requests. With allOrNone the first that fails ends them, by an error with codeHalted; other
-// errors are failures of ours that end it too.
-func (s *Server) runComposite(ctx context.Context, c *call, requests []subrequest, allOrNone bool) ([]subresponse, error) {
-	out := make([]subresponse, len(requests))
-	refs := newReferences()
-	c = c.sharing()
-	for i, r := range requests {
-		out[i] = s.runOne(ctx, c, r, refs)
-		refs.answers[r.ReferenceID] = &reference{body: out[i].Body, failed: out[i].Status >= 400}
-		if !allOrNone || out[i].Status < 400 {
+// compositeRun is a composite under way.
+type compositeRun struct {
+	server    *Server
+	requests  []subrequest
+	out       []subresponse
+	refs      *references
+	allOrNone bool
+	halted    bool // one failed, so all did
+}
+
+// errHalted undoes the transaction of a composite that halted.
+var errHalted = errors.New("a subrequest failed")
+
+// again is the run as it stands, to be gone on with more than once.
+func (r *compositeRun) again() compositeRun {
+	next := *r
+	next.out = slices.Clone(r.out)
+	next.refs = &references{answers: maps.Clone(r.refs.answers), left: r.refs.left}
+	return next
+}
+
+// do runs the requests from one number on up to another. With allOrNone the first that fails halts all; an error is a
+// failure of ours that ends them too.
+func (r *compositeRun) do(ctx context.Context, c *call, from, to int) error {
+	for i := from; i < to; i++ {
+		request := r.requests[i]
+		r.out[i] = r.server.runOne(ctx, c, request, r.refs)
+		r.refs.answers[request.ReferenceID] = &reference{body: r.out[i].Body, failed: r.out[i].Status >= 400}
+		if !r.allOrNone || r.out[i].Status < 400 {
 			continue
 		}
-		if out[i].Status >= 500 {
-			return nil, fault.New(fault.Unavailable, "composite_failed", "A subrequest failed. Please try again.")
+		if r.out[i].Status >= 500 {
+			return fault.New(fault.Unavailable, "composite_failed", "A subrequest failed. Please try again.")
 		}
-		for j, other := range requests {
+		for j, other := range r.requests {
 			if j != i {
-				out[j] = subresponse{halted(rolledBack), map[string]string{}, http.StatusBadRequest, other.ReferenceID}
+				r.out[j] = subresponse{halted(rolledBack), map[string]string{}, http.StatusBadRequest, other.ReferenceID}
 			}
 		}
-		return out, fault.New(fault.Invalid, codeHalted, rolledBack)
+		r.halted = true
+		return nil
 	}
-	return out, nil
+	return nil
 }
 
 func (s *Server) runOne(ctx context.Context, c *call, r subrequest, refs *references) subresponse {
@@ -245,6 +289,15 @@ func (c *call) sharing() *call {
 	queries.Budget = soql.NewBudget(soql.MaxBytes)
 	within := *c
 	within.scope = scope{records: c.records, queries: &queries, answers: soql.NewBudget(maxAnswers)}
+	return &within
+}
+
+// sharingOn is the call with as much as is left of its budget, for requests that may run twice.
+func (c *call) sharingOn() *call {
+	queries := *c.queries
+	queries.Budget = soql.NewBudget(queries.Budget.Left())
+	within := *c
+	within.scope = scope{records: c.records, queries: &queries, answers: soql.NewBudget(c.answers.Left())}
 	return &within
 }
 

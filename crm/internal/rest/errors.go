@@ -25,7 +25,6 @@ const (
 	codeIDMissing        fault.Code = "id_missing"
 	codePrecondition     fault.Code = "precondition_failed"
 	codeReplicationDate  fault.Code = "replication_date"
-	codeHalted           fault.Code = "composite_halted" // inside only: the composite was undone
 )
 
 // wireError is a refusal as the API writes it, always in an array (crm-wire 3.3).

@@ -144,6 +144,39 @@ func TestRecordsWithinATransaction(t *testing.T) {
 	})
 }
 
+// Queries of a transaction have little time together, for others wait for its end; past it nothing of it stays.
+func TestQueriesOfATransactionHaveLittleTime(t *testing.T) {
+	t.Parallel()
+	orgtest.Each(t, func(t *testing.T, h *orgtest.House) {
+		ctx, o := t.Context(), h.MakeOrg(t, "little")
+		err := h.Store.InTransaction(ctx, func(_ *sqldb.Tx, tx sqlstore.Transaction) error {
+			bound := h.Records.Within(tx)
+			queries := &soql.Runner{Source: tx, Locators: tx, Schema: bound.Schema, Clock: bound.Clock}
+			if _, err := bound.Create(ctx, o.Admin, "Contact", map[string]any{"LastName": "Late"}); err != nil {
+				return err
+			}
+			for range 2 {
+				if _, err := queries.Run(ctx, o.Admin, "SELECT Id FROM Contact", false, 0); err != nil {
+					return err
+				}
+			}
+			tx.Spend()
+			for _, query := range []string{"SELECT Id FROM Contact", "SELECT COUNT() FROM Contact", "SELECT Id, (SELECT Id FROM Contacts) FROM Account"} {
+				if _, err := queries.Run(ctx, o.Admin, query, false, 0); fault.CodeOf(err) != soql.CodeTimeout {
+					t.Errorf("%s: %v", query, err)
+				}
+			}
+			return nil
+		})
+		if err == nil || named(t, h, o, "Late") != 0 {
+			t.Errorf("%d records stay, %v", named(t, h, o, "Late"), err)
+		}
+		if _, err := h.Records.Create(ctx, o.Admin, "Contact", map[string]any{"LastName": "Next"}); err != nil {
+			t.Errorf("the next writer: %v", err)
+		}
+	})
+}
+
 // TestInvitationsBelongToTheTransaction: what a new user, or the owner of a new address, is mailed is queued in the transaction that
 // makes the record: a crash loses both or neither, and what was undone mails nobody.
 func TestInvitationsBelongToTheTransaction(t *testing.T) {

@@ -17,3 +17,6 @@ func (s *Store) SQL(orgID org.ID, p *soql.Plan) (string, []any, error) {
 func (s *Store) FollowBin(ctx context.Context, run *jobs.Run, records *org.Records, o org.Org, id org.ID) (bool, error) {
 	return s.followBin(ctx, run, records, o, id)
 }
+
+// Spend takes all the time that queries of the transaction have left.
+func (t Transaction) Spend() { *t.left = 0 }

@@ -2,9 +2,12 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -14,6 +17,23 @@ import (
 type Transaction struct {
 	records recordTx
 	source  source
+	left    *time.Duration // of queriesInTransaction
+}
+
+// queriesInTransaction is how long all queries of a transaction may run together: on SQLite nobody else writes meanwhile.
+const queriesInTransaction = time.Second
+
+// timed runs a query with the time that is left for queries. Past it the transaction fails.
+func (t Transaction) timed(fn func() error) error {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.records.tx.Context(), *t.left)
+	defer cancel()
+	err := t.records.tx.Within(ctx, fn)
+	*t.left -= time.Since(began)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fault.Wrap(err, fault.Invalid, soql.CodeTimeout, "Your query request was running for too long.")
+	}
+	return err
 }
 
 var (
@@ -25,7 +45,8 @@ var (
 // InTransaction runs fn in one transaction, as sqldb's Write does: fn may run twice.
 func (s *Store) InTransaction(ctx context.Context, fn func(*sqldb.Tx, Transaction) error) error {
 	return taken(s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		err := fn(tx, Transaction{s.recordTx(tx), source{s, tx}})
+		left := queriesInTransaction
+		err := fn(tx, Transaction{s.recordTx(tx), source{s, tx}, &left})
 		if lost := tx.Err(); lost != nil {
 			return lost // whatever fn made of it: it may be one that sqldb tries again
 		}
@@ -50,17 +71,21 @@ func (t Transaction) Lookup(_ context.Context, o *org.Object, orgID org.ID, matc
 
 // Select implements soql.Source.
 func (t Transaction) Select(_ context.Context, orgID org.ID, p *soql.Plan, offset, limit int, each func(soql.Row) error) error {
-	return t.source.rows(orgID, p, offset, limit, each)
+	return t.timed(func() error { return t.source.rows(orgID, p, offset, limit, each) })
 }
 
 // CountRows implements soql.Source.
-func (t Transaction) CountRows(_ context.Context, orgID org.ID, p *soql.Plan) (int, error) {
-	return t.source.count(orgID, p)
+func (t Transaction) CountRows(_ context.Context, orgID org.ID, p *soql.Plan) (n int, err error) {
+	err = t.timed(func() error {
+		n, err = t.source.count(orgID, p)
+		return err
+	})
+	return n, err
 }
 
 // SelectChildren implements soql.Source.
 func (t Transaction) SelectChildren(_ context.Context, orgID org.ID, p *soql.Plan, parents []org.ID, offset, limit int, each func(org.ID, int, soql.Row) error) error {
-	return t.source.children(orgID, p, parents, offset, limit, each)
+	return t.timed(func() error { return t.source.children(orgID, p, parents, offset, limit, each) })
 }
 
 // Home implements soql.Source.
