@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -158,7 +159,7 @@ func (c Config) resolve() (Config, error) {
 		return c, configError("--key-file", "the key comes from elsewhere already: from TWINSPAN_KEY or --key-command")
 	}
 	if c.SMTP != "" {
-		if err := checkURL(c.SMTP, "smtp", "smtps"); err != nil {
+		if _, err := mail.NewSender(c.SMTP); err != nil { // one that connects to nothing yet
 			return c, &ConfigError{Flag: "--smtp", Err: err}
 		}
 	}

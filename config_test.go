@@ -38,6 +38,8 @@ func TestWrongSettingsNameTheirFlag(t *testing.T) {
 		"other database":     {Config{Ephemeral: true, DB: "mysql://u:s3cret@h/d"}, "--db", "postgres://"},
 		"broken database":    {Config{Ephemeral: true, DB: "postgres://u:s3cret@h:x y/d"}, "--db", "URL"},
 		"other mail":         {Config{Ephemeral: true, SMTP: "http://h"}, "--smtp", "smtp://"},
+		"mail to no port":    {Config{Ephemeral: true, SMTP: "smtp://h:99999"}, "--smtp", "port"},
+		"mail to a path":     {Config{Ephemeral: true, SMTP: "smtp://h:25/path"}, "--smtp", "smtp://"},
 		"half of bounces":    {Config{Ephemeral: true, SMTP: "smtp://h", BounceAddr: "127.0.0.1:0"}, "--bounce-addr", "--bounce-domain"},
 		"bounces and inbox":  {Config{Ephemeral: true, BounceAddr: "127.0.0.1:0", BounceDomain: "b.example"}, "--bounce-addr", "--smtp"},
 		"bounces nowhere":    {Config{Ephemeral: true, SMTP: "smtp://h", BounceAddr: "127.0.0.1:0", BounceDomain: "a@b"}, "--bounce-domain", "no domain"},

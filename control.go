@@ -14,12 +14,13 @@ import (
 
 // Codes of the control API beside those of its parts.
 const (
-	codeNoToken   fault.Code = "control_token_required"
-	codeNoPair    fault.Code = "no_such_pair"
-	codeNoInbox   fault.Code = "no_inbox"
-	codeBadClock  fault.Code = "invalid_clock"
-	codeBadWait   fault.Code = "invalid_wait"
-	codeNoRecords fault.Code = "not_recording"
+	codeNoToken    fault.Code = "control_token_required"
+	codeNoPair     fault.Code = "no_such_pair"
+	codeNotOfAPair fault.Code = "not_of_a_pair"
+	codeNoInbox    fault.Code = "no_inbox"
+	codeBadClock   fault.Code = "invalid_clock"
+	codeBadWait    fault.Code = "invalid_wait"
+	codeNoRecords  fault.Code = "not_recording"
 )
 
 // control is the control API (DESIGN 6): what an operator or a test does to the clouds and no vendor has. It never
@@ -72,13 +73,19 @@ func (c *control) caller(r *http.Request) (owner, about *seed, err error) {
 	return owner, about, nil
 }
 
-// authorized lets through whoever has the program's token, and who has a pair's own to that pair's clock.
+// ofOnePair are the paths that are about one pair, the caller's or the one that pair= names.
+var ofOnePair = map[string]bool{"/clock": true, "/fixtures": true}
+
+// authorized lets through whoever has the program's token, and who has a pair's own to what is that pair's alone.
 func (c *control) authorized(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.NoStore(w)
 		owner, about, err := c.caller(r)
-		if err == nil && owner != c.p.seed && (about != owner || r.URL.Path != "/clock") {
-			err = fault.New(fault.Denied, codeOtherPair, "The token is one pair's, and reaches that pair's clock alone.")
+		if err == nil && owner != c.p.seed && (about != owner || !ofOnePair[r.URL.Path]) {
+			err = fault.New(fault.Denied, codeOtherPair, "The token is one pair's, and reaches that pair's clock and fixtures alone.")
+		}
+		if err == nil && r.URL.Query().Get("pair") != "" && !ofOnePair[r.URL.Path] {
+			err = fault.New(fault.Invalid, codeNotOfAPair, "%s is one for all pairs; it takes no pair.", r.URL.Path).In("pair")
 		}
 		if err != nil {
 			if owner == nil {

@@ -11,7 +11,7 @@ import (
 // maxFixtures bounds the body of an import, in bytes: 32 MB of files as JSON texts.
 const maxFixtures = 48 << 20
 
-// fixtures imports files of an sfdx project into the org.
+// fixtures imports files of an sfdx project into the pair's org.
 func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Files []crm.ProjectFile `json:"files"`
@@ -20,7 +20,12 @@ func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, err)
 		return
 	}
-	out, err := c.p.org.Import(r.Context(), c.p.seed.OrgID, in.Files)
+	_, s, err := c.caller(r)
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	out, err := c.p.org.Import(r.Context(), s.OrgID, in.Files)
 	if err != nil {
 		c.refuse(w, err)
 		return

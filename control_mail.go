@@ -36,16 +36,19 @@ func (c *control) mails(w http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	filter := mail.Filter{To: q.Get("to")}
-	found := c.mailsAfter(filter, q.Get("after"))
-	if wait := q.Get("wait"); wait != "" && len(found) == 0 {
-		d, err := time.ParseDuration(wait)
-		if err != nil || d < 0 {
+	var wait time.Duration
+	if text := q.Get("wait"); text != "" {
+		var err error
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
 			c.refuse(w, fault.New(fault.Invalid, codeBadWait, "A duration is written as 30s.").In("wait"))
 			return
 		}
+	}
+	found := c.mailsAfter(filter, q.Get("after"))
+	if wait > 0 && len(found) == 0 {
 		ctx, cancel := c.ending(r.Context())
 		defer cancel()
-		ctx, expire := context.WithTimeout(ctx, min(d, maxWait))
+		ctx, expire := context.WithTimeout(ctx, min(wait, maxWait))
 		defer expire()
 		// The inbox is asked at each arrival; whether it is one for this caller, the list says.
 		_, _ = c.p.inbox.Wait(ctx, func(mail.Mail) bool {

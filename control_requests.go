@@ -3,12 +3,17 @@ package twinspan
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/probe"
 )
+
+// houses are the names under which requests are recorded.
+var houses = []string{"crm", "engagement", "connect"}
 
 // requests lists recorded requests, oldest first: ?house= of one house, ?since= after an id. With ?follow=1 it goes on
 // as they come, one JSON object a line, until the caller leaves or the program stops.
@@ -19,6 +24,10 @@ func (c *control) requests(w http.ResponseWriter, r *http.Request) {
 	}
 	q := r.URL.Query()
 	house := q.Get("house")
+	if house != "" && !slices.Contains(houses, house) {
+		c.refuse(w, fault.New(fault.Invalid, "invalid_house", "The houses are %s.", strings.Join(houses, ", ")).In("house"))
+		return
+	}
 	var since int64
 	if text := q.Get("since"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)

@@ -19,6 +19,7 @@ const (
 	connectPkgName  = "Marketing Cloud Connect"
 	serverPkgName   = "Integration Test"
 	webPkgName      = "Integration Test Web App"
+	legacyPkgName   = "Integration Test Legacy"
 	welcomeKey      = "welcome"
 	welcomeEmailKey = "welcome-email"
 )
@@ -149,6 +150,13 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 		}},
 	}
 	if demo {
+		// One made before August 2019, for clients of the time of /v1/requestToken.
+		if s.LegacyPackage.ClientID != "" {
+			spec.Packages = append(spec.Packages, engagement.PackageSpec{
+				Name: legacyPkgName, Type: "legacy", ClientID: s.LegacyPackage.ClientID, Secret: vault.Secret(s.LegacyPackage.Secret), MID: s.EID,
+				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "data_extensions_write"},
+			})
+		}
 		spec.Definitions = []engagement.DefinitionSpec{{Key: welcomeKey, Name: "Welcome", EmailKey: welcomeEmailKey, FromName: "Twinspan"}}
 	}
 	for _, bu := range s.BusinessUnits {

@@ -266,7 +266,11 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 	}
 	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, AccountType: in.AccountType, Package: in.Package}.resolve()
 	if err != nil {
-		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()))
+		f := fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error())
+		if bad, ok := errors.AsType[*ConfigError](err); ok { // flags are the command line's
+			f = fault.Wrap(err, fault.Invalid, codeBadPair, "%s", bad.Err.Error()).In(strings.ReplaceAll(strings.TrimPrefix(bad.Flag, "--"), "-", "_"))
+		}
+		c.refuse(w, f)
 		return
 	}
 	if conf.Fixture == "" {

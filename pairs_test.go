@@ -111,9 +111,27 @@ func TestPairsAreIsolated(t *testing.T) {
 			t.Errorf("a pair's token at %s: %d %s", path, code, text)
 		}
 	}
-	for _, bad := range []string{`{"fixture":"none"}`, `{"account_type":"pro"}`, `{"package":"1"}`, `{"other":1}`, `[]`} {
-		if code, text := raw(t, first, first.Control.Token, http.MethodPost, "/pairs", "application/json", bad); code != http.StatusBadRequest {
+	for bad, want := range map[string]string{
+		`{"fixture":"none"}`: `"field":"fixture"`, `{"account_type":"pro"}`: `"field":"account_type"`, `{"package":"1"}`: `"code"`, `{"other":1}`: `The member \"other\" is not known here`, `[]`: `"code"`,
+	} {
+		if code, text := raw(t, first, first.Control.Token, http.MethodPost, "/pairs", "application/json", bad); code != http.StatusBadRequest || !strings.Contains(text, want) || strings.Contains(text, "--") {
 			t.Errorf("POST /pairs %s: %d %s", bad, code, text)
+		}
+	}
+	// Its org can be filled with its own token, and no other is; what is one for all pairs takes no pair.
+	const object = `{"files":[{"path":"objects/Second__c/Second__c.object-meta.xml","text":"<CustomObject><label>Second</label><pluralLabel>Seconds</pluralLabel><nameField><label>Name</label><type>Text</type></nameField></CustomObject>"}]}`
+	if code, text := raw(t, first, second.Control.Token, http.MethodPost, "/fixtures", "application/json", object); code != 200 || !strings.Contains(text, `"objects":1`) {
+		t.Errorf("fixtures: %d %s", code, text)
+	}
+	if _, err := signIn(t, second.Ready, second.CRM.Admin).Query(bounded(t), "SELECT Id FROM Second__c"); err != nil {
+		t.Error(err)
+	}
+	if _, err := signIn(t, first, first.CRM.Admin).Query(bounded(t), "SELECT Id FROM Second__c"); err == nil {
+		t.Error("the first pair's org has the second's object")
+	}
+	for _, path := range []string{"/mail?pair=" + second.ID, "/requests?pair=" + second.ID, "/requests?house=hall", "/mail?wait=abc"} {
+		if code, text := raw(t, first, first.Control.Token, http.MethodGet, path, "", ""); code != http.StatusBadRequest || !strings.Contains(text, `"field"`) {
+			t.Errorf("%s: %d %s", path, code, text)
 		}
 	}
 

@@ -62,6 +62,8 @@ type ReadyEngagement struct {
 	Users            []Login      `json:"users"`
 	InstalledPackage ReadyPackage `json:"installed_package"`
 	WebAppPackage    ReadyPackage `json:"web_app_package"`
+	// LegacyPackage serves /v1/requestToken. Such packages cannot be made since August 2019; the demo fixture has one.
+	LegacyPackage *ReadyPackage `json:"legacy_package,omitempty"`
 }
 
 // ReadyBusinessUnit is one business unit.

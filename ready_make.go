@@ -29,7 +29,7 @@ func (p *Program) readyOf(s *seed, key string) Ready {
 	if s.accountType() == AccountEnterprise2 {
 		units = append([]ReadyBusinessUnit{{MID: s.EID, Name: tenantName}}, s.BusinessUnits...)
 	}
-	return Ready{
+	ready := Ready{
 		Version: readyVersion,
 		CRM: ReadyCRM{
 			URL: p.sites.crm.url, TLSURL: p.sites.crm.tlsURL, OrgID: s.OrgID, Admin: s.OrgAdmin, SystemUser: s.SystemUser, Users: s.OrgUsers,
@@ -48,4 +48,8 @@ func (p *Program) readyOf(s *seed, key string) Ready {
 		Connect: ReadyConnect{URL: p.sites.connect.url, TLSURL: p.sites.connect.tlsURL, APIToken: s.APIToken},
 		Control: ReadyControl{URL: p.sites.control.url, Token: s.ControlToken},
 	}
+	if s.Fixture == FixtureDemo && s.LegacyPackage.ClientID != "" { // folders of an older program have none
+		ready.Engagement.LegacyPackage = &ReadyPackage{ClientID: s.LegacyPackage.ClientID, ClientSecret: s.LegacyPackage.Secret, AccountID: s.EID}
+	}
+	return ready
 }

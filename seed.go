@@ -51,6 +51,7 @@ type seed struct {
 	TenantUsers      []Login             `json:"tenant_users"`
 	ServerPackage    seedApp             `json:"server_package"`
 	WebPackage       seedApp             `json:"web_package"`
+	LegacyPackage    seedApp             `json:"legacy_package"`     // of the demo fixture alone
 	ConnectPackageID string              `json:"connect_package_id"` // "Marketing Cloud Connect", holds a certificate
 
 	APIToken     string `json:"api_token"`
@@ -145,6 +146,7 @@ func newSeed(fixture, accountType string) (*seed, error) {
 		APIUser:          newTenantLogin("mc-api-user." + slug),
 		ServerPackage:    newPackageApp(),
 		WebPackage:       newPackageApp(),
+		LegacyPackage:    newPackageApp(),
 		ConnectPackageID: newPackageApp().ClientID,
 
 		APIToken:     "tsp_" + newSecret(),

@@ -316,7 +316,7 @@ func (j *reader) value(t reflect.Type, path string) error {
 				next = ft
 				if !known {
 					if j.knownOnly {
-						return malformed("The member is not known here.").In(join(path, key))
+						return malformed("The member %.40q is not known here.", key).In(join(path, key))
 					}
 					j.hide(fields, key, at)
 				}

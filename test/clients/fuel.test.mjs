@@ -44,6 +44,13 @@ test('fuel-auth: a legacy request is told where to go', async () => {
   assert.equal(got.accessToken, undefined);
 });
 
+test('fuel-auth: a legacy package has a token of the time before /v2', async () => {
+  const { client_id: id, client_secret: secret } = eng.legacy_package;
+  const got = await new FuelAuth({ clientId: id, clientSecret: secret, authUrl: `${eng.auth_url}v1/requestToken`, authOptions: { authVersion: 1 } })
+    .getAccessToken();
+  assert.ok(got.accessToken, JSON.stringify(got));
+});
+
 test('fuel-rest: lower-cased paths are served', async () => {
   const { body } = await call(new FuelRest({ auth: auth() }), 'get', { uri: '/platform/v1/tokenContext' });
   assert.equal(body.enterprise.id, eng.eid);
