@@ -72,22 +72,23 @@ type Options struct {
 
 // Bridge is Connect, running. It is safe for concurrent use.
 type Bridge struct {
-	store    *sqlstore.Store
-	links    *link.Service
-	mappings *mapping.Service
-	accounts *integration.Service
-	mailer   *mailing.Worker
-	sends    *send.Service
-	tracked  *tracking.Service
-	triggers *trigger.Service
-	spent    *usage.Service
-	queue    *jobs.Queue
-	handler  http.Handler
-	own      *http.Transport // of calls to the clouds, where it is the bridge's own
-	log      *slog.Logger
-	keys     *datakeys.Keyring
-	notices  *notice.Service
-	sweeping background.Work
+	store     *sqlstore.Store
+	links     *link.Service
+	mappings  *mapping.Service
+	leftovers *mapping.Leftovers
+	accounts  *integration.Service
+	mailer    *mailing.Worker
+	sends     *send.Service
+	tracked   *tracking.Service
+	triggers  *trigger.Service
+	spent     *usage.Service
+	queue     *jobs.Queue
+	handler   http.Handler
+	own       *http.Transport // of calls to the clouds, where it is the bridge's own
+	log       *slog.Logger
+	keys      *datakeys.Keyring
+	notices   *notice.Service
+	sweeping  background.Work
 }
 
 // LinkSpec are the public parameters of a pair and the secret of its API.
@@ -141,7 +142,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
 	b.accounts = integration.NewService(b.store, b.links, sealing)
-	imports := mapping.NewImporter(sqlstore.NewImports(b.store, b.queue), b.mappings, b.links, b.queue)
+	imported := sqlstore.NewImports(b.store, b.queue)
+	imports := mapping.NewImporter(imported, b.mappings, b.links, b.queue)
+	b.leftovers = mapping.NewLeftovers(b.store, imported, b.store, b.links, o.Machine)
 	sends := send.NewService(b.store, b.links, o.Machine)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)
@@ -155,7 +158,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	unitList := units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
-		Links: b.links, Signins: signins, Mappings: b.mappings, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
+		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
@@ -227,13 +230,25 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		return err
 	}
 	for _, l := range links {
-		if l.Org.Username == "" {
-			continue
-		}
+		var err error
 		one, cancel := context.WithTimeout(ctx, sweepTimeout)
-		swept, err := b.mappings.Sweep(one, l)
+		var swept mapping.Swept
+		var ended []string
+		if l.Org.Username != "" {
+			var lookErr error
+			swept, err = b.mappings.Sweep(one, l)
+			ended, lookErr = b.leftovers.Look(one, l)
+			err = errors.Join(err, lookErr)
+		}
+		// An integration user is a connection of his own: he is watched whether the spans are there or not.
 		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l))
 		cancel()
+		for _, f := range swept.Failed {
+			b.log.Warn("mapping not looked at", "pair", l.Pair, "user", f.CRMUsername, "error", f.Err)
+		}
+		if len(ended) > 0 {
+			b.log.Warn("grants ended that nothing worked with", "pair", l.Pair, "users", ended)
+		}
 		if err != nil && ctx.Err() == nil {
 			b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)
 		}

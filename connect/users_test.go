@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/internal/client/browser"
@@ -255,5 +256,103 @@ func TestDisconnect(t *testing.T) {
 		w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "package_version", "5.400")
 		w.wantCall(t, "/api/v1/connection/disconnect", "", map[string]any{"reason": "r"}, 409, "error.code", "package_too_old")
 		w.wantUsers(t, "?state=mapped", ann.Username, "mapped")
+	})
+}
+
+// TestBrokenGrantIsNoticed: a user who is mapped already, and whose grant Engagement has ended meanwhile, is not reported as
+// mapped: by name or by list he is refused with the reason.
+func TestBrokenGrantIsNoticed(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.org.Install(220, 0)
+		w.connectBoth(t)
+		w.tenant.Integrate(bobMC.Username, bob.Username)
+		body := map[string]any{"crm_username": bob.Username, "engagement_username": bobMC.Username}
+		list := map[string]any{"csv": "crm_username,engagement_username\n" + bob.Username + "," + bobMC.Username + "\n"}
+		imported := func() map[string]any {
+			t.Helper()
+			status, a := w.call(t, "/api/v1/imports", "", list)
+			for tick := time.NewTicker(20 * time.Millisecond); status == 409 && t.Context().Err() == nil; <-tick.C { // the job of the one before ends
+				status, a = w.call(t, "/api/v1/imports", "", list)
+			}
+			id := linktest.Text(a, "id")
+			w.await(t, id, func(state string, _ float64) bool { return state == "done" })
+			_, a = w.call(t, "/api/v1/imports/"+id+"/lines", "", nil)
+			return a["lines"].([]any)[0].(map[string]any)
+		}
+		w.wantCall(t, "/api/v1/users/map", "", body, 200, "state", "mapped")
+		if line := imported(); line["status"] != "done" || line["code"] != "mapped_before" {
+			t.Errorf("a mapping that works: %v", line)
+		}
+		w.tenant.Grant(bobMC.Username, false)
+		w.tenant.DropTokens()
+		if line := imported(); line["status"] != "failed" || line["code"] != "login_denied" {
+			t.Errorf("a mapping that Engagement refuses: %v", line)
+		}
+		w.wantCall(t, "/api/v1/users/map", "", body, 403, "error.code", "login_denied")
+		w.wantUsers(t, "", bob.Username, "broken")
+	})
+}
+
+// TestLeftoverGrants: a grant that nothing works with is found and ended, once no sign-in can be about it any more; those of
+// the API user and of mappings stay.
+func TestLeftoverGrants(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.org.Install(220, 0)
+		w.connectBoth(t)
+		w.mapUser(t, bob, bobMC)
+		page, err := browser.New(nil).Visit(t.Context(), w.url+"/marketing-cloud", browser.Errand{Press: []string{"Connect to Marketing Cloud"}, Logins: map[string]browser.Credentials{
+			w.org.URL: {Username: ann.Username, Password: ann.Password}, w.tenant.URL: {Username: annMC.Username, Password: annMC.Password},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, page, 200, "Connect as this user?") // and nobody answers
+		check := func() []any {
+			t.Helper()
+			a := w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "error", "")
+			ended, _ := a["grants_ended"].([]any)
+			return ended
+		}
+		if ended := check(); len(ended) != 0 || !w.tenant.Granted(annMC.Username) {
+			t.Fatalf("ended while it may be answered: %v", ended)
+		}
+		w.advance(t, 12*time.Minute)
+		if ended := check(); len(ended) != 1 || ended[0] != annMC.Username {
+			t.Errorf("ended: %v", ended)
+		}
+		if w.tenant.Granted(annMC.Username) || !w.tenant.Granted(bobMC.Username) || !w.tenant.Granted(apiUser.Username) {
+			t.Error("the wrong grants were ended")
+		}
+		_, a := w.call(t, "/api/v1/audit", "", nil)
+		entries := a["entries"].([]any)
+		if last := entries[len(entries)-1].(map[string]any); last["action"] != "grant.ended" || last["subject"] != annMC.Username {
+			t.Errorf("the record's last entry: %v", last)
+		}
+		if ended := check(); len(ended) != 0 {
+			t.Errorf("ended again: %v", ended)
+		}
+	})
+}
+
+// TestSweepPassesWhoIsRefused: one user whose field the org does not let be written keeps nobody else from being looked at.
+func TestSweepPassesWhoIsRefused(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.org.Install(220, 0)
+		w.connectBoth(t)
+		w.mapUser(t, ann, annMC)
+		w.mapUser(t, bob, bobMC)
+		w.org.Install(5, 400) // from now on mappings need a handle
+		w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			locked := r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, ann.ID)
+			if locked {
+				linktest.Answer(rw, http.StatusBadRequest, []map[string]string{{"errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "message": "Not so."}})
+			}
+			return locked
+		})
+		a := w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "error", "")
+		failed, _ := a["failed"].([]any)
+		if len(failed) != 1 || failed[0].(map[string]any)["crm_username"] != ann.Username || a["given"] != 1.0 || w.org.Field(bob.ID) == "" {
+			t.Errorf("checked: %v", a)
+		}
 	})
 }

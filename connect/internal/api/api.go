@@ -48,16 +48,17 @@ const (
 
 // Options wire a [Server].
 type Options struct {
-	Links    *link.Service
-	Signins  *signin.Service
-	Mappings *mapping.Service
-	Imports  *mapping.Importer
-	Sends    *send.Service
-	Mailings *mailing.Service
-	Tracking *tracking.Service
-	Triggers *trigger.Service
-	Usage    *usage.Service
-	Audit    *audit.Service
+	Links     *link.Service
+	Signins   *signin.Service
+	Mappings  *mapping.Service
+	Leftovers *mapping.Leftovers
+	Imports   *mapping.Importer
+	Sends     *send.Service
+	Mailings  *mailing.Service
+	Tracking  *tracking.Service
+	Triggers  *trigger.Service
+	Usage     *usage.Service
+	Audit     *audit.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service

@@ -40,12 +40,16 @@ func (s *Server) clearUsers(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := clearedBody{Cleared: clearsOf(c.link, done.Cleared), Failed: make([]failureBody, 0, len(done.Failed)), Next: done.Next}
-	for _, f := range done.Failed {
+	return clearedBody{Cleared: clearsOf(c.link, done.Cleared), Failed: failuresOf(done.Failed), Next: done.Next}, nil
+}
+
+func failuresOf(failed []mapping.Failure) []failureBody {
+	all := make([]failureBody, 0, len(failed))
+	for _, f := range failed {
 		_, e := translate(f.Err)
-		body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
+		all = append(all, failureBody{f.CRMUsername, e.Error})
 	}
-	return body, nil
+	return all
 }
 
 func clearsOf(l link.Link, clears []mapping.Clear) []userBody {
@@ -82,6 +86,10 @@ type sweptBody struct {
 	Given          int        `json:"given"`
 	Moved          int        `json:"moved"`
 	Cleared        []userBody `json:"cleared"`
+	// Failed are users of whom a cloud refused something.
+	Failed []failureBody `json:"failed,omitempty"`
+	// GrantsEnded are Engagement users whose grants nothing worked with.
+	GrantsEnded []string `json:"grants_ended,omitempty"`
 }
 
 // sweepUsers looks now for what else is looked for once a minute.
@@ -94,7 +102,11 @@ func (s *Server) sweepUsers(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sweptBody{PackageVersion: swept.Package.String(), Looked: swept.Looked, Given: swept.Given, Moved: swept.Moved, Cleared: clearsOf(c.link, swept.Cleared)}, nil
+	ended, err := s.Leftovers.End(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	return sweptBody{Failed: failuresOf(swept.Failed), GrantsEnded: ended, PackageVersion: swept.Package.String(), Looked: swept.Looked, Given: swept.Given, Moved: swept.Moved, Cleared: clearsOf(c.link, swept.Cleared)}, nil
 }
 
 // sendTest sends one message as a mapped user, with what his grant permits.

@@ -59,7 +59,9 @@ func (v *Tenant) makeGrant(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.mu.Lock()
-	v.grants[in.Username] = true
+	if !v.grants[in.Username] {
+		v.grants[in.Username], v.made[in.Username] = true, v.now()
+	}
 	v.mu.Unlock()
 	Answer(w, http.StatusCreated, map[string]any{"id": "1", "username": in.Username, "client_id": v.ClientID, "made_by": p.Username, "made_at": "2026-01-02T03:04:05Z", "stale": false})
 }

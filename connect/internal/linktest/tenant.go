@@ -2,7 +2,9 @@ package linktest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +32,8 @@ type Tenant struct {
 	APIUser string
 
 	grants map[string]bool
-	stale  map[string]bool // grants whose user's permissions have changed since
+	made   map[string]time.Time // when grants were made
+	stale  map[string]bool      // grants whose user's permissions have changed since
 	// integrated is Salesforce.com Status: CRM user names by user name.
 	integrated map[string]string
 	spent      map[string]bool
@@ -40,7 +43,7 @@ type Tenant struct {
 // NewTenant starts a tenant with people, none of whom has a grant.
 func NewTenant(t testing.TB, people []Person) *Tenant {
 	t.Helper()
-	v := &Tenant{grants: map[string]bool{}, stale: map[string]bool{}, integrated: map[string]string{}, spent: map[string]bool{}, messages: map[string]Message{}}
+	v := &Tenant{grants: map[string]bool{}, made: map[string]time.Time{}, stale: map[string]bool{}, integrated: map[string]string{}, spent: map[string]bool{}, messages: map[string]Message{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/token", v.token)
 	mux.HandleFunc("/v2/authorize", func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +64,7 @@ func NewTenant(t testing.TB, people []Person) *Tenant {
 func (v *Tenant) Grant(username string, yes bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.grants[username] = yes
+	v.grants[username], v.made[username] = yes, v.now()
 	delete(v.stale, username)
 }
 
@@ -167,7 +170,7 @@ func (v *Tenant) userinfo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// listGrants answers with the grants of the users named, whoever asks.
+// listGrants answers with the grants of the users named, or all, whoever asks.
 func (v *Tenant) listGrants(w http.ResponseWriter, r *http.Request) {
 	if _, live := v.bearer(r); !live {
 		v.dead(w)
@@ -175,9 +178,13 @@ func (v *Tenant) listGrants(w http.ResponseWriter, r *http.Request) {
 	}
 	v.mu.Lock()
 	items := []map[string]any{}
-	for _, name := range r.URL.Query()["username"] {
+	names, named := r.URL.Query()["username"]
+	if !named {
+		names = slices.Sorted(maps.Keys(v.grants))
+	}
+	for _, name := range names {
 		if v.grants[name] {
-			items = append(items, map[string]any{"id": "1", "username": name, "client_id": v.ClientID, "made_by": name, "made_at": "2026-01-02T03:04:05Z", "stale": v.stale[name]})
+			items = append(items, map[string]any{"id": "1", "username": name, "client_id": v.ClientID, "made_by": name, "made_at": v.made[name].UTC().Format(time.RFC3339), "stale": v.stale[name]})
 		}
 	}
 	v.mu.Unlock()

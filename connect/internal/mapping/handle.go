@@ -210,6 +210,8 @@ type Swept struct {
 	Cleared []Clear // by way of the User field
 	Given   int     // mappings that got a handle, having had none below 5.493
 	Moved   int     // mappings whose token no longer hangs on the field, because the package has passed 5.493
+	// Failed are users whom the org or the tenant refused something about; the others were looked at.
+	Failed []Failure
 }
 
 // Sweep looks through all mappings: below 5.493 for fields that were blanked or changed, from there on for handles that
@@ -257,16 +259,22 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 		}
 		switch {
 		case !out.Package.TokenInField():
-			err = s.move(ctx, l, m, value)
-			out.Moved++
+			if err = s.move(ctx, l, m, value); err == nil {
+				out.Moved++
+			}
 		case !there:
 		case m.Handle == Handle{}:
-			err = s.give(ctx, l, m)
-			out.Given++
+			if err = s.give(ctx, l, m); err == nil {
+				out.Given++
+			}
 		case !stands:
 			if err = s.clearInOrg(ctx, l, m, value); err == nil {
 				out.Cleared = append(out.Cleared, Clear{Mapping: m, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
 			}
+		}
+		if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound { // of this user: a rule, a lock, an inactive one
+			out.Failed = append(out.Failed, Failure{m.CRMUsername, err})
+			continue
 		}
 		if err != nil {
 			return err

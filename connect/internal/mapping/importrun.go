@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -205,7 +206,7 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, acto
 			case passing(err) && line.Attempts < importAttempts:
 				line.Status = LinePlanned
 			default:
-				*line = i.giveUp(ctx, l, *line, err)
+				*line = i.giveUp(ctx, l, found, *line, err)
 			}
 		})
 	}
@@ -225,13 +226,18 @@ func passing(err error) bool {
 }
 
 // giveUp is the line with its failure as outcome. A grant that was made for it, and that no mapping works with, ends.
-func (i *Importer) giveUp(ctx context.Context, l link.Link, line Line, err error) Line {
+func (i *Importer) giveUp(ctx context.Context, l link.Link, found users, line Line, err error) Line {
 	if !passing(err) { // what refused it has seen to that
 		return line.failed(err)
 	}
 	line = line.failed(err)
 	if backErr := i.mappings.GiveBack(ctx, l, line.EngagementUsername); backErr != nil {
-		line.Reason += " A grant of " + line.EngagementUsername + " may be left in Engagement."
+		line.Reason += " A grant of " + line.EngagementUsername + " may be left in Engagement for some minutes."
+	}
+	if user, known := found.crm[fold(line.CRMUsername)]; known {
+		if backErr := i.mappings.takeBack(ctx, l, user.CRMUserID); backErr != nil {
+			line.Reason += " Something may be left in Marketing Cloud OAuth Token of " + line.CRMUsername + "."
+		}
 	}
 	return line
 }
@@ -240,9 +246,10 @@ func (i *Importer) giveUp(ctx context.Context, l link.Link, line Line, err error
 type users struct {
 	crm        map[string]Mapping
 	engagement map[string]engagement.AccountUser
+	granted    map[string]bool // whom the tenant has a live grant of; nil where it does not tell
 }
 
-// lookUp reads the users of lines, one query in each cloud.
+// lookUp reads the users of lines, one query in each cloud, and who of them has a grant.
 func (i *Importer) lookUp(ctx context.Context, l link.Link, lines []Line) (users, error) {
 	found := users{crm: map[string]Mapping{}, engagement: map[string]engagement.AccountUser{}}
 	names := make([]string, len(lines))
@@ -264,7 +271,7 @@ func (i *Importer) lookUp(ctx context.Context, l link.Link, lines []Line) (users
 	if err != nil {
 		return found, err
 	}
-	return found, again(ctx, func() error {
+	err = again(ctx, func() error {
 		return i.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 			people, err := tenant.IntegratedUsers(ctx, &filter)
 			for _, p := range people {
@@ -274,6 +281,23 @@ func (i *Importer) lookUp(ctx context.Context, l link.Link, lines []Line) (users
 			}
 			return err
 		})
+	})
+	if err != nil {
+		return found, err
+	}
+	return found, again(ctx, func() error {
+		err := i.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+			grants, err := tenant.GrantsOf(ctx, filter.Values)
+			found.granted = map[string]bool{}
+			for _, g := range grants {
+				found.granted[fold(g.Username)] = true
+			}
+			return err
+		})
+		if fault.CodeOf(err) == client.CodeRefused { // each mapping is tried instead
+			return nil
+		}
+		return err
 	})
 }
 
@@ -300,5 +324,5 @@ func (i *Importer) prepare(ctx context.Context, l link.Link, found users, line L
 		return Mapping{}, false, noEngagementUser(line.EngagementUsername)
 	}
 	r := Request{CRMUsername: line.CRMUsername, EngagementUsername: line.EngagementUsername, MID: line.MID}
-	return i.mappings.prepare(ctx, l, r, crmUser, user, false)
+	return i.mappings.prepare(ctx, l, r, crmUser, user, proof{granted: found.granted[fold(line.EngagementUsername)]})
 }

@@ -86,19 +86,26 @@ func noEngagementUser(name string) error {
 
 // mapUser maps a CRM user to an Engagement user, both read already.
 func (s *Service) mapUser(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser) (Mapping, error) {
-	m, kept, err := s.prepare(ctx, l, r, crmUser, user, true)
+	m, kept, err := s.prepare(ctx, l, r, crmUser, user, proof{try: true})
 	if err != nil || kept {
 		return m, err
 	}
 	return s.put(ctx, l, m, r.Actor)
 }
 
+// proof says how a mapping is shown to work.
+type proof struct {
+	// try has Connect sign the user in. Else the tenant's word that the grant is there is enough, where the user works in
+	// his default business unit: the API user's token, of the same key and package, has just shown that the rest works.
+	try bool
+	// granted: the tenant has just listed a live grant of the user.
+	granted bool
+}
+
 // prepare makes all of a mapping but its record: it is decided on, granted and tried, and its handle is left. kept says
-// that the user has this mapping already. Where it is refused the grant is given back; where a cloud does not answer the
-// grant stays: asked again, it goes on from there. Without prove the tenant's word that the grant is there is enough, where
-// the user works in his default business unit: the API user's token, of the same key and package, has just shown that the
-// rest works.
-func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser, prove bool) (m Mapping, kept bool, err error) {
+// that the user has this mapping already, and that it works. Where it is refused the grant is given back; where a cloud does
+// not answer the grant stays: asked again, it goes on from there.
+func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser Mapping, user engagement.AccountUser, by proof) (m Mapping, kept bool, err error) {
 	switch {
 	case user.SalesforceUsername == "":
 		return Mapping{}, false, fault.New(fault.Conflict, CodeNotIntegrated, "Salesforce.com Status of %s is not set: an Engagement administrator sets it to %s.", user.Username, crmUser.CRMUsername)
@@ -111,7 +118,7 @@ func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser M
 	if _, err := Decide(l, v, named, r.Meant, s.links.Now(l)); err != nil {
 		return Mapping{}, false, err
 	}
-	old, err := s.current(ctx, l, v.UserID, named.UserID)
+	old, err := s.current(ctx, l, v.UserID, named.UserID, by.granted)
 	if err != nil {
 		return Mapping{}, false, err
 	}
@@ -128,7 +135,7 @@ func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser M
 	if err != nil {
 		return Mapping{}, false, err
 	}
-	if named.MID = user.DefaultMID; prove || r.MID != 0 && r.MID != named.MID || named.MID == 0 {
+	if named.MID = user.DefaultMID; by.try || r.MID != 0 && r.MID != named.MID || named.MID == 0 {
 		m, err = s.readyAs(ctx, l, v, user.Username, r.MID, r.Meant)
 		return m, false, err
 	}
@@ -139,11 +146,11 @@ func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser M
 	return m, false, s.giveBackUnlessPassing(ctx, l, m, err)
 }
 
-// current is the CRM user's mapping, the zero Mapping where he has none. One to another Engagement user is tried, and so
-// is one that was refused before: where Engagement refuses it still, that is CodeLoginDenied.
-func (s *Service) current(ctx context.Context, l link.Link, crmUserID, engagementUserID string) (Mapping, error) {
+// current is the CRM user's mapping, the zero Mapping where he has none. It is tried, unless it is to this Engagement user,
+// whose grant was seen a moment ago: where Engagement refuses it, that is CodeLoginDenied.
+func (s *Service) current(ctx context.Context, l link.Link, crmUserID, engagementUserID string, granted bool) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
-	if err == nil && (m.EngagementUserID != engagementUserID || !m.BrokenAt.IsZero() || m.Handle != Handle{}) {
+	if err == nil && (!granted || m.EngagementUserID != engagementUserID || !m.BrokenAt.IsZero() || m.Handle != Handle{}) {
 		m, err = s.check(ctx, l, m)
 	}
 	if fault.CodeOf(err) == CodeNotFound {

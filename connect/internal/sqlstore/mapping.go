@@ -220,3 +220,13 @@ func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool
 	})
 	return cleared, err
 }
+
+// GrantNeeded implements mapping.GrantHolders.
+func (s *Store) GrantNeeded(ctx context.Context, packageClientID string, eid int64, engagementUserID, username string) (bool, error) {
+	var n int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM link l WHERE l.package_client_id = $1 AND l.eid = $2
+			AND (lower(l.engagement_username) = lower($4) OR $3 <> '' AND l.engagement_user_id = $3 OR EXISTS (SELECT 1 FROM user_mapping m
+				WHERE m.pair_id = l.pair_id AND (lower(m.engagement_username) = lower($4) OR m.engagement_user_id = $3)))`,
+		packageClientID, eid, engagementUserID, username).Scan(&n)
+	return n > 0, err
+}

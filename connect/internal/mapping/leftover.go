@@ -1,0 +1,196 @@
+package mapping
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// ActionGrantEnded is the audit chain's word for a grant that nothing worked with; its subject is the Engagement user.
+const ActionGrantEnded = "grant.ended"
+
+const (
+	// leftoverAge is how old a grant is at least that may be left over: until then a sign-in that made it may still be
+	// asked about.
+	leftoverAge = signin.FlowLife + time.Minute
+	// leftoverEvery is how often grants are looked through by themselves.
+	leftoverEvery = 5 * time.Minute
+	// leftoversAtOnce bounds how many one look ends.
+	leftoversAtOnce = 200
+)
+
+// GrantHolders tells which grants are needed.
+type GrantHolders interface {
+	audit.Noter
+	// GrantNeeded reports whether any connection under the package stands on the Engagement user's grant: he is its API
+	// user, or mapped. engagementUserID is "" where it is not known.
+	GrantNeeded(ctx context.Context, packageClientID string, eid int64, engagementUserID, username string) (bool, error)
+}
+
+// Leftovers ends grants of Connect's package that nothing works with: of a sign-in whose question nobody answered, of an
+// import that was cancelled or stopped, of an API user who was replaced, of a crash between a grant and its record. Each
+// would let Connect act for somebody whom no list names. It is safe for concurrent use.
+type Leftovers struct {
+	holders GrantHolders
+	imports Imports
+	mapped  Store
+	links   *link.Service
+	machine clock.Machine
+
+	mu   sync.Mutex
+	next map[string]time.Time // by pair: when it is looked at again, machine time
+}
+
+// NewLeftovers wires it.
+func NewLeftovers(holders GrantHolders, imports Imports, mapped Store, links *link.Service, machine clock.Machine) *Leftovers {
+	return &Leftovers{holders: holders, imports: imports, mapped: mapped, links: links, machine: machine, next: map[string]time.Time{}}
+}
+
+// Look is End, once in a while.
+func (v *Leftovers) Look(ctx context.Context, l link.Link) ([]string, error) {
+	now := v.machine()
+	v.mu.Lock()
+	early := now.Before(v.next[l.Pair])
+	if !early {
+		v.next[l.Pair] = now.Add(leftoverEvery)
+	}
+	v.mu.Unlock()
+	if early {
+		return nil, nil
+	}
+	return v.End(ctx, l)
+}
+
+// End ends what is left over and returns whose grants they were. A tenant that tells no grants has none.
+func (v *Leftovers) End(ctx context.Context, l link.Link) ([]string, error) {
+	if v.links.Available(l) != nil {
+		return nil, nil
+	}
+	newest, err := v.imports.ListImports(ctx, l.Pair, 1)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range newest {
+		if i.State == ImportQueued || i.State == ImportRunning { // its lines may hold grants
+			return nil, nil
+		}
+	}
+	names, err := v.candidates(ctx, l)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	var ended []string
+	ids, err := v.ids(ctx, l, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		needed, err := v.holders.GrantNeeded(ctx, l.PackageClientID, l.EID, ids[fold(name)], name)
+		if err != nil {
+			return ended, err
+		}
+		if needed {
+			continue
+		}
+		err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, name) })
+		if fault.CodeOf(err) == client.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return ended, err
+		}
+		ended = append(ended, name)
+		why := audit.Change{At: v.links.Now(l), Actor: "system", Action: ActionGrantEnded, Subject: name, Reason: "Nothing of the connection worked with it."}
+		if err := v.holders.NoteChange(ctx, l.Pair, why, nil, nil); err != nil {
+			return ended, err
+		}
+	}
+	return ended, nil
+}
+
+// candidates are the users who have had a grant for a while and are not mapped under their name.
+func (v *Leftovers) candidates(ctx context.Context, l link.Link) ([]string, error) {
+	var grants []engagement.Grant
+	err := v.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
+		grants, err = tenant.PackageGrants(ctx, "")
+		return err
+	})
+	if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil || len(grants) == 0 {
+		return nil, err
+	}
+	known := map[string]bool{fold(l.Tenant.Username): true}
+	for after := ""; ; {
+		page, err := v.mapped.Known(ctx, l.Pair, after, batch)
+		if err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, k := range page {
+			if k.Clear.At.IsZero() {
+				known[fold(k.Mapping.EngagementUser)] = true
+			}
+		}
+		after = page[len(page)-1].Mapping.CRMUsername
+	}
+	var names []string
+	old := v.links.Now(l).Add(-leftoverAge)
+	for _, g := range grants {
+		if !known[fold(g.Username)] && g.MadeAt.Before(old) && len(names) < leftoversAtOnce {
+			names = append(names, g.Username)
+		}
+	}
+	return names, nil
+}
+
+// ids are the user ids of Engagement users by folded name: a mapping stays with a user whose name changed.
+func (v *Leftovers) ids(ctx context.Context, l link.Link, names []string) (map[string]string, error) {
+	filter := engagement.Filter{Property: "UserID", Operator: "IN", Values: names}
+	if len(names) == 1 {
+		filter.Operator = "equals"
+	}
+	ids := map[string]string{}
+	err := v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		users, err := tenant.AccountUsers(ctx, &filter)
+		for _, u := range users {
+			ids[fold(u.Username)] = strconv.FormatInt(u.ID, 10)
+		}
+		return err
+	})
+	return ids, err
+}
+
+// takeBack blanks what Connect left in the User field of somebody who has no mapping.
+func (s *Service) takeBack(ctx context.Context, l link.Link, crmUserID string) error {
+	p, err := s.links.Package(ctx, l, false)
+	if err != nil || !p.TokenInField() {
+		return err
+	}
+	if _, err := s.store.Mapping(ctx, l.Pair, crmUserID); fault.CodeOf(err) != CodeNotFound {
+		return err
+	}
+	values, err := s.fields(ctx, l, []string{crmUserID})
+	value := values[crmUserID]
+	if err != nil || strings.Trim(value, "*") == "" {
+		return err
+	}
+	key, err := s.keys.Key(ctx, l.Pair)
+	if err != nil || !ours(key, l.Pair, crmUserID, value) {
+		return err
+	}
+	return s.write(ctx, l, crmUserID, "")
+}
