@@ -100,13 +100,22 @@ func TestVouchingRefusals(t *testing.T) {
 		if a := h.call("POST", "/v2/grants", api, h.json(m{"username": h.Sender})); a.status != 409 {
 			h.Errorf("disabled user: %d %s", a.status, a.text)
 		}
-		// The roles of today decide, whatever the token's snapshot says.
+		// The token's snapshot decides, as everywhere, until the API user signs in anew.
+		h.sql(`UPDATE account_user SET is_active = 1, salesforce_username = 'crm.local' WHERE username IN ($1, $2)`, h.Sender, h.Local)
 		h.role(h.API, "Administrator", false)
+		if a := h.call("POST", "/v2/grants", api, h.json(m{"username": h.Local})); a.status != 201 {
+			h.Errorf("with the role in the snapshot alone: %d %s", a.status, a.text)
+		}
+		if a := h.get("/v2/grants?username="+url.QueryEscape(h.API), api); !strings.Contains(a.text, `"stale":true`) {
+			h.Errorf("the role is gone: %s", a.text)
+		}
+		api = h.sign(h.Connect, h.API).str("access_token")
 		if a := h.call("GET", "/v2/grants", api, ""); a.status != 200 || len(a.body["items"].([]any)) != 1 {
 			h.Errorf("without the role he sees: %d %s", a.status, a.text)
 		}
-		if a := h.call("POST", "/v2/grants", api, h.json(m{"username": h.Local})); a.status != 403 {
-			h.Errorf("without the role: %d %s", a.status, a.text)
+		h.role(h.API, "Administrator", true)
+		if a := h.call("POST", "/v2/grants", api, h.json(m{"username": h.Sender})); a.status != 403 {
+			h.Errorf("with the role of today alone: %d %s", a.status, a.text)
 		}
 	})
 }

@@ -87,6 +87,9 @@ func systemRoles() []Role {
 type Snapshot struct {
 	Base  []string         `json:"base"`
 	ByMID map[MID][]string `json:"by_mid,omitempty"`
+	// Roles are the customer keys of the roles held in the whole enterprise, in order; nil where nobody noted them, as in
+	// snapshots of earlier versions.
+	Roles []string `json:"roles"`
 }
 
 // At is what the snapshot allows in the business unit: permission names in order.
@@ -116,7 +119,13 @@ func TakeSnapshot(userID int64, roles []Role, given []Assignment) Snapshot {
 			base = append(base, r)
 		}
 	}
-	s := Snapshot{Base: effective(base)}
+	s := Snapshot{Base: effective(base), Roles: []string{}}
+	for _, r := range base {
+		if !r.Private {
+			s.Roles = append(s.Roles, r.CustomerKey)
+		}
+	}
+	slices.Sort(s.Roles)
 	for mid, more := range local {
 		if s.ByMID == nil {
 			s.ByMID = map[MID][]string{}
@@ -151,23 +160,16 @@ func effective(roles []Role) []string {
 	return slices.Sorted(maps.Keys(have))
 }
 
-// HasRoles reports whether the user holds every one of the roles, by customer key, in the whole enterprise.
-func HasRoles(userID int64, roles []Role, given []Assignment, keys ...string) bool {
-	for _, key := range keys {
-		held := slices.ContainsFunc(roles, func(r Role) bool {
-			return r.CustomerKey == key && slices.ContainsFunc(given, func(a Assignment) bool {
-				return a.UserID == userID && a.MID == 0 && a.RoleID == r.ID
-			})
-		})
-		if !held {
-			return false
-		}
-	}
-	return true
+// Holds reports whether the user had every one of the roles, by customer key, in the whole enterprise.
+func (s Snapshot) Holds(keys ...string) bool {
+	return !slices.ContainsFunc(keys, func(key string) bool { return !slices.Contains(s.Roles, key) })
 }
 
-// Equal reports whether both allow the same.
+// Equal reports whether both allow the same, by the same roles as far as both tell them.
 func (s Snapshot) Equal(o Snapshot) bool {
+	if s.Roles != nil && o.Roles != nil && !slices.Equal(s.Roles, o.Roles) {
+		return false
+	}
 	return slices.Equal(s.Base, o.Base) && maps.EqualFunc(s.ByMID, o.ByMID, slices.Equal)
 }
 

@@ -55,12 +55,19 @@ func TestTakeSnapshot(t *testing.T) {
 	}
 }
 
-func TestHasRoles(t *testing.T) {
+// A snapshot holds the roles that its user had everywhere; roles in one unit, of another user or unknown ones do not count.
+func TestSnapshotHoldsRoles(t *testing.T) {
 	t.Parallel()
-	roles := []tenant.Role{{ID: "1", CustomerKey: "a"}, {ID: "2", CustomerKey: "b"}}
-	given := []tenant.Assignment{{UserID: 7, RoleID: "1"}, {UserID: 7, RoleID: "2", MID: 101}, {UserID: 8, RoleID: "2"}}
-	if !tenant.HasRoles(7, roles, given, "a") || tenant.HasRoles(7, roles, given, "a", "b") || tenant.HasRoles(8, roles, given, "a") || tenant.HasRoles(7, roles, given, "c") {
-		t.Error("roles in one unit, of another user or unknown ones count")
+	roles := []tenant.Role{{ID: "1", CustomerKey: "a"}, {ID: "2", CustomerKey: "b"}, {ID: "3", CustomerKey: "own", Private: true}}
+	given := []tenant.Assignment{{UserID: 7, RoleID: "1"}, {UserID: 7, RoleID: "3"}, {UserID: 7, RoleID: "2", MID: 101}, {UserID: 8, RoleID: "2"}}
+	s := tenant.TakeSnapshot(7, roles, given)
+	if !s.Holds("a") || s.Holds("a", "b") || s.Holds("own") || s.Holds("c") || tenant.TakeSnapshot(9, roles, given).Roles == nil {
+		t.Errorf("%+v", s)
+	}
+	old := tenant.Snapshot{Base: s.Base, ByMID: s.ByMID} // as earlier versions kept it
+	without := tenant.TakeSnapshot(7, roles, given[1:])
+	if !s.Equal(old) || !old.Equal(s) || s.Equal(without) {
+		t.Errorf("%+v, %+v, %+v", s, old, without)
 	}
 }
 
