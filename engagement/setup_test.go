@@ -35,7 +35,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("settings: %d %v", status, a)
 		}
 		for name, change := range map[string]map[string]any{
-			"no such choice": {"lockout_after": 4}, "no address": {"ui_addresses": []string{"nowhere"}}, "negative": {"password_days": -1},
+			"no such choice": {"lockout_after": 4}, "no address": {"ui_addresses": []string{"nowhere"}}, "mapped and more": {"ui_addresses": []string{"::ffff:0.0.0.0/90"}}, "negative": {"password_days": -1},
 			"unknown": {"colour": "red"}, "shutting oneself out": {"api_addresses": []string{"192.0.2.1"}},
 		} {
 			if status, a := call(t, http.MethodPatch, s.url+"/v2/settings", token, change); status != 400 || a["errorcode"] == nil {
@@ -178,7 +178,7 @@ func TestIPAllowlist(t *testing.T) {
 		for _, c := range []struct {
 			list []string
 			in   bool
-		}{{nil, true}, {[]string{"127.0.0.1"}, false}, {[]string{"127.0.0.1/32", "127.0.0.0/30"}, true}} {
+		}{{nil, true}, {[]string{"127.0.0.1"}, false}, {[]string{"127.0.0.1/32", "127.0.0.0/30"}, true}, {[]string{"127.0.0.1", "::ffff:127.0.0.0/126"}, true}} {
 			if c.list == nil {
 				c.list = []string{}
 			}

@@ -99,13 +99,18 @@ func (s *Server) oauthFault(w http.ResponseWriter, r *http.Request, err error) {
 		s.writeJSON(w, r, http.StatusTooManyRequests, map[string]any{"message": textBlocked, "errorcode": 50200, "documentation": restDocumentation})
 		return
 	}
-	if e.status == http.StatusUnauthorized && r.Header.Get("Authorization") != "" {
-		w.Header().Set("WWW-Authenticate", `Basic realm="`+s.o.BaseURL+`"`) // RFC 6749 section 5.2
+	if e.status == http.StatusUnauthorized {
+		s.challenge(w)
 	}
 	if e.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
 	s.writeJSON(w, r, e.status, map[string]string{"error": e.code, "error_description": e.text, "error_uri": errorURI})
+}
+
+// challenge says how a client authenticates itself, as every 401 must say it (RFC 9110 section 15.5.2, RFC 6749 section 5.2).
+func (s *Server) challenge(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="`+s.o.BaseURL+`"`)
 }
 
 // restErrors gives the number that the REST error body has for a code (engagement-wire 4); other faults go by kind.

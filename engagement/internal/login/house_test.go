@@ -215,6 +215,9 @@ func (h *house) refused(a answer, status int, code string) {
 	if a.status != status || a.str("error") != code || a.str("error_description") == "" || a.str("error_uri") == "" || a.body["access_token"] != nil {
 		h.Fatalf("got %d %s, want %d %s", a.status, a.text, status, code)
 	}
+	if challenge := a.header.Get("WWW-Authenticate"); strings.HasPrefix(challenge, "Basic realm=") != (status == 401) {
+		h.Fatalf("%d with the challenge %q", status, challenge)
+	}
 }
 
 // get sends a GET with a bearer token.

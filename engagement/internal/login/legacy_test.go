@@ -61,7 +61,7 @@ func TestLegacyPackage(t *testing.T) {
 		h.advance(2 * time.Minute)
 		unauthorized := func(name string, a answer) {
 			t.Helper()
-			if a.status != 401 || a.str("message") != "Unauthorized" || a.body["errorcode"] != 1.0 || a.body["documentation"] != "" {
+			if a.status != 401 || a.str("message") != "Unauthorized" || a.body["errorcode"] != 1.0 || a.body["documentation"] != "" || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Basic ") {
 				t.Errorf("%s: %d %s", name, a.status, a.text)
 			}
 		}

@@ -78,6 +78,7 @@ func (s *Server) legacyFault(w http.ResponseWriter, r *http.Request, err error) 
 		s.oauthFault(w, r, err)
 	case e.code == oauth.ErrInvalidClient || e.code == oauth.ErrInvalidGrant || fault.CodeOf(err) == codeMissing:
 		s.note(r, err, http.StatusUnauthorized)
+		s.challenge(w)
 		s.writeJSON(w, r, http.StatusUnauthorized, map[string]any{"message": "Unauthorized", "errorcode": 1, "documentation": ""})
 	default:
 		s.restFault(w, r, err)

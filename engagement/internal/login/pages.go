@@ -89,14 +89,14 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 	s.render(w, r, status, page)
 }
 
-// changePassword does the change that the form asks for; false where a page was the answer.
-func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a target, in *signInForm) bool {
+// changePassword does the change that the form asks for, of the user who is meant; false where a page was the answer.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a target, who string, in *signInForm) bool {
 	if in.fresh != in.again {
 		in.weak = "The two new passwords are not the same."
 		s.signInPage(w, r, http.StatusBadRequest, a, *in)
 		return false
 	}
-	err := s.o.SignIns.ChangePassword(r.Context(), in.username, in.password, in.fresh)
+	err := s.o.SignIns.ChangePassword(r.Context(), who, in.password, in.fresh)
 	switch fault.CodeOf(err) {
 	case "":
 		in.password = in.fresh
@@ -131,6 +131,10 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page ui.Page) {
+	if status == http.StatusUnauthorized {
+		// No registered scheme stands for a form, and a browser must not ask by itself.
+		w.Header().Set("WWW-Authenticate", `Form realm="`+s.o.BaseURL+`"`)
+	}
 	if err := ui.Render(w, status, page); err != nil {
 		s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
 	}

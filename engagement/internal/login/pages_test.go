@@ -245,6 +245,28 @@ func TestTemporaryPassword(t *testing.T) {
 	})
 }
 
+// TestAnotherTenantsUser: at a package's page a user of another tenant is as unknown as anybody, with his temporary password
+// too, and his password is not changed for him.
+func TestAnotherTenantsUser(t *testing.T) {
+	each(t, func(h *house) {
+		other := tenanttest.Spec()
+		h.make(other)
+		f, b := h.flow(h.Web), h.browser()
+		form := url.Values{"form_token": {b.formToken(b.get(f.path()))}, "username": {other.Temporary}, "password": {tenanttest.Password}}
+		a := b.post(f.path(), form)
+		if a.status != 401 || strings.Contains(a.text, "new_password") || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Form ") {
+			h.Fatalf("his temporary password: %d %v %s", a.status, a.header, a.text)
+		}
+		form["new_password"], form["new_password_again"] = []string{"new password 1"}, []string{"new password 1"}
+		if a := b.post(f.path(), form); a.status != 401 {
+			h.Fatalf("a change: %d %s", a.status, a.text)
+		}
+		if u := h.user(other.Temporary); !u.MustChange || u.FailedLogins != 0 {
+			h.Fatalf("the user is changed: %+v", u)
+		}
+	})
+}
+
 // TestAPIUsersNewPasswordSeversTheLink is engagement-wire 5: a changed password of the API user ends what stood on it.
 func TestAPIUsersNewPasswordSeversTheLink(t *testing.T) {
 	each(t, func(h *house) {

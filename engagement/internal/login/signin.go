@@ -27,14 +27,15 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid t
 		s.signInPage(w, r, http.StatusBadRequest, to, in)
 		return user, 0, false
 	}
-	if in.changing && !s.changePassword(w, r, to, &in) {
+	who, err := s.o.SignIns.Within(r.Context(), eid, in.username)
+	if err != nil {
+		s.errorPage(w, r, err)
 		return user, 0, false
 	}
-	user, err = s.o.SignIns.Check(r.Context(), in.username, in.password)
-	if err == nil && eid != 0 && user.Tenant != eid {
-		// Right for another tenant: to this one the user does not exist.
-		err = fault.New(fault.Unauthenticated, tenant.CodeLoginFailed, "The user belongs to another tenant.")
+	if in.changing && !s.changePassword(w, r, to, who, &in) {
+		return user, 0, false
 	}
+	user, err = s.o.SignIns.Check(r.Context(), who, in.password)
 	switch fault.CodeOf(err) {
 	case "":
 	case tenant.CodeLoginFailed, tenant.CodeAddressDenied:

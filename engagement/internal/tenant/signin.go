@@ -147,6 +147,22 @@ func (s *SignIns) find(ctx context.Context, folded string) (User, error) {
 	return s.dir.UserByUsername(ctx, folded)
 }
 
+// Within is the user name to check at a door that is the tenant's own: one that nobody can have where the user belongs to
+// another tenant, so that he is as unknown there as anybody, and nothing is done for him. EID 0 is a door of all tenants.
+func (s *SignIns) Within(ctx context.Context, eid EID, username string) (string, error) {
+	if eid == 0 {
+		return username, nil
+	}
+	user, err := s.find(ctx, FoldUsername(username))
+	if err != nil {
+		return username, absent(err, nil)
+	}
+	if user.Tenant == eid {
+		return username, nil
+	}
+	return FoldUsername(username) + `"`, nil // see ValidUsername
+}
+
 func (s *SignIns) countFailure(ctx context.Context, user User) error {
 	t, err := s.registry.Tenant(ctx, user.Tenant)
 	if err != nil {
