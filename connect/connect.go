@@ -135,6 +135,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	chains := audit.NewKeyring(b.store, sealing)
 	b.store.Signing(chains)
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, sealing), o.HTTP, o.Machine)
+	b.links.SignInReturn(base + signin.TenantCallbackPath)
 	meter := usage.NewMeter()
 	b.links.Metered(meter)
 	b.spent = usage.NewService(b.store, meter, b.links)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -126,4 +127,111 @@ func (s *Service) proveOrg(ctx context.Context, l Link, r OrgRequest) (crm.Token
 		return s.mintOrg(ctx, l, r.Username)
 	}
 	return jwtOrg{s}.session(ctx, l, r.Username)
+}
+
+// TenantRequest asks for the span into Engagement.
+type TenantRequest struct {
+	Username string // of the API user; "" is the one who is connected
+	MID      int64  // business unit to work in; 0 is the user's default
+	// Driver is JWT or Password; "" keeps the one that the span has, JWT where it has none.
+	Driver   Driver
+	Password vault.Secret // for the driver Password; without it the stored one is tried
+	Actor    string       // who asks, for the audit chain
+}
+
+func (r TenantRequest) resolve(l Link) (TenantRequest, error) {
+	if r.Username == "" && r.Driver == Password {
+		r.Username = l.Tenant.Username
+		if r.MID == 0 {
+			r.MID = l.Tenant.MID
+		}
+	}
+	if err := CheckUsername(r.Username); err != nil {
+		return r, fault.Of(err).In("api_user")
+	}
+	if r.Driver == "" {
+		if r.Driver = JWT; l.Tenant.Driver != "" && SameUsername(r.Username, l.Tenant.Username) {
+			r.Driver = l.Tenant.Driver
+		}
+	}
+	switch r.Driver {
+	case JWT:
+		return r, nil
+	case Password:
+	default:
+		return r, fault.New(fault.Invalid, CodeInvalidDriver, "Into Engagement, auth is jwt or password.").In("auth")
+	}
+	if l.Tenant.Driver != Password && !l.Package.Before(TenantOAuthSince) {
+		return r, fault.New(fault.Conflict, CodeNeedsTenantOAuth, "Managed package %s has tenant-specific OAuth: no new connection into Engagement by password is made.", l.Package).In("auth")
+	}
+	if r.Password == "" && l.Tenant.Driver == Password && SameUsername(r.Username, l.Tenant.Username) {
+		return r, nil
+	}
+	return r, checkSecrets(r.Password)
+}
+
+// ConnectTenant signs the named API user in to the tenant, by key or by the driver that the span has, reads back who that
+// is, and puts the tenant span up. mid 0 means the user's default business unit. By key, a user without a grant is
+// refused with the tenant's invalid_grant: [NeedsGrant] tells; he signs in once in a browser, and this is called again.
+func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid int64, actor string) (Link, error) {
+	return s.ConnectTenantBy(ctx, pair, TenantRequest{Username: username, MID: mid, Actor: actor})
+}
+
+// ConnectTenantBy is ConnectTenant by a driver. A new password takes the place of the stored one once it has worked; a span
+// that comes to be connected by key forgets its own.
+func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequest) (Link, error) {
+	l, err := s.store.Link(ctx, pair)
+	if err != nil {
+		return Link{}, err
+	}
+	if r.Driver == Password { // by what the org has now, not when it told last
+		if l.Package, err = s.Package(ctx, l, false); err != nil {
+			return Link{}, err
+		}
+	}
+	if r, err = r.resolve(l); err != nil {
+		return Link{}, err
+	}
+	tenant, err := s.TenantClient(l)
+	if err != nil {
+		return Link{}, err
+	}
+	token, err := s.proveTenant(ctx, l, r)
+	if err != nil {
+		return Link{}, err
+	}
+	id, err := tenant.Session(token).UserInfo(ctx)
+	if err != nil {
+		return Link{}, err
+	}
+	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	why := audit.Change{At: s.Now(l), Actor: r.Actor, Action: audit.TenantConnected}
+	change := func(l Link) (Link, error) {
+		given := time.Time{}
+		switch {
+		case r.Password != "":
+			given = s.Now(l)
+		case r.Driver == Password:
+			given = l.Tenant.GivenAt
+		}
+		return l.ConnectTenant(r.Username, r.MID, found, r.Driver, given, s.Now(l))
+	}
+	if r.Password == "" {
+		return s.store.UpdateLink(ctx, pair, why, change)
+	}
+	sealed, err := s.sealCredential(l, IntoTenant, found.Username, stored{Password: r.Password.Reveal()})
+	if err != nil {
+		return Link{}, err
+	}
+	return s.store.UpdateLinkWith(ctx, sealed, why, change)
+}
+
+func (s *Service) proveTenant(ctx context.Context, l Link, r TenantRequest) (engagement.Token, error) {
+	switch {
+	case r.Driver == Password && r.Password != "":
+		return s.tenantPassword.prove(ctx, l, r.Username, r.Password, r.MID)
+	case r.Driver == Password:
+		return s.mintTenant(ctx, l, r.Username, r.MID)
+	}
+	return jwtTenant{s}.session(ctx, l, r.Username, r.MID)
 }

@@ -83,7 +83,12 @@ func (s *Service) orgDriver(d Driver) orgDriver {
 	return jwtOrg{s}
 }
 
-func (s *Service) tenantDriver(Driver) tenantDriver { return jwtTenant{s} }
+func (s *Service) tenantDriver(d Driver) tenantDriver {
+	if d == Password {
+		return s.tenantPassword
+	}
+	return jwtTenant{s}
+}
 
 // mintOrg gets a new token of the user from the org.
 func (s *Service) mintOrg(ctx context.Context, l Link, username string) (crm.Token, error) {

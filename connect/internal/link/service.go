@@ -39,7 +39,10 @@ type Service struct {
 	units    *cache[[]int64] // likewise
 	// domains are where people sign in to the org of a pair, good for packageLife too.
 	domains     *cache[string]
-	orgPassword *passwordOrg
+	// orgPassword and tenantPassword are the drivers that remember something.
+	orgPassword    *passwordOrg
+	tenantPassword *passwordTenant
+	callback       string // where the tenant's login page sends browsers
 }
 
 // Stores are what the service needs of its store.
@@ -57,7 +60,7 @@ func NewService(store Stores, keys *Keyring, hc *http.Client, machine clock.Mach
 		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
 		packages: newCache[Package](10_000), units: newCache[[]int64](10_000), domains: newCache[string](10_000),
 	}
-	s.orgPassword = newPasswordOrg(s)
+	s.orgPassword, s.tenantPassword = newPasswordOrg(s), newPasswordTenant(s)
 	return s
 }
 
@@ -215,37 +218,12 @@ func (s *Service) TenantClient(l Link) (*engagement.Client, error) {
 	return engagement.New(engagement.Options{AuthURL: l.AuthURL, HTTP: s.client(l, IntoTenant)})
 }
 
-// ConnectTenant signs the named API user in to the tenant by key, reads back who that is, and puts the tenant span up.
-// mid 0 means the user's default business unit. A user without a grant is refused with the tenant's invalid_grant:
-// [NeedsGrant] tells; he signs in once in a browser, and this is called again.
-func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid int64, actor string) (Link, error) {
-	if err := CheckUsername(username); err != nil {
-		return Link{}, fault.Of(err).In("api_user")
-	}
-	l, err := s.store.Link(ctx, pair)
-	if err != nil {
-		return Link{}, err
-	}
-	tenant, err := s.TenantClient(l)
-	if err != nil {
-		return Link{}, err
-	}
-	token, err := s.mintTenant(ctx, l, username, mid)
-	if err != nil {
-		return Link{}, err
-	}
-	id, err := tenant.Session(token).UserInfo(ctx)
-	if err != nil {
-		return Link{}, err
-	}
-	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	why := audit.Change{At: s.Now(l), Actor: actor, Action: audit.TenantConnected}
-	return s.store.UpdateLink(ctx, pair, why, func(l Link) (Link, error) { return l.ConnectTenant(username, mid, found, JWT, time.Time{}, s.Now(l)) })
-}
-
-// NeedsGrant reports whether the tenant refused because the user never signed in for the package, or his grant was
-// cleared since (DESIGN 5.2).
+// NeedsGrant reports whether a user has to sign in: he never did for the package, or what came of it was cleared since
+// (DESIGN 5.2).
 func NeedsGrant(err error) bool {
+	if fault.CodeOf(err) == CodeNeedsSignIn {
+		return true
+	}
 	r := client.Remote(err)
 	return r != nil && r.Cloud == "tenant" && r.Code == "invalid_grant"
 }

@@ -161,8 +161,8 @@ func (s *Service) endGrant(ctx context.Context, l link.Link, m Mapping) error {
 		return nil
 	}
 	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, m.EngagementUser) })
-	if fault.CodeOf(err) == client.CodeNotFound {
-		return nil
+	if err != nil && fault.CodeOf(err) != client.CodeNotFound {
+		return err
 	}
-	return err
+	return s.links.ForgetUser(ctx, l, m.EngagementUser)
 }

@@ -128,6 +128,9 @@ func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser M
 	if err := s.free(ctx, l, v.UserID, named.UserID, user.Username); err != nil {
 		return Mapping{}, false, err
 	}
+	if err := l.MayVouch(); err != nil {
+		return Mapping{}, false, err
+	}
 	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 		_, err := tenant.MakeGrant(ctx, user.Username)
 		return err

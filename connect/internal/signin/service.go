@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -268,19 +269,21 @@ type Arrival struct {
 	Purpose Purpose
 
 	session *engagement.Session
+	links   *link.Service
 }
 
 // GiveBack clears the grant that signing in made, with the arrived user's own token: he was not the one who was meant,
 // and Connect shall not be able to act for him.
 func (a Arrival) GiveBack(ctx context.Context) error {
-	return a.session.ClearGrant(ctx, a.User.Username)
+	return errors.Join(a.session.ClearGrant(ctx, a.User.Username), a.links.ForgetUser(ctx, a.Link, a.User.Username))
 }
 
-// EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. The tokens
-// of the exchange are not kept: signing in made the grant, and the span's key works from there.
+// EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. By key the
+// tokens of the exchange are not kept: signing in made the grant, and the span's key works from there. Otherwise the
+// refresh token of who came to be mapped is.
 func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arrival, error) {
 	f, l, sec, err := s.open(ctx, "tenant", r, browser)
-	a := Arrival{Link: l, Flow: f, Purpose: f.Purpose}
+	a := Arrival{Link: l, Flow: f, Purpose: f.Purpose, links: s.links}
 	if err != nil {
 		return a, err
 	}
@@ -304,7 +307,10 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 		return a, err
 	}
 	a.User = link.TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	return a, nil
+	if f.Purpose == MapUser {
+		err = s.links.KeepUser(ctx, l, id.Username, token.RefreshToken)
+	}
+	return a, err
 }
 
 // Ask keeps who was found until somebody has said whether he is meant: f has the purpose, and who. handle goes into the

@@ -6,6 +6,7 @@ package browser
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,12 +28,36 @@ type Browser struct {
 	http *http.Client
 	// Forms counts the forms sent since it was made, by scheme://host of the address they went to.
 	Forms map[string]int
+
+	stop string
 }
 
 // New returns a browser without cookies that uses transport, http.DefaultTransport where it is nil.
 func New(transport http.RoundTripper) *Browser {
 	jar, _ := cookiejar.New(nil) // never fails without options
-	return &Browser{http: &http.Client{Transport: transport, Jar: jar, Timeout: timeout}, Forms: map[string]int{}}
+	b := &Browser{http: &http.Client{Transport: transport, Jar: jar, Timeout: timeout}, Forms: map[string]int{}}
+	b.http.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		switch {
+		case b.stops(req.URL):
+			return http.ErrUseLastResponse
+		case len(via) >= maxRedirects:
+			return errors.New("too many redirects")
+		}
+		return nil
+	}
+	return b
+}
+
+// maxRedirects bounds the redirects that are followed for one page.
+const maxRedirects = 10
+
+// StopAt has the browser stop where it is sent to an address, whatever its query, and not go there: a program that signs
+// somebody in takes what the address was to be told. The page is then that address, without a text.
+func (b *Browser) StopAt(address string) { b.stop = address }
+
+func (b *Browser) stops(u *url.URL) bool {
+	bare := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	return b.stop != "" && bare.String() == b.stop
 }
 
 // Sent is how many forms this browser sent in all.
@@ -90,6 +115,9 @@ func (b *Browser) do(req *http.Request) (*Page, error) {
 		return nil, withoutQuery(err)
 	}
 	defer resp.Body.Close()
+	if to, err := resp.Location(); err == nil && b.stops(to) {
+		return &Page{URL: to, Status: resp.StatusCode}, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", Origin(resp.Request.URL)+resp.Request.URL.Path, err)

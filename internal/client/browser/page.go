@@ -206,6 +206,17 @@ func (f *Form) Password() *Field {
 	return nil
 }
 
+// asksNewPassword reports whether the form wants more passwords than the present one.
+func (f *Form) asksNewPassword() bool {
+	n := 0
+	for _, x := range f.Fields {
+		if x.Type == "password" && x.Name != "" {
+			n++
+		}
+	}
+	return n > 1
+}
+
 // Username is the field that a person would type a user name into: the one marked so, or else the last text field
 // before the password.
 func (f *Form) Username() *Field {

@@ -12,6 +12,8 @@ import (
 const (
 	// CodeLoginRefused: a login form came back after the credentials were sent.
 	CodeLoginRefused fault.Code = "login_refused"
+	// CodeNewPassword: the credentials were right, and the page wants a new password first.
+	CodeNewPassword fault.Code = "new_password_wanted"
 	// CodeNoCredentials: a login form asks on an origin that no credentials were given for.
 	CodeNoCredentials fault.Code = "no_credentials"
 	// CodeEndless: one form followed another without end.
@@ -69,6 +71,9 @@ func (e Errand) answer(page *Page, tried map[string]bool) (*Form, url.Values, *F
 			c, ok := e.Logins[origin]
 			if !ok {
 				return nil, nil, nil, fault.New(fault.Unauthenticated, CodeNoCredentials, "%s asks for a user name and password", origin)
+			}
+			if tried[origin] && f.asksNewPassword() {
+				return nil, nil, nil, fault.New(fault.Denied, CodeNewPassword, "%s asks %s to choose a new password", origin, c.Username)
 			}
 			if tried[origin] {
 				return nil, nil, nil, fault.New(fault.Denied, CodeLoginRefused, "%s refused the login of %s: %s", origin, c.Username, clip(page.Text))

@@ -48,11 +48,15 @@ type Token struct {
 	Scope        string        // space separated
 	RESTURL      string        // no trailing slash; checked to be of the auth host's site
 	SOAPURL      string        // no trailing slash; checked likewise
+	// SOAPUser and SOAPPassword stand in SOAP envelopes in the token's place, as username-password for web services has it;
+	// "" for the token. The caller fills them in: no answer has them.
+	SOAPUser     string
+	SOAPPassword vault.Secret
 }
 
 // Session returns the API calls on behalf of the token.
 func (c *Client) Session(t Token) *Session {
-	return &Session{c: c, token: t.AccessToken, rest: t.RESTURL, soap: t.SOAPURL}
+	return &Session{c: c, token: t.AccessToken, rest: t.RESTURL, soap: t.SOAPURL, username: t.SOAPUser, password: t.SOAPPassword}
 }
 
 // ByPassword returns SOAP calls in the name of an API user, by name and password (engagement-wire 9.2); there are no REST
@@ -73,7 +77,7 @@ type Session struct {
 	rest  string
 	soap  string
 
-	// Of a session without token.
+	// username and password stand in SOAP envelopes; "" where the token stands there.
 	username string
 	password vault.Secret
 }

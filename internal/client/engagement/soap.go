@@ -106,8 +106,11 @@ func (s *Session) operation(name string) *soap.Writer {
 // post makes one SOAP call; what proves the caller is kept out of errors.
 func (s *Session) post(ctx context.Context, action string, envelope []byte) (*soap.Element, error) {
 	secret, dead := s.token, deadToken
-	if s.username != "" { // nothing that a fresh token could mend
-		secret, dead = s.password, func(string, string) bool { return false }
+	if s.username != "" {
+		secret = s.password
+	}
+	if s.token == "" { // nothing that signing in anew could mend
+		dead = func(string, string) bool { return false }
 	}
 	return s.c.call.SOAP(ctx, s.soap+"/Service.asmx", action, envelope, secret.Reveal(), dead)
 }
