@@ -330,7 +330,7 @@ func (w *world) noSecrets(t *testing.T, more ...string) {
 			t.Fatalf("the dump lacks %q", want)
 		}
 	}
-	for _, secret := range slices.Concat(canaries, more, []string{"BEGIN PRIVATE KEY", linktest.OrgID[:15] + "!", "tenant-", "refresh-"}) {
+	for _, secret := range slices.Concat(canaries, more, []string{"BEGIN PRIVATE KEY", linktest.OrgID[:15] + "!", "mce-token-", "refresh-"}) {
 		if linktest.Contains(dump, secret) {
 			t.Errorf("the database holds %q", secret)
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/internal/client/browser"
 )
 
 // lastDay is the last day on which a new password connection can be made (document 002), a few hours before its end.
@@ -90,6 +91,110 @@ func TestPasswordIntoOrg(t *testing.T) {
 		}
 
 		w.noSecrets(t, orgToken, "session-")
+	})
+}
+
+const tenantPassword = "/api/v1/connection/engagement/password"
+
+// connectTenant connects into Engagement by the API user's password.
+func (w *world) connectTenant(t *testing.T, status int, member, text string) map[string]any {
+	t.Helper()
+	return w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username, "password": apiUser.Password, "by": "olga"}, status, member, text)
+}
+
+// useTenant uses the span into Engagement, and says how it stands then.
+func (w *world) useTenant(t *testing.T) (state, cause string) {
+	t.Helper()
+	_, _ = w.call(t, "/api/v1/status/check", "", map[string]any{}) // the status below tells
+	_, s := w.call(t, "/api/v1/status", "", nil)
+	return linktest.Text(s, "engagement.state"), linktest.Text(s, "engagement.cause.code")
+}
+
+// The way into Engagement below package 220: SOAP by the API user's name and password, REST by a token of his sign-in on
+// the login page. What becomes of the password, or of the setting, breaks the span with its cause.
+func TestPasswordIntoEngagement(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.org.Install(219, 0)
+		w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username}, 200, "org.auth", "jwt")
+		w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username}, 400, "error.code", "credentials_required")
+		w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username, "password": "wrong"}, 403, "error.code", "credentials_refused")
+		w.tenant.WebServicePasswords(false)
+		w.connectTenant(t, 403, "error.code", "web_services_password_off")
+		w.tenant.WebServicePasswords(true)
+		s := w.connectTenant(t, 200, "engagement.auth", "password")
+		if linktest.Text(s, "engagement.credentials_given_at") == "" || linktest.Text(s, "engagement.api_user") != apiUser.Username {
+			t.Fatalf("connected: %v", s)
+		}
+		w.wantCall(t, "/api/v1/connection/engagement", "", map[string]any{"api_user": apiUser.Username}, 200, "engagement.auth", "password")
+		w.wantEntries(t, "API connection.org", "API: olga connection.engagement")
+		w.wantCall(t, "/api/v1/status", "", nil, 200, "state", "connected")
+
+		const page = "POST /v2/authorize"
+		for _, c := range []struct {
+			cause string
+			lasts bool
+			do    func()
+			mend  func()
+		}{
+			{"web_services_password_off", false, func() { w.tenant.WebServicePasswords(false) }, func() { w.tenant.WebServicePasswords(true) }},
+			{"not_an_api_user", false, func() { w.tenant.TickAPIUser(apiUser.Username, false) }, func() { w.tenant.TickAPIUser(apiUser.Username, true) }},
+			{"locked_out", false, func() { w.tenant.Lock(apiUser.Username, true) }, func() { w.tenant.Lock(apiUser.Username, false) }},
+			{"password_expired", false, func() { w.tenant.ExpirePassword(apiUser.Username) }, func() { w.tenant.SetPassword(apiUser.Username, apiUser.Password) }},
+			{"password_changed", true, func() { w.tenant.SetPassword(apiUser.Username, "other") }, func() { w.tenant.SetPassword(apiUser.Username, apiUser.Password) }},
+		} {
+			w.advance(t, 5*time.Minute)
+			c.do()
+			if state, cause := w.useTenant(t); state != "broken" || cause != c.cause {
+				t.Errorf("%s: the span is %s by %s", c.cause, state, cause)
+			}
+			tries := w.tenant.Calls(page)
+			w.useTenant(t)
+			if again := w.tenant.Calls(page) > tries; again == c.lasts {
+				t.Errorf("%s: tried again is %v", c.cause, again)
+			}
+			c.mend()
+			if c.lasts {
+				w.advance(t, time.Minute)
+				w.wantCall(t, tenantPassword, "", map[string]any{"password": apiUser.Password}, 200, "engagement.state", "connected")
+			}
+			if state, _ := w.useTenant(t); state != "connected" {
+				t.Errorf("%s, mended: the span is %s", c.cause, state)
+			}
+		}
+
+		// A user's mapping rests on the refresh token of his own sign-in, which is spent with each use.
+		b := browser.New(nil)
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.")
+		for range 3 {
+			w.advance(t, time.Hour)
+			w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "state", "mapped")
+		}
+		w.tenant.Integrate(bobMC.Username, bob.Username)
+		w.wantCall(t, "/api/v1/users/map", "", map[string]any{"crm_username": bob.Username, "engagement_username": bobMC.Username}, 409, "error.code", "tenant_oauth_required")
+		if w.tenant.Calls("POST /v2/grants") != 0 {
+			t.Error("somebody was vouched for")
+		}
+		// The API user's password is not his: changing it breaks no mapping for good.
+		w.advance(t, time.Minute)
+		w.tenant.SetPassword(apiUser.Username, "other")
+		w.tenant.Grant(annMC.Username, true)
+		w.useTenant(t)
+		w.wantCall(t, tenantPassword, "", map[string]any{"password": "other"}, 200, "engagement.state", "connected")
+		w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "state", "mapped")
+		// Cleared, he is asked again, and signs in anew.
+		w.wantCall(t, "/api/v1/users/clear", "", map[string]any{"users": []string{ann.Username}, "reason": "why not"}, 200, "next", "")
+		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.")
+		w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "state", "mapped")
+
+		// From package 220 on none is made, and this one has a finding.
+		w.org.Install(220, 0)
+		w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "package_version", "220")
+		_, s = w.call(t, "/api/v1/status", "", nil)
+		found, _ := s["findings"].([]any)
+		if len(found) != 1 || found[0].(map[string]any)["code"] != "tenant_oauth_required" {
+			t.Errorf("with package 220: %v", s["findings"])
+		}
+		w.noSecrets(t, "other-password")
 	})
 }
 

@@ -16,13 +16,13 @@ import (
 type connectCmd struct {
 	Up     connectUpCmd     `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
 	Notify connectNotifyCmd `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
-	Renew  connectRenewCmd  `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token."`
+	Renew  connectRenewCmd  `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token, the API user's password."`
 }
 
 // Help is what `twinspan connect --help` says beneath the flags' summary.
 func (*connectUpCmd) Help() string {
 	return `With --org-auth password the secrets are system_user_password and system_user_security_token of --secrets-file, TWINSPAN_SYSTEM_USER_PASSWORD and
-TWINSPAN_SYSTEM_USER_SECURITY_TOKEN, a prompt, or the ready file's.`
+TWINSPAN_SYSTEM_USER_SECURITY_TOKEN, a prompt, or the ready file's; with --engagement-auth password likewise api_user_password.`
 }
 
 // connectUpCmd connects.
@@ -38,11 +38,14 @@ type connectUpCmd struct {
 	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
 	OrgAuth    string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
 	Account    bool   `name:"connect-account" help:"From Engagement, in the browser (Connect Account): print an address at which the Salesforce system user signs in himself, is shown who was found, and says yes." env:"-"`
+	TenantAuth string `name:"engagement-auth" help:"How Connect signs in to Engagement. jwt: by key, tenant-specific OAuth. password: by the API user's password, as managed packages before 220 have it. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
 	Whoever    bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
 	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
 	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
 	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
 	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+
+	given secrets // of stored credentials; nil before they are read
 }
 
 // Run connects; exit code 3 where the API user has to sign in first.
@@ -91,7 +94,7 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	if err := c.intoOrg(ctx, a, cl, by); err != nil {
 		return fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
 	}
-	answer, err := cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
+	answer, err := c.intoEngagement(ctx, a, cl, by)
 	if err != nil {
 		return fmt.Errorf("from the org into Engagement, as %s: %w", c.APIUser, err)
 	}
@@ -166,7 +169,7 @@ func (c *connectUpCmd) integrationUser(ctx context.Context, a *app, cl *connect.
 type connectRenewCmd struct {
 	connectFlags
 	secretFlags
-	Kind string `help:"Whose: integration-user, org (the system user's password and security token). Not needed where one alone is stored." enum:"integration-user,org," default:"" placeholder:"KIND" env:"-"`
+	Kind string `help:"Whose: integration-user, org (the system user's password and security token), engagement (the API user's password). Not needed where one alone is stored, or broken." enum:"integration-user,org,engagement," default:"" placeholder:"KIND" env:"-"`
 	By   string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
@@ -181,7 +184,11 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	s, err := c.read(a, "password", "security_token")
+	names := []string{"password", "security_token"}
+	if c.Kind == "engagement" {
+		names = names[:1]
+	}
+	s, err := c.read(a, names...)
 	if err != nil {
 		return err
 	}
@@ -195,29 +202,48 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 		}
 		return a.printIntegrationUser(u)
 	}
-	if err := cl.ConnectOrgByPassword(ctx, "", s["password"], s["security_token"], a.who(c.By)); err != nil {
+	if c.Kind == "engagement" {
+		_, err = cl.ConnectEngagementByPassword(ctx, "", 0, s["password"], a.who(c.By))
+	} else {
+		err = cl.ConnectOrgByPassword(ctx, "", s["password"], s["security_token"], a.who(c.By))
+	}
+	if err != nil {
 		return err
 	}
 	return a.printStatus(ctx, cl)
 }
 
-// renewable is whose credentials are stored, where that is one alone.
+// renewable is whose credentials are stored, or broken, where that is one alone.
 func renewable(ctx context.Context, cl *connect.Client) (string, error) {
 	s, err := cl.Status(ctx)
 	if err != nil {
 		return "", err
 	}
-	var kinds []string
+	var kinds, broken []string
+	note := func(kind, state string) {
+		kinds = append(kinds, kind)
+		if state == "broken" {
+			broken = append(broken, kind)
+		}
+	}
 	if s.IntegrationUser != nil {
-		kinds = append(kinds, "integration-user")
+		note("integration-user", s.IntegrationUser.State)
 	}
 	if s.Org.Auth == authPassword {
-		kinds = append(kinds, "org")
+		note("org", s.Org.State)
 	}
-	if len(kinds) > 1 {
-		return "", usagef("say whose credentials with --kind: %s", strings.Join(kinds, ", "))
+	if s.Engagement.Auth == authPassword {
+		note("engagement", s.Engagement.State)
 	}
-	return strings.Join(append(kinds, "integration-user")[:1], ""), nil // who has none is told so
+	switch {
+	case len(kinds) == 0:
+		return "integration-user", nil // who is not there is told
+	case len(kinds) == 1:
+		return kinds[0], nil
+	case len(broken) == 1:
+		return broken[0], nil
+	}
+	return "", usagef("say whose credentials with --kind: %s", strings.Join(kinds, ", "))
 }
 
 // printStatus prints how the connection stands; errNo where it is not connected.

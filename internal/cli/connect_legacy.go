@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"maps"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
@@ -16,8 +17,8 @@ const (
 	authPassword = "password"
 )
 
-// Names of the system user's secrets.
-const systemPassword, systemToken = "system_user_password", "system_user_security_token"
+// Names of the secrets of stored credentials.
+const systemPassword, systemToken, apiUserPassword = "system_user_password", "system_user_security_token", "api_user_password"
 
 // intoOrg raises the span into the org as it was asked for.
 func (c *connectUpCmd) intoOrg(ctx context.Context, a *app, cl *connect.Client, by string) error {
@@ -28,18 +29,79 @@ func (c *connectUpCmd) intoOrg(ctx context.Context, a *app, cl *connect.Client, 
 	default:
 		return cl.ConnectOrg(ctx, c.SystemUser, by, oauth.NewToken(24))
 	}
-	s, err := c.read(a, systemPassword, systemToken)
+	s, err := c.spanSecrets(a)
 	if err != nil {
 		return err
 	}
-	password, token := s[systemPassword], s[systemToken]
-	if password == "" && c.URL == "" { // the built-in org's, whose ready file has them
-		if r, err := c.ready(); err == nil && strings.EqualFold(r.CRM.SystemUser.Username, c.SystemUser) {
-			password, token = vault.Secret(r.CRM.SystemUser.Password), cmp.Or(token, vault.Secret(r.CRM.SystemUser.SecurityToken))
-		}
-	}
-	if password == "" {
+	if s[systemPassword] == "" {
 		return usagef("the system user's password is missing: put it in TWINSPAN_SYSTEM_USER_PASSWORD, or as system_user_password in a --secrets-file")
 	}
-	return cl.ConnectOrgByPassword(ctx, c.SystemUser, password, token, by)
+	return cl.ConnectOrgByPassword(ctx, c.SystemUser, s[systemPassword], s[systemToken], by)
+}
+
+// intoEngagement raises the span into Engagement as it was asked for.
+func (c *connectUpCmd) intoEngagement(ctx context.Context, a *app, cl *connect.Client, by string) (connect.EngagementAnswer, error) {
+	switch c.TenantAuth {
+	case authPassword:
+	case authJWT:
+		return cl.ConnectEngagementByKey(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
+	default:
+		return cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
+	}
+	s, err := c.spanSecrets(a)
+	if err != nil {
+		return connect.EngagementAnswer{}, err
+	}
+	if s[apiUserPassword] == "" {
+		return connect.EngagementAnswer{}, usagef("the API user's password is missing: put it in TWINSPAN_API_USER_PASSWORD, or as api_user_password in a --secrets-file")
+	}
+	return cl.ConnectEngagementByPassword(ctx, c.APIUser, c.MID, s[apiUserPassword], by)
+}
+
+// spanSecrets reads what is asked for, once: a file that is standard input can be read no second time. What is given
+// nowhere is the ready file's, where it is of the same user, and asked for at a prompt last.
+func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
+	if c.given != nil {
+		return c.given, nil
+	}
+	var names []string
+	if c.OrgAuth == authPassword {
+		names = append(names, systemPassword, systemToken)
+	}
+	if c.TenantAuth == authPassword {
+		names = append(names, apiUserPassword)
+	}
+	unasked := *a
+	unasked.Terminal = false
+	s, err := c.read(&unasked, names...)
+	if err != nil {
+		return nil, err
+	}
+	if c.URL == "" {
+		r, err := c.ready()
+		if err != nil {
+			return nil, err
+		}
+		if u := r.CRM.SystemUser; s[systemPassword] == "" && strings.EqualFold(u.Username, c.SystemUser) {
+			s[systemPassword], s[systemToken] = vault.Secret(u.Password), cmp.Or(s[systemToken], vault.Secret(u.SecurityToken))
+		}
+		if u := r.Engagement.APIUser; s[apiUserPassword] == "" && strings.EqualFold(u.Username, c.APIUser) {
+			s[apiUserPassword] = vault.Secret(u.Password)
+		}
+	}
+	var missing []string
+	for _, name := range names {
+		if s[name] == "" && (name != systemToken || s[systemPassword] == "") {
+			missing = append(missing, name)
+		}
+	}
+	if c.SecretsFile == "" && len(missing) > 0 {
+		asked, err := c.read(a, missing...)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(s, asked)
+	}
+	c.given = s
+	return s, nil
 }

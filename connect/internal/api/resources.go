@@ -193,6 +193,7 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 		APIUser   string `json:"api_user"`
 		AccountID int64  `json:"account_id"`
 		Whoever   bool   `json:"whoever"`
+		Auth      string `json:"auth"`
 		By        string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
@@ -208,11 +209,39 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	if in.AccountID < 0 {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
 	}
-	l, err := s.Links.ConnectTenant(ctx, c.link.Pair, in.APIUser, in.AccountID, in.By)
+	if in.Auth != "" && in.Auth != string(link.JWT) {
+		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password.").In("auth")
+	}
+	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Driver(in.Auth), Actor: in.By})
 	if link.NeedsGrant(err) {
 		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
 		return connectedEngagementBody{AuthorizeURL: url, Warning: sessionWarning}, err
 	}
+	if err != nil {
+		return nil, err
+	}
+	body := engagementOf(l)
+	return connectedEngagementBody{Connected: true, Engagement: &body}, nil
+}
+
+// connectEngagementPassword connects by the API user's password, or renews it.
+func (s *Server) connectEngagementPassword(ctx context.Context, c call) (any, error) {
+	var in struct {
+		APIUser   string `json:"api_user"`
+		AccountID int64  `json:"account_id"`
+		Password  string `json:"password"`
+		By        string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.AccountID < 0:
+		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
+	case in.Password == "":
+		return nil, fault.New(fault.Invalid, link.CodeCredentialsRequired, "The password is missing.").In("password")
+	}
+	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Password, Password: vault.Secret(in.Password), Actor: in.By})
 	if err != nil {
 		return nil, err
 	}

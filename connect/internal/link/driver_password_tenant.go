@@ -62,7 +62,9 @@ func (d *passwordTenant) session(ctx context.Context, l Link, username string, m
 	}
 	who := browser.Credentials{Username: l.Tenant.Username, Password: c.Password}
 	if seat.browser != nil { // its session may have ended, and nothing is wrong then
-		if token, err := d.signIn(ctx, l, seat.browser, who, mid); err == nil || !told(err) {
+		typed := seat.browser.Sent()
+		token, err := d.signIn(ctx, l, seat.browser, who, mid)
+		if err == nil || !told(err) || seat.browser.Sent() > typed { // a password is not typed twice: that would lock him out
 			return token, err
 		}
 	}

@@ -38,7 +38,7 @@ type Service struct {
 	packages *cache[Package]
 	units    *cache[[]int64] // likewise
 	// domains are where people sign in to the org of a pair, good for packageLife too.
-	domains     *cache[string]
+	domains *cache[string]
 	// orgPassword and tenantPassword are the drivers that remember something.
 	orgPassword    *passwordOrg
 	tenantPassword *passwordTenant

@@ -23,22 +23,20 @@ func (v *Tenant) retrieve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	_, rest, _ := strings.Cut(string(text), "fueloauth")
-	_, rest, _ = strings.Cut(rest, ">")
-	token, _, _ := strings.Cut(rest, "<")
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, live := v.tokens[html.UnescapeString(token)]; !live {
+	if v.soapUser(string(text)) == "" {
 		w.Header().Set("Content-Type", "text/xml; charset=utf-8")
 		w.WriteHeader(http.StatusInternalServerError)
-		_, _ = io.WriteString(w, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Security</faultcode><faultstring>Token Expired</faultstring></s:Fault></s:Body></s:Envelope>`)
+		_, _ = io.WriteString(w, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Security</faultcode><faultstring>Login Failed</faultstring></s:Fault></s:Body></s:Envelope>`)
 		return
 	}
+	_, asked, _ := strings.Cut(string(text), "Body>")
 	var out strings.Builder
 	for _, p := range v.people {
-		if strings.Contains(string(text), ">"+p.Username+"</") {
-			fmt.Fprintf(&out, `<Results><AccountUserID>%s</AccountUserID><UserID>%s</UserID><Name>%s</Name><ActiveFlag>true</ActiveFlag><DefaultBusinessUnit>%d</DefaultBusinessUnit><SalesforceUsername>%s</SalesforceUsername></Results>`,
-				p.ID, p.Username, html.EscapeString(p.Name), EID, v.integrated[p.Username])
+		if strings.Contains(asked, ">"+p.Username+"</") {
+			fmt.Fprintf(&out, `<Results><AccountUserID>%s</AccountUserID><UserID>%s</UserID><Name>%s</Name><ActiveFlag>true</ActiveFlag><IsAPIUser>%t</IsAPIUser><IsLocked>%t</IsLocked><DefaultBusinessUnit>%d</DefaultBusinessUnit><SalesforceUsername>%s</SalesforceUsername></Results>`,
+				p.ID, p.Username, html.EscapeString(p.Name), p.Username == v.APIUser && !v.passwords.plain[p.Username], v.passwords.locked[p.Username], EID, v.integrated[p.Username])
 		}
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")

@@ -38,6 +38,7 @@ type Tenant struct {
 	integrated map[string]string
 	spent      map[string]bool
 	messages   map[string]Message
+	passwords  passwords
 }
 
 // NewTenant starts a tenant with people, none of whom has a grant.
@@ -47,6 +48,9 @@ func NewTenant(t testing.TB, people []Person) *Tenant {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v2/token", v.token)
 	mux.HandleFunc("/v2/authorize", func(w http.ResponseWriter, r *http.Request) {
+		if v.keepsOut(w, r) {
+			return
+		}
 		v.authorize(w, r, func(username string) { v.Grant(username, true) })
 	})
 	mux.HandleFunc("GET /v2/userinfo", v.userinfo)
@@ -110,6 +114,7 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 		RedirectURI  string `json:"redirect_uri"`
 		CodeVerifier string `json:"code_verifier"`
 		Assertion    string `json:"assertion"`
+		RefreshToken string `json:"refresh_token"`
 		AccountID    int64  `json:"account_id"`
 	}
 	refuse := func(code, text string) {
@@ -143,12 +148,24 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 			refuse("invalid_grant", "The code is invalid.")
 			return
 		}
-		body["refresh_token"] = "refresh-" + oauth.NewToken(16)
+		body["refresh_token"] = v.refreshToken(g.username)
+	case "refresh_token":
+		v.mu.Lock()
+		name, known := v.passwords.refresh[in.RefreshToken]
+		delete(v.passwords.refresh, in.RefreshToken) // it works once
+		known = known && v.grants[name]
+		v.mu.Unlock()
+		if !known || in.ClientID != v.ClientID {
+			refuse("invalid_grant", "The refresh token is invalid, expired, or revoked.")
+			return
+		}
+		g = grant{username: name}
+		body["refresh_token"] = v.refreshToken(name)
 	default:
 		refuse("unsupported_grant_type", "no")
 		return
 	}
-	body["access_token"] = v.issue(g, "tenant-")
+	body["access_token"] = v.issue(g, "mce-token-")
 	Answer(w, http.StatusOK, body)
 }
 

@@ -169,3 +169,31 @@ func bounded(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// A browser that is to stop at an address takes what it was to be told, and does not go there.
+func TestStopAt(t *testing.T) {
+	t.Parallel()
+	went := false
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/callback":
+			went = true
+		case "/new-password":
+			page(w, `<form method="post" action="/new-password"><input name="username"><input type="password" name="password"><input type="password" name="new_password"></form>`)
+		default:
+			http.Redirect(w, r, "/callback?code=c", http.StatusFound)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	b := browser.New(nil)
+	b.StopAt(srv.URL + "/callback")
+	p, err := b.Open(t.Context(), srv.URL+"/go")
+	if err != nil || p.URL.Query().Get("code") != "c" || went {
+		t.Fatalf("%+v, %v, went %v", p, err, went)
+	}
+	// A form that comes back for a new password is no refusal of the one that there is.
+	_, err = b.Visit(t.Context(), srv.URL+"/new-password", browser.Errand{Logins: map[string]browser.Credentials{srv.URL: {Username: "ann", Password: "x"}}})
+	if fault.CodeOf(err) != browser.CodeNewPassword {
+		t.Fatalf("a new password is wanted: %v", err)
+	}
+}

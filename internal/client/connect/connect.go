@@ -197,6 +197,22 @@ func (c *Client) ConnectEngagement(ctx context.Context, apiUser string, mid int6
 	return out, err
 }
 
+// ConnectEngagementByKey is ConnectEngagement by key in any case: a span that is connected by password comes to be
+// connected by key, and forgets the password.
+func (c *Client) ConnectEngagementByKey(ctx context.Context, apiUser string, mid int64, by, key string) (EngagementAnswer, error) {
+	var out EngagementAnswer
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"api_user": apiUser, "account_id": mid, "auth": "jwt", "by": by}, &out)
+	return out, err
+}
+
+// ConnectEngagementByPassword brings up the span into Engagement by the API user's password, which is kept sealed. Without
+// apiUser it renews that of the user who is connected.
+func (c *Client) ConnectEngagementByPassword(ctx context.Context, apiUser string, mid int64, password vault.Secret, by string) (EngagementAnswer, error) {
+	var out EngagementAnswer
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement/password", "", map[string]any{"api_user": apiUser, "account_id": mid, "password": password.Reveal(), "by": by}, &out)
+	return out, err
+}
+
 // OfferWhoever offers to bind whoever has a session in the browser that opens the answer's address: the mistake of which
 // documents 001 and 003 warn, to be rehearsed with built-in clouds.
 func (c *Client) OfferWhoever(ctx context.Context, by, key string) (EngagementAnswer, error) {
