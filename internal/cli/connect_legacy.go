@@ -105,3 +105,18 @@ func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
 	c.given = s
 	return s, nil
 }
+
+// ways says by what the spans sign in, or will, and why.
+func (c *connectUpCmd) ways(ctx context.Context, cl *connect.Client) (string, error) {
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	way := func(asked string, sp connect.Span) string {
+		if asked != "" && asked != sp.Auth {
+			return asked + ": asked for with this command; " + sp.Auth + " otherwise"
+		}
+		return sp.Auth + ": " + sp.AuthWhy
+	}
+	return "into the org     " + oneLine(way(c.OrgAuth, s.Org)) + "\ninto Engagement  " + oneLine(way(c.TenantAuth, s.Engagement)) + "\n", nil
+}

@@ -50,6 +50,10 @@ var (
 // locks nobody out: users are approved for the app before the app asks for approval (documents 001 and 003 have it the
 // other way round). A step that waits for another is told and passed. Exit code 3 where something is left.
 func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) error {
+	head, err := c.ways(ctx, cl)
+	if err != nil {
+		return err
+	}
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
 	return org.session(ctx, a, func(s *crm.Session) error {
 		steps := append(c.orgSteps(s), c.tenantSteps()...)
@@ -58,11 +62,11 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 		for i := range steps {
 			st := &steps[i]
 			if err := st.take(ctx, apply && !(left && st.after)); err != nil { // what was done before it stays done, and is told
-				return errors.Join(a.printPlan(steps[:i]), fmt.Errorf("%s: %w", st.Title, err))
+				return errors.Join(a.printPlan(head, steps[:i]), fmt.Errorf("%s: %w", st.Title, err))
 			}
 			left = left || !st.Done
 		}
-		if err := a.printPlan(steps); err != nil {
+		if err := a.printPlan(head, steps); err != nil {
 			return err
 		}
 		if left {
@@ -105,13 +109,12 @@ func (st *planStep) read(ctx context.Context) error {
 	return nil
 }
 
-func (a *app) printPlan(steps []planStep) error {
+func (a *app) printPlan(head string, steps []planStep) error {
 	if a.json {
 		return a.printJSON(steps)
 	}
 	var b strings.Builder
-	b.WriteString("into the org     JWT bearer: Connect holds the key of the connected app's certificate, and no password\n")
-	b.WriteString("into Engagement  JWT bearer: Connect holds the key of the installed package's certificate; users give grants by signing in once\n")
+	b.WriteString(head)
 	for _, st := range steps {
 		switch {
 		case st.Done:
