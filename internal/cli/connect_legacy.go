@@ -114,9 +114,17 @@ func (c *connectUpCmd) ways(ctx context.Context, cl *connect.Client) (string, er
 	}
 	way := func(asked string, sp connect.Span) string {
 		if asked != "" && asked != sp.Auth {
-			return asked + ": asked for with this command; " + sp.Auth + " otherwise"
+			return authWords(asked) + ": asked for with this command; " + authWords(sp.Auth) + " otherwise"
 		}
-		return sp.Auth + ": " + sp.AuthWhy
+		return authWords(sp.Auth) + ": " + sp.AuthWhy
 	}
 	return "into the org     " + oneLine(way(c.OrgAuth, s.Org)) + "\ninto Engagement  " + oneLine(way(c.TenantAuth, s.Engagement)) + "\n", nil
+}
+
+// authWords is how a span signs in, for people.
+func authWords(auth string) string {
+	if auth == authJWT {
+		return "JWT bearer"
+	}
+	return words(auth)
 }
