@@ -73,6 +73,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.HandleFunc("POST "+TokenPath, s.token)
 	mux.HandleFunc("GET /v2/authorize", s.authorize)
 	mux.HandleFunc("POST /v2/authorize", s.authorizeForm)
+	mux.HandleFunc("GET /", s.front)
 	mux.HandleFunc("GET "+signInPath, s.signInAlone)
 	mux.HandleFunc("POST "+signInPath, s.signInAloneForm)
 	mux.HandleFunc("GET /v2/logout", s.logoutPage)

@@ -29,6 +29,10 @@ func TestSignInPage(t *testing.T) {
 				h.Fatalf("cookie: %s", c)
 			}
 		}
+		// Whoever opens the tenant's address is led to a form too.
+		if front := h.browser().get("/"); front.status != 303 || front.header.Get("Location") != "/v2/signin" {
+			h.Fatalf("the front: %d %s", front.status, front.text)
+		}
 		token := b.formToken(page)
 		// Wrong: the page again, with the name, without the password, whatever is wrong.
 		other := tenanttest.Spec()

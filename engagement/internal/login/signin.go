@@ -96,6 +96,12 @@ func alone(r *http.Request) target {
 	return target{action: signInPath + "?next=" + url.QueryEscape(next(r)), intro: "Sign in to see your documents.", name: "your documents"}
 }
 
+// front answers GET /, for whoever opens the tenant's address in a browser.
+func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+	web.NoStore(w)
+	http.Redirect(w, r, signInPath, http.StatusSeeOther)
+}
+
 // signInAlone answers GET /v2/signin: the form, or the page after it where somebody is signed in.
 func (s *Server) signInAlone(w http.ResponseWriter, r *http.Request) {
 	if _, _, err := s.session(r); err == nil {
