@@ -400,6 +400,11 @@ func TestLoginAs(t *testing.T) {
 		if got := h.find(t, "SELECT SessionType, UsersId FROM AuthSession WHERE UsersId = '"+id+"'"); !strings.Contains(got, `"SessionType":"SubstituteUser"`) {
 			t.Errorf("sessions: %s", got)
 		}
+		parent := between(h.find(t, "SELECT ParentId FROM AuthSession WHERE SessionType = 'SubstituteUser'"), `"ParentId":"`, `"`)
+		if got := h.find(t, "SELECT Id, ParentId, LogoutUrl, Parent.SessionType FROM AuthSession WHERE Id = '"+parent+"'"); !strings.Contains(got, `"ParentId":"`+parent) ||
+			!strings.Contains(got, `"LogoutUrl":null`) || !strings.Contains(got, `"SessionType":"UI"`) {
+			t.Errorf("the administrator's own session %s: %s", parent, got)
+		}
 		// Inside it the token is reset, and mailed to that user.
 		mine := len(h.mails.to(h.spec.Users[0].Username))
 		if status, _ := admin.post(t, "/_ui/system/security/ResetApiTokenConfirm"); status != 200 {

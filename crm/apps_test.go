@@ -235,6 +235,12 @@ func TestBlockingAnAppActsAtOnce(t *testing.T) {
 		if !strings.Contains(answer, "<policyAction>Block</policyAction><sessionLevel>HIGH_ASSURANCE</sessionLevel><sessionTimeout>15</sessionTimeout>") {
 			t.Error(answer)
 		}
+		// Tools read that such a policy is there, and that nothing of mobile apps is, from the record (connect-facts 2.6).
+		if n, got := h.query(t, h.admin, "SELECT OptionsHasSessionLevelPolicy, MobileSessionTimeout, PinLength, UvidTimeout, OptionsIsInternal FROM ConnectedApplication "+
+			"WHERE OptionsHasSessionLevelPolicy = true AND OptionsIsInternal = false AND UvidTimeout = null"); n != 1 || got[0]["OptionsHasSessionLevelPolicy"] != true ||
+			got[0]["MobileSessionTimeout"] != nil || got[0]["PinLength"] != nil || got[0]["UvidTimeout"] != nil || got[0]["OptionsIsInternal"] != false {
+			t.Errorf("the record: %d %v", n, got)
+		}
 		h.change(t, map[string]any{"highAssurance": ""})
 		h.want(t, h.system, 200, "access_token")
 

@@ -87,6 +87,9 @@ func authSessionObject() *Object {
 			picklist("SessionType", "Session Type", true, values(SessionUI, SessionAPI, SessionOAuth2, SessionSubstitute)...).filled(),
 			picklist("SessionSecurityLevel", "Session Security Level", true, values("LOW", "STANDARD", "HIGH_ASSURANCE")...),
 			reference("LoginHistoryId", "Login History ID", "LoginHistory", "", ObjectLoginHistory),
+			// The Object Reference: a session without a parent has its own id here; LogoutUrl is of sites and single sign-on.
+			reference("ParentId", "Parent ID", "Parent", "", ObjectAuthSession).filled(),
+			typed("LogoutUrl", "Logout URL", TypeURL, 1500).computed(),
 			notFilterable(typed(FieldIsCurrent, "Is Current", TypeBoolean, 0).filled().computed())),
 	}
 	for _, f := range o.Fields {

@@ -5,7 +5,20 @@ import "github.com/twinspan/twinspan/crm/internal/org"
 // computed are the fields that no column holds, as SQL over the alias %[1]s.
 var computed = withMembers(map[string]string{
 	"OauthToken.Id":         `NULLIF(%[1]s.id, %[1]s.id)`,
-	"AuthSession.IsCurrent": `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`,
+	"AuthSession.IsCurrent": noFlag,
+	"AuthSession.LogoutUrl": `NULLIF(%[1]s.source_ip, %[1]s.source_ip)`,
+	"ConnectedApplication.OptionsHasSessionLevelPolicy":         `CASE WHEN %[1]s.id IS NULL THEN NULL WHEN %[1]s.high_assurance <> '' THEN 1 ELSE 0 END`,
+	"ConnectedApplication.OptionsIsInternal":                    noFlag,
+	"ConnectedApplication.OptionsFullContentPushNotifications":  noFlag,
+	"ConnectedApplication.OptionsCodeCredentialGuestEnabled":    noFlag,
+	"ConnectedApplication.OptionsAppIssueJwtTokenEnabled":       noFlag,
+	"ConnectedApplication.OptionsAllowExpiredUvidJWT":           noFlag,
+	"ConnectedApplication.OptionsTokenExchangeManageBitEnabled": noFlag,
+	"ConnectedApplication.MobileSessionTimeout":                 `NULLIF(%[1]s.id, %[1]s.id)`,
+	"ConnectedApplication.PinLength":                            `NULLIF(%[1]s.id, %[1]s.id)`,
+	"ConnectedApplication.MobileStartUrl":                       `NULLIF(%[1]s.id, %[1]s.id)`,
+	"ConnectedApplication.UvidTimeout":                          `NULLIF(%[1]s.created_date, %[1]s.created_date)`,
+	"ConnectedApplication.NamedUserUvidTimeout":                 `NULLIF(%[1]s.created_date, %[1]s.created_date)`,
 	"UserLicense.UsedLicenses": `(SELECT COUNT(*) FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
  WHERE u.org_id = %[1]s.org_id AND u.is_active = 1 AND p.user_license_id = %[1]s.id)`,
 	// No licence of ours counts logins, and used ones are counted when they are asked for.
@@ -33,6 +46,9 @@ var computed = withMembers(map[string]string{
 	"CampaignMember.CompanyOrAccount": `COALESCE((SELECT l.company FROM lead l WHERE l.org_id = %[1]s.org_id AND l.id = %[1]s.lead_id),
  (SELECT a.name FROM contact c JOIN account a ON a.org_id = c.org_id AND a.id = c.account_id WHERE c.org_id = %[1]s.org_id AND c.id = %[1]s.contact_id))`,
 })
+
+// noFlag is no for every record, and nothing for the absent one of an outer join.
+const noFlag = `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`
 
 // withMembers adds the fields that a campaign member shows of the person: of the lead, or of the contact's column where
 // it has another name.
