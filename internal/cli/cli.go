@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -157,6 +158,9 @@ func Main(args []string, env Env) (code int) {
 		return a.fail(fmt.Errorf("the command line is built wrongly: %w", err))
 	}
 	a.model = k.Model
+	if err := checkText(args); err != nil {
+		return a.fail(err)
+	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -171,6 +175,24 @@ func Main(args []string, env Env) (code int) {
 		a.hint(parsed)
 	}
 	return code
+}
+
+// checkText refuses an argument that is no UTF-8: whoever is asked would read another name than was typed. Files may be called
+// anything.
+func checkText(args []string) error {
+	for _, arg := range args {
+		value := arg
+		if flag, v, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(flag, "-") {
+			value = v
+		}
+		if utf8.ValidString(arg) {
+			continue
+		}
+		if _, err := os.Lstat(value); err != nil {
+			return usagef("%q is not UTF-8; is the terminal set to another encoding?", arg)
+		}
+	}
+	return nil
 }
 
 // watchSignals ends ctx at the first signal and the process at the second.
@@ -219,6 +241,7 @@ func forPeople(err error) error {
 	if f.Kind == fault.Internal && f.Err != nil {
 		say = f.Err.Error()
 	}
+	say = strings.ReplaceAll(say, "<br>", " ") // texts of the org that were written for pages
 	return errors.New(strings.Replace(err.Error(), f.Error(), say, 1))
 }
 

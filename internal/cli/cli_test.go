@@ -38,6 +38,8 @@ func TestUsageMistakes(t *testing.T) {
 		args []string
 		says string
 	}{
+		"not UTF-8":            {[]string{"org", "user", "create", "bad\xff@acme.example"}, `"bad\xff@acme.example" is not UTF-8`},
+		"a flag not UTF-8":     {[]string{"org", "user", "list", "--org-url=http://\xff"}, "is not UTF-8"},
 		"unknown flag":         {[]string{"up", "--nosuch"}, `unknown flag --nosuch`},
 		"hint":                 {[]string{"up", "--nosuch"}, `try "twinspan up --help"`},
 		"hint of a subcommand": {[]string{"org", "user", "create", "x@y.example"}, `try "twinspan org user create --help"`},

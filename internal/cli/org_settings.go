@@ -12,7 +12,7 @@ import (
 
 // orgSettingsCmd is Setup > Security and Setup > Identity.
 type orgSettingsCmd struct {
-	Show orgSettingsShowCmd `cmd:"" help:"Show the settings, in the Metadata API's words."`
+	Show orgSettingsShowCmd `cmd:"" help:"Show the settings in the Metadata API's words, with what Setup calls them and what they take."`
 	Set  orgSettingsSetCmd  `cmd:"" help:"Change settings."`
 }
 
@@ -28,14 +28,29 @@ func printOrgSettings(ctx context.Context, a *app, s *crm.Session) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(list)
-	}
+	shown := make([]shownSetting, len(list))
 	rows := make([][]string, len(list))
 	for i, one := range list {
-		rows[i] = []string{one.Path, one.Value, one.Type}
+		names := one.Names()
+		shown[i] = shownSetting{one, names.Label, names.Opposite, names.Takes}
+		label := names.Label
+		if names.Opposite {
+			label += " (the opposite: false is on)"
+		}
+		rows[i] = []string{one.Path, one.Value, one.Type, label, names.Accepts()}
 	}
-	return a.printTable([]string{"name", "value", "type"}, rows)
+	if a.json {
+		return a.printJSON(shown)
+	}
+	return a.printTable([]string{"name", "value", "type", "in Setup", "takes"}, rows)
+}
+
+// shownSetting is a setting with what Setup calls it.
+type shownSetting struct {
+	crm.Setting
+	Label    string   `json:"label"`
+	Opposite bool     `json:"opposite,omitempty"` // the label's switch is on while the value is false
+	Takes    []string `json:"takes,omitempty"`
 }
 
 type orgSettingsSetCmd struct {

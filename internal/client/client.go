@@ -37,6 +37,8 @@ const (
 	CodeLimited fault.Code = "cloud_limited"
 	// CodeFailed: the cloud failed (5xx) after it had the request; whether it acted is not known.
 	CodeFailed fault.Code = "cloud_failed"
+	// CodeUnsendable: a value cannot be sent as a header. The cloud was not asked.
+	CodeUnsendable fault.Code = "unsendable_header"
 	// CodeUnreachable: no connection came about, so the cloud never saw the request.
 	CodeUnreachable fault.Code = "cloud_unreachable"
 	// CodeNoAnswer: the request may have reached the cloud, and no whole answer came back.
@@ -158,7 +160,12 @@ type Answer struct {
 	secrets []string // of the request
 }
 
-// Do makes the call. It fails with CodeUnreachable, CodeNoAnswer or CodeProtocol; an answer of any status but 3xx is
+// unsendable reports whether a header cannot hold the value (RFC 9110 section 5.5).
+func unsendable(value string) bool {
+	return strings.ContainsFunc(value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f })
+}
+
+// Do makes the call. It fails with CodeUnsendable, CodeUnreachable, CodeNoAnswer or CodeProtocol; an answer of any status but 3xx is
 // returned for the caller to judge.
 func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -170,6 +177,9 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, fault.Wrap(err, fault.Invalid, CodeUnreachable, "The %s's address is no URL.", c.cloud)
 	}
 	for name, values := range r.Header {
+		if slices.ContainsFunc(values, unsendable) {
+			return nil, fault.New(fault.Invalid, CodeUnsendable, "What is to be sent to the %s as %s holds a line break or another control character; is there one in a token or key that was given?", c.cloud, name)
+		}
 		req.Header[name] = values
 	}
 	if len(r.Body) > 0 {

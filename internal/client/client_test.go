@@ -121,6 +121,10 @@ func TestUnreachable(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("a cancelled call gave %v", err)
 	}
+	_, err = client.NewCaller("org", nil).Do(t.Context(), client.Request{Method: http.MethodGet, URL: "http://" + address, Header: http.Header{"Authorization": {"Bearer canary\n"}}})
+	if fault.CodeOf(err) != client.CodeUnsendable || !strings.Contains(err.Error(), "Authorization holds a line break") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("a token with a line break: %v", err)
+	}
 	if _, err := get(t, nil, "http://bad host/"); fault.KindOf(err) != fault.Invalid {
 		t.Fatalf("no URL gave %v", err)
 	}

@@ -144,6 +144,21 @@ func oneLine(s string) bool {
 	})
 }
 
+// OneLine is what a subject or a name shown for an address holds of a text of somebody's: control characters are blanks, what is
+// no UTF-8 is gone, and the rest is cut to what a header line takes. A mail is better shown oddly than lost.
+func OneLine(s string) string {
+	s = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, ""))
+	if len(s) > maxHeader {
+		s = strings.ToValidUTF8(s[:maxHeader], "")
+	}
+	return strings.TrimSpace(s)
+}
+
 func token(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

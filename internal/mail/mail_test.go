@@ -251,6 +251,25 @@ func TestManySendersAtOnce(t *testing.T) {
 	}
 }
 
+// Whatever somebody is called, his mail goes out, and no text of his is more than one line.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "", "Ann": "Ann", "bell\a\r\nBcc: x": "bell   Bcc: x", "\nAnn\t": "Ann", "a\u2028b\u0085c\x00": "a b c", "a\xffb": "ab", "Ünï \"x\" <y>": "Ünï \"x\" <y>",
+		strings.Repeat("ü", 500): strings.Repeat("ü", 499),
+	} {
+		if got := mail.OneLine(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+	_, s := open(t, mail.InboxOptions{Dir: t.TempDir()})
+	m := message()
+	m.Subject, m.To.Name, m.From.Name = mail.OneLine("a\nb"), mail.OneLine("bell\a\nX"), mail.OneLine(strings.Repeat("ü", 2000))
+	if err := s.Send(t.Context(), m); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNothingCanBeInjected(t *testing.T) {
 	t.Parallel()
 	b, s := open(t, mail.InboxOptions{Dir: t.TempDir()})

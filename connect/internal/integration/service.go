@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -102,7 +103,12 @@ func (s *Service) refused(ctx context.Context, l link.Link, a Account, err error
 // explain tells why the org refuses the user, to whom it says one thing for all: the system user may look.
 func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal error) link.Cause {
 	if r := client.Remote(refusal); r != nil && r.Code != "invalid_grant" {
-		return link.Cause{Code: r.Code, Text: r.Description}
+		cause := link.Cause{Code: r.Code, Text: r.Description}
+		if r.Code == "invalid_app_access" && strings.Contains(r.Description, "not admin approved") {
+			cause.Text += ": neither a permission set nor the profile of " + a.Username + " carries the connected app whose consumer key is used. " +
+				"'twinspan org app show APP' tells which do, 'twinspan org permset assign SET USER' gives him one"
+		}
+		return cause
 	}
 	who := link.Holder{Title: "The integration user", Username: a.Username, Since: a.ConnectedAt, Renew: "connect renew"}
 	var cause link.Cause

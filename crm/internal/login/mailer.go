@@ -60,9 +60,9 @@ func (m mailer) fromFor(ctx context.Context, o org.ID) (mail.Address, error) {
 	case err != nil || s.Default == "":
 		return m.from, err
 	case s.Verified():
-		return mail.Address{Name: s.DisplayName, Email: s.Default}, nil
+		return mail.Address{Name: mail.OneLine(s.DisplayName), Email: s.Default}, nil
 	}
-	return mail.Address{Name: s.DisplayName, Email: m.substitute(o)}, nil
+	return mail.Address{Name: mail.OneLine(s.DisplayName), Email: m.substitute(o)}, nil
 }
 
 // letter is what is sealed. What it comes from is decided when it leaves.
@@ -85,7 +85,8 @@ func (m mailer) writeTo(o org.ID, to mail.Address, life time.Duration, subject, 
 	}
 	now := m.machine()
 	l := org.Letter{ID: oauth.NewToken(24) + "@" + m.domain(), Until: now.Add(life)}
-	plain, err := json.Marshal(letter{o, mail.Message{From: m.from, To: to, Subject: subject, Text: text, MessageID: l.ID, Date: now}})
+	to.Name = mail.OneLine(to.Name) // people and orgs are called what somebody typed
+	plain, err := json.Marshal(letter{o, mail.Message{From: m.from, To: to, Subject: mail.OneLine(subject), Text: text, MessageID: l.ID, Date: now}})
 	if err == nil {
 		l.Sealed, err = m.vault.Seal(plain, letterPlace(l.ID))
 	}

@@ -104,12 +104,12 @@ func SettingDefs() []SettingDef {
 		return func(s Settings) string { p := s.Passwords.Resolved(); return *field(&p) },
 			func(s *Settings, v string) error { *field(&s.Passwords) = v; return nil }
 	}
-	number := func(get func(PasswordPolicies) int, set func(*PasswordPolicies, int)) (func(Settings) string, func(*Settings, string) error) {
+	number := func(name string, get func(PasswordPolicies) int, set func(*PasswordPolicies, int)) (func(Settings) string, func(*Settings, string) error) {
 		return func(s Settings) string { return strconv.Itoa(get(s.Passwords.Resolved())) },
 			func(s *Settings, v string) error {
 				n, err := strconv.Atoi(v)
 				if err != nil {
-					return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is no number", clip(v))
+					return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes a number", clip(v), name)
 				}
 				set(&s.Passwords, n)
 				return nil
@@ -172,9 +172,9 @@ func SettingDefs() []SettingDef {
 		get, set := choice(p.field)
 		add(SettingDef{Type: SecuritySettings, Path: "passwordPolicies." + p.name, Page: PagePasswords, Label: p.label, Values: p.values, Need: needPolicy}, get, set)
 	}
-	get, set = number(func(p PasswordPolicies) int { return *p.History }, func(p *PasswordPolicies, n int) { p.History = &n })
+	get, set = number("historyRestriction", func(p PasswordPolicies) int { return *p.History }, func(p *PasswordPolicies, n int) { p.History = &n })
 	add(SettingDef{Type: SecuritySettings, Path: "passwordPolicies.historyRestriction", Page: PagePasswords, Label: "Enforce password history (passwords remembered)", Need: needPolicy}, get, set)
-	get, set = number(func(p PasswordPolicies) int { return p.MinimumLength }, func(p *PasswordPolicies, n int) { p.MinimumLength = max(n, 1) })
+	get, set = number("minimumPasswordLength", func(p PasswordPolicies) int { return p.MinimumLength }, func(p *PasswordPolicies, n int) { p.MinimumLength = max(n, 1) })
 	add(SettingDef{Type: SecuritySettings, Path: "passwordPolicies.minimumPasswordLength", Page: PagePasswords, Label: "Minimum password length", Need: needPolicy}, get, set)
 	get, set = flag(func(s Settings) bool { return s.Passwords.MinimumLifetime }, func(s *Settings, v bool) { s.Passwords.MinimumLifetime = v })
 	add(SettingDef{
@@ -309,7 +309,7 @@ func (c SettingsChange) checked(s Session) (func(tx RecordTx, at time.Time, now 
 			return nil, insufficientAccess("")
 		}
 		if d.Values != nil && !slices.Contains(d.Values, v) {
-			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s", clip(v), d.Name())
+			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes %s", clip(v), d.Name(), strings.Join(d.Values, ", "))
 		}
 		changes[i] = v
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -249,9 +250,10 @@ func FormatDateTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:0
 // inCalendar reports whether the vendor's date fields hold it: years 1700 to 4000.
 func inCalendar(t time.Time) bool { return t.Year() >= 1700 && t.Year() <= 4000 }
 
-// ValidEmail reports whether s is one bare address with a dot in its domain, in ASCII or not.
+// ValidEmail reports whether s is one bare address with a dot in its domain, in ASCII or not: one that mail can be sent to. One
+// with U+FFFD is not what anybody typed.
 func ValidEmail(s string) bool {
-	if len(s) > 254 || strings.ContainsAny(s, " \t\r\n<>(),;:\"\\") {
+	if len(s) > 254 || strings.ContainsAny(s, " \t\r\n<>(),;:\"\\[]\u2028\u2029\ufffd") || strings.ContainsFunc(s, unicode.IsControl) {
 		return false
 	}
 	a, err := mail.ParseAddress(s)

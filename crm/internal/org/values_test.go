@@ -50,6 +50,11 @@ func TestFieldsAcceptValues(t *testing.T) {
 		{"Contact.Email", "Ada <a@x.example>", nil, org.CodeInvalidEmail},
 		{"Contact.Email", "a@localhost", "a@localhost", ""},
 		{"Contact.Email", "a@host", nil, org.CodeInvalidEmail},
+		{"Contact.Email", "a@[192.0.2.1]", nil, org.CodeInvalidEmail}, // no mail goes there
+		{"Contact.Email", "a\u0085b@x.example", nil, org.CodeInvalidEmail},
+		{"Contact.Email", "a\u2028b@x.example", nil, org.CodeInvalidEmail},
+		{"Contact.Email", "bad\ufffd@x.example", nil, org.CodeInvalidEmail}, // somebody's misread letter
+		{"Contact.Email", "müller@x.example", "müller@x.example", ""},
 		{"Contact.Email", "a@x.example\r\nBcc: b@x.example", nil, org.CodeInvalidEmail},
 		{"Contact.AccountId", "00Dxx0000001gPL", "00Dxx0000001gPLEAY", ""},
 		{"Contact.AccountId", "nope", nil, org.CodeMalformedID},
