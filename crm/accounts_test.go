@@ -699,7 +699,7 @@ func TestSettings(t *testing.T) {
 			`<records xsi:type="SecuritySettings"><fullName>Security</fullName><enableAdminLoginAsAnyUser>false</enableAdminLoginAsAnyUser>`,
 			"<complexity>AlphaNumeric</complexity>", "<expiration>NinetyDays</expiration>", "<historyRestriction>3</historyRestriction>",
 			"<minimumPasswordLength>8</minimumPasswordLength>", "<maxLoginAttempts>TenAttempts</maxLoginAttempts>", "<lockoutInterval>FifteenMinutes</lockoutInterval>",
-			"<sessionTimeout>TwoHours</sessionTimeout><terminateUserSessionsWhenAdminResetsPassword>false</terminateUserSessionsWhenAdminResetsPassword></sessionSettings>",
+			"<sessionTimeout>TwoHours</sessionTimeout><terminateUserSessionsWhenAdminResetsPassword>false</terminateUserSessionsWhenAdminResetsPassword>",
 		} {
 			if !strings.Contains(answer, want) {
 				t.Errorf("a new org's settings lack %s: %s", want, answer)
