@@ -181,7 +181,7 @@ func TestLoadingRecords(t *testing.T) {
 		want := "\"sf__Id\";\"sf__Error\";\"Id\";\"LastName\";\"FirstName\";\"Title\"\r\n" +
 			"\"" + second + "\";\"REQUIRED_FIELD_MISSING:Required fields are missing: [LastName]:LastName --\";\"" + second + "\";\"#N/A\";\"\";\"\"\r\n" +
 			"\"003000000000001\";\"INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--\";\"003000000000001\";\"x\";\"\";\"\"\r\n" +
-			"\"\";\"REQUIRED_FIELD_MISSING:Id not specified:Id --\";\"\";\"x\";\"\";\"\"\r\n" +
+			"\"\";\"MISSING_ARGUMENT:Id not specified in an update call:Id --\";\"\";\"x\";\"\";\"\"\r\n" +
 			"\"x\";\"MALFORMED_ID:malformed id x:--\";\"x\";\"x\";\"\";\"\"\r\n"
 		if failures != want {
 			t.Errorf("%s\nwant\n%s", failures, want)
@@ -437,6 +437,21 @@ func TestQueryJobs(t *testing.T) {
 			if got := h.table(t, h.user, path+"/results"); len(got) != want {
 				t.Errorf("%s: %d rows", operation, len(got))
 			}
+		}
+
+		// Results count to what an org keeps.
+		if said, kept, err := h.cloud.BulkAnswered(t.Context()); err != nil || said == 0 || said != kept {
+			t.Errorf("results have %d bytes, jobs say %d, %v", kept, said, err)
+		}
+		load := ingest + "/" + h.newJob(t, h.user, ingest, map[string]any{"object": "Contact", "operation": "insert"})
+		if err := h.cloud.FillBulk(t.Context(), 4_000_000_001); err != nil {
+			t.Fatal(err)
+		}
+		if status, answer := h.call(t, h.user, "POST", asking, map[string]any{"operation": "query", "query": "SELECT Id FROM Contact"}); status != 403 || !strings.Contains(answer, "EXCEEDED_QUOTA") {
+			t.Errorf("a query of an org that keeps too much: %d %s", status, answer)
+		}
+		if status, _, answer := h.raw(t, h.user, "PUT", load+"/batches", "text/csv", strings.NewReader("LastName\nA\n")); status != 403 || !strings.Contains(answer, "EXCEEDED_QUOTA") {
+			t.Errorf("an upload to one: %d %s", status, answer)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 // Posted waits until no letter waits or is on its way.
@@ -52,4 +53,18 @@ func (c *Cloud) Letters(ctx context.Context) (payloads, states []string, err err
 		payloads, states = append(payloads, payload), append(states, state)
 	}
 	return payloads, states, rows.Err()
+}
+
+// BulkAnswered is how many bytes of results bulk jobs say that they have, and how many there are.
+func (c *Cloud) BulkAnswered(ctx context.Context) (said, kept int64, err error) {
+	err = c.store.DB().QueryRow(ctx, `SELECT CAST(COALESCE(SUM(answered), 0) AS BIGINT), (SELECT CAST(COALESCE(SUM(LENGTH(data)), 0) AS BIGINT) FROM bulk_page) FROM bulk_job`).Scan(&said, &kept)
+	return said, kept, err
+}
+
+// FillBulk has each bulk job say that it has so many bytes of results.
+func (c *Cloud) FillBulk(ctx context.Context, bytes int64) error {
+	return c.store.DB().Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE bulk_job SET answered = $1`, bytes)
+		return err
+	})
 }

@@ -52,8 +52,8 @@ type Server struct{ Options }
 // Bounds (crm-wire 4.4), and our own of what an org may keep at once.
 const (
 	maxUpload    = 150_000_000
-	maxKept      = 4_000_000_000
-	maxMultipart = 100_000 // characters of a job that comes with its content
+	maxKept      = 4_000_000_000 // bytes of uploads and results that an org keeps
+	maxMultipart = 100_000       // characters of a job that comes with its content
 	maxJobBody   = 64 << 10
 	listAtATime  = 1000
 	// streamTime is how long a client may take for a part of a stream, after which the connection ends.

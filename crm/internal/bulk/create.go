@@ -156,7 +156,7 @@ func (s *Server) queryJob(ctx context.Context, c *call, in jobBody, j *org.BulkJ
 		return invalidJob("OFFSET is not for the Bulk API.")
 	}
 	j.Object, j.Query = p.Object.Name, in.Query
-	return nil
+	return s.room(ctx, j.Org)
 }
 
 func (s *Server) ingestJob(c *call, in jobBody, j *org.BulkJob) error {

@@ -31,12 +31,8 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c *call) error {
 		return fault.New(fault.Invalid, org.CodeBulkSecondUpload, "Found multipe contents for job: <%s>, please 'Close' / 'Abort' / 'Delete' the current Job then create a new Job "+
 			"and make sure you only do 'PUT' once on a given Job.", c.job.ID)
 	}
-	kept, err := s.Store.BulkBytes(r.Context(), c.job.Org)
-	if err != nil {
+	if err := s.room(r.Context(), c.job.Org); err != nil {
 		return err
-	}
-	if kept > maxKept {
-		return fault.New(fault.Limited, org.CodeBulkQuota, "The uploads that this org keeps are over %d bytes: delete jobs.", int64(maxKept))
 	}
 	control := http.NewResponseController(w)
 	body := &patient{in: http.MaxBytesReader(w, r.Body, maxUpload), wait: func() error {
@@ -51,6 +47,15 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c *call) error {
 	}
 	s.Edge.Send(w, r, http.StatusCreated, nil)
 	return nil
+}
+
+// room refuses what would be kept where the org keeps as much as it may.
+func (o Options) room(ctx context.Context, orgID org.ID) error {
+	kept, err := o.Store.BulkBytes(ctx, orgID)
+	if err == nil && kept > maxKept {
+		err = fault.New(fault.Limited, org.CodeBulkQuota, "The uploads and results that this org keeps are over %d bytes: delete jobs.", int64(maxKept))
+	}
+	return err
 }
 
 // patient reads a stream as long as some of it comes again and again.

@@ -451,6 +451,12 @@ func (q *answering) keep(ctx context.Context, seq int64) error {
 	if _, err := q.session(ctx, q.job); err != nil {
 		return err
 	}
+	if err := q.room(ctx, q.job.Org); err != nil {
+		if fault.CodeOf(err) == org.CodeBulkQuota {
+			err = &badCSV{"ExceededQuota : " + fault.Of(err).Message}
+		}
+		return err
+	}
 	page := org.BulkPage{Seq: seq, Rows: q.rows, Data: q.out.out}
 	took := time.Since(q.begun).Milliseconds()
 	_, err := q.Store.Step(ctx, q.run, q.job, func(org.RecordStore) (org.BulkStep, error) {

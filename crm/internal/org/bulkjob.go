@@ -118,7 +118,7 @@ type BulkStore interface {
 	Chunk(ctx context.Context, j BulkJob, seq int64) ([]byte, error)
 	// Page reads the first page of results after seq; none is a NotFound fault.
 	Page(ctx context.Context, j BulkJob, failed bool, after int64) (BulkPage, error)
-	// BulkBytes is how many bytes of uploads the org keeps.
+	// BulkBytes is how many bytes of uploads that are not loaded yet, and of results, the org keeps.
 	BulkBytes(ctx context.Context, org ID) (int64, error)
 }
 

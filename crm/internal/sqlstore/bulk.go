@@ -261,9 +261,10 @@ func (b Bulk) PageOf(ctx context.Context, j org.BulkJob, row int64) (org.BulkPag
 
 // BulkBytes implements org.BulkStore.
 func (b Bulk) BulkBytes(ctx context.Context, orgID org.ID) (n int64, err error) {
-	err = b.store.db.QueryRow(ctx, `SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM bulk_job WHERE org_id = $1 AND state <> 'JobComplete'`, string(orgID)).Scan(&n)
+	err = b.store.db.QueryRow(ctx, `SELECT CAST(COALESCE(SUM(answered + CASE WHEN state = 'JobComplete' THEN 0 ELSE size END), 0) AS BIGINT) FROM bulk_job
+ WHERE org_id = $1`, string(orgID)).Scan(&n)
 	if err != nil {
-		return 0, fmt.Errorf("counting uploads: %w", err)
+		return 0, fmt.Errorf("counting what bulk jobs keep: %w", err)
 	}
 	return n, nil
 }
@@ -366,12 +367,12 @@ func (b Bulk) Step(ctx context.Context, run *jobs.Run, j org.BulkJob, fn func(or
 		if step, err = fn(bound); err != nil {
 			return err
 		}
-		var rows, failed int64
+		var rows, failed, bytes int64
 		for _, p := range step.Pages {
 			if len(p.Data) == 0 {
 				continue
 			}
-			rows += p.Rows
+			rows, bytes = rows+p.Rows, bytes+int64(len(p.Data))
 			if p.Failed {
 				failed += p.Rows
 			}
@@ -380,8 +381,8 @@ func (b Bulk) Step(ctx context.Context, run *jobs.Run, j org.BulkJob, fn func(or
 				return err
 			}
 		}
-		if _, err := tx.Exec(`UPDATE bulk_job SET next_byte = $3, spent = $4, processed = processed + $5, failed = failed + $6, millis = millis + $7
- WHERE org_id = $1 AND id = $2`, string(j.Org), string(j.ID), step.Next, step.Spent, rows, failed, step.Millis); err != nil {
+		if _, err := tx.Exec(`UPDATE bulk_job SET next_byte = $3, spent = $4, processed = processed + $5, failed = failed + $6, millis = millis + $7,
+ answered = answered + $8 WHERE org_id = $1 AND id = $2`, string(j.Org), string(j.ID), step.Next, step.Spent, rows, failed, step.Millis, bytes); err != nil {
 			return err
 		}
 		return run.SaveTx(tx, []byte("null"))
@@ -392,7 +393,7 @@ func (b Bulk) Step(ctx context.Context, run *jobs.Run, j org.BulkJob, fn func(or
 // Restart forgets the answer of a query that an earlier attempt began.
 func (b Bulk) Restart(ctx context.Context, run *jobs.Run, j org.BulkJob) error {
 	return b.clear(ctx, []string{clearPages}, j.Org, j.ID, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec(`UPDATE bulk_job SET processed = 0 WHERE org_id = $1 AND id = $2`, string(j.Org), string(j.ID)); err != nil {
+		if _, err := tx.Exec(`UPDATE bulk_job SET processed = 0, answered = 0 WHERE org_id = $1 AND id = $2`, string(j.Org), string(j.ID)); err != nil {
 			return err
 		}
 		return run.SaveTx(tx, []byte("null"))
