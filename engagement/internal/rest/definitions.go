@@ -160,6 +160,9 @@ func (s *Server) createDefinition(ctx context.Context, r request) (int, any, err
 	if err := b.apply(&d); err != nil {
 		return 0, nil, err
 	}
+	if err := s.o.Definitions.CheckTransactional(ctx, r.p, d.Classification); err != nil {
+		return 0, nil, err
+	}
 	d, err := s.o.Definitions.Create(ctx, r.p, d)
 	return http.StatusCreated, answered(d), err
 }
@@ -179,6 +182,11 @@ func (s *Server) updateDefinition(ctx context.Context, r request) (int, any, err
 	key := r.PathValue("definitionKey")
 	if b.DefinitionKey != nil && !strings.EqualFold(*b.DefinitionKey, key) {
 		return 0, nil, fault.New(fault.Invalid, codeValue, "The key of a definition cannot be changed.").In("definitionKey")
+	}
+	if b.Classification != nil {
+		if err := s.o.Definitions.CheckTransactional(ctx, r.p, *b.Classification); err != nil {
+			return 0, nil, err
+		}
 	}
 	d, err := s.o.Definitions.Update(ctx, r.p, key, b.apply)
 	return http.StatusOK, answered(d), err

@@ -25,6 +25,9 @@ type definitionSendBody struct {
 			SubscriberAttributes map[string]json.RawMessage `json:"SubscriberAttributes"`
 		} `json:"ContactAttributes"`
 	} `json:"To"`
+	Options *struct {
+		RequestType string `json:"RequestType"`
+	} `json:"Options"`
 }
 
 // definitionSendAnswer is its answer. A refused recipient is a 202 too (engagement-wire 4).
@@ -59,7 +62,7 @@ func (s *Server) definitionSend(ctx context.Context, r request) (int, any, error
 	if err := web.ReadJSON(r.w, r.Request, maxBody, &b); err != nil {
 		return 0, nil, err
 	}
-	ask := tenant.SendRequest{RequestID: tenant.NewGUID()}
+	ask := tenant.SendRequest{RequestID: tenant.NewGUID(), Screen: b.Options != nil && strings.EqualFold(b.Options.RequestType, "SYNC")}
 	if name := r.PathValue("definition"); len(name) > 4 && strings.EqualFold(name[:4], "key:") {
 		ask.DefinitionKey = name[4:]
 	} else {

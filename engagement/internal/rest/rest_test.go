@@ -181,6 +181,58 @@ func TestPathsHaveNoCase(t *testing.T) {
 	}
 }
 
+// A transactional definition takes transactional classifications alone, the standard ones and those that people make.
+func TestClassificationsOfDefinitions(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			k := kit(t, kind)
+			server := k.Serve()
+			for key, kind := range map[string]string{"news": "Marketing", "bills": "Operational"} {
+				if _, err := k.SendSetup.CreateClassification(t.Context(), sendertest.Principal(sendertest.Top), tenant.SendClassification{Key: key, Name: key, Kind: kind, ProfileKey: tenant.DefaultProfile}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, c := range []struct {
+				classification string
+				status         int
+			}{{"NEWS", 400}, {"Default Commercial", 400}, {"default commercial", 400}, {"nothing", 400}, {"bills", 200}, {"Default Transactional", 200}} {
+				if a := do(t, server, "PATCH", definitions+"/welcome", `{"classification":"`+c.classification+`"}`); a.status != c.status || c.status == 400 && a.body["errorcode"] != 10005.0 {
+					t.Errorf("%s: %d %s", c.classification, a.status, a.text)
+				}
+			}
+			if a := do(t, server, "POST", definitions, `{"definitionKey":"n","name":"N","classification":"news","content":{"customerKey":"welcome-email"}}`); a.status != 400 {
+				t.Errorf("%d %s", a.status, a.text)
+			}
+		})
+	}
+}
+
+// The older call says at once that nobody can get the mail, where it is asked to look (engagement-wire 4).
+func TestSynchronousSends(t *testing.T) {
+	t.Parallel()
+	k := kit(t, "sqlite")
+	server := k.Serve()
+	if _, err := k.Subscribers.Create(t.Context(), sendertest.Principal(sendertest.Top), tenant.SubscriberChange{Key: "gone", Address: "gone@example.com", Status: tenant.SubscriberUnsubscribed}); err != nil {
+		t.Fatal(err)
+	}
+	const none = `"hasErrors":true,"messageErrors":[{"messageErrorCode":180008,"messageErrorStatus":"Unable to queue Triggered Send request. There are no valid subscribers."}]`
+	const queued = `"hasErrors":false,"messages":["Queued"]`
+	for _, c := range []struct{ to, how, want string }{
+		{`{"Address":"gone@example.com","SubscriberKey":"gone"}`, "SYNC", none},
+		{`{"Address":"gone@example.com","SubscriberKey":"gone"}`, "ASYNC", queued},
+		{`{"Address":"bad"}`, "sync", none},
+		{`{"Address":"bad"}`, "", queued},
+		{`{"Address":"new@example.com"}`, "SYNC", queued},
+	} {
+		a := do(t, server, "POST", "/messaging/v1/messageDefinitionSends/key:welcome/send", `{"To":`+c.to+`,"Options":{"RequestType":"`+c.how+`"}}`)
+		if a.status != 202 || !strings.Contains(a.text, c.want) {
+			t.Errorf("%s %s: %d %s", c.to, c.how, a.status, a.text)
+		}
+	}
+}
+
 // The queue of a definition, with the vendor's words where it is not to be emptied.
 func TestDefinitionQueue(t *testing.T) {
 	t.Parallel()
@@ -249,8 +301,8 @@ func TestDefinitionsByPage(t *testing.T) {
 			if a := do(t, server, "POST", definitions, `{"definitionKey":"D5","name":"Again","content":{"customerKey":"welcome-email"}}`); a.status != 201 {
 				t.Errorf("%d %s", a.status, a.text)
 			}
-			a := do(t, server, "PATCH", definitions+"/D0", `{"name":"New","description":"d","classification":"Default Commercial","options":{"trackLinks":true},"subscriptions":{"autoAddSubscriber":false,"updateSubscriber":false,"list":"All Subscribers"}}`)
-			if a.status != 200 || a.body["name"] != "New" || a.body["classification"] != "Default Commercial" || !strings.Contains(a.text, `"subscriptions":{"list":"All Subscribers","autoAddSubscriber":false,"updateSubscriber":false}`) {
+			a := do(t, server, "PATCH", definitions+"/D0", `{"name":"New","description":"d","classification":"Default Transactional","options":{"trackLinks":true},"subscriptions":{"autoAddSubscriber":false,"updateSubscriber":false,"list":"All Subscribers"}}`)
+			if a.status != 200 || a.body["name"] != "New" || a.body["classification"] != "Default Transactional" || !strings.Contains(a.text, `"subscriptions":{"list":"All Subscribers","autoAddSubscriber":false,"updateSubscriber":false}`) {
 				t.Errorf("%d %s", a.status, a.text)
 			}
 			if a := do(t, server, "GET", definitions+"/d0", ""); a.body["name"] != "New" || a.body["status"] != "Active" {

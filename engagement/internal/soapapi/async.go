@@ -13,7 +13,7 @@ import (
 // work is done by then: a client that polls finds its results at once.
 func (s *Server) conclude(ctx context.Context, p tenant.Principal, op *soap.Element, objects []*soap.Element, results []result) string {
 	request := tenant.NewGUID()
-	if !strings.EqualFold(strings.TrimSpace(op.Value("Options", "RequestType")), "Asynchronous") {
+	if !asynchronous(op) {
 		return request
 	}
 	list := make([]tenant.RequestResult, len(results))
@@ -25,6 +25,11 @@ func (s *Server) conclude(ctx context.Context, p tenant.Principal, op *soap.Elem
 		s.o.Log.ErrorContext(ctx, "soap: keeping the results of an asynchronous request", slog.Any("error", err))
 	}
 	return request
+}
+
+// asynchronous reports whether the Options ask for asynchronous handling.
+func asynchronous(op *soap.Element) bool {
+	return strings.EqualFold(strings.TrimSpace(op.Value("Options", "RequestType")), "Asynchronous")
 }
 
 // status is the StatusCode of a result.

@@ -50,6 +50,7 @@ type objectCall struct {
 	p       tenant.Principal
 	el      *soap.Element
 	upsert  bool // Create with SaveAction UpdateAdd
+	later   bool // the request asks for asynchronous handling
 	ordinal int
 }
 
@@ -90,7 +91,7 @@ func (s *Server) each(ctx context.Context, p tenant.Principal, op *soap.Element,
 		upsert = upsert || strings.EqualFold(o.Value("SaveAction"), "UpdateAdd")
 	}
 	results, failed, err := s.results(ctx, message, objects, func(i int, el *soap.Element) (result, error) {
-		return s.one(ctx, objectCall{p: p, el: el, upsert: upsert, ordinal: i}, op, handlers)
+		return s.one(ctx, objectCall{p: p, el: el, upsert: upsert, later: asynchronous(op), ordinal: i}, op, handlers)
 	})
 	if err != nil {
 		return nil, err
@@ -241,6 +242,8 @@ func resultError(err error) (result, bool) {
 		return refuse(errorSendInactive, f.Message)
 	case tenant.CodeNoDefinition:
 		return refuse(errorSendNotFound, f.Message)
+	case tenant.CodeMayNotGet:
+		return refuse(errorSubscriber, f.Message)
 	case tenant.CodeUnverifiedSender, tenant.CodeNoRecipients, tenant.CodeTooManyRecipients:
 		return refuse(errorSendSubscriber, f.Message)
 	}

@@ -264,8 +264,23 @@ func TestTriggeredSendToAList(t *testing.T) {
 			if ids, _ := retrieve(t, a.server, "good", "TriggeredSendDefinition", "List.ID", filter("CustomerKey", "equals", "to-list")); !slices.Equal(ids, []string{a.list}) {
 				t.Errorf("the list is %v", ids)
 			}
-			for _, name := range []string{"bob", "zoe"} {
-				a.create(`<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>to-list</CustomerKey></TriggeredSendDefinition><Subscribers><SubscriberKey>` + name + `</SubscriberKey><EmailAddress>` + name + `@example.com</EmailAddress></Subscribers></Objects>`)
+			send := func(options, names string) string {
+				var who string
+				for name := range strings.FieldsSeq(names) {
+					who += `<Subscribers><SubscriberKey>` + name + `</SubscriberKey><EmailAddress>` + name + `@example.com</EmailAddress></Subscribers>`
+				}
+				return call(t, a.server, "Create", `<CreateRequest `+partner+`>`+options+`<Objects xsi:type="TriggeredSend"><TriggeredSendDefinition><CustomerKey>to-list</CustomerKey></TriggeredSendDefinition>`+who+`</Objects></CreateRequest>`)
+			}
+			// Who can get nothing is told at once: bob has left the list, and one has no address.
+			if text := send("", "bob"); !strings.Contains(text, "<ErrorCode>18006</ErrorCode>") || !strings.Contains(text, "There are no valid subscribers.") || !strings.Contains(text, "<ErrorCode>12000</ErrorCode><ErrorDescription>The subscriber is unsubscribed.") {
+				t.Errorf("to bob: %s", text)
+			}
+			if text := send("", "zoe b@d"); !strings.Contains(text, "<StatusCode>OK</StatusCode>") || !strings.Contains(text, "<ErrorCode>12002</ErrorCode>") || !strings.Contains(text, "<Ordinal>1</Ordinal>") {
+				t.Errorf("to zoe and nobody: %s", text)
+			}
+			// In an asynchronous request it shows in the tracking.
+			if text := send("<Options><RequestType>Asynchronous</RequestType></Options>", "bob"); !strings.Contains(text, "<OverallStatus>OK</OverallStatus>") || strings.Contains(text, "SubscriberFailures") {
+				t.Errorf("to bob, later: %s", text)
 			}
 			a.Drain()
 			if got := a.got(); !slices.Equal(got, []string{"zoe@example.com"}) {

@@ -10,12 +10,14 @@ import (
 )
 
 // createTriggeredSend queues one email for each Subscribers element of a TriggeredSend (engagement-wire 3). Attributes
-// of the send go to all of them, a subscriber's own to that one.
+// of the send go to all of them, a subscriber's own to that one. Who cannot get mail is told at once, unless the request is
+// asynchronous.
 func (s *Server) createTriggeredSend(ctx context.Context, c objectCall) (result, error) {
 	request, err := readTriggeredSend(c.el)
 	if err != nil {
 		return result{}, err
 	}
+	request.Screen = !c.later
 	receipt, err := s.o.Sends.Accept(ctx, c.p, request)
 	if err != nil {
 		return result{kind: "TriggeredSendCreateResult"}, err

@@ -89,7 +89,7 @@ func scanDefinition(row interface{ Scan(...any) error }) (tenant.Definition, err
 	err := row.Scan(&d.Tenant, &d.MID, &d.ID, &d.Key, &d.Name, &d.Description, &d.Classification, &d.Status, &d.EmailKey, &d.ListKey,
 		&d.FromName, &d.FromAddress, &d.AutoAdd, &d.AutoUpdate, &d.TrackLinks, &created, &modified)
 	if errors.Is(err, sql.ErrNoRows) {
-		return d, fault.New(fault.NotFound, tenant.CodeNoDefinition, "There is no such triggered send definition.")
+		return d, fault.New(fault.NotFound, tenant.CodeNoDefinition, "There is no such send definition.")
 	}
 	d.Created, d.Modified = timeOf(created), timeOf(modified)
 	return d, err

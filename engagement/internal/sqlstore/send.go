@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -128,6 +129,21 @@ func (s *Sending) enqueueRelease(tx *sqldb.Tx, d tenant.Definition) error {
 	}
 	_, err = s.queue.Enqueue(tx, jobs.Job{Kind: JobRelease, Payload: payload, MaxAttempts: deliverAttempts})
 	return err
+}
+
+// Standing reads a subscriber with his status on the definition's list.
+func (s *Sending) Standing(ctx context.Context, d tenant.Definition, key string) (tenant.Subscriber, tenant.SubscriberStatus, error) {
+	sub, err := s.SubscriberByKey(ctx, d.Tenant, key)
+	if err != nil || strings.EqualFold(d.ListKey, tenant.AllSubscribers) {
+		return sub, "", err
+	}
+	var status tenant.SubscriberStatus
+	err = s.db.QueryRow(ctx, `SELECT m.status FROM list_subscriber m JOIN subscriber_list l ON l.eid = m.eid AND l.id = m.list_id
+		WHERE l.eid = $1 AND l.mid = $2 AND l.key_fold = $3 AND m.subscriber_id = $4`, int64(d.Tenant), int64(d.MID), fold(d.ListKey), sub.ID).Scan(&status)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return sub, status, err
 }
 
 // MessageByKey reads one message by its key in any case.

@@ -62,16 +62,8 @@ func (s *Sending) loadDefinition(ctx context.Context, d *tenant.Delivery) (err e
 	if err != nil {
 		return err
 	}
-	switch d.Definition.Classification {
-	case tenant.ClassificationTransactional:
-	case tenant.ClassificationCommercial:
-		d.Commercial = true
-	default:
-		err := s.db.QueryRow(ctx, `SELECT CASE WHEN kind = 'Marketing' THEN 1 ELSE 0 END FROM send_classification WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
-			eid, int64(d.Definition.MID), fold(d.Definition.Classification)).Scan(&d.Commercial)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
+	if d.Commercial, err = s.Commercial(ctx, d.Definition); err != nil {
+		return err
 	}
 	d.Email, err = scanEmail(s.db.QueryRow(ctx, `SELECT `+emailColumns+` FROM email WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
 		eid, int64(d.Definition.MID), fold(d.Definition.EmailKey)))
@@ -80,6 +72,22 @@ func (s *Sending) loadDefinition(ctx context.Context, d *tenant.Delivery) (err e
 	}
 	d.HasEmail = err == nil
 	return err
+}
+
+// Commercial tells whether the classification of a definition is one of commercial mail; one that is not there is none.
+func (s *Sending) Commercial(ctx context.Context, d tenant.Definition) (commercial bool, err error) {
+	switch {
+	case strings.EqualFold(d.Classification, tenant.ClassificationTransactional):
+		return false, nil
+	case strings.EqualFold(d.Classification, tenant.ClassificationCommercial):
+		return true, nil
+	}
+	err = s.db.QueryRow(ctx, `SELECT CASE WHEN kind = 'Marketing' THEN 1 ELSE 0 END FROM send_classification WHERE eid = $1 AND mid = $2 AND key_fold = $3`,
+		int64(d.Tenant), int64(d.MID), fold(d.Classification)).Scan(&commercial)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return commercial, err
 }
 
 // loadSend reads the send that a message is of, with its email as it was when it began.

@@ -199,6 +199,8 @@ type DefinitionStore interface {
 	DefinitionByKey(ctx context.Context, tenant EID, mid MID, key string) (Definition, error)
 	// DefinitionByID reads it by its GUID.
 	DefinitionByID(ctx context.Context, tenant EID, mid MID, id string) (Definition, error)
+	// Commercial tells whether the definition's send classification is one of commercial mail; an unknown one is none.
+	Commercial(ctx context.Context, d Definition) (bool, error)
 	// Definitions reads one page in the order of creation, newest first, and how many there are in all.
 	Definitions(ctx context.Context, q DefinitionQuery) ([]Definition, int, error)
 	// CreateDefinition stores a new one; a taken key is a Conflict with CodeDefinitionExists, an unknown email a
@@ -267,6 +269,19 @@ func mayWrite(p Principal, scope string) error {
 		return insufficient(permission)
 	}
 	return nil
+}
+
+// CheckTransactional refuses a send classification of commercial mail where a transactional one is wanted, by its key; ""
+// is the standard one (engagement-wire 6).
+func (s *Definitions) CheckTransactional(ctx context.Context, p Principal, classification string) error {
+	if classification == "" {
+		return nil
+	}
+	commercial, err := s.Store.Commercial(ctx, Definition{Tenant: p.Tenant, MID: p.MID, Classification: classification})
+	if err == nil && commercial {
+		return fault.New(fault.Invalid, CodeInvalidDefinition, "The send classification %q is commercial; a transactional definition needs a transactional one.", clip(classification)).In("classification")
+	}
+	return err
 }
 
 // Get reads one definition by key.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -33,6 +34,8 @@ const (
 	CodeMessageKeyTaken fault.Code = "message_key_taken"
 	// CodeNoMessage: no message has the key.
 	CodeNoMessage fault.Code = "no_message"
+	// CodeMayNotGet: a recipient who is unsubscribed or held, or not on the list of the send.
+	CodeMayNotGet fault.Code = "may_not_get"
 )
 
 // MessageState is where a message is on its way.
@@ -87,7 +90,10 @@ type SendRequest struct {
 	// QueueInactive accepts messages of an inactive definition and holds them, as the transactional API does; the older
 	// APIs refuse them.
 	QueueInactive bool
-	Recipients    []Recipient
+	// Screen refuses recipients at once to whom, as things are now, nothing would be sent; else each gets a message that
+	// tells so later.
+	Screen     bool
+	Recipients []Recipient
 }
 
 // Recipient is one recipient of a request.
@@ -141,6 +147,9 @@ type SendStore interface {
 	// by the definition's rules and with the job that delivers it, all in one transaction; where the key is taken it
 	// returns the message that has it.
 	AcceptMessages(ctx context.Context, d Definition, messages []Message) ([]Accepted, error)
+	// Standing reads the subscriber and, on a list that is not All Subscribers, his status there, "" where he is not on it.
+	// A missing subscriber is a NotFound fault with CodeNoSubscriber.
+	Standing(ctx context.Context, d Definition, key string) (Subscriber, SubscriberStatus, error)
 	// MessageByKey reads one message; none is a NotFound fault with CodeNoMessage.
 	MessageByKey(ctx context.Context, tenant EID, mid MID, key string) (Message, error)
 	// NotSent reads messages that were not sent, in the order of their events, those after the event given.
@@ -193,6 +202,9 @@ func (s *Sends) Accept(ctx context.Context, p Principal, r SendRequest) (Receipt
 	}
 	for i, rcpt := range r.Recipients {
 		m, err := s.message(ctx, d, rcpt)
+		if err == nil && r.Screen {
+			err = s.screen(ctx, d, m)
+		}
 		if err != nil {
 			receipt.Results[i] = RecipientResult{Message: m, Err: fault.Of(err)}
 			continue
@@ -291,6 +303,39 @@ func (s *Sends) message(ctx context.Context, d Definition, r Recipient) (Message
 		return m, s.checkSender(ctx, d, r.FromAddress)
 	}
 	return m, nil
+}
+
+// screen refuses a recipient as [Delivery.Decide] would do it now.
+func (s *Sends) screen(ctx context.Context, d Definition, m Message) error {
+	if !ValidAddress(m.To) {
+		return fault.New(fault.Invalid, CodeInvalidSubscriber, "The recipient's address is not valid.").In("EmailAddress")
+	}
+	sub, onList, err := s.Store.Standing(ctx, d, m.SubscriberKey)
+	if fault.CodeOf(err) == CodeNoSubscriber {
+		if d.AutoAdd {
+			return nil // he is added as Active
+		}
+		return fault.Wrap(err, fault.Conflict, CodeMayNotGet, "The recipient is not on the All Subscribers list.")
+	}
+	if err != nil {
+		return err
+	}
+	all := strings.EqualFold(d.ListKey, AllSubscribers)
+	for _, status := range []SubscriberStatus{sub.Status, onList} {
+		switch status {
+		case SubscriberUnsubscribed:
+			return fault.New(fault.Conflict, CodeMayNotGet, "The subscriber is unsubscribed.")
+		case SubscriberHeld:
+			return fault.New(fault.Conflict, CodeMayNotGet, "The subscriber is held.")
+		}
+	}
+	if !all && onList == "" && !d.AutoAdd {
+		return fault.New(fault.Conflict, CodeMayNotGet, "The recipient is not on the list of the send.")
+	}
+	if !d.AutoUpdate && !strings.EqualFold(sub.Address, m.To) {
+		return fault.New(fault.Conflict, CodeMayNotGet, "The subscriber has another address.")
+	}
+	return nil
 }
 
 // Message tells what became of the message with the key.
