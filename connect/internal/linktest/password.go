@@ -4,6 +4,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -98,17 +99,18 @@ func (v *Tenant) keepsOut(w http.ResponseWriter, r *http.Request) bool {
 
 // soapUser is whom an envelope signs in; "" where nobody. The tenant's lock is held.
 func (v *Tenant) soapUser(envelope string) string {
+	// The first element of the name, whatever its prefix and attributes.
 	value := func(name string) string {
-		_, rest, _ := strings.Cut(envelope, "<"+name)
-		_, rest, _ = strings.Cut(rest, ">")
-		text, _, _ := strings.Cut(rest, "<")
-		return html.UnescapeString(text)
+		at := regexp.MustCompile(`<(?:\w+:)?` + name + `(?: [^>]*)?>([^<]*)<`).FindStringSubmatch(envelope)
+		if at == nil {
+			return ""
+		}
+		return html.UnescapeString(at[1])
 	}
 	if !strings.Contains(envelope, "UsernameToken") {
 		return v.tokens[value("fueloauth")].username
 	}
-	_, name, _ := strings.Cut(envelope, "<Username>")
-	name, _, _ = strings.Cut(name, "<")
+	name := value("Username")
 	p := v.people[name]
 	if p.Password == "" || value("Password") != p.Password || v.passwords.off || v.passwords.plain[name] || v.passwords.locked[name] || v.passwords.expired[name] {
 		return ""
