@@ -699,7 +699,9 @@ func TestSettings(t *testing.T) {
 			`<records xsi:type="SecuritySettings"><fullName>Security</fullName><enableAdminLoginAsAnyUser>false</enableAdminLoginAsAnyUser>`,
 			"<complexity>AlphaNumeric</complexity>", "<expiration>NinetyDays</expiration>", "<historyRestriction>3</historyRestriction>",
 			"<minimumPasswordLength>8</minimumPasswordLength>", "<maxLoginAttempts>TenAttempts</maxLoginAttempts>", "<lockoutInterval>FifteenMinutes</lockoutInterval>",
-			"<sessionTimeout>TwoHours</sessionTimeout><terminateUserSessionsWhenAdminResetsPassword>false</terminateUserSessionsWhenAdminResetsPassword>",
+			"<sessionTimeout>TwoHours</sessionTimeout><terminateUserSessionsWhenAdminResetsPassword>false</terminateUserSessionsWhenAdminResetsPassword>" +
+				"<enforceIpRangesEveryRequest>false</enforceIpRangesEveryRequest><lockSessionsToIp>false</lockSessionsToIp><lockSessionsToDomain>true</lockSessionsToDomain>" +
+				"<forceRelogin>true</forceRelogin><forceLogoutOnSessionTimeout>true</forceLogoutOnSessionTimeout></sessionSettings>",
 		} {
 			if !strings.Contains(answer, want) {
 				t.Errorf("a new org's settings lack %s: %s", want, answer)
@@ -711,7 +713,7 @@ func TestSettings(t *testing.T) {
 		for fields, want := range map[string]string{
 			"<passwordPolicies><complexity>Easy</complexity></passwordPolicies>":                                                "is not a valid value",
 			"<passwordPolicies><minimumPasswordLength>4</minimumPasswordLength></passwordPolicies>":                             "5 to 50",
-			"<passwordPolicies><historyRestriction>x</historyRestriction></passwordPolicies>":                                   "no number",
+			"<passwordPolicies><historyRestriction>x</historyRestriction></passwordPolicies>":                                   "it takes a number",
 			"<passwordPolicies><colour>red</colour></passwordPolicies>":                                                         "there is no setting",
 			"<networkAccess><ipRanges><start>10.0.0.9</start><end>10.0.0.1</end></ipRanges></networkAccess>":                    "no range",
 			"<enableAdminLoginAsAnyUser>perhaps</enableAdminLoginAsAnyUser>":                                                    "is not a valid value",
