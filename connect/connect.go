@@ -141,7 +141,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.spent = usage.NewService(b.store, meter, b.links)
 	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
-	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine})
+	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine, Workers: workers})
 	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imported := sqlstore.NewImports(b.store, b.queue)
 	imports := mapping.NewImporter(imported, b.mappings, b.links, b.queue)
@@ -188,6 +188,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	return b, nil
 }
+
+// workers is how many jobs run at the same time: each is one import or lane of a pair, and mostly waits for a cloud.
+const workers = 16
 
 // flushEvery is how often calls that were counted are stored; a crash loses those of that time.
 const flushEvery = 10 * time.Second

@@ -192,3 +192,12 @@ func Permanent(err error) error {
 	}
 	return permanent{err}
 }
+
+// later asks for a job to be taken up again.
+type later struct{ wait time.Duration }
+
+func (l later) Error() string { return "again in " + l.wait.String() }
+
+// Later, as a handler's error, gives its worker to other jobs and has this one taken up again after a while of machine
+// time. It does not count as an attempt: there is nothing to be done yet.
+func Later(wait time.Duration) error { return later{wait} }

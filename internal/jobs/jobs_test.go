@@ -274,6 +274,34 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
+// TestLater: a job that has nothing to do yet waits without a worker and without using up attempts.
+func TestLater(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		q := b.queue(jobs.Options{Workers: 1})
+		times := 0
+		q.Handle("wait", func(context.Context, *jobs.Run) error {
+			if times++; times < 4 {
+				return fmt.Errorf("not yet: %w", jobs.Later(time.Minute))
+			}
+			return nil
+		})
+		q.Handle("next", func(context.Context, *jobs.Run) error { return nil })
+		q.Start(t.Context())
+		id := b.enqueue(q, jobs.Job{Kind: "wait", MaxAttempts: 1})
+		for range 3 {
+			b.await(id, jobs.Queued)
+			if i := b.info(q, id); i.RunAt.Sub(b.clock.Now()) != time.Minute || i.Attempt != 0 || i.LastError != "" {
+				t.Errorf("while it waits: %+v", i)
+			}
+			b.await(b.enqueue(q, jobs.Job{Kind: "next"}), jobs.Done) // the only worker is free
+			b.clock.Advance(time.Minute)
+			q.Wake()
+		}
+		b.await(id, jobs.Done)
+	})
+}
+
 func TestPermanentOfNothing(t *testing.T) {
 	t.Parallel()
 	if err := jobs.Permanent(nil); err != nil {

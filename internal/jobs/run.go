@@ -226,6 +226,7 @@ func (q *Queue) takeOver(ctx context.Context) error {
 // finish stores how the attempt ended, unless the lease is lost.
 func (q *Queue) finish(r *Run, err, cause error) {
 	state, runAt, attempt := Done, q.machine(), r.Attempt
+	var wait later
 	switch {
 	case err == nil:
 	case errors.Is(cause, ErrLeaseLost), errors.Is(err, ErrLeaseLost):
@@ -235,6 +236,8 @@ func (q *Queue) finish(r *Run, err, cause error) {
 		state = Cancelled
 	case cause != nil: // stopping: it was not the job's fault, so the attempt does not count
 		state, attempt = Queued, r.Attempt-1
+	case errors.As(err, &wait):
+		state, runAt, attempt, err = Queued, runAt.Add(wait.wait), r.Attempt-1, nil
 	case errors.As(err, new(permanent)), r.Attempt >= r.MaxAttempts:
 		state = Failed
 	default:

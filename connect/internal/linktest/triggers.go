@@ -33,13 +33,19 @@ func RunTriggers(t *testing.T, open func(*testing.T) (Store, Triggers)) {
 	ok(t, err)
 	same(t, pairs, []string{"a"})
 	for i, want := range []bool{true, false} {
-		had, err := triggers.Lease(ctx, "a", At(10), At(20))
+		had, err := triggers.Lease(ctx, "a", []string{"me", "other"}[i], At(10), At(20))
 		ok(t, err)
 		if had != want {
 			t.Fatalf("lease %d: %v", i, had)
 		}
 	}
-	ok(t, triggers.Release(ctx, "a"))
+	ok(t, triggers.Release(ctx, "a", "other")) // whose it is not
+	had, err := triggers.Lease(ctx, "a", "other", At(10), At(20))
+	ok(t, err)
+	if had {
+		t.Fatal("somebody ended another's lease")
+	}
+	ok(t, triggers.Release(ctx, "a", "me"))
 
 	change := trigger.Change{RecordID: "500000000000001AAA", Created: At(1), Seen: trigger.Seen{Modstamp: At(2), Met: true}, PersonID: "003000000000001AAA"}
 	other := trigger.Change{RecordID: "500000000000002AAA", Created: At(1), Seen: trigger.Seen{Modstamp: At(3)}}
@@ -62,8 +68,11 @@ func RunTriggers(t *testing.T, open func(*testing.T) (Store, Triggers)) {
 		Pair: "a", TriggerID: "one", DefinitionKey: "welcome", RecordID: change.RecordID, Modstamp: At(2), PersonID: change.PersonID, DueAt: At(3602), Status: trigger.Waiting,
 	}
 	same(t, due, []trigger.Firing{want})
-	want.Status, want.Attempts, want.MessageKey, want.Code, want.Reason = trigger.Failed, 2, "key", "code", "why"
+	want.Status, want.Attempts, want.MessageKey, want.Code, want.Reason = trigger.Failed, 1, "key", "code", "why"
 	ok(t, triggers.Settle(ctx, want))
+	slow := want // somebody who made the same attempt and is later
+	slow.Status, slow.Code = trigger.Waiting, "cloud_failed"
+	ok(t, triggers.Settle(ctx, slow))
 	all, err := triggers.Firings(ctx, "a", "one", 10)
 	ok(t, err)
 	if len(all) != 2 || !all[0].Modstamp.Equal(At(5)) {
@@ -72,14 +81,14 @@ func RunTriggers(t *testing.T, open func(*testing.T) (Store, Triggers)) {
 	same(t, all[1], want)
 
 	// What was stopped meanwhile keeps the watermark that starting gave it.
-	v.Watermark, v.ErrorCode, v.Error = At(9), "cloud_failed", "why"
+	v.Watermark, v.ErrorCode, v.Error, v.Reading = At(9), "cloud_failed", "why", trigger.Reading{From: At(9), To: At(12), After: "500000000000002AAA"}
 	ok(t, triggers.Advance(ctx, v))
 	stored, err := triggers.Trigger(ctx, "a", "one")
 	ok(t, err)
 	same(t, stored, v)
 	stopped, err := triggers.SetActive(ctx, v, false, At(20), Why)
 	ok(t, err)
-	if stopped.Active || !stopped.Watermark.Equal(At(20)) || stopped.ErrorCode != "" {
+	if stopped.Active || !stopped.Watermark.Equal(At(20)) || stopped.Reading != (trigger.Reading{}) || stopped.ErrorCode != "" {
 		t.Fatalf("stopped: %+v", stopped)
 	}
 	v.Watermark = At(21)

@@ -145,19 +145,16 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 }
 
 // importOutage is how often an import that an outage interrupts looks whether it is over.
-const importOutage = 2 * time.Second
+const importOutage = 10 * time.Second
 
-// uninterrupted reads the link of a pair and waits for the end of an outage: what an import has not begun is begun then.
+// uninterrupted reads the link of a pair. In an outage the job is put back, for its end: a worker that waited would be
+// missing to everybody else for as long.
 func (i *Importer) uninterrupted(ctx context.Context, pair string) (link.Link, error) {
-	for {
-		l, err := i.links.Link(ctx, pair)
-		if err != nil || i.links.Interrupted(l) == nil {
-			return l, err
-		}
-		if err := pause(ctx, importOutage); err != nil {
-			return l, err
-		}
+	l, err := i.links.Link(ctx, pair)
+	if err == nil && i.links.Interrupted(l) != nil {
+		err = jobs.Later(importOutage)
 	}
+	return l, err
 }
 
 // pause waits, a random part of up to half less.

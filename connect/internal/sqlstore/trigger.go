@@ -22,16 +22,19 @@ type Triggers struct {
 func NewTriggers(s *Store) *Triggers { return &Triggers{store: s, db: s.db} }
 
 const (
-	triggerColumns = `pair_id, trigger_id, name, object_name, event, criteria, person_field, delay_hours, definition_key, active, actor, created_at, active_since, watermark, error_code, error`
-	triggerQuery   = `SELECT ` + triggerColumns + ` FROM record_trigger WHERE pair_id = $1`
-	triggerOne     = triggerQuery + ` AND trigger_id = $2`
+	triggerColumns = `pair_id, trigger_id, name, object_name, event, criteria, person_field, delay_hours, definition_key, active, actor, created_at, active_since, watermark, error_code, error,
+		reading_from, reading_to, reading_after`
+	triggerQuery = `SELECT ` + triggerColumns + ` FROM record_trigger WHERE pair_id = $1`
+	triggerOne   = triggerQuery + ` AND trigger_id = $2`
 )
 
 func scanTrigger(row scanner) (trigger.Trigger, error) {
 	var t trigger.Trigger
 	var criteria string
-	var created, since, watermark int64
-	err := row.Scan(&t.Pair, &t.ID, &t.Name, &t.Object, &t.On, &criteria, &t.PersonField, &t.DelayHours, &t.DefinitionKey, &t.Active, &t.Actor, &created, &since, &watermark, &t.ErrorCode, &t.Error)
+	var created, since, watermark, from, to int64
+	err := row.Scan(&t.Pair, &t.ID, &t.Name, &t.Object, &t.On, &criteria, &t.PersonField, &t.DelayHours, &t.DefinitionKey, &t.Active, &t.Actor, &created, &since, &watermark, &t.ErrorCode, &t.Error,
+		&from, &to, &t.Reading.After)
+	t.Reading.From, t.Reading.To = at(from), at(to)
 	t.CreatedAt, t.ActiveSince, t.Watermark = at(created), at(since), at(watermark)
 	if err == nil {
 		err = json.Unmarshal([]byte(criteria), &t.Criteria)
@@ -68,7 +71,7 @@ func (s *Triggers) AddTrigger(ctx context.Context, t trigger.Trigger, why audit.
 		return t, err
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`INSERT INTO record_trigger (`+triggerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', '') ON CONFLICT DO NOTHING`,
+		res, err := tx.Exec(`INSERT INTO record_trigger (`+triggerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '', '', 0, 0, '') ON CONFLICT DO NOTHING`,
 			t.Pair, t.ID, t.Name, t.Object, string(t.On), string(criteria), t.PersonField, t.DelayHours, t.DefinitionKey, flag(t.Active), t.Actor, ms(t.CreatedAt), ms(t.ActiveSince), ms(t.Watermark))
 		fresh := swapped(res, err)
 		if fresh != nil && !errors.Is(fresh, errSwapped) {
@@ -118,7 +121,7 @@ func (s *Triggers) SetActive(ctx context.Context, t trigger.Trigger, active bool
 			stored = before
 			return err
 		}
-		stored, err = scanTrigger(tx.QueryRow(`UPDATE record_trigger SET active = $3, active_since = $4, watermark = $4, error_code = '', error = '' WHERE pair_id = $1 AND trigger_id = $2 RETURNING `+triggerColumns,
+		stored, err = scanTrigger(tx.QueryRow(`UPDATE record_trigger SET active = $3, active_since = $4, watermark = $4, error_code = '', error = '', reading_from = 0, reading_to = 0, reading_after = '' WHERE pair_id = $1 AND trigger_id = $2 RETURNING `+triggerColumns,
 			t.Pair, t.ID, flag(active), ms(when)))
 		if err != nil {
 			return err
@@ -150,10 +153,10 @@ func (s *Triggers) Pairs(ctx context.Context) ([]string, error) {
 }
 
 // Lease implements trigger.Store.
-func (s *Triggers) Lease(ctx context.Context, pair string, now, until time.Time) (had bool, err error) {
+func (s *Triggers) Lease(ctx context.Context, pair, holder string, now, until time.Time) (had bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`INSERT INTO trigger_lease (pair_id, lease_until) VALUES ($1, $2)
-			ON CONFLICT (pair_id) DO UPDATE SET lease_until = excluded.lease_until WHERE trigger_lease.lease_until < $3`, pair, ms(until), ms(now))
+		res, err := tx.Exec(`INSERT INTO trigger_lease (pair_id, lease_until, holder) VALUES ($1, $2, $4)
+			ON CONFLICT (pair_id) DO UPDATE SET lease_until = excluded.lease_until, holder = excluded.holder WHERE trigger_lease.lease_until < $3`, pair, ms(until), ms(now), holder)
 		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
 			return err
 		}
@@ -164,9 +167,9 @@ func (s *Triggers) Lease(ctx context.Context, pair string, now, until time.Time)
 }
 
 // Release implements trigger.Store.
-func (s *Triggers) Release(ctx context.Context, pair string) error {
+func (s *Triggers) Release(ctx context.Context, pair, holder string) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`UPDATE trigger_lease SET lease_until = 0 WHERE pair_id = $1`, pair)
+		_, err := tx.Exec(`UPDATE trigger_lease SET lease_until = 0 WHERE pair_id = $1 AND holder = $2`, pair, holder)
 		return err
 	})
 }
@@ -216,8 +219,9 @@ func seen(tx *sqldb.Tx, t trigger.Trigger, record string) (*trigger.Seen, error)
 // Advance implements trigger.Store. One that was stopped or started meanwhile keeps what that set.
 func (s *Triggers) Advance(ctx context.Context, t trigger.Trigger) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`UPDATE record_trigger SET watermark = $3, error_code = $4, error = $5 WHERE pair_id = $1 AND trigger_id = $2 AND active_since = $6`,
-			t.Pair, t.ID, ms(t.Watermark), t.ErrorCode, t.Error, ms(t.ActiveSince))
+		_, err := tx.Exec(`UPDATE record_trigger SET watermark = $3, error_code = $4, error = $5, reading_from = $7, reading_to = $8, reading_after = $9
+			WHERE pair_id = $1 AND trigger_id = $2 AND active_since = $6`,
+			t.Pair, t.ID, ms(t.Watermark), t.ErrorCode, t.Error, ms(t.ActiveSince), ms(t.Reading.From), ms(t.Reading.To), t.Reading.After)
 		return err
 	})
 }
@@ -257,7 +261,8 @@ func (s *Triggers) Due(ctx context.Context, pair string, now time.Time, limit in
 // Settle implements trigger.Store.
 func (s *Triggers) Settle(ctx context.Context, f trigger.Firing) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`UPDATE trigger_firing SET status = $5, attempts = $6, message_key = $7, code = $8, reason = $9 WHERE pair_id = $1 AND trigger_id = $2 AND record_id = $3 AND modstamp = $4`,
+		_, err := tx.Exec(`UPDATE trigger_firing SET status = $5, attempts = $6, message_key = $7, code = $8, reason = $9 WHERE pair_id = $1 AND trigger_id = $2 AND record_id = $3 AND modstamp = $4
+				AND status = 'waiting' AND attempts = $6 - 1`,
 			f.Pair, f.TriggerID, f.RecordID, ms(f.Modstamp), string(f.Status), f.Attempts, f.MessageKey, f.Code, f.Reason)
 		return err
 	})

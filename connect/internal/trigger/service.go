@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -24,17 +25,22 @@ import (
 const (
 	// overlap is read again each time (DESIGN 5.9): a record's stamp may be older than the moment at which it shows.
 	overlap = time.Minute
-	// pageRows is how many records one call reads; takeAtOnce how many one transaction takes over.
-	pageRows   = 2000
+	// maxPage is how many records one call reads; takeAtOnce how many one transaction takes over.
+	maxPage    = 2000
 	takeAtOnce = 60
 	// dueAtOnce firings are taken up by one look, sendsAtOnce of them at the same time.
 	dueAtOnce   = 200
 	sendsAtOnce = 8
 	// firingAttempts is how often a firing is tried whose cloud fails; each waits for the next look at least.
 	firingAttempts = 60
-	// lookTime bounds one look at a pair; leaseTime is how long after a crash nobody else looks.
-	lookTime  = time.Minute
-	leaseTime = 90 * time.Second
+	// fireTime and readTime bound the two parts of a look at a pair: each has its own, so that much to read keeps nothing
+	// from going out. pagesAtOnce is how many pages a look reads for one trigger before the others have theirs.
+	fireTime    = 20 * time.Second
+	readTime    = 40 * time.Second
+	pagesAtOnce = 3
+	// leaseTime is how long after a crash nobody else looks: longer than a look lasts, with the sends and the page that it
+	// has begun.
+	leaseTime = 5 * time.Minute
 )
 
 // Service keeps triggers and looks for what fires them. It is safe for concurrent use.
@@ -44,6 +50,9 @@ type Service struct {
 	links   *link.Service
 	sends   *send.Service
 	machine clock.Machine
+	holder  string        // names this process in leases
+	turn    atomic.Uint64 // which trigger is read first
+	page    int           // records that one call reads
 }
 
 // NewService wires the service.
@@ -51,7 +60,7 @@ func NewService(store Store, work Work, links *link.Service, sends *send.Service
 	if machine == nil {
 		machine = time.Now
 	}
-	return &Service{store: store, work: work, links: links, sends: sends, machine: machine}
+	return &Service{store: store, work: work, links: links, sends: sends, machine: machine, holder: oauth.NewToken(16), page: maxPage}
 }
 
 // Add makes a trigger, active from now on, after asking the org whether it has the object and the fields. key makes a
@@ -163,13 +172,11 @@ func (s *Service) lookAt(ctx context.Context, pair string) (err error) {
 		return err
 	}
 	now := s.machine()
-	had, err := s.work.Lease(ctx, pair, now, now.Add(leaseTime))
+	had, err := s.work.Lease(ctx, pair, s.holder, now, now.Add(leaseTime))
 	if err != nil || !had {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.work.Release(context.WithoutCancel(ctx), pair)) }()
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
+	defer func() { err = errors.Join(err, s.work.Release(context.WithoutCancel(ctx), pair, s.holder)) }()
 	triggers, err := s.store.Triggers(ctx, pair)
 	if err != nil {
 		return err
@@ -177,21 +184,33 @@ func (s *Service) lookAt(ctx context.Context, pair string) (err error) {
 	if interrupted := s.links.Interrupted(l); interrupted != nil {
 		return s.skip(ctx, l, triggers, interrupted)
 	}
-	for _, t := range triggers {
-		if !t.Active {
-			continue
+	// What waits goes out first, and what was just found goes out too, however much there is to read.
+	fired := s.fire(ctx, l)
+	return errors.Join(fired, s.readAll(ctx, l, triggers), s.fire(ctx, l))
+}
+
+// readAll reads for each trigger in turn, a few pages of each, as far as it comes in readTime.
+func (s *Service) readAll(ctx context.Context, l link.Link, triggers []Trigger) error {
+	reading, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	active := slices.DeleteFunc(slices.Clone(triggers), func(t Trigger) bool { return !t.Active })
+	first := s.turn.Add(1)
+	for i := range active {
+		if reading.Err() != nil {
+			break // the others are first another time
 		}
-		reading := s.read(ctx, l, &t)
+		t := active[(first+uint64(i))%uint64(len(active))]
+		why := s.read(reading, l, &t)
 		t.ErrorCode, t.Error = "", ""
-		if reading != nil {
-			f := fault.Of(reading)
+		if why != nil && reading.Err() == nil {
+			f := fault.Of(why)
 			t.ErrorCode, t.Error = string(f.Code), client.Clip(f.Message, 500)
 		}
 		if err := s.work.Advance(context.WithoutCancel(ctx), t); err != nil {
 			return err
 		}
 	}
-	return s.fire(ctx, l)
+	return ctx.Err()
 }
 
 // skip is a look in an outage. One that holds sends leaves everything for its end; in one that fails them, what happens
@@ -205,7 +224,7 @@ func (s *Service) skip(ctx context.Context, l link.Link, triggers []Trigger, why
 		if !t.Active {
 			continue
 		}
-		t.Watermark, t.ErrorCode, t.Error = s.links.Now(l), string(f.Code), f.Message
+		t.Watermark, t.ErrorCode, t.Error, t.Reading = s.links.Now(l), string(f.Code), f.Message, Reading{}
 		if err := s.work.Advance(ctx, t); err != nil {
 			return err
 		}
@@ -216,12 +235,15 @@ func (s *Service) skip(ctx context.Context, l link.Link, triggers []Trigger, why
 const stamp = "2006-01-02T15:04:05.000Z"
 
 // read takes over what changed of the trigger's object, page by page in the order of ids within a span of time, so that
-// the pages hold together whatever changes meanwhile.
+// the pages hold together whatever changes meanwhile: what changes behind is read with the next span. It reads up to
+// pagesAtOnce, and leaves in t where it stands.
 func (s *Service) read(ctx context.Context, l link.Link, t *Trigger) error {
 	now := s.links.Now(l)
-	from := t.Watermark
-	if from.After(now) { // domain time was moved back
-		from = now
+	if t.Reading.After == "" || t.Reading.To.After(now) { // domain time was moved back
+		t.Reading = Reading{From: t.Watermark, To: now}
+		if t.Watermark.After(now) {
+			t.Reading.From = now
+		}
 	}
 	fields := []string{"Id", "CreatedDate", "SystemModstamp"}
 	for _, c := range t.Criteria {
@@ -232,14 +254,15 @@ func (s *Service) read(ctx context.Context, l link.Link, t *Trigger) error {
 	}
 	slices.Sort(fields)
 	fields = slices.Compact(fields)
-	for last := ""; ; {
-		query := fmt.Sprintf("SELECT %s FROM %s WHERE SystemModstamp >= %s", strings.Join(fields, ", "), t.Object, from.Add(-overlap).UTC().Format(stamp))
+	for range pagesAtOnce {
+		last := t.Reading.After
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE SystemModstamp >= %s", strings.Join(fields, ", "), t.Object, t.Reading.From.Add(-overlap).UTC().Format(stamp))
 		if last != "" {
 			query += " AND Id > '" + last + "'"
 		}
 		var found []crm.Record
 		err := s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
-			found, err = org.Query(ctx, fmt.Sprintf("%s ORDER BY Id LIMIT %d", query, pageRows))
+			found, err = org.Query(ctx, fmt.Sprintf("%s ORDER BY Id LIMIT %d", query, s.page))
 			return err
 		})
 		if err != nil {
@@ -262,16 +285,19 @@ func (s *Service) read(ctx context.Context, l link.Link, t *Trigger) error {
 				return err
 			}
 		}
-		if len(found) < pageRows {
-			t.Watermark = now
+		if len(found) < s.page {
+			t.Watermark, t.Reading = t.Reading.To, Reading{}
 			return nil
 		}
-		last = changes[len(changes)-1].RecordID
+		t.Reading.After = changes[len(changes)-1].RecordID
 	}
+	return nil
 }
 
 // fire sends what is due.
 func (s *Service) fire(ctx context.Context, l link.Link) error {
+	ctx, cancel := context.WithTimeout(ctx, fireTime)
+	defer cancel()
 	due, err := s.work.Due(ctx, l.Pair, s.links.Now(l), dueAtOnce)
 	if err != nil {
 		return err
@@ -281,9 +307,16 @@ func (s *Service) fire(ctx context.Context, l link.Link) error {
 	errs := make([]error, len(due))
 	for i, f := range due {
 		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break // the others are due still
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			errs[i] = s.work.Settle(context.WithoutCancel(ctx), s.fireOne(ctx, l, f))
+			f := s.fireOne(ctx, l, f)
+			if ctx.Err() != nil && f.Status != Done { // the look's time was over, which says nothing of the firing
+				return
+			}
+			errs[i] = s.work.Settle(context.WithoutCancel(ctx), f)
 		})
 	}
 	wg.Wait()

@@ -67,6 +67,14 @@ type Trigger struct {
 	Watermark     time.Time // up to which the object was read
 	ErrorCode     string    // of the last reading, "" where it went well
 	Error         string
+	Reading       Reading // that the last look left unfinished; zero where it left none
+}
+
+// Reading is where going through what changed stands: records are read in the order of their ids, and one look does not
+// get to the end of a bulk load.
+type Reading struct {
+	From, To time.Time // domain times: of the changes that are read, and when that began
+	After    string    // the last record read
 }
 
 // Limits of a trigger.
@@ -240,15 +248,15 @@ type Store interface {
 type Work interface {
 	// Pairs lists those that have an active trigger or a firing that waits.
 	Pairs(ctx context.Context) ([]string, error)
-	// Lease gives a pair to the caller until a machine time; false where somebody has it. Release ends it.
-	Lease(ctx context.Context, pair string, now, until time.Time) (bool, error)
-	Release(ctx context.Context, pair string) error
+	// Lease gives a pair to a holder until a machine time; false where another has it. Release ends the holder's own.
+	Lease(ctx context.Context, pair, holder string, now, until time.Time) (bool, error)
+	Release(ctx context.Context, pair, holder string) error
 	// Take takes over changes of one page: what was seen, and a firing for each that fires (Trigger.Fires).
 	Take(ctx context.Context, t Trigger, changes []Change) (fired int, err error)
 	// Advance keeps up to where the object was read, and why reading failed.
 	Advance(ctx context.Context, t Trigger) error
 	// Due lists firings of a pair whose time has come, the oldest first.
 	Due(ctx context.Context, pair string, now time.Time, limit int) ([]Firing, error)
-	// Settle keeps what became of a firing.
+	// Settle keeps what became of a firing at its attempt, where it waits still and nobody else made that attempt.
 	Settle(ctx context.Context, f Firing) error
 }
