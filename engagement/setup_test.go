@@ -95,6 +95,14 @@ func TestSecretRotation(t *testing.T) {
 		if s.secret(t, h, fresh) != 200 || s.secret(t, h, tenanttest.ServerSecret) != 200 {
 			t.Error("while one is staged both secrets are good")
 		}
+		if status, a := call(t, "POST", path, token, nil); status != 409 || a["client_secret"] != nil || s.secret(t, h, fresh) != 200 {
+			t.Errorf("staging beside a staged one: %d %v", status, a)
+		}
+		lost := fresh
+		status, a = call(t, "POST", path, token, map[string]any{"replace": true})
+		if fresh, _ = a["client_secret"].(string); status != 200 || s.secret(t, h, fresh) != 200 || s.secret(t, h, lost) != 401 || s.secret(t, h, tenanttest.ServerSecret) != 200 {
+			t.Errorf("replacing the staged one: %d %v", status, a)
+		}
 		status, a = call(t, "GET", s.url+"/v2/packages", token, nil)
 		if text, _ := json.Marshal(a); status != 200 || !strings.Contains(string(text), `"staged_secret":true`) || strings.Contains(string(text), fresh) {
 			t.Errorf("packages: %d %s", status, text)
@@ -290,6 +298,31 @@ func TestPasswordRulesOfAPIUsers(t *testing.T) {
 			s.settings(t, at(c.after), c.change)
 			if api() != c.open {
 				t.Errorf("%s: open is %v", c.name, !c.open)
+			}
+		}
+		// A right password that opens no web services is no wrong one: AuthorizationFailure, 11 (engagement-wire 3).
+		off := at(0)
+		s.settings(t, off, map[string]any{"inactive_days": 0, "api_passwords_expire": false})
+		for _, c := range []struct {
+			change             map[string]any
+			name, password, is string
+		}{
+			{nil, h.Sender, tenanttest.Password, "no API user"},
+			{nil, h.Sender, "wrong password", "Login Failed"},
+			{nil, h.API, tenanttest.Password, ""},
+			{map[string]any{"no_soap_passwords": true}, h.API, tenanttest.Password, "off in this account"},
+			{nil, h.API, "wrong password", "Login Failed"},
+		} {
+			if c.change != nil {
+				s.settings(t, off, c.change)
+			}
+			answer := s.soap(t, named(c.name, c.password), "Retrieve", retrieveOf("Role", "", "Name"))
+			code := ""
+			if strings.Contains(c.is, " API user") || strings.Contains(c.is, "account") {
+				code = "11"
+			}
+			if !strings.Contains(answer.value("faultstring"), c.is) || c.is == "" && answer.value("OverallStatus") != "OK" || answer.value("detail", "apifault", "Code") != code {
+				t.Errorf("%s, %q: %+v", c.name, c.is, answer)
 			}
 		}
 	})

@@ -29,8 +29,8 @@ func (c *packageListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return list(a, packages, []string{"name", "type", "client id", "active", "secret expires", "scopes"}, func(p engagement.Package) []string {
-		return []string{p.Name, p.Type, p.ClientID, yes(p.Active), p.SecretExpires, strings.Join(p.Scopes, " ")}
+	return list(a, packages, []string{"name", "type", "client id", "active", "secret expires", "staged", "scopes"}, func(p engagement.Package) []string {
+		return []string{p.Name, p.Type, p.ClientID, yes(p.Active), p.SecretExpires, yes(p.Staged), strings.Join(p.Scopes, " ")}
 	})
 }
 
@@ -60,6 +60,7 @@ func (c *packageCreateCmd) Run(ctx context.Context, a *app) error {
 type packageStageCmd struct {
 	clientFlags
 	ClientID string `arg:"" name:"client-id" help:"Client id of the package."`
+	Replace  bool   `help:"End a secret that is staged already, and the access of clients that have it." env:"-"`
 }
 
 // Run stages a secret.
@@ -68,7 +69,7 @@ func (c *packageStageCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.StageSecret(ctx, c.ClientID)
+	made, err := s.StageSecret(ctx, c.ClientID, c.Replace)
 	if err != nil {
 		return err
 	}

@@ -195,9 +195,17 @@ func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.
 }
 
 // stageSecret answers POST /v2/packages/{client}/secret with a new secret, which is shown this once. Both are good until
-// the new one is activated.
-func (s *Server) stageSecret(_ http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
-	secret, expires, err := s.o.Setup.StageSecret(r.Context(), p, r.PathValue("client"))
+// the new one is activated. {"replace":true} ends one that is staged already.
+func (s *Server) stageSecret(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	var q struct {
+		Replace bool `json:"replace"`
+	}
+	if r.ContentLength != 0 {
+		if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+			return nil, err
+		}
+	}
+	secret, expires, err := s.o.Setup.StageSecret(r.Context(), p, r.PathValue("client"), q.Replace)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/twinspan/twinspan/internal/soap"
 )
 
-// codeNoWebServices is the fault of a user who is signed in by name and password and lacks the right to use the API.
-const codeNoWebServices fault.Code = "no_web_services"
-
 // authenticate finds the caller in the Header, in the order of engagement-wire 9.2: a fueloauth token, a legacy oAuth
 // token, else name and password of a WS-Security UsernameToken whose name is not the "*" that stands beside a legacy
 // token. Elements are found by local name: clients put them into three different namespaces or none.
@@ -57,7 +54,7 @@ func (s *Server) authenticate(ctx context.Context, env *soap.Envelope) (tenant.P
 	}
 	p, err := s.o.Auth.Password(ctx, name, password)
 	if err == nil && !p.Can(tenant.PermWebServices) {
-		return tenant.Principal{}, fault.New(fault.Denied, codeNoWebServices, "The user has no permission to use the web services.")
+		return tenant.Principal{}, fault.New(fault.Denied, tenant.CodeNoWebServices, "The user has no permission to use the web services.")
 	}
 	return p, err
 }

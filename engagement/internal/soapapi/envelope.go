@@ -94,7 +94,7 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request, c call, err error
 		return
 	case f.Code == codeUnknownAction:
 		body = client(f.Message, func(*soap.Writer) {})
-	case f.Code == codeNoWebServices:
+	case f.Code == tenant.CodeNoWebServices:
 		body = client(f.Message, func(x *soap.Writer) { apiFault(x, "11", f.Message) })
 	case f.Kind == fault.Limited:
 		body = client("Rate limit exceeded", func(*soap.Writer) {})

@@ -59,11 +59,15 @@ func (s *Store) AddPackage(ctx context.Context, p tenant.Package, users []tenant
 }
 
 // StageSecret implements tenant.SetupStore.
-func (s *Store) StageSecret(ctx context.Context, clientID string, hash [32]byte, expires, now time.Time) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return changeOne(tx, "package", `UPDATE installed_package SET staged_hash = $2, staged_expires_at = $3, modified_at = $4 WHERE client_id = $1`,
-			clientID, hash[:], nullMillis(expires), millis(now))
+func (s *Store) StageSecret(ctx context.Context, clientID string, hash [32]byte, replace bool, expires, now time.Time) (bool, error) {
+	var n int64
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		n, err = change(tx, `UPDATE installed_package SET staged_hash = $2, staged_expires_at = $3, modified_at = $4
+			WHERE client_id = $1 AND (staged_hash IS NULL OR staged_expires_at <= $4 OR $5 = 1)`,
+			clientID, hash[:], nullMillis(expires), millis(now), bit(replace))
+		return err
 	})
+	return n > 0, err
 }
 
 // ActivateSecret implements tenant.SetupStore.

@@ -16,8 +16,12 @@ const (
 	ScopeUsersRead     = "users_read"
 )
 
-// CodeNoStagedSecret: a package without a staged secret that could be activated.
-const CodeNoStagedSecret fault.Code = "no_staged_secret"
+const (
+	// CodeNoStagedSecret: a package without a staged secret that could be activated.
+	CodeNoStagedSecret fault.Code = "no_staged_secret"
+	// CodeStagedSecret: a package that has one already.
+	CodeStagedSecret fault.Code = "staged_secret"
+)
 
 // SetupStore writes what Setup decides.
 type SetupStore interface {
@@ -28,8 +32,9 @@ type SetupStore interface {
 	Packages(ctx context.Context, eid EID) ([]Package, error)
 	// AddPackage stores a package with the user on whose behalf it acts.
 	AddPackage(ctx context.Context, p Package, users []User) error
-	// StageSecret gives a package a second secret beside the one in force.
-	StageSecret(ctx context.Context, clientID string, hash [32]byte, expires, now time.Time) error
+	// StageSecret gives a package a second secret beside the one in force; false where it has one in date already, unless
+	// that is to be replaced.
+	StageSecret(ctx context.Context, clientID string, hash [32]byte, replace bool, expires, now time.Time) (bool, error)
 	// ActivateSecret puts the staged secret in force and ends the other one; false where none is staged.
 	ActivateSecret(ctx context.Context, clientID string, now time.Time) (bool, error)
 	// SessionByID reads a browser session.
@@ -88,8 +93,8 @@ func (s *Setup) Packages(ctx context.Context, p Principal) ([]Package, error) {
 }
 
 // StageSecret makes a new client secret for a package. Both are good until the new one is activated. The secret is told
-// this once.
-func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string) (secret string, expires time.Time, err error) {
+// this once. One that is staged already, and that clients may have, ends only where it is to be replaced.
+func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string, replace bool) (secret string, expires time.Time, err error) {
 	pkg, err := s.mine(ctx, p, clientID)
 	if err != nil {
 		return "", time.Time{}, err
@@ -106,8 +111,11 @@ func (s *Setup) StageSecret(ctx context.Context, p Principal, clientID string) (
 	}
 	now := s.Clock.Now(p.Tenant)
 	secret, expires = oauth.NewToken(32), t.Settings.SecretExpires(now)
-	err = s.Store.StageSecret(ctx, clientID, sha256.Sum256([]byte(secret)), expires, now)
+	done, err := s.Store.StageSecret(ctx, clientID, sha256.Sum256([]byte(secret)), replace, expires, now)
 	s.Registry.SetupChanged()
+	if err == nil && !done {
+		return "", time.Time{}, fault.New(fault.Conflict, CodeStagedSecret, "The package has a staged secret already, which clients may use. Activate it, or replace it.")
+	}
 	return secret, expires, err
 }
 

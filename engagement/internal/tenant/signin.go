@@ -44,6 +44,13 @@ func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock)
 	return s
 }
 
+// CodeNoWebServices: the password was right, and opens no web services: the user, or his account, lacks the right to them.
+const CodeNoWebServices fault.Code = "no_web_services"
+
+func noWebServices(why string) error {
+	return fault.New(fault.Denied, CodeNoWebServices, "%s", why)
+}
+
 var errLoginFailed = fault.New(fault.Unauthenticated, CodeLoginFailed, "The user name or password is wrong, or the user is locked or disabled.")
 
 // Check finds the user whom name and password open. Whatever keeps them from opening one is the same Unauthenticated
@@ -204,11 +211,15 @@ func (s *SignIns) mayCallByPassword(ctx context.Context, user User) (User, error
 		return User{}, err
 	}
 	now := s.clock.Now(user.Tenant)
-	if !user.APIUser || user.MustChange || t.Settings.NoSOAPPasswords || t.Settings.PasswordExpired(user, now) || t.Settings.LoginExpired(user, now) {
-		return User{}, errLoginFailed
-	}
-	if !t.Settings.AllowsAPI(AddressOf(ctx)) {
+	switch {
+	case !t.Settings.AllowsAPI(AddressOf(ctx)):
 		return User{}, errAddressDenied
+	case user.MustChange || t.Settings.PasswordExpired(user, now) || t.Settings.LoginExpired(user, now):
+		return User{}, errLoginFailed
+	case !user.APIUser:
+		return User{}, noWebServices("The user is no API user; others use the web services with a token.")
+	case t.Settings.NoSOAPPasswords:
+		return User{}, noWebServices("Enable Username and Password for Web Services is off in this account.")
 	}
 	return user, nil
 }

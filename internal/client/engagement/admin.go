@@ -41,10 +41,11 @@ func (s *Session) CreatePackage(ctx context.Context, p NewPackage) (Secret, erro
 	return made, err
 }
 
-// StageSecret makes a second secret for a package; both are good until it is activated.
-func (s *Session) StageSecret(ctx context.Context, clientID string) (Secret, error) {
+// StageSecret makes a second secret for a package; both are good until it is activated. One that is staged already is a
+// refusal, unless it is to be replaced: then it ends.
+func (s *Session) StageSecret(ctx context.Context, clientID string, replace bool) (Secret, error) {
 	var made Secret
-	err := s.do(ctx, http.MethodPost, s.c.base+"/v2/packages/"+url.PathEscape(clientID)+"/secret", struct{}{}, &made)
+	err := s.do(ctx, http.MethodPost, s.c.base+"/v2/packages/"+url.PathEscape(clientID)+"/secret", map[string]bool{"replace": replace}, &made)
 	return made, err
 }
 
