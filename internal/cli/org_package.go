@@ -335,12 +335,22 @@ func whatGoes(ctx context.Context, s *crm.Session) ([]string, error) {
 		if !strings.HasPrefix(f.Name, mcNamespace+"__") || f.Type == "boolean" {
 			continue
 		}
-		holders, err := s.Query(ctx, "SELECT Id FROM User WHERE "+f.Name+" != null")
+		where := " WHERE " + f.Name + " != null"
+		if f.Type == "encryptedstring" { // which no query filters
+			where = ""
+		}
+		users, err := s.Query(ctx, "SELECT "+f.Name+" FROM User"+where)
 		if err != nil {
 			return nil, err
 		}
-		if len(holders) > 0 {
-			out = append(out, fmt.Sprintf("the field %s of users, with %d values", f.Label, len(holders)))
+		holders := 0
+		for _, u := range users {
+			if u[f.Name] != nil {
+				holders++
+			}
+		}
+		if holders > 0 {
+			out = append(out, fmt.Sprintf("the field %s of users, with %d values", f.Label, holders))
 		}
 	}
 	return append(out, "the package's other fields of users, and its objects with their records"), nil

@@ -255,6 +255,7 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 		},
 		PermissionSets: []crm.PermissionSetSpec{
 			{Label: "Marketing Cloud Connected App", Assignees: []string{d.SystemUser.Username}, Apps: []string{"Salesforce_Marketing_Cloud"}},
+			{Label: "Marketing Cloud System User", Namespace: "et4ae5", Assignees: []string{d.SystemUser.Username}},
 			{Label: "JWT", Assignees: []string{d.OrgAdmin.Username}, Apps: []string{"JWT"}},
 		},
 	}))

@@ -105,7 +105,8 @@ func (s *suite) clearedInOrg(t *testing.T, b *browser.Browser) {
 	}
 	s.calls.want(t, "POST", "/api/v1/sends/test", map[string]any{"as": s.Member.Username, "to": "x@customer.example", "definition_key": s.Definition}, 409, "error.code", "not_mapped")
 	s.map1(t, b)
-	if _, again := s.field(t, admin); len(again) != 40 || again == handle {
+	// An administrator without View Encrypted Data sees asterisks, one for each character.
+	if _, again := s.field(t, admin); len(again) != 40 || again == handle && strings.Trim(again, "*") != "" {
 		t.Fatalf("mapped again, the field holds %q after %q", again, handle)
 	}
 	s.sendAs(t)

@@ -137,8 +137,9 @@ func (a *DataAccess) field(o *Object, f *Field) FieldAccess {
 
 // views remembers what users see of a schema, by what they may do.
 type views struct {
-	mu  sync.Mutex
-	all map[string]*Schema
+	mu     sync.Mutex
+	all    map[string]*Schema
+	masked *Schema // nil until it is asked for
 }
 
 // maxViews bounds how many are remembered of one schema.

@@ -187,6 +187,7 @@ func (c *change) update() error {
 	if err := c.load(); err != nil {
 		return err
 	}
+	c.keepMasked()
 	r := rulesOf(c.object)
 	if err := c.admit(r); err != nil {
 		return err

@@ -156,6 +156,7 @@ const (
 	PermCreateReports         = "CreateCustomizeReports"
 	PermEditTask              = "EditTask"
 	PermBulkHardDelete        = "BulkApiHardDelete"
+	PermViewEncryptedData     = "ViewEncryptedData"
 )
 
 // ConnectedApp is a connected app with its OAuth settings and policies (crm-wire 5.4).

@@ -3,6 +3,7 @@ package org
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -110,7 +111,11 @@ func (w packageWriter) record(r packages.Release) error {
 func (w packageWriter) sets() error {
 	o := w.schema.must(ObjectPermissionSet)
 	for _, s := range packages.PermissionSets() {
-		n, err := w.tx.Update(o, w.org, Values{"Name": s.Name, "NamespacePrefix": packages.Namespace}, Values{"Permissions" + s.Permission: true})
+		gives := Values{"Permissions" + s.Permission: true}
+		if s.System != "" {
+			gives["Permissions"+s.System] = true
+		}
+		n, err := w.tx.Update(o, w.org, Values{"Name": s.Name, "NamespacePrefix": packages.Namespace}, gives)
 		if err != nil {
 			return err
 		}
@@ -119,9 +124,10 @@ func (w packageWriter) sets() error {
 		}
 		values := Values{
 			"Id": string(NewID(PrefixPermissionSet)), "Name": s.Name, "Label": s.Label, "NamespacePrefix": packages.Namespace, "IsCustom": true,
-			"IsOwnedByProfile": false, "HasActivationRequired": false, "Type": "Regular", "Permissions" + s.Permission: true,
+			"IsOwnedByProfile": false, "HasActivationRequired": false, "Type": "Regular",
 			"CreatedDate": w.at, "LastModifiedDate": w.at, "SystemModstamp": w.at, "CreatedById": string(w.by), "LastModifiedById": string(w.by),
 		}
+		maps.Copy(values, gives)
 		if err := w.tx.Insert(o, w.org, values); err != nil {
 			return err
 		}

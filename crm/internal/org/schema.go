@@ -29,12 +29,14 @@ const (
 	TypeCombobox  FieldType = "combobox"
 	// TypeMultipicklist is kept as its values in the picklist's order, with ";" between.
 	TypeMultipicklist FieldType = "multipicklist"
+	// TypeEncrypted is text that only holders of PermViewEncryptedData read (connect-facts 1.7).
+	TypeEncrypted FieldType = "encryptedstring"
 )
 
 // IsText reports whether values of the type are text that is compared without case.
 func (t FieldType) IsText() bool {
 	switch t {
-	case TypeString, TypeTextArea, TypePicklist, TypeMultipicklist, TypeCombobox, TypeEmail, TypePhone, TypeURL:
+	case TypeString, TypeTextArea, TypePicklist, TypeMultipicklist, TypeCombobox, TypeEmail, TypePhone, TypeURL, TypeEncrypted:
 		return true
 	}
 	return false
@@ -93,6 +95,8 @@ type Field struct {
 	Indexed bool
 	// Hidden fields are kept for the rules; no API shows them.
 	Hidden bool
+	// Masked: whoever looks at this schema sees no more of the values than how long they are.
+	Masked bool
 
 	ReferenceTo  []string // objects that a reference may name
 	Relationship string   // what a SOQL path calls the parent: "Profile"
@@ -219,6 +223,8 @@ type Schema struct {
 	byName  map[string]*Object
 	byID    map[string]*Object
 	views   views
+	// encrypted: some field is of TypeEncrypted.
+	encrypted bool
 }
 
 // NewSchema makes a schema. It fills in the columns that follow from the names.
@@ -231,6 +237,7 @@ func NewSchema(objects ...*Object) *Schema {
 				f.Column = ColumnName(f.Name)
 			}
 			o.byName[Fold(f.Name)] = f
+			s.encrypted = s.encrypted || f.Type == TypeEncrypted
 			if f.Relationship != "" {
 				o.byPath[Fold(f.Relationship)] = f
 			}

@@ -16,6 +16,8 @@ func typed(name, label string, t FieldType, length int) *Field {
 		f.Groupable = false
 	case TypeTextArea:
 		f.Filterable, f.Sortable, f.Groupable = length <= 255, length <= 255, length <= 255
+	case TypeEncrypted:
+		f.Filterable, f.Sortable, f.Groupable = false, false, false
 	case TypeInt:
 		f.Digits = 9
 	}

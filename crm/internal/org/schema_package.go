@@ -105,6 +105,8 @@ func packageField(p packages.Field) *Field {
 		f = reference(p.Name, p.Label, strings.TrimSuffix(p.Name, "__c")+"__r", "", p.To)
 	case packages.LongText:
 		f = typed(p.Name, p.Label, TypeTextArea, p.Length)
+	case packages.EncryptedText:
+		f = typed(p.Name, p.Label, TypeEncrypted, p.Length)
 	default:
 		f = text(p.Name, p.Label, p.Length)
 	}

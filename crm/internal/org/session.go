@@ -72,7 +72,13 @@ func (s Session) may(u User, o Org) Session {
 func (s Session) Schema() *Schema { return s.Custom.Schema(s.Package, s.Tooling) }
 
 // Seen is as much of the schema as the session's user may see.
-func (s Session) Seen() *Schema { return s.Schema().seenBy(s.Access) }
+func (s Session) Seen() *Schema {
+	seen := s.Schema().seenBy(s.Access)
+	if s.Access == nil || s.Permissions[PermViewEncryptedData] {
+		return seen
+	}
+	return seen.masked()
+}
 
 // undone is ErrDryRun in a dry run.
 func (s Session) undone() error {

@@ -89,6 +89,8 @@ type fieldInfo struct {
 	InlineHelpText      *string        `json:"inlineHelpText"`
 	Label               string         `json:"label"`
 	Length              int            `json:"length"`
+	Mask                *string        `json:"mask"`
+	MaskType            *string        `json:"maskType"`
 	Name                string         `json:"name"`
 	NameField           bool           `json:"nameField"`
 	NamePointing        bool           `json:"namePointing"`
@@ -138,6 +140,10 @@ func fieldOf(f *org.Field) fieldInfo {
 	}
 	if f.Relationship != "" {
 		i.RelationshipName = &f.Relationship
+	}
+	if f.Type == org.TypeEncrypted {
+		char, kind := f.Mask("x"), "all"
+		i.Mask, i.MaskType = &char, &kind
 	}
 	i.CascadeDelete, i.NamePointing = f.Cascade, len(f.ReferenceTo) > 1
 	return i

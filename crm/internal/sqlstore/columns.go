@@ -132,6 +132,9 @@ func (c *cell) value() any {
 		if c.field.Type == org.TypeComplex {
 			return org.JSON(c.text.String)
 		}
+		if c.field.Masked {
+			return c.field.Mask(c.text.String)
+		}
 		return c.text.String
 	}
 	switch {

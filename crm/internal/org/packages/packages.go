@@ -112,6 +112,7 @@ type PermissionSet struct {
 	Label      string
 	Name       string // without namespace
 	Permission string // the custom permission that it gives
+	System     string // a system permission that it gives; "" for none
 }
 
 // App is the connected app that the package brings.
@@ -133,7 +134,7 @@ func PermissionSets() []PermissionSet {
 	return []PermissionSet{
 		{Label: "Marketing Cloud Connector", Name: "Marketing_Cloud_Connector", Permission: PermConnector},
 		{Label: "Marketing Cloud Connector Admin", Name: "Marketing_Cloud_Connector_Admin", Permission: PermConnectorAdmin},
-		{Label: "Marketing Cloud System User", Name: "Marketing_Cloud_System_User", Permission: PermSystemUser},
+		{Label: "Marketing Cloud System User", Name: "Marketing_Cloud_System_User", Permission: PermSystemUser, System: "ViewEncryptedData"},
 	}
 }
 
