@@ -75,5 +75,10 @@ func TestRejectionOf(t *testing.T) {
 		if ok && r.Reason == "" {
 			t.Errorf("%s: no reason", name)
 		}
+		for _, said := range c.answers {
+			if f := fault.Of(err); said != "hang up" && c.answers["connect"] == "" && !strings.HasSuffix(f.Message, ": "+said+".") {
+				t.Errorf("%s: %s", name, f.Message)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	netmail "net/mail"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -140,9 +141,9 @@ func classify(err error) error {
 	sent, ok := errors.AsType[*gomail.SendError](err)
 	switch {
 	case ok && sent.ErrorCode() >= 500:
-		return fault.Wrap(err, fault.Invalid, CodeRefused, "The mail server refused the message with %d %s.", sent.ErrorCode(), sent.EnhancedStatusCode())
+		return fault.Wrap(err, fault.Invalid, CodeRefused, "The mail server refused the message: %s.", answer(sent))
 	case ok && sent.ErrorCode() >= 400:
-		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The mail server put the message off with %d %s.", sent.ErrorCode(), sent.EnhancedStatusCode())
+		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The mail server put the message off: %s.", answer(sent))
 	case ok && sent.Reason == gomail.ErrSMTPDataClose:
 		return fault.Wrap(err, fault.Unavailable, CodeInDoubt, "The connection broke before the mail server answered; it may have taken the message.")
 	case ok && (sent.Reason == gomail.ErrGetSender || sent.Reason == gomail.ErrGetRcpts || sent.Reason == gomail.ErrNoUnencoded):
@@ -150,6 +151,21 @@ func classify(err error) error {
 	default:
 		return fault.Wrap(err, fault.Unavailable, CodeDeferred, "The connection to the mail server broke.")
 	}
+}
+
+// answer is what the server said, code and text, in one line of at most 200 bytes: greylisting and a full disk have one code.
+func answer(sent *gomail.SendError) string {
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(reply(sent), ""))
+	if text == "" {
+		text = sent.EnhancedStatusCode()
+	}
+	text = strings.TrimRight(strconv.Itoa(sent.ErrorCode())+" "+text, " .")
+	return strings.ToValidUTF8(text[:min(len(text), 200)], "")
 }
 
 // compose makes the library's message of a checked one.
