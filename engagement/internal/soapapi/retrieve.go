@@ -73,6 +73,11 @@ func readRetrieve(op *soap.Element) (tenant.RetrieveRequest, error) {
 			r.Properties = append(r.Properties, name)
 		}
 	}
+	batch, err := number(el, "Options", "BatchSize")
+	if err != nil || batch < 0 {
+		return r, fault.New(fault.Invalid, tenant.CodeInvalidRetrieve, "The BatchSize is not a number of rows.")
+	}
+	r.BatchSize = int(min(batch, tenant.RetrieveBatch))
 	units := el.All("ClientIDs")
 	if client := el.Find("Options", "Client"); client != nil {
 		units = append(units, client)

@@ -144,6 +144,35 @@ func sorted(list []string) []string {
 	return list
 }
 
+// A client may ask for shorter pages than the most there can be, and each page that follows is as long.
+func TestBatchSize(t *testing.T) {
+	t.Parallel()
+	k := kit(t, "sqlite")
+	server := k.Serve()
+	subscribers(t, k)
+	page := func(what string) (keys int, status, id string) {
+		a := post(t, server, soapapi.Path, envelope(`<RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest><ObjectType>Subscriber</ObjectType><Properties>SubscriberKey</Properties>`+what+`</RetrieveRequest></RetrieveRequestMsg>`), "SOAPAction", "Retrieve")
+		status = regexp.MustCompile(`<OverallStatus>(.*?)</OverallStatus>`).FindStringSubmatch(a.text)[1]
+		return strings.Count(a.text, "<Results "), status, regexp.MustCompile(`<RequestID>(.*?)</RequestID>`).FindStringSubmatch(a.text)[1]
+	}
+	size := func(n string) string { return `<Options><BatchSize>` + n + `</BatchSize></Options>` }
+	n, status, id := page(size("3"))
+	if n != 3 || status != "MoreDataAvailable" {
+		t.Errorf("%d rows, %s", n, status)
+	}
+	if n, status, _ := page(`<ContinueRequest>` + id + `</ContinueRequest>`); n != 2 || status != "OK" {
+		t.Errorf("then %d rows, %s", n, status)
+	}
+	if n, status, _ := page(size("9000000000")); n != 5 || status != "OK" {
+		t.Errorf("%d rows, %s", n, status)
+	}
+	for _, bad := range []string{"-1", "x"} {
+		if _, status, _ := page(size(bad)); !strings.HasPrefix(status, "Error: ") {
+			t.Errorf("%s: %s", bad, status)
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {

@@ -114,6 +114,8 @@ type RetrieveRequest struct {
 	// QueryAllAccounts asks for the rows of all business units below the caller's, ClientIDs for those of some.
 	QueryAllAccounts bool
 	ClientIDs        []MID
+	// BatchSize is how many rows a page has at most; 0, or more than RetrieveBatch, for that.
+	BatchSize int
 	// Continue is the RequestID of the page before; all else is then taken from that request.
 	Continue string
 }
@@ -177,9 +179,15 @@ func (s *Retrieves) Retrieve(ctx context.Context, p Principal, r RetrieveRequest
 	if err != nil {
 		return Page{}, err
 	}
-	next.Limit = s.Batch
-	if next.Limit <= 0 {
-		next.Limit = RetrieveBatch
+	most := s.Batch
+	if most <= 0 {
+		most = RetrieveBatch
+	}
+	if r.Continue == "" {
+		next.Limit = r.BatchSize
+	}
+	if next.Limit <= 0 || next.Limit > most {
+		next.Limit = most
 	}
 	page := Page{RequestID: NewGUID(), Object: next.Object}
 	if key, ok := rowsOf(next.Object); ok {
