@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/mail"
@@ -31,7 +32,18 @@ const (
 	FixtureDemo = "demo"
 	// FixtureNewOrg is an org and a tenant as new ones are, the managed package installed, nothing connected.
 	FixtureNewOrg = "new-org"
+	// FixtureLegacy is a pair of May 2016, by its own clock, as documents 002 and 003 upgrade it: managed package 219, both
+	// spans connected by stored passwords, three users mapped under them, nothing of Connected App authentication set up.
+	FixtureLegacy = "legacy"
 )
+
+// LegacyPackage is the release of the managed package that FixtureLegacy has where none is named: the newest without
+// tenant-specific OAuth.
+const LegacyPackage = "219"
+
+// LegacyStart is the domain time at which a pair of FixtureLegacy begins: a month before new password connections are
+// refused.
+var LegacyStart = time.Date(2016, time.May, 2, 8, 0, 0, 0, time.UTC)
 
 // The editions of a tenant.
 const (
@@ -69,7 +81,7 @@ type Config struct {
 	// peers the header is not believed; none trusts nobody.
 	TrustedProxies []string
 
-	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, or FixtureNewOrg. A folder
+	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, FixtureNewOrg or FixtureLegacy. A folder
 	// keeps the fixture it was made with; naming another one is refused.
 	Fixture string
 	// AccountType is the edition of a new folder's tenant: AccountEnterprise2, which "" means too, AccountCore or
@@ -173,8 +185,12 @@ func (c Config) resolve() (Config, error) {
 	}
 	switch c.Fixture {
 	case "", FixtureDemo, FixtureNewOrg:
+	case FixtureLegacy:
+		if c.Package == "220" {
+			return c, configError("--package", "release 220 has tenant-specific OAuth; the fixture %s needs an older one", FixtureLegacy)
+		}
 	default:
-		return c, configError("--fixture", "%q is no built-in fixture (%s, %s)", c.Fixture, FixtureDemo, FixtureNewOrg)
+		return c, configError("--fixture", "%q is no built-in fixture (%s, %s, %s)", c.Fixture, FixtureDemo, FixtureNewOrg, FixtureLegacy)
 	}
 	switch c.AccountType {
 	case "", AccountEnterprise2, AccountCore, AccountLockPublish:

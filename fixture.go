@@ -41,9 +41,9 @@ func redirectURIs() []string {
 // orgSpec is the org of a fixture, its connected app holding Connect's certificate. A new org has the managed package
 // installed and untouched: anybody may self-authorize, no permission set carries the app (document 001 begins there).
 func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
-	demo := s.Fixture == FixtureDemo
+	demo := s.Fixture != FixtureNewOrg
 	spec := crm.OrgSpec{
-		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, Package: s.Package, UsernamePasswordFlow: demo,
+		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, Package: s.Package, UsernamePasswordFlow: s.Fixture == FixtureDemo,
 		Users: []crm.UserSpec{
 			orgUser(s.OrgAdmin, "Alma", "Admin", "System Administrator", demo, demo),
 			orgUser(s.SystemUser, "System", "User", "System Administrator", demo, demo),
@@ -114,7 +114,7 @@ func orgUser(l Login, first, last, profile string, integrated, admin bool) crm.U
 
 // tenantSpec is the tenant of a fixture; its package "Marketing Cloud Connect" holds Connect's certificate.
 func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec {
-	demo := s.Fixture == FixtureDemo
+	demo := s.Fixture != FixtureNewOrg
 	spec := engagement.TenantSpec{
 		EID: s.EID, Subdomain: s.Subdomain, Name: tenantName, AccountType: accountTypes[s.accountType()],
 		Users: []engagement.UserSpec{

@@ -137,13 +137,44 @@ func (p *Program) complete(ctx context.Context, s *seed, r Ready, path string) e
 	if s.Complete {
 		return nil
 	}
-	if s.Fixture == FixtureDemo {
-		if err := p.join(ctx, s.pair(r)); err != nil {
-			return fmt.Errorf("filling in the fixture %s: %w", s.Fixture, err)
-		}
+	var err error
+	switch s.Fixture {
+	case FixtureDemo:
+		err = p.join(ctx, s.pair(r))
+	case FixtureLegacy:
+		err = p.joinLegacy(ctx, s, r)
+	}
+	if err != nil {
+		return fmt.Errorf("filling in the fixture %s: %w", s.Fixture, err)
 	}
 	s.Complete = true
 	return s.save(path)
+}
+
+// joinLegacy connects a pair as people did before Connected App authentication. Its clock is set to that time first, as a
+// real connection of that time was made then, and stays there until somebody moves it.
+func (p *Program) joinLegacy(ctx context.Context, s *seed, r Ready) error {
+	now := time.Now
+	if p.config.Machine != nil {
+		now = p.config.Machine
+	}
+	if err := p.moveClock(ctx, s, func(time.Duration) time.Duration { return LegacyStart.Sub(now()) }); err != nil {
+		return err
+	}
+	j, err := journey.New(s.pair(r))
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := j.ConnectLegacy(ctx); err != nil {
+		return err
+	}
+	for _, m := range s.pair(r).Members {
+		if _, err := j.Traveller(m).Visit(ctx); err != nil {
+			return fmt.Errorf("mapping %s: %w", m.Org.Username, err)
+		}
+	}
+	return nil
 }
 
 // addPair makes a pair beside the others. Its secrets are kept before they are used, so that one whose making breaks
@@ -158,7 +189,7 @@ func (p *Program) addPair(ctx context.Context, fixture, accountType, release str
 	if err != nil {
 		return nil, Ready{}, err
 	}
-	s.Package = release
+	s.Package = packageFor(fixture, release)
 	if err := os.MkdirAll(p.pairFolder(), 0o700); err != nil {
 		return nil, Ready{}, fmt.Errorf("the folder of pairs: %w", err)
 	}

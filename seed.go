@@ -95,8 +95,16 @@ func loadSeed(f *folder, fixture, accountType, release string) (*seed, error) {
 	if s, err = newSeed(fixture, accountType); err != nil {
 		return nil, err
 	}
-	s.Package = release
+	s.Package = packageFor(fixture, release)
 	return s, s.save(path)
+}
+
+// packageFor is the release that a new pair of a fixture is made with.
+func packageFor(fixture, release string) string {
+	if fixture == FixtureLegacy && release == "" {
+		return LegacyPackage
+	}
+	return release
 }
 
 func readSeed(path string) (*seed, error) {

@@ -65,8 +65,8 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 	if err != nil {
 		return none, err
 	}
-	if _, err := os.Stat(f.Fixture); f.Fixture != "" && f.Fixture != twinspan.FixtureDemo && f.Fixture != twinspan.FixtureNewOrg && err == nil {
-		return none, usagef("--fixture: fixtures from a file are not read by this version; use %s or %s", twinspan.FixtureDemo, twinspan.FixtureNewOrg)
+	if _, err := os.Stat(f.Fixture); f.Fixture != "" && f.Fixture != twinspan.FixtureDemo && f.Fixture != twinspan.FixtureNewOrg && f.Fixture != twinspan.FixtureLegacy && err == nil {
+		return none, usagef("--fixture: fixtures from a file are not read by this version; use %s, %s or %s", twinspan.FixtureDemo, twinspan.FixtureNewOrg, twinspan.FixtureLegacy)
 	}
 	a.warnPassword("--db", f.DB, "TWINSPAN_DB")
 	a.warnPassword("--smtp", f.SMTP, "TWINSPAN_SMTP")

@@ -34,6 +34,19 @@ func (j *Journey) Connect(ctx context.Context) error {
 	return nil
 }
 
+// ConnectLegacy raises both spans as they were before Connected App authentication and tenant-specific OAuth: by the system
+// user's password and security token, and by the API user's password.
+func (j *Journey) ConnectLegacy(ctx context.Context) error {
+	system, api := j.pair.SystemUser, j.pair.APIUser
+	if err := j.connect.ConnectOrgByPassword(ctx, system.Username, system.Password, system.SecurityToken, ""); err != nil {
+		return fmt.Errorf("from Engagement into the org, as %s: %w", system.Username, err)
+	}
+	if _, err := j.connect.ConnectEngagementByPassword(ctx, api.Username, j.pair.EID, api.Password, ""); err != nil {
+		return fmt.Errorf("from the org into Engagement, as %s: %w", api.Username, err)
+	}
+	return nil
+}
+
 func (j *Journey) connectTenant(ctx context.Context) error {
 	user := j.pair.APIUser
 	answer, err := j.connect.ConnectEngagement(ctx, user.Username, j.pair.EID, "", rand.Text())

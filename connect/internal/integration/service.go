@@ -110,7 +110,7 @@ func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal e
 		}
 		return cause
 	}
-	who := link.Holder{Title: "The integration user", Username: a.Username, Since: a.ConnectedAt, Renew: "connect renew"}
+	who := link.Holder{Title: "The integration user", Username: a.Username, Since: a.ConnectedAt, Now: s.links.Now(l), Renew: "connect renew"}
 	var cause link.Cause
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
 		cause, err = who.Explain(ctx, org)

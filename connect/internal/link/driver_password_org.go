@@ -77,8 +77,8 @@ func passing(err error) error {
 }
 
 // holder is the system user, for the search for what became of his credentials.
-func (l Link) holder() Holder {
-	return Holder{Title: "The system user", Username: l.Org.Username, Since: l.Org.GivenAt, Renew: "connect renew --kind org"}
+func (d *passwordOrg) holder(l Link) Holder {
+	return Holder{Title: "The system user", Username: l.Org.Username, Since: l.Org.GivenAt, Now: d.s.Now(l), Renew: "connect renew --kind org"}
 }
 
 // refused is the refusal of a login with its cause named; err itself where it is none.
@@ -87,7 +87,7 @@ func (d *passwordOrg) refused(ctx context.Context, l Link, err error) error {
 	if r == nil || fault.CodeOf(err) != client.CodeRefused {
 		return err
 	}
-	who := l.holder()
+	who := d.holder(l)
 	known := func(status string) error {
 		cause, _ := who.statusCause(status)
 		return cause.fault()

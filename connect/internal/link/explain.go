@@ -35,8 +35,12 @@ type Holder struct {
 	Title    string    // begins a sentence: "The integration user"
 	Username string    // in the org
 	Since    time.Time // domain time when the credentials were given; zero where they never worked
+	Now      time.Time // domain time; what is dated later is of before the clock was moved back
 	Renew    string    // the command that takes new ones
 }
+
+// since reports whether something happened after the credentials were given.
+func (h Holder) since(t time.Time) bool { return t.After(h.Since) && !t.After(h.Now) }
 
 // statusCause is what a status of the Login History means (connect-facts 5.4; document 004); false where it says no more
 // than that something was wrong.
@@ -99,12 +103,12 @@ func (h Holder) Explain(ctx context.Context, org *crm.Session) (Cause, error) {
 	if status != "Invalid Password" || h.Since.IsZero() {
 		return Cause{}, nil
 	}
-	if changed := users[0].Time("LastPasswordChangeDate"); changed.After(h.Since) {
+	if changed := users[0].Time("LastPasswordChangeDate"); h.since(changed) {
 		return h.changed(" on " + day(changed)), nil
 	}
 	trail, err := org.Query(ctx, "SELECT Action, Display, CreatedDate FROM SetupAuditTrail ORDER BY CreatedDate DESC LIMIT 200")
 	for _, r := range trail {
-		if strings.EqualFold(r.String("Action"), "resetsecuritytoken") && strings.Contains(r.String("Display"), h.Username) && r.Time("CreatedDate").After(h.Since) {
+		if strings.EqualFold(r.String("Action"), "resetsecuritytoken") && strings.Contains(r.String("Display"), h.Username) && h.since(r.Time("CreatedDate")) {
 			return Cause{string(CodeTokenReset), h.Title + "'s security token was reset on " + day(r.Time("CreatedDate")) +
 				"; the new one was mailed to him: give it with his password to `" + h.Renew + "`."}, nil
 		}
