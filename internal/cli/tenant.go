@@ -129,9 +129,28 @@ func (c *userListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return list(a, users, []string{"user", "name", "email", "active", "API user", "default BU"}, func(u engagement.AccountUser) []string {
-		return []string{u.Username, u.Name, u.Email, yes(u.Active), yes(u.APIUser), strconv.FormatInt(u.DefaultMID, 10)}
+	units, err := hasUnits(ctx, s)
+	if err != nil {
+		return err
+	}
+	head := []string{"user", "name", "email", "active", "API user"}
+	if units {
+		head = append(head, "default BU")
+	}
+	return list(a, users, head, func(u engagement.AccountUser) []string {
+		row := []string{u.Username, u.Name, u.Email, yes(u.Active), yes(u.APIUser)}
+		if units {
+			row = append(row, strconv.FormatInt(u.DefaultMID, 10))
+		}
+		return row
 	})
+}
+
+// hasUnits tells whether the tenant has business units: those of other editions than Enterprise 2.0 show none, not even
+// the top one.
+func hasUnits(ctx context.Context, s *engagement.Session) (bool, error) {
+	units, err := s.BusinessUnits(ctx)
+	return len(units) > 0, err
 }
 
 type userShowCmd struct {
@@ -152,7 +171,11 @@ func (c *userShowCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.printJSON(u)
 	}
-	return a.printTable([]string{"field", "value"}, [][]string{
+	units, err := hasUnits(ctx, s)
+	if err != nil {
+		return err
+	}
+	rows := [][]string{
 		{"user", u.Username},
 		{"number", strconv.FormatInt(u.ID, 10)},
 		{"name", u.Name},
@@ -164,7 +187,11 @@ func (c *userShowCmd) Run(ctx context.Context, a *app) error {
 		{"default BU", strconv.FormatInt(u.DefaultMID, 10)},
 		{"Salesforce.com Status", u.SalesforceUsername},
 		{"roles", strings.Join(u.Roles, ", ")},
-	})
+	}
+	if !units {
+		rows = slices.DeleteFunc(rows, func(row []string) bool { return row[0] == "default BU" })
+	}
+	return a.printTable([]string{"field", "value"}, rows)
 }
 
 // userFields are what Create and Update share.
@@ -183,6 +210,15 @@ func (f userFields) write(ctx context.Context, a *app, s *engagement.Session) (e
 	u := engagement.UserWrite{
 		Username: f.Username, Name: f.Name, Email: f.Email, Password: vault.Secret(password), APIUser: f.APIUser, DefaultMID: f.DefaultBU,
 		SalesforceUsername: f.CRMUsername,
+	}
+	if f.DefaultBU != 0 {
+		units, err := hasUnits(ctx, s)
+		if err != nil {
+			return u, err
+		}
+		if !units {
+			return u, usagef("--default-bu: the tenant has no business units; only those of Enterprise 2.0 have")
+		}
 	}
 	var err error
 	u.AddRoles, err = roleKeys(ctx, s, f.Role)
