@@ -146,6 +146,7 @@ func setupAuditTrailObject() *Object {
 			typed("CreatedDate", "Created Date", TypeDateTime, 0).filled().readOnly(),
 			reference("CreatedById", "Created By ID", "CreatedBy", "", ObjectUser).filled().readOnly(),
 			text("DelegateUser", "Delegate User", 80).readOnly(),
-			text("ResponsibleNamespacePrefix", "Responsible Namespace Prefix", 15).readOnly()),
+			text("ResponsibleNamespacePrefix", "Responsible Namespace Prefix", 15).readOnly(),
+			text("CreatedByContext", "Created By Context", 64).absent(), text("CreatedByIssuer", "Created By Issuer", 255).absent()),
 	}
 }

@@ -97,6 +97,8 @@ type Field struct {
 	Hidden bool
 	// Masked: whoever looks at this schema sees no more of the values than how long they are.
 	Masked bool
+	// Absent: no record has a value in the field, which is computed.
+	Absent bool
 
 	ReferenceTo  []string // objects that a reference may name
 	Relationship string   // what a SOQL path calls the parent: "Profile"

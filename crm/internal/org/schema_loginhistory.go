@@ -21,7 +21,8 @@ func loginHistoryObject() *Object {
 			sortOnly(text("Browser", "Browser", 64)).readOnly(),
 			sortOnly(text("Platform", "Platform", 64)).readOnly(),
 			sortOnly(text("ApiType", "API Type", 64)).readOnly(),
-			sortOnly(text("ApiVersion", "API Version", 32)).readOnly()),
+			sortOnly(text("ApiVersion", "API Version", 32)).readOnly(),
+			absentOfLogin()),
 	}
 }
 

@@ -47,7 +47,7 @@ func organizationObject() *Object {
 			picklist("DefaultLocaleSidKey", "Locale", true, locales()...).filled().updateOnly(),
 			picklist("TimeZoneSidKey", "Time Zone", true, timeZones()...).filled().updateOnly(),
 			picklist("LanguageLocaleKey", "Language", true, languages()...).filled().updateOnly(),
-			auditFields()),
+			absentOfOrganization(), auditFields()),
 	}
 }
 
@@ -85,6 +85,7 @@ func profileObject() *Object {
 			typed("Description", "Description", TypeTextArea, 255).updateOnly(),
 			reference("UserLicenseId", "User License ID", "UserLicense", "", ObjectUserLicense).required().readOnly(),
 			picklist("UserType", "User Type", true, values("Standard")...).required().readOnly(),
+			permissionsOfProfile(), absentDate("LastViewedDate", "Last Viewed Date"), absentDate("LastReferencedDate", "Last Referenced Date"),
 			auditFields()),
 	}
 }
@@ -110,6 +111,7 @@ func permissionSetObject() *Object {
 			reference("LicenseId", "License ID", "License", "", ObjectUserLicense).createOnly(),
 			text("NamespacePrefix", "Namespace Prefix", 15).readOnly(),
 			picklist("Type", "Type", true, values("Regular", "Profile", "Standard", "Session")...).filled().readOnly(),
+			absentReference("PermissionSetGroupId", "Permission Set Group ID", "PermissionSetGroup"),
 			typed(fieldShown, "Shown", TypeTextArea, 131072).hidden(),
 			flags, auditFields()),
 	}
@@ -127,7 +129,7 @@ func permissionSetAssignmentObject() *Object {
 			reference("PermissionSetId", "PermissionSet ID", "PermissionSet", "Assignments", ObjectPermissionSet).required().createOnly(),
 			reference("AssigneeId", "Assignee ID", "Assignee", "PermissionSetAssignments", ObjectUser).required().createOnly(),
 			boolean("IsActive", "Is Active").defaults(true).readOnly(),
-			modstamp()),
+			absentOfAssignment(), modstamp()),
 	}
 }
 
@@ -189,6 +191,7 @@ func userObject() *Object {
 			text("Username", "Username", 80).required().folded().unique(),
 			text("LastName", "Last Name", 80).required(),
 			text("FirstName", "First Name", 40),
+			text("MiddleName", "Middle Name", 40), text("Suffix", "Suffix", 40),
 			text("Name", "Full Name", 121).filled().readOnly().name(),
 			text("CompanyName", "Company Name", 80),
 			text("Division", "Division", 80),
@@ -214,11 +217,13 @@ func userObject() *Object {
 			typed("AboutMe", "About Me", TypeTextArea, 1000),
 			boolean("ReceivesInfoEmails", "Info Emails"), boolean("ReceivesAdminInfoEmails", "Admin Info Emails"),
 			text("SenderEmail", "Email Sender Address", 80), text("SenderName", "Email Sender Name", 80),
+			typed("Signature", "Email Signature", TypeTextArea, 1333),
 			text("FederationIdentifier", "SAML Federation ID", 512),
 			boolean("UserPermissionsMarketingUser", "Marketing User"),
 			typed("LastLoginDate", "Last Login", TypeDateTime, 0).readOnly(),
 			typed("LastPasswordChangeDate", "Last Password Change or Reset", TypeDateTime, 0).readOnly(),
-			auditFields()),
+			notFilterable(typed("NumberOfFailedLogins", "Failed Login Attempts", TypeInt, 0).computed()),
+			absentOfUser(), auditFields()),
 	}
 }
 

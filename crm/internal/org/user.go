@@ -19,7 +19,7 @@ const IntegrationLicense = "Salesforce Integration"
 
 // ownUserFields are what users without Manage Users may change on their own record.
 var ownUserFields = map[string]bool{
-	"FirstName": true, "LastName": true, "CompanyName": true, "Department": true, "Title": true, "Street": true, "City": true, "State": true,
+	"FirstName": true, "LastName": true, "MiddleName": true, "Suffix": true, "Signature": true, "CompanyName": true, "Department": true, "Title": true, "Street": true, "City": true, "State": true,
 	"PostalCode": true, "Country": true, "Email": true, "Phone": true, "MobilePhone": true, "Alias": true, "CommunityNickname": true,
 	"TimeZoneSidKey": true, "LocaleSidKey": true, "EmailEncodingKey": true, "LanguageLocaleKey": true,
 }
@@ -46,7 +46,7 @@ func beforeUser(c *change) error {
 	if c.old == nil && c.values["CommunityNickname"] == nil {
 		c.values["CommunityNickname"] = "User" + c.id.Short()
 	}
-	c.values["Name"] = PersonName(c.text("FirstName"), c.text("LastName"))
+	c.values["Name"] = PersonName(PersonName(c.text("FirstName"), c.text("MiddleName")), PersonName(c.text("LastName"), c.text("Suffix")))
 	if c.old == nil {
 		c.values["UserType"] = "Standard"
 	}

@@ -83,6 +83,9 @@ func expression(o *org.Object, f *org.Field, alias string) string {
 	case org.PlacePermission:
 		return "CASE WHEN " + alias + `.permissions LIKE '%"` + f.Column + `"%' THEN 1 ELSE 0 END`
 	case org.PlaceComputed:
+		if f.Absent {
+			return absent(f, alias)
+		}
 		text, ok := computed[o.Name+"."+f.Name]
 		if !ok {
 			panic("sqlstore: nothing computes " + o.Name + "." + f.Name)
@@ -90,6 +93,18 @@ func expression(o *org.Object, f *org.Field, alias string) string {
 		return fmt.Sprintf(text, alias)
 	}
 	return alias + "." + f.Column
+}
+
+// absent is the value of a field that no record has one in. It names a column, as neither database sorts or groups by a constant.
+func absent(f *org.Field, alias string) string {
+	none := "NULLIF(" + alias + ".id, " + alias + ".id)"
+	switch f.Type {
+	case org.TypeBoolean:
+		return fmt.Sprintf(noFlag, alias)
+	case org.TypeInt, org.TypeDateTime:
+		return "CAST(" + none + " AS BIGINT)"
+	}
+	return none
 }
 
 // cell receives one value of a row.

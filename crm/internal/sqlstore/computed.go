@@ -3,10 +3,11 @@ package sqlstore
 import "github.com/twinspan/twinspan/crm/internal/org"
 
 // computed are the fields that no column holds, as SQL over the alias %[1]s.
-var computed = withMembers(map[string]string{
-	"OauthToken.Id":         `NULLIF(%[1]s.id, %[1]s.id)`,
-	"AuthSession.IsCurrent": noFlag,
-	"AuthSession.LogoutUrl": `NULLIF(%[1]s.source_ip, %[1]s.source_ip)`,
+var computed = withPermissions(withMembers(map[string]string{
+	"User.NumberOfFailedLogins":                                 `COALESCE((SELECT l.failures FROM user_login l WHERE l.org_id = %[1]s.org_id AND l.user_id = %[1]s.id), 0)`,
+	"OauthToken.Id":                                             `NULLIF(%[1]s.id, %[1]s.id)`,
+	"AuthSession.IsCurrent":                                     noFlag,
+	"AuthSession.LogoutUrl":                                     `NULLIF(%[1]s.source_ip, %[1]s.source_ip)`,
 	"ConnectedApplication.OptionsHasSessionLevelPolicy":         `CASE WHEN %[1]s.id IS NULL THEN NULL WHEN %[1]s.high_assurance <> '' THEN 1 ELSE 0 END`,
 	"ConnectedApplication.OptionsIsInternal":                    noFlag,
 	"ConnectedApplication.OptionsFullContentPushNotifications":  noFlag,
@@ -45,7 +46,16 @@ var computed = withMembers(map[string]string{
 	"CampaignMember.Type":                  `CASE WHEN %[1]s.contact_id IS NULL THEN 'Lead' ELSE 'Contact' END`,
 	"CampaignMember.CompanyOrAccount": `COALESCE((SELECT l.company FROM lead l WHERE l.org_id = %[1]s.org_id AND l.id = %[1]s.lead_id),
  (SELECT a.name FROM contact c JOIN account a ON a.org_id = c.org_id AND a.id = c.account_id WHERE c.org_id = %[1]s.org_id AND c.id = %[1]s.contact_id))`,
-})
+}))
+
+// withPermissions adds the permissions of a profile, which are those of the set that it owns.
+func withPermissions(all map[string]string) map[string]string {
+	for _, p := range org.AllPermissions() {
+		all["Profile.Permissions"+p] = `CASE WHEN %[1]s.id IS NULL THEN NULL WHEN EXISTS (SELECT 1 FROM permission_set s WHERE s.org_id = %[1]s.org_id AND s.profile_id = %[1]s.id
+ AND s.permissions LIKE '%%"` + p + `"%%') THEN 1 ELSE 0 END`
+	}
+	return all
+}
 
 // noFlag is no for every record, and nothing for the absent one of an outer join.
 const noFlag = `CASE WHEN %[1]s.id IS NULL THEN NULL ELSE 0 END`

@@ -293,6 +293,7 @@ func isFlex(column string) bool {
 }
 
 // purgeFields clears the values of at most n records of fields that are deleted, and forgets the fields that have none.
+// Where one led to a master, its details get owners.
 func (s *Store) purgeFields(ctx context.Context, n int) (int, error) {
 	var orgID, id, prefix, flex string
 	found := false
@@ -317,6 +318,10 @@ func (s *Store) purgeFields(ctx context.Context, n int) (int, error) {
  SELECT record_id FROM custom_index WHERE org_id = $1 AND field_id = $2 LIMIT ` + strconv.Itoa(n) + `)`, []any{orgID, id}},
 			{`UPDATE custom_value SET ` + flex + ` = NULL WHERE org_id = $1 AND id IN (
  SELECT id FROM custom_value WHERE org_id = $1 AND SUBSTR(id, 1, 3) = $2 AND ` + flex + ` IS NOT NULL LIMIT ` + strconv.Itoa(n) + `)`, []any{orgID, prefix}},
+			// Records that lost their master have lost its owner: they are their makers' then.
+			{`UPDATE custom_record SET owner_id = created_by_id WHERE org_id = $1 AND object = $2 AND id IN (
+ SELECT id FROM custom_record WHERE org_id = $1 AND object = $2 AND owner_id IS NULL LIMIT ` + strconv.Itoa(n) + `)
+ AND NOT EXISTS (SELECT 1 FROM custom_field WHERE org_id = $1 AND key_prefix = $2 AND is_deleted = 0 AND definition LIKE '%"type":"` + string(org.CustomMasterDetail) + `"%')`, []any{orgID, prefix}},
 		} {
 			res, err := tx.Exec(step.query, step.args...)
 			if err != nil {

@@ -319,6 +319,47 @@ func TestCustomDefinitions(t *testing.T) {
 }
 
 // An object has as many fields of a kind as there are columns, and is told when they are used up.
+// Details whose master-detail field is deleted had their master's owner and none of their own; they become their makers'.
+func TestDetailsWithoutMasterGetOwners(t *testing.T) {
+	desks(t, func(d desk) {
+		invoices(&d)
+		invoice := d.make("Invoice__c", map[string]any{})
+		d.make("Line__c", map[string]any{"Name": "l", "Invoice__c": invoice})
+		purge := func() {
+			d.Helper()
+			for {
+				if n, err := d.house.Store.Purge(d.Context(), orgtest.Start, 1); err != nil {
+					d.Fatal(err)
+				} else if n == 0 {
+					return
+				}
+			}
+		}
+		remove := func(object, name string) {
+			d.custom(org.CustomChange{Action: org.ActionDelete, Field: &org.CustomField{Object: object, Name: name}})
+		}
+		owners := func() (n int) {
+			d.Helper()
+			if err := d.house.Store.DB().QueryRow(d.Context(), `SELECT COUNT(*) FROM custom_record WHERE org_id = $1 AND owner_id IS NULL`, string(d.org.ID)).Scan(&n); err != nil {
+				d.Fatal(err)
+			}
+			return n
+		}
+		d.custom(field("Line__c", "Spare__c", org.CustomText, nil))
+		remove("Line__c", "Spare__c")
+		purge()
+		if owners() != 1 {
+			d.Errorf("a detail has an owner of its own while it has a master: %d have none", owners())
+		}
+		remove("Line__c", "Invoice__c")
+		purge()
+		if owners() != 0 {
+			d.Error("a record without a master has no owner")
+		}
+		d.asks("SELECT Name, Owner.Name FROM Line__c", "l|Ada Admin")
+	})
+}
+
 func TestFlexColumnsRunOut(t *testing.T) {
 	desks(t, func(d desk) {
 		var changes []org.CustomChange

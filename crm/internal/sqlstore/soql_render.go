@@ -9,6 +9,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 // rendering collects the SQL of a plan and its parameters. Names in the text come from the schema; all that a caller
@@ -185,16 +186,19 @@ func (s *selection) orderTerms() []orderTerm {
 		sorted = "+"
 	}
 	for _, o := range s.plan.Order {
-		t := orderTerm{sorted + s.key(o.Expr), s.collation(o.Expr)}
+		tail := ""
 		if o.Desc {
-			t.tail += " DESC"
+			tail = " DESC"
 		}
 		if o.NullsLast {
-			t.tail += " NULLS LAST"
+			tail += " NULLS LAST"
 		} else {
-			t.tail += " NULLS FIRST"
+			tail += " NULLS FIRST"
 		}
-		terms = append(terms, t)
+		if place := s.picklistPlace(o.Expr); place != "" {
+			terms = append(terms, orderTerm{place, tail})
+		}
+		terms = append(terms, orderTerm{sorted + s.key(o.Expr), s.collation(o.Expr) + tail})
 	}
 	if !s.plan.Aggregate {
 		// The id as the server's locale orders it, unlike what a query says to sort by: so PostgreSQL's primary key serves.
@@ -211,6 +215,29 @@ func (s *selection) orderTerms() []orderTerm {
 		terms = append(terms, orderTerm{s.key(g), s.collation(g) + " NULLS FIRST"})
 	}
 	return terms
+}
+
+// maxPlaces is up to how many values a picklist is sorted by their order and not by letters.
+const maxPlaces = 200
+
+// picklistPlace is the place of a picklist's value among those that Setup lists, which is what picklists are sorted by
+// (SOQL Reference, ORDER BY); values that are not listed come behind. "" for what is no picklist.
+func (s *selection) picklistPlace(e soql.Expr) string {
+	if e.Func != "" || e.TypeName || len(e.Or) > 0 || e.Field == nil || e.Field.Type != org.TypePicklist || len(s.plan.Sets) > 0 {
+		return ""
+	}
+	values := e.Field.Picklist
+	if len(values) == 0 || len(values) > maxPlaces {
+		return ""
+	}
+	key := s.key(e)
+	var b strings.Builder
+	b.WriteString("CASE WHEN " + key + " IS NULL THEN NULL ELSE CASE " + key)
+	for i, v := range values {
+		b.WriteString(" WHEN " + s.param(sqldb.FoldCase(v.Value)) + " THEN " + strconv.Itoa(i))
+	}
+	b.WriteString(" ELSE " + strconv.Itoa(len(values)) + " END END")
+	return b.String()
 }
 
 // selective reports whether a condition may be one that an index serves, and leaves few records.
