@@ -209,6 +209,10 @@ func TestSetupChangesAreOnTheTrail(t *testing.T) {
 		remove("SetupEntityAccess/" + access)
 		remove("PermissionSetAssignment/" + assignment)
 		remove("PermissionSet/" + set)
+		remove("AuthSession/" + h.ids(t, "SELECT Id FROM AuthSession WHERE UsersId = '"+user+"'")[0])
+		if rows := h.trail(t, "Session Management"); len(rows) != 1 || !strings.Contains(rows[0], "Ended a session of user "+h.normal) {
+			t.Errorf("ending a session: %q", rows)
+		}
 		patch("User/"+user, map[string]any{"Email": "new@mail.example", "IsActive": false, "et4ae5__ExactTarget_OAuth_Token__c": "a token nobody reads"})
 		patch("User/"+user, map[string]any{"IsActive": true})
 		patch("UserLogin/"+h.one(t, "SELECT Id FROM UserLogin WHERE UserId = '"+user+"'"), map[string]any{"IsFrozen": true})
@@ -222,6 +226,10 @@ func TestSetupChangesAreOnTheTrail(t *testing.T) {
 		h.change(t, map[string]any{"adminApproved": false, "dryRun": true})
 		_, answer := h.metadata(t, h.admin, update(`<oauthConfig><consumerSecret>`+strings.Repeat("s3cret", 8)+`</consumerSecret></oauthConfig><profileName>Admin</profileName>`))
 		if !strings.Contains(answer, "<success>true</success>") {
+			t.Fatal(answer)
+		}
+		// The order of scopes says nothing.
+		if _, answer := h.metadata(t, h.admin, update(`<oauthConfig><scopes>RefreshToken</scopes><scopes>Api</scopes></oauthConfig>`)); !strings.Contains(answer, "<success>true</success>") {
 			t.Fatal(answer)
 		}
 		h.change(t, map[string]any{"profiles": []string{}, "blocked": true})
@@ -246,7 +254,7 @@ func TestSetupChangesAreOnTheTrail(t *testing.T) {
 			"Changed Password complexity requirement (passwordPolicies.complexity) from AlphaNumeric to SpecialCharacters",
 			"Changed connected app Salesforce Marketing Cloud: Digital Certificate",
 			"Changed connected app Salesforce Marketing Cloud: 2 users lose access, 0 of whom use it now; Permitted Users from All users may self-authorize to " +
-				"Admin approved users are pre-authorized, IP Relaxation from ENFORCE to BYPASS, Refresh Token Policy from infinite to zero",
+				"Admin approved users are pre-authorized, IP Relaxation from Enforce IP restrictions to Relax IP restrictions, Refresh Token Policy from Refresh token is valid until revoked to Immediately expire refresh token",
 			"Changed connected app Salesforce Marketing Cloud: Consumer Secret, profile Admin added",
 			"1 users lose access, 0 of whom use it now; Blocked from false to true, profile System Administrator taken off",
 			"Revoked the tokens of connected app Salesforce Marketing Cloud of user " + h.normal,

@@ -189,6 +189,9 @@ func TestThePackageIsInstalledUpgradedAndRemoved(t *testing.T) {
 		if status, message := h.install(t, admin, releaseKeys[0].key); status != "SUCCESS" {
 			t.Errorf("installing again: %s", message)
 		}
+		if status, message := h.install(t, admin, releaseKeys[0].key); status != "SUCCESS" { // which changes nothing, and is in nobody's trail
+			t.Errorf("installing what is there: %s", message)
+		}
 		// Its app is the publisher's, so it is the same one: who holds its key signs in again, once he is approved.
 		_, answer = h.metadata(t, admin, readApp)
 		if again := between(answer, "<consumerKey>", "</consumerKey>"); again != consumer {

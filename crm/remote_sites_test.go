@@ -19,6 +19,7 @@ func TestRemoteSites(t *testing.T) {
 			"nothing to change":        {"update", "Engagement", "<isActive>true</isActive>", "no RemoteSiteSetting named Engagement found"},
 			"no address":               {"create", "Engagement", "<isActive>true</isActive>", "Required fields are missing: [EndpointUrl]"},
 			"plain HTTP":               {"create", "Engagement", "<url>http://mc.example</url>", "is not secure"},
+			"more than a host":         {"create", "Engagement", "<url>https://mc.example/path?q=1</url>", "must be http(s)://host"},
 			"an element that is none":  {"create", "Engagement", "<url>https://mc.example</url><colour>red</colour>", "Property &#39;colour&#39;"},
 			"a name that nobody takes": {"create", "Two words", "<url>https://mc.example</url>", "can only contain underscores"},
 		} {

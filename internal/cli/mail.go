@@ -56,6 +56,7 @@ func (c *mailCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	if len(list) == 0 {
+		a.errorf("no mail")
 		return errNo
 	}
 	return nil

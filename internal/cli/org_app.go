@@ -42,7 +42,7 @@ func (c *orgAppListCmd) Run(ctx context.Context, a *app) error {
 		}
 		var rows [][]string
 		for _, p := range apps {
-			rows = append(rows, []string{p.FullName, p.Label, permittedUsers(p.AdminApproved), ipLabels[p.IPRelaxation], p.RefreshTokenPolicy, standing(p)})
+			rows = append(rows, []string{p.FullName, p.Label, permittedUsers(p.AdminApproved), ipLabels[p.IPRelaxation], refreshLabel(p.RefreshTokenPolicy), standing(p)})
 		}
 		return a.printTable([]string{"name", "label", "permitted users", "ip relaxation", "refresh token policy", "standing"}, rows)
 	})

@@ -136,6 +136,9 @@ func (c *orgEmailDomainCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+		if found == nil && c.Verify {
+			return fmt.Errorf("the org has no domain %s; without --verify it is added", c.Domain)
+		}
 		if found == nil {
 			if _, err := s.CreateToolingRecord(ctx, "AuthorizedEmailDomain", map[string]any{"DomainName": c.Domain}); err != nil {
 				return err

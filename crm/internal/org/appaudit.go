@@ -39,14 +39,14 @@ func appFields() []appField {
 			}
 			return "All users may self-authorize"
 		}),
-		shown("IP Relaxation", func(a ConnectedApp) string { return string(a.IPRelaxation) }),
+		shown("IP Relaxation", func(a ConnectedApp) string { return a.IPRelaxation.label() }),
 		shown("Allow-Listed IP Ranges", func(a ConnectedApp) string {
 			if len(a.IPRanges) == 0 {
 				return ""
 			}
 			return rangesText(a.IPRanges)
 		}),
-		shown("Refresh Token Policy", func(a ConnectedApp) string { return string(a.RefreshTokenPolicy) }),
+		shown("Refresh Token Policy", func(a ConnectedApp) string { return a.RefreshTokenPolicy.label() }),
 		shown("Timeout Value", func(a ConnectedApp) string { return strconv.Itoa(a.SessionTimeoutMinutes) }),
 		shown("High Assurance Session", func(a ConnectedApp) string { return string(a.HighAssurance) }),
 		flagged("Blocked", func(a ConnectedApp) bool { return a.Blocked }),
@@ -56,7 +56,7 @@ func appFields() []appField {
 		shown("Description", func(a ConnectedApp) string { return a.Description }),
 		shown("Start URL", func(a ConnectedApp) string { return a.StartURL }),
 		shown("Callback URL", func(a ConnectedApp) string { return strings.Join(a.CallbackURLs, " ") }),
-		shown("Scopes", func(a ConnectedApp) string { return strings.Join(a.Scopes, " ") }),
+		shown("Scopes", func(a ConnectedApp) string { return strings.Join(slices.Sorted(slices.Values(a.Scopes)), " ") }), // a set: their order says nothing
 		{label: "Digital Certificate", same: func(a, b ConnectedApp) bool { return a.Certificate == b.Certificate }},
 		{label: "Consumer Secret", same: func(a, b ConnectedApp) bool { return slices.Equal(a.SecretHash, b.SecretHash) }},
 		flagged("Consumer Secret Optional", func(a ConnectedApp) bool { return a.SecretOptional }),
@@ -70,6 +70,37 @@ func appFields() []appField {
 		flagged("Device Flow", func(a ConnectedApp) bool { return a.Flows.Device }),
 		flagged("Strict", func(a ConnectedApp) bool { return a.Flows.Strict }),
 	}
+}
+
+// label is the policy in the words of Setup.
+func (p IPRelaxation) label() string {
+	switch p {
+	case IPEnforce:
+		return "Enforce IP restrictions"
+	case IPBypass:
+		return "Relax IP restrictions"
+	case IPBypass2Factor:
+		return "Relax IP restrictions for activated devices"
+	case IPEnforceRelaxRefresh:
+		return "Enforce IP restrictions, but relax for refresh tokens"
+	}
+	return string(p)
+}
+
+// label is the policy in the words of Setup.
+func (p RefreshTokenPolicy) label() string {
+	switch p {
+	case RefreshInfinite, "":
+		return "Refresh token is valid until revoked"
+	case RefreshZero:
+		return "Immediately expire refresh token"
+	}
+	kind, period, _ := strings.Cut(string(p), ":")
+	n, unit, _ := strings.Cut(period, ":")
+	if kind == "specific_inactivity" {
+		return "Expire refresh token if not used for " + n + " " + strings.ToLower(unit)
+	}
+	return "Expire refresh token after " + n + " " + strings.ToLower(unit)
 }
 
 // auditApp notes in the Setup Audit Trail what a change made of an app, with the permission sets and profiles that

@@ -249,7 +249,12 @@ func beforeInstallRequest(c *change) error {
 		return err
 	}
 	display, action := "Installed package "+packages.Name+", version "+release.Version, "packageInstall"
-	if now.Version != "" {
+	switch {
+	case now.Version == release.Version && c.text("SecurityType") != SecurityFull: // nothing changed, so nobody changed it
+		return nil
+	case now.Version == release.Version:
+		display, action = "Opened the objects of package "+packages.Name+", version "+release.Version, "packageUpgrade"
+	case now.Version != "":
 		display, action = "Upgraded package "+packages.Name+" from version "+now.Version+" to "+release.Version, "packageUpgrade"
 	}
 	for whom, security := range map[string]string{", for admins only": SecurityNone, ", for all users": SecurityFull} {

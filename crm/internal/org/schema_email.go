@@ -152,7 +152,7 @@ func beforeRemoteSite(c *change) error {
 			"begin with a letter, not include spaces, not end with an underscore, and not contain two consecutive underscores.").In("SiteName")
 	}
 	u, err := url.Parse(c.text("EndpointUrl"))
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return fault.New(fault.Invalid, CodeInvalidValue, "Remote Site URL must be http(s)://host").In("EndpointUrl")
 	}
 	if relaxed, _ := c.get("ProtocolMismatch").(bool); u.Scheme == "http" && !relaxed {

@@ -116,5 +116,9 @@ func removeAuthSession(c *change) error {
 	if err := c.tx.EndSession(c.session.Org, n, c.at); err != nil {
 		return err
 	}
-	return Audit(c.tx, c.session, c.at, "endsession", "Session Management", "Ended a session of user "+c.old.Text("UsersId"))
+	whose := c.old.Text("UsersId")
+	if u, err := c.related(ObjectUser, c.old.ID("UsersId")); err == nil { // a session outlives no user
+		whose = u.Text("Username")
+	}
+	return Audit(c.tx, c.session, c.at, "endsession", "Session Management", "Ended a session of user "+whose)
 }
