@@ -356,3 +356,34 @@ func TestSweepPassesWhoIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestRenamedUser: who a user is says his id. One who was renamed in the org stays mapped under his new name, and whoever got
+// his old one is nobody's mapping.
+func TestRenamedUser(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.org.Install(220, 0)
+		w.connectBoth(t)
+		w.mapUser(t, bob, bobMC)
+		const renamed = "robert@org.example"
+		w.org.Rename(bob.ID, renamed)
+		w.org.Rename(ann.ID, bob.Username)
+		sent := func(as string) map[string]any {
+			return map[string]any{"as": as, "to": "x@x.example", "definition_key": "welcome"}
+		}
+		w.wantCall(t, "/api/v1/sends/test", "", sent(bob.Username), 409, "error.code", "not_mapped")
+		w.wantCall(t, "/api/v1/users/"+bob.Username, "", nil, 200, "state", "not_integrated")
+		a := w.wantCall(t, "/api/v1/users/clear", "", map[string]any{"users": []string{bob.Username}, "reason": "r"}, 200, "next", "")
+		if failed := a["failed"].([]any); len(failed) != 1 {
+			t.Errorf("cleared by a name that is another's: %v", a)
+		}
+		w.wantCall(t, "/api/v1/users/check", "", map[string]any{}, 200, "error", "")
+		w.wantUsers(t, "", renamed, "mapped")
+		w.wantCall(t, "/api/v1/sends/test", "", sent(renamed), 200, "status", "accepted")
+		// Cleared and mapped again, he is listed once.
+		w.wantCall(t, "/api/v1/users/clear", "", map[string]any{"users": []string{renamed}, "reason": "r"}, 200, "next", "")
+		w.org.Rename(bob.ID, "rob@org.example")
+		w.tenant.Integrate(bobMC.Username, "rob@org.example")
+		w.wantCall(t, "/api/v1/users/map", "", map[string]any{"crm_username": "rob@org.example", "engagement_username": bobMC.Username}, 200, "state", "mapped")
+		w.wantUsers(t, "", "rob@org.example", "mapped")
+	})
+}

@@ -201,6 +201,20 @@ func (o *Org) Install(major, minor int) {
 	o.release = [2]int{major, minor}
 }
 
+// Rename gives a user another user name.
+func (o *Org) Rename(id, username string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, p := range o.people {
+		if p.ID == id {
+			delete(o.people, name)
+			p.Username = username
+			o.people[username] = p
+			return
+		}
+	}
+}
+
 // Mask has the org show the system user asterisks in place of encrypted values.
 func (o *Org) Mask(yes bool) {
 	o.mu.Lock()
@@ -263,7 +277,7 @@ func (o *Org) users(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(query, "Username") && !strings.Contains(query, "OAuth_Token") {
 		records := []map[string]any{}
 		for _, p := range o.people {
-			if strings.Contains(query, "'"+p.Username+"'") {
+			if strings.Contains(strings.ToLower(query), "'"+strings.ToLower(p.Username)+"'") || strings.Contains(query, "'"+p.ID+"'") {
 				records = append(records, map[string]any{"Id": p.ID, "Username": p.Username, "Name": p.Name})
 			}
 		}

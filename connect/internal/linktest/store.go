@@ -402,6 +402,12 @@ func mappings(t *testing.T, s Store) {
 	same(t, k, mapping.Known{Mapping: m("a", "two", "4")})
 	_, err = s.KnownUser(ctx, "b", "two@x.example")
 	wantCode(t, err, mapping.CodeNotFound)
+	renamed := m("a", "two", "4")
+	renamed.CRMUsername, renamed.CRMName = "deux@x.example", "Deux"
+	ok(t, s.RenameUser(ctx, renamed))
+	k, err = s.KnownUser(ctx, "a", "deux@x.example")
+	ok(t, err)
+	same(t, k, mapping.Known{Mapping: renamed})
 }
 
 func sends(t *testing.T, s Store) {

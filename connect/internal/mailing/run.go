@@ -201,12 +201,9 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 // step does the next piece of a mailing: a page of its audience, or a batch of its recipients. read has when the first page
 // of each mailing was read.
 func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing, read map[string]time.Time) error {
-	user, err := w.mappings.Of(ctx, l, m.CRMUsername)
+	user, err := w.mappings.OfUser(ctx, l, m.CRMUserID, m.CRMUsername)
 	if err != nil {
 		return err
-	}
-	if user.CRMUserID != m.CRMUserID {
-		return fault.New(fault.Conflict, mapping.CodeNotMapped, "%s is another user than the one who asked.", m.CRMUsername)
 	}
 	if m.State == Queued {
 		// Who asks in an outage or ahead of time is looked at now: his record may say something else by then.
@@ -257,7 +254,7 @@ func (w *Worker) reader(l link.Link, m Mailing, user mapping.Mapping) reader {
 	if m.Scoped {
 		r.owner = m.CRMUserID
 		r.org = func(ctx context.Context, fn func(*crm.Session) error) error {
-			return w.links.CallOrgAs(ctx, l, m.CRMUsername, fn)
+			return w.links.CallOrgAs(ctx, l, user.CRMUsername, fn)
 		}
 	}
 	return r

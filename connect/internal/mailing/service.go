@@ -21,6 +21,8 @@ import (
 type Mappings interface {
 	// Of reads a CRM user's mapping by user name.
 	Of(ctx context.Context, l link.Link, crmUsername string) (mapping.Mapping, error)
+	// OfUser reads it by id; the name is for refusals.
+	OfUser(ctx context.Context, l link.Link, crmUserID, crmUsername string) (mapping.Mapping, error)
 }
 
 // Service takes mailings and tells what became of them. It is safe for concurrent use.

@@ -73,7 +73,7 @@ func (s *Service) Clear(ctx context.Context, l link.Link, r ClearRequest) (Clear
 	var out ClearResult
 	var mappings []Mapping
 	for _, name := range r.Users {
-		k, err := s.store.KnownUser(ctx, l.Pair, name)
+		k, err := s.known(ctx, l, name)
 		if err == nil && !k.Clear.At.IsZero() {
 			err = fault.New(fault.NotFound, CodeNotFound, "The mapping of %s was cleared before.", name)
 		}

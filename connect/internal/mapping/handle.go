@@ -214,7 +214,7 @@ type Swept struct {
 	Failed []Failure
 }
 
-// Sweep looks through all mappings: below 5.493 for fields that were blanked or changed, from there on for handles that
+// Sweep looks through all mappings: for users who were renamed in the org; below 5.493 for fields that were blanked or changed, from there on for handles that
 // are left over, which are blanked. What cannot be done now is left for the next sweep and is its error.
 func (s *Service) Sweep(ctx context.Context, l link.Link) (Swept, error) {
 	p, err := s.links.Package(ctx, l, true)
@@ -226,13 +226,19 @@ func (s *Service) Sweep(ctx context.Context, l link.Link) (Swept, error) {
 			break
 		}
 		after = known[len(known)-1].Mapping.CRMUsername
-		var page []Mapping
+		var page, mapped []Mapping
 		for _, k := range known {
-			if k.Clear.At.IsZero() && (p.TokenInField() || k.Mapping.Handle != Handle{}) {
+			if !k.Clear.At.IsZero() {
+				continue
+			}
+			mapped = append(mapped, k.Mapping)
+			if p.TokenInField() || k.Mapping.Handle != (Handle{}) {
 				page = append(page, k.Mapping)
 			}
 		}
-		err = s.sweep(ctx, l, page, &out)
+		if err = s.sweep(ctx, l, page, &out); err == nil {
+			err = s.names(ctx, l, mapped)
+		}
 	}
 	return out, err
 }

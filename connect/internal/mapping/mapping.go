@@ -62,6 +62,8 @@ type Store interface {
 	// is to the same Engagement user in the same business unit, nothing is stored, and it is the one returned. An
 	// Engagement user who is mapped to another CRM user is a Conflict fault with CodeTaken.
 	PutMapping(ctx context.Context, m Mapping, why audit.Change) (stored Mapping, err error)
+	// RenameUser stores how the org calls the mapping's CRM user now.
+	RenameUser(ctx context.Context, m Mapping) error
 	// MarkMapping stores since when Engagement refuses the mapped user, zero where it does not, if the mapping still is
 	// to this Engagement user.
 	MarkMapping(ctx context.Context, m Mapping, brokenAt time.Time) error

@@ -182,7 +182,7 @@ func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, 
 			if u.State != f.State {
 				continue
 			}
-			switch _, err := s.store.KnownUser(ctx, l.Pair, m.CRMUsername); {
+			switch _, err := s.byUser(ctx, l, m); {
 			case fault.CodeOf(err) == CodeNotFound:
 				users = append(users, u)
 			case err != nil:
@@ -244,7 +244,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	if err := link.CheckUsername(crmUsername); err != nil {
 		return User{}, err
 	}
-	k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+	k, err := s.known(ctx, l, crmUsername)
 	if fault.CodeOf(err) == CodeNotFound {
 		return s.show(ctx, l, crmUsername)
 	}
@@ -254,7 +254,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	m, err := s.check(ctx, l, k.Mapping)
 	refused := fault.CodeOf(err) == CodeLoginDenied
 	if fault.CodeOf(err) == CodeNotFound { // cleared in the org, as it turned out
-		if k, err = s.store.KnownUser(ctx, l.Pair, crmUsername); err != nil {
+		if k, err = s.store.KnownUser(ctx, l.Pair, k.Mapping.CRMUsername); err != nil {
 			return User{}, err
 		}
 		return tell(k, nil, false), nil
@@ -273,16 +273,106 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	return u, nil
 }
 
-// Of reads a CRM user's mapping by user name. One who has none is a Conflict with CodeNotMapped.
+// Of reads a CRM user's mapping by the user name that he has in the org now. One who has none is a Conflict with
+// CodeNotMapped. Where the org does not answer, he is looked for by the name that it told last.
 func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapping, error) {
 	if err := link.CheckUsername(crmUsername); err != nil {
 		return Mapping{}, err
 	}
-	k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+	found, err := s.orgUsers(ctx, l, "Username = "+crm.Literal(crmUsername)+" LIMIT 2")
+	var k Known
+	switch {
+	case err != nil && passing(err):
+		k, err = s.store.KnownUser(ctx, l.Pair, crmUsername)
+	case err == nil && len(found) == 1:
+		k, err = s.byUser(ctx, l, found[0])
+	case err == nil:
+		err = fault.New(fault.NotFound, CodeNotFound, "The org has no such user.")
+	}
 	if fault.CodeOf(err) == CodeNotFound || err == nil && !k.Clear.At.IsZero() {
-		return Mapping{}, fault.New(fault.Conflict, CodeNotMapped, "%s is not mapped to an Engagement user.", crmUsername)
+		return Mapping{}, notMapped(crmUsername)
 	}
 	return k.Mapping, err
+}
+
+func notMapped(name string) error {
+	return fault.New(fault.Conflict, CodeNotMapped, "%s is not mapped to an Engagement user.", name)
+}
+
+// OfUser reads the mapping of a CRM user by his id, as Of does by name.
+func (s *Service) OfUser(ctx context.Context, l link.Link, crmUserID, crmUsername string) (Mapping, error) {
+	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
+	if fault.CodeOf(err) == CodeNotFound {
+		return Mapping{}, notMapped(crmUsername)
+	}
+	return m, err
+}
+
+// byUser is what Connect knows of a user as the org has him now: who he is says his id, and a name that was somebody
+// else's before says nothing. One who is mapped and was renamed gets his name of today.
+func (s *Service) byUser(ctx context.Context, l link.Link, user Mapping) (Known, error) {
+	m, err := s.store.Mapping(ctx, l.Pair, user.CRMUserID)
+	if err == nil {
+		m, err = s.rename(ctx, m, user)
+		return Known{Mapping: m}, err
+	}
+	if fault.CodeOf(err) != CodeNotFound {
+		return Known{}, err
+	}
+	k, err := s.store.KnownUser(ctx, l.Pair, user.CRMUsername)
+	if err == nil && k.Mapping.CRMUserID != user.CRMUserID {
+		err = fault.New(fault.NotFound, CodeNotFound, "%s is another user now.", user.CRMUsername)
+	}
+	return k, err
+}
+
+// known is what Connect knows of whoever has a user name in the org now; of one whom the org does not show, or where it
+// cannot be asked, by the name that it told last.
+func (s *Service) known(ctx context.Context, l link.Link, crmUsername string) (Known, error) {
+	found, err := s.orgUsers(ctx, l, "Username = "+crm.Literal(crmUsername)+" LIMIT 2")
+	if err == nil && len(found) == 1 {
+		return s.byUser(ctx, l, found[0])
+	}
+	if ctx.Err() != nil {
+		return Known{}, ctx.Err()
+	}
+	return s.store.KnownUser(ctx, l.Pair, crmUsername)
+}
+
+// rename keeps what the org calls a mapping's user now.
+func (s *Service) rename(ctx context.Context, m, user Mapping) (Mapping, error) {
+	if m.CRMUsername == user.CRMUsername && m.CRMName == user.CRMName {
+		return m, nil
+	}
+	m.CRMUsername, m.CRMName = user.CRMUsername, user.CRMName
+	return m, s.store.RenameUser(ctx, m)
+}
+
+// names asks the org what it calls users now.
+func (s *Service) names(ctx context.Context, l link.Link, page []Mapping) error {
+	if len(page) == 0 {
+		return nil
+	}
+	ids := make([]string, len(page))
+	for i, m := range page {
+		ids[i] = crm.Literal(m.CRMUserID)
+	}
+	found, err := s.orgUsers(ctx, l, "Id IN ("+strings.Join(ids, ", ")+")")
+	if err != nil {
+		return err
+	}
+	byID := map[string]Mapping{}
+	for _, user := range found {
+		byID[user.CRMUserID] = user
+	}
+	for _, m := range page {
+		if user, there := byID[m.CRMUserID]; there && user.CRMUsername != "" {
+			if _, err := s.rename(ctx, m, user); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // show tells the state of a user whom Connect does not know.
@@ -293,15 +383,6 @@ func (s *Service) show(ctx context.Context, l link.Link, crmUsername string) (Us
 	}
 	if len(found) != 1 {
 		return User{}, fault.New(fault.NotFound, CodeNotFound, "The org has no user %s that the system user may see.", crmUsername)
-	}
-	if found[0].CRMUsername != crmUsername { // written in other letters: Connect knows him by the org's
-		k, err := s.store.KnownUser(ctx, l.Pair, found[0].CRMUsername)
-		if err == nil {
-			return s.Show(ctx, l, k.Mapping.CRMUsername)
-		}
-		if fault.CodeOf(err) != CodeNotFound {
-			return User{}, err
-		}
 	}
 	integrated, err := s.integrated(ctx, l, engagement.Equals("SalesforceUsername", found[0].CRMUsername))
 	if err != nil {

@@ -165,12 +165,20 @@ func putMapping(tx *sqldb.Tx, m mapping.Mapping) (before mapping.Mapping, err er
 			return before, err
 		}
 	}
-	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
+	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND (crm_username = $2 OR crm_user_id = $3)`, m.Pair, m.CRMUsername, m.CRMUserID); err != nil {
 		return before, err
 	}
 	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
 	return before, swapped(res, err)
+}
+
+// RenameUser implements mapping.Store.
+func (s *Store) RenameUser(ctx context.Context, m mapping.Mapping) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE user_mapping SET crm_username = $3, crm_name = $4 WHERE pair_id = $1 AND crm_user_id = $2`, m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName)
+		return err
+	})
 }
 
 // MarkMapping implements mapping.Store.
@@ -206,7 +214,7 @@ func (s *Store) ClearMapping(ctx context.Context, c mapping.Clear) (cleared bool
 			return err
 		}
 		cleared = true
-		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND crm_username = $2`, m.Pair, m.CRMUsername); err != nil {
+		if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND (crm_username = $2 OR crm_user_id = $3)`, m.Pair, m.CRMUsername, m.CRMUserID); err != nil {
 			return err
 		}
 		_, err = tx.Exec(`INSERT INTO mapping_clear (`+mappingCore+`, clear_id, latest, actor, reason, cleared_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $12, $13)`,
