@@ -222,6 +222,18 @@ func TestRequiredSinceJune2016(t *testing.T) {
 			t.Errorf("by key: %v", s["findings"])
 		}
 		w.connectOrg(t, 409, "error.code", "connected_app_required_since")
+		// Where it is allowed all the same, it is made, with its finding.
+		w.wantCall(t, "/api/v1/connection/settings", "", map[string]any{"legacy": "perhaps"}, 400, "error.field", "legacy")
+		w.wantCall(t, "/api/v1/connection/settings", "", nil, 200, "legacy", "refuse")
+		w.wantCall(t, "/api/v1/connection/settings", "", map[string]any{"legacy": "warn", "by": "olga"}, 200, "legacy", "warn")
+		w.connectOrg(t, 200, "org.auth", "password")
+		if _, s := w.call(t, "/api/v1/status", "", nil); s["findings"] == nil {
+			t.Error("made after its time, and nothing found")
+		}
+		w.wantCall(t, "/api/v1/connection/org", "", map[string]any{"system_user": system.Username, "auth": "jwt"}, 200, "org.auth", "jwt")
+		if got := w.entries(t); got[len(got)-3] != "API: olga connection.settings" {
+			t.Errorf("the chain has %v", got)
+		}
 		w.advance(t, time.Hour)
 		w.org.SetPassword(system.Username, "another")
 		if state, _ := w.useOrg(t); state != "connected" {

@@ -14,9 +14,10 @@ import (
 
 // connectCmd raises the connection.
 type connectCmd struct {
-	Up     connectUpCmd     `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
-	Notify connectNotifyCmd `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
-	Renew  connectRenewCmd  `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token, the API user's password."`
+	Up       connectUpCmd       `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
+	Notify   connectNotifyCmd   `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
+	Settings connectSettingsCmd `cmd:"" help:"The settings of the connection: what becomes of new password connections once Connected App authentication is required."`
+	Renew    connectRenewCmd    `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token, the API user's password."`
 }
 
 // Help is what `twinspan connect --help` says beneath the flags' summary.

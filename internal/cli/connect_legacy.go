@@ -128,3 +128,30 @@ func authWords(auth string) string {
 	}
 	return words(auth)
 }
+
+// connectSettingsCmd shows and changes the connection's settings.
+type connectSettingsCmd struct {
+	connectFlags
+	Legacy string `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
+	By     string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+}
+
+// Run prints the settings as they are, or are now.
+func (c *connectSettingsCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Settings(ctx)
+	if err == nil && c.Legacy != "" {
+		s.Legacy = c.Legacy
+		s, err = cl.SetSettings(ctx, s, a.who(c.By), oauth.NewToken(24))
+	}
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(s)
+	}
+	return a.print("legacy           " + oneLine(s.Legacy) + "\n")
+}

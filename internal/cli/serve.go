@@ -21,7 +21,7 @@ type serveFlags struct {
 	DB          string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
 	KeyFile     string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
 	KeyCommand  string `help:"Program that wraps and unwraps keys with a key management service, run as PROGRAM wrap and PROGRAM unwrap with base64 lines (data, then what it is bound to) on standard input; instead of a key file. So is TWINSPAN_KEY, 32 bytes in base64." placeholder:"PROGRAM" group:"Data"`
-	Fixture     string `help:"What a new folder is filled with: demo or new-org." placeholder:"NAME" group:"Data"`
+	Fixture     string `help:"What a new folder is filled with: demo, new-org or legacy." placeholder:"NAME" group:"Data"`
 	AccountType string `help:"Edition of a new folder's tenant: enterprise-2, core or lock-publish; only the first has business units." placeholder:"TYPE" group:"Data"`
 	Package     string `help:"Release of the managed package that the org of a new folder has: 5.400, 5.493, 5.494, 219 or 220, the newest." placeholder:"VERSION" group:"Data"`
 

@@ -103,6 +103,8 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/status", (*Server).status, 0, false},
 		{http.MethodPost, "/api/v1/status/check", (*Server).checkStatus, 0, false},
 		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0, false},
+		{http.MethodGet, "/api/v1/connection/settings", (*Server).connectionSettings, 0, false},
+		{http.MethodPost, "/api/v1/connection/settings", (*Server).setConnectionSettings, 0, false},
 		{http.MethodPost, "/api/v1/connection/org/password", (*Server).connectOrgPassword, 0, true},
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0, false},
 		{http.MethodPost, "/api/v1/connection/engagement/password", (*Server).connectEngagementPassword, 0, true},

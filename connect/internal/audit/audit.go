@@ -29,6 +29,7 @@ const (
 // The actions. Subject of those about a user is his CRM user name.
 const (
 	ConnectionPut      = "connection.put" // parameters of the pair: addresses, clients
+	ConnectionSettings = "connection.settings"
 	OrgConnected       = "connection.org"
 	TenantConnected    = "connection.engagement"
 	UserMapped         = "user.mapped"

@@ -129,7 +129,9 @@ func (d *passwordTenant) signIn(ctx context.Context, l Link, b *browser.Browser,
 		// The page took an old session for a sign-in: a new one tells what has become of the password.
 		return engagement.Token{}, fault.New(fault.Denied, CodeCredentialsRefused, "%s", refusedByPage)
 	case code == client.CodeUnauthorized:
-		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username)
+		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username, "")
+	case code == client.CodeRefused && client.Remote(err).Code == "Client": // a fault in the tenant's own words, with the right password
+		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username, client.Remote(err).Description)
 	case err != nil:
 		return engagement.Token{}, err
 	}
@@ -208,13 +210,13 @@ func (d *passwordTenant) refused(ctx context.Context, l Link, tenant *engagement
 	return deny(CodeCredentialsRefused, refusedByPage)
 }
 
-// noWebServices is why web services refuse what the login page took.
-func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.Client, token engagement.Token, username string) error {
+// noWebServices is why web services refuse what the login page took; said is what the tenant says of it, where it does.
+func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.Client, token engagement.Token, username, said string) error {
 	token.SOAPUser = ""
 	if details, err := tenant.Session(token).UserDetails(ctx, username); err == nil && !details.APIUser {
 		return fault.New(fault.Denied, CodeNotAPIUser, "%s is no API User any more: an administrator ticks API User under Setup > Users.", username)
 	}
-	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.")
+	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.%s", strings.TrimRight(" "+said, " "))
 }
 
 // tokenLease is how long one use of a refresh token may take; machine time.

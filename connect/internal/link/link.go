@@ -157,14 +157,21 @@ type Facts struct {
 	TenantAuth    Driver `json:"engagement_auth,omitempty"`
 	OrgGivenAt    int64  `json:"org_credentials_given_at,omitempty"`
 	TenantGivenAt int64  `json:"engagement_credentials_given_at,omitempty"`
+	// Legacy is absent where it is the default.
+	Legacy LegacyPolicy `json:"legacy,omitempty"`
 }
 
 // Facts gives them.
 func (l Link) Facts() Facts {
+	legacy := l.Legacy
+	if legacy == RefuseLegacy {
+		legacy = ""
+	}
 	return Facts{
 		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
 		SystemUser: l.Org.Username, OrgID: l.Org.OrgID, APIUser: l.Tenant.Username, BusinessUnit: l.Tenant.MID,
 		OrgAuth: l.Org.Driver, TenantAuth: l.Tenant.Driver, OrgGivenAt: given(l.Org.GivenAt), TenantGivenAt: given(l.Tenant.GivenAt),
+		Legacy: legacy,
 	}
 }
 

@@ -168,6 +168,25 @@ func (c *Client) ConnectOrgByPassword(ctx context.Context, systemUser string, pa
 	}, &out)
 }
 
+// Settings are the settings of the connection.
+type Settings struct {
+	Legacy string `json:"legacy"` // "refuse" or "warn": new password connections into the org from 1 June 2016 on
+}
+
+// Settings reads them.
+func (c *Client) Settings(ctx context.Context) (Settings, error) {
+	var out Settings
+	err := c.do(ctx, http.MethodGet, "/api/v1/connection/settings", "", nil, &out)
+	return out, err
+}
+
+// SetSettings changes them.
+func (c *Client) SetSettings(ctx context.Context, s Settings, by, key string) (Settings, error) {
+	var out Settings
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/settings", key, map[string]string{"legacy": s.Legacy, "by": by}, &out)
+	return out, err
+}
+
 // EngagementAnswer says whether the span into Engagement is up, or where its API user has to sign in once.
 type EngagementAnswer struct {
 	Connected    bool   `json:"connected"`
