@@ -269,6 +269,7 @@ type integrationUserCmd struct {
 	Create     integrationCreateCmd     `cmd:"" help:"Create the integration user in the org: licence Salesforce, profile System Administrator; and allow the flow with --allow-flow."`
 	Check      integrationCheckCmd      `cmd:"" help:"Sign the connected integration user in, and say what he is and why he does not work; exit code 3 where he does not."`
 	ResetToken integrationResetTokenCmd `cmd:"" help:"Have the org mail him a new security token, by logging in as him."`
+	Remove     integrationRemoveCmd     `cmd:"" help:"Have Connect forget him, with his password and security token; in the org he stays as he is."`
 }
 
 // Help is what `twinspan integration-user create --help` says beneath the flags' summary.
@@ -325,6 +326,32 @@ func (c *integrationResetTokenCmd) Run(ctx context.Context, a *app) error {
 	}
 	reset := orgTokenResetCmd{orgFlags: c.orgFlags, Username: c.Username}
 	return reset.Run(ctx, a)
+}
+
+// integrationRemoveCmd forgets the user.
+type integrationRemoveCmd struct {
+	connectFlags
+	Yes bool   `help:"Do it: his password and security token are gone for good." env:"-"`
+	By  string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+}
+
+// Run removes him.
+func (c *integrationRemoveCmd) Run(ctx context.Context, a *app) error {
+	if !c.Yes {
+		return usagef("his password and security token are forgotten for good; say --yes")
+	}
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	err = cl.RemoveIntegrationUser(ctx, a.who(c.By), oauth.NewToken(24))
+	if r := client.Remote(err); r != nil && r.Status == 404 {
+		return fmt.Errorf("no integration user is connected")
+	}
+	if err != nil {
+		return err
+	}
+	return a.print("the integration user is forgotten, with his password and security token; in the org he stays as he is\n")
 }
 
 // integrationCheckCmd checks the user.

@@ -128,6 +128,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},
 		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
+		{http.MethodPost, "/api/v1/integration-user/remove", (*Server).removeIntegration, 0, false},
 		{http.MethodPost, "/api/v1/integration-user/check", (*Server).checkIntegration, 0, true},
 		{http.MethodGet, "/api/v1/audit", (*Server).auditEntries, 0, false},
 		{http.MethodGet, "/api/v1/audit/verify", (*Server).verifyAudit, 0, false},

@@ -101,3 +101,13 @@ func (s *Server) checkIntegration(ctx context.Context, c call) (any, error) {
 	}
 	return b, nil
 }
+
+func (s *Server) removeIntegration(ctx context.Context, c call) (any, error) {
+	var in struct {
+		By string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	return removedBody{true}, s.Integration.Remove(ctx, c.link, in.By)
+}

@@ -123,6 +123,8 @@ type Store interface {
 	Account(ctx context.Context, pair string) (a Account, secrets []byte, err error)
 	// PutAccount stores an account in place of the one there is, and why in the audit chain.
 	PutAccount(ctx context.Context, a Account, secrets []byte, why audit.Change) (Account, error)
+	// RemoveAccount forgets a pair's account and its secrets, with why in the audit chain; a missing one is a NotFound fault.
+	RemoveAccount(ctx context.Context, pair string, why audit.Change) error
 	// MarkAccount stores what trying an account showed, if its credentials are still those of its Revision.
 	MarkAccount(ctx context.Context, a Account) error
 }

@@ -117,7 +117,9 @@ func (s *Service) explain(ctx context.Context, l link.Link, a Account, refusal e
 		return err
 	})
 	if err != nil || cause == (link.Cause{}) { // he is refused, whatever keeps the reason from being read
-		return link.Cause{Code: string(CodeRefused), Text: "The org refuses the integration user's credentials. His Login History in Setup says more."}
+		return link.Cause{Code: string(CodeRefused), Text: "The org refuses the integration user's credentials, and does not say why: " +
+			"\"Allow OAuth Username-Password Flows\" may be off (Setup > Identity > OAuth and OpenID Connect Settings), his security token reset, his password changed or expired, or he is locked out. " +
+			"His Login History in Setup says more; where a system user is connected, Connect reads it."}
 	}
 	return cause
 }
@@ -138,6 +140,15 @@ func (s *Service) Keep(ctx context.Context, l link.Link) error {
 		_, err = s.Check(ctx, l, false)
 	}
 	return err
+}
+
+// Remove forgets the integration user, with his password and security token. In the org he stays as he is.
+func (s *Service) Remove(ctx context.Context, l link.Link, actor string) error {
+	a, err := s.Account(ctx, l)
+	if err != nil {
+		return err
+	}
+	return s.store.RemoveAccount(ctx, l.Pair, audit.Change{At: s.links.Now(l), Actor: actor, Action: audit.IntegrationChanged, Subject: a.Username, Reason: "removed"})
 }
 
 // Finding is one thing that a check looked at.

@@ -59,6 +59,26 @@ func (s *Store) PutAccount(ctx context.Context, a integration.Account, secrets [
 	return a, err
 }
 
+// RemoveAccount implements integration.Store.
+func (s *Store) RemoveAccount(ctx context.Context, pair string, why audit.Change) error {
+	key, err := s.auditKey(ctx, pair)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		before, _, err := scanAccount(tx.QueryRow(accountQuery, pair))
+		if err != nil {
+			return err
+		}
+		res, err := tx.Exec(`DELETE FROM integration_user WHERE pair_id = $1 AND revision = $2`, pair, before.Revision)
+		if err := swapped(res, err); err != nil {
+			return err
+		}
+		_, err = note(tx, key, entry(pair, why, before.Facts(), nil))
+		return err
+	})
+}
+
 // MarkAccount implements integration.Store.
 func (s *Store) MarkAccount(ctx context.Context, a integration.Account) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {

@@ -60,3 +60,11 @@ func (c *Client) CheckIntegrationUser(ctx context.Context, again bool) (Integrat
 	err := c.do(ctx, http.MethodPost, "/api/v1/integration-user/check", "", map[string]bool{"again": again}, &out)
 	return out, err
 }
+
+// RemoveIntegrationUser has Connect forget him, with his password and security token.
+func (c *Client) RemoveIntegrationUser(ctx context.Context, by, key string) error {
+	var out struct {
+		Removed bool `json:"removed"`
+	}
+	return c.do(ctx, http.MethodPost, "/api/v1/integration-user/remove", key, map[string]string{"by": by}, &out)
+}
