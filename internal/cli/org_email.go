@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 )
 
@@ -151,7 +152,12 @@ func (c *orgEmailDomainCmd) Run(ctx context.Context, a *app) error {
 			return fmt.Errorf("the org shows no domain %s", c.Domain)
 		}
 		if c.Verify && !found.Verified {
-			if err := s.UpdateToolingRecord(ctx, "AuthorizedEmailDomain", found.id, map[string]any{"IsDomainOwnershipVerified": true}); err != nil {
+			err := s.UpdateToolingRecord(ctx, "AuthorizedEmailDomain", found.id, map[string]any{"IsDomainOwnershipVerified": true})
+			if r := client.Remote(err); r != nil && r.Code == "FIELD_INTEGRITY_EXCEPTION" { // DNS does not have the record
+				a.errorf("%v", forPeople(err))
+				return errNo
+			}
+			if err != nil {
 				return err
 			}
 			found.Verified, found.Record = true, ""

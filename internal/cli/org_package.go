@@ -265,7 +265,8 @@ type packageUpgradeCmd struct{ packageMove }
 func (c *packageUpgradeCmd) Run(ctx context.Context, a *app) error {
 	return c.move(ctx, a, func(has *crm.InstalledPackage, want crm.PackageVersion) error {
 		if has == nil {
-			return fmt.Errorf("the org has no Marketing Cloud Connect; 'twinspan package install %s' installs it", want.Name)
+			a.errorf("the org has no Marketing Cloud Connect; 'twinspan package install %s' installs it", oneLine(want.Name))
+			return errNo
 		}
 		return c.refused(has, want)
 	})
