@@ -66,8 +66,8 @@ func (v *Tenant) TickAPIUser(username string, yes bool) {
 	put(&v.passwords.plain, username, !yes)
 }
 
-// refreshToken makes one of a user.
-func (v *Tenant) refreshToken(username string) string {
+// RefreshToken makes one of a user, as a code is exchanged for.
+func (v *Tenant) RefreshToken(username string) string {
 	token := "refresh-" + oauth.NewToken(16)
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -148,7 +148,7 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 			refuse("invalid_grant", "The code is invalid.")
 			return
 		}
-		body["refresh_token"] = v.refreshToken(g.username)
+		body["refresh_token"] = v.RefreshToken(g.username)
 	case "refresh_token":
 		v.mu.Lock()
 		name, known := v.passwords.refresh[in.RefreshToken]
@@ -160,7 +160,7 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		g = grant{username: name}
-		body["refresh_token"] = v.refreshToken(name)
+		body["refresh_token"] = v.RefreshToken(name)
 	default:
 		refuse("unsupported_grant_type", "no")
 		return
