@@ -47,6 +47,10 @@ func (c *Caller) SOAP(ctx context.Context, target, action string, envelope []byt
 		if m := exception.Children[0].Value("exceptionMessage"); m != "" {
 			text = m
 		}
+		// What Engagement's client faults are about stands in the detail: 11 is AuthorizationFailure (engagement-wire 3).
+		if n := exception.Children[0].Value("Code"); n != "" && code == "Client" {
+			code = n
+		}
 	}
 	switch {
 	case unauthorized(code, text):

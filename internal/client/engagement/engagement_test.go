@@ -269,14 +269,15 @@ func TestRetrieve(t *testing.T) {
 		}
 	}
 	for answer, code := range map[string]fault.Code{
-		`<RetrieveResponseMsg` + ns + `><OverallStatus>Error: API Permission Failed.</OverallStatus></RetrieveResponseMsg>`:    client.CodeRefused,
-		`<RetrieveResponseMsg` + ns + `><OverallStatus>Perhaps</OverallStatus></RetrieveResponseMsg>`:                          client.CodeProtocol,
-		`<RetrieveResponseMsg` + ns + `><OverallStatus>MoreDataAvailable</OverallStatus></RetrieveResponseMsg>`:                client.CodeProtocol,
-		`<CreateResponse` + ns + `><OverallStatus>OK</OverallStatus></CreateResponse>`:                                         client.CodeProtocol,
-		`<soap:Fault><faultcode xmlns:q0="urn:x">q0:Security</faultcode><faultstring>Token Expired</faultstring></soap:Fault>`: client.CodeUnauthorized,
-		`<soap:Fault><faultcode xmlns:q0="urn:x">q0:Security</faultcode><faultstring>Login Failed</faultstring></soap:Fault>`:  client.CodeUnauthorized,
-		`<soap:Fault><faultcode>soap:Server</faultcode><faultstring>Unplanned Outage</faultstring></soap:Fault>`:               client.CodeFailed,
-		`<soap:Fault><faultcode>soap:Client</faultcode><faultstring>no</faultstring></soap:Fault>`:                             client.CodeRefused,
+		`<RetrieveResponseMsg` + ns + `><OverallStatus>Error: API Permission Failed.</OverallStatus></RetrieveResponseMsg>`:                                      client.CodeRefused,
+		`<RetrieveResponseMsg` + ns + `><OverallStatus>Perhaps</OverallStatus></RetrieveResponseMsg>`:                                                            client.CodeProtocol,
+		`<RetrieveResponseMsg` + ns + `><OverallStatus>MoreDataAvailable</OverallStatus></RetrieveResponseMsg>`:                                                  client.CodeProtocol,
+		`<CreateResponse` + ns + `><OverallStatus>OK</OverallStatus></CreateResponse>`:                                                                           client.CodeProtocol,
+		`<soap:Fault><faultcode xmlns:q0="urn:x">q0:Security</faultcode><faultstring>Token Expired</faultstring></soap:Fault>`:                                   client.CodeUnauthorized,
+		`<soap:Fault><faultcode xmlns:q0="urn:x">q0:Security</faultcode><faultstring>Login Failed</faultstring></soap:Fault>`:                                    client.CodeUnauthorized,
+		`<soap:Fault><faultcode>soap:Client</faultcode><faultstring>no API user</faultstring><detail><apifault><Code>11</Code></apifault></detail></soap:Fault>`: client.CodeUnauthorized,
+		`<soap:Fault><faultcode>soap:Server</faultcode><faultstring>Unplanned Outage</faultstring></soap:Fault>`:                                                 client.CodeFailed,
+		`<soap:Fault><faultcode>soap:Client</faultcode><faultstring>no</faultstring></soap:Fault>`:                                                               client.CodeRefused,
 	} {
 		answers = []string{answer}
 		if _, err := s.BusinessUnits(ctx); fault.CodeOf(err) != code {

@@ -149,9 +149,10 @@ func (s *Session) retrievePage(ctx context.Context, r RetrieveRequest, continued
 	return op, err
 }
 
-// deadToken recognises the faults of an expired or unknown token (engagement-wire 3).
+// deadToken recognises the faults of an expired or unknown token, and of a name and password that open no web services:
+// AuthorizationFailure, 11, where others say Login Failed (engagement-wire 3).
 func deadToken(code, text string) bool {
-	return code == "Security" && (text == "Token Expired" || strings.EqualFold(text, "Login Failed"))
+	return code == "11" || code == "Security" && (text == "Token Expired" || strings.EqualFold(text, "Login Failed"))
 }
 
 func writeFilter(w *soap.Writer, name string, f *Filter) {
