@@ -66,12 +66,7 @@ func (s *Sender) review(ctx context.Context) error {
 			return err
 		}
 	}
-	revived := 0
-	err = inBatches(func() (int, error) {
-		n, err := s.o.Forsaken.Revive(ctx, releaseBatch)
-		revived += n
-		return n, err
-	})
+	revived, err := s.o.Forsaken.Revive(ctx)
 	if revived > 0 {
 		s.o.Log.Warn("sender: messages were found that nothing worked on", "messages", revived)
 	}

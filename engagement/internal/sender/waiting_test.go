@@ -45,7 +45,7 @@ func TestMessagesWithoutAJobAreFound(t *testing.T) {
 		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM job WHERE kind = $1 AND payload LIKE '%' || $2 || '%'`, sqlstore.JobDeliver, queued.ID).Scan(&jobs); err != nil || jobs != 2 {
 			t.Errorf("the message had %d jobs, %v", jobs, err)
 		}
-		if n, err := k.Store.Revive(t.Context(), 10); n != 0 || err != nil {
+		if n, err := k.Store.Revive(t.Context()); n != 0 || err != nil {
 			t.Errorf("%d messages have no job still, %v", n, err)
 		}
 	})

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -124,48 +126,117 @@ func (s *Sending) Stranded(ctx context.Context) (_ []tenant.DefinitionRef, err e
 	return list, rows.Err()
 }
 
+// Bounds of a look for forsaken messages.
+const (
+	reviveBatch = 100 // rows of one transaction
+	reviveMost  = 5000
+)
+
 // Revive gives jobs to messages without an end that have none. Acceptance and everything after it stores a message with
-// its job, so one statement, which sees one moment, cannot take a message for forsaken that is not. The jobs' keys keep
-// a second process from doing the same.
-func (s *Sending) Revive(ctx context.Context, limit int) (int, error) {
-	forsaken, err := s.forsaken(ctx, limit)
-	if err != nil || len(forsaken) == 0 {
+// its job, so a message that is open before the jobs are read, and has none then, has none or has come to its end since,
+// where one more job does nothing. The jobs' keys keep a second process from doing the same.
+func (s *Sending) Revive(ctx context.Context) (int, error) {
+	suspects, err := s.suspects(ctx)
+	if err != nil {
 		return 0, err
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		for _, ref := range forsaken {
-			payload, err := json.Marshal(DeliverPayload{Tenant: ref.Tenant, Message: ref.ID})
-			if err != nil {
-				return err
-			}
-			key := fmt.Sprintf("%s.%d.%s", JobDeliver, ref.Tenant, ref.ID)
-			_, err = s.queue.Enqueue(tx, jobs.Job{Kind: JobDeliver, UniqueKey: key, Payload: payload, MaxAttempts: deliverAttempts})
-			if err != nil && !errors.Is(err, jobs.ErrDuplicate) {
-				return err
-			}
+	revived := 0
+	for batch := range slices.Chunk(suspects, reviveBatch) {
+		forsaken, err := s.forsaken(ctx, batch)
+		if err != nil {
+			return revived, err
 		}
-		return nil
-	})
-	return len(forsaken), err
+		if err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			for _, payload := range forsaken {
+				_, err := s.queue.Enqueue(tx, jobs.Job{Kind: JobDeliver, UniqueKey: JobDeliver + payload, Payload: []byte(payload), MaxAttempts: deliverAttempts})
+				if err != nil && !errors.Is(err, jobs.ErrDuplicate) {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return revived, err
+		}
+		revived += len(forsaken)
+	}
+	return revived, nil
 }
 
-// forsaken reads messages without an end and without a job. The payload of a job is what [DeliverPayload] makes.
-func (s *Sending) forsaken(ctx context.Context, limit int) (_ []tenant.MessageRef, err error) {
-	rows, err := s.db.Query(ctx, `WITH live AS MATERIALIZED (SELECT payload FROM job WHERE state = 'queued' AND kind = $1
-			UNION ALL SELECT payload FROM job WHERE state = 'running' AND kind = $1)
-		SELECT m.eid, m.id FROM message m LEFT JOIN live ON live.payload = '{"tenant":' || CAST(m.eid AS TEXT) || ',"message":"' || m.id || '"}'
-		WHERE m.`+open+` AND m.is_held = 0 AND live.payload IS NULL LIMIT $2`, JobDeliver, limit)
-	if err != nil {
+// deliverPayload is SQL for what [DeliverPayload] becomes for a row of the message table.
+const deliverPayload = `'{"tenant":' || CAST(eid AS TEXT) || ',"message":"' || id || '"}'`
+
+// liveDeliveries reads the payloads of deliveries that are queued or running; more is a further condition on them.
+func liveDeliveries(more string) string {
+	return `SELECT payload FROM job WHERE state = 'queued' AND kind = $1` + more + ` UNION ALL SELECT payload FROM job WHERE state = 'running' AND kind = $1` + more
+}
+
+// suspects are the payloads of the deliveries that open messages should have and did not have a moment ago. It goes once
+// through both tables and keeps hashes, because a database may choose to join them in a time that grows with the square.
+func (s *Sending) suspects(ctx context.Context) ([]string, error) {
+	seed := maphash.MakeSeed()
+	live := map[uint64]struct{}{}
+	if err := s.eachText(ctx, func(payload string) bool {
+		live[maphash.String(seed, payload)] = struct{}{}
+		return true
+	}, liveDeliveries(""), JobDeliver); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	var list []tenant.MessageRef
-	for rows.Next() {
-		var ref tenant.MessageRef
-		if err := rows.Scan(&ref.Tenant, &ref.ID); err != nil {
+	var list []string
+	err := s.eachText(ctx, func(payload string) bool {
+		if _, ok := live[maphash.String(seed, payload)]; !ok {
+			list = append(list, payload)
+		}
+		return len(list) < reviveMost
+	}, `SELECT `+deliverPayload+` FROM message WHERE `+open+` AND is_held = 0`)
+	return list, err
+}
+
+// forsaken are those of the deliveries whose messages are open and that are not there.
+func (s *Sending) forsaken(ctx context.Context, suspects []string) ([]string, error) {
+	var q query
+	marks := make([]string, len(suspects))
+	conditions := make([]string, len(suspects))
+	for i, payload := range suspects {
+		var p DeliverPayload
+		if err := json.Unmarshal([]byte(payload), &p); err != nil {
 			return nil, err
 		}
-		list = append(list, ref)
+		conditions[i] = `eid = ` + q.arg(int64(p.Tenant)) + ` AND id = ` + q.arg(p.Message)
 	}
-	return list, rows.Err()
+	var opened []string
+	if err := s.eachText(ctx, func(payload string) bool { opened = append(opened, payload); return true },
+		`SELECT `+deliverPayload+` FROM message WHERE `+open+` AND is_held = 0 AND (`+strings.Join(conditions, ` OR `)+`)`, q.args...); err != nil {
+		return nil, err
+	}
+	if len(opened) == 0 {
+		return nil, nil
+	}
+	q, marks = query{args: []any{JobDeliver}}, marks[:0]
+	for _, payload := range opened {
+		marks = append(marks, q.arg(payload))
+	}
+	err := s.eachText(ctx, func(payload string) bool {
+		opened = slices.DeleteFunc(opened, func(o string) bool { return o == payload })
+		return true
+	}, liveDeliveries(` AND payload IN (`+strings.Join(marks, ", ")+`)`), q.args...)
+	return opened, err
+}
+
+// eachText gives the rows of a query of one text column to the function, until it says false.
+func (s *Sending) eachText(ctx context.Context, each func(string) bool, text string, args ...any) (err error) {
+	rows, err := s.db.Query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var value string
+		if err := rows.Scan(&value); err != nil {
+			return err
+		}
+		if !each(value) {
+			return nil
+		}
+	}
+	return rows.Err()
 }

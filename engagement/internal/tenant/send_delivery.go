@@ -288,7 +288,7 @@ type ForsakenStore interface {
 	ReleaseOlder(ctx context.Context, tenant EID, before time.Time, limit int) (int, error)
 	// Stranded reads the definitions that are not inactive and for which messages wait all the same.
 	Stranded(ctx context.Context) ([]DefinitionRef, error)
-	// Revive gives jobs to at most limit messages that are queued or being sent, do not wait for a definition and have
-	// no job, and returns how many it found.
-	Revive(ctx context.Context, limit int) (int, error)
+	// Revive gives jobs to messages, at most a few thousand, that are queued or being sent, do not wait for a definition
+	// and have no job, and returns how many it found.
+	Revive(ctx context.Context) (int, error)
 }
