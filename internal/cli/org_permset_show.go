@@ -16,6 +16,49 @@ type permsetDetail struct {
 	Users       []string `json:"users"`       // user names of those who have it
 	Apps        []string `json:"apps"`        // labels of the connected apps that it carries
 	Permissions []string `json:"permissions"` // system permissions that it gives, without the prefix "Permissions"
+	Objects     []string `json:"objects"`     // "Invoice__c: read, create", of what it may do with records
+	Fields      []string `json:"fields"`      // "Invoice__c.Total__c: read, edit"
+}
+
+// maxGrants is how many rows of objects, and of fields, are shown of a set: as many as an answer's first batch has.
+const maxGrants = 2000
+
+// objectRights and fieldRights are the switches of ObjectPermissions and FieldPermissions, and what they are called here.
+var (
+	objectRights = [][2]string{
+		{"PermissionsRead", "read"},
+		{"PermissionsCreate", "create"},
+		{"PermissionsEdit", "edit"},
+		{"PermissionsDelete", "delete"},
+		{"PermissionsViewAllRecords", "view all"},
+		{"PermissionsModifyAllRecords", "modify all"},
+	}
+	fieldRights = [][2]string{{"PermissionsRead", "read"}, {"PermissionsEdit", "edit"}}
+)
+
+// grants reads what a set lets its users do with objects or fields; name is the field that says with which.
+func grants(ctx context.Context, s *crm.Session, set, object, name string, rights [][2]string) ([]string, error) {
+	columns := []string{name}
+	for _, r := range rights {
+		columns = append(columns, r[0])
+	}
+	rows, err := s.Query(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE ParentId = %s ORDER BY %s LIMIT %d", strings.Join(columns, ", "), object, crm.Literal(set), name, maxGrants))
+	if err != nil {
+		return nil, err
+	}
+	out := []string{}
+	for _, row := range rows {
+		var may []string
+		for _, r := range rights {
+			if row[r[0]] == true {
+				may = append(may, r[1])
+			}
+		}
+		if len(may) > 0 {
+			out = append(out, row.String(name)+": "+strings.Join(may, ", "))
+		}
+	}
+	return out, nil
 }
 
 type orgPermsetShowCmd struct {
@@ -46,7 +89,7 @@ func showSet(ctx context.Context, a *app, s *crm.Session, id string) error {
 	for _, part := range []struct {
 		title  string
 		values []string
-	}{{"user", set.Users}, {"app", set.Apps}, {"permission", set.Permissions}} {
+	}{{"user", set.Users}, {"app", set.Apps}, {"permission", set.Permissions}, {"object", set.Objects}, {"field", set.Fields}} {
 		for _, v := range part.values {
 			rows = append(rows, []string{part.title, v})
 		}
@@ -90,7 +133,11 @@ func readSet(ctx context.Context, s *crm.Session, id string) (permsetDetail, err
 			set.Apps = append(set.Apps, app.String("Name"))
 		}
 	}
-	return set, nil
+	if set.Objects, err = grants(ctx, s, id, "ObjectPermissions", "SobjectType", objectRights); err != nil {
+		return set, err
+	}
+	set.Fields, err = grants(ctx, s, id, "FieldPermissions", "Field", fieldRights)
+	return set, err
 }
 
 type orgPermsetUpdateCmd struct {

@@ -43,7 +43,7 @@ func (c *Control) Import(ctx context.Context, orgID org.ID, files []sfdx.File) (
 		return out.refused(p.Errors), nil
 	}
 	if len(p.Changes) == 0 {
-		return out, fault.New(fault.Invalid, CodeBadProject, "no custom object and no custom field is in these files")
+		return out, fault.New(fault.Invalid, CodeBadProject, "no custom object, no custom field and no sharing model that this org keeps is in these files")
 	}
 	s, err := c.setup(ctx, orgID)
 	if err != nil {

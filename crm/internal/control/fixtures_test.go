@@ -45,6 +45,17 @@ func TestImport(t *testing.T) {
 		if _, err := h.Records.Create(t.Context(), s, "Contact", map[string]any{"LastName": "L", "Invoice__c": string(id)}); err != nil {
 			t.Error(err)
 		}
+		private := sfdx.File{Path: "objects/Account/Account.object-meta.xml", Text: "<CustomObject><sharingModel>Private</sharingModel></CustomObject>"}
+		if out, err := h.Control.Import(t.Context(), o.ID, []sfdx.File{private}); err != nil || out.Objects != 1 || len(out.Problems)+len(out.Ignored) > 0 {
+			t.Errorf("a sharing model: %+v, %v", out, err)
+		}
+		account, err := h.Records.Create(t.Context(), o.Admin, "Account", map[string]any{"Name": "Private"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Records.Read(t.Context(), h.SessionOf(t, o.Spec.Users[1].Username), "Account", string(account), nil); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("another's account: %v", err)
+		}
 		if _, err := h.Control.Import(t.Context(), o.ID, nil); fault.CodeOf(err) != control.CodeBadProject {
 			t.Errorf("nothing to import: %v", err)
 		}

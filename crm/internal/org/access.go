@@ -101,6 +101,13 @@ func (o *Object) Permissionable() bool {
 	return o.Extensible && !o.Setup && follows[o.Name] == "" && o.Name != ObjectTask
 }
 
+// Shared reports whether a standard object of the name has an organization-wide default of its own, which a CustomObject of
+// that name may change.
+func Shared(name string) bool {
+	o := StandardSchema().Named(name)
+	return o != nil && o.Permissionable()
+}
+
 // Permissionable reports whether FieldPermissions can name the field of the object: required fields, those that name the
 // record and those that the org fills in are everybody's.
 func (f *Field) Permissionable(o *Object) bool {

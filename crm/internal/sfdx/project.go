@@ -45,7 +45,7 @@ type Project struct {
 }
 
 // Read reads a project's files. Standard objects and fields, and those of managed packages, are there already: what
-// files say of them is not kept.
+// files say of them is not kept, but for who shares a standard object's records.
 func Read(files []File) Project {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
@@ -101,12 +101,30 @@ func (p *Project) object(file string, root *Node) []Change {
 		}
 	}
 	p.Errors = append(p.Errors, errs...)
+	if o.Sharing != "" && !strings.Contains(o.Name, "__") { // all of a standard object that this org keeps
+		p.sharing(file, root, o)
+		return fields
+	}
 	if !p.own(file, root.Line, o.Name) {
 		return fields
 	}
 	p.Ignored = append(p.Ignored, ignored...)
 	p.Changes = append(p.Changes, Change{org.CustomChange{Action: org.ActionUpsert, Object: &o}, file, root.Line})
 	return fields
+}
+
+// sharing takes the organization-wide default of a standard object. Those that this org does not know are noted: projects
+// have them of every object that was retrieved.
+func (p *Project) sharing(file string, root *Node, o org.CustomObject) {
+	line := root.kid("sharingModel").Line
+	switch {
+	case !org.Shared(o.Name):
+		p.Ignored = append(p.Ignored, &Error{file, line, "<sharingModel> of " + o.Name + " is not kept"})
+	case o.Sharing != org.SharingPrivate && o.Sharing != org.SharingRead && o.Sharing != org.SharingReadWrite:
+		p.Ignored = append(p.Ignored, &Error{file, line, "<sharingModel> " + clip(o.Sharing) + " is not kept: of " + o.Name + " it is Private, Read or ReadWrite here"})
+	default:
+		p.Changes = append(p.Changes, Change{org.CustomChange{Action: org.ActionUpsert, Object: &org.CustomObject{Name: o.Name, Sharing: o.Sharing}}, file, line})
+	}
 }
 
 func (p *Project) field(file string, root *Node) []Change {

@@ -113,3 +113,31 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A project brings who shares the records of standard objects, as far as this org keeps that.
+func TestSharingOfStandardObjects(t *testing.T) {
+	t.Parallel()
+	file := func(object, model string) sfdx.File {
+		return sfdx.File{
+			Path: "objects/" + object + "/" + object + ".object-meta.xml",
+			Text: "<CustomObject xmlns=\"http://soap.sforce.com/2006/04/metadata\">\n  <enableFeeds>true</enableFeeds>\n  <sharingModel>" + model + "</sharingModel>\n</CustomObject>",
+		}
+	}
+	p := sfdx.Read([]sfdx.File{file("Account", "Private"), file("Contact", "ControlledByParent"), file("Event", "Private"), file("Lead", "Read")})
+	if len(p.Errors) > 0 || len(p.Changes) != 2 {
+		t.Fatalf("%+v", p)
+	}
+	for i, want := range []org.CustomObject{{Name: "Account", Sharing: "Private"}, {Name: "Lead", Sharing: "Read"}} {
+		if got := p.Changes[i]; got.Action != org.ActionUpsert || *got.Object != want || got.Line != 3 {
+			t.Errorf("%+v", got)
+		}
+	}
+	var ignored []string
+	for _, e := range p.Ignored {
+		ignored = append(ignored, e.Error())
+	}
+	if got := strings.Join(ignored, "\n"); got != "objects/Contact/Contact.object-meta.xml:3: <sharingModel> ControlledByParent is not kept: of Contact it is Private, Read or ReadWrite here\n"+
+		"objects/Event/Event.object-meta.xml:3: <sharingModel> of Event is not kept" {
+		t.Errorf("%s", got)
+	}
+}
