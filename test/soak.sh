@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Long runs that CI has no time for: every fuzz target for a while, then the crash and power-cut tests many times over.
-#   FUZZ_TIME   how long each fuzz target runs (default 2m)
+#   FUZZ_TIME   how long each fuzz target runs (default 2m, and 10m for those of SOQL, which strangers write)
 #   CRASH_COUNT how often each crash test runs (default 20)
 #   UPLOAD_MB   megabytes of a bulk load (default 100)
 #   MAILS       how many messages test/delivery sends (default 100,000)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-fuzz_time=${FUZZ_TIME:-2m}
 crash_count=${CRASH_COUNT:-20}
 
 git grep -lE '^func Fuzz' -- '*_test.go' | while read -r file; do
   grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | awk '{print $2}' | while read -r target; do
+    case "$target" in
+      FuzzParse | FuzzSelect) fuzz_time=${FUZZ_TIME:-10m} ;;
+      *) fuzz_time=${FUZZ_TIME:-2m} ;;
+    esac
     echo "== $target in $(dirname "$file"), $fuzz_time"
     go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzz_time" "./$(dirname "$file")"
   done
