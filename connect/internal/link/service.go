@@ -328,14 +328,25 @@ func (s *Service) note(ctx context.Context, l Link, d Direction, err error) erro
 	if _, changed := change(l); !changed {
 		return err
 	}
-	_, putErr := s.store.UpdateLink(ctx, l.Pair, audit.Change{}, func(l Link) (Link, error) {
-		l, _ = change(l)
-		return l, nil
+	_, putErr := s.store.UpdateLink(ctx, l.Pair, audit.Change{}, func(now Link) (Link, error) {
+		if now.sameUser(l, d) { // else somebody was connected in his place meanwhile, of whom this says nothing
+			now, _ = change(now)
+		}
+		return now, nil
 	})
 	if err != nil {
 		return err
 	}
 	return putErr
+}
+
+// sameUser reports whether the span of a direction has the user, the account and the client that it had in other.
+func (l Link) sameUser(other Link, d Direction) bool {
+	if d == IntoOrg {
+		return SameUsername(l.Org.Username, other.Org.Username) && l.Org.UserID == other.Org.UserID && l.Org.OrgID == other.Org.OrgID && l.ConsumerKey == other.ConsumerKey &&
+			l.Org.Driver == other.Org.Driver && l.Org.GivenAt.Equal(other.Org.GivenAt)
+	}
+	return SameUsername(l.Tenant.Username, other.Tenant.Username) && l.Tenant.UserID == other.Tenant.UserID && l.EID == other.EID && l.PackageClientID == other.PackageClientID
 }
 
 func refusal(err error) (Cause, bool) {
