@@ -88,7 +88,13 @@ func TestChildUnitConfines(t *testing.T) {
 		if status != 200 || s.tokenIn(t, client, secret, h.North) == "" || s.tokenIn(t, client, secret, tenant.MID(h.EID)) != "" || s.tokenIn(t, client, secret, h.South) != "" {
 			t.Errorf("a package of its own unit: %d %v", status, a)
 		}
-		// Other people's sessions.
+		// Other people's grants and sessions.
+		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, pkg); got != 403 {
+			t.Errorf("grants of the connection: %d", got)
+		}
+		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, s.token(t, h)); got != 200 {
+			t.Errorf("grants of the connection, from the top: %d", got)
+		}
 		if status, _ := call(t, "GET", s.url+"/v2/sessions?username="+h.Analyst, s.token(t, h), nil); status != 200 {
 			t.Errorf("sessions, from the top: %d", status)
 		}

@@ -156,6 +156,9 @@ func (s *Vouching) managed(ctx context.Context, caller Principal, clientID, own 
 	if err := mayWrite(caller, ScopeUsersWrite); err != nil {
 		return Package{}, err
 	}
+	if err := mayTenantWide(caller); err != nil { // a package's grants are those of all units
+		return Package{}, err
+	}
 	none := fault.New(fault.NotFound, CodeNotFound, "There is no such package.").In("client_id")
 	pkg, err := s.Registry.Package(ctx, clientID)
 	if err != nil {
