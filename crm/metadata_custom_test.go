@@ -27,7 +27,10 @@ func TestCustomObjectMetadata(t *testing.T) {
 		h.wantRead(t, "CustomField", "Invoice__c.State__c", "<label>Status</label>")
 		for kind, want := range map[string]string{"CustomObject": "<fileName>objects/Invoice__c.object</fileName><fullName>Invoice__c</fullName>", "CustomField": "<fileName>objects/Invoice__c.object</fileName><fullName>Invoice__c.State__c</fullName>"} {
 			_, answer := h.metadata(t, h.admin, "<listMetadata><queries><type>"+kind+"</type></queries></listMetadata>")
-			wantIn(t, "list", answer, want)
+			wantIn(t, "list", answer, want, "<createdById>005", "<createdByName>Ada Admin</createdByName>", "<lastModifiedByName>Ada Admin</lastModifiedByName>")
+			if strings.Contains(answer, "0001-01-01") {
+				t.Errorf("a component without dates: %s", answer)
+			}
 		}
 		id := h.create(t, "Invoice__c", map[string]any{"Total__c": 12.5})
 		if got := h.one(t, "SELECT Id FROM Invoice__c WHERE Name = 'INV-0001' AND Total__c = 12.5 AND State__c = 'Open'"); got != id {

@@ -28,9 +28,13 @@ func (s *Server) customObjects() componentType {
 			if err != nil {
 				return nil, err
 			}
+			stamps, err := org.StampsOf(ctx, s.PermissionSets.Store, session, org.ObjectCustomObject)
+			if err != nil {
+				return nil, err
+			}
 			var out []fileProperties
 			for _, o := range custom.Objects {
-				out = append(out, fileProperties{Stamp: org.Stamp{ID: o.ID}, name: o.Name})
+				out = append(out, fileProperties{Stamp: stamps[o.ID], name: o.Name})
 			}
 			return out, nil
 		},
@@ -92,9 +96,13 @@ func (s *Server) customFields() componentType {
 			if err != nil {
 				return nil, err
 			}
+			stamps, err := org.StampsOf(ctx, s.PermissionSets.Store, session, org.ObjectCustomField)
+			if err != nil {
+				return nil, err
+			}
 			var out []fileProperties
 			for _, f := range custom.Fields {
-				out = append(out, fileProperties{Stamp: org.Stamp{ID: f.ID}, name: f.Object + "." + f.Name, file: f.Object})
+				out = append(out, fileProperties{Stamp: stamps[f.ID], name: f.Object + "." + f.Name, file: f.Object})
 			}
 			return out, nil
 		},

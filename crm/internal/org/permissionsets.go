@@ -122,6 +122,23 @@ type nameFinder struct {
 	err    error
 }
 
+// maxStamps bounds what StampsOf reads: more than an org may have.
+const maxStamps = 50_000
+
+// StampsOf tells of the records of a Tooling API's object (CustomObject, CustomField) who made and changed them, by id.
+func StampsOf(ctx context.Context, store RecordFinder, s Session, object string) (map[ID]Stamp, error) {
+	rows, err := store.FindRecords(ctx, tooling(s).Schema().must(object), s.Org, Values{}, maxStamps)
+	if err != nil {
+		return nil, err
+	}
+	names := nameFinder{ctx: ctx, store: store, schema: s.Schema(), org: s.Org, names: map[ID]string{}}
+	out := make(map[ID]Stamp, len(rows))
+	for _, row := range rows {
+		out[row.ID("Id")] = names.stamp(row)
+	}
+	return out, names.err
+}
+
 func (n *nameFinder) of(object string, id ID) string {
 	if id == "" || n.err != nil {
 		return ""
