@@ -13,10 +13,18 @@ import (
 // keepExpired is how long after their expiry flows and sessions are kept before one that is added sweeps them out.
 const keepExpired = 24 * time.Hour
 
+// Anybody may begin a sign-in, so flows are kept for less: keepFlow after their expiry, which lets a late return be told
+// from an unknown one; and each that is added sweeps out flowsAtOnce, which is more than comes in.
+const (
+	keepFlow    = 30 * time.Minute
+	flowsAtOnce = 100
+)
+
 // AddFlow implements signin.Store.
 func (s *Store) AddFlow(ctx context.Context, f signin.Flow) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM signin_flow WHERE pair_id = $1 AND expires_at < $2`, f.Pair, ms(f.Expires.Add(-keepExpired))); err != nil {
+		if _, err := tx.Exec(`DELETE FROM signin_flow WHERE flow_hash IN (SELECT flow_hash FROM signin_flow WHERE pair_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`,
+			f.Pair, ms(f.Expires.Add(-signin.FlowLife-keepFlow)), flowsAtOnce); err != nil {
 			return err
 		}
 		_, err := tx.Exec(`INSERT INTO signin_flow (flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id,
