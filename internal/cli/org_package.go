@@ -148,8 +148,19 @@ type packageResult struct {
 	Goes []string `json:"goes,omitempty"`
 }
 
+// checkWait refuses a wait that is over before the org can have answered.
+func checkWait(d time.Duration) error {
+	if d < time.Second {
+		return usagef("--wait: %v is less than a second", d)
+	}
+	return nil
+}
+
 // move brings the org from what it has to the version that is wanted.
 func (c *packageMove) move(ctx context.Context, a *app, check func(has *crm.InstalledPackage, want crm.PackageVersion) error) error {
+	if err := checkWait(c.Wait); err != nil {
+		return err
+	}
 	return c.session(ctx, a, func(s *crm.Session) error {
 		has, err := installedPackage(ctx, s)
 		if err != nil {
@@ -283,6 +294,9 @@ type packageRemoveCmd struct {
 func (c *packageRemoveCmd) Run(ctx context.Context, a *app) error {
 	if !c.Yes && !c.DryRun {
 		return usagef("removing the package removes its records and values for good; say --yes, or --dry-run to see")
+	}
+	if err := checkWait(c.Wait); err != nil {
+		return err
 	}
 	return c.session(ctx, a, func(s *crm.Session) error {
 		has, err := installedPackage(ctx, s)

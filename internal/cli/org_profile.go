@@ -135,15 +135,24 @@ func (c *orgProfileSetCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	return c.session(ctx, a, func(s *crm.Session) error {
+		// The org keeps these in components of their own, of which each is saved by itself.
+		var saved []string
+		err := c.setLogin(ctx, s, days, ranges)
+		if err == nil && (len(days) > 0 || ranges != nil) {
+			saved = append(saved, "the login hours and ranges")
+		}
 		for _, t := range profileTypes {
-			if len(changes[t.name]) == 0 {
+			if err != nil || len(changes[t.name]) == 0 {
 				continue
 			}
-			if err := s.PutComponent(ctx, t.name, c.Profile, changes[t.name]); err != nil {
-				return err
+			if err = s.PutComponent(ctx, t.name, c.Profile, changes[t.name]); err == nil {
+				saved = append(saved, "the "+t.name)
 			}
 		}
-		if err := c.setLogin(ctx, s, days, ranges); err != nil {
+		if err != nil {
+			if len(saved) > 0 {
+				a.errorf("note: %s were saved before what follows was refused", strings.Join(saved, " and "))
+			}
 			return err
 		}
 		if len(days) > 0 || ranges != nil && len(*ranges) > 0 {
@@ -158,12 +167,19 @@ func (c *profileArg) setLogin(ctx context.Context, s *crm.Session, days map[stri
 	if len(days) == 0 && ranges == nil {
 		return nil
 	}
+	have, err := s.ProfileLogin(ctx, c.Profile)
+	if err != nil {
+		return err
+	}
+	if ranges != nil {
+		for i, r := range *ranges { // a range that stays keeps its description
+			if j := slices.IndexFunc(have.Ranges, func(h crm.IPRange) bool { return h.Start == r.Start && h.End == r.End }); j >= 0 {
+				(*ranges)[i] = have.Ranges[j]
+			}
+		}
+	}
 	var hours map[string]crm.Hours
 	if len(days) > 0 {
-		have, err := s.ProfileLogin(ctx, c.Profile)
-		if err != nil {
-			return err
-		}
 		hours = have.Hours
 		for day, h := range days {
 			if h == nil {

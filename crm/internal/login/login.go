@@ -217,7 +217,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("POST /id/{org}/{user}", s.serveIdentity)
 	m.HandleFunc("GET /id/keys", s.serveKeys)
 	m.HandleFunc("GET /.well-known/openid-configuration", s.serveDiscovery)
-	for _, api := range []string{"u", "c"} {
+	for _, api := range []string{"u", "c", toolingSOAP} {
 		h := soapAPI{s: s, api: api}
 		for _, tail := range []string{"", "/{org}", "/{org}/{package}"} {
 			m.Handle("POST /services/Soap/"+api+"/{version}"+tail, h)
@@ -300,23 +300,18 @@ func (s *Server) idURL(orgID, user org.ID) string {
 
 // caller is what a login notes about who sent the request.
 type caller struct {
-	ip    string
-	agent string
-	host  string // that was called, with its port; it decides nothing but which org's My Domain it is
+	ip       string
+	agent    string
+	platform string
+	host     string // that was called, with its port; it decides nothing but which org's My Domain it is
 }
 
 func callerOf(r *http.Request) caller {
-	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent()), host: r.Host}
+	return caller{ip: web.RemoteIP(r), agent: agentName(r.UserAgent()), platform: platformOf(r.UserAgent()), host: r.Host}
 }
 
 // originOf is where a request comes from, for the rules of sessions.
 func originOf(r *http.Request) org.Origin { return org.Origin{IP: web.RemoteIP(r), Host: r.Host} }
-
-// agentName is the first product of a User-Agent, cut to what a column holds.
-func agentName(agent string) string {
-	name, _, _ := strings.Cut(agent, " ")
-	return printable(name)
-}
 
 // maxName is how many characters Login History keeps of what a client calls itself (its field Application has as many).
 const maxName = 80
@@ -335,11 +330,20 @@ func printable(name string) string {
 	}, name)
 }
 
+// calledAs is the address at which somebody logs in: the My Domain that was called, whoever's it is, and else the server's own,
+// by whatever other name it was reached.
+func (s *Server) calledAs(host string) string {
+	if _, ok := org.MyDomainOf(host); ok {
+		return printable(host)
+	}
+	return s.host
+}
+
 // event begins a row of Login History.
 func (s *Server) event(u org.User, c caller, kind, subtype, application string) org.LoginEvent {
 	return org.LoginEvent{
-		Org: u.Org, User: u.ID, Time: s.clock.Now(string(u.Org)), Type: kind, Subtype: subtype, SourceIP: c.ip, LoginURL: s.host,
-		Status: org.StatusSuccess, Application: application, Browser: c.agent, Platform: "Unknown",
+		Org: u.Org, User: u.ID, Time: s.clock.Now(string(u.Org)), Type: kind, Subtype: subtype, SourceIP: c.ip, LoginURL: s.calledAs(c.host),
+		Status: org.StatusSuccess, Application: application, Browser: c.agent, Platform: c.platform,
 	}
 }
 

@@ -170,6 +170,28 @@ func TestLockedSessions(t *testing.T) {
 	})
 }
 
+// TestLoginHistorySaysWhere: the My Domain that was called, even another org's, and the browser and its machine (crm-wire 5.2).
+func TestLoginHistorySaysWhere(t *testing.T) {
+	t.Parallel()
+	onSQLite(t, func(t *testing.T, h *house) {
+		out := h.from(inside)
+		out.via = fromAddress{h.handler, inside, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"}
+		for _, host := range []string{"elsewhere.my.localhost", strings.TrimPrefix(h.url, "http://")} {
+			out.url = "http://" + host
+			out.soapLogin("50.0", h.org.user, userPassword+securityToken)
+			var at, browser, platform string
+			err := h.store.DB().QueryRow(t.Context(), `SELECT login_url, browser, platform FROM login_history ORDER BY login_time DESC, id DESC LIMIT 1`).Scan(&at, &browser, &platform)
+			if err != nil || at != host || browser != "Firefox 128" || platform != "Linux" {
+				t.Errorf("at %s: %v, %s with %s on %s", host, err, at, browser, platform)
+			}
+			h.advance(time.Second)
+		}
+		if a := h.soap("/services/Soap/T/60.0", "", `<describeGlobal xmlns="urn:tooling.soap.sforce.com"/>`); a.status != 500 || !strings.Contains(a.body, "FUNCTIONALITY_NOT_ENABLED") || !strings.Contains(a.body, "/tooling") {
+			t.Errorf("the Tooling API by SOAP: %v", a)
+		}
+	})
+}
+
 // TestRelogin: whoever leaves a login as another user logs in anew, or is himself again where the org does not mind (crm-wire 6).
 func TestRelogin(t *testing.T) {
 	t.Parallel()

@@ -31,16 +31,25 @@ const (
 	maxLoginVersion = 65
 )
 
+// toolingSOAP is the Tooling API by SOAP, which identity answers name (crm-wire 1.7) and this org answers with where it is instead.
+const toolingSOAP = "T"
+
 func (h soapAPI) namespace() string {
-	if h.api == "c" {
+	switch h.api {
+	case "c":
 		return "urn:enterprise.soap.sforce.com"
+	case toolingSOAP:
+		return "urn:tooling.soap.sforce.com"
 	}
 	return "urn:partner.soap.sforce.com"
 }
 
 func (h soapAPI) faultNamespace() string {
-	if h.api == "c" {
+	switch h.api {
+	case "c":
 		return "urn:fault.enterprise.soap.sforce.com"
+	case toolingSOAP:
+		return "urn:fault.tooling.soap.sforce.com"
 	}
 	return "urn:fault.partner.soap.sforce.com"
 }
@@ -200,6 +209,9 @@ func (h *soapAPI) call(ctx context.Context, req *soapRequest) ([]byte, error) {
 	op := req.operation
 	if op.Space != h.namespace() {
 		return nil, noOperation(op)
+	}
+	if h.api == toolingSOAP {
+		return nil, unexpectedFault("FUNCTIONALITY_NOT_ENABLED", "FUNCTIONALITY_NOT_ENABLED: the Tooling API is available by REST, at /services/data/vNN.0/tooling, and not by SOAP")
 	}
 	if op.Local == "login" {
 		return h.login(ctx, req)

@@ -1,6 +1,7 @@
 package org
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -272,6 +273,25 @@ func (h LoginHours) Check() error {
 		}
 	}
 	return nil
+}
+
+// String tells the hours of each day that has any, "monday 08:00-18:00, saturday never"; "any" where no day has.
+func (h LoginHours) String() string {
+	var parts []string
+	for _, day := range Days {
+		d, ok := h[day]
+		switch {
+		case !ok:
+		case d.Start == d.End:
+			parts = append(parts, day+" never")
+		default:
+			parts = append(parts, fmt.Sprintf("%s %02d:%02d-%02d:%02d", day, d.Start/60, d.Start%60, d.End/60, d.End%60))
+		}
+	}
+	if len(parts) == 0 {
+		return "any"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // allow reports whether a login at the time is within the hours.

@@ -148,7 +148,7 @@ func (p *Profiles) SaveIn(tx SetupTx, s Session, name string, c ProfileChange) (
 			return Saved{}, err
 		}
 		rules.Hours = *c.Hours
-		display += " login hours."
+		display += " login hours to " + rules.Hours.String() + "."
 	}
 	if c.Passwords != nil {
 		if *c.Passwords != nil {

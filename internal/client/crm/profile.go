@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/twinspan/twinspan/internal/soap"
 )
@@ -46,7 +45,7 @@ func (s *Session) ProfileLogin(ctx context.Context, profile string) (LoginRules,
 		out.Hours[day] = Hours{from, to}
 	}
 	for _, r := range record.All("loginIpRanges") {
-		out.Ranges = append(out.Ranges, IPRange{strings.TrimSpace(r.Value("startAddress")), strings.TrimSpace(r.Value("endAddress"))})
+		out.Ranges = append(out.Ranges, IPRange{r.Value("startAddress"), r.Value("endAddress"), r.Value("description")})
 	}
 	return out, nil
 }
@@ -80,6 +79,7 @@ func writeLoginRanges(w *soap.Writer, ranges []IPRange) {
 	}
 	for _, r := range ranges {
 		w.Open("loginIpRanges")
+		given(w, "description", r.Description)
 		w.Text("endAddress", r.End)
 		w.Text("startAddress", r.Start)
 		w.Close()

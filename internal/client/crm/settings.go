@@ -16,7 +16,10 @@ type Setting struct {
 }
 
 // IPRange is a range of addresses, both ends in it.
-type IPRange struct{ Start, End string }
+type IPRange struct {
+	Start, End  string
+	Description string // of a profile's range; "" for none
+}
 
 // String is the range as commands show it: "10.0.0.1-10.0.0.9".
 func (r IPRange) String() string { return r.Start + "-" + r.End }
