@@ -245,7 +245,7 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 			err = errors.Join(err, lookErr)
 		}
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
-		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l))
+		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l), b.links.RenewIdle(one, l))
 		cancel()
 		for _, f := range swept.Failed {
 			b.log.Warn("mapping not looked at", "pair", l.Pair, "user", f.CRMUsername, "error", f.Err)

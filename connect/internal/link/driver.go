@@ -204,6 +204,8 @@ type UserToken struct {
 	Username string // in lower case
 	Sealed   []byte // sealed by the vault under [UserTokenAAD]
 	Revision int64  // grows with every change; the store compares and swaps on it
+	// RenewedAt is when it was used last, domain time.
+	RenewedAt time.Time
 }
 
 // Credentials keeps what spans and users sign in with where no key does. A missing one is a NotFound fault with
@@ -222,6 +224,8 @@ type Credentials interface {
 	// SwapUserToken stores the successor of a leased token, or the token itself unused, and ends the lease; false where it
 	// has changed since t.Revision.
 	SwapUserToken(ctx context.Context, t UserToken) (bool, error)
+	// IdleUserTokens names users of the pair whose tokens were not used since before, the longest idle first.
+	IdleUserTokens(ctx context.Context, pair string, before time.Time, limit int) ([]string, error)
 	// DeleteUserToken forgets a token; one that is not there already is none.
 	DeleteUserToken(ctx context.Context, pair, username string) error
 }

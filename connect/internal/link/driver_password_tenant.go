@@ -243,6 +243,9 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 	defer clear(plain)
 	token, err := tenant.Refresh(ctx, engagement.RefreshGrant{ClientID: clientID, Secret: secret, RefreshToken: vault.Secret(plain), MID: mid})
 	if err != nil { // spent or not, it is what there is
+		if NeedsGrant(err) { // and not asked for each time the idle ones are renewed
+			held.RenewedAt = s.Now(l)
+		}
 		if _, swapErr := s.store.SwapUserToken(ctx, held); swapErr != nil {
 			return engagement.Token{}, swapErr
 		}
@@ -253,6 +256,7 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 			return engagement.Token{}, err
 		}
 	}
+	held.RenewedAt = s.Now(l)
 	// Where somebody has signed in anew meanwhile, his token stays.
 	_, err = s.store.SwapUserToken(ctx, held)
 	token.RefreshToken = ""
@@ -293,7 +297,7 @@ func (s *Service) KeepUser(ctx context.Context, l Link, username string, token v
 	if !l.Tenant.Driver.KeepsSecrets() || token == "" || SameUsername(username, l.Tenant.Username) {
 		return nil
 	}
-	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username)}
+	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username), RenewedAt: s.Now(l)}
 	var err error
 	if t.Sealed, err = s.sealUser(l, t.Username, token); err != nil {
 		return err
@@ -303,6 +307,32 @@ func (s *Service) KeepUser(ctx context.Context, l Link, username string, token v
 		s.tenant.drop(tenantKey(l, username, mid), func(engagement.Token) bool { return true })
 	}
 	return s.store.PutUserToken(ctx, t)
+}
+
+const (
+	// tokenIdle is how long a user's refresh token may lie unused before it is renewed: they live for 30 days
+	// (engagement-wire 2.1), and a setting may make it less.
+	tokenIdle = 10 * 24 * time.Hour
+	// tokenBatch is how many are renewed at a time.
+	tokenBatch = 50
+)
+
+// RenewIdle renews refresh tokens of users that were not used for long, so that who does not come for a month is still
+// mapped. What cannot be renewed because Engagement does not answer is the next time's.
+func (s *Service) RenewIdle(ctx context.Context, l Link) error {
+	if l.Tenant.Driver != Password || s.Interrupted(l) != nil || s.Copied(ctx, l) {
+		return nil
+	}
+	idle, err := s.store.IdleUserTokens(ctx, l.Pair, s.Now(l).Add(-tokenIdle), tokenBatch)
+	if err != nil {
+		return err
+	}
+	for _, name := range idle {
+		if _, err := s.refreshUser(ctx, l, name, 0, l.PackageClientID, ""); err != nil && !NeedsGrant(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // ForgetUser forgets the refresh token of a user; without one nothing happens.

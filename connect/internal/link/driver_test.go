@@ -124,6 +124,26 @@ func TestPasswordDrivers(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			// Idle ones are renewed; those that are in use are let be.
+			const token = "POST /v2/token"
+			for _, c := range []struct {
+				idle time.Duration
+				want int
+			}{{0, 0}, {11 * 24 * time.Hour, 1}, {11 * 24 * time.Hour, 0}} {
+				if err := w.both[1].SetClock(t.Context(), linktest.Pair, l.ClockOffset+c.idle); err != nil {
+					t.Fatal(err)
+				}
+				before := w.tenant.Calls(token)
+				if err := w.both[1].RenewIdle(t.Context(), w.link(t)); err != nil {
+					t.Error(err)
+				}
+				if n := w.tenant.Calls(token) - before; n != c.want {
+					t.Errorf("idle for %v: %d renewed", c.idle, n)
+				}
+			}
+			if err := w.both[1].SetClock(t.Context(), linktest.Pair, l.ClockOffset); err != nil {
+				t.Fatal(err)
+			}
 			// Given back, it is gone.
 			if err := w.both[0].ForgetUser(t.Context(), l, "ANN.MC"); err != nil {
 				t.Fatal(err)

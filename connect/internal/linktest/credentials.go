@@ -79,6 +79,23 @@ func credentials(t *testing.T, s Store) {
 	if done, err = s.SwapUserToken(ctx, again); err != nil || done {
 		t.Fatalf("a token of before the sign-in: %v %v", done, err)
 	}
+	// Those who were not seen for long are found.
+	ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: "bob", Sealed: []byte("b"), RenewedAt: At(50)}))
+	ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: "cleo", Sealed: []byte("c"), RenewedAt: At(40)}))
+	idle, err := s.IdleUserTokens(ctx, "a", At(50), 10)
+	ok(t, err)
+	same(t, idle, []string{"ann", "cleo"})
+	held, err = s.LeaseUserToken(ctx, "a", "cleo", At(0), At(60))
+	ok(t, err)
+	if !held.RenewedAt.Equal(At(40)) {
+		t.Fatalf("renewed at %v", held.RenewedAt)
+	}
+	held.RenewedAt = At(60)
+	done, err = s.SwapUserToken(ctx, held)
+	ok(t, err)
+	idle, err = s.IdleUserTokens(ctx, "a", At(55), 1)
+	ok(t, err)
+	same(t, []any{done, idle}, []any{true, []string{"ann"}})
 	ok(t, s.DeleteUserToken(ctx, "a", "ann"))
 	ok(t, s.DeleteUserToken(ctx, "a", "ann"))
 	_, err = s.LeaseUserToken(ctx, "a", "ann", At(100), At(160))

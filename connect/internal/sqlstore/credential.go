@@ -48,8 +48,9 @@ func (s *Store) UpdateLinkWith(ctx context.Context, c link.SealedCredential, why
 // PutUserToken implements link.Credentials.
 func (s *Store) PutUserToken(ctx context.Context, t link.UserToken) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision) VALUES ($1, $2, $3, 0, 1)
-			ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1`, t.Pair, t.Username, t.Sealed)
+		_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at) VALUES ($1, $2, $3, 0, 1, $4)
+			ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
+			t.Pair, t.Username, t.Sealed, ms(t.RenewedAt))
 		return err
 	})
 }
@@ -73,7 +74,10 @@ func (s *Store) LeaseUserToken(ctx context.Context, pair, username string, now, 
 			}
 			return err
 		}
-		return tx.QueryRow(`SELECT token_sealed, revision FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&t.Sealed, &t.Revision)
+		var renewed int64
+		err = tx.QueryRow(`SELECT token_sealed, revision, renewed_at FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&t.Sealed, &t.Revision, &renewed)
+		t.RenewedAt = at(renewed)
+		return err
 	})
 	return t, err
 }
@@ -82,7 +86,8 @@ func (s *Store) LeaseUserToken(ctx context.Context, pair, username string, now, 
 func (s *Store) SwapUserToken(ctx context.Context, t link.UserToken) (bool, error) {
 	var done bool
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE user_token SET token_sealed = $4, lease_until = 0, revision = revision + 1 WHERE pair_id = $1 AND username = $2 AND revision = $3`, t.Pair, t.Username, t.Revision, t.Sealed)
+		res, err := tx.Exec(`UPDATE user_token SET token_sealed = $4, lease_until = 0, revision = revision + 1, renewed_at = $5 WHERE pair_id = $1 AND username = $2 AND revision = $3`,
+			t.Pair, t.Username, t.Revision, t.Sealed, ms(t.RenewedAt))
 		if err != nil {
 			return err
 		}
@@ -91,6 +96,11 @@ func (s *Store) SwapUserToken(ctx context.Context, t link.UserToken) (bool, erro
 		return err
 	})
 	return done, err
+}
+
+// IdleUserTokens implements link.Credentials.
+func (s *Store) IdleUserTokens(ctx context.Context, pair string, before time.Time, limit int) ([]string, error) {
+	return textsOf(s.db.Query(ctx, `SELECT username FROM user_token WHERE pair_id = $1 AND renewed_at < $2 ORDER BY renewed_at LIMIT $3`, pair, ms(before), limit))
 }
 
 // DeleteUserToken implements link.Credentials.

@@ -238,7 +238,7 @@ func (s *Store) ClaimSweep(ctx context.Context, now, before time.Time) ([]string
 	var pairs []string
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		var err error
-		pairs, err = pairsOf(tx.Query(`UPDATE link SET swept_at = $1 WHERE swept_at < $2 RETURNING pair_id`, ms(now), ms(before)))
+		pairs, err = textsOf(tx.Query(`UPDATE link SET swept_at = $1 WHERE swept_at < $2 RETURNING pair_id`, ms(now), ms(before)))
 		return err
 	})
 	return pairs, err
@@ -274,8 +274,8 @@ func (s *Store) AddKey(ctx context.Context, k link.SealedKey) (link.SealedKey, e
 	return stored, err
 }
 
-// pairsOf are the pairs that a query names, one a row.
-func pairsOf(rows *sql.Rows, err error) ([]string, error) {
+// textsOf are the texts of a query of one column.
+func textsOf(rows *sql.Rows, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}

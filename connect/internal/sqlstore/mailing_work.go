@@ -12,7 +12,7 @@ import (
 
 // Open implements mailing.Work.
 func (s *Mailings) Open(ctx context.Context) ([]string, error) {
-	return pairsOf(s.db.Query(ctx, `SELECT DISTINCT pair_id FROM mailing WHERE state IN ('scheduled', 'held', 'queued', 'running')`))
+	return textsOf(s.db.Query(ctx, `SELECT DISTINCT pair_id FROM mailing WHERE state IN ('scheduled', 'held', 'queued', 'running')`))
 }
 
 // Waiting implements mailing.Work.

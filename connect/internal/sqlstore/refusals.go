@@ -41,7 +41,7 @@ func (s *Tracking) SettleRefusals(ctx context.Context, pair string, want trackin
 
 // DueRefusals implements tracking.Refusals.
 func (s *Tracking) DueRefusals(ctx context.Context, pair string, want tracking.Want, now time.Time, after string, limit int) ([]string, error) {
-	return pairsOf(s.db.Query(ctx, `SELECT subject FROM tracking_refusal WHERE pair_id = $1 AND want = $2 AND subject > $3 AND retry_at > 0 AND retry_at <= $4 ORDER BY subject LIMIT $5`,
+	return textsOf(s.db.Query(ctx, `SELECT subject FROM tracking_refusal WHERE pair_id = $1 AND want = $2 AND subject > $3 AND retry_at > 0 AND retry_at <= $4 ORDER BY subject LIMIT $5`,
 		pair, string(want), after, ms(now), limit))
 }
 

@@ -30,7 +30,7 @@ func (s *Tracking) Claim(ctx context.Context, now, before time.Time) ([]string, 
 			return err
 		}
 		var err error
-		pairs, err = pairsOf(tx.Query(`UPDATE tracking_state SET claimed_at = $1 WHERE claimed_at < $2 RETURNING pair_id`, ms(now), ms(before)))
+		pairs, err = textsOf(tx.Query(`UPDATE tracking_state SET claimed_at = $1 WHERE claimed_at < $2 RETURNING pair_id`, ms(now), ms(before)))
 		return err
 	})
 	return pairs, err

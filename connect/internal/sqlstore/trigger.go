@@ -149,7 +149,7 @@ func (s *Triggers) RemoveTrigger(ctx context.Context, t trigger.Trigger, why aud
 
 // Pairs implements trigger.Store.
 func (s *Triggers) Pairs(ctx context.Context) ([]string, error) {
-	return pairsOf(s.db.Query(ctx, `SELECT pair_id FROM record_trigger WHERE active = 1 UNION SELECT pair_id FROM trigger_firing WHERE status = 'waiting'`))
+	return textsOf(s.db.Query(ctx, `SELECT pair_id FROM record_trigger WHERE active = 1 UNION SELECT pair_id FROM trigger_firing WHERE status = 'waiting'`))
 }
 
 // Lease implements trigger.Store.
