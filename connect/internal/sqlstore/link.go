@@ -280,13 +280,13 @@ func textsOf(rows *sql.Rows, err error) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var pairs []string
+	var texts []string
 	for rows.Next() {
-		var pair string
-		if err := rows.Scan(&pair); err != nil {
+		var text string
+		if err := rows.Scan(&text); err != nil {
 			return nil, err
 		}
-		pairs = append(pairs, pair)
+		texts = append(texts, text)
 	}
-	return pairs, rows.Err()
+	return texts, rows.Err()
 }
