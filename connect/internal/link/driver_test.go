@@ -36,7 +36,7 @@ func newLegacyWorld(t *testing.T, kind string) *legacyWorld {
 	t.Helper()
 	w := &legacyWorld{org: linktest.NewOrg(t, []linktest.Person{system, ann}), tenant: linktest.NewTenant(t, []linktest.Person{apiUser, annMC})}
 	w.tenant.APIUser, w.tenant.ClientID, w.org.ConsumerKey = apiUser.Username, "package-client", "consumer-key"
-	before := time.Date(2016, time.May, 2, 8, 0, 0, 0, time.UTC).Sub(time.Now())
+	before := time.Until(time.Date(2016, time.May, 2, 8, 0, 0, 0, time.UTC))
 	now := func() time.Time { return time.Now().Add(before) }
 	w.org.Now, w.tenant.Now = now, now
 	var err error
