@@ -189,8 +189,8 @@ func TestReadsNeedThePermission(t *testing.T) {
 		for _, user := range []string{nobody, h.Analyst, h.Sender, h.Admin} {
 			tokens[user] = s.signInTo(t, client, secret, user)
 		}
-		// Outside Enterprise 2.0 a connection's API user is Marketing Cloud Administrator alone: he reads through the
-		// connection's package, and through no other.
+		// In Enterprise 2.0 a Marketing Cloud Administrator reads nothing, through whichever package: what he may is what his
+		// roles say.
 		api := "mca@" + h.Server
 		written(t, s.soap(t, admin, "Create", createUser(`<UserID>`+api+`</UserID><Name>N</Name><Email>n@example.com</Email><Password>`+tenanttest.Password+`</Password><IsAPIUser>true</IsAPIUser><Roles><Role><CustomerKey>SYS_DEF_IMHADMIN</CustomerKey></Role></Roles>`)), "OK", "")
 		tokens[api], tokens["connected "+api], tokens["connected "+nobody] = s.signInTo(t, client, secret, api), s.signIn(t, h, api), s.signIn(t, h, nobody)
@@ -211,7 +211,7 @@ func TestReadsNeedThePermission(t *testing.T) {
 			{nobody, "/v2/business-units/" + number(h.North) + "/roles", 403},
 			{nobody, "/platform/v1/endpoints", 200}, // needs no permission
 			{api, emails, 403},
-			{"connected " + api, emails, 200},
+			{"connected " + api, emails, 403},
 			{"connected " + nobody, emails, 403},
 			{h.Analyst, emails, 200},
 			{h.Analyst, rows, 403},

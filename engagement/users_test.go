@@ -199,6 +199,20 @@ func TestUsersBySOAP(t *testing.T) {
 				t.Errorf("ActiveFlag %s: %q", active, fault)
 			}
 		}
+		// What he had before is gone for good, refresh tokens that outlive a log-out too: a thief has nothing when he is back.
+		token := s.signIn(t, h, h.Sender)
+		for _, active := range []string{"false", "true"} {
+			if !s.alive(t, token) && active == "false" {
+				t.Error("a fresh token is dead")
+			}
+			written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Sender+`</UserID><ActiveFlag>`+active+`</ActiveFlag>`)), "OK", "")
+		}
+		if s.alive(t, token) {
+			t.Error("a token came back with its user")
+		}
+		if !s.alive(t, s.signIn(t, h, h.Sender)) {
+			t.Error("the user does not come back")
+		}
 		// A new password ends the old one.
 		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+name+`</UserID><Password>another password 2</Password>`)), "OK", "")
 		if f := s.soap(t, self, "Retrieve", retrieveOf("Role", "", "Name")).value("faultstring"); f != "Login Failed" {

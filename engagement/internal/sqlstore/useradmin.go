@@ -90,7 +90,11 @@ func editParts(tx *sqldb.Tx, e tenant.UserEdit, now time.Time) error {
 			return err
 		}
 	}
-	return endAccess(tx, e.New.Tenant, id, e.EndSessions, e.EndGrants, e.AsAdmin, now)
+	if err := endAccess(tx, e.New.Tenant, id, e.EndSessions, e.EndGrants, e.AsAdmin, now); err != nil || !e.EndTokens {
+		return err
+	}
+	_, err := tx.Exec(`UPDATE token_family SET ended_at = $3 WHERE eid = $1 AND user_id = $2 AND ended_at IS NULL`, eid, id, millis(now))
+	return err
 }
 
 // endAccess ends a user's browser sessions with the token families that do not outlive them, and his grants and all his

@@ -59,7 +59,7 @@ func (a *Authentication) Token(ctx context.Context, text string) (Principal, err
 	}
 	return Principal{
 		Tenant: t.Tenant, MID: t.MID, ClientID: t.ClientID, UserID: user.ID, Username: user.Username,
-		Scopes: t.Scopes, Permissions: may.At(t.MID), Snapshot: may, Expires: t.Expires, Units: pkg.MIDs, Connects: pkg.Type == ConnectIntegration,
+		Scopes: t.Scopes, Permissions: may.At(t.MID), Snapshot: may, Expires: t.Expires, Units: pkg.MIDs,
 	}, nil
 }
 

@@ -240,12 +240,10 @@ func insufficient(what string) error {
 }
 
 // mayRead refuses a caller who has none of the scopes together with its permission: through a web or public package a user
-// has the intersection of both (engagement-wire 2.7). A package that acts as itself has the permissions of its scopes. An
-// API user of a connection reads all that its package may: outside Enterprise 2.0 he is Marketing Cloud Administrator and
-// nothing else (connect-facts 1.5), and asks what became of everybody's messages.
+// has the intersection of both (engagement-wire 2.7). A package that acts as itself has the permissions of its scopes.
 func mayRead(p Principal, scopes ...string) error {
 	for _, scope := range scopes {
-		if p.HasScope(scope) && (p.Can(PermissionForScope(scope)) || p.Connects && p.Can(PermMarketingCloudAdmin)) {
+		if p.HasScope(scope) && p.Can(PermissionForScope(scope)) {
 			return nil
 		}
 	}

@@ -43,7 +43,7 @@ const AllowAll = "*"
 // systemRoles are the roles that every tenant has. The documents name them and say roughly what they are for; which
 // permission is in which is ours by decision: sending needs Content Editor/Publisher, as connect-facts 1.6 requires
 // the three roles of an integrated user together.
-func systemRoles() []Role {
+func systemRoles(edition AccountType) []Role {
 	editor := []string{PermEmailRead, PermEmailWrite, PermSavedContentRead, PermSavedContentWrite, PermDocumentsRead, PermDocumentsWrite}
 	data := []string{PermListsRead, PermListsWrite, PermDataExtensionsRead, PermDataExtensionsWrite, PermTrackingRead, PermDataRetention, PermAdminData}
 	reading := func() []string {
@@ -55,14 +55,19 @@ func systemRoles() []Role {
 		}
 		return out
 	}
+	administrator := []string{
+		PermMarketingCloudAdmin, PermUsersRead, PermUsersWrite, PermAccountsRead, PermAccountsWrite, PermWebServices, PermSalesforceStatus,
+		PermConnectRead, PermConnectSend, PermConnectWrite,
+	}
+	if edition != Enterprise2 {
+		// There he is all that a connection's API user is (connect-facts 1.5), who asks what became of everybody's messages.
+		administrator = append(administrator, PermEmailRead, PermListsRead, PermDataExtensionsRead, PermTrackingRead, PermSavedContentRead, PermDocumentsRead)
+	}
 	return []Role{
 		{CustomerKey: RoleAdministrator, Name: "Administrator", Description: "All permissions of Email Studio.", Allow: []string{AllowAll}},
 		{
 			CustomerKey: RoleMarketingCloudAdministrator, Name: "Marketing Cloud Administrator", Description: "Assigns roles and manages channels, apps and tools.",
-			Allow: []string{
-				PermMarketingCloudAdmin, PermUsersRead, PermUsersWrite, PermAccountsRead, PermAccountsWrite, PermWebServices, PermSalesforceStatus,
-				PermConnectRead, PermConnectSend, PermConnectWrite,
-			},
+			Allow: administrator,
 		},
 		{CustomerKey: "SYS_DEF_IMHVIEWER", Name: "Marketing Cloud Viewer", Description: "Views cross-channel marketing activity.", Allow: reading()},
 		{

@@ -199,7 +199,7 @@ func (p *planner) unit(mid, parent MID, name string) {
 }
 
 func (p *planner) roles() {
-	for _, r := range systemRoles() {
+	for _, r := range systemRoles(p.out.Tenant.Type) {
 		r.Tenant, r.ID, r.System, r.Created, r.Modified = p.eid, NewGUID(), true, p.now, p.now
 		p.out.Roles = append(p.out.Roles, r)
 	}
@@ -320,7 +320,7 @@ func (p *planner) pkg(s PackageSpec) {
 	}
 	for _, uri := range s.RedirectURIs {
 		if err := oauth.CheckRedirect(uri); err != nil {
-			p.refuse("%s: %s", owner, fault.Of(err).Message)
+			p.refuse("%s: %s", owner, strings.TrimSuffix(fault.Of(err).Message, "."))
 		}
 	}
 	switch s.Type {
@@ -350,7 +350,7 @@ func (p *planner) pkg(s PackageSpec) {
 		if s.Type != ConnectIntegration {
 			p.refuse("%s is of a type that has no certificate", owner)
 		} else if _, err := oauth.ParseCertificate(s.Certificate); err != nil {
-			p.refuse("%s: %s", owner, fault.Of(err).Message)
+			p.refuse("%s: %s", owner, strings.TrimSuffix(fault.Of(err).Message, "."))
 		}
 	}
 	p.out.Packages = append(p.out.Packages, k)

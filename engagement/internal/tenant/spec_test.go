@@ -163,3 +163,22 @@ func TestNarrowScopes(t *testing.T) {
 		}
 	}
 }
+
+// Outside Enterprise 2.0 the role Marketing Cloud Administrator is all that a connection's API user has, so it reads; what
+// another role denies, it does not allow.
+func TestTheAdministratorsRoleByEdition(t *testing.T) {
+	t.Parallel()
+	for edition, reads := range map[tenant.AccountType]bool{tenant.Enterprise2: false, tenant.Core: true, tenant.LockPublish: true} {
+		plan, err := tenant.Plan(t.Context(), tenant.Spec{EID: 510000001, Name: "N", AccountType: edition}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(plan.Roles, func(r tenant.Role) bool { return r.CustomerKey == tenant.RoleMarketingCloudAdministrator })
+		deny := tenant.Role{ID: "deny", Deny: []string{tenant.PermDataExtensionsRead}}
+		given := []tenant.Assignment{{UserID: 1, RoleID: plan.Roles[i].ID}, {UserID: 1, RoleID: "deny"}}
+		may := tenant.TakeSnapshot(1, append(plan.Roles, deny), given).Base
+		if slices.Contains(may, tenant.PermEmailRead) != reads || slices.Contains(may, tenant.PermDataExtensionsRead) || slices.Contains(may, tenant.PermEmailSend) {
+			t.Errorf("%s: %v", edition, may)
+		}
+	}
+}

@@ -38,8 +38,6 @@ type Principal struct {
 	Scopes      []string  // as granted: "email_send"
 	Permissions []string  // the snapshot the token carries (DESIGN 5.2): role permissions by name, denies removed
 	Expires     time.Time // domain time
-	// Connects: the package is a connection's own, of type connect.
-	Connects bool
 	// Units are the business units that the caller's package may work in; empty is all.
 	Units []MID
 	// Snapshot is what Permissions are taken of: what the caller may do in each business unit.

@@ -65,6 +65,7 @@ type UserEdit struct {
 	Old, New      User
 	Give, Take    []Assignment
 	EndSessions   bool // the password has changed
+	EndTokens     bool // and all tokens with the sessions: the user is no longer active
 	EndGrants     bool // and the user is an API user: what rests on the old one ends (engagement-wire 5)
 	AddMIDs       []MID
 	RemoveMIDs    []MID
@@ -198,6 +199,9 @@ func (s *Users) edit(ctx context.Context, p Principal, old User, c UserChange) (
 		if c.MustChange == nil {
 			e.New.MustChange = !e.New.APIUser
 		}
+	}
+	if old.Active && !e.New.Active {
+		e.EndSessions, e.EndTokens = true, true
 	}
 	err = s.Store.EditUser(ctx, e, now)
 	s.Registry.UserChanged(old.Tenant, old.ID)
