@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,7 +30,18 @@ type tenantCmd struct {
 }
 
 // tenant signs the ready file's server-to-server package in.
-func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) {
+func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) { return f.tenantIn(ctx, 0) }
+
+// unitFlags is how commands sign in that work in one business unit.
+type unitFlags struct {
+	clientFlags
+	BU int64 `name:"bu" help:"MID of the business unit to look in; the top one where not given." placeholder:"MID" env:"-"`
+}
+
+func (f *unitFlags) session(ctx context.Context) (*engagement.Session, error) { return f.tenantIn(ctx, f.BU) }
+
+// tenantIn is tenant in a business unit, 0 for the one in which the package was made.
+func (f *clientFlags) tenantIn(ctx context.Context, mid int64) (*engagement.Session, error) {
 	r, err := f.ready()
 	if err != nil {
 		return nil, err
@@ -39,7 +51,7 @@ func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) {
 		return nil, err
 	}
 	p := r.Engagement.InstalledPackage
-	token, err := c.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: p.AccountID})
+	token, err := c.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: cmp.Or(mid, p.AccountID)})
 	if err != nil {
 		return nil, fmt.Errorf("signing in to the tenant: %w", err)
 	}

@@ -17,7 +17,7 @@ type tenantSendCmd struct {
 }
 
 type tenantSendListCmd struct {
-	clientFlags
+	unitFlags
 	State string `help:"State of the messages: in_doubt, queued, sending, sent or not_sent." default:"in_doubt" enum:"in_doubt,queued,sending,sent,not_sent" env:"-"`
 	Limit int    `help:"How many at most." default:"100" env:"-"`
 }
@@ -27,7 +27,7 @@ func (c *tenantSendListCmd) Run(ctx context.Context, a *app) error {
 	if c.Limit < 1 {
 		return usagef("--limit: %d is less than 1", c.Limit)
 	}
-	s, err := c.tenant(ctx)
+	s, err := c.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c *tenantSendListCmd) Run(ctx context.Context, a *app) error {
 }
 
 type tenantSendDecideCmd struct {
-	clientFlags
+	unitFlags
 	Message string `arg:"" help:"Message key."`
 	Sent    bool   `help:"The mail server took it: count it as sent." env:"-"`
 	Again   bool   `help:"The mail server did not take it: send it again. If it did, the recipient has it twice." env:"-"`
@@ -52,7 +52,7 @@ func (c *tenantSendDecideCmd) Run(ctx context.Context, a *app) error {
 	if c.Sent == c.Again {
 		return usagef("say either --sent or --again")
 	}
-	s, err := c.tenant(ctx)
+	s, err := c.session(ctx)
 	if err != nil {
 		return err
 	}
