@@ -30,7 +30,9 @@ type tenantCmd struct {
 }
 
 // tenant signs the ready file's server-to-server package in.
-func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) { return f.tenantIn(ctx, 0) }
+func (f *clientFlags) tenant(ctx context.Context) (*engagement.Session, error) {
+	return f.tenantIn(ctx, 0)
+}
 
 // unitFlags is how commands sign in that work in one business unit.
 type unitFlags struct {
@@ -38,7 +40,9 @@ type unitFlags struct {
 	BU int64 `name:"bu" help:"MID of the business unit to look in; the top one where not given." placeholder:"MID" env:"-"`
 }
 
-func (f *unitFlags) session(ctx context.Context) (*engagement.Session, error) { return f.tenantIn(ctx, f.BU) }
+func (f *unitFlags) session(ctx context.Context) (*engagement.Session, error) {
+	return f.tenantIn(ctx, f.BU)
+}
 
 // tenantIn is tenant in a business unit, 0 for the one in which the package was made.
 func (f *clientFlags) tenantIn(ctx context.Context, mid int64) (*engagement.Session, error) {
