@@ -3,6 +3,7 @@ package crm_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -16,6 +17,8 @@ func TestWhoMayChangeApps(t *testing.T) {
 	target := h.create(t, "PermissionSet", map[string]any{"Label": "Carrier"})
 	set := h.create(t, "PermissionSet", map[string]any{"Label": "Powers", "PermissionsViewSetup": true})
 	h.assign(t, h.admin, h.spec.Users[1].Username, "Powers")
+	const own = "<label>Own</label><contactEmail>a@b.example</contactEmail>"
+	h.wantChange(t, "createMetadata", component("ConnectedApp", "Own", own+"<oauthConfig><callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes></oauthConfig>"))
 	names := []string{"CustomizeApplication", "ManageRemoteAccess", "ModifyAllData", "ModifyMetadata", "ManageProfilesPermissionsets"}
 	for _, test := range []struct {
 		has                       []string
@@ -50,6 +53,15 @@ func TestWhoMayChangeApps(t *testing.T) {
 		check("policies by record", "PATCH", data+"/sobjects/ConnectedApplication/"+app, map[string]any{"OptionsAllowAdminApprovedUsersOnly": false}, test.record, http.StatusNoContent)
 		check("policies", "PATCH", apps+"/Salesforce_Marketing_Cloud", map[string]any{"adminApproved": false}, test.resource, http.StatusOK)
 		check("who carries it", "PATCH", apps+"/Salesforce_Marketing_Cloud", map[string]any{"permissionSets": []string{}}, test.carries, http.StatusOK)
+		for what, element := range map[string]string{
+			"whom it runs as":          "<isClientCredentialEnabled>true</isClientCredentialEnabled><oauthClientCredentialUser>" + h.spec.Users[0].Username + "</oauthClientCredentialUser>",
+			"what it proves itself by": "<consumerSecret>a-secret-of-more-than-32-characters</consumerSecret>",
+		} {
+			_, answer := h.metadata(t, h.user, "<updateMetadata>"+component("ConnectedApp", "Own", own+"<oauthConfig>"+element+"<callbackUrl>https://a.example/cb</callbackUrl><scopes>Api</scopes></oauthConfig>")+"</updateMetadata>")
+			if done := strings.Contains(answer, "<success>true"); done != test.carries {
+				t.Errorf("%v, %s: %s", test.has, what, answer)
+			}
+		}
 		answer := check("carrying by record", "POST", data+"/sobjects/SetupEntityAccess", map[string]any{"ParentId": target, "SetupEntityId": app}, test.carries, http.StatusCreated)
 		if test.carries {
 			check("no longer", "DELETE", data+"/sobjects/SetupEntityAccess/"+fmt.Sprint(field(t, answer, "id")), nil, true, http.StatusNoContent)

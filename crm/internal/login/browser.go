@@ -271,8 +271,8 @@ func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if token := s.cookie(r, sessionCookie); err == nil && token != "" {
-		err = s.sessions.End(r.Context(), token)
+	if err == nil { // an administrator's session behind a login-as that has ended goes too
+		err = s.leaveBrowser(w, r)
 	}
 	if err != nil {
 		s.pageError(w, r, err)

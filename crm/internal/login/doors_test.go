@@ -264,7 +264,18 @@ func TestLoginAsEnds(t *testing.T) {
 			t.Errorf("a job of a frozen administrator: %v", err)
 		}
 		h.freeze(h.org.admin, false)
+		// What the user may do to passwords, the administrator does not do to his.
+		inside := h.adminSession()
+		inside.User, inside.Delegate = h.userID(h.org.user), inside.User
+		if err := h.login.Accounts().SetFor(t.Context(), inside, inside.User, "stolen-pass-1"); fault.KindOf(err) != fault.Denied {
+			t.Errorf("the password of the user whom he is logged in as: %v", err)
+		}
+		b = h.loginAs(h.org.user)
+		own = b.cookie("crm-admin")
 		h.setting("SecuritySettings.enableAdminLoginAsAnyUser", "false")
+		if b.get("/secur/logout.jsp"); b.cookie("crm-admin") != "" || b.cookie("crm-sid") != "" || h.live(own) {
+			t.Errorf("logging out after it ended leaves his own session: %t", h.live(own))
+		}
 		if err := job(); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("a job without the policy: %v", err)
 		}

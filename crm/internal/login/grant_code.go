@@ -17,8 +17,8 @@ type codeGrant struct{ s *Server }
 func (codeGrant) subtype() string { return org.SubtypeWebServer }
 func (codeGrant) anonymous() bool { return false }
 
-// secret: "Require Secret for Web Server Flow".
-func (codeGrant) secret(app *org.App) bool { return !app.SecretOptional && len(app.SecretHash) > 0 }
+// secret: "Require Secret for Web Server Flow". An app that has none shows an assertion.
+func (codeGrant) secret(app *org.App) bool { return !app.SecretOptional }
 
 // allowed: the user approved in the browser a moment ago; the admin may have changed his mind since.
 func (g codeGrant) allowed(ctx context.Context, sub *subject) error {

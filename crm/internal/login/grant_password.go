@@ -13,7 +13,7 @@ type passwordGrant struct{ s *Server }
 
 func (passwordGrant) subtype() string          { return org.SubtypePassword }
 func (passwordGrant) anonymous() bool          { return false }
-func (passwordGrant) secret(app *org.App) bool { return !app.SecretOptional && len(app.SecretHash) > 0 }
+func (passwordGrant) secret(app *org.App) bool { return !app.SecretOptional }
 
 func (g passwordGrant) allowed(ctx context.Context, sub *subject) error {
 	return g.s.known.AllowedByAdmin(ctx, sub.user, sub.app)

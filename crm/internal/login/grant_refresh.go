@@ -18,9 +18,9 @@ type refreshGrant struct{ s *Server }
 func (refreshGrant) subtype() string { return org.SubtypeRefreshToken }
 func (refreshGrant) anonymous() bool { return false }
 
-// secret: "Require Secret for Refresh Token Flow".
+// secret: "Require Secret for Refresh Token Flow". One that needs none anywhere, and has none, is a public client.
 func (refreshGrant) secret(app *org.App) bool {
-	return app.SecretRequiredForRefresh && len(app.SecretHash) > 0
+	return app.SecretRequiredForRefresh && (!app.SecretOptional || len(app.SecretHash) > 0)
 }
 
 func (g refreshGrant) allowed(ctx context.Context, sub *subject) error {

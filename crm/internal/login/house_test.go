@@ -174,7 +174,7 @@ func (h *house) newOrg(name string) orgFixture {
 				Name: "Closed App", DeveloperName: "Closed", ConsumerKey: f.closed, Secret: appSecret, Certificate: cert, CallbackURLs: []string{callback},
 				Scopes: all, AdminApproved: true, ClientCredentialsUser: f.user,
 			},
-			{Name: "Public App", ConsumerKey: f.public, CallbackURLs: []string{callback}, Scopes: []string{"openid", "id"}, PKCERequired: true},
+			{Name: "Public App", ConsumerKey: f.public, CallbackURLs: []string{callback}, Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true},
 		},
 		PermissionSets: []org.PermissionSetSpec{{Name: f.set, Label: "Connected", Assignees: []string{f.user}, Apps: []string{"Closed"}}},
 	}

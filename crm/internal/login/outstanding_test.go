@@ -148,12 +148,14 @@ func TestPasswordsEndSessions(t *testing.T) {
 			if !h.live(tokens.get("access_token")) {
 				t.Fatalf("%s: tokens: %v", c.name, tokens)
 			}
+			waiting := b.get(h.authorize()).returned(t).Get("code")
 			if err := c.set(b); err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 			for what, got := range map[string][2]bool{
 				"the browser that asked": {h.live(b.cookie("crm-sid")), c.own}, "another browser": {h.live(other.cookie("crm-sid")), c.other},
 				"an access token": {h.live(tokens.get("access_token")), c.other}, "the refresh token": {h.refresh(tokens.get("refresh_token")).status == 200, c.refresh},
+				"a code that waits": {h.exchange(waiting).status == 200, c.refresh},
 			} {
 				if got[0] != got[1] {
 					t.Errorf("%s: %s lives: %t", c.name, what, got[0])

@@ -229,8 +229,19 @@ func (s *Server) introspect(ctx context.Context, token string, app *org.App) (in
 			return dead, nil
 		}
 		a.ClientID = of.ConsumerKey
-		if u, err = s.known.UserByID(ctx, g.Org, g.User); err != nil || !u.Active {
+		if u, err = s.known.UserByID(ctx, g.Org, g.User); err != nil || !u.Active || u.Frozen {
 			return dead, unlessNotFound(err)
+		}
+		// What no refresh would take is not active (RFC 7662 section 2.2).
+		err = s.known.AllowedByPolicies(ctx, u, of)
+		if err == nil {
+			err = s.known.AllowedByAdmin(ctx, u, of)
+		}
+		if kind := fault.KindOf(err); err != nil && (kind == fault.Internal || kind == fault.Unavailable) {
+			return dead, err
+		}
+		if err != nil {
+			return dead, nil //nolint:nilerr // refused: no longer active
 		}
 		a.Scope, a.TokenType, a.Iat = strings.Join(g.Scopes, " "), "refresh_token", g.Created.Unix()
 	} else {

@@ -60,7 +60,7 @@ func (s *Server) serveTimeout(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
-	if err = s.sessions.End(r.Context(), token); err != nil {
+	if err = s.leaveBrowser(w, r); err != nil {
 		s.pageError(w, r, err)
 		return
 	}

@@ -454,9 +454,10 @@ func (a *Accounts) ResetToken(ctx context.Context, s Session) (User, error) {
 	}, letter)
 }
 
-// mayReset: one's own password, or with Reset Passwords or Manage Users another's.
+// mayReset: one's own password, or with Reset Passwords or Manage Users another's. Who is logged in as a user has that
+// user's permissions, and may not reset his password by them.
 func (a *Accounts) mayReset(s Session, user ID) error {
-	if user == s.User && s.Delegate == "" || s.Permissions.Any(PermResetPasswords, PermManageUsers, PermManageInternalUsers) {
+	if user == s.User && s.Delegate == "" || user != s.User && s.Permissions.Any(PermResetPasswords, PermManageUsers, PermManageInternalUsers) {
 		return nil
 	}
 	return fault.New(fault.Denied, CodePasswordAccess, "You do not have permission to view this record.")

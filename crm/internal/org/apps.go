@@ -85,9 +85,13 @@ var (
 	mayCarryApps  = Need{{PermCustomizeApplication}, {PermModifyAllData}, {PermManageProfiles}}
 )
 
-// mayMake refuses a change of who carries the app to those who may change no more than its policies.
+// mayMake refuses a change of who carries the app to those who may change no more than its policies: of the profiles and
+// permission sets, of the user whom it runs as, and, of an app that is there, of what it proves itself by, for with that
+// goes to act for all who are approved for it.
 func (c AppChange) mayMake(s Session, app ID) error {
-	if (c.PermissionSets != nil || c.Profiles != nil) && !mayCarryApps.MetBy(s.Permissions) {
+	runs := c.ClientCredentialsUser != nil && *c.ClientCredentialsUser != ""
+	proves := app != "" && (c.SecretHash != nil || c.Certificate != nil && *c.Certificate != "")
+	if (c.PermissionSets != nil || c.Profiles != nil || runs || proves) && !mayCarryApps.MetBy(s.Permissions) {
 		return insufficientAccess(app)
 	}
 	return nil

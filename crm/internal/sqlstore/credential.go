@@ -110,6 +110,14 @@ func (t recordTx) EndOtherSessions(but org.Session, user org.ID, refresh bool, a
 	_, err := t.tx.Exec(`UPDATE auth_session SET ended_ms = $3 WHERE org_id = $1 AND user_id = $2 AND ended_ms IS NULL AND id <> $4 AND id <> $5`,
 		string(but.Org), string(user), millis(at), but.ID, but.Parent)
 	if err == nil && refresh {
+		// Codes and devices that wait would make refresh tokens of their own.
+		_, err = t.tx.Exec(`UPDATE oauth_code SET used_ms = $3 WHERE org_id = $1 AND user_id = $2 AND used_ms IS NULL`, string(but.Org), string(user), millis(at))
+	}
+	if err == nil && refresh {
+		_, err = t.tx.Exec(`UPDATE oauth_device SET state = $3 WHERE org_id = $1 AND user_id = $2 AND state = $4`,
+			string(but.Org), string(user), org.DeviceDenied, org.DeviceAllowed)
+	}
+	if err == nil && refresh {
 		_, err = t.tx.Exec(`UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND user_id = $2 AND revoked_ms IS NULL AND refresh_hash IS NOT NULL`,
 			string(but.Org), string(user), millis(at))
 	}
