@@ -77,6 +77,7 @@ type Cloud struct {
 	meter   *org.Meter
 	logins  *login.Server
 	queue   *jobs.Queue
+	long    *jobs.Queue // of work without a bound
 	handler http.Handler
 	keys    *datakeys.Keyring
 }
@@ -104,6 +105,8 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	domain := clock.NewDomain(o.Machine)
 	store.UseClock(domain)
 	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
+	// Loads and what follows a delete take as long as they are large; letters and deployments do not wait behind them.
+	long := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
 	store.UseQueue(queue)
 	meter := org.NewMeter(store, domain, o.Log)
 	var keys *datakeys.Keyring
@@ -146,15 +149,15 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		Customizer: &org.Customizer{Store: store, Clock: domain, Changes: logins}, Setup: &org.Setup{Store: store, Changes: logins}, Deployments: deployments, Log: o.Log,
 	}
 	queue.Handle(sqlstore.JobDeploy, deploy(deployments, meta))
-	queue.Handle(sqlstore.JobBin, store.FollowBins(records))
+	long.Handle(sqlstore.JobBin, store.FollowBins(records))
 
 	loads := bulk.Options{
-		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, queue), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,
+		Edge: rest.Edge{Server: data}, Store: sqlstore.NewBulk(store, long), Records: records, Queries: data.Queries, Meter: meter, Clock: domain, Log: o.Log,
 		Session: func(ctx context.Context, j org.BulkJob) (org.Session, error) {
 			return org.JobSession(ctx, store, org.Session{Org: j.Org, User: j.User, App: j.App, Delegate: j.Delegate})
 		},
 	}
-	queue.Handle(sqlstore.JobBulk, (&bulk.Worker{Options: loads}).Run)
+	long.Handle(sqlstore.JobBulk, (&bulk.Worker{Options: loads}).Run)
 
 	mux := web.NewMux()
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -178,9 +181,10 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	meter.Start(ctx)
 	logins.Start(ctx)
 	queue.Handle(sqlstore.JobLetter, logins.Deliver)
-	queue.Start(context.WithoutCancel(ctx)) // Close stops it
+	queue.Start(context.WithoutCancel(ctx)) // Close stops them
+	long.Start(context.WithoutCancel(ctx))
 	return &Cloud{
-		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue, keys: keys,
+		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue, long: long, keys: keys,
 		handler: web.SecurityHeaders(web.CleanPath(mux)),
 	}, nil
 }
@@ -288,9 +292,11 @@ func (c *Cloud) Close() error {
 	// A job that runs goes on from its last step when the program is started again.
 	ctx, cancel := context.WithTimeout(context.Background(), stopJobs)
 	defer cancel()
-	err := c.queue.Stop(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil // they were put back
+	var failed error
+	for _, q := range []*jobs.Queue{c.queue, c.long} {
+		if err := q.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) { // then they were put back
+			failed = errors.Join(failed, err)
+		}
 	}
-	return errors.Join(err, c.meter.Stop(), c.logins.Stop(), c.store.Close())
+	return errors.Join(failed, c.meter.Stop(), c.logins.Stop(), c.store.Close())
 }

@@ -147,12 +147,20 @@ func (w *Worker) load(ctx context.Context, run *jobs.Run, session org.Session, j
 	}
 }
 
+// unseen ends a job whose object its user no longer sees, or that is gone: it is not the job that was not found.
+func unseen(err error, j org.BulkJob) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return &badCSV{"InvalidEntity : Entity '" + j.Object + "' is not supported by the Bulk API."}
+	}
+	return err
+}
+
 // columns finds the fields that the header names. A column "Account.Ext__c" finds a parent, which parents has by the
 // column's number.
 func (w *Worker) columns(session org.Session, j org.BulkJob, header []string) (names []string, parents map[int]org.Parent, err error) {
 	o, err := w.Records.Object(session, j.Object)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unseen(err, j)
 	}
 	names, parents = make([]string, len(header)), map[int]org.Parent{}
 	seen := map[string]bool{}
@@ -410,7 +418,7 @@ func (w *Worker) query(ctx context.Context, run *jobs.Run, session org.Session, 
 	q := &answering{Worker: w, run: run, job: j, begun: time.Now(), out: &writer{delimiter: j.Delimiter, crlf: j.CRLF}}
 	p, err := w.Queries.Plan(ctx, session, j.Query, j.Created)
 	if err != nil {
-		return err
+		return unseen(err, j)
 	}
 	for _, c := range p.Columns {
 		q.out.value(strings.Join(c.Path, "."))

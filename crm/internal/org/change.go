@@ -317,7 +317,7 @@ func (c *change) checkReferences() error {
 			return fault.New(fault.Invalid, CodeInactiveOwner, "operation performed with inactive user [%s] as owner of %s",
 				id, strings.ToLower(c.object.Label)).In(f.Name)
 		}
-		if to == c.object && !f.Custom {
+		if to == c.object && !f.Custom && c.old != nil { // a record that is new is above none
 			if err := c.checkHierarchy(f, id); err != nil {
 				return err
 			}
@@ -327,7 +327,7 @@ func (c *change) checkReferences() error {
 }
 
 // maxHierarchy bounds how far up a record's parents are followed.
-const maxHierarchy = 500
+const maxHierarchy = 100
 
 // checkHierarchy: no record is its own parent, near or far. The parents are locked on the way up, so that of two changes
 // which together would close a circle the second sees the first.

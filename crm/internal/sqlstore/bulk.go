@@ -166,7 +166,9 @@ func (b Bulk) change(ctx context.Context, orgID, id org.ID, fn func(*sqldb.Tx, *
 // MoveBulkJob implements org.BulkStore.
 func (b Bulk) MoveBulkJob(ctx context.Context, orgID, id org.ID, at time.Time, to org.BulkState, from ...org.BulkState) (org.BulkJob, error) {
 	return b.change(ctx, orgID, id, func(tx *sqldb.Tx, j *org.BulkJob) error {
-		if !slices.Contains(from, j.State) {
+		// An upload that is under way, or broke off with the program, is half of one: it is made again, or the job aborted.
+		half := to == org.BulkUploadComplete && j.Upload != "" && !j.Uploaded
+		if half || !slices.Contains(from, j.State) {
 			return wrongBulkState(*j)
 		}
 		j.State, j.Modified = to, at
