@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/org"
 )
 
 // reference is the answer of an earlier request of a composite.
@@ -105,6 +107,9 @@ func (r *references) inText(text string) (out, missing string) {
 		if !ok || !r.take(v) {
 			missing = m[1] + m[2]
 			return found
+		}
+		if n, is := v.(float64); is { // with all its digits, as a path or a query wants it
+			return org.ValueText(n)
 		}
 		return fmt.Sprint(v)
 	})

@@ -54,6 +54,16 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// A number in the middle of a text has all its digits.
+func TestNumbersInTexts(t *testing.T) {
+	t.Parallel()
+	refs := newReferences()
+	refs.answers["q"] = &reference{body: object{{"n", 1_500_000.0}, {"x", 0.25}}}
+	if out, missing := refs.inText("/Ext__c/@{q.n}?x=@{q.x}"); out != "/Ext__c/1500000?x=0.25" || missing != "" {
+		t.Errorf("%q, %q missing", out, missing)
+	}
+}
+
 // What placeholders put into the requests of a composite is bounded, however small the composite is.
 func TestReferencesAreBounded(t *testing.T) {
 	t.Parallel()

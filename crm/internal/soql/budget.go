@@ -64,6 +64,8 @@ func (p *Plan) weigh(row Row) int {
 		switch v := row.Values[i].(type) {
 		case string:
 			n += textBytes(v)
+		case org.JSON:
+			n += len(v)
 		case *Children:
 		default:
 			n += valueBytes
