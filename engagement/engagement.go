@@ -171,7 +171,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
 		Issuer:    &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
 		Sessions:  sessions,
-		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Clock: clk},
+		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Serials: serials, Clock: clk},
 		UnitRoles: &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store},
 		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
 		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Budget: tenant.NewMeter(o.Machine, tenant.TokenBudgetWindow), Failures: tenant.NewFailures(o.Machine)},

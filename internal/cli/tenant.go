@@ -20,7 +20,7 @@ type tenantCmd struct {
 	User     userCmd       `cmd:"" help:"Users: list, show, create, update."`
 	Role     roleCmd       `cmd:"" help:"Roles: list, and give them in a business unit."`
 	BU       buCmd         `cmd:"" name:"bu" help:"List the business units."`
-	Package  packageCmd    `cmd:"" help:"Installed packages: list, create, rotate the client secret."`
+	Package  packageCmd    `cmd:"" help:"Installed packages: list, create, change, disable, uninstall, rotate the client secret."`
 	Session  sessionCmd    `cmd:"" help:"Browser sessions: list, end."`
 	Grant    grantCmd      `cmd:"" help:"Standing grants for Connect: list, clear."`
 	Domain   domainCmd     `cmd:"" help:"Addresses and domains to send from: list, add, verify, delete."`

@@ -13,6 +13,10 @@ import (
 type packageCmd struct {
 	List           packageListCmd     `cmd:"" default:"1" help:"List the installed packages."`
 	Create         packageCreateCmd   `cmd:"" help:"Install a package; its secret is printed this once."`
+	Update         packageUpdateCmd   `cmd:"" help:"Change the name, scopes, redirect URIs or business units of a package, at once."`
+	Disable        packageDisableCmd  `cmd:"" help:"Disable a package; what was issued to it ends for good."`
+	Enable         packageEnableCmd   `cmd:"" help:"Enable a package that was disabled."`
+	Delete         packageDeleteCmd   `cmd:"" help:"Uninstall a package; what was issued to it ends. Connect's own cannot be."`
 	StageSecret    packageStageCmd    `cmd:"" name:"stage-secret" help:"Make a second client secret; both are good until it is activated."`
 	ActivateSecret packageActivateCmd `cmd:"" name:"activate-secret" help:"Put the second secret in force; the old one is good no longer."`
 }

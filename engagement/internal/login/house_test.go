@@ -86,7 +86,7 @@ func newHouse(t testing.TB, dsn string, spec tenanttest.House) *house {
 		BaseURL: srv.URL, Registry: h.registry, SignIns: h.signIns, Auth: h.auth, Clock: h.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Issuer:    &tenant.Issuer{Registry: h.registry, Tokens: store, Grants: store, Serials: h.serials, Clock: h.clock},
 		Sessions:  sessions,
-		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Clock: h.clock},
+		Setup:     &tenant.Setup{Registry: h.registry, Directory: store, Store: store, Sessions: sessions, Serials: h.serials, Clock: h.clock},
 		UnitRoles: &tenant.UnitRoles{Registry: h.registry, Directory: store, Store: store},
 		Documents: &tenant.Documents{Registry: h.registry, Store: store, Clock: h.clock},
 		Requests: tenant.TokenRequests{

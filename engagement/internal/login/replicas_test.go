@@ -103,8 +103,6 @@ func TestReplicasFollow(t *testing.T) {
 	}
 	b.soon("the cleared grant", func() bool { return !b.alive(token) })
 	b.soon("no more tokens", func() bool { return b.token(b.assert(b.Sender, nil)).status == 400 })
-	if err := a.store.SetPackageActive(t.Context(), a.Connect, false); err != nil {
-		t.Fatal(err)
-	}
+	a.activate(a.Connect, false)
 	b.soon("the disabled package", func() bool { return !b.alive(api) })
 }

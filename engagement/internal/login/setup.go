@@ -31,6 +31,8 @@ func (s *Server) mountSetup(mux *web.Mux) {
 	mux.HandleFunc("PATCH /v2/settings", s.setup(s.changeSettings))
 	mux.HandleFunc("GET /v2/packages", s.setup(s.listPackages))
 	mux.HandleFunc("POST /v2/packages", s.setup(s.createPackage))
+	mux.HandleFunc("PATCH /v2/packages/{client}", s.setup(s.changePackage))
+	mux.HandleFunc("DELETE /v2/packages/{client}", s.setup(s.removePackage))
 	mux.HandleFunc("POST /v2/packages/{client}/secret", s.setup(s.stageSecret))
 	mux.HandleFunc("POST /v2/packages/{client}/secret/activate", s.setup(s.activateSecret))
 	mux.HandleFunc("GET /v2/business-units/{mid}/roles", s.setup(s.listUnitRoles))
@@ -192,6 +194,32 @@ func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.
 		wirePackage
 		Secret string `json:"client_secret,omitempty"`
 	}{showPackage(k), secret}, err
+}
+
+// changePackage answers PATCH /v2/packages/{client}: what the body names is changed, and is in force at once. The answer is
+// the package, with what ended and what stops.
+func (s *Server) changePackage(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	var q struct {
+		Name         *string   `json:"name"`
+		Active       *bool     `json:"active"`
+		Scopes       *[]string `json:"scopes"`
+		RedirectURIs *[]string `json:"redirect_uris"`
+		MIDs         *[]int64  `json:"mids"`
+	}
+	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+		return nil, err
+	}
+	k, err := s.o.Setup.ChangePackage(r.Context(), p, r.PathValue("client"), tenant.PackageChange(q))
+	return struct {
+		wirePackage
+		EndedSignIns int    `json:"ended_sign_ins"`
+		EndedGrants  int    `json:"ended_grants"`
+		Notice       string `json:"notice,omitempty"`
+	}{showPackage(k.Package), k.Ended.SignIns, k.Ended.Grants, k.Notice}, err
+}
+
+func (s *Server) removePackage(_ http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
+	return nil, s.o.Setup.RemovePackage(r.Context(), p, r.PathValue("client"))
 }
 
 // stageSecret answers POST /v2/packages/{client}/secret with a new secret, which is shown this once. Both are good until

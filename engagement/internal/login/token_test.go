@@ -250,21 +250,16 @@ func TestScopes(t *testing.T) {
 func TestDisabledPackageAndUser(t *testing.T) {
 	each(t, func(h *house) {
 		token := h.granted(h.token(h.server(nil)))
-		if err := h.store.SetPackageActive(h.Context(), h.Server, false); err != nil {
-			h.Fatal(err)
-		}
-		h.registry.SetupChanged()
+		h.activate(h.Server, false)
 		h.refused(h.token(h.server(nil)), 401, "invalid_client")
 		if h.alive(token) {
 			h.Fatal("the token of a disabled package is honoured")
 		}
-		if err := h.store.SetPackageActive(h.Context(), h.Server, true); err != nil {
-			h.Fatal(err)
+		h.activate(h.Server, true)
+		if h.alive(token) {
+			h.Fatal("enabling brought the token back")
 		}
-		h.registry.SetupChanged()
-		if !h.alive(token) {
-			h.Fatal("enabling did not bring the token back")
-		}
+		token = h.granted(h.token(h.server(nil)))
 		h.sql(`UPDATE account_user SET is_active = 0 WHERE eid = $1 AND password_hash IS NULL`, int64(h.EID))
 		h.refused(h.token(h.server(nil)), 401, "invalid_client")
 		if h.alive(token) {

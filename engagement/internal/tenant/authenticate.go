@@ -40,7 +40,7 @@ func (a *Authentication) Token(ctx context.Context, text string) (Principal, err
 	if err != nil {
 		return Principal{}, absent(err, errInvalidToken)
 	}
-	if !pkg.Active || !user.Active {
+	if !user.Active || t.ID < pkg.TokensSince || !pkg.honours(t.MID, t.Scopes) {
 		return Principal{}, errInvalidToken
 	}
 	account, err := a.Registry.Tenant(ctx, t.Tenant)

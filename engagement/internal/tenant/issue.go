@@ -148,7 +148,7 @@ func (s *Issuer) FromCode(ctx context.Context, pkg Package, proof CodeProof, w W
 		return Issued{}, invalid
 	case !family.CodeUsed.IsZero():
 		return Issued{}, s.endFamily(ctx, family, now, invalid)
-	case !family.Ended.IsZero(), !now.Before(family.CodeExpires):
+	case !family.Ended.IsZero(), !now.Before(family.CodeExpires), !pkg.has(family.Scopes):
 		return Issued{}, invalid
 	case proof.RedirectURI != family.RedirectURI:
 		return Issued{}, fault.New(fault.Invalid, CodeRedirectMismatch, "The redirect_uri is not the one that the code was sent to.").In("redirect_uri")
@@ -216,7 +216,7 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 		return Issued{}, absent(err, invalid)
 	}
 	now := s.Clock.Now(family.Tenant)
-	if family.ClientID != pkg.ClientID || !family.Ended.IsZero() || !now.Before(old.Expires) {
+	if family.ClientID != pkg.ClientID || !family.Ended.IsZero() || !now.Before(old.Expires) || !pkg.has(family.Scopes) {
 		return Issued{}, invalid
 	}
 	user, err := s.familyUser(ctx, family, invalid)

@@ -60,6 +60,9 @@ type Package struct {
 	MIDs          []MID  // business units it may reach; empty is all
 	AppUser       int64  // on whose behalf client credentials run; 0 where there is none
 	Active        bool
+	// TokensSince is the lowest number (see [Serials]) of an access token that is good: of the last time that the package was
+	// disabled or enabled; 0 where it never was.
+	TokensSince int64
 	Created       time.Time
 	Modified      time.Time
 }
@@ -77,6 +80,14 @@ func (p Package) UsesCode() bool { return p.Type != ServerIntegration && p.Type 
 
 // Reaches reports whether the package may work in the business unit.
 func (p Package) Reaches(mid MID) bool { return len(p.MIDs) == 0 || slices.Contains(p.MIDs, mid) }
+
+// honours reports whether what was issued in the business unit under the scopes is still within what the package may do.
+func (p Package) honours(mid MID, scopes []string) bool { return p.Active && p.Reaches(mid) && p.has(scopes) }
+
+// has reports whether the package has all the scopes.
+func (p Package) has(scopes []string) bool {
+	return slices.Equal(scopes, p.Scopes) || !slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(p.Scopes, s) })
+}
 
 // CheckSecret proves the client: the package is enabled and, where it needs one, the secret is right and in date. A
 // public client's secret is not looked at.

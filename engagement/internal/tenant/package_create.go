@@ -23,11 +23,7 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	if err := mayHandOut(p, spec.Scopes); err != nil {
 		return Package{}, "", err
 	}
-	t, err := s.Directory.Tenant(ctx, p.Tenant)
-	if err != nil {
-		return Package{}, "", err
-	}
-	units, err := s.Registry.Units(ctx, p.Tenant)
+	plan, err := s.planner(ctx, p)
 	if err != nil {
 		return Package{}, "", err
 	}
@@ -46,11 +42,6 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	if made := (Package{MIDs: midsOf(spec.MIDs)}); !p.Reaches(MID(spec.MID)) || !p.holds(made) {
 		return Package{}, "", insufficient("access to the package's business units")
 	}
-	plan := planner{spec: Spec{Settings: t.Settings}, now: s.Clock.Now(p.Tenant), eid: p.Tenant, ids: map[int64]bool{}, mids: map[MID]bool{}}
-	for _, u := range units {
-		plan.mids[u.MID] = true
-	}
-	plan.out.Units = units
 	plan.pkg(spec)
 	if err := errors.Join(plan.wrong...); err != nil {
 		return Package{}, "", fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be made: %s.", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -59,6 +50,24 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	err = s.Store.AddPackage(ctx, pkg, plan.out.Users)
 	s.Registry.SetupChanged()
 	return pkg, secret, err
+}
+
+// planner judges, and makes, packages of the caller's tenant.
+func (s *Setup) planner(ctx context.Context, p Principal) (*planner, error) {
+	t, err := s.Directory.Tenant(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	units, err := s.Registry.Units(ctx, p.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	plan := planner{spec: Spec{Settings: t.Settings}, now: s.Clock.Now(p.Tenant), eid: p.Tenant, ids: map[int64]bool{}, mids: map[MID]bool{}}
+	for _, u := range units {
+		plan.mids[u.MID] = true
+	}
+	plan.out.Units = units
+	return &plan, nil
 }
 
 // confines lists the units that a caller's package is confined to, where it names none itself; empty is all.

@@ -32,6 +32,12 @@ type SetupStore interface {
 	Packages(ctx context.Context, eid EID) ([]Package, error)
 	// AddPackage stores a package with the user on whose behalf it acts.
 	AddPackage(ctx context.Context, p Package, users []User) error
+	// ChangePackage stores a changed package and ends what is to end with it, unless it is no longer old, which is a Conflict
+	// with CodeChangedMeanwhile.
+	ChangePackage(ctx context.Context, old, fresh Package, end PackageEnd) (PackageEnded, error)
+	// RemovePackage deletes a package, ends what was issued to it, and disables the user that it is; a NotFound fault where
+	// somebody else was quicker.
+	RemovePackage(ctx context.Context, p Package, end PackageEnd) error
 	// StageSecret gives a package a second secret beside the one in force; false where it has one in date already, unless
 	// that is to be replaced.
 	StageSecret(ctx context.Context, clientID string, hash [32]byte, replace bool, expires, now time.Time) (bool, error)
@@ -47,6 +53,7 @@ type Setup struct {
 	Directory Directory
 	Store     SetupStore
 	Sessions  *Sessions
+	Serials   *Serials
 	Clock     Clock
 }
 

@@ -178,7 +178,7 @@ func (p *planner) account() {
 		p.refuse("the tenant needs a name of at most 200 bytes")
 	}
 	if err := s.Settings.Validate(); err != nil {
-		p.refuse("settings: %s", fault.Of(err).Message)
+		p.refuse("settings: %s", reason(err))
 	}
 	p.out.Tenant = Tenant{EID: p.eid, Subdomain: s.Subdomain, Name: s.Name, Type: s.AccountType, Settings: s.Settings, Created: p.now}
 	p.unit(MID(p.eid), 0, s.Name)
@@ -265,7 +265,7 @@ func (p *planner) user(ctx context.Context, s UserSpec) {
 	}
 	if u.PasswordHash = s.PasswordHash; u.PasswordHash == "" {
 		if err := CheckNewPassword(s.Username, "", s.Password.Reveal()); err != nil {
-			p.refuse("user %s: %s", s.Username, fault.Of(err).Message)
+			p.refuse("user %s: %s", s.Username, reason(err))
 			return
 		}
 		hash, err := vault.HashPassword(ctx, s.Password)
@@ -298,9 +298,6 @@ func (p *planner) assign(owner string, a Assignment, roles []string) {
 
 func (p *planner) pkg(s PackageSpec) {
 	owner := fmt.Sprintf("package %q", clip(s.Name))
-	if s.Name == "" || len(s.Name) > 200 {
-		p.refuse("a package needs a name of at most 200 bytes")
-	}
 	if len(s.ClientID) < 8 || len(s.ClientID) > 64 || strings.Trim(s.ClientID, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-") != "" {
 		p.refuse("%s needs a client id of 8 to 64 letters, digits, dots, hyphens and underscores", owner)
 	}
@@ -312,29 +309,9 @@ func (p *planner) pkg(s PackageSpec) {
 		k.MID = MID(p.eid)
 	}
 	p.units(owner, []int64{int64(k.MID)})
-	k.MIDs = p.units(owner, s.MIDs)
-	for _, scope := range s.Scopes {
-		if !KnownScope(scope) {
-			p.refuse("%s has the scope %q, which there is not", owner, clip(scope))
-		}
-	}
-	for _, uri := range s.RedirectURIs {
-		if err := oauth.CheckRedirect(uri); err != nil {
-			p.refuse("%s: %s", owner, strings.TrimSuffix(fault.Of(err).Message, "."))
-		}
-	}
-	switch s.Type {
-	case ServerIntegration, LegacyIntegration:
+	k.MIDs = p.described(owner, s)
+	if s.Type == ServerIntegration || s.Type == LegacyIntegration {
 		k.AppUser = p.appUser(s.Name, k.MID)
-		if len(s.RedirectURIs) > 0 {
-			p.refuse("%s is of a type that has no redirect URIs", owner)
-		}
-	case WebIntegration, PublicIntegration, ConnectIntegration:
-		if len(s.RedirectURIs) == 0 {
-			p.refuse("%s needs a redirect URI", owner)
-		}
-	default:
-		p.refuse("%s has the type %q, which is none of server, web, public, connect, legacy", owner, clip(string(s.Type)))
 	}
 	switch {
 	case k.NeedsSecret() && len(s.Secret) < MinSecret:
@@ -350,11 +327,45 @@ func (p *planner) pkg(s PackageSpec) {
 		if s.Type != ConnectIntegration {
 			p.refuse("%s is of a type that has no certificate", owner)
 		} else if _, err := oauth.ParseCertificate(s.Certificate); err != nil {
-			p.refuse("%s: %s", owner, strings.TrimSuffix(fault.Of(err).Message, "."))
+			p.refuse("%s: %s", owner, reason(err))
 		}
 	}
 	p.out.Packages = append(p.out.Packages, k)
 }
+
+// described judges what of a package can be changed later, with its type, and gives the units that it may reach.
+func (p *planner) described(owner string, s PackageSpec) []MID {
+	if s.Name == "" || len(s.Name) > 200 {
+		p.refuse("a package needs a name of at most 200 bytes")
+	}
+	mids := p.units(owner, s.MIDs)
+	for _, scope := range s.Scopes {
+		if !KnownScope(scope) {
+			p.refuse("%s has the scope %q, which there is not", owner, clip(scope))
+		}
+	}
+	for _, uri := range s.RedirectURIs {
+		if err := oauth.CheckRedirect(uri); err != nil {
+			p.refuse("%s: %s", owner, reason(err))
+		}
+	}
+	switch s.Type {
+	case ServerIntegration, LegacyIntegration:
+		if len(s.RedirectURIs) > 0 {
+			p.refuse("%s is of a type that has no redirect URIs", owner)
+		}
+	case WebIntegration, PublicIntegration, ConnectIntegration:
+		if len(s.RedirectURIs) == 0 {
+			p.refuse("%s needs a redirect URI", owner)
+		}
+	default:
+		p.refuse("%s has the type %q, which is none of server, web, public, connect, legacy", owner, clip(string(s.Type)))
+	}
+	return mids
+}
+
+// reason is the message of a fault as a part of a longer sentence, which has a full stop of its own.
+func reason(err error) string { return strings.TrimSuffix(fault.Of(err).Message, ".") }
 
 // appUser makes the user on whose behalf a server-to-server package acts: no email, no password, named as the real ones
 // are (engagement-wire 2.7).

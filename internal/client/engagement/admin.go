@@ -41,6 +41,35 @@ func (s *Session) CreatePackage(ctx context.Context, p NewPackage) (Secret, erro
 	return made, err
 }
 
+// PackageChange is what to change of a package; nil leaves a thing as it is.
+type PackageChange struct {
+	Name         *string   `json:"name,omitempty"`
+	Active       *bool     `json:"active,omitempty"`
+	Scopes       *[]string `json:"scopes,omitempty"`
+	RedirectURIs *[]string `json:"redirect_uris,omitempty"`
+	MIDs         *[]int64  `json:"mids,omitempty"`
+}
+
+// ChangedPackage is a package after a change, with what ended by it.
+type ChangedPackage struct {
+	Package
+	EndedSignIns int    `json:"ended_sign_ins"`
+	EndedGrants  int    `json:"ended_grants"`
+	Notice       string `json:"notice,omitempty"` // what stops, or does not come back, in words
+}
+
+// ChangePackage changes an installed package, at once.
+func (s *Session) ChangePackage(ctx context.Context, clientID string, change PackageChange) (ChangedPackage, error) {
+	var changed ChangedPackage
+	err := s.do(ctx, http.MethodPatch, s.c.base+"/v2/packages/"+url.PathEscape(clientID), change, &changed)
+	return changed, err
+}
+
+// DeletePackage uninstalls a package; all that was issued to it ends.
+func (s *Session) DeletePackage(ctx context.Context, clientID string) error {
+	return s.empty(ctx, http.MethodDelete, "/v2/packages/"+url.PathEscape(clientID))
+}
+
 // StageSecret makes a second secret for a package; both are good until it is activated. One that is staged already is a
 // refusal, unless it is to be replaced: then it ends.
 func (s *Session) StageSecret(ctx context.Context, clientID string, replace bool) (Secret, error) {

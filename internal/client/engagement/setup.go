@@ -15,6 +15,7 @@ type Package struct {
 	Scopes        []string `json:"scopes"`
 	RedirectURIs  []string `json:"redirect_uris"`
 	MID           int64    `json:"mid"`
+	MIDs          []int64  `json:"mids"` // business units that it may work in; empty is all
 	Active        bool     `json:"active"`
 	SecretExpires string   `json:"secret_expires,omitempty"` // RFC 3339
 	Staged        bool     `json:"staged_secret"`
