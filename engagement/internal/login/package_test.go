@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -100,7 +101,7 @@ func TestPackageChanged(t *testing.T) {
 		// A scope taken away ends the sign-ins that had it, and no other.
 		with := h.sign(h.Public, h.Sender)
 		f := h.flow(h.Public)
-		f.query.Set("scope", "email_read offline")
+		f.extra = url.Values{"scope": {"email_read offline"}}
 		without := h.token(h.exchange(f, h.browser().signIn(f, h.Sender, tenanttest.Password).Get("code")))
 		h.granted(without)
 		if a := h.patch(admin, h.Public, `{"scopes":["email_read","offline"],"name":"Narrow"}`, 200); a.body["ended_sign_ins"] != 1.0 || a.str("name") != "Narrow" || a.body["notice"] != nil {
@@ -132,7 +133,7 @@ func TestPackageChanged(t *testing.T) {
 			h.Error("the scopes are not in force")
 		}
 		h.patch(admin, h.Web, `{"redirect_uris":["https://new.example/cb"]}`, 200)
-		if got := h.get("/v2/authorize?"+h.flow(h.Web).query.Encode(), ""); got.status != 400 {
+		if got := h.get(h.flow(h.Web).path(), ""); got.status != 400 {
 			h.Errorf("an address that was taken away: %d", got.status)
 		}
 		if a := h.patch(admin, h.Web, `{}`, 200); a.body["ended_sign_ins"] != 0.0 {
@@ -140,11 +141,11 @@ func TestPackageChanged(t *testing.T) {
 		}
 
 		// Uninstalled, it is as if it had never been.
-		token := h.granted(sign(h.EID))
+		token := h.granted(sign(tenant.MID(h.EID)))
 		if got := h.call("DELETE", "/v2/packages/"+job, admin, ""); got.status != 204 || h.alive(token) {
 			h.Errorf("uninstalling: %d %s", got.status, got.text)
 		}
-		h.refused(sign(h.EID), 401, "invalid_client")
+		h.refused(sign(tenant.MID(h.EID)), 401, "invalid_client")
 		h.patch(admin, job, `{"active":true}`, 404)
 		if list := h.get("/v2/packages", admin); strings.Contains(list.text, job) {
 			h.Errorf("the list: %s", list.text)
