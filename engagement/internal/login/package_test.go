@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/engagement/internal/tenanttest"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 )
 
@@ -142,11 +143,23 @@ func TestPackageChanged(t *testing.T) {
 
 		// Uninstalled, it is as if it had never been.
 		token := h.granted(sign(tenant.MID(h.EID)))
+		was, err := h.store.PackageByClientID(h.Context(), job)
+		if err != nil {
+			h.Fatal(err)
+		}
+		stale := was
+		stale.Name = "before"
+		if _, err := h.store.ChangePackage(h.Context(), stale, was, tenant.PackageEnd{}); fault.CodeOf(err) != tenant.CodeChangedMeanwhile {
+			h.Errorf("a change of what somebody else has changed: %v", err)
+		}
 		if got := h.call("DELETE", "/v2/packages/"+job, admin, ""); got.status != 204 || h.alive(token) {
 			h.Errorf("uninstalling: %d %s", got.status, got.text)
 		}
 		h.refused(sign(tenant.MID(h.EID)), 401, "invalid_client")
 		h.patch(admin, job, `{"active":true}`, 404)
+		if app, err := h.store.UserByID(h.Context(), h.EID, was.AppUser); err != nil || app.Active {
+			h.Errorf("the user that it was: %+v %v", app, err)
+		}
 		if list := h.get("/v2/packages", admin); strings.Contains(list.text, job) {
 			h.Errorf("the list: %s", list.text)
 		}

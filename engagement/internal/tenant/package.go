@@ -63,8 +63,8 @@ type Package struct {
 	// TokensSince is the lowest number (see [Serials]) of an access token that is good: of the last time that the package was
 	// disabled or enabled; 0 where it never was.
 	TokensSince int64
-	Created       time.Time
-	Modified      time.Time
+	Created     time.Time
+	Modified    time.Time
 }
 
 // NeedsSecret reports whether the client must prove itself with a secret at the token endpoint.
@@ -82,7 +82,9 @@ func (p Package) UsesCode() bool { return p.Type != ServerIntegration && p.Type 
 func (p Package) Reaches(mid MID) bool { return len(p.MIDs) == 0 || slices.Contains(p.MIDs, mid) }
 
 // honours reports whether what was issued in the business unit under the scopes is still within what the package may do.
-func (p Package) honours(mid MID, scopes []string) bool { return p.Active && p.Reaches(mid) && p.has(scopes) }
+func (p Package) honours(mid MID, scopes []string) bool {
+	return p.Active && p.Reaches(mid) && p.has(scopes)
+}
 
 // has reports whether the package has all the scopes.
 func (p Package) has(scopes []string) bool {
