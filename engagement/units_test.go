@@ -92,6 +92,10 @@ func TestChildUnitConfines(t *testing.T) {
 		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, pkg); got != 403 {
 			t.Errorf("grants of the connection: %d", got)
 		}
+		s.signIn(t, h, h.API)
+		if s.status(t, "DELETE", "/v2/grants/"+h.API+"?client_id="+h.Connect, s.token(t, h)) != 403 {
+			t.Error("the API user's grant is cleared by a package that may write users")
+		}
 		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, s.token(t, h)); got != 200 {
 			t.Errorf("grants of the connection, from the top: %d", got)
 		}
@@ -166,6 +170,22 @@ func TestRolesInUnits(t *testing.T) {
 		s.empty(t, "DELETE", path(south)+"?role=no-lists", token)
 		if list(admin, south) != "OK" {
 			t.Error("taken back, it denies")
+		}
+		// Each assignment of a role counts.
+		both := `<Roles><Role><CustomerKey>SYS_DEF_ANALYST</CustomerKey><AssignmentConfigurations><AssignmentConfiguration><BusinessUnitId>` + north + `</BusinessUnitId></AssignmentConfiguration><AssignmentConfiguration><BusinessUnitId>` + south + `</BusinessUnitId></AssignmentConfiguration></AssignmentConfigurations></Role></Roles>`
+		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Sender+`</UserID>`+both)), "OK", "")
+		for _, mid := range []string{north, south} {
+			if _, a := call(t, "GET", path(mid), token, nil); !strings.Contains(text(t, a), "SYS_DEF_ANALYST") {
+				t.Errorf("in %s: %v", mid, a)
+			}
+		}
+		// Whoever is an administrator in one unit alone makes none for the whole enterprise.
+		local := "local-admin@" + h.Server
+		written(t, s.soap(t, admin, "Create", createUser(`<UserID>`+local+`</UserID><Name>N</Name><Email>n@example.com</Email><Password>a long password 1</Password><IsAPIUser>true</IsAPIUser><DefaultBusinessUnit>`+north+`</DefaultBusinessUnit>`+
+			`<Roles><Role><CustomerKey>SYS_DEF_ADMIN</CustomerKey><AssignmentConfigurations><AssignmentConfiguration><BusinessUnitId>`+north+`</BusinessUnitId></AssignmentConfiguration></AssignmentConfigurations></Role></Roles>`)), "OK", "")
+		everywhere := createUser(`<UserID>friend@` + h.Server + `</UserID><Name>N</Name><Email>n@example.com</Email><Password>a long password 1</Password><Roles><Role><CustomerKey>SYS_DEF_ADMIN</CustomerKey></Role></Roles>`)
+		if got := s.soap(t, named(local, "a long password 1"), "Create", everywhere); got.value("OverallStatus") != "Error" {
+			t.Errorf("an administrator of one unit made one of all: %+v", got)
 		}
 		// One user, by SOAP; his other units, and others, are as they were.
 		role := func(key, unit, remove string) string {

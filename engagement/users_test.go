@@ -248,6 +248,11 @@ func TestUserRefusals(t *testing.T) {
 				t.Errorf("%s: %+v", name, res)
 			}
 		}
+		// Commands find users by their keys, so one belongs to one.
+		sender := s.soap(t, admin, "Retrieve", retrieveOf("AccountUser", whereEquals("UserID", h.Sender), "ID")).all("Results")[0].value("ID")
+		if res := written(t, s.soap(t, admin, "Update", updateUser(`<ID>`+sender+`</ID><CustomerKey>`+strings.ToUpper(h.Analyst)+`</CustomerKey>`)), "Error", "The customer key is taken."); res.value("ErrorCode") != "11004" {
+			t.Errorf("another's key: %+v", res)
+		}
 		// A token without the scope, a user without the permission.
 		weak := s.soap(t, named(h.Temporary, tenanttest.Password), "Update", updateUser(`<UserID>`+h.API+`</UserID><Name>X</Name>`))
 		if weak.value("faultstring") != "Login Failed" {
@@ -326,7 +331,9 @@ func TestNobodyGivesMoreThanHeHas(t *testing.T) {
 			"an administrator shut out":                     {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><ActiveFlag>false</ActiveFlag>`), false},
 			"an administrator's unit moved":                 {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><DefaultBusinessUnit>` + number(h.North) + `</DefaultBusinessUnit>`), false},
 			"an administrator's role taken":                 {pkg, updateUser(`<UserID>` + h.Admin + `</UserID>` + strings.Replace(role("SYS_DEF_ADMIN"), "</Role>", "<AssignmentConfigurations><AssignmentConfiguration><AssignmentConfigureType>RoleUser</AssignmentConfigureType><IsDelete>true</IsDelete></AssignmentConfiguration></AssignmentConfigurations></Role>", 1)), false},
-			"an administrator's CRM name":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><SalesforceUsername>x@crm.example</SalesforceUsername>`), true},
+			"an administrator's CRM name":                   {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><SalesforceUsername>x@crm.example</SalesforceUsername>`), false},
+			"an administrator's key":                        {pkg, updateUser(`<UserID>` + h.Admin + `</UserID><CustomerKey>mine</CustomerKey>`), false},
+			"a sender's CRM name":                           {pkg, updateUser(`<UserID>` + h.Sender + `</UserID><SalesforceUsername>x@crm.example</SalesforceUsername>`), true},
 			"an analyst's password":                         {pkg, updateUser(`<UserID>` + h.Analyst + `</UserID><Password>a long password 2</Password>`), true},
 			"an administrator's by one":                     {admin, updateUser(`<UserID>` + h.Admin + `</UserID><Email>new@example.com</Email>`), true},
 		} {

@@ -100,7 +100,12 @@ func readRights(el *soap.Element, c *tenant.UserChange) error {
 		if change.ID == "" && change.CustomerKey == "" {
 			return badUser("Roles", "A role is named by its ObjectID or its CustomerKey.")
 		}
-		for _, a := range r.Find("AssignmentConfigurations").All("AssignmentConfiguration") {
+		configurations := r.Find("AssignmentConfigurations").All("AssignmentConfiguration")
+		if len(configurations) == 0 {
+			c.Roles = append(c.Roles, change)
+		}
+		for _, a := range configurations {
+			change := change // each is an assignment of its own
 			if kind := a.Value("AssignmentConfigureType"); kind != "" && kind != "RoleUser" {
 				return badUser("Roles", "The assignment type %q is not supported; RoleUser is.", kind)
 			}
@@ -118,8 +123,8 @@ func readRights(el *soap.Element, c *tenant.UserChange) error {
 				return err
 			}
 			change.Remove = remove != nil && *remove
+			c.Roles = append(c.Roles, change)
 		}
-		c.Roles = append(c.Roles, change)
 	}
 	for _, p := range el.All("UserPermissions") {
 		id, err := strconv.Atoi(strings.TrimSpace(p.Value("ID")))

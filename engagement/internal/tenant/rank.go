@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"slices"
+	"strings"
 )
 
 // Who may give what. Users.Write alone lets nobody become, or make, an administrator: roles are assigned by a Marketing
@@ -22,7 +23,11 @@ func mayAssignIn(p Principal, mid MID, r Role) error {
 			return err
 		}
 	}
-	return mayAssign(p, Role{Name: r.Name, Allow: slices.Concat(r.Allow, r.Deny)})
+	r.Allow = slices.Concat(r.Allow, r.Deny)
+	if err := mayAssign(p, r); err != nil || mid != 0 {
+		return err
+	}
+	return mayAssign(p.everywhere(), r) // what somebody may do in one unit he does not give for all of them
 }
 
 // mayAssign refuses a role that allows what the caller may not give.
@@ -53,19 +58,22 @@ func (s *Users) mayTouch(ctx context.Context, p Principal, u User, c UserChange)
 	if c.DefaultMID == u.DefaultMID {
 		c.DefaultMID = 0
 	}
+	if c.CustomerKey != "" && !strings.EqualFold(c.CustomerKey, u.CustomerKey) || c.SalesforceUsername != nil && *c.SalesforceUsername != u.SalesforceUsername {
+		return s.Registry.mayOutrank(ctx, p, u) // others find him by the one, and vouch for him by the other
+	}
 	if c.Password == "" && c.DefaultMID == 0 && !c.Unlock && c.Email == nil && c.Active == nil && c.APIUser == nil && c.MustChange == nil &&
 		(c.Username == "" || FoldUsername(c.Username) == FoldUsername(u.Username)) {
 		return nil
 	}
-	return s.mayOutrank(ctx, p, u)
+	return s.Registry.mayOutrank(ctx, p, u)
 }
 
 // mayOutrank refuses somebody else who may do more than the caller, in whichever business unit.
-func (s *Users) mayOutrank(ctx context.Context, p Principal, u User) error {
+func (r *Registry) mayOutrank(ctx context.Context, p Principal, u User) error {
 	if p.UserID == u.ID || p.Can(PermMarketingCloudAdmin) {
 		return nil
 	}
-	snapshot, err := s.Registry.Snapshot(ctx, u.Tenant, u.ID)
+	snapshot, err := r.Snapshot(ctx, u.Tenant, u.ID)
 	if err != nil {
 		return err
 	}

@@ -128,8 +128,8 @@ func (s *Users) create(ctx context.Context, p Principal, c UserChange) (User, er
 		Tenant: p.Tenant, CustomerKey: c.CustomerKey, Username: c.Username, Active: true, DefaultMID: p.MID, Locale: "en-US", TimeZone: "America/Chicago",
 		MustChange: c.APIUser == nil || !*c.APIUser, PasswordChanged: now, Created: now, Modified: now, ModifiedBy: p.UserID,
 	}
-	if u.CustomerKey == "" {
-		u.CustomerKey = c.Username
+	if err := s.freeKey(ctx, &u); err != nil {
+		return User{}, err
 	}
 	given, _, err := s.apply(ctx, p, &u, c)
 	if err != nil {
@@ -177,8 +177,11 @@ func (s *Users) edit(ctx context.Context, p Principal, old User, c UserChange) (
 	if c.Username != "" {
 		e.New.Username = c.Username
 	}
-	if c.CustomerKey != "" {
+	if c.CustomerKey != "" && c.CustomerKey != old.CustomerKey {
 		e.New.CustomerKey = c.CustomerKey
+		if err := s.freeKey(ctx, &e.New); err != nil {
+			return User{}, err
+		}
 	}
 	var err error
 	if e.Give, e.Take, err = s.apply(ctx, p, &e.New, c); err != nil {
@@ -281,7 +284,7 @@ func (s *Users) roles(ctx context.Context, p Principal, u *User, c UserChange) (
 	for _, changed := range [][]int{plus, minus} {
 		own := User{Tenant: u.Tenant, Permissions: changed}.IndividualRole()
 		own.Allow = append(own.Allow, own.Deny...) // a denial taken away is given, too
-		if err := mayAssign(p, own); err != nil {
+		if err := mayAssignIn(p, 0, own); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -347,7 +350,7 @@ func (s *Users) SetUnits(ctx context.Context, p Principal, c UserChange, mids []
 		return User{}, invalidUser("BusinessUnitIds", "The assignment names 1 to %d business units.", maxUserUnits)
 	}
 	if remove { // it keeps him out, as a change of his default does
-		if err := s.mayOutrank(ctx, p, old); err != nil {
+		if err := s.Registry.mayOutrank(ctx, p, old); err != nil {
 			return User{}, err
 		}
 	}
@@ -372,6 +375,26 @@ func (s *Users) SetUnits(ctx context.Context, p Principal, c UserChange, mids []
 	err = s.Store.EditUser(ctx, e, e.New.Modified)
 	s.Registry.UserChanged(old.Tenant, old.ID)
 	return e.New, err
+}
+
+// freeKey refuses a customer key that another user of the tenant has, in whichever unit: commands find users by it. A new
+// user without one gets his name, or where that is somebody's key, one that is nobody's.
+func (s *Users) freeKey(ctx context.Context, u *User) error {
+	given := u.CustomerKey != ""
+	if !given {
+		u.CustomerKey = u.Username
+	}
+	other, err := s.Store.UserByKey(ctx, u.Tenant, u.CustomerKey)
+	switch {
+	case err != nil:
+		return absent(err, nil)
+	case other.ID == u.ID:
+		return nil
+	case given:
+		return fault.New(fault.Conflict, CodeTaken, "The customer key is taken.").In("CustomerKey")
+	}
+	u.CustomerKey = NewGUID()
+	return nil
 }
 
 // mayPlace refuses a unit that the tenant does not have, or that the caller may not let anybody work in.

@@ -75,6 +75,14 @@ func (s *Vouching) Clear(ctx context.Context, caller Principal, clientID, userna
 	if err != nil {
 		return err
 	}
+	if clientID != "" && clientID != caller.ClientID { // it keeps him out as a change of his state does
+		if !caller.encloses(user) {
+			return insufficient("access to the business units of " + user.Username)
+		}
+		if err := s.Registry.mayOutrank(ctx, caller, user); err != nil {
+			return err
+		}
+	}
 	_, err = s.Grants.ClearGrant(ctx, pkg.ClientID, user.ID, caller.UserID, s.Clock.Now(user.Tenant))
 	s.Registry.grantChanged(pkg.ClientID, user.ID)
 	return err
@@ -87,19 +95,33 @@ func (s *Vouching) List(ctx context.Context, caller Principal, clientID string, 
 	if err != nil {
 		return nil, err
 	}
-	grants, err := s.Grants.Grants(ctx, pkg.ClientID, only, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]NamedGrant, 0, len(grants))
-	for _, g := range grants {
-		named, err := s.name(ctx, g)
+	out := make([]NamedGrant, 0, limit)
+	for {
+		grants, err := s.Grants.Grants(ctx, pkg.ClientID, only, after, limit)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, named)
+		for _, g := range grants {
+			after = g.ID
+			user, err := s.Registry.User(ctx, g.Tenant, g.UserID)
+			if err != nil {
+				return nil, err
+			}
+			if !caller.sees(user) {
+				continue
+			}
+			named, err := s.name(ctx, g)
+			if err != nil {
+				return nil, err
+			}
+			if out = append(out, named); len(out) == limit {
+				return out, nil
+			}
+		}
+		if len(grants) < limit {
+			return out, nil
+		}
 	}
-	return out, nil
 }
 
 // Of gives the live grants of the users named, for the caller's package. A user who is not there, has none, or whose grant
@@ -207,14 +229,14 @@ func (s *Vouching) vouching(ctx context.Context, caller Principal, own string) (
 	return pkg, nil
 }
 
-// user finds a user of the caller's tenant by name; one of another tenant is as unknown as none.
+// user finds a user of the caller's tenant by name; one of another tenant, or of another business unit, is as unknown as none.
 func (s *Vouching) user(ctx context.Context, caller Principal, username string) (User, error) {
 	none := fault.New(fault.NotFound, CodeNotFound, "There is no such user.").In("username")
 	user, err := s.Registry.UserByName(ctx, username)
 	if err != nil {
 		return User{}, absent(err, none)
 	}
-	if user.Tenant != caller.Tenant {
+	if user.Tenant != caller.Tenant || !caller.sees(user) {
 		return User{}, none
 	}
 	return user, nil
