@@ -93,8 +93,8 @@ func TestChildUnitConfines(t *testing.T) {
 			t.Errorf("grants of the connection: %d", got)
 		}
 		s.signIn(t, h, h.API)
-		if s.status(t, "DELETE", "/v2/grants/"+h.API+"?client_id="+h.Connect, s.token(t, h)) != 403 {
-			t.Error("the API user's grant is cleared by a package that may write users")
+		if got := s.status(t, "DELETE", "/v2/grants/"+h.API+"?client_id="+h.Connect, pkg); got != 403 {
+			t.Errorf("the API user's grant, cleared from a child unit: %d", got)
 		}
 		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, s.token(t, h)); got != 200 {
 			t.Errorf("grants of the connection, from the top: %d", got)

@@ -7,6 +7,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // tenantSignIn: client credentials, userinfo, and refusals (engagement-wire 2).
@@ -41,6 +42,15 @@ func (s *suite) server(t *testing.T) *engagement.Session {
 	t.Helper()
 	token, err := s.tenant.ClientCredentials(bounded(t), engagement.ClientCredentialsGrant{ClientID: s.ServerPackage, Secret: s.ServerSecret, MID: s.EID})
 	ok(t, err)
+	return s.tenant.Session(token)
+}
+
+// tenantAdmin is the API user by name and password, who may change what administrators have.
+func (s *suite) tenantAdmin(t *testing.T) *engagement.Session {
+	t.Helper()
+	token, err := s.tenant.ClientCredentials(bounded(t), engagement.ClientCredentialsGrant{ClientID: s.ServerPackage, Secret: s.ServerSecret, MID: s.EID})
+	ok(t, err)
+	token.SOAPUser, token.SOAPPassword = s.APIUser.Username, vault.Secret(s.APIUser.Password)
 	return s.tenant.Session(token)
 }
 
