@@ -99,8 +99,17 @@ func TestChildUnitConfines(t *testing.T) {
 		if got := s.status(t, "GET", "/v2/grants?client_id="+h.Connect, s.token(t, h)); got != 200 {
 			t.Errorf("grants of the connection, from the top: %d", got)
 		}
-		if status, _ := call(t, "GET", s.url+"/v2/sessions?username="+h.Analyst, s.token(t, h), nil); status != 200 {
-			t.Errorf("sessions, from the top: %d", status)
+		status, a = call(t, "GET", s.url+"/v2/sessions?username="+h.API, s.token(t, h), nil)
+		items, _ := a["items"].([]any)
+		if status != 200 || len(items) == 0 {
+			t.Fatalf("sessions, from the top: %d %v", status, a)
+		}
+		session, _ := items[0].(map[string]any)["id"].(string)
+		if got := s.status(t, "DELETE", "/v2/sessions/"+session, pkg); got != 403 && got != 404 {
+			t.Errorf("a session of somebody who works elsewhere too, ended from a child unit: %d", got)
+		}
+		if got := s.status(t, "DELETE", "/v2/sessions/"+session, s.token(t, h)); got != 204 {
+			t.Errorf("from the top: %d", got)
 		}
 	})
 }

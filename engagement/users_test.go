@@ -295,6 +295,11 @@ func TestConfigureUnits(t *testing.T) {
 		if strings.Contains(units(), south) {
 			t.Errorf("units: %s", units())
 		}
+		// It is done in the unit that Client.ID names, which must be one.
+		elsewhere := strings.Replace(configureUnits(h.Local, south, "false"), "<Options/>", "<Options><Client><ID>999</ID></Client></Options>", 1)
+		if got := s.soap(t, admin, "Configure", elsewhere); got.value("OverallStatus") != "Error" || strings.Contains(units(), south) {
+			t.Errorf("in a unit that is not there: %+v", got)
+		}
 		if got := configure(strconv.FormatInt(int64(h.North), 10), "true"); got.value("OverallStatus") != "Error" {
 			t.Errorf("the default unit was taken away: %+v", got)
 		}

@@ -230,6 +230,10 @@ func (l *loading) begin(ctx context.Context, header []string, next int64) error 
 // step brings some rows in, with their results, all in one transaction.
 func (l *loading) step(ctx context.Context, in *reader) (more bool, err error) {
 	begun := time.Now()
+	// What failed is kept with all columns of the header, and so may be far longer than the upload.
+	if err := l.room(ctx, l.job.Org); err != nil {
+		return false, err
+	}
 	first, next := in.at, in.at
 	var rows [][]string
 	var broken error

@@ -40,10 +40,14 @@ func TestPasswordExpiry(t *testing.T) {
 func TestLoginExpiry(t *testing.T) {
 	each(t, func(h *house) {
 		h.sign(h.Connect, h.API)
+		kept := h.sign(h.Public, h.Sender)
 		h.settings(`{"inactive_days":30}`)
 		h.advance(29 * 24 * time.Hour)
 		h.granted(h.token(h.assert(h.API, nil)))
+		kept = h.refresh(h.Public, kept)
+		h.granted(kept)
 		h.advance(2 * 24 * time.Hour)
+		h.refused(h.refresh(h.Public, kept), 400, "invalid_grant")
 		h.refused(h.token(h.assert(h.API, nil)), 400, "invalid_grant")
 		h.granted(h.token(h.server(nil))) // a package's own user never signs in
 		h.sign(h.Public, h.API)

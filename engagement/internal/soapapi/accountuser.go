@@ -194,6 +194,9 @@ func (s *Server) configureOne(ctx context.Context, c objectCall, op *soap.Elemen
 	if action := strings.TrimSpace(op.Value("Action")); !strings.EqualFold(action, "assign") && action != "" {
 		return result{}, badUser("Action", "The action %q is not supported; assign is.", action)
 	}
+	if err := s.inUnit(ctx, &c, op); err != nil {
+		return result{}, err
+	}
 	change, err := readUser(c.el)
 	if err != nil {
 		return result{}, err

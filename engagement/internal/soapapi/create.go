@@ -167,20 +167,27 @@ func (s *Server) one(ctx context.Context, c objectCall, op *soap.Element, handle
 	if !ok {
 		return result{}, fault.New(fault.Invalid, codeUnknownObject, "Unable to find a handler for object type: %s. Object types are case-sensitive, check spelling.", kind)
 	}
+	if err := s.inUnit(ctx, &c, op); err != nil {
+		return result{}, err
+	}
+	return handler(ctx, c)
+}
+
+// inUnit has a call act in the business unit that Client.ID names, in the object or in the options.
+func (s *Server) inUnit(ctx context.Context, c *objectCall, op *soap.Element) error {
 	unit := c.el.Find("Client", "ID")
 	if unit == nil {
 		unit = op.Find("Options", "Client", "ID")
 	}
-	if unit != nil {
-		mid, err := readMID(unit)
-		if err != nil {
-			return result{}, err
-		}
-		if c.p, err = s.o.Retrieves.InUnit(ctx, c.p, mid); err != nil {
-			return result{}, err
-		}
+	if unit == nil {
+		return nil
 	}
-	return handler(ctx, c)
+	mid, err := readMID(unit)
+	if err != nil {
+		return err
+	}
+	c.p, err = s.o.Retrieves.InUnit(ctx, c.p, mid)
+	return err
 }
 
 // codeUnknownObject is the fault of an object type that an operation does not know.

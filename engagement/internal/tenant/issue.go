@@ -223,6 +223,13 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 	if err != nil {
 		return Issued{}, err
 	}
+	t, err := s.Registry.Tenant(ctx, family.Tenant)
+	if err != nil {
+		return Issued{}, err
+	}
+	if t.Settings.LoginExpired(user, now) { // as an assertion in his name is refused
+		return Issued{}, invalid
+	}
 	scopes, err := NarrowScopes(w.Scope, old.Scopes)
 	if err != nil {
 		return Issued{}, err

@@ -194,5 +194,8 @@ func (s *Setup) EndSession(ctx context.Context, p Principal, id int64) error {
 	if !p.sees(user) {
 		return none
 	}
+	if p.UserID != user.ID && !p.encloses(user) {
+		return insufficient("access to all business units in which the user works")
+	}
 	return s.Sessions.End(ctx, session)
 }
