@@ -256,6 +256,17 @@ func (c *change) checkShared() error {
 	return err
 }
 
+// hidden reports whether the caller does not see a record of the object because it is another's: it is then as if it were
+// not there.
+func (c *change) hidden(o *Object, v Values) (bool, error) {
+	seen := c.session.Seen().byName[Fold(o.Name)]
+	if seen == nil || !seen.OwnOnly {
+		return false, nil
+	}
+	owner, err := c.ownerOf(o, v)
+	return owner != c.session.User, err
+}
+
 // checkMaster: whether a caller may put a record under its master, which may be another's.
 func (c *change) checkMaster() error {
 	master := c.object.Master

@@ -310,7 +310,13 @@ func (c *change) checkReferences() error {
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 || found[0].Flag("IsDeleted") {
+		unseen := len(found) == 0 || found[0].Flag("IsDeleted")
+		if !unseen && f.Name != c.object.Master { // of a master checkMaster speaks
+			if unseen, err = c.hidden(to, found[0]); err != nil {
+				return err
+			}
+		}
+		if unseen {
 			return fault.New(fault.Invalid, CodeInvalidReference, "invalid cross reference id").In(f.Name)
 		}
 		if f.Name == "OwnerId" && !found[0].Flag("IsActive") {

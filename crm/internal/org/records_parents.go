@@ -128,10 +128,22 @@ func (r *Records) parent(tx RecordTx, s Session, p Parent) (ID, error) {
 	if err != nil {
 		return "", err
 	}
-	found, err := tx.Find(o, s.Org, live(o, f, v), maxMatches)
-	switch {
-	case err != nil:
+	matches, err := tx.Find(o, s.Org, live(o, f, v), maxMatches)
+	if err != nil {
 		return "", err
+	}
+	var found []Values // that the caller sees
+	c := r.change(tx, s, o, "", nil)
+	for _, m := range matches {
+		hidden, err := c.hidden(c.object, m)
+		if err != nil {
+			return "", err
+		}
+		if !hidden {
+			found = append(found, m)
+		}
+	}
+	switch {
 	case len(found) == 0:
 		return "", fault.New(fault.Invalid, CodeInvalidField, "Foreign key external ID: %s not found for field %s in entity %s", clip(p.Value), f.Name, o.Name)
 	case len(found) > 1:

@@ -67,7 +67,11 @@ func (r *Records) ReadBy(ctx context.Context, s Session, object, field, value st
 	if err != nil {
 		return Record{}, nil, err
 	}
-	ids, err := r.Store.Lookup(ctx, o, s.Org, live(o, f, v), maxMatches)
+	match := live(o, f, v)
+	if o.OwnOnly && o.Master == "" { // others are as if they were not there
+		match["OwnerId"] = string(s.User)
+	}
+	ids, err := r.Store.Lookup(ctx, o, s.Org, match, maxMatches)
 	switch {
 	case err != nil:
 		return Record{}, nil, err

@@ -180,7 +180,14 @@ func TestPrivateRecords(t *testing.T) {
 			}
 		}
 		// A parent that is another's shows nothing of itself.
-		task := user.make("Task", map[string]any{"WhoId": theirs, "Subject": "Call"})
+		task := d.make("Task", map[string]any{"WhoId": theirs, "Subject": "Call", "OwnerId": string(user.org.Admin.User)})
+		// Nor does the user point at it, by its id or by what finds it: he is told of none.
+		for field, value := range map[string]any{"ReportsToId": theirs, "ReportsTo": map[string]any{"Name": "Theirs"}} {
+			_, err := user.house.Records.Create(t.Context(), user.org.Admin, "Contact", map[string]any{"LastName": "Looks", field: value})
+			if code := fault.CodeOf(err); code != org.CodeInvalidReference && code != org.CodeInvalidField {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
 		user.asks("SELECT Who.Name FROM Task", "<nil>")
 		d.asks("SELECT Who.Name FROM Task", "Theirs")
 		user.change("Task", task, map[string]any{"WhoId": mine})
@@ -244,7 +251,7 @@ func TestPrivateRecords(t *testing.T) {
 		d.make("ObjectPermissions", map[string]any{"ParentId": set, "SobjectType": "Look__c", "PermissionsRead": true, "PermissionsCreate": true})
 		d.make("FieldPermissions", map[string]any{"ParentId": set, "SobjectType": "Look__c", "Field": "Look__c.Line__c", "PermissionsRead": true, "PermissionsEdit": true})
 		user = d.as(normal)
-		user.make("Look__c", map[string]any{"Line__c": line})
+		d.make("Look__c", map[string]any{"Line__c": line})
 		user.make("Look__c", map[string]any{"Line__c": own})
 		user.asks("SELECT Line__r.Id FROM Look__c ORDER BY Name", "<nil>;"+own)
 		d.asks("SELECT Line__r.Id FROM Look__c ORDER BY Name", line+";"+own)
