@@ -77,6 +77,9 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 			log.InfoContext(ctx, "migration applied", "database", where, "part", m.Name, "version", r.Source.Version, "took", r.Duration)
 		}
 	}
+	if ended := context.Cause(ctx); err != nil && ended != nil { // the database tells it in words of its own
+		return fmt.Errorf("%s: migrations %s: %w (%w)", where, m.Name, ended, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: migrations %s: %w", where, m.Name, err)
 	}

@@ -255,13 +255,23 @@ func TestAMessageThatIsPutOffForGoodBouncesSoftly(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		m := r.Await(sendertest.Top, "n", func(m tenant.Message) bool { return m.Attempt == 1 && m.State == tenant.MessageQueued })
+		// An attempt is over when its job is queued again: what moves time on before that takes the worker's lease.
+		over := func() bool {
+			var running int
+			if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM job WHERE state = 'running'`).Scan(&running); err != nil {
+				t.Error(err)
+			}
+			return running == 0
+		}
+		m := r.Await(sendertest.Top, "n", func(m tenant.Message) bool {
+			return m.Attempt == 1 && m.State == tenant.MessageQueued && over()
+		})
 		for m.State == tenant.MessageQueued {
 			before := m.Attempt
 			r.Time.Advance(11 * time.Minute)
 			r.Queue.Wake()
 			m = r.Await(sendertest.Top, "n", func(m tenant.Message) bool {
-				return m.Attempt > before && m.State != tenant.MessageSending || m.State == tenant.MessageNotSent
+				return (m.Attempt > before && m.State != tenant.MessageSending || m.State == tenant.MessageNotSent) && over()
 			})
 		}
 		if m.State != tenant.MessageNotSent || m.Attempt < 20 {
