@@ -297,11 +297,11 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 	}
 	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, AccountType: in.AccountType, Package: in.Package}.resolve()
 	if err != nil {
-		f := fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error())
+		field := ""
 		if bad, ok := errors.AsType[*ConfigError](err); ok { // flags are the command line's
-			f = fault.Wrap(err, fault.Invalid, codeBadPair, "%s", bad.Err.Error()).In(strings.ReplaceAll(strings.TrimPrefix(bad.Flag, "--"), "-", "_"))
+			err, field = bad.Err, strings.ReplaceAll(strings.TrimPrefix(bad.Flag, "--"), "-", "_")
 		}
-		c.refuse(w, f)
+		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field))
 		return
 	}
 	if conf.Fixture == "" {

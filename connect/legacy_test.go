@@ -25,12 +25,12 @@ func (w *world) connectOrg(t *testing.T, status int, member, text string) map[st
 	return w.wantCall(t, orgPassword, "", map[string]any{"system_user": system.Username, "password": system.Password, "security_token": orgToken, "by": "olga"}, status, member, text)
 }
 
-// useOrg uses the span into the org, and says how the span stands then.
-func (w *world) useOrg(t *testing.T) (state, cause string) {
+// use uses a span, "org" or "engagement", and says how it stands then.
+func (w *world) use(t *testing.T, span string) (state, cause string) {
 	t.Helper()
 	_, _ = w.call(t, "/api/v1/status/check", "", map[string]any{}) // the status below tells
 	_, s := w.call(t, "/api/v1/status", "", nil)
-	return linktest.Text(s, "org.state"), linktest.Text(s, "org.cause.code")
+	return linktest.Text(s, span+".state"), linktest.Text(s, span+".cause.code")
 }
 
 // The way into the org before Connected App authentication: SOAP login with credentials that lie sealed. What becomes of
@@ -68,11 +68,11 @@ func TestPasswordIntoOrg(t *testing.T) {
 		} {
 			w.advance(t, time.Hour)
 			c.do()
-			if state, cause := w.useOrg(t); state != "broken" || cause != c.cause {
+			if state, cause := w.use(t, "org"); state != "broken" || cause != c.cause {
 				t.Errorf("%s: the span is %s by %s", c.cause, state, cause)
 			}
 			tries := w.org.Calls(login)
-			w.useOrg(t)
+			w.use(t, "org")
 			if again := w.org.Calls(login) > tries; again == c.lasts {
 				t.Errorf("%s: tried again is %v", c.cause, again)
 			}
@@ -80,12 +80,12 @@ func TestPasswordIntoOrg(t *testing.T) {
 			c.mend()
 			w.advance(t, time.Minute)
 			if c.lasts {
-				if state, cause := w.useOrg(t); state != "broken" || cause != c.cause {
+				if state, cause := w.use(t, "org"); state != "broken" || cause != c.cause {
 					t.Errorf("%s, not renewed: the span is %s by %s", c.cause, state, cause)
 				}
 				w.wantCall(t, orgPassword, "", map[string]any{"password": system.Password, "security_token": orgToken}, 200, "org.state", "connected")
 			}
-			if state, _ := w.useOrg(t); state != "connected" {
+			if state, _ := w.use(t, "org"); state != "connected" {
 				t.Errorf("%s, mended: the span is %s", c.cause, state)
 			}
 		}
@@ -100,14 +100,6 @@ const tenantPassword = "/api/v1/connection/engagement/password"
 func (w *world) connectTenant(t *testing.T, status int, member, text string) map[string]any {
 	t.Helper()
 	return w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username, "password": apiUser.Password, "by": "olga"}, status, member, text)
-}
-
-// useTenant uses the span into Engagement, and says how it stands then.
-func (w *world) useTenant(t *testing.T) (state, cause string) {
-	t.Helper()
-	_, _ = w.call(t, "/api/v1/status/check", "", map[string]any{}) // the status below tells
-	_, s := w.call(t, "/api/v1/status", "", nil)
-	return linktest.Text(s, "engagement.state"), linktest.Text(s, "engagement.cause.code")
 }
 
 // The way into Engagement below package 220: SOAP by the API user's name and password, REST by a token of his sign-in on
@@ -144,11 +136,11 @@ func TestPasswordIntoEngagement(t *testing.T) {
 		} {
 			w.advance(t, 5*time.Minute)
 			c.do()
-			if state, cause := w.useTenant(t); state != "broken" || cause != c.cause {
+			if state, cause := w.use(t, "engagement"); state != "broken" || cause != c.cause {
 				t.Errorf("%s: the span is %s by %s", c.cause, state, cause)
 			}
 			tries := w.tenant.Calls(page)
-			w.useTenant(t)
+			w.use(t, "engagement")
 			if again := w.tenant.Calls(page) > tries; again == c.lasts {
 				t.Errorf("%s: tried again is %v", c.cause, again)
 			}
@@ -157,7 +149,7 @@ func TestPasswordIntoEngagement(t *testing.T) {
 				w.advance(t, time.Minute)
 				w.wantCall(t, tenantPassword, "", map[string]any{"password": apiUser.Password}, 200, "engagement.state", "connected")
 			}
-			if state, _ := w.useTenant(t); state != "connected" {
+			if state, _ := w.use(t, "engagement"); state != "connected" {
 				t.Errorf("%s, mended: the span is %s", c.cause, state)
 			}
 		}
@@ -178,7 +170,7 @@ func TestPasswordIntoEngagement(t *testing.T) {
 		w.advance(t, time.Minute)
 		w.tenant.SetPassword(apiUser.Username, "other")
 		w.tenant.Grant(annMC.Username, true)
-		w.useTenant(t)
+		w.use(t, "engagement")
 		w.wantCall(t, tenantPassword, "", map[string]any{"password": "other"}, 200, "engagement.state", "connected")
 		w.wantCall(t, "/api/v1/users/"+ann.Username, "", nil, 200, "state", "mapped")
 		// Cleared, he is asked again, and signs in anew.
@@ -236,7 +228,7 @@ func TestRequiredSinceJune2016(t *testing.T) {
 		}
 		w.advance(t, time.Hour)
 		w.org.SetPassword(system.Username, "another")
-		if state, _ := w.useOrg(t); state != "connected" {
+		if state, _ := w.use(t, "org"); state != "connected" {
 			t.Errorf("by key, after a change of the password: the span is %s", state)
 		}
 	})

@@ -110,7 +110,10 @@ func TestDescriptionHasEveryMember(t *testing.T) {
 		for p := range properties {
 			described = append(described, p)
 		}
-		for f := range reflect.TypeOf(body).Fields() {
+		for _, f := range reflect.VisibleFields(reflect.TypeOf(body)) {
+			if f.Anonymous { // its own members are written in its place
+				continue
+			}
 			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			written = append(written, tag)
 		}

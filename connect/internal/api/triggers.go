@@ -7,8 +7,8 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 )
 
-type triggerBody struct {
-	ID            string              `json:"id"`
+// triggerSpec is what a triggered send is asked for with, and tells again.
+type triggerSpec struct {
 	Name          string              `json:"name"`
 	Object        string              `json:"object"`
 	On            trigger.On          `json:"on"`
@@ -16,9 +16,14 @@ type triggerBody struct {
 	PersonField   string              `json:"person_field,omitempty"`
 	DelayHours    int                 `json:"delay_hours"`
 	DefinitionKey string              `json:"definition_key"`
-	Active        bool                `json:"active"`
-	By            string              `json:"by"`
-	CreatedAt     time.Time           `json:"created_at"`
+}
+
+type triggerBody struct {
+	ID string `json:"id"`
+	triggerSpec
+	Active    bool      `json:"active"`
+	By        string    `json:"by"`
+	CreatedAt time.Time `json:"created_at"`
 	// ReadUntil is up to when the object was read.
 	ReadUntil time.Time `json:"read_until"`
 	// Cause is why reading failed last.
@@ -27,8 +32,8 @@ type triggerBody struct {
 
 func triggerOf(t trigger.Trigger) triggerBody {
 	b := triggerBody{
-		ID: t.ID, Name: t.Name, Object: t.Object, On: t.On, Criteria: t.Criteria, PersonField: t.PersonField, DelayHours: t.DelayHours, DefinitionKey: t.DefinitionKey, Active: t.Active,
-		By: t.Actor, CreatedAt: t.CreatedAt, ReadUntil: t.Watermark,
+		ID: t.ID, triggerSpec: triggerSpec{t.Name, t.Object, t.On, t.Criteria, t.PersonField, t.DelayHours, t.DefinitionKey}, Active: t.Active, By: t.Actor,
+		CreatedAt: t.CreatedAt, ReadUntil: t.Watermark,
 	}
 	if t.ErrorCode != "" {
 		b.Cause = &causeBody{t.ErrorCode, t.Error}
@@ -38,14 +43,8 @@ func triggerOf(t trigger.Trigger) triggerBody {
 
 func (s *Server) addTrigger(ctx context.Context, c call) (any, error) {
 	var in struct {
-		Name          string              `json:"name"`
-		Object        string              `json:"object"`
-		On            trigger.On          `json:"on"`
-		Criteria      []trigger.Criterion `json:"criteria"`
-		PersonField   string              `json:"person_field"`
-		DelayHours    int                 `json:"delay_hours"`
-		DefinitionKey string              `json:"definition_key"`
-		By            string              `json:"by"`
+		triggerSpec
+		By string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err

@@ -29,22 +29,15 @@ func (r OrgRequest) resolve(l Link, now time.Time) (OrgRequest, error) {
 	if err := CheckUsername(r.Username); err != nil {
 		return r, fault.Of(err).In("system_user")
 	}
-	if r.Driver == "" {
-		if r.Driver = JWT; l.Org.Driver != "" && SameUsername(r.Username, l.Org.Username) {
-			r.Driver = l.Org.Driver
-		}
-	}
-	switch r.Driver {
-	case JWT:
-		return r, nil
-	case Password:
-	default:
-		return r, fault.New(fault.Invalid, CodeInvalidDriver, "Into the org, auth is jwt or password.").In("auth")
+	same := SameUsername(r.Username, l.Org.Username)
+	var err error
+	if r.Driver, err = chooseDriver(r.Driver, l.Org.Driver, same, "the org"); err != nil || r.Driver == JWT {
+		return r, err
 	}
 	if err := l.mayBeLegacy(now); err != nil {
 		return r, err
 	}
-	if r.Password == "" && l.Org.Driver == Password && SameUsername(r.Username, l.Org.Username) {
+	if r.Password == "" && l.Org.Driver == Password && same {
 		return r, nil
 	}
 	return r, checkSecrets(r.Password, r.SecurityToken)
@@ -149,22 +142,15 @@ func (r TenantRequest) resolve(l Link) (TenantRequest, error) {
 	if err := CheckUsername(r.Username); err != nil {
 		return r, fault.Of(err).In("api_user")
 	}
-	if r.Driver == "" {
-		if r.Driver = JWT; l.Tenant.Driver != "" && SameUsername(r.Username, l.Tenant.Username) {
-			r.Driver = l.Tenant.Driver
-		}
-	}
-	switch r.Driver {
-	case JWT:
-		return r, nil
-	case Password:
-	default:
-		return r, fault.New(fault.Invalid, CodeInvalidDriver, "Into Engagement, auth is jwt or password.").In("auth")
+	same := SameUsername(r.Username, l.Tenant.Username)
+	var err error
+	if r.Driver, err = chooseDriver(r.Driver, l.Tenant.Driver, same, "Engagement"); err != nil || r.Driver == JWT {
+		return r, err
 	}
 	if l.Tenant.Driver != Password && !l.Package.Before(TenantOAuthSince) {
 		return r, fault.New(fault.Conflict, CodeNeedsTenantOAuth, "Managed package %s has tenant-specific OAuth: no new connection into Engagement by password is made.", l.Package).In("auth")
 	}
-	if r.Password == "" && l.Tenant.Driver == Password && SameUsername(r.Username, l.Tenant.Username) {
+	if r.Password == "" && l.Tenant.Driver == Password && same {
 		return r, nil
 	}
 	return r, checkSecrets(r.Password)

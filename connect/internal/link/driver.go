@@ -65,6 +65,21 @@ func (d Driver) String() string {
 // KeepsSecrets reports whether the driver signs in with credentials that Connect stores.
 func (d Driver) KeepsSecrets() bool { return d == Password || d == WebApp }
 
+// chooseDriver is the driver that a request for a span means: the one asked for, else the one that the span has where the
+// same user stands on it, else JWT. into names the span's cloud in the refusal of any other.
+func chooseDriver(asked, has Driver, same bool, into string) (Driver, error) {
+	if asked == "" && same {
+		asked = has
+	}
+	switch asked {
+	case "":
+		return JWT, nil
+	case JWT, Password:
+		return asked, nil
+	}
+	return asked, fault.New(fault.Invalid, CodeInvalidDriver, "Into %s, auth is jwt or password.", into).In("auth")
+}
+
 // orgDriver gives sessions of users in the org. What the org refuses is a fault whose cause refusal finds.
 type orgDriver interface {
 	session(ctx context.Context, l Link, username string) (crm.Token, error)

@@ -241,6 +241,11 @@ func (s *Server) leaveBrowser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.endBrowser(w, r)
+}
+
+// endBrowser ends the sessions that the browser has cookies of, an administrator's behind a login as too.
+func (s *Server) endBrowser(w http.ResponseWriter, r *http.Request) error {
 	for _, name := range []string{sessionCookie, adminCookie} {
 		if old := s.cookie(r, name); old != "" {
 			if err := s.sessions.End(r.Context(), old); err != nil {
@@ -271,8 +276,8 @@ func (s *Server) serveLogout(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err == nil { // an administrator's session behind a login-as that has ended goes too
-		err = s.leaveBrowser(w, r)
+	if err == nil {
+		err = s.endBrowser(w, r)
 	}
 	if err != nil {
 		s.pageError(w, r, err)

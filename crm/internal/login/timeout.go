@@ -60,7 +60,7 @@ func (s *Server) serveTimeout(w http.ResponseWriter, r *http.Request) {
 		s.pageError(w, r, err)
 		return
 	}
-	if err = s.leaveBrowser(w, r); err != nil {
+	if err = s.endBrowser(w, r); err != nil {
 		s.pageError(w, r, err)
 		return
 	}

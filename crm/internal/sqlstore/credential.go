@@ -107,22 +107,23 @@ func (t recordTx) PutCredential(c org.Credential) error { return PutCredential(t
 // EndOtherSessions implements org.RecordTx. They are found by reading all, as those of an app are: an index would cost each
 // login more.
 func (t recordTx) EndOtherSessions(but org.Session, user org.ID, refresh bool, at time.Time) error {
-	_, err := t.tx.Exec(`UPDATE auth_session SET ended_ms = $3 WHERE org_id = $1 AND user_id = $2 AND ended_ms IS NULL AND id <> $4 AND id <> $5`,
-		string(but.Org), string(user), millis(at), but.ID, but.Parent)
-	if err == nil && refresh {
-		// Codes and devices that wait would make refresh tokens of their own.
-		_, err = t.tx.Exec(`UPDATE oauth_code SET used_ms = $3 WHERE org_id = $1 AND user_id = $2 AND used_ms IS NULL`, string(but.Org), string(user), millis(at))
+	type statement struct {
+		text string
+		more []any // after the org and the user
 	}
-	if err == nil && refresh {
-		_, err = t.tx.Exec(`UPDATE oauth_device SET state = $3 WHERE org_id = $1 AND user_id = $2 AND state = $4`,
-			string(but.Org), string(user), org.DeviceDenied, org.DeviceAllowed)
+	all := []statement{{`UPDATE auth_session SET ended_ms = $3 WHERE org_id = $1 AND user_id = $2 AND ended_ms IS NULL AND id <> $4 AND id <> $5`, []any{millis(at), but.ID, but.Parent}}}
+	if refresh { // codes and devices that wait would make refresh tokens of their own
+		all = append(
+			all,
+			statement{`UPDATE oauth_code SET used_ms = $3 WHERE org_id = $1 AND user_id = $2 AND used_ms IS NULL`, []any{millis(at)}},
+			statement{`UPDATE oauth_device SET state = $3 WHERE org_id = $1 AND user_id = $2 AND state = $4`, []any{org.DeviceDenied, org.DeviceAllowed}},
+			statement{`UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND user_id = $2 AND revoked_ms IS NULL AND refresh_hash IS NOT NULL`, []any{millis(at)}},
+		)
 	}
-	if err == nil && refresh {
-		_, err = t.tx.Exec(`UPDATE oauth_grant SET revoked_ms = $3 WHERE org_id = $1 AND user_id = $2 AND revoked_ms IS NULL AND refresh_hash IS NOT NULL`,
-			string(but.Org), string(user), millis(at))
-	}
-	if err != nil {
-		return fmt.Errorf("ending a user's sessions: %w", err)
+	for _, one := range all {
+		if _, err := t.tx.Exec(one.text, append([]any{string(but.Org), string(user)}, one.more...)...); err != nil {
+			return fmt.Errorf("ending a user's sessions: %w", err)
+		}
 	}
 	return nil
 }

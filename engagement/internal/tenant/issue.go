@@ -240,10 +240,7 @@ func (s *Issuer) Refresh(ctx context.Context, pkg Package, text string, w Want) 
 	}
 	life, grace := LegacyRefreshLife, LegacyRefreshGrace
 	if pkg.Type != LegacyIntegration {
-		grace = RefreshGrace
-		if life, err = s.refreshLife(ctx, pkg.Tenant); err != nil {
-			return Issued{}, err
-		}
+		life, grace = t.Settings.RefreshLife(), RefreshGrace
 	}
 	out := Issued{Scopes: scopes, Tenant: pkg.Tenant, MID: mid}
 	if old.Used.IsZero() {
