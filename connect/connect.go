@@ -19,6 +19,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/notice"
 	"github.com/twinspan/twinspan/connect/internal/pages"
 	"github.com/twinspan/twinspan/connect/internal/send"
@@ -161,6 +162,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	calls := api.New(api.Options{
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
+		Migrations: migration.NewService(b.store, b.links),
 		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})

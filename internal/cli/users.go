@@ -15,7 +15,7 @@ import (
 
 // usersCmd holds the commands about mappings of users (document 000).
 type usersCmd struct {
-	List   usersListCmd   `cmd:"" help:"List users and how they stand: mapped, stale, broken, cleared; or those not mapped yet."`
+	List   usersListCmd   `cmd:"" help:"List users and how they stand: mapped, stale, broken, not reconnected, cleared; or those not mapped yet."`
 	Show   usersShowCmd   `cmd:"" help:"Try one user's mapping and say how it stands; exit code 3 where it does not work."`
 	Import usersImportCmd `cmd:"" help:"Map the users of a list, in the background."`
 	Map    usersMapCmd    `cmd:"" help:"Map a user whose Salesforce.com Status is set, without his password."`
@@ -27,12 +27,12 @@ type usersCmd struct {
 }
 
 // states is the flag's list of states.
-const states = ",not_integrated,integrated,mapped,stale,broken,cleared"
+const states = ",not_integrated,integrated,mapped,stale,broken,not_reconnected,cleared"
 
 // usersListCmd lists users.
 type usersListCmd struct {
 	connectFlags
-	State string `help:"Only users in this state: not_integrated, integrated, mapped, stale, broken or cleared." enum:"${user_states}" default:"" placeholder:"STATE" env:"-"`
+	State string `help:"Only users in this state: not_integrated, integrated, mapped, stale, broken, not_reconnected or cleared." enum:"${user_states}" default:"" placeholder:"STATE" env:"-"`
 }
 
 // Run prints a line a user; exit code 3 where there are none.
@@ -120,11 +120,12 @@ func describeUser(u connect.User) string {
 		line("cause", u.Cause.Code+": "+u.Cause.Message)
 	}
 	line("next", map[string]string{
-		"not_integrated": "an Engagement administrator sets Salesforce.com Status on the user's page, which then names this user",
-		"integrated":     "the user opens the Marketing Cloud tab and connects",
-		"stale":          "clear the mapping, so that the new permissions are taken at the next visit",
-		"broken":         "clear the mapping; the right password is answered \"login denied\" until then",
-		"cleared":        "the user opens the Marketing Cloud tab and connects",
+		"not_integrated":  "an Engagement administrator sets Salesforce.com Status on the user's page, which then names this user",
+		"integrated":      "the user opens the Marketing Cloud tab and connects",
+		"stale":           "clear the mapping, so that the new permissions are taken at the next visit",
+		"broken":          "clear the mapping; the right password is answered \"login denied\" until then",
+		"not_reconnected": "`upgrade migrate` reconnects users who were mapped before the upgrade; or the user opens the Marketing Cloud tab and connects anew",
+		"cleared":         "the user opens the Marketing Cloud tab and connects",
 	}[u.State])
 	return b.String()
 }
@@ -194,7 +195,7 @@ type usersClearCmd struct {
 	whyFlags
 	Users []string `arg:"" optional:"" name:"user" help:"User names in the org."`
 	All   bool     `help:"All mapped users, or those in --state." env:"-"`
-	State string   `help:"With --all: only mapped, stale or broken users." enum:",mapped,stale,broken" default:"" placeholder:"STATE" env:"-"`
+	State string   `help:"With --all: only mapped, stale, broken or not reconnected users." enum:",mapped,stale,broken,not_reconnected" default:"" placeholder:"STATE" env:"-"`
 }
 
 // Run clears and prints a line a user; exit code 1 where one could not be cleared.

@@ -22,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/notice"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
@@ -66,6 +67,8 @@ type Options struct {
 	Notices *notice.Service
 	// APIUser leads through changes of the API user's credentials.
 	APIUser *apiuser.Service
+	// Migrations reconnects users who were mapped before an upgrade.
+	Migrations *migration.Service
 	Calls   Calls
 	Vault   *vault.Vault
 	Log     *slog.Logger
@@ -155,6 +158,7 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
 		{http.MethodPost, "/api/v1/outage", (*Server).setOutage, 0, false},
 		{http.MethodPost, "/api/v1/outage/end", (*Server).endOutage, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/migrations", (*Server).migrations, 0, false},
 	}
 }
 

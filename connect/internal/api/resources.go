@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -116,7 +117,11 @@ func (s *Server) status(ctx context.Context, c call) (any, error) {
 	for _, f := range c.link.Findings(s.Links.Now(c.link)) {
 		body.Findings = append(body.Findings, standingBody{f.Code, f.Text})
 	}
-	return body, err
+	earlier, earlierErr := s.earlierOf(ctx, c.link)
+	if earlier != nil {
+		body.Findings = append(body.Findings, *earlier)
+	}
+	return body, errors.Join(err, earlierErr)
 }
 
 type connectedOrgBody struct {

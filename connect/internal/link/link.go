@@ -85,7 +85,10 @@ type Link struct {
 	Outage      Outage        // booked or open; the zero value is none
 	Legacy      LegacyPolicy  // what becomes of a new password connection into the org once its time is over
 	ClockOffset time.Duration // domain time is machine time plus this
-	Revision    int64         // grows with every change; the store compares and swaps on it
+	// UpgradedAt is when the org span went from Password to JWT, domain time; zero where it did not. Users mapped before
+	// are reconnected within a time that counts from it (document 003).
+	UpgradedAt time.Time
+	Revision   int64 // grows with every change; the store compares and swaps on it
 }
 
 // SpanState says how a span was found last.
@@ -254,6 +257,12 @@ func (l Link) ConnectOrg(named string, found OrgUser, by Driver, given, now time
 	span := OrgSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, OrgID: found.OrgID, ConnectedAt: l.Org.ConnectedAt, Driver: by, GivenAt: given}
 	if span != l.Org { // connecting again what is connected changes nothing
 		span.ConnectedAt = now
+		switch {
+		case by == Password:
+			l.UpgradedAt = time.Time{}
+		case l.Org.Driver == Password:
+			l.UpgradedAt = now
+		}
 		l.Org = span
 	}
 	return l, nil

@@ -298,7 +298,7 @@ func mappings(t *testing.T, s Store) {
 	Put(t, s, "a", 1)
 	Put(t, s, "b", 2)
 	m := func(pair, crm, eng string) mapping.Mapping {
-		return mapping.Mapping{Pair: pair, CRMUserID: "005" + crm, CRMUsername: crm + "@x.example", CRMName: crm, EngagementUserID: eng, EngagementUser: "eng-" + eng, EngagementName: "E", MID: 7, CreatedAt: At(0)}
+		return mapping.Mapping{Pair: pair, CRMUserID: "005" + crm, CRMUsername: crm + "@x.example", CRMName: crm, EngagementUserID: eng, EngagementUser: "eng-" + eng, EngagementName: "E", MID: 7, CreatedAt: At(0), Era: link.JWT}
 	}
 	put := func(m mapping.Mapping) error {
 		_, err := s.PutMapping(ctx, m, Why)
@@ -370,6 +370,17 @@ func mappings(t *testing.T, s Store) {
 	head, err := s.ChainHead(ctx, "b")
 	ok(t, err)
 	same(t, head, before)
+	// Made under another driver it is another one, and takes the place of the first.
+	early := m("b", "seven", "17")
+	early.Era = link.Password
+	ok(t, put(early))
+	got, err = s.Mapping(ctx, "b", "005seven")
+	ok(t, err)
+	same(t, got, early)
+	ok(t, put(m("b", "seven", "17")))
+	got, err = s.Mapping(ctx, "b", "005seven")
+	ok(t, err)
+	same(t, got, m("b", "seven", "17"))
 	gone, err := s.ClearMapping(ctx, mapping.Clear{ID: "c0", Mapping: later, Actor: "admin", Reason: "of another one", At: At(2)})
 	ok(t, err)
 	same(t, gone, false)
@@ -389,6 +400,7 @@ func mappings(t *testing.T, s Store) {
 	wantCode(t, err, mapping.CodeNotFound)
 	k, err := s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
+	k.Mapping.Era, k.Clear.Mapping.Era = link.JWT, link.JWT // of a cleared one it is not kept
 	same(t, k, mapping.Known{Mapping: m("a", "two", "3"), Clear: clearOf("3", "c2", 2)})
 	all, err = s.Known(ctx, "a", "", 10)
 	ok(t, err)

@@ -21,7 +21,7 @@ const maxClear = 100
 // ClearRequest says whose mappings to clear, who asks and why.
 type ClearRequest struct {
 	Users  []string // CRM user names; or
-	All    bool     // all who are mapped, from After on, of State where it is given: mapped, stale or broken
+	All    bool     // all who are mapped, from After on, of State where it is given: mapped, stale, broken or not_reconnected
 	State  State
 	After  string
 	Actor  string
@@ -41,8 +41,8 @@ func (r ClearRequest) Check() error {
 		return invalid("users", "Name at most %d users at once.", maxClear)
 	case !r.All && (r.State != "" || r.After != ""):
 		return invalid("state", "state and after narrow all; they do not go with users.")
-	case r.State != "" && r.State != Mapped && r.State != Stale && r.State != Broken:
-		return invalid("state", "Only mapped, stale or broken users have a mapping to clear.")
+	case r.State != "" && r.State != Mapped && r.State != Stale && r.State != Broken && r.State != NotReconnected:
+		return invalid("state", "Only mapped, stale, broken or not reconnected users have a mapping to clear.")
 	case strings.TrimSpace(r.Reason) == "" || len(r.Reason) > 500 || control(r.Reason):
 		return invalid("reason", "Say why, in one line of at most 500 bytes.")
 	case r.Actor == "" || len(r.Actor) > 255 || control(r.Actor):

@@ -153,10 +153,10 @@ func (s *Service) prepare(ctx context.Context, l link.Link, r Request, crmUser M
 // whose grant was seen a moment ago: where Engagement refuses it, that is CodeLoginDenied.
 func (s *Service) current(ctx context.Context, l link.Link, crmUserID, engagementUserID string, granted bool) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
-	if err == nil && (!granted || m.EngagementUserID != engagementUserID || !m.BrokenAt.IsZero() || m.Handle != Handle{}) {
+	if err == nil && (!granted || m.EngagementUserID != engagementUserID || !m.BrokenAt.IsZero() || m.Handle != Handle{} || m.Earlier(l)) {
 		m, err = s.check(ctx, l, m)
 	}
-	if fault.CodeOf(err) == CodeNotFound {
+	if code := fault.CodeOf(err); code == CodeNotFound || code == CodeNotReconnected { // made anew
 		return Mapping{}, nil
 	}
 	return m, err

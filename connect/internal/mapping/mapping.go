@@ -30,6 +30,9 @@ const (
 	CodeLoginDenied fault.Code = "login_denied"
 	// CodeWrongEnterprise: the Engagement user belongs to another enterprise than the connection.
 	CodeWrongEnterprise fault.Code = "wrong_enterprise"
+	// CodeNotReconnected: the mapping is from before the connection's upgrade to Connected App authentication, and its user
+	// was not reconnected since (document 003).
+	CodeNotReconnected fault.Code = "not_reconnected"
 )
 
 // Mapping joins a CRM user and an Engagement user.
@@ -45,6 +48,8 @@ type Mapping struct {
 	CreatedAt        time.Time
 	BrokenAt         time.Time // when Engagement was first found to refuse the user; zero while it does not
 	Handle           Handle    // of what stands in the User field; zero where nothing does
+	// Era is the driver of the org span under which the mapping was made: Password or JWT.
+	Era link.Driver
 }
 
 // Store keeps mappings and what became of them.
@@ -85,7 +90,7 @@ func Decide(l link.Link, v signin.Visitor, found link.TenantUser, meant bool, no
 	}
 	m := Mapping{
 		Pair: l.Pair, CRMUserID: v.UserID, CRMUsername: v.Username, CRMName: v.Name,
-		EngagementUserID: found.UserID, EngagementUser: found.Username, EngagementName: found.Name, MID: found.MID, CreatedAt: now,
+		EngagementUserID: found.UserID, EngagementUser: found.Username, EngagementName: found.Name, MID: found.MID, CreatedAt: now, Era: l.OrgChoice().Driver,
 	}
 	switch code := Notice(l, m); {
 	case meant || code == "":
@@ -287,7 +292,7 @@ func (s *Service) Needs(ctx context.Context, l link.Link, u link.TenantUser) (bo
 // tenant no longer has stays, is marked broken, and comes back with CodeLoginDenied (document 000, the third case). One
 // that was cleared by way of the org is cleared, a NotFound fault. One that cannot be tried now, because the tenant does
 // not answer, is returned with that error; where the org does not answer, which alone could say that it is there still,
-// the error comes without it.
+// the error comes without it. One from before an upgrade is returned, untried, with CodeNotReconnected.
 func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
 	if err != nil {
@@ -297,6 +302,9 @@ func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Map
 }
 
 func (s *Service) check(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
+	if m.Earlier(l) {
+		return m, notReconnected(m)
+	}
 	gone, err := s.clearedInOrg(ctx, l, &m)
 	if err != nil {
 		return Mapping{}, err
@@ -320,6 +328,15 @@ func (s *Service) check(ctx context.Context, l link.Link, m Mapping) (Mapping, e
 		return m, markErr
 	}
 	return m, err
+}
+
+// Earlier reports whether the mapping is from before the upgrade of the connection to a key, its user not reconnected since:
+// it is not used.
+func (m Mapping) Earlier(l link.Link) bool { return m.Era == link.Password && l.Org.Driver == link.JWT }
+
+func notReconnected(m Mapping) error {
+	return fault.New(fault.Conflict, CodeNotReconnected,
+		"%s was mapped before the upgrade to Connected App authentication and is not reconnected: migrate existing users, or he integrates anew on the Marketing Cloud tab.", m.CRMUsername)
 }
 
 func denied(m Mapping) error {

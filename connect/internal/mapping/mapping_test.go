@@ -16,7 +16,7 @@ func TestDecide(t *testing.T) {
 	l := link.Link{Pair: "p", Params: link.Params{EID: 700}, Tenant: link.TenantSpan{State: link.SpanUp, Username: "mc-api-user", UserID: "9"}}
 	v := signin.Visitor{Pair: "p", OrgID: "00D", UserID: "005", Username: "ann@x.example", Name: "Ann"}
 	m, err := mapping.Decide(l, v, link.TenantUser{EID: 700, MID: 701, UserID: "10", Username: "ann.mc", Name: "Ann MC"}, false, now)
-	want := mapping.Mapping{Pair: "p", CRMUserID: "005", CRMUsername: "ann@x.example", CRMName: "Ann", EngagementUserID: "10", EngagementUser: "ann.mc", EngagementName: "Ann MC", MID: 701, CreatedAt: now}
+	want := mapping.Mapping{Pair: "p", CRMUserID: "005", CRMUsername: "ann@x.example", CRMName: "Ann", EngagementUserID: "10", EngagementUser: "ann.mc", EngagementName: "Ann MC", MID: 701, CreatedAt: now, Era: link.JWT}
 	if err != nil || m != want {
 		t.Errorf("%+v, %v", m, err)
 	}

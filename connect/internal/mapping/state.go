@@ -20,9 +20,11 @@ const (
 	NotIntegrated State = "not_integrated" // no Engagement user's Salesforce.com Status names him
 	Integrated    State = "integrated"     // one does; he has not signed in for the mapping yet
 	Mapped        State = "mapped"
-	Stale         State = "stale"   // mapped; the Engagement user's permissions have changed since, and the token does not know
-	Broken        State = "broken"  // mapped; Engagement refuses the sign-in: "login denied"
-	Cleared       State = "cleared" // was mapped; at the next visit he is asked to integrate again
+	Stale         State = "stale"  // mapped; the Engagement user's permissions have changed since, and the token does not know
+	Broken        State = "broken" // mapped; Engagement refuses the sign-in: "login denied"
+	// NotReconnected: mapped before the upgrade of the connection, and not reconnected since; the mapping is not used.
+	NotReconnected State = "not_reconnected"
+	Cleared        State = "cleared" // was mapped; at the next visit he is asked to integrate again
 )
 
 // CodeInvalidState: a state that there is not.
@@ -31,10 +33,10 @@ const CodeInvalidState fault.Code = "invalid_state"
 // ParseState reads a filter; "" is every user whom Connect knows: mapped, stale, broken or cleared.
 func ParseState(text string) (State, error) {
 	switch s := State(text); s {
-	case "", NotIntegrated, Integrated, Mapped, Stale, Broken, Cleared:
+	case "", NotIntegrated, Integrated, Mapped, Stale, Broken, NotReconnected, Cleared:
 		return s, nil
 	}
-	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, mapped, stale, broken or cleared.").In("state")
+	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, mapped, stale, broken, not_reconnected or cleared.").In("state")
 }
 
 // CodeNotMapped: the work needs a mapping that the user does not have.
@@ -100,7 +102,7 @@ func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, stri
 				break // it only tells that there are more
 			}
 			after = k.Mapping.CRMUsername
-			if u := tell(k, grants, asked); f.State == "" || f.State == u.State {
+			if u := tell(l, k, grants, asked); f.State == "" || f.State == u.State {
 				users = append(users, u)
 			}
 		}
@@ -113,10 +115,14 @@ func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, stri
 }
 
 // tell decides a known user's state by the live grants, where the tenant told them.
-func tell(k Known, grants map[string]engagement.Grant, asked bool) User {
+func tell(l link.Link, k Known, grants map[string]engagement.Grant, asked bool) User {
 	u := User{Mapping: k.Mapping, State: Mapped, Checked: asked, Clear: k.Clear}
 	if !k.Clear.At.IsZero() {
 		u.State, u.Checked = Cleared, true
+		return u
+	}
+	if k.Mapping.Earlier(l) {
+		u.State, u.Checked = NotReconnected, true
 		return u
 	}
 	g, granted := grants[fold(k.Mapping.EngagementUser)]
@@ -248,8 +254,8 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	if fault.CodeOf(err) == CodeNotFound {
 		return s.show(ctx, l, crmUsername)
 	}
-	if err != nil || !k.Clear.At.IsZero() {
-		return tell(k, nil, false), err
+	if err != nil || !k.Clear.At.IsZero() || k.Mapping.Earlier(l) {
+		return tell(l, k, nil, false), err
 	}
 	m, err := s.check(ctx, l, k.Mapping)
 	refused := fault.CodeOf(err) == CodeLoginDenied
@@ -257,7 +263,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 		if k, err = s.store.KnownUser(ctx, l.Pair, k.Mapping.CRMUsername); err != nil {
 			return User{}, err
 		}
-		return tell(k, nil, false), nil
+		return tell(l, k, nil, false), nil
 	}
 	if err != nil && !refused {
 		return User{}, err
@@ -266,7 +272,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	if err != nil && !refused {
 		return User{}, err
 	}
-	u := tell(Known{Mapping: m}, grants, asked)
+	u := tell(l, Known{Mapping: m}, grants, asked)
 	if refused {
 		u.State, u.Checked = Broken, true
 	}
@@ -274,7 +280,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 }
 
 // Of reads a CRM user's mapping by the user name that he has in the org now. One who has none is a Conflict with
-// CodeNotMapped. Where the org does not answer, he is looked for by the name that it told last.
+// CodeNotMapped, or CodeNotReconnected. Where the org does not answer, he is looked for by the name that it told last.
 func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapping, error) {
 	if err := link.CheckUsername(crmUsername); err != nil {
 		return Mapping{}, err
@@ -292,7 +298,7 @@ func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapp
 	if fault.CodeOf(err) == CodeNotFound || err == nil && !k.Clear.At.IsZero() {
 		return Mapping{}, notMapped(crmUsername)
 	}
-	return k.Mapping, err
+	return usable(l, k.Mapping, err)
 }
 
 func notMapped(name string) error {
@@ -304,6 +310,14 @@ func (s *Service) OfUser(ctx context.Context, l link.Link, crmUserID, crmUsernam
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
 	if fault.CodeOf(err) == CodeNotFound {
 		return Mapping{}, notMapped(crmUsername)
+	}
+	return usable(l, m, err)
+}
+
+// usable is a mapping that was read, unless its user is to be reconnected first.
+func usable(l link.Link, m Mapping, err error) (Mapping, error) {
+	if err == nil && m.Earlier(l) {
+		return Mapping{}, notReconnected(m)
 	}
 	return m, err
 }

@@ -120,6 +120,9 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, nil))
 	case fault.CodeOf(err) == mapping.CodeNotFound:
 		s.render(w, r, http.StatusOK, unmapped(session.Visitor, l))
+	case fault.CodeOf(err) == mapping.CodeNotReconnected:
+		s.log(r, http.StatusOK, err)
+		s.render(w, r, http.StatusOK, notReconnected(session.Visitor, m, l))
 	case fault.CodeOf(err) == mapping.CodeLoginDenied:
 		s.log(r, http.StatusOK, err)
 		s.render(w, r, http.StatusOK, broken(session.Visitor, m, l))

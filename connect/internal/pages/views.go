@@ -73,6 +73,15 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 	}
 }
 
+// notReconnected is the tab of a user who was mapped before the connection was upgraded.
+func notReconnected(v signin.Visitor, m mapping.Mapping, l link.Link) ui.Page {
+	p := unmapped(v, l)
+	p.Blocks = append([]ui.Block{
+		ui.Text("The connection was upgraded, and you are not reconnected yet: you were mapped to " + m.EngagementUser + ". Sign in again, or wait until your administrator has migrated existing users."),
+	}, p.Blocks...)
+	return p
+}
+
 // Words on the buttons of questions.
 const (
 	yesMap     = "Yes, connect me"

@@ -16,19 +16,19 @@ import (
 const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
 	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision,
-	org_driver, org_given_at, engagement_driver, engagement_given_at, legacy, ` + outageColumns
+	org_driver, org_given_at, engagement_driver, engagement_given_at, legacy, upgraded_at, ` + outageColumns
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
-	var offset, orgAt, tenantAt, orgGiven, tenantGiven, outageFrom, outageUntil int64
+	var offset, orgAt, tenantAt, orgGiven, tenantGiven, upgraded, outageFrom, outageUntil int64
 	var version string
 	err := row.Scan(&l.Pair, &l.Standing, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
 		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision,
-		&l.Org.Driver, &orgGiven, &l.Tenant.Driver, &tenantGiven, &l.Legacy,
+		&l.Org.Driver, &orgGiven, &l.Tenant.Driver, &tenantGiven, &l.Legacy, &upgraded,
 		&l.Outage.Mode, &outageFrom, &outageUntil, &l.Outage.Stays, &l.Outage.Reason, &l.Outage.Actor)
 	l.Outage.From, l.Outage.Until = at(outageFrom), at(outageUntil)
-	l.Org.GivenAt, l.Tenant.GivenAt = at(orgGiven), at(tenantGiven)
+	l.Org.GivenAt, l.Tenant.GivenAt, l.UpgradedAt = at(orgGiven), at(tenantGiven), at(upgraded)
 	l.Package = link.ParsePackage(version)
 	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
 	return l, found(err, link.CodeNotFound, "connection")
@@ -133,12 +133,12 @@ func swapLink(tx *sqldb.Tx, l link.Link) error {
 			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
 			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
 			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
-			standing = $24, package_version = $25, org_driver = $26, org_given_at = $27, engagement_driver = $28, engagement_given_at = $29, legacy = $30, revision = revision + 1
+			standing = $24, package_version = $25, org_driver = $26, org_given_at = $27, engagement_driver = $28, engagement_given_at = $29, legacy = $30, upgraded_at = $31, revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
 		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
 		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision,
-		string(l.Standing), l.Package.String(), string(l.Org.Driver), ms(l.Org.GivenAt), string(l.Tenant.Driver), ms(l.Tenant.GivenAt), string(cmp.Or(l.Legacy, link.RefuseLegacy)))
+		string(l.Standing), l.Package.String(), string(l.Org.Driver), ms(l.Org.GivenAt), string(l.Tenant.Driver), ms(l.Tenant.GivenAt), string(cmp.Or(l.Legacy, link.RefuseLegacy)), ms(l.UpgradedAt))
 	if err := swapped(res, err); err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -13,10 +15,10 @@ import (
 
 const (
 	mappingCore    = `pair_id, crm_user_id, crm_username, crm_name, engagement_user_id, engagement_username, engagement_name, engagement_mid, created_at`
-	mappingColumns = mappingCore + `, broken_at, handle_hash`
+	mappingColumns = mappingCore + `, broken_at, handle_hash, made_by`
 	// Both halves need a condition on the user's name, $2.
 	knownMapped  = `SELECT ` + mappingColumns + `, '' AS clear_id, '' AS actor, '' AS reason, 0 AS cleared_at FROM user_mapping WHERE pair_id = $1 AND `
-	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, NULL, clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND `
+	knownCleared = ` UNION ALL SELECT ` + mappingCore + `, 0, NULL, '', clear_id, actor, reason, cleared_at FROM mapping_clear WHERE pair_id = $1 AND latest = 1 AND `
 )
 
 // foldedQuery finds a user by his name in letters of any case, through the index on what LOWER gives, which is not Go's
@@ -35,7 +37,7 @@ type mappingRow struct {
 
 func (r *mappingRow) into() []any {
 	m := &r.Mapping
-	return []any{&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, &r.created, &r.broken, &r.handle}
+	return []any{&m.Pair, &m.CRMUserID, &m.CRMUsername, &m.CRMName, &m.EngagementUserID, &m.EngagementUser, &m.EngagementName, &m.MID, &r.created, &r.broken, &r.handle, &r.Era}
 }
 
 func (r *mappingRow) value() mapping.Mapping {
@@ -109,6 +111,7 @@ func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mappin
 
 // PutMapping implements mapping.Store.
 func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Change) (stored mapping.Mapping, err error) {
+	m.Era = cmp.Or(m.Era, link.JWT)
 	key, err := s.auditKey(ctx, m.Pair)
 	if err != nil {
 		return mapping.Mapping{}, err
@@ -136,7 +139,7 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Cha
 
 // same reports whether a user is mapped like this already.
 func same(before, m mapping.Mapping) bool {
-	return before.EngagementUserID == m.EngagementUserID && before.MID == m.MID && before.BrokenAt.IsZero()
+	return before.EngagementUserID == m.EngagementUserID && before.MID == m.MID && before.Era == cmp.Or(m.Era, link.JWT) && before.BrokenAt.IsZero()
 }
 
 // putMapping stores a mapping in the caller's transaction, and gives the one that was there. One that is the same stays.
@@ -168,8 +171,8 @@ func putMapping(tx *sqldb.Tx, m mapping.Mapping) (before mapping.Mapping, err er
 	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND (crm_username = $2 OR crm_user_id = $3)`, m.Pair, m.CRMUsername, m.CRMUserID); err != nil {
 		return before, err
 	}
-	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle))
+	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash, made_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle), string(cmp.Or(m.Era, link.JWT)))
 	return before, swapped(res, err)
 }
 

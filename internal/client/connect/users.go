@@ -9,7 +9,7 @@ import (
 
 // User is a user of the org as the connection finds him.
 type User struct {
-	State              string     `json:"state"`   // "not_integrated", "integrated", "mapped", "stale", "broken" or "cleared"
+	State              string     `json:"state"`   // "not_integrated", "integrated", "mapped", "stale", "broken", "not_reconnected" or "cleared"
 	Checked            bool       `json:"checked"` // whether Engagement was asked
 	CRMUserID          string     `json:"crm_user_id"`
 	CRMUsername        string     `json:"crm_username"`
@@ -89,7 +89,7 @@ func (c *Client) MapUser(ctx context.Context, r MapRequest, key string) (User, e
 type ClearRequest struct {
 	Users  []string `json:"users,omitempty"` // CRM user names, at most 100; or
 	All    bool     `json:"all,omitempty"`   // all mapped users, of State where it is given
-	State  string   `json:"state,omitempty"` // "mapped", "stale", "broken"
+	State  string   `json:"state,omitempty"` // "mapped", "stale", "broken", "not_reconnected"
 	After  string   `json:"after,omitempty"`
 	By     string   `json:"by,omitempty"` // who asks
 	Reason string   `json:"reason"`
