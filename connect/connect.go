@@ -163,7 +163,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
 		Migrations: migration.NewService(b.store, b.links),
-		Calls: b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
+		Calls:      b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()

@@ -69,10 +69,10 @@ type Options struct {
 	APIUser *apiuser.Service
 	// Migrations reconnects users who were mapped before an upgrade.
 	Migrations *migration.Service
-	Calls   Calls
-	Vault   *vault.Vault
-	Log     *slog.Logger
-	Machine clock.Machine
+	Calls      Calls
+	Vault      *vault.Vault
+	Log        *slog.Logger
+	Machine    clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
