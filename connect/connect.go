@@ -28,6 +28,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
@@ -162,8 +163,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	calls := api.New(api.Options{
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
-		Migrations: migration.NewService(b.store, b.links),
-		Calls:      b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
+		Migrations:  migration.NewService(b.store, b.links),
+		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
+		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -69,10 +71,12 @@ type Options struct {
 	APIUser *apiuser.Service
 	// Migrations reconnects users who were mapped before an upgrade.
 	Migrations *migration.Service
-	Calls      Calls
-	Vault      *vault.Vault
-	Log        *slog.Logger
-	Machine    clock.Machine
+	// UpgradePlan tells what an upgrade would do.
+	UpgradePlan *upgrade.Planner
+	Calls       Calls
+	Vault       *vault.Vault
+	Log         *slog.Logger
+	Machine     clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
@@ -159,6 +163,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/outage", (*Server).setOutage, 0, false},
 		{http.MethodPost, "/api/v1/outage/end", (*Server).endOutage, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/migrations", (*Server).migrations, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
 	}
 }
 
@@ -192,6 +197,7 @@ type call struct {
 	state string
 	head  string
 	limit int
+	query url.Values // of a route that has parameters of its own
 }
 
 // decode reads the body strictly: a key that the API does not know is a mistake worth telling.
@@ -253,6 +259,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
+	c.query = query
 	c.after, c.state = query.Get("after"), query.Get("state")
 	c.head = query.Get("head")
 	if raw := query.Get("limit"); raw != "" {

@@ -35,10 +35,10 @@ type Finding struct {
 func (l Link) Findings(now time.Time) []Finding {
 	var all []Finding
 	if l.Org.Driver == Password && !now.Before(RequiredSince) {
-		all = append(all, Finding{string(CodeLegacyOver), "Connected App authentication is required since 1 June 2016: upgrade. Connect signs in to the org with the system user's password."})
+		all = append(all, Finding{string(CodeLegacyOver), "Connected App authentication is required since 1 June 2016: upgrade. Connect signs in to the org with the system user's password. `twinspan upgrade plan` says what that takes."})
 	}
 	if l.Tenant.Driver == Password && !l.Package.Before(TenantOAuthSince) {
-		all = append(all, Finding{string(CodeNeedsTenantOAuth), "Managed package " + l.Package.String() + " has tenant-specific OAuth, and Connect still signs in to Engagement with the API user's password: upgrade."})
+		all = append(all, Finding{string(CodeNeedsTenantOAuth), "Managed package " + l.Package.String() + " has tenant-specific OAuth, and Connect still signs in to Engagement with the API user's password: upgrade. `twinspan upgrade plan` says what that takes."})
 	}
 	return all
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -32,6 +33,7 @@ type Store interface {
 	audit.Store
 	audit.Keys
 	integration.Store
+	upgrade.Counts
 }
 
 // At is a moment as databases keep it: whole milliseconds, UTC.
@@ -310,6 +312,9 @@ func mappings(t *testing.T, s Store) {
 	got, err := s.Mapping(ctx, "a", "005one")
 	ok(t, err)
 	same(t, got, m("a", "one", "1"))
+	n, err := s.CountMappings(ctx, "a")
+	ok(t, err)
+	same(t, n, 2)
 	got, err = s.MappingTo(ctx, "a", "2")
 	ok(t, err)
 	same(t, got, m("a", "two", "2"))

@@ -241,3 +241,10 @@ func (s *Store) GrantNeeded(ctx context.Context, packageClientID string, eid int
 		packageClientID, eid, engagementUserID, username).Scan(&n)
 	return n > 0, err
 }
+
+// CountMappings implements upgrade.Counts.
+func (s *Store) CountMappings(ctx context.Context, pair string) (int, error) {
+	var n int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM user_mapping WHERE pair_id = $1`, pair).Scan(&n)
+	return n, err
+}
