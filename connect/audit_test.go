@@ -39,6 +39,7 @@ func (w *world) entries(t *testing.T) []string {
 func (w *world) wantEntries(t *testing.T, want ...string) {
 	t.Helper()
 	got := w.entries(t)
+	want = append([]string{"system connection.put"}, want...) // how each chain begins
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		_, a := w.call(t, "/api/v1/audit?limit=1000", "", nil)
 		t.Logf("%v", a)
@@ -59,22 +60,22 @@ func TestAudit(t *testing.T) {
 		w.org.DropTokens()
 		w.call(t, "/api/v1/sends/triggered", "", map[string]any{"contact_id": contact, "definition_key": "welcome"})
 		w.wantEntries(t, "API connection.org", apiUser.Username+" connection.engagement", ann.Username+" user.mapped "+ann.Username, "API: olga user.cleared "+ann.Username)
-		_, a := w.call(t, "/api/v1/audit?after=2&limit=1", "", nil)
+		_, a := w.call(t, "/api/v1/audit?after=3&limit=1", "", nil)
 		e := a["entries"].([]any)[0].(map[string]any)
-		if linktest.Text(e, "after.engagement_username") != annMC.Username || e["before"] != nil || linktest.Text(a, "next") != "3" {
+		if linktest.Text(e, "after.engagement_username") != annMC.Username || e["before"] != nil || linktest.Text(a, "next") != "4" {
 			t.Errorf("mapped: %v", a)
 		}
-		_, a = w.call(t, "/api/v1/audit?after=3", "", nil)
+		_, a = w.call(t, "/api/v1/audit?after=4", "", nil)
 		e = a["entries"].([]any)[0].(map[string]any)
 		if linktest.Text(e, "before.engagement_username") != annMC.Username || e["after"] != nil || e["reason"] != "why not" || a["next"] != nil {
 			t.Errorf("cleared: %v", a)
 		}
 		verdict := w.wantCall(t, "/api/v1/audit/verify", "", nil, 200, "problem", "")
-		if verdict["ok"] != true || verdict["entries"] != 4.0 || !strings.HasPrefix(linktest.Text(verdict, "head"), "4:") {
+		if verdict["ok"] != true || verdict["entries"] != 5.0 || !strings.HasPrefix(linktest.Text(verdict, "head"), "5:") {
 			t.Errorf("verdict: %v", verdict)
 		}
 		w.wantCall(t, "/api/v1/audit/verify?head="+linktest.Text(verdict, "head"), "", nil, 200, "problem", "")
-		w.wantCall(t, "/api/v1/audit/verify?head=4:00", "", nil, 400, "error.code", "invalid_head")
+		w.wantCall(t, "/api/v1/audit/verify?head=5:00", "", nil, 400, "error.code", "invalid_head")
 		w.noSecrets(t)
 	})
 }
@@ -86,16 +87,16 @@ func TestAuditTampering(t *testing.T) {
 		seq        float64
 		problem    string
 	}{
-		"actor":        {[]string{`UPDATE audit_entry SET actor = 'somebody else' WHERE seq = 2`}, 2, "not as it was written"},
-		"before":       {[]string{`UPDATE audit_entry SET before_json = '{}' WHERE seq = 3`}, 3, "not as it was written"},
-		"time":         {[]string{`UPDATE audit_entry SET at = at + 1 WHERE seq = 1`}, 1, "not as it was written"},
-		"taken out":    {[]string{`DELETE FROM audit_entry WHERE seq = 2`}, 2, "the entry is missing; the next one there is has number 3"},
-		"closed up":    {[]string{`DELETE FROM audit_entry WHERE seq = 2`, `UPDATE audit_entry SET seq = 2 WHERE seq = 3`}, 2, "not as it was written"},
-		"exchanged":    {[]string{`UPDATE audit_entry SET seq = 99 WHERE seq = 2`, `UPDATE audit_entry SET seq = 2 WHERE seq = 3`, `UPDATE audit_entry SET seq = 3 WHERE seq = 99`}, 2, "not as it was written"},
-		"end cut off":  {[]string{`DELETE FROM audit_entry WHERE seq = 4`}, 4, "the entry is missing"},
-		"cut off, too": {[]string{`DELETE FROM audit_entry WHERE seq = 4`, `UPDATE audit_head SET seq = 3, signature = (SELECT signature FROM audit_entry WHERE seq = 3)`}, 4, "whose head was noted, are missing"},
+		"actor":        {[]string{`UPDATE audit_entry SET actor = 'somebody else' WHERE seq = 3`}, 3, "not as it was written"},
+		"before":       {[]string{`UPDATE audit_entry SET before_json = '{}' WHERE seq = 4`}, 4, "not as it was written"},
+		"time":         {[]string{`UPDATE audit_entry SET at = at + 1 WHERE seq = 2`}, 2, "not as it was written"},
+		"taken out":    {[]string{`DELETE FROM audit_entry WHERE seq = 3`}, 3, "the entry is missing; the next one there is has number 4"},
+		"closed up":    {[]string{`DELETE FROM audit_entry WHERE seq = 3`, `UPDATE audit_entry SET seq = 3 WHERE seq = 4`}, 3, "not as it was written"},
+		"exchanged":    {[]string{`UPDATE audit_entry SET seq = 99 WHERE seq = 3`, `UPDATE audit_entry SET seq = 3 WHERE seq = 4`, `UPDATE audit_entry SET seq = 4 WHERE seq = 99`}, 3, "not as it was written"},
+		"end cut off":  {[]string{`DELETE FROM audit_entry WHERE seq = 5`}, 5, "the entry is missing"},
+		"cut off, too": {[]string{`DELETE FROM audit_entry WHERE seq = 5`, `UPDATE audit_head SET seq = 4, signature = (SELECT signature FROM audit_entry WHERE seq = 4)`}, 5, "whose head was noted, are missing"},
 		"all of it":    {[]string{`DELETE FROM audit_entry`, `DELETE FROM audit_head`}, 1, "whose head was noted, are missing"},
-		"copied":       {[]string{`INSERT INTO audit_entry SELECT pair_id, 5, at, actor, action, subject, reason, before_json, after_json, signature FROM audit_entry WHERE seq = 4`, `UPDATE audit_head SET seq = 5`}, 5, "not as it was written"},
+		"copied":       {[]string{`INSERT INTO audit_entry SELECT pair_id, 6, at, actor, action, subject, reason, before_json, after_json, signature FROM audit_entry WHERE seq = 5`, `UPDATE audit_head SET seq = 6`}, 6, "not as it was written"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {

@@ -89,6 +89,7 @@ type Bridge struct {
 	own       *http.Transport // of calls to the clouds, where it is the bridge's own
 	log       *slog.Logger
 	keys      *datakeys.Keyring
+	units     *units.Service
 	notices   *notice.Service
 	sweeping  background.Work
 }
@@ -159,10 +160,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, o.Machine)
 
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
-	unitList := units.NewService(b.links, b.store)
+	b.units = units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
-		Integration: b.accounts, Units: unitList, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, unitList),
+		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, b.units),
 		Migrations:  migration.NewService(b.store, b.links),
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
@@ -242,11 +243,14 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		one, cancel := context.WithTimeout(ctx, sweepTimeout)
 		var swept mapping.Swept
 		var ended []string
-		if l.Org.Username != "" {
+		if l.Org.Username != "" && b.links.Interrupted(l) == nil {
 			var lookErr error
 			swept, err = b.mappings.Sweep(one, l)
 			ended, lookErr = b.leftovers.Look(one, l)
 			err = errors.Join(err, lookErr)
+			if b.links.Available(l) == nil {
+				err = errors.Join(err, b.units.Settle(one, l))
+			}
 		}
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
 		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l), b.links.RenewIdle(one, l))

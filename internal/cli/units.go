@@ -54,15 +54,23 @@ func (c *unitsArgs) set(ctx context.Context, a *app, enabled bool) error {
 	if err != nil {
 		return err
 	}
-	all, err := cl.SetBusinessUnits(ctx, c.MIDs, enabled, a.who(c.By), oauth.NewToken(24))
-	if err != nil {
-		return err
+	var all connect.BusinessUnits
+	cleared := 0
+	for after := ""; ; {
+		all, err = cl.SetBusinessUnits(ctx, c.MIDs, enabled, after, a.who(c.By), oauth.NewToken(24))
+		if err != nil {
+			return err
+		}
+		for _, f := range all.Failed {
+			a.errorf("the mapping of %s was not cleared: %s", oneLine(f.CRMUsername), oneLine(f.Error.Message))
+		}
+		cleared += all.Cleared
+		if after = all.Next; after == "" {
+			break
+		}
 	}
-	for _, f := range all.Failed {
-		a.errorf("the mapping of %s was not cleared: %s", oneLine(f.CRMUsername), oneLine(f.Error.Message))
-	}
-	if all.Cleared > 0 {
-		a.errorf("%d mappings in what was removed were cleared; those in other business units stay", all.Cleared)
+	if cleared > 0 {
+		a.errorf("%d mappings in what was removed were cleared; those in other business units stay", cleared)
 	}
 	return a.printUnits(all.BusinessUnits)
 }

@@ -156,28 +156,41 @@ func (q *Queue) Get(ctx context.Context, id string) (Info, error) {
 // Cancel asks a job to end. One that waits is cancelled at once; the context of one that runs ends with the cause
 // [ErrCancelled], at once in this process and at its next beat in another. A finished job stays as it is.
 func (q *Queue) Cancel(ctx context.Context, id string) error {
-	now := q.machine().UnixMilli()
-	var state State
-	err := q.db.Write(ctx, func(tx *sqldb.Tx) error {
-		// Two statements, because a running job that is being cancelled keeps its unique key until its worker lets go.
-		if _, err := tx.Exec(`UPDATE job SET cancel_requested = 1 WHERE id = $1 AND state = 'running'`, id); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`UPDATE job SET cancel_requested = 1, state = 'cancelled', finished_at = $2
-			WHERE id = $1 AND state = 'queued'`, id, now); err != nil {
-			return err
-		}
-		return tx.QueryRow("SELECT state FROM job WHERE id = $1", id).Scan(&state)
-	})
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return ErrNotFound
-	case err != nil:
+	return q.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := q.CancelTx(tx, id)
 		return err
-	case state == Running:
-		q.cancelLocal(id)
+	})
+}
+
+// CancelTx is Cancel in the caller's transaction. asked is false where nothing was left to ask: the job is over, or
+// somebody has cancelled it before.
+func (q *Queue) CancelTx(tx *sqldb.Tx, id string) (asked bool, err error) {
+	// Two statements, because a running job that is being cancelled keeps its unique key until its worker lets go.
+	running, err := tx.Exec(`UPDATE job SET cancel_requested = 1 WHERE id = $1 AND state = 'running' AND cancel_requested = 0`, id)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	waiting, err := tx.Exec(`UPDATE job SET cancel_requested = 1, state = 'cancelled', finished_at = $2
+		WHERE id = $1 AND state = 'queued'`, id, q.machine().UnixMilli())
+	if err != nil {
+		return false, err
+	}
+	for _, res := range []sql.Result{running, waiting} {
+		n, err := res.RowsAffected()
+		if err != nil {
+			return false, err
+		}
+		asked = asked || n > 0
+	}
+	var state State
+	err = tx.QueryRow("SELECT state FROM job WHERE id = $1", id).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, ErrNotFound
+	}
+	if err == nil && state == Running {
+		tx.AfterCommit(func() { q.cancelLocal(id) })
+	}
+	return asked, err
 }
 
 // permanent marks an error that no further attempt can mend.

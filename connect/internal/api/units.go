@@ -12,6 +12,8 @@ type unitsBody struct {
 	// Cleared and Failed are of the mappings in business units that were removed.
 	Cleared int           `json:"cleared,omitempty"`
 	Failed  []failureBody `json:"failed,omitempty"`
+	// Next is the value of "after" for the next call; absent where all mappings were seen.
+	Next string `json:"next,omitempty"`
 }
 
 type unitBody struct {
@@ -36,10 +38,12 @@ func (s *Server) businessUnits(ctx context.Context, c call) (any, error) {
 	return unitsOf(all), err
 }
 
+// setBusinessUnits enables business units, or disables them and clears the mappings in them, up to a hundred a call.
 func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 	var in struct {
 		AccountIDs []int64 `json:"account_ids"`
 		Enabled    bool    `json:"enabled"`
+		After      string  `json:"after"`
 		By         string  `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
@@ -50,16 +54,10 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 	if err != nil || in.Enabled {
 		return body, err
 	}
-	for _, mid := range in.AccountIDs {
-		done, err := s.Mappings.ClearUnit(ctx, c.link, mid, in.By)
-		if err != nil {
-			return nil, err
-		}
-		body.Cleared += len(done.Cleared)
-		for _, f := range done.Failed {
-			_, e := translate(f.Err)
-			body.Failed = append(body.Failed, failureBody{f.CRMUsername, e.Error})
-		}
+	done, err := s.Mappings.ClearUnits(ctx, c.link, in.AccountIDs, in.After, in.By)
+	if err != nil {
+		return nil, err
 	}
+	body.Cleared, body.Failed, body.Next = len(done.Cleared), failuresOf(done.Failed), done.Next
 	return body, nil
 }

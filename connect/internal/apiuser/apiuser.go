@@ -89,21 +89,25 @@ func (c Change) Resume() Change {
 	return c
 }
 
-// facts are what the audit chain keeps.
-type facts struct {
+// Facts are what the audit chain keeps of a change.
+type Facts struct {
 	Step    Step   `json:"step"`
 	APIUser string `json:"api_user"`
 	Paused  int    `json:"paused"`
 }
 
-func (c Change) facts() facts {
+// Facts gives them; nil where there never was a change.
+func (c Change) Facts() *Facts {
+	if c.Revision == 0 && c.Step == "" {
+		return nil
+	}
 	n := 0
 	for _, i := range c.Items {
 		if i.Paused {
 			n++
 		}
 	}
-	return facts{c.Step, c.APIUser, n}
+	return &Facts{c.Step, c.APIUser, n}
 }
 
 // Store keeps the last change of each pair.
@@ -111,9 +115,8 @@ type Store interface {
 	// APIUserChange reads it; the zero Change where there never was one.
 	APIUserChange(ctx context.Context, pair string) (Change, error)
 	// PutAPIUserChange stores c in place of the one with its Revision, and gives it with the next; a Conflict fault with
-	// CodeChanged where another is there.
-	PutAPIUserChange(ctx context.Context, c Change) (Change, error)
-	audit.Noter
+	// CodeChanged where another is there. why goes into the audit chain; the zero Change is a step that has no entry.
+	PutAPIUserChange(ctx context.Context, c Change, why audit.Change) (Change, error)
 }
 
 // Finding is one thing that a look at the API user found (connect-facts 1.5, 5.2).

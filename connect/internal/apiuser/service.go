@@ -96,7 +96,7 @@ func (s *Service) Pause(ctx context.Context, l link.Link, actor string) (Change,
 			c.Items = append(c.Items, i)
 		}
 	}
-	if c, err = s.store.PutAPIUserChange(ctx, c); err != nil {
+	if c, err = s.store.PutAPIUserChange(ctx, c, audit.Change{}); err != nil {
 		return c, err
 	}
 	for _, i := range p.Active {
@@ -112,16 +112,13 @@ func (s *Service) Pause(ctx context.Context, l link.Link, actor string) (Change,
 		c.Items[n].Paused = !slices.ContainsFunc(left, i.same)
 	}
 	if len(left) > 0 {
-		if c, err = s.store.PutAPIUserChange(ctx, c); err != nil {
+		if c, err = s.store.PutAPIUserChange(ctx, c, audit.Change{}); err != nil {
 			return c, err
 		}
 		return c, fault.New(fault.Conflict, CodeNotPaused, "%s is active again or still, so nothing may be changed yet: pause again.", left[0].Name)
 	}
 	c.Step = Paused
-	if c, err = s.store.PutAPIUserChange(ctx, c); err != nil {
-		return c, err
-	}
-	return c, s.store.NoteChange(ctx, l.Pair, audit.Change{At: s.links.Now(l), Actor: actor, Action: ActionPaused, Subject: c.APIUser}, nil, c.facts())
+	return s.store.PutAPIUserChange(ctx, c, audit.Change{At: s.links.Now(l), Actor: actor, Action: ActionPaused, Subject: c.APIUser})
 }
 
 func (i Item) same(o Item) bool { return i.Kind == o.Kind && i.MID == o.MID && i.Key == o.Key }
@@ -148,7 +145,7 @@ func (s *Service) Resume(ctx context.Context, l link.Link, username string, mid 
 	if l, err = s.links.ConnectTenant(ctx, l.Pair, username, mid, actor); err != nil {
 		return c, proof, err
 	}
-	if c, err = s.store.PutAPIUserChange(ctx, c.Resume()); err != nil {
+	if c, err = s.store.PutAPIUserChange(ctx, c.Resume(), audit.Change{}); err != nil {
 		return c, proof, err
 	}
 	for _, i := range c.Items {
@@ -159,12 +156,9 @@ func (s *Service) Resume(ctx context.Context, l link.Link, username string, mid 
 			return c, proof, fmt.Errorf("resuming %s: %w", i.Name, err)
 		}
 	}
-	before := c.facts()
 	c.Step, c.EndedAt = Resumed, s.links.Now(l)
-	if c, err = s.store.PutAPIUserChange(ctx, c); err != nil {
-		return c, proof, err
-	}
-	return c, proof, s.store.NoteChange(ctx, l.Pair, audit.Change{At: c.EndedAt, Actor: actor, Action: ActionResumed, Subject: l.Tenant.Username}, before, c.facts())
+	c, err = s.store.PutAPIUserChange(ctx, c, audit.Change{At: c.EndedAt, Actor: actor, Action: ActionResumed, Subject: l.Tenant.Username})
+	return c, proof, err
 }
 
 // The roles of the API user (connect-facts 1.5).

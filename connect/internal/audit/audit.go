@@ -28,7 +28,8 @@ const (
 
 // The actions. Subject of those about a user is his CRM user name.
 const (
-	ConnectionPut      = "connection.put" // parameters of the pair: addresses, clients
+	ConnectionPut      = "connection.put"       // parameters of the pair: addresses, clients
+	TokenReplaced      = "connection.api_token" // of Connect's API; no value is kept
 	ConnectionSettings = "connection.settings"
 	OrgConnected       = "connection.org"
 	TenantConnected    = "connection.engagement"

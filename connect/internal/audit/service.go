@@ -40,9 +40,7 @@ func (k *Keyring) Key(ctx context.Context, pair string) ([]byte, error) {
 	}
 	sealed, err := k.store.AuditKey(ctx, pair)
 	if fault.KindOf(err) == fault.NotFound {
-		fresh := make([]byte, 32)
-		_, _ = rand.Read(fresh) // never fails (crypto/rand)
-		if sealed, err = k.vault.Seal(fresh, KeyAAD(pair)); err == nil {
+		if _, sealed, err = k.Fresh(pair); err == nil {
 			sealed, err = k.store.AddAuditKey(ctx, pair, sealed)
 		}
 	}
@@ -56,6 +54,17 @@ func (k *Keyring) Key(ctx context.Context, pair string) ([]byte, error) {
 	k.open[pair] = key
 	k.mu.Unlock()
 	return key, nil
+}
+
+// Fresh makes a key for a pair that has none, and seals it; who stores it stores the chain's first entry with it.
+func (k *Keyring) Fresh(pair string) (key, sealed []byte, err error) {
+	k.mu.Lock()
+	delete(k.open, pair) // of a pair of that name that was taken away
+	k.mu.Unlock()
+	key = make([]byte, 32)
+	_, _ = rand.Read(key) // never fails (crypto/rand)
+	sealed, err = k.vault.Seal(key, KeyAAD(pair))
+	return key, sealed, err
 }
 
 // Service lists and verifies chains. It is safe for concurrent use.

@@ -124,7 +124,7 @@ func RunMailings(t *testing.T, open func(*testing.T) (Store, Mailings, *jobs.Que
 	}
 	entries, err := s.Entries(ctx, "a", 0, 10)
 	ok(t, err)
-	if len(entries) != 3 {
+	if len(entries) != 4 {
 		t.Fatalf("%d entries in the audit chain", len(entries))
 	}
 

@@ -70,6 +70,9 @@ func (s *Service) Clear(ctx context.Context, l link.Link, r ClearRequest) (Clear
 	if err := r.Check(); err != nil {
 		return ClearResult{}, err
 	}
+	if err := s.links.Interrupted(l); err != nil {
+		return ClearResult{}, err
+	}
 	var out ClearResult
 	var mappings []Mapping
 	for _, name := range r.Users {

@@ -217,6 +217,9 @@ type Swept struct {
 // Sweep looks through all mappings: for users who were renamed in the org; below 5.493 for fields that were blanked or changed, from there on for handles that
 // are left over, which are blanked. What cannot be done now is left for the next sweep and is its error.
 func (s *Service) Sweep(ctx context.Context, l link.Link) (Swept, error) {
+	if err := s.links.Interrupted(l); err != nil {
+		return Swept{}, err
+	}
 	p, err := s.links.Package(ctx, l, true)
 	out := Swept{Package: p}
 	after := ""

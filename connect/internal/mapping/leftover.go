@@ -31,7 +31,7 @@ const (
 
 // GrantHolders tells which grants are needed.
 type GrantHolders interface {
-	audit.Noter
+	audit.Intents
 	// GrantNeeded reports whether any connection under the package stands on the Engagement user's grant: he is its API
 	// user, or mapped. engagementUserID is "" where it is not known.
 	GrantNeeded(ctx context.Context, packageClientID string, eid int64, engagementUserID, username string) (bool, error)
@@ -85,7 +85,15 @@ func (v *Leftovers) End(ctx context.Context, l link.Link) ([]string, error) {
 			return nil, nil
 		}
 	}
-	names, err := v.candidates(ctx, l)
+	intents, err := v.holders.IntentsOf(ctx, l.Pair, ActionGrantEnded) // before the grants are: see audit.Intents
+	if err != nil {
+		return nil, err
+	}
+	held, names, err := v.candidates(ctx, l)
+	if err != nil || held == nil {
+		return nil, err
+	}
+	err = audit.Reconcile(ctx, v.holders, intents, v.links.Now(l), func(i audit.Intent) bool { return !held[fold(i.Why.Subject)] })
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
@@ -102,40 +110,64 @@ func (v *Leftovers) End(ctx context.Context, l link.Link) ([]string, error) {
 		if needed {
 			continue
 		}
-		err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, name) })
-		if fault.CodeOf(err) == client.CodeNotFound {
-			continue
+		before := intents[name]
+		i, err := v.holders.Begin(ctx, audit.Intent{
+			Pair: l.Pair, Why: audit.Change{At: v.links.Now(l), Actor: "system", Action: ActionGrantEnded, Subject: name, Reason: "Nothing of the connection worked with it."},
+			Before: audit.JSON(grantFacts{name}), After: audit.JSON(nil), Revision: before.Revision,
+		})
+		if fault.CodeOf(err) == audit.CodeMoved {
+			continue // another process is at it
 		}
 		if err != nil {
 			return ended, err
 		}
-		ended = append(ended, name)
-		why := audit.Change{At: v.links.Now(l), Actor: "system", Action: ActionGrantEnded, Subject: name, Reason: "Nothing of the connection worked with it."}
-		if err := v.holders.NoteChange(ctx, l.Pair, why, nil, nil); err != nil {
+		err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, name) })
+		gone := fault.CodeOf(err) == client.CodeNotFound
+		if err != nil && !gone {
+			return ended, err // whether it was ended is looked at later
+		}
+		done := !gone || before.Pending // else somebody ended it in Engagement
+		if err := v.holders.Settle(ctx, i, done); err != nil {
 			return ended, err
+		}
+		if done {
+			ended = append(ended, name)
 		}
 	}
 	return ended, nil
 }
 
-// candidates are the users who have had a grant for a while and are not mapped under their name.
-func (v *Leftovers) candidates(ctx context.Context, l link.Link) ([]string, error) {
+// grantFacts are what the audit chain keeps of a grant.
+type grantFacts struct {
+	EngagementUsername string `json:"engagement_username"`
+}
+
+// candidates are who has a grant, by folded name, nil where the tenant tells none; and who has had one for a while and is not
+// mapped under his name.
+func (v *Leftovers) candidates(ctx context.Context, l link.Link) (held map[string]bool, names []string, err error) {
 	var grants []engagement.Grant
-	err := v.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
+	err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
 		grants, err = tenant.PackageGrants(ctx, "")
 		return err
 	})
 	if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound {
-		return nil, nil
+		return nil, nil, nil
 	}
-	if err != nil || len(grants) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	held = map[string]bool{}
+	for _, g := range grants {
+		held[fold(g.Username)] = true
+	}
+	if len(grants) == 0 {
+		return held, nil, nil
 	}
 	known := map[string]bool{fold(l.Tenant.Username): true}
 	for after := ""; ; {
 		page, err := v.mapped.Known(ctx, l.Pair, after, batch)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(page) == 0 {
 			break
@@ -147,14 +179,13 @@ func (v *Leftovers) candidates(ctx context.Context, l link.Link) ([]string, erro
 		}
 		after = page[len(page)-1].Mapping.CRMUsername
 	}
-	var names []string
 	old := v.links.Now(l).Add(-leftoverAge)
 	for _, g := range grants {
 		if !known[fold(g.Username)] && g.MadeAt.Before(old) && len(names) < leftoversAtOnce {
 			names = append(names, g.Username)
 		}
 	}
-	return names, nil
+	return held, names, nil
 }
 
 // ids are the user ids of Engagement users by folded name: a mapping stays with a user whose name changed.

@@ -46,19 +46,26 @@ func (s *Service) inUnit(ctx context.Context, l link.Link, m Mapping) error {
 	return fault.New(fault.Denied, CodeOtherUnit, "%s reaches none of the business units that are connected to this org.", m.EngagementUser)
 }
 
-// ClearUnit ends the mappings of users who work in a business unit, because it is no longer the org's: those in other
-// business units stay (connect-facts 3.6). Who could not be cleared is named, and can be by `users clear`.
-func (s *Service) ClearUnit(ctx context.Context, l link.Link, mid int64, actor string) (ClearResult, error) {
-	var out ClearResult
-	after := ""
+// ClearUnits ends the mappings of users who work in one of the business units, because they are no longer the org's: those in
+// other business units stay (connect-facts 3.6). It clears as many as one request can, from the CRM user name after on,
+// and says where to go on. Who could not be cleared is named, and can be by `users clear`.
+func (s *Service) ClearUnits(ctx context.Context, l link.Link, mids []int64, after, actor string) (ClearResult, error) {
+	out := ClearResult{Next: after}
 	for {
-		known, err := s.store.Known(ctx, l.Pair, after, batch)
-		if err != nil || len(known) == 0 {
+		known, err := s.store.Known(ctx, l.Pair, out.Next, batch)
+		if err != nil {
 			return out, err
 		}
+		if len(known) == 0 {
+			out.Next = ""
+			return out, nil
+		}
 		for _, k := range known {
-			after = k.Mapping.CRMUsername
-			if !k.Clear.At.IsZero() || k.Mapping.MID != mid {
+			if len(out.Cleared)+len(out.Failed) == maxClear {
+				return out, nil
+			}
+			out.Next = k.Mapping.CRMUsername
+			if !k.Clear.At.IsZero() || !slices.Contains(mids, k.Mapping.MID) {
 				continue
 			}
 			c := Clear{ID: oauth.NewToken(16), Mapping: k.Mapping, Actor: actor, Reason: "The business unit was removed from the org.", At: s.links.Now(l)}

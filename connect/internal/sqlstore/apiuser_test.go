@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -27,15 +28,15 @@ func TestAPIUserChange(t *testing.T) {
 			Pair: "a", Step: apiuser.Pausing, APIUser: "api", Actor: "olga", StartedAt: linktest.At(1),
 			Items: []apiuser.Item{{Kind: apiuser.Transactional, MID: 7, Key: "welcome", Name: "Welcome", Paused: true}},
 		}
-		first, err := s.PutAPIUserChange(t.Context(), want)
+		first, err := s.PutAPIUserChange(t.Context(), want, audit.Change{})
 		if err != nil || first.Revision != 1 || !first.UnderWay() {
 			t.Fatalf("first: %+v %v", first, err)
 		}
-		if _, err := s.PutAPIUserChange(t.Context(), want); fault.CodeOf(err) != apiuser.CodeChanged {
+		if _, err := s.PutAPIUserChange(t.Context(), want, audit.Change{}); fault.CodeOf(err) != apiuser.CodeChanged {
 			t.Errorf("begun twice: %v", err)
 		}
 		first.Step, first.EndedAt = apiuser.Resumed, linktest.At(2)
-		second, err := s.PutAPIUserChange(t.Context(), first)
+		second, err := s.PutAPIUserChange(t.Context(), first, audit.Change{})
 		if err != nil || second.UnderWay() {
 			t.Fatalf("second: %+v %v", second, err)
 		}

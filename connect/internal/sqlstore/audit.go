@@ -21,6 +21,17 @@ func (s *Store) auditKey(ctx context.Context, pair string) ([]byte, error) {
 	return s.keys.Key(ctx, pair)
 }
 
+// turn waits until no other transaction is about to add an entry to the pair's chain, and keeps others waiting until this one
+// ends: what is read after it is what others left, so that of two who change the same at once one changes nothing. Do it
+// first; a transaction that has changed something before it may stand in another's way.
+func turn(tx *sqldb.Tx, pair string) error {
+	if _, err := tx.Exec(`INSERT INTO audit_head (pair_id, seq, signature) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, pair, []byte{}); err != nil {
+		return err
+	}
+	_, err := tx.Exec(`UPDATE audit_head SET seq = seq WHERE pair_id = $1`, pair)
+	return err
+}
+
 // note adds an entry to its pair's chain in the caller's transaction, and gives its number. Do it last: whoever else adds
 // one waits from here on.
 func note(tx *sqldb.Tx, key []byte, e audit.Entry) (int64, error) {
@@ -111,16 +122,4 @@ func (s *Store) AddAuditKey(ctx context.Context, pair string, sealed []byte) (st
 		return tx.QueryRow(`SELECT key_sealed FROM audit_key WHERE pair_id = $1`, pair).Scan(&stored)
 	})
 	return stored, err
-}
-
-// NoteChange implements audit.Noter.
-func (s *Store) NoteChange(ctx context.Context, pair string, c audit.Change, before, after any) error {
-	key, err := s.auditKey(ctx, pair)
-	if err != nil {
-		return err
-	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := note(tx, key, entry(pair, c, before, after))
-		return err
-	})
 }

@@ -302,11 +302,20 @@ func (s *Imports) CancelImport(ctx context.Context, pair, id string, why audit.C
 	if err != nil {
 		return err
 	}
-	if err := s.queue.Cancel(ctx, job); err != nil && !errors.Is(err, jobs.ErrNotFound) {
-		return err
-	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := note(tx, key, entry(pair, why, nil, nil))
+		asked, err := s.queue.CancelTx(tx, job)
+		if errors.Is(err, jobs.ErrNotFound) || err == nil && !asked {
+			return nil // over, or cancelled by somebody else
+		}
+		if err != nil {
+			return err
+		}
+		_, err = note(tx, key, entry(pair, why, importFacts{i.State}, importFacts{mapping.ImportCancelled}))
 		return err
 	})
+}
+
+// importFacts are what the audit chain keeps of an import that is cancelled.
+type importFacts struct {
+	State mapping.ImportState `json:"state"`
 }

@@ -76,14 +76,11 @@ const maxSwaps = 20
 // PutLink implements link.Store.
 func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, why audit.Change, change func(link.Link) link.Link) error {
 	err := errSwapped
-	key := []byte(nil)
-	if _, known := s.Link(ctx, pair); known == nil {
-		if key, err = s.auditKey(ctx, pair); err != nil {
-			return err
-		}
-		err = errSwapped
-	}
 	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
+		known, key, sealed, keyErr := s.chainFor(ctx, pair)
+		if keyErr != nil {
+			return keyErr
+		}
 		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			var taken string
 			switch err := tx.QueryRow(`SELECT pair_id FROM link WHERE api_token_hash = $1 AND pair_id <> $2`, tokenHash, pair).Scan(&taken); {
@@ -93,28 +90,73 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, why 
 				return err
 			}
 			l, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+			if err == nil && !known || known && fault.CodeOf(err) == link.CodeNotFound {
+				return errSwapped // the key is that of another chain
+			}
 			if fault.CodeOf(err) == link.CodeNotFound {
-				// A new connection's chain has no key yet, and begins with what is done to it.
-				return insertLink(tx, change(link.Link{Pair: pair, Org: link.OrgSpan{State: link.SpanDown}, Tenant: link.TenantSpan{State: link.SpanDown}}), tokenHash)
+				made := change(link.Link{Pair: pair, Org: link.OrgSpan{State: link.SpanDown}, Tenant: link.TenantSpan{State: link.SpanDown}})
+				if err := insertLink(tx, made, tokenHash); err != nil {
+					return err
+				}
+				if sealed != nil {
+					if _, err := tx.Exec(`INSERT INTO audit_key (pair_id, key_sealed) VALUES ($1, $2)`, pair, sealed); err != nil {
+						return err
+					}
+				}
+				_, err = note(tx, key, entry(pair, why, nil, made.Facts()))
+				return err
 			}
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Exec(`UPDATE link SET api_token_hash = $2 WHERE pair_id = $1`, pair, tokenHash); err != nil {
+			replaced, err := tx.Exec(`UPDATE link SET api_token_hash = $2 WHERE pair_id = $1 AND api_token_hash <> $2`, pair, tokenHash)
+			if err != nil {
 				return err
 			}
 			changed := change(l)
-			if changed == l {
-				return nil
+			if changed != l {
+				if err := swapLink(tx, changed); err != nil {
+					return err
+				}
 			}
-			if err := swapLink(tx, changed); err != nil || changed.Facts() == l.Facts() {
+			if n, err := replaced.RowsAffected(); err != nil {
 				return err
+			} else if n > 0 {
+				token := why
+				token.Action = audit.TokenReplaced
+				if _, err := note(tx, key, entry(pair, token, tokenFacts{"former"}, tokenFacts{"new"})); err != nil {
+					return err
+				}
+			}
+			if changed.Facts() == l.Facts() {
+				return nil
 			}
 			_, err = note(tx, key, entry(pair, why, l.Facts(), changed.Facts()))
 			return err
 		})
 	}
 	return err
+}
+
+// tokenFacts are what the audit chain keeps of the token of Connect's API: that it is another one.
+type tokenFacts struct {
+	APIToken string `json:"api_token"`
+}
+
+// chainFor gives the key of the pair's chain; for a pair that is not known yet a fresh one, sealed to be stored with it.
+func (s *Store) chainFor(ctx context.Context, pair string) (known bool, key, sealed []byte, err error) {
+	_, err = s.Link(ctx, pair)
+	switch {
+	case err == nil:
+		key, err = s.auditKey(ctx, pair)
+		return true, key, nil, err
+	case fault.CodeOf(err) != link.CodeNotFound:
+		return false, nil, nil, err
+	case s.keys == nil:
+		return false, nil, nil, nil
+	}
+	key, sealed, err = s.keys.Fresh(pair)
+	return false, key, sealed, err
 }
 
 func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {

@@ -258,8 +258,14 @@ func (s *Mailings) MoveMailing(ctx context.Context, m mailing.Mailing, to mailin
 
 // Settings implements mailing.Store.
 func (s *Mailings) Settings(ctx context.Context, pair string) (mailing.Settings, error) {
+	return scanSettings(s.db.QueryRow(ctx, settingsQuery, pair))
+}
+
+const settingsQuery = `SELECT scope_by_user FROM send_setting WHERE pair_id = $1`
+
+func scanSettings(row scanner) (mailing.Settings, error) {
 	var v mailing.Settings
-	err := found(s.db.QueryRow(ctx, `SELECT scope_by_user FROM send_setting WHERE pair_id = $1`, pair).Scan(&v.ScopeByUser), mailing.CodeNotFound, "setting")
+	err := found(row.Scan(&v.ScopeByUser), mailing.CodeNotFound, "setting")
 	if fault.CodeOf(err) == mailing.CodeNotFound {
 		return mailing.Settings{}, nil
 	}
@@ -268,20 +274,23 @@ func (s *Mailings) Settings(ctx context.Context, pair string) (mailing.Settings,
 
 // SetSettings implements mailing.Store.
 func (s *Mailings) SetSettings(ctx context.Context, pair string, v mailing.Settings, why audit.Change) error {
-	before, err := s.Settings(ctx, pair)
-	if err != nil || before == v {
-		return err
-	}
 	key, err := s.store.auditKey(ctx, pair)
 	if err != nil {
 		return err
 	}
 	scope := flag(v.ScopeByUser)
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := turn(tx, pair); err != nil {
+			return err
+		}
+		before, err := scanSettings(tx.QueryRow(settingsQuery, pair))
+		if err != nil || before == v {
+			return err
+		}
 		if _, err := tx.Exec(`INSERT INTO send_setting (pair_id, scope_by_user) VALUES ($1, $2) ON CONFLICT (pair_id) DO UPDATE SET scope_by_user = excluded.scope_by_user`, pair, scope); err != nil {
 			return err
 		}
-		_, err := note(tx, key, entry(pair, why, before, v))
+		_, err = note(tx, key, entry(pair, why, before, v))
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/notice"
@@ -10,28 +11,13 @@ import (
 
 // Recipients implements notice.Store.
 func (s *Store) Recipients(ctx context.Context, pair string) ([]string, error) {
-	rows, err := s.db.Query(ctx, `SELECT address FROM notice_recipient WHERE pair_id = $1 ORDER BY address`, pair)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var all []string
-	for rows.Next() {
-		var a string
-		if err := rows.Scan(&a); err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, rows.Err()
+	return textsOf(s.db.Query(ctx, recipientsQuery, pair))
 }
+
+const recipientsQuery = `SELECT address FROM notice_recipient WHERE pair_id = $1 ORDER BY address`
 
 // SetRecipients implements notice.Store.
 func (s *Store) SetRecipients(ctx context.Context, pair string, addresses []string, why audit.Change) error {
-	before, err := s.Recipients(ctx, pair)
-	if err != nil {
-		return err
-	}
 	key, err := s.auditKey(ctx, pair)
 	if err != nil {
 		return err
@@ -40,6 +26,13 @@ func (s *Store) SetRecipients(ctx context.Context, pair string, addresses []stri
 		Recipients []string `json:"recipients"`
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := turn(tx, pair); err != nil {
+			return err
+		}
+		before, err := textsOf(tx.Query(recipientsQuery, pair))
+		if err != nil || slices.Equal(before, slices.Compact(slices.Sorted(slices.Values(addresses)))) {
+			return err
+		}
 		if _, err := tx.Exec(`DELETE FROM notice_recipient WHERE pair_id = $1`, pair); err != nil {
 			return err
 		}
@@ -48,7 +41,7 @@ func (s *Store) SetRecipients(ctx context.Context, pair string, addresses []stri
 				return err
 			}
 		}
-		_, err := note(tx, key, entry(pair, why, facts{before}, facts{addresses}))
+		_, err = note(tx, key, entry(pair, why, facts{before}, facts{addresses}))
 		return err
 	})
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -21,19 +22,22 @@ func (s *Store) SetOutage(ctx context.Context, pair string, why audit.Change, o 
 		return link.Link{}, err
 	}
 	var stored link.Link
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		before, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
-		if err != nil {
+	err = errSwapped
+	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			before, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+			if stored = before; err != nil || before.Outage == o {
+				return err
+			}
+			res, err := tx.Exec(`UPDATE link SET outage_mode = $2, outage_from = $3, outage_until = $4, outage_stays = $5, outage_reason = $6, outage_actor = $7, revision = revision + 1
+				WHERE pair_id = $1 AND revision = $8`, pair, string(o.Mode), ms(o.From), ms(o.Until), flag(o.Stays), o.Reason, o.Actor, before.Revision)
+			if err := swapped(res, err); err != nil {
+				return err
+			}
+			stored.Outage, stored.Revision = o, before.Revision+1
+			_, err = note(tx, key, entry(pair, why, before.Outage.Facts(), o.Facts()))
 			return err
-		}
-		stays := flag(o.Stays)
-		stored, err = scanLink(tx.QueryRow(`UPDATE link SET outage_mode = $2, outage_from = $3, outage_until = $4, outage_stays = $5, outage_reason = $6, outage_actor = $7, revision = revision + 1
-			WHERE pair_id = $1 RETURNING `+linkColumns, pair, string(o.Mode), ms(o.From), ms(o.Until), stays, o.Reason, o.Actor))
-		if err != nil {
-			return err
-		}
-		_, err = note(tx, key, entry(pair, why, before.Outage.Facts(), stored.Outage.Facts()))
-		return err
-	})
+		})
+	}
 	return stored, err
 }

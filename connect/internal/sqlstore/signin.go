@@ -18,6 +18,9 @@ const keepExpired = 24 * time.Hour
 const (
 	keepFlow    = 30 * time.Minute
 	flowsAtOnce = 100
+	// maxVisits bounds the visits of a pair that nobody has come back from yet. The oldest of more are forgotten: who comes
+	// back from one of those begins anew.
+	maxVisits = 10_000
 )
 
 // AddFlow implements signin.Store.
@@ -26,6 +29,12 @@ func (s *Store) AddFlow(ctx context.Context, f signin.Flow) error {
 		if _, err := tx.Exec(`DELETE FROM signin_flow WHERE flow_hash IN (SELECT flow_hash FROM signin_flow WHERE pair_id = $1 AND expires_at < $2 ORDER BY expires_at LIMIT $3)`,
 			f.Pair, ms(f.Expires.Add(-signin.FlowLife-keepFlow)), flowsAtOnce); err != nil {
 			return err
+		}
+		if f.Purpose == signin.Visit {
+			if _, err := tx.Exec(`DELETE FROM signin_flow WHERE flow_hash IN (SELECT flow_hash FROM signin_flow WHERE pair_id = $1 AND purpose = 'visit'
+				ORDER BY expires_at DESC LIMIT $2 OFFSET $3)`, f.Pair, flowsAtOnce, s.maxVisits-1); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(`INSERT INTO signin_flow (flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id,
 				crm_username, crm_name, engagement_username, engagement_mid)

@@ -42,6 +42,8 @@ type Options struct {
 type Store struct {
 	db   *sqldb.DB
 	keys *audit.Keyring // nil where entries are signed with an empty key
+
+	maxVisits int // of a pair, under way
 }
 
 // Open opens the database and brings its tables up to date. On PostgreSQL they are in the schema "connect", unless the
@@ -59,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // New returns a store on an open database that has the tables.
-func New(db *sqldb.DB) *Store { return &Store{db: db} }
+func New(db *sqldb.DB) *Store { return &Store{db: db, maxVisits: maxVisits} }
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }

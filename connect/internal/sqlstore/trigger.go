@@ -116,6 +116,9 @@ func (s *Triggers) SetActive(ctx context.Context, t trigger.Trigger, active bool
 		return t, err
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := turn(tx, t.Pair); err != nil {
+			return err
+		}
 		before, err := scanTrigger(tx.QueryRow(triggerOne, t.Pair, t.ID))
 		if err != nil || before.Active == active {
 			stored = before
@@ -139,10 +142,13 @@ func (s *Triggers) RemoveTrigger(ctx context.Context, t trigger.Trigger, why aud
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM record_trigger WHERE pair_id = $1 AND trigger_id = $2`, t.Pair, t.ID); err != nil {
+		res, err := tx.Exec(`DELETE FROM record_trigger WHERE pair_id = $1 AND trigger_id = $2`, t.Pair, t.ID)
+		if err := swapped(res, err); errors.Is(err, errSwapped) {
+			return nil // somebody else has
+		} else if err != nil {
 			return err
 		}
-		_, err := note(tx, key, entry(t.Pair, why, factsOf(t), nil))
+		_, err = note(tx, key, entry(t.Pair, why, factsOf(t), nil))
 		return err
 	})
 }

@@ -46,11 +46,11 @@ type Unit struct {
 // Service lists and changes business units. It is safe for concurrent use.
 type Service struct {
 	links *link.Service
-	audit audit.Noter
+	audit audit.Intents
 }
 
 // NewService wires the service.
-func NewService(links *link.Service, chain audit.Noter) *Service {
+func NewService(links *link.Service, chain audit.Intents) *Service {
 	return &Service{links: links, audit: chain}
 }
 
@@ -100,13 +100,55 @@ func (s *Service) List(ctx context.Context, l link.Link) ([]Unit, error) {
 // maxChange is how many business units one call changes.
 const maxChange = 100
 
+// maxTries bounds how often a change begins anew because somebody else was just making the same.
+const maxTries = 5
+
 // Set enables business units for the org's users, or disables them, and reads them back. Where one of them cannot be,
 // none is changed. why says who asks; each change has its entry in the audit chain.
-func (s *Service) Set(ctx context.Context, l link.Link, mids []int64, enabled bool, why audit.Change) ([]Unit, error) {
+func (s *Service) Set(ctx context.Context, l link.Link, mids []int64, enabled bool, why audit.Change) (all []Unit, err error) {
 	if len(mids) == 0 || len(mids) > maxChange {
 		return nil, fault.New(fault.Invalid, CodeInvalid, "Name 1 to %d business units by their MID.", maxChange).In("account_ids")
 	}
+	for range maxTries {
+		if all, err = s.set(ctx, l, mids, enabled, why); fault.CodeOf(err) != audit.CodeMoved {
+			break
+		}
+	}
+	return all, err
+}
+
+// Settle writes the entries of changes whose process died before it could.
+func (s *Service) Settle(ctx context.Context, l link.Link) error {
+	_, _, err := s.settled(ctx, l, false)
+	return err
+}
+
+// settled reads the business units and what is on record of changes of them, of which it settles what somebody left. Unless
+// always is said, nothing is read where nothing is left.
+func (s *Service) settled(ctx context.Context, l link.Link, always bool) ([]Unit, map[string]audit.Intent, error) {
+	intents, err := s.audit.IntentsOf(ctx, l.Pair, audit.UnitChanged) // before the org is: see audit.Intents
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, i := range intents {
+		always = always || i.Pending
+	}
+	if !always {
+		return nil, nil, nil
+	}
 	all, err := s.List(ctx, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	return all, intents, audit.Reconcile(ctx, s.audit, intents, s.links.Now(l), func(i audit.Intent) bool {
+		return slices.ContainsFunc(all, func(u Unit) bool { return u.subject() == i.Why.Subject && audit.JSON(facts{u.Enabled}) == i.After })
+	})
+}
+
+func (u Unit) subject() string { return strconv.FormatInt(u.MID, 10) }
+
+func (s *Service) set(ctx context.Context, l link.Link, mids []int64, enabled bool, why audit.Change) ([]Unit, error) {
+	all, intents, err := s.settled(ctx, l, true)
 	if err != nil {
 		return nil, err
 	}
@@ -127,11 +169,17 @@ func (s *Service) Set(ctx context.Context, l link.Link, mids []int64, enabled bo
 	}
 	defer s.links.UnitsChanged(l)
 	for _, u := range change {
-		if err := s.write(ctx, l, u, enabled); err != nil {
+		why.At, why.Action, why.Subject = s.links.Now(l), audit.UnitChanged, u.subject()
+		i, err := s.audit.Begin(ctx, audit.Intent{
+			Pair: l.Pair, Why: why, Before: audit.JSON(facts{u.Enabled}), After: audit.JSON(facts{enabled}), Revision: intents[u.subject()].Revision,
+		})
+		if err != nil {
 			return nil, err
 		}
-		why.At, why.Action, why.Subject = s.links.Now(l), audit.UnitChanged, strconv.FormatInt(u.MID, 10)
-		if err := s.audit.NoteChange(ctx, l.Pair, why, facts{u.Enabled}, facts{enabled}); err != nil {
+		if err := s.write(ctx, l, u, enabled); err != nil {
+			return nil, err // whether it was done is looked at later
+		}
+		if err := s.audit.Settle(ctx, i, true); err != nil {
 			return nil, err
 		}
 	}

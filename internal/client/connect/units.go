@@ -29,11 +29,17 @@ type BusinessUnits struct {
 	BusinessUnits []BusinessUnit `json:"business_units"`
 	Cleared       int            `json:"cleared"` // mappings of users in business units that were removed
 	Failed        []ClearFailure `json:"failed"`
+	Next          string         `json:"next"` // where to go on after; "" where all mappings were seen
 }
 
-// SetBusinessUnits enables or disables business units for the org's users, and gives all as they are then.
-func (c *Client) SetBusinessUnits(ctx context.Context, mids []int64, enabled bool, by, key string) (BusinessUnits, error) {
+// SetBusinessUnits enables or disables business units for the org's users, and gives all as they are then. Those that are
+// disabled lose the mappings in them, some at each call: go on with Next as after until it is "".
+func (c *Client) SetBusinessUnits(ctx context.Context, mids []int64, enabled bool, after, by, key string) (BusinessUnits, error) {
 	var out BusinessUnits
-	err := c.do(ctx, http.MethodPost, "/api/v1/business-units", key, map[string]any{"account_ids": mids, "enabled": enabled, "by": by}, &out)
+	body := map[string]any{"account_ids": mids, "enabled": enabled, "by": by}
+	if after != "" {
+		body["after"] = after
+	}
+	err := c.do(ctx, http.MethodPost, "/api/v1/business-units", key, body, &out)
 	return out, err
 }
