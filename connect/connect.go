@@ -159,6 +159,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, o.Machine)
 
+	upgrades := upgrade.NewService(upgrade.Options{
+		Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
+		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(b.links)},
+	})
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	b.units = units.NewService(b.links, b.store)
 	calls := api.New(api.Options{
@@ -166,6 +170,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, b.units),
 		Migrations:  migration.NewService(b.store, b.links),
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
+		Upgrades:    upgrades,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})

@@ -73,7 +73,7 @@ type grammar struct {
 	APIUser         apiUserCmd         `cmd:"" name:"api-user" help:"The Marketing Cloud Connect API user: change his credentials without losing sends."`
 	IntegrationUser integrationUserCmd `cmd:"" help:"The integration user of document 004: create, check, reset-token."`
 
-	Upgrade    upgradeCmd    `cmd:"" help:"From stored passwords to Connected App authentication and tenant-specific OAuth: plan."`
+	Upgrade    upgradeCmd    `cmd:"" help:"From stored passwords to Connected App authentication and tenant-specific OAuth: plan, start, watch, cancel."`
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Users      usersCmd      `cmd:"" help:"See, make and clear the mappings of users."`
 	Audit      auditCmd      `cmd:"" help:"See what was changed in the connection, and verify the record."`

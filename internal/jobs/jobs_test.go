@@ -341,3 +341,33 @@ func TestPollFindsWorkThatNobodyAnnounced(t *testing.T) {
 		b.await(b.enqueue(client, jobs.Job{Kind: "far"}), jobs.Done)
 	})
 }
+
+// TestHurry: a job that waits for a later time is looked at at once, in the transaction that gives it something to do.
+func TestHurry(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		q := b.queue(jobs.Options{Workers: 1})
+		times := 0
+		q.Handle("wait", func(context.Context, *jobs.Run) error {
+			if times++; times == 1 {
+				return jobs.Later(time.Hour)
+			}
+			return nil
+		})
+		q.Start(t.Context())
+		id := b.enqueue(q, jobs.Job{Kind: "wait"})
+		b.await(id, jobs.Queued)
+		hurry := func() {
+			t.Helper()
+			if err := b.db.Write(t.Context(), func(tx *sqldb.Tx) error { return q.Hurry(tx, id) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hurry()
+		b.await(id, jobs.Done)
+		hurry() // one that is finished stays so
+		if i := b.info(q, id); i.State != jobs.Done {
+			t.Errorf("after its end: %+v", i)
+		}
+	})
+}

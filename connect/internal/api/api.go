@@ -73,10 +73,12 @@ type Options struct {
 	Migrations *migration.Service
 	// UpgradePlan tells what an upgrade would do.
 	UpgradePlan *upgrade.Planner
-	Calls       Calls
-	Vault       *vault.Vault
-	Log         *slog.Logger
-	Machine     clock.Machine
+	// Upgrades bring the connection from passwords to keys.
+	Upgrades *upgrade.Service
+	Calls    Calls
+	Vault    *vault.Vault
+	Log      *slog.Logger
+	Machine  clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
@@ -162,6 +164,10 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
 		{http.MethodPost, "/api/v1/outage", (*Server).setOutage, 0, false},
 		{http.MethodPost, "/api/v1/outage/end", (*Server).endOutage, 0, false},
+		{http.MethodGet, "/api/v1/upgrade", (*Server).upgrade, 0, false},
+		{http.MethodPost, "/api/v1/upgrade", (*Server).startUpgrade, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/steps/{step}", (*Server).tellUpgrade, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/cancel", (*Server).cancelUpgrade, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/migrations", (*Server).migrations, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
 	}
@@ -254,7 +260,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

@@ -12,5 +12,6 @@ func Bodies() map[string]any {
 		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{}, "Refusal": refusalBody{},
 		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
 		"Usage": usageBody{}, "UsageHour": usageHour{},
+		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
 	}
 }

@@ -49,6 +49,12 @@ const (
 	SendSettings       = "send.settings"
 	OutageSet          = "outage.set"
 	OutageEnded        = "outage.ended"
+	UpgradeStarted     = "upgrade.started" // Subject of these is its id
+	UpgradeTold        = "upgrade.told"    // an admin said that his step may be done, or was
+	UpgradeStep        = "upgrade.step"    // a step came to its end
+	UpgradeUndone      = "upgrade.undone"  // a step was taken back
+	UpgradeCancelled   = "upgrade.cancelled"
+	UpgradeEnded       = "upgrade.ended"
 	UnitChanged        = "business_unit.changed" // Subject is the MID
 )
 

@@ -122,6 +122,27 @@ func (s *Service) proveOrg(ctx context.Context, l Link, r OrgRequest) (crm.Token
 	return jwtOrg{s}.session(ctx, l, r.Username)
 }
 
+// ProveKey signs the link's system user in to the org by key, whatever driver the span has, and reads back who that is. It
+// changes nothing: an upgrade puts the span up by what it finds.
+func (s *Service) ProveKey(ctx context.Context, l Link) (OrgUser, error) {
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return OrgUser{}, err
+	}
+	token, err := jwtOrg{s}.session(ctx, l, l.Org.Username)
+	if err != nil {
+		return OrgUser{}, err
+	}
+	id, err := org.Session(token).UserInfo(ctx)
+	if err != nil {
+		return OrgUser{}, err
+	}
+	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
+		return OrgUser{}, l.copied(id.OrgID)
+	}
+	return OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}, nil
+}
+
 // TenantRequest asks for the span into Engagement.
 type TenantRequest struct {
 	Username string // of the API user; "" is the one who is connected

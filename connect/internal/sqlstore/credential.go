@@ -6,14 +6,21 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-// forgetCredentials removes what spans keep whose driver keeps nothing. Users' tokens are of the span into Engagement.
+// forgetCredentials removes what spans keep whose driver keeps nothing. Users' tokens are of the span into Engagement. While
+// a span is being upgraded its old credentials are kept: cancelled, it works by them again.
 func forgetCredentials(tx *sqldb.Tx, l link.Link) error {
+	forget := func(d link.Direction, kind upgrade.Kind) error {
+		_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2
+			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, l.Pair, string(d), string(kind))
+		return err
+	}
 	if !l.Org.Driver.KeepsSecrets() {
-		if _, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2`, l.Pair, string(link.IntoOrg)); err != nil {
+		if err := forget(link.IntoOrg, upgrade.ConnectedApp); err != nil {
 			return err
 		}
 	}
@@ -25,8 +32,7 @@ func forgetCredentials(tx *sqldb.Tx, l link.Link) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2`, l.Pair, string(link.IntoTenant))
-	return err
+	return forget(link.IntoTenant, upgrade.TenantOAuth)
 }
 
 // Credential implements link.Credentials.

@@ -24,20 +24,28 @@ func (s *Store) SetOutage(ctx context.Context, pair string, why audit.Change, o 
 	var stored link.Link
 	err = errSwapped
 	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
-		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-			before, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
-			if stored = before; err != nil || before.Outage == o {
-				return err
-			}
-			res, err := tx.Exec(`UPDATE link SET outage_mode = $2, outage_from = $3, outage_until = $4, outage_stays = $5, outage_reason = $6, outage_actor = $7, revision = revision + 1
-				WHERE pair_id = $1 AND revision = $8`, pair, string(o.Mode), ms(o.From), ms(o.Until), flag(o.Stays), o.Reason, o.Actor, before.Revision)
-			if err := swapped(res, err); err != nil {
-				return err
-			}
-			stored.Outage, stored.Revision = o, before.Revision+1
-			_, err = note(tx, key, entry(pair, why, before.Outage.Facts(), o.Facts()))
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+			stored, err = setOutage(tx, key, pair, why, o)
 			return err
 		})
 	}
+	return stored, err
+}
+
+// setOutage puts an outage in the place of the one there is, in the caller's transaction; errSwapped where somebody changed the
+// connection meanwhile. Where it is there already nothing happens.
+func setOutage(tx *sqldb.Tx, key []byte, pair string, why audit.Change, o link.Outage) (link.Link, error) {
+	stored, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, pair))
+	if err != nil || stored.Outage == o {
+		return stored, err
+	}
+	res, err := tx.Exec(`UPDATE link SET outage_mode = $2, outage_from = $3, outage_until = $4, outage_stays = $5, outage_reason = $6, outage_actor = $7, revision = revision + 1
+		WHERE pair_id = $1 AND revision = $8`, pair, string(o.Mode), ms(o.From), ms(o.Until), flag(o.Stays), o.Reason, o.Actor, stored.Revision)
+	if err := swapped(res, err); err != nil {
+		return stored, err
+	}
+	before := stored.Outage
+	stored.Outage, stored.Revision = o, stored.Revision+1
+	_, err = note(tx, key, entry(pair, why, before.Facts(), o.Facts()))
 	return stored, err
 }

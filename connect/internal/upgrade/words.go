@@ -1,5 +1,14 @@
-// Package upgrade is how a connection that signs in by stored passwords becomes one that signs in by key: the plan that is
-// read before, the outage in which it happens, and the steps themselves (documents 002 and 003).
+// Package upgrade is the durable job that brings a connection from stored passwords to keys: to Connected App
+// authentication (document 003), and to tenant-specific OAuth (document 002). An upgrade is a row that says how far it has
+// come, and a list of steps, each of somebody: the Engagement admin, the CRM admin, or Connect itself. The plan is what is read before.
+//
+// Connect holds no admin's credentials. What an admin does, he does in his own session, by click or by the command line;
+// Connect reads it back through the system user's session and goes on. Meanwhile the upgrade waits, and says for whom, at
+// which step, what was read and what is wanted.
+//
+// Every step is idempotent: it is written down before it is done, what came of it afterwards, and whatever breaks off in
+// between is done again. Until the last one before "close" is over, an upgrade can be cancelled, and each step that was begun is
+// undone in turn.
 package upgrade
 
 import "github.com/twinspan/twinspan/internal/fault"

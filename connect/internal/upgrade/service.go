@@ -1,0 +1,273 @@
+package upgrade
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// Course is how a kind of upgrade goes.
+type Course struct {
+	// Span is the one that is upgraded.
+	Span link.Direction
+	// Ready refuses a connection that cannot be upgraded so.
+	Ready func(l link.Link) error
+	// Steps are in the order in which they are done.
+	Steps map[Order][]Step
+	// Watch looks once more when the upgrade is closed; it waits for its hour by a Reading with Until. nil for no need.
+	Watch func(ctx context.Context, w Work) (Outcome, error)
+}
+
+// Options wire a [Service].
+type Options struct {
+	Store   Store
+	Links   *link.Service
+	Queue   *jobs.Queue
+	Courses map[Kind]Course
+	// Users are those whom an upgrade takes along; nil where nobody is.
+	Users Migration
+	Log   *slog.Logger
+	// Look is the shortest pause between two looks at what is waited for, machine time; 0 is two seconds.
+	Look time.Duration
+	// Fail is asked at "STEP intended", "STEP did", "STEP undoing" and "STEP undid", between what is written down and what is
+	// done; its error breaks the work off as a crash would. nil for none. For tests.
+	Fail func(ctx context.Context, point string) error
+}
+
+// codeStop marks the error of Options.Fail.
+const codeStop fault.Code = "upgrade_stopped"
+
+// Service starts upgrades, tells of them, and works on them in the background. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	links   *link.Service
+	courses map[Kind]Course
+	users   Migration
+	log     *slog.Logger
+	look    time.Duration
+	fail    func(ctx context.Context, point string) error
+}
+
+// NewService wires the service and gives the queue its handler.
+func NewService(o Options) *Service {
+	s := &Service{store: o.Store, links: o.Links, courses: o.Courses, users: o.Users, log: o.Log, look: cmp.Or(o.Look, lookSoon), fail: o.Fail}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	o.Queue.Handle(Job, s.run)
+	return s
+}
+
+// poll is a pause at the pace of this service.
+func (s *Service) poll(d time.Duration) time.Duration { return d / lookSoon * s.look }
+
+func (s *Service) fails(ctx context.Context, n Name, where string) error {
+	if s.fail == nil {
+		return nil
+	}
+	if err := s.fail(ctx, string(n)+" "+where); err != nil {
+		return fault.Wrap(err, fault.Internal, codeStop, "The upgrade was broken off.")
+	}
+	return nil
+}
+
+// step finds a step of an upgrade.
+func (s *Service) step(u Upgrade, n Name) (Step, error) {
+	for _, step := range s.courses[u.Kind].Steps[u.Order] {
+		if step.Name == n {
+			return step, nil
+		}
+	}
+	return Step{}, fault.New(fault.Internal, CodeInvalid, "No step %s in an upgrade of kind %s in the order %s.", n, u.Kind, u.Order)
+}
+
+// Title is a step's name for people; the step's own where it is not known any more.
+func (s *Service) Title(u Upgrade, n Name) string {
+	step, err := s.step(u, n)
+	if err != nil {
+		return string(n)
+	}
+	return step.Title
+}
+
+// StartRequest asks for an upgrade.
+type StartRequest struct {
+	Kind  Kind  // "" is ConnectedApp
+	Order Order // "" is Safe
+	Booking
+	By string // who asks, for the audit chain
+	// Acknowledged: whoever asks is the Engagement admin, and has read what will change.
+	Acknowledged bool
+}
+
+func (s *Service) resolve(l link.Link, r StartRequest) (StartRequest, Course, error) {
+	bad := func(field, format string, args ...any) (StartRequest, Course, error) {
+		return r, Course{}, fault.New(fault.Invalid, CodeInvalid, format, args...).In(field)
+	}
+	r.Kind, r.Order, r.Mode, r.Window = cmp.Or(r.Kind, ConnectedApp), cmp.Or(r.Order, Safe), cmp.Or(r.Mode, link.Hold), cmp.Or(r.Window, DefaultWindow)
+	course, known := s.courses[r.Kind]
+	if !known {
+		return bad("kind", "There is no upgrade of the kind %q.", r.Kind)
+	}
+	if _, known := course.Steps[r.Order]; !known {
+		return bad("order", "An upgrade of the kind %s has no order %q.", r.Kind, r.Order)
+	}
+	r.At = r.At.UTC().Truncate(time.Millisecond)
+	if err := r.Check(s.links.Now(l)); err != nil {
+		return r, course, err
+	}
+	if course.Ready == nil {
+		return r, course, nil
+	}
+	return r, course, course.Ready(l)
+}
+
+// Start begins an upgrade: the one that is booked, or a new one.
+func (s *Service) Start(ctx context.Context, l link.Link, r StartRequest) (Upgrade, error) {
+	return s.add(ctx, l, r, Running)
+}
+
+// Book makes an upgrade that nobody has begun, or moves the hour of the one there is, as long as its outage is not open.
+func (s *Service) Book(ctx context.Context, l link.Link, r StartRequest) (Upgrade, error) {
+	return s.add(ctx, l, r, Booked)
+}
+
+func (s *Service) add(ctx context.Context, l link.Link, r StartRequest, state State) (Upgrade, error) {
+	now := s.links.Now(l)
+	if u, err := s.store.LastUpgrade(ctx, l.Pair); err == nil && u.Live() && (u.State == Booked || state == Booked) {
+		return s.change(ctx, l, u.ID, audit.UpgradeStarted, r.By, func(u *Upgrade) error { return s.rebook(u, r, state, now) })
+	} else if err != nil && fault.CodeOf(err) != CodeNotFound {
+		return Upgrade{}, err
+	}
+	r, course, err := s.resolve(l, r)
+	if err != nil {
+		return Upgrade{}, err
+	}
+	u := Upgrade{
+		Pair: l.Pair, ID: oauth.NewToken(16), Kind: r.Kind, Order: r.Order, State: state, Booking: r.Booking, Actor: r.By, CreatedAt: now,
+	}
+	for _, step := range course.Steps[r.Order] {
+		u.Steps = append(u.Steps, Record{Step: step.Name, Owner: step.Owner, Status: Planned})
+	}
+	if r.Acknowledged && state == Running {
+		u.tell(Acknowledge, r.By, now)
+	}
+	return s.store.AddUpgrade(ctx, u, audit.Change{At: now, Actor: r.By, Action: audit.UpgradeStarted, Subject: u.ID, Reason: string(r.Kind)})
+}
+
+// rebook begins a booked upgrade, or moves it.
+func (s *Service) rebook(u *Upgrade, r StartRequest, state State, now time.Time) error {
+	switch {
+	case r.Kind != "" && r.Kind != u.Kind:
+		return fault.New(fault.Conflict, CodeRunning, "An upgrade of another kind is booked or under way: %s.", u.Kind)
+	case state == Booked && (!u.OpenedAt.IsZero() || u.State == Cancelling):
+		return fault.New(fault.Conflict, CodeOver, "The outage of the upgrade is open, or was: it cannot be moved any more.")
+	}
+	if state == Booked || !r.At.IsZero() {
+		u.At = r.At.UTC().Truncate(time.Millisecond)
+	}
+	u.Window, u.Mode = cmp.Or(r.Window, u.Window), cmp.Or(r.Mode, u.Mode)
+	if err := u.Check(now); err != nil {
+		return err
+	}
+	if state == Booked {
+		return nil
+	}
+	u.Actor = r.By
+	if r.Acknowledged {
+		u.tell(Acknowledge, r.By, now)
+	}
+	return u.do(Begin)
+}
+
+func (u *Upgrade) tell(n Name, by string, now time.Time) {
+	if rec := u.Record(n); rec != nil {
+		rec.ToldBy, rec.ToldAt = by, now
+	}
+}
+
+// change reads an upgrade, changes it and stores it, however often somebody else does meanwhile, and has its job go on.
+func (s *Service) change(ctx context.Context, l link.Link, id, action, by string, change func(*Upgrade) error) (Upgrade, error) {
+	for try := 0; ; try++ {
+		u, err := s.store.Upgrade(ctx, l.Pair, id)
+		if err != nil {
+			return Upgrade{}, err
+		}
+		if err := change(&u); err != nil {
+			return u, err
+		}
+		stored, err := s.store.SaveUpgrade(ctx, nil, u, Effect{}, audit.Change{At: s.links.Now(l), Actor: by, Action: action, Subject: u.ID, Reason: string(u.Step)}, true)
+		if fault.CodeOf(err) != CodeChanged || try == 20 {
+			return stored, err
+		}
+	}
+}
+
+// Last reads the upgrade of the link that was started last.
+func (s *Service) Last(ctx context.Context, l link.Link) (Upgrade, error) {
+	return s.store.LastUpgrade(ctx, l.Pair)
+}
+
+// Tell says that an admin's step may be done, or that he did it: Connect looks at once. anyway goes on without what is missing,
+// where the step allows that.
+func (s *Service) Tell(ctx context.Context, l link.Link, n Name, by string, anyway bool) (Upgrade, error) {
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	if err != nil {
+		return u, err
+	}
+	now := s.links.Now(l)
+	return s.change(ctx, l, u.ID, audit.UpgradeTold, by, func(u *Upgrade) error {
+		rec := u.Record(n)
+		switch {
+		case rec == nil:
+			return fault.New(fault.NotFound, CodeNotFound, "The upgrade has no step %s.", n)
+		case !u.Live() || u.State == Booked:
+			return fault.New(fault.Conflict, CodeOver, "The upgrade is %s: no step can be done.", u.State)
+		case rec.Owner == Connect:
+			return fault.New(fault.Conflict, CodeNotNow, "%s is Connect's own step.", n)
+		case rec.Status == Finished && u.State != Cancelling, rec.Status == Undone:
+			return nil // told twice
+		}
+		rec.ToldBy, rec.ToldAt, rec.Anyway = by, now, rec.Anyway || anyway
+		if u.Waiting != nil {
+			u.Waiting.Since = now // he is there: looks come often again
+		}
+		return nil
+	})
+}
+
+// Cancel has everything that was begun undone. Cancelling twice is no error.
+func (s *Service) Cancel(ctx context.Context, l link.Link, by, reason string) (Upgrade, error) {
+	if len(reason) > 500 || strings.ContainsFunc(reason, unicode.IsControl) {
+		return Upgrade{}, fault.New(fault.Invalid, CodeInvalid, "Say why in one line of at most 500 bytes.").In("reason")
+	}
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	if err != nil {
+		return u, err
+	}
+	if u.State == Cancelling || u.State == Cancelled {
+		return u, nil
+	}
+	return s.change(ctx, l, u.ID, audit.UpgradeCancelled, by, func(u *Upgrade) error {
+		if u.State == Cancelling {
+			return nil
+		}
+		if err := u.do(Cancel); err != nil {
+			return err
+		}
+		u.CancelledBy, u.Reason, u.Waiting, u.Failure = by, reason, nil, ""
+		for i := range u.Steps { // what was told was told of the way forward
+			u.Steps[i].Anyway = false
+		}
+		return nil
+	})
+}
