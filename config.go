@@ -33,13 +33,17 @@ const (
 	// FixtureNewOrg is an org and a tenant as new ones are, the managed package installed, nothing connected.
 	FixtureNewOrg = "new-org"
 	// FixtureLegacy is a pair of May 2016, by its own clock, as documents 002 and 003 upgrade it: managed package 219, both
-	// spans connected by stored passwords, three users mapped under them, nothing of Connected App authentication set up.
+	// spans connected by stored passwords, three users mapped under them, nothing of Connected App authentication set up. With
+	// package 220 the span into Engagement has tenant-specific OAuth already.
 	FixtureLegacy = "legacy"
 )
 
 // LegacyPackage is the release of the managed package that FixtureLegacy has where none is named: the newest without
 // tenant-specific OAuth.
 const LegacyPackage = "219"
+
+// tenantOAuthPackage is the release that has tenant-specific OAuth (document 002).
+const tenantOAuthPackage = "220"
 
 // LegacyStart is the domain time at which a pair of FixtureLegacy begins: a month before new password connections are
 // refused.
@@ -84,6 +88,10 @@ type Config struct {
 	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, FixtureNewOrg or FixtureLegacy. A folder
 	// keeps the fixture it was made with; naming another one is refused.
 	Fixture string
+	// FixtureUsers is how many users the fixture has beside its three persons, mapped as those are: at most MaxFixtureUsers,
+	// and none in FixtureNewOrg. They are called user-000001 and so on, and share one password. A folder that has fewer gets
+	// the missing ones.
+	FixtureUsers int
 	// AccountType is the edition of a new folder's tenant: AccountEnterprise2, which "" means too, AccountCore or
 	// AccountLockPublish. Only the first has business units.
 	AccountType string
@@ -184,13 +192,12 @@ func (c Config) resolve() (Config, error) {
 		return c, configError("--bounce-domain", "%q is no domain", c.BounceDomain)
 	}
 	switch c.Fixture {
-	case "", FixtureDemo, FixtureNewOrg:
-	case FixtureLegacy:
-		if c.Package == "220" {
-			return c, configError("--package", "release 220 has tenant-specific OAuth; the fixture %s needs an older one", FixtureLegacy)
-		}
+	case "", FixtureDemo, FixtureNewOrg, FixtureLegacy:
 	default:
 		return c, configError("--fixture", "%q is no built-in fixture (%s, %s, %s)", c.Fixture, FixtureDemo, FixtureNewOrg, FixtureLegacy)
+	}
+	if err := checkUsers(c.Fixture, c.FixtureUsers); err != nil {
+		return c, &ConfigError{Flag: "--fixture-users", Err: err}
 	}
 	switch c.AccountType {
 	case "", AccountEnterprise2, AccountCore, AccountLockPublish:
@@ -227,6 +234,11 @@ func (c Config) resolve() (Config, error) {
 		c.Record = DefaultRecord
 	}
 	return c, nil
+}
+
+// pairKind is what the configuration says of a pair.
+func (c Config) pairKind() pairKind {
+	return pairKind{fixture: c.Fixture, accountType: c.AccountType, release: c.Package, users: c.FixtureUsers}
 }
 
 func (c Config) checkHouse(h house) error {

@@ -11,10 +11,11 @@ import (
 // maxFixtures bounds the body of an import, in bytes: 32 MB of files as JSON texts.
 const maxFixtures = 48 << 20
 
-// fixtures imports files of an sfdx project into the pair's org.
+// fixtures imports files of an sfdx project into the pair's org, and brings the users of its fixture up to a number.
 func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Files []crm.ProjectFile `json:"files"`
+		Users int               `json:"users"`
 	}
 	if err := web.ReadJSON(w, r, maxFixtures, &in, strictjson.KnownKeysOnly()); err != nil {
 		c.refuse(w, err)
@@ -25,10 +26,23 @@ func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, err)
 		return
 	}
-	out, err := c.p.org.Import(r.Context(), s.OrgID, in.Files)
-	if err != nil {
+	out := fixturesAnswer{Imported: crm.Imported{Ignored: []string{}, Problems: []string{}}}
+	if len(in.Files) > 0 || in.Users == 0 {
+		if out.Imported, err = c.p.org.Import(r.Context(), s.OrgID, in.Files); err != nil {
+			c.refuse(w, err)
+			return
+		}
+	}
+	if err := c.p.moreUsers(r.Context(), s, in.Users); err != nil {
 		c.refuse(w, err)
 		return
 	}
+	out.Users = in.Users
 	c.answer(w, http.StatusOK, out)
+}
+
+// fixturesAnswer says what became of POST /fixtures.
+type fixturesAnswer struct {
+	crm.Imported
+	Users int `json:"users,omitempty"` // that the fixture has at least, beside its three persons
 }

@@ -165,7 +165,7 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 	for i, p := range persons() {
 		u := engagement.UserSpec{
 			Username: s.TenantUsers[i].Username, Name: p.first + " " + p.last, Email: p.user + "@tenant.example", Password: vault.Secret(s.TenantUsers[i].Password), PasswordHash: generatedHash(s.TenantUsers[i]),
-			Roles: []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}, // connect-facts 1.6
+			Roles: userRoles(),
 		}
 		if demo {
 			u.SalesforceStatus = s.OrgUsers[i].Username
@@ -173,6 +173,11 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 		spec.Users = append(spec.Users, u)
 	}
 	return spec
+}
+
+// userRoles are what an ordinary user of the tenant has (connect-facts 1.6).
+func userRoles() []string {
+	return []string{"Content Creator", "Data Manager", "Marketing Cloud Content Editor/Publisher"}
 }
 
 // accountTypes are the tenant's words for the editions.

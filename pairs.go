@@ -133,9 +133,10 @@ func (p *Program) raise(ctx context.Context, s *seed) error {
 }
 
 // complete fills a pair's fixture in over HTTP, as its people would do it by hand, where nobody has.
-func (p *Program) complete(ctx context.Context, s *seed, r Ready, path string) error {
+func (p *Program) complete(ctx context.Context, s *seed, r Ready) error {
+	path := p.seedFile(s)
 	if s.Complete {
-		return nil
+		return p.addUsers(ctx, s, path)
 	}
 	var err error
 	switch s.Fixture {
@@ -148,7 +149,10 @@ func (p *Program) complete(ctx context.Context, s *seed, r Ready, path string) e
 		return fmt.Errorf("filling in the fixture %s: %w", s.Fixture, err)
 	}
 	s.Complete = true
-	return s.save(path)
+	if err := s.save(path); err != nil {
+		return err
+	}
+	return p.addUsers(ctx, s, path)
 }
 
 // joinLegacy connects a pair as people did before Connected App authentication. Its clock is set to that time first, as a
@@ -166,7 +170,7 @@ func (p *Program) joinLegacy(ctx context.Context, s *seed, r Ready) error {
 		return err
 	}
 	defer j.Close()
-	if err := j.ConnectLegacy(ctx); err != nil {
+	if err := j.ConnectLegacy(ctx, s.Package == tenantOAuthPackage); err != nil {
 		return err
 	}
 	for _, m := range s.pair(r).Members {
@@ -179,28 +183,26 @@ func (p *Program) joinLegacy(ctx context.Context, s *seed, r Ready) error {
 
 // addPair makes a pair beside the others. Its secrets are kept before they are used, so that one whose making breaks
 // off is completed by the next start.
-func (p *Program) addPair(ctx context.Context, fixture, accountType, release string) (*seed, Ready, error) {
+func (p *Program) addPair(ctx context.Context, kind pairKind) (*seed, Ready, error) {
 	p.pairs.making.Lock()
 	defer p.pairs.making.Unlock()
 	if len(p.pairs.all()) >= maxPairs {
 		return nil, Ready{}, fault.New(fault.Limited, codeTooManyPairs, "There are %d pairs already.", maxPairs)
 	}
-	s, err := newSeed(fixture, accountType)
+	s, err := newSeed(kind)
 	if err != nil {
 		return nil, Ready{}, err
 	}
-	s.Package = packageFor(fixture, release)
 	if err := os.MkdirAll(p.pairFolder(), 0o700); err != nil {
 		return nil, Ready{}, fmt.Errorf("the folder of pairs: %w", err)
 	}
-	path := p.pairFile(s.PairID)
-	if err := s.save(path); err != nil {
+	if err := s.save(p.pairFile(s.PairID)); err != nil {
 		return nil, Ready{}, err
 	}
 	r := p.readyOf(s, "")
 	err = p.raise(ctx, s)
 	if err == nil {
-		err = p.complete(ctx, s, r, path)
+		err = p.complete(ctx, s, r)
 	}
 	if err != nil {
 		// Nobody has been told of it, so nobody misses it.
@@ -282,12 +284,13 @@ func (c *control) listPairs(w http.ResponseWriter, _ *http.Request) {
 	c.answer(w, http.StatusOK, map[string]any{"pairs": items})
 }
 
-// newPair answers POST /pairs {"fixture","account_type","package"} with a new org, tenant and connection.
+// newPair answers POST /pairs {"fixture","fixture_users","account_type","package"} with a new org, tenant and connection.
 func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Fixture     string `json:"fixture"`
-		AccountType string `json:"account_type"`
-		Package     string `json:"package"`
+		Fixture      string `json:"fixture"`
+		FixtureUsers int    `json:"fixture_users"`
+		AccountType  string `json:"account_type"`
+		Package      string `json:"package"`
 	}
 	if r.ContentLength != 0 {
 		if err := web.ReadJSON(w, r, 4<<10, &in, strictjson.KnownKeysOnly()); err != nil {
@@ -295,7 +298,7 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, AccountType: in.AccountType, Package: in.Package}.resolve()
+	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, FixtureUsers: in.FixtureUsers, AccountType: in.AccountType, Package: in.Package}.resolve()
 	if err != nil {
 		field := ""
 		if bad, ok := errors.AsType[*ConfigError](err); ok { // flags are the command line's
@@ -304,10 +307,7 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field))
 		return
 	}
-	if conf.Fixture == "" {
-		conf.Fixture = FixtureDemo
-	}
-	s, ready, err := c.p.addPair(r.Context(), conf.Fixture, conf.AccountType, conf.Package)
+	s, ready, err := c.p.addPair(r.Context(), conf.pairKind())
 	if err != nil {
 		c.refuse(w, err)
 		return

@@ -26,6 +26,8 @@ type seed struct {
 	Package string `json:"package,omitempty"`
 	// AccountType is the tenant's edition; "" is AccountEnterprise2.
 	AccountType string `json:"account_type,omitempty"`
+	// BulkUsers are those whom the fixture has beside its three persons.
+	BulkUsers bulkUsers `json:"bulk_users,omitzero"`
 	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
 	Complete bool `json:"complete"`
 	// Deleting says that the pair is being taken away.
@@ -69,42 +71,43 @@ const (
 	maxSeedFile = 1 << 20
 )
 
-// loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. fixture "" takes what the
-// folder has, the demo where it has none; release "" likewise.
-func loadSeed(f *folder, fixture, accountType, release string) (*seed, error) {
+// pairKind is what a pair is made of. fixture "" is the demo; accountType "" and release "" are the fixture's own.
+type pairKind struct {
+	fixture, accountType, release string
+	users                         int // beside the three persons
+}
+
+// loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. What of the kind is "" is as the
+// folder has it; users are as many as there are at least.
+func loadSeed(f *folder, kind pairKind) (*seed, error) {
 	path := f.file("seed.json")
 	s, err := readSeed(path)
 	switch {
 	case err == nil:
-		if fixture != "" && fixture != s.Fixture {
-			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, fixture)
+		if kind.fixture != "" && kind.fixture != s.Fixture {
+			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, kind.fixture)
 		}
-		if accountType != "" && accountType != s.accountType() {
+		if kind.accountType != "" && kind.accountType != s.accountType() {
 			return nil, configError("--account-type", "the tenant of %s is %s; another one needs a folder of its own", f.path, s.accountType())
 		}
-		if release != "" && release != s.Package {
+		if kind.release != "" && kind.release != s.Package {
 			return nil, configError("--package", "the org of %s was made with another release; `twinspan package upgrade` installs a newer one", f.path)
 		}
-		return s, nil
+		if kind.users <= s.BulkUsers.Number {
+			return s, nil
+		}
+		if err := checkUsers(s.Fixture, kind.users); err != nil {
+			return nil, &ConfigError{Flag: "--fixture-users", Err: err}
+		}
+		s.BulkUsers.Number = kind.users
+		return s, s.save(path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	if fixture == "" {
-		fixture = FixtureDemo
-	}
-	if s, err = newSeed(fixture, accountType); err != nil {
+	if s, err = newSeed(kind); err != nil {
 		return nil, err
 	}
-	s.Package = packageFor(fixture, release)
 	return s, s.save(path)
-}
-
-// packageFor is the release that a new pair of a fixture is made with.
-func packageFor(fixture, release string) string {
-	if fixture == FixtureLegacy && release == "" {
-		return LegacyPackage
-	}
-	return release
 }
 
 func readSeed(path string) (*seed, error) {
@@ -137,11 +140,15 @@ func (s *seed) save(path string) error {
 }
 
 // newSeed generates the names, ids and secrets of one pair.
-func newSeed(fixture, accountType string) (*seed, error) {
+func newSeed(kind pairKind) (*seed, error) {
+	fixture, release := cmp.Or(kind.fixture, FixtureDemo), kind.release
+	if fixture == FixtureLegacy {
+		release = cmp.Or(release, LegacyPackage)
+	}
 	slug := "bridge-" + strings.ToLower(rand.Text()[:8])
-	host := slug + ".example" // RFC 2606: nobody's mail
+	host := slug + hostSuffix
 	s := &seed{
-		Version: seedVersion, Fixture: fixture, AccountType: accountType, PairID: slug,
+		Version: seedVersion, Fixture: fixture, AccountType: kind.accountType, Package: release, PairID: slug, BulkUsers: bulkUsers{Number: kind.users},
 		OrgID: crm.NewOrgID(), MyDomain: slug,
 		OrgAdmin:     newOrgLogin("admin@" + host),
 		SystemUser:   newOrgLogin("system.user@" + host),
@@ -182,6 +189,12 @@ func newSeed(fixture, accountType string) (*seed, error) {
 	}
 	return s, nil
 }
+
+// hostSuffix makes a pair's id a host name. RFC 2606: nobody's mail.
+const hostSuffix = ".example"
+
+// host is behind the @ of the org's user names.
+func (s *seed) host() string { return s.PairID + hostSuffix }
 
 // accountType is the tenant's edition.
 func (s *seed) accountType() string { return cmp.Or(s.AccountType, AccountEnterprise2) }

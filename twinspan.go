@@ -86,7 +86,7 @@ func (p *Program) start(ctx context.Context) error {
 	if err := p.checkReadyFile(ctx); err != nil {
 		return err
 	}
-	if p.seed, err = loadSeed(p.folder, c.Fixture, c.AccountType, c.Package); err != nil {
+	if p.seed, err = loadSeed(p.folder, c.pairKind()); err != nil {
 		return err
 	}
 	if err := p.loadPairs(); err != nil {
@@ -274,11 +274,11 @@ func (p *Program) serve() {
 // fill completes the fixtures of pairs whose making broke off, and of a new folder's first one.
 func (p *Program) fill(ctx context.Context) error {
 	for i, s := range p.pairs.all() {
-		path, r := p.folder.file("seed.json"), p.ready
+		r := p.ready
 		if i > 0 {
-			path, r = p.pairFile(s.PairID), p.readyOf(s, "")
+			r = p.readyOf(s, "")
 		}
-		if err := p.complete(ctx, s, r, path); err != nil {
+		if err := p.complete(ctx, s, r); err != nil {
 			return err
 		}
 	}

@@ -311,6 +311,50 @@ func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
 	})
 }
 
+// DriverJWT is how a span signs in by key; see Drivers.
+const DriverJWT = string(link.JWT)
+
+// Drivers are how a pair's spans sign in, into the org and into Engagement; "" for one that is not connected.
+func (b *Bridge) Drivers(ctx context.Context, pairID string) (org, tenant string, err error) {
+	l, err := b.links.Link(ctx, pairID)
+	return string(l.Org.Driver), string(l.Tenant.Driver), err
+}
+
+// MaxAdded is how many mappings AddMappings takes at once.
+const MaxAdded = 200
+
+// AddedMapping is a mapping that whoever made the users of both clouds tells Connect of.
+type AddedMapping struct {
+	CRMUserID, CRMUsername, CRMName    string
+	EngagementUserID                   int64
+	EngagementUsername, EngagementName string
+	MID                                int64        // business unit in which the user works
+	RefreshToken                       vault.Secret // of a sign-in through Connect's package; "" for none
+}
+
+// AddMappings stores mappings as if their users had signed in at both clouds, in one transaction, and asks neither. It is
+// for fixtures. Who is mapped like this already stays so.
+func (b *Bridge) AddMappings(ctx context.Context, pairID string, users []AddedMapping) error {
+	l, err := b.links.Link(ctx, pairID)
+	if err != nil {
+		return err
+	}
+	all := make([]mapping.Given, 0, len(users))
+	for _, u := range users {
+		all = append(all, mapping.Given{
+			Visitor:      signin.Visitor{UserID: u.CRMUserID, Username: u.CRMUsername, Name: u.CRMName},
+			Tenant:       link.TenantUser{MID: u.MID, UserID: mapping.EngagementUserID(u.EngagementUserID), Username: u.EngagementUsername, Name: u.EngagementName},
+			RefreshToken: u.RefreshToken,
+		})
+	}
+	return b.mappings.Seed(ctx, b.store, l, all, "fixture")
+}
+
+// Mapped counts those of the CRM users who are mapped.
+func (b *Bridge) Mapped(ctx context.Context, pairID string, crmUserIDs []string) (int, error) {
+	return b.store.MappedOf(ctx, pairID, crmUserIDs)
+}
+
 // DeleteLink takes the connection of a pair away, with its keys, mappings, sends and record of changes, and tells neither
 // cloud: it is for pairs whose clouds go too. One that is not there already is none.
 func (b *Bridge) DeleteLink(ctx context.Context, pairID string) error {

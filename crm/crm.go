@@ -239,6 +239,25 @@ func (c *Cloud) CreateOrg(ctx context.Context, spec OrgSpec) error {
 	return c.control.CreateOrg(ctx, spec)
 }
 
+// MaxAdded is how many users AddUsers takes at once.
+const MaxAdded = control.MaxAdded
+
+// AddUsers adds users to an org that is there, below its APIs and in one transaction, each assigned the permission sets of
+// the labels; the org has at least seats licences then. Users whose names it has are left as they are. It returns their ids,
+// in order.
+func (c *Cloud) AddUsers(ctx context.Context, orgID string, users []UserSpec, sets []string, seats int) ([]string, error) {
+	id, err := org.ParseID(orgID)
+	if err != nil {
+		return nil, err
+	}
+	made, err := c.control.AddUsers(ctx, id, control.Added{Users: users, Sets: sets, Seats: int64(seats)})
+	ids := make([]string, len(made))
+	for i, u := range made {
+		ids[i] = string(u)
+	}
+	return ids, err
+}
+
 // DeleteOrg takes an org away with everything in it; one that is not there already is none.
 func (c *Cloud) DeleteOrg(ctx context.Context, orgID string) error {
 	id, err := org.ParseID(orgID)

@@ -144,7 +144,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	signIns := tenant.NewSignIns(c.registry, c.store, c.store, clk)
 	auth := &tenant.Authentication{Registry: c.registry, SignIns: signIns, Clock: clk, Meter: tenant.NewMeter(o.Machine, time.Minute)}
 	var err error
-	if c.control, err = control.Start(ctx, control.Options{Store: c.store, Registry: c.registry, Clock: clk, Log: o.Log}); err != nil {
+	if c.control, err = control.Start(ctx, control.Options{Store: c.store, Registry: c.registry, Clock: clk, Serials: serials, Log: o.Log}); err != nil {
 		return err
 	}
 
@@ -254,6 +254,25 @@ func (c *Cloud) Handler() http.Handler { return c.handler }
 // CreateTenant makes a tenant, in one transaction. A tenant whose EID is there already is left as it is.
 func (c *Cloud) CreateTenant(ctx context.Context, spec TenantSpec) error {
 	return c.control.Create(ctx, spec)
+}
+
+// MaxAdded is how many users AddUsers takes at once.
+const MaxAdded = control.MaxAdded
+
+// AddedUser is a user whom AddUsers added, or found.
+type AddedUser = control.AddedUser
+
+// Approval says what users who are added have let a connect package do.
+type Approval struct {
+	ClientID string // of the package; "" for none
+	// SignedIn gives each a new sign-in through it, whose refresh token AddUsers returns; else he has a grant alone.
+	SignedIn bool
+}
+
+// AddUsers adds users to a tenant that is there, below its APIs and in one transaction. Who is there already stays as he is,
+// and keeps his grant. It returns them in order.
+func (c *Cloud) AddUsers(ctx context.Context, eid int64, users []UserSpec, a Approval) ([]AddedUser, error) {
+	return c.control.AddUsers(ctx, tenant.Seeding{EID: tenant.EID(eid), Users: users, ClientID: a.ClientID, SignedIn: a.SignedIn})
 }
 
 // DeleteTenant takes a tenant away with everything in it; one that is not there already is none. Mail of it that is on

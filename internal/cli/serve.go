@@ -16,14 +16,15 @@ const defaultData = "twinspan-data"
 
 // serveFlags are the flags of the commands that start the parts (DESIGN 6).
 type serveFlags struct {
-	Data        string `help:"Folder of databases, keys and secrets." placeholder:"DIR" group:"Data"`
-	Ephemeral   bool   `help:"Use a temporary folder, fast and gone at the end." group:"Data"`
-	DB          string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
-	KeyFile     string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
-	KeyCommand  string `help:"Program that wraps and unwraps keys with a key management service, run as PROGRAM wrap and PROGRAM unwrap with base64 lines (data, then what it is bound to) on standard input; instead of a key file. So is TWINSPAN_KEY, 32 bytes in base64." placeholder:"PROGRAM" group:"Data"`
-	Fixture     string `help:"What a new folder is filled with: demo, new-org or legacy." placeholder:"NAME" group:"Data"`
-	AccountType string `help:"Edition of a new folder's tenant: enterprise-2, core or lock-publish; only the first has business units." placeholder:"TYPE" group:"Data"`
-	Package     string `help:"Release of the managed package that the org of a new folder has: 5.400, 5.493, 5.494, 219 or 220, the newest." placeholder:"VERSION" group:"Data"`
+	Data         string `help:"Folder of databases, keys and secrets." placeholder:"DIR" group:"Data"`
+	Ephemeral    bool   `help:"Use a temporary folder, fast and gone at the end." group:"Data"`
+	DB           string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
+	KeyFile      string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
+	KeyCommand   string `help:"Program that wraps and unwraps keys with a key management service, run as PROGRAM wrap and PROGRAM unwrap with base64 lines (data, then what it is bound to) on standard input; instead of a key file. So is TWINSPAN_KEY, 32 bytes in base64." placeholder:"PROGRAM" group:"Data"`
+	Fixture      string `help:"What a new folder is filled with: demo, new-org or legacy." placeholder:"NAME" group:"Data"`
+	FixtureUsers int    `help:"Users that the fixture has beside its three persons, mapped as those are. A folder that has fewer gets the missing ones." placeholder:"N" group:"Data"`
+	AccountType  string `help:"Edition of a new folder's tenant: enterprise-2, core or lock-publish; only the first has business units." placeholder:"TYPE" group:"Data"`
+	Package      string `help:"Release of the managed package that the org of a new folder has: 5.400, 5.493, 5.494, 219 or 220, the newest." placeholder:"VERSION" group:"Data"`
 
 	CRMAddr        string `name:"crm-addr" help:"Address of the org; port 0 picks a free one." placeholder:"HOST:PORT" group:"Addresses"`
 	EngagementAddr string `help:"Address of the tenant." placeholder:"HOST:PORT" group:"Addresses"`
@@ -79,7 +80,7 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		return none, err
 	}
 	return twinspan.Config{
-		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Master: master, Fixture: f.Fixture, AccountType: f.AccountType, Package: f.Package,
+		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Master: master, Fixture: f.Fixture, FixtureUsers: f.FixtureUsers, AccountType: f.AccountType, Package: f.Package,
 		CRM:         twinspan.HouseConfig{Addr: cmp.Or(f.CRMAddr, addr), URL: f.CRMURL, TLSAddr: f.CRMTLSAddr},
 		Engagement:  twinspan.HouseConfig{Addr: cmp.Or(f.EngagementAddr, addr), URL: f.EngagementURL, TLSAddr: f.EngagementTLSAddr},
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},

@@ -35,13 +35,19 @@ func (j *Journey) Connect(ctx context.Context) error {
 }
 
 // ConnectLegacy raises both spans as they were before Connected App authentication and tenant-specific OAuth: by the system
-// user's password and security token, and by the API user's password.
-func (j *Journey) ConnectLegacy(ctx context.Context) error {
+// user's password and security token, and by the API user's password; with tenantOAuth the second is by key.
+func (j *Journey) ConnectLegacy(ctx context.Context, tenantOAuth bool) error {
 	system, api := j.pair.SystemUser, j.pair.APIUser
 	if err := j.connect.ConnectOrgByPassword(ctx, system.Username, system.Password, system.SecurityToken, ""); err != nil {
 		return fmt.Errorf("from Engagement into the org, as %s: %w", system.Username, err)
 	}
-	if _, err := j.connect.ConnectEngagementByPassword(ctx, api.Username, j.pair.EID, api.Password, ""); err != nil {
+	var err error
+	if tenantOAuth {
+		err = j.connectTenant(ctx)
+	} else {
+		_, err = j.connect.ConnectEngagementByPassword(ctx, api.Username, j.pair.EID, api.Password, "")
+	}
+	if err != nil {
 		return fmt.Errorf("from the org into Engagement, as %s: %w", api.Username, err)
 	}
 	return nil

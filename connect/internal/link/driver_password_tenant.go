@@ -291,15 +291,22 @@ func (s *Service) sealUser(l Link, username string, token vault.Secret) ([]byte,
 	return s.keys.vault.Seal(plain, UserTokenAAD(UserToken{Pair: l.Pair, Username: username}, l.AuthURL))
 }
 
+// UserToken is a user's refresh token ready to be stored, as one of this moment.
+func (s *Service) UserToken(l Link, username string, token vault.Secret) (UserToken, error) {
+	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username), RenewedAt: s.Now(l)}
+	var err error
+	t.Sealed, err = s.sealUser(l, t.Username, token)
+	return t, err
+}
+
 // KeepUser keeps the refresh token of a user who has just signed in, where his sessions come of it: by key they do not, and
 // the API user has credentials of his own.
 func (s *Service) KeepUser(ctx context.Context, l Link, username string, token vault.Secret) error {
 	if !l.Tenant.Driver.KeepsSecrets() || token == "" || SameUsername(username, l.Tenant.Username) {
 		return nil
 	}
-	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username), RenewedAt: s.Now(l)}
-	var err error
-	if t.Sealed, err = s.sealUser(l, t.Username, token); err != nil {
+	t, err := s.UserToken(l, username, token)
+	if err != nil {
 		return err
 	}
 	// What came of his former token is of a sign-in that this one ended.

@@ -34,22 +34,33 @@ func turn(tx *sqldb.Tx, pair string) error {
 
 // note adds an entry to its pair's chain in the caller's transaction, and gives its number. Do it last: whoever else adds
 // one waits from here on.
-func note(tx *sqldb.Tx, key []byte, e audit.Entry) (int64, error) {
-	if _, err := tx.Exec(`INSERT INTO audit_head (pair_id, seq, signature) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, e.Pair, []byte{}); err != nil {
+func note(tx *sqldb.Tx, key []byte, e audit.Entry) (int64, error) { return noteAll(tx, key, []audit.Entry{e}) }
+
+// noteAll is note of several entries of one pair, in order; it gives the last one's number.
+func noteAll(tx *sqldb.Tx, key []byte, entries []audit.Entry) (seq int64, err error) {
+	if len(entries) == 0 {
+		return 0, nil
+	}
+	pair := entries[0].Pair
+	if _, err := tx.Exec(`INSERT INTO audit_head (pair_id, seq, signature) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, pair, []byte{}); err != nil {
 		return 0, err
 	}
 	var prev []byte
-	if err := tx.QueryRow(`UPDATE audit_head SET seq = seq + 1 WHERE pair_id = $1 RETURNING seq, signature`, e.Pair).Scan(&e.Seq, &prev); err != nil {
+	if err := tx.QueryRow(`UPDATE audit_head SET seq = seq + $2 WHERE pair_id = $1 RETURNING seq, signature`, pair, len(entries)).Scan(&seq, &prev); err != nil {
 		return 0, err
 	}
-	e.At = e.At.UTC().Truncate(time.Millisecond)
-	e.Signature = e.Sign(key, prev)
-	if _, err := tx.Exec(`INSERT INTO audit_entry (pair_id, seq, at, actor, action, subject, reason, before_json, after_json, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		e.Pair, e.Seq, e.At.UnixMilli(), e.Actor, e.Action, e.Subject, e.Reason, e.Before, e.After, e.Signature); err != nil {
-		return 0, err
+	for i, e := range entries {
+		e.Seq = seq - int64(len(entries)-1-i)
+		e.At = e.At.UTC().Truncate(time.Millisecond)
+		e.Signature = e.Sign(key, prev)
+		if _, err := tx.Exec(`INSERT INTO audit_entry (pair_id, seq, at, actor, action, subject, reason, before_json, after_json, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			e.Pair, e.Seq, e.At.UnixMilli(), e.Actor, e.Action, e.Subject, e.Reason, e.Before, e.After, e.Signature); err != nil {
+			return 0, err
+		}
+		prev = e.Signature
 	}
-	_, err := tx.Exec(`UPDATE audit_head SET signature = $2 WHERE pair_id = $1`, e.Pair, e.Signature)
-	return e.Seq, err
+	_, err = tx.Exec(`UPDATE audit_head SET signature = $2 WHERE pair_id = $1`, pair, prev)
+	return seq, err
 }
 
 // entry is a change as it is kept; before and after become JSON.

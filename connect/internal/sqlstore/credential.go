@@ -53,12 +53,14 @@ func (s *Store) UpdateLinkWith(ctx context.Context, c link.SealedCredential, why
 
 // PutUserToken implements link.Credentials.
 func (s *Store) PutUserToken(ctx context.Context, t link.UserToken) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at) VALUES ($1, $2, $3, 0, 1, $4)
-			ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
-			t.Pair, t.Username, t.Sealed, ms(t.RenewedAt))
-		return err
-	})
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return putUserToken(tx, t) })
+}
+
+func putUserToken(tx *sqldb.Tx, t link.UserToken) error {
+	_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at) VALUES ($1, $2, $3, 0, 1, $4)
+		ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
+		t.Pair, t.Username, t.Sealed, ms(t.RenewedAt))
+	return err
 }
 
 // LeaseUserToken implements link.Credentials.

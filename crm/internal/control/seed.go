@@ -23,11 +23,14 @@ var licences = []struct {
 	total     int64
 }{{"Salesforce", "SFDC", 1000}, {org.IntegrationLicense, "PID_Salesforce_Integration", 5}}
 
-// standardProfiles are the profiles that a new org has.
-var standardProfiles = []struct {
+// standardProfile is a profile that a new org has.
+type standardProfile struct {
 	name, licence string
 	permissions   []string
-}{
+}
+
+// standardProfiles are the profiles that a new org has.
+var standardProfiles = []standardProfile{
 	{org.AdministratorProfile, "Salesforce", org.AdministratorPermissions()},
 	{org.StandardUserProfile, "Salesforce", org.StandardUserPermissions()},
 	{org.IntegrationProfile, org.IntegrationLicense, org.IntegrationPermissions()},

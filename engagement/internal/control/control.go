@@ -21,6 +21,7 @@ type Options struct {
 	Store    *sqlstore.Store
 	Registry *tenant.Registry
 	Clock    tenant.Clock
+	Serials  *tenant.Serials
 	Log      *slog.Logger
 }
 

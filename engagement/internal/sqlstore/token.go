@@ -68,11 +68,16 @@ func (s *Store) AddFamily(ctx context.Context, f tenant.Family) error {
 				return fault.New(fault.Unauthenticated, tenant.CodeNoSession, "The session has ended.")
 			}
 		}
-		_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-			f.ID, f.CodeHash[:], int64(f.Tenant), f.ClientID, f.UserID, int64(f.MID), strings.Join(f.Scopes, " "), snapshot, f.RedirectURI, f.Challenge,
-			f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended))
-		return err
+		return insertFamily(tx, f, snapshot)
 	}))
+}
+
+// insertFamily stores a sign-in; snapshot is its snapshot's JSON.
+func insertFamily(tx *sqldb.Tx, f tenant.Family, snapshot string) error {
+	_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		f.ID, f.CodeHash[:], int64(f.Tenant), f.ClientID, f.UserID, int64(f.MID), strings.Join(f.Scopes, " "), snapshot, f.RedirectURI, f.Challenge,
+		f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended))
+	return err
 }
 
 // FamilyByID implements tenant.TokenStore.
