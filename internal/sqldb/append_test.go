@@ -170,3 +170,38 @@ func TestAppendAll(t *testing.T) {
 		}
 	})
 }
+
+// Many rows of several tables come in a transaction with what else it does, or not at all.
+func TestInsertInTransaction(t *testing.T) {
+	t.Parallel()
+	table := sqldb.NewAppend("thing", "id", "n", "body")
+	sqldbtest.Each(t, thing(), func(t *testing.T, db *sqldb.DB) {
+		rows := func(from, n int) (all [][]any) {
+			for i := range n {
+				all = append(all, []any{fmt.Sprint("row", from+i), i, []byte{1}})
+			}
+			return all
+		}
+		insert := func(parts ...sqldb.Part) error {
+			return db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				if _, err := tx.Exec(`INSERT INTO thing (id, n) VALUES ($1, $2) ON CONFLICT DO NOTHING`, "before", 1); err != nil {
+					return err
+				}
+				return tx.Insert(parts...)
+			})
+		}
+		if err := insert(table.Of(rows(0, 130)...), table.Of(rows(130, 1)...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := insert(table.Of([]any{"short"})); err == nil {
+			t.Error("a short row is accepted")
+		}
+		if err := insert(table.Of(rows(200, 70)...), table.Of(rows(0, 1)...)); !sqldb.IsUnique(err) {
+			t.Errorf("a row twice: %v", err)
+		}
+		var n int
+		if err := db.QueryRow(t.Context(), `SELECT COUNT(*) FROM thing`).Scan(&n); err != nil || n != 132 {
+			t.Errorf("%d rows, %v", n, err)
+		}
+	})
+}

@@ -165,3 +165,5 @@ func (r postgresRunner) query(ctx context.Context, query string, args []any) (*s
 func (r postgresRunner) queryRow(ctx context.Context, query string, args []any) *sql.Row {
 	return r.tx.QueryRowContext(ctx, query, args...)
 }
+
+func (postgresRunner) insertText(a *Append, n int) string { return a.postgres(n) }

@@ -306,3 +306,5 @@ func (c *sqliteConn) close() error {
 	}
 	return c.conn.Close()
 }
+
+func (c *sqliteConn) insertText(a *Append, n int) string { return a.sqlite(n) }

@@ -23,6 +23,8 @@ type runner interface {
 	exec(ctx context.Context, query string, args []any) (sql.Result, error)
 	query(ctx context.Context, query string, args []any) (*sql.Rows, error)
 	queryRow(ctx context.Context, query string, args []any) *sql.Row
+	// insertText is the INSERT of n rows of a table.
+	insertText(a *Append, n int) string
 }
 
 // Context is the context of the Write.
@@ -46,6 +48,24 @@ func (t *Tx) Exec(query string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	return res, nil
+}
+
+// Insert adds the rows of the parts, in their order, many with each statement. The rows are not the caller's any more. Unlike
+// with [DB.AppendAll] they may be of any table; it is for adding many at once.
+func (t *Tx) Insert(parts ...Part) error {
+	for _, p := range parts {
+		if err := p.convert(); err != nil {
+			return err
+		}
+	}
+	return statements(parts, func(table *Append, rows [][]any) error {
+		flat := make([]any, 0, len(rows)*len(table.columns))
+		for _, row := range rows {
+			flat = append(flat, row...)
+		}
+		_, err := t.Exec(t.run.insertText(table, len(rows)), flat...)
+		return err
+	})
 }
 
 // Query runs a statement that returns rows. They are closed when the function returns at the latest.

@@ -34,7 +34,11 @@ func turn(tx *sqldb.Tx, pair string) error {
 
 // note adds an entry to its pair's chain in the caller's transaction, and gives its number. Do it last: whoever else adds
 // one waits from here on.
-func note(tx *sqldb.Tx, key []byte, e audit.Entry) (int64, error) { return noteAll(tx, key, []audit.Entry{e}) }
+func note(tx *sqldb.Tx, key []byte, e audit.Entry) (int64, error) {
+	return noteAll(tx, key, []audit.Entry{e})
+}
+
+var insertEntries = sqldb.NewAppend("audit_entry", "pair_id", "seq", "at", "actor", "action", "subject", "reason", "before_json", "after_json", "signature")
 
 // noteAll is note of several entries of one pair, in order; it gives the last one's number.
 func noteAll(tx *sqldb.Tx, key []byte, entries []audit.Entry) (seq int64, err error) {
@@ -49,15 +53,16 @@ func noteAll(tx *sqldb.Tx, key []byte, entries []audit.Entry) (seq int64, err er
 	if err := tx.QueryRow(`UPDATE audit_head SET seq = seq + $2 WHERE pair_id = $1 RETURNING seq, signature`, pair, len(entries)).Scan(&seq, &prev); err != nil {
 		return 0, err
 	}
+	rows := make([][]any, len(entries))
 	for i, e := range entries {
 		e.Seq = seq - int64(len(entries)-1-i)
 		e.At = e.At.UTC().Truncate(time.Millisecond)
 		e.Signature = e.Sign(key, prev)
-		if _, err := tx.Exec(`INSERT INTO audit_entry (pair_id, seq, at, actor, action, subject, reason, before_json, after_json, signature) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			e.Pair, e.Seq, e.At.UnixMilli(), e.Actor, e.Action, e.Subject, e.Reason, e.Before, e.After, e.Signature); err != nil {
-			return 0, err
-		}
+		rows[i] = []any{e.Pair, e.Seq, e.At.UnixMilli(), e.Actor, e.Action, e.Subject, e.Reason, e.Before, e.After, e.Signature}
 		prev = e.Signature
+	}
+	if err := tx.Insert(insertEntries.Of(rows...)); err != nil {
+		return 0, err
 	}
 	_, err = tx.Exec(`UPDATE audit_head SET signature = $2 WHERE pair_id = $1`, pair, prev)
 	return seq, err

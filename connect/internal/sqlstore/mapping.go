@@ -171,9 +171,17 @@ func putMapping(tx *sqldb.Tx, m mapping.Mapping) (before mapping.Mapping, err er
 	if _, err := tx.Exec(`UPDATE mapping_clear SET latest = 0 WHERE pair_id = $1 AND latest = 1 AND (crm_username = $2 OR crm_user_id = $3)`, m.Pair, m.CRMUsername, m.CRMUserID); err != nil {
 		return before, err
 	}
-	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingCore+`, handle_hash, made_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
-		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle), string(cmp.Or(m.Era, link.JWT)))
+	res, err := tx.Exec(`INSERT INTO user_mapping (`+mappingInsert+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`, mappingRowOf(m)...)
 	return before, swapped(res, err)
+}
+
+// mappingInsert are the columns of a new mapping, and mappingRowOf its values.
+const mappingInsert = mappingCore + `, handle_hash, made_by`
+
+func mappingRowOf(m mapping.Mapping) []any {
+	return []any{
+		m.Pair, m.CRMUserID, m.CRMUsername, m.CRMName, m.EngagementUserID, m.EngagementUser, m.EngagementName, m.MID, ms(m.CreatedAt), stored(m.Handle), string(cmp.Or(m.Era, link.JWT)),
+	}
 }
 
 // RenameUser implements mapping.Store.

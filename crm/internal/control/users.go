@@ -2,11 +2,13 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
@@ -44,14 +46,17 @@ func (c *Control) AddUsers(ctx context.Context, orgID org.ID, a Added) (ids []or
 		}
 	}
 	made := false
-	err = c.Store.WriteTx(ctx, func(tx *sqldb.Tx, records org.RecordTx) error {
-		b := adding{control: c, session: s, schema: s.Schema(), tx: tx, records: records, at: c.Clock.Now(string(orgID)), profiles: map[string]org.ID{}}
+	err = c.Store.WriteTx(ctx, func(tx *sqldb.Tx, _ org.RecordTx) error {
+		b := adding{
+			control: c, session: s, schema: s.Schema(), records: &memoTx{ManyTx: c.Store.Many(tx), kept: map[string][]org.Values{}, locked: map[org.ID]org.Values{}},
+			at: c.Clock.Now(string(orgID)), profiles: map[string]org.ID{},
+		}
 		ids = make([]org.ID, len(a.Users)) // the function may run twice
 		if err := b.add(a, ids); err != nil {
 			return err
 		}
 		made = b.made
-		return nil
+		return b.records.Flush()
 	})
 	if err != nil {
 		return nil, err
@@ -67,8 +72,7 @@ type adding struct {
 	control  *Control
 	session  org.Session
 	schema   *org.Schema
-	tx       *sqldb.Tx
-	records  org.RecordTx
+	records  *memoTx
 	at       time.Time
 	profiles map[string]org.ID // by name
 	sets     []org.ID
@@ -83,17 +87,24 @@ func (b *adding) add(a Added, ids []org.ID) error {
 		}
 		b.sets = append(b.sets, id)
 	}
+	names := make([]string, len(a.Users))
 	for i, u := range a.Users {
-		there, err := b.records.Find(b.schema.Object(org.ObjectUser, nil), b.session.Org, org.Values{"Username": u.Username}, 1)
-		if err != nil {
-			return err
-		}
-		if len(there) > 0 {
-			ids[i] = there[0].ID("Id")
-			continue
-		}
-		if ids[i], err = b.user(u, a.Seats); err != nil {
-			return err
+		names[i] = u.Username
+	}
+	there, err := b.records.UsersNamed(names)
+	if err != nil {
+		return err
+	}
+	for i, u := range a.Users {
+		switch found, ok := there[org.Fold(u.Username)]; {
+		case ok && found.Org != b.session.Org:
+			return fault.New(fault.Conflict, CodeBadSpec, "the user name %s is taken by another org", u.Username)
+		case ok:
+			ids[i] = found.User
+		default:
+			if ids[i], err = b.user(u, a.Seats); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -130,13 +141,14 @@ func (b *adding) user(u org.UserSpec, seats int64) (org.ID, error) {
 	}
 	b.made = true
 	if u.PasswordHash != "" {
-		if err := sqlstore.PutCredential(b.tx, org.NewCredential(b.session.Org, id, u.PasswordHash, u.SecurityToken, b.at)); err != nil {
+		if err := b.records.PutNewCredential(org.NewCredential(b.session.Org, id, u.PasswordHash, u.SecurityToken, b.at)); err != nil {
 			return "", err
 		}
 	}
 	for _, set := range b.sets {
-		err := b.control.Records.CreateIn(b.records, b.session, org.ObjectPermissionSetAssignment, org.NewID(org.PrefixPermissionSetAssignment),
-			map[string]any{"PermissionSetId": string(set), "AssigneeId": string(id)})
+		err := b.records.Insert(b.schema.Object(org.ObjectPermissionSetAssignment, org.Permissions{org.PermViewSetup: true}), b.session.Org, org.Values{
+			"Id": string(org.NewID(org.PrefixPermissionSetAssignment)), "AssigneeId": string(id), "PermissionSetId": string(set), "IsActive": true, "SystemModstamp": b.at,
+		})
 		if err != nil {
 			return "", err
 		}
@@ -160,4 +172,49 @@ func (b *adding) seats(profile string, least int64) error {
 	}
 	_, err = b.records.Update(object, b.session.Org, match, org.Values{"TotalLicenses": least, "LastModifiedDate": b.at, "SystemModstamp": b.at})
 	return err
+}
+
+// memoTx keeps new records back and remembers what it read of setup, which stays as it is meanwhile: the rules ask the
+// same of every user. Of users it finds none by what must be unique: who has the names is asked before, of all at once, and
+// the database's own keys refuse what slips in between.
+type memoTx struct {
+	*sqlstore.ManyTx
+	kept   map[string][]org.Values
+	locked map[org.ID]org.Values
+}
+
+// Find is RecordTx.Find.
+func (t *memoTx) Find(o *org.Object, orgID org.ID, match org.Values, limit int) ([]org.Values, error) {
+	if _, byID := match["Id"]; o.Name == org.ObjectUser && !byID {
+		return nil, nil
+	}
+	if !steady(o) {
+		return t.ManyTx.Find(o, orgID, match, limit)
+	}
+	key := fmt.Sprint(o.Name, limit, match) // which prints maps in the order of their keys
+	if found, ok := t.kept[key]; ok {
+		return found, nil
+	}
+	found, err := t.ManyTx.Find(o, orgID, match, limit)
+	if err == nil {
+		t.kept[key] = found
+	}
+	return found, err
+}
+
+// Lock is RecordTx.Lock.
+func (t *memoTx) Lock(o *org.Object, orgID, id org.ID) (org.Values, error) {
+	if v, ok := t.locked[id]; ok {
+		return v, nil
+	}
+	v, err := t.ManyTx.Lock(o, orgID, id)
+	if err == nil && steady(o) {
+		t.locked[id] = v
+	}
+	return v, err
+}
+
+// steady reports whether records of the object stay as they are while users are added.
+func steady(o *org.Object) bool {
+	return o.Name == org.ObjectProfile || o.Name == org.ObjectPermissionSet
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
@@ -13,19 +14,31 @@ import (
 
 // PutCredential keeps all of a user's credential, in the transaction that makes the user or changes how he logs in.
 func PutCredential(tx *sqldb.Tx, c org.Credential) error {
-	history, err := json.Marshal(append([]string{}, c.History...))
+	row, err := credentialRow(c)
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO user_login (org_id, user_id, password_hash, security_token_hash, security_token_length, password_changed_ms,
- failures, locked_until_ms, must_change, password_history, link_hash, link_expires_ms, unverified, frozen)
+	_, err = tx.Exec(`INSERT INTO user_login (`+strings.Join(credentialColumns(), ", ")+`)
  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (org_id, user_id) DO UPDATE SET password_hash = $3,
  security_token_hash = $4, security_token_length = $5, password_changed_ms = $6, failures = $7, locked_until_ms = $8, must_change = $9,
- password_history = $10, link_hash = $11, link_expires_ms = $12, unverified = $13, frozen = $14`,
+ password_history = $10, link_hash = $11, link_expires_ms = $12, unverified = $13, frozen = $14`, row...)
+	return err
+}
+
+func credentialColumns() []string {
+	return []string{
+		"org_id", "user_id", "password_hash", "security_token_hash", "security_token_length", "password_changed_ms", "failures", "locked_until_ms", "must_change",
+		"password_history", "link_hash", "link_expires_ms", "unverified", "frozen",
+	}
+}
+
+func credentialRow(c org.Credential) ([]any, error) {
+	history, err := json.Marshal(append([]string{}, c.History...))
+	return []any{
 		string(c.Org), string(c.User), c.PasswordHash, c.SecurityTokenHash, c.SecurityTokenLength, millisOrZero(c.PasswordChanged),
 		c.Failures, millisOrZero(c.LockedUntil), flag(c.MustChange), string(history), c.LinkHash, millisOrZero(c.LinkExpires),
-		flag(c.Unverified), flag(c.Frozen))
-	return err
+		flag(c.Unverified), flag(c.Frozen),
+	}, err
 }
 
 // millisOrZero is 0 for no time at all.

@@ -295,22 +295,9 @@ func (t recordTx) NextNumber(o *org.Object, orgID org.ID) (int64, error) {
 
 // Insert implements org.RecordTx.
 func (t recordTx) Insert(o *org.Object, orgID org.ID, values org.Values) error {
-	a, err := assign(o, values)
+	a, err := newRow(o, orgID, values)
 	if err != nil {
 		return err
-	}
-	empty, err := parseBags("", "")
-	if err != nil {
-		return err
-	}
-	if err := a.addBags(o, empty, values); err != nil {
-		return err
-	}
-	if col := orgColumn(o); col != "id" {
-		a.columns, a.args = append(a.columns, col), append(a.args, string(orgID))
-	}
-	if o.Own {
-		a.columns, a.args = append(a.columns, "object"), append(a.args, o.KeyPrefix)
 	}
 	marks := make([]string, len(a.columns))
 	for i := range marks {
@@ -321,6 +308,28 @@ func (t recordTx) Insert(o *org.Object, orgID org.ID, values org.Values) error {
 		return fmt.Errorf("adding %s: %w", o.Name, err)
 	}
 	return t.putFlex(o, orgID, values.Text("Id"), flexFields(o, values), values, values.Flag("IsDeleted"))
+}
+
+// newRow is the row of a new record.
+func newRow(o *org.Object, orgID org.ID, values org.Values) (assignments, error) {
+	a, err := assign(o, values)
+	if err != nil {
+		return a, err
+	}
+	empty, err := parseBags("", "")
+	if err != nil {
+		return a, err
+	}
+	if err := a.addBags(o, empty, values); err != nil {
+		return a, err
+	}
+	if col := orgColumn(o); col != "id" {
+		a.columns, a.args = append(a.columns, col), append(a.args, string(orgID))
+	}
+	if o.Own {
+		a.columns, a.args = append(a.columns, "object"), append(a.args, o.KeyPrefix)
+	}
+	return a, nil
 }
 
 // Update implements org.RecordTx. Values in the JSON columns need those columns first, so such an update goes record by

@@ -68,16 +68,17 @@ func (s *Store) AddFamily(ctx context.Context, f tenant.Family) error {
 				return fault.New(fault.Unauthenticated, tenant.CodeNoSession, "The session has ended.")
 			}
 		}
-		return insertFamily(tx, f, snapshot)
+		_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`, familyRow(f, snapshot)...)
+		return err
 	}))
 }
 
-// insertFamily stores a sign-in; snapshot is its snapshot's JSON.
-func insertFamily(tx *sqldb.Tx, f tenant.Family, snapshot string) error {
-	_, err := tx.Exec(`INSERT INTO token_family (`+familyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+// familyRow is the row of a sign-in; snapshot is its snapshot's JSON.
+func familyRow(f tenant.Family, snapshot string) []any {
+	return []any{
 		f.ID, f.CodeHash[:], int64(f.Tenant), f.ClientID, f.UserID, int64(f.MID), strings.Join(f.Scopes, " "), snapshot, f.RedirectURI, f.Challenge,
-		f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended))
-	return err
+		f.SessionID, f.GrantID, bit(f.Offline), millis(f.Created), millis(f.CodeExpires), nullMillis(f.CodeUsed), nullMillis(f.Ended),
+	}
 }
 
 // FamilyByID implements tenant.TokenStore.
@@ -165,9 +166,14 @@ func (s *Store) Rotate(ctx context.Context, old, next tenant.RefreshToken, seed 
 	return won, taken(err)
 }
 
+const newRefreshColumns = `id, hash, family_id, previous_id, scopes, mid, created_at, expires_at`
+
+func refreshRow(r tenant.RefreshToken) []any {
+	return []any{r.ID, r.Hash[:], r.FamilyID, r.PreviousID, strings.Join(r.Scopes, " "), int64(r.MID), millis(r.Created), millis(r.Expires)}
+}
+
 func insertRefresh(tx *sqldb.Tx, r tenant.RefreshToken) error {
-	_, err := tx.Exec(`INSERT INTO refresh_token (id, hash, family_id, previous_id, scopes, mid, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		r.ID, r.Hash[:], r.FamilyID, r.PreviousID, strings.Join(r.Scopes, " "), int64(r.MID), millis(r.Created), millis(r.Expires))
+	_, err := tx.Exec(`INSERT INTO refresh_token (`+newRefreshColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, refreshRow(r)...)
 	return err
 }
 

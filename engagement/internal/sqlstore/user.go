@@ -60,17 +60,24 @@ func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
 	return u, rows.Err()
 }
 
-func insertUser(tx *sqldb.Tx, u tenant.User) error {
+// userRow is the row of a user, the folded name first.
+func userRow(u tenant.User) ([]any, error) {
 	permissions, err := listJSON(u.Permissions)
+	return []any{
+		tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
+		nullMillis(u.PasswordChanged), bit(u.Active), bit(u.APIUser), bit(u.MustChange), u.FailedLogins, nullMillis(u.Locked), nullMillis(u.LastLogin),
+		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified),
+		u.NotificationEmail, permissions, u.ModifiedBy,
+	}, err
+}
+
+func insertUser(tx *sqldb.Tx, u tenant.User) error {
+	row, err := userRow(u)
 	if err != nil {
 		return err
 	}
 	if _, err := tx.Exec(`INSERT INTO account_user (username_key, `+userColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`,
-		tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
-		nullMillis(u.PasswordChanged), bit(u.Active), bit(u.APIUser), bit(u.MustChange), u.FailedLogins, nullMillis(u.Locked), nullMillis(u.LastLogin),
-		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified),
-		u.NotificationEmail, permissions, u.ModifiedBy); err != nil {
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`, row...); err != nil {
 		return err
 	}
 	for _, mid := range u.MIDs {
