@@ -1,7 +1,9 @@
 package twinspan
 
 import (
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/twinspan/twinspan/crm"
 	"github.com/twinspan/twinspan/internal/strictjson"
@@ -33,12 +35,28 @@ func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if err := unhurried(w, in.Users); err != nil {
+		c.refuse(w, err)
+		return
+	}
 	if err := c.p.moreUsers(r.Context(), s, in.Users); err != nil {
 		c.refuse(w, err)
 		return
 	}
 	out.Users = in.Users
 	c.answer(w, http.StatusOK, out)
+}
+
+// unhurried gives an answer the time that making so many users takes at most.
+func unhurried(w http.ResponseWriter, users int) error {
+	if users == 0 {
+		return nil
+	}
+	err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute + time.Duration(users)*10*time.Millisecond))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }
 
 // fixturesAnswer says what became of POST /fixtures.

@@ -53,7 +53,7 @@ type userPart struct {
 }
 
 // addUsers makes the users that a pair's fixture has beside its three persons: in the org, in the tenant as if they had
-// signed in there through Connect, and mapped in Connect by the drivers that its spans have. The houses work side by side,
+// signed in there through Connect, assigned the set that approves them for the connected app where somebody has made it, and mapped in Connect by the drivers that its spans have. The houses work side by side,
 // each a batch of users in one transaction. Broken off at any moment it is completed by doing it again: what is there stays,
 // and the sign-ins of a batch that Connect was not told of lie unused until they expire.
 func (p *Program) addUsers(ctx context.Context, s *seed, path string) error {
@@ -63,13 +63,9 @@ func (p *Program) addUsers(ctx context.Context, s *seed, path string) error {
 	if err := s.BulkUsers.prepare(); err != nil {
 		return err
 	}
-	orgDriver, tenantDriver, err := p.bridge.Drivers(ctx, s.PairID)
+	_, tenantDriver, err := p.bridge.Drivers(ctx, s.PairID)
 	if err != nil {
 		return err
-	}
-	var sets []string
-	if orgDriver == connect.DriverJWT {
-		sets = []string{journey.ApprovalSet}
 	}
 	approval := engagement.Approval{ClientID: s.ConnectPackageID, SignedIn: tenantDriver != connect.DriverJWT}
 	total := s.BulkUsers.Number
@@ -85,7 +81,7 @@ func (p *Program) addUsers(ctx context.Context, s *seed, path string) error {
 				part.org, part.tenant = append(part.org, org), append(part.tenant, tenant)
 			}
 			var err error
-			if part.crmIDs, err = p.org.AddUsers(ctx, s.OrgID, part.org, sets, total+spareSeats); err != nil {
+			if part.crmIDs, err = p.org.AddUsers(ctx, s.OrgID, part.org, []string{journey.ApprovalSet}, total+spareSeats); err != nil {
 				return fmt.Errorf("adding users to the org: %w", err)
 			}
 			if err := pass(ctx, inOrg, part); err != nil {

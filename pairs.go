@@ -307,6 +307,10 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field))
 		return
 	}
+	if err := unhurried(w, conf.FixtureUsers); err != nil {
+		c.refuse(w, err)
+		return
+	}
 	s, ready, err := c.p.addPair(r.Context(), conf.pairKind())
 	if err != nil {
 		c.refuse(w, err)

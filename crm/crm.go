@@ -242,8 +242,8 @@ func (c *Cloud) CreateOrg(ctx context.Context, spec OrgSpec) error {
 // MaxAdded is how many users AddUsers takes at once.
 const MaxAdded = control.MaxAdded
 
-// AddUsers adds users to an org that is there, below its APIs and in one transaction, each assigned the permission sets of
-// the labels; the org has at least seats licences then. Users whose names it has are left as they are. It returns their ids,
+// AddUsers adds users to an org that is there, below its APIs and in one transaction, each assigned those permission
+// sets of the labels that it has; the org has at least seats licences then. Users whose names it has are left as they are. It returns their ids,
 // in order.
 func (c *Cloud) AddUsers(ctx context.Context, orgID string, users []UserSpec, sets []string, seats int) ([]string, error) {
 	id, err := org.ParseID(orgID)

@@ -18,7 +18,8 @@ const MaxAdded = 200
 // Added are users to add to an org that is there.
 type Added struct {
 	Users []org.UserSpec // at most MaxAdded, each with PasswordHash or without a password
-	Sets  []string       // labels of the permission sets that each of them is assigned
+	// Sets are labels of permission sets: each of the users is assigned those that the org has.
+	Sets []string
 	// Seats is how many licences of the users' profiles the org is to have at least; 0 leaves them.
 	Seats int64
 }
@@ -85,7 +86,9 @@ func (b *adding) add(a Added, ids []org.ID) error {
 		if err != nil {
 			return err
 		}
-		b.sets = append(b.sets, id)
+		if id != "" {
+			b.sets = append(b.sets, id)
+		}
 	}
 	names := make([]string, len(a.Users))
 	for i, u := range a.Users {
@@ -110,14 +113,11 @@ func (b *adding) add(a Added, ids []org.ID) error {
 	return nil
 }
 
-// find is the record of an object that has a name.
+// find is the record of an object that has a name; "" for none.
 func (b *adding) find(object, field, name string) (org.ID, error) {
 	found, err := b.records.Find(b.schema.Object(object, org.Permissions{org.PermViewSetup: true}), b.session.Org, org.Values{field: name}, 1)
-	if err != nil {
+	if err != nil || len(found) == 0 {
 		return "", err
-	}
-	if len(found) == 0 {
-		return "", badSpec("the org has no %s %q", object, name)
 	}
 	return found[0].ID("Id"), nil
 }
@@ -128,6 +128,9 @@ func (b *adding) user(u org.UserSpec, seats int64) (org.ID, error) {
 		var err error
 		if profile, err = b.find(org.ObjectProfile, "Name", u.Profile); err != nil {
 			return "", err
+		}
+		if profile == "" {
+			return "", badSpec("user %s: no profile is called %q", u.Username, u.Profile)
 		}
 		if err := b.seats(u.Profile, seats); err != nil {
 			return "", err
