@@ -123,10 +123,9 @@ func (b *adding) find(object, field, name string) (org.ID, error) {
 }
 
 func (b *adding) user(u org.UserSpec, seats int64) (org.ID, error) {
-	profile, known := b.profiles[u.Profile]
-	if !known {
-		var err error
-		if profile, err = b.find(org.ObjectProfile, "Name", u.Profile); err != nil {
+	if _, known := b.profiles[u.Profile]; !known {
+		profile, err := b.find(org.ObjectProfile, "Name", u.Profile)
+		if err != nil {
 			return "", err
 		}
 		if profile == "" {
