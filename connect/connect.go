@@ -15,6 +15,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
@@ -165,8 +166,13 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	})
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	b.units = units.NewService(b.links, b.store)
+	examining := doctor.NewService(
+		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts}, doctor.NewKnocker(o.HTTP, o.Machine),
+		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
+	)
 	calls := api.New(api.Options{
-		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
+		Doctor: examining,
+		Links:  b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, b.units),
 		Migrations:  migration.NewService(b.store, b.links),
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),

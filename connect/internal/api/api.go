@@ -19,6 +19,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
@@ -62,6 +63,8 @@ type Options struct {
 	Triggers  *trigger.Service
 	Usage     *usage.Service
 	Audit     *audit.Service
+	// Doctor names the cause of what does not work.
+	Doctor *doctor.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service
@@ -159,6 +162,8 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/triggers/{trigger_id}/remove", (*Server).removeTrigger, 0, false},
 		{http.MethodGet, "/api/v1/triggers/{trigger_id}/firings", (*Server).firings, 0, false},
 		{http.MethodGet, "/api/v1/usage", (*Server).usage, 0, false},
+		{http.MethodGet, "/api/v1/doctor", (*Server).doctor, 0, false},
+		{http.MethodPost, "/api/v1/doctor", (*Server).doctorLent, 0, true},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},

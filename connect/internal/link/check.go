@@ -16,30 +16,38 @@ func (s *Service) Check(ctx context.Context, pair string) (Link, error) {
 	if err != nil {
 		return Link{}, err
 	}
-	if l.Org.Username != "" {
+	for _, d := range []Direction{IntoOrg, IntoTenant} {
+		if err := s.CheckSpan(ctx, l, d); err != nil {
+			return Link{}, err
+		}
+	}
+	return s.store.Link(ctx, pair)
+}
+
+// CheckSpan is Check for one span. What it found stands in the stored link.
+func (s *Service) CheckSpan(ctx context.Context, l Link, d Direction) error {
+	var err error
+	switch {
+	case d == IntoOrg && l.Org.Username != "":
 		s.org.drop(orgKey(l, l.Org.Username), func(crm.Token) bool { return true })
-		err := s.CallOrg(ctx, l, func(org *crm.Session) error {
+		err = s.CallOrg(ctx, l, func(org *crm.Session) error {
 			_, err := org.UserInfo(ctx)
 			return err
 		})
 		if err == nil {
 			_, err = s.Package(ctx, l, true)
 		}
-		if _, refused := refusal(err); err != nil && !refused {
-			return Link{}, err
-		}
-	}
-	if l.Tenant.Username != "" {
+	case d == IntoTenant && l.Tenant.Username != "":
 		s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
-		err := s.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		err = s.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 			_, err := tenant.UserInfo(ctx)
 			return err
 		})
-		if _, refused := refusal(err); err != nil && !refused {
-			return Link{}, err
-		}
 	}
-	return s.store.Link(ctx, pair)
+	if _, refused := refusal(err); err != nil && refused {
+		return nil
+	}
+	return err
 }
 
 // Prove signs the user of a span in anew, by the driver that the span has, and asks the cloud who he is. Nothing is kept of

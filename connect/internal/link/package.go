@@ -88,18 +88,24 @@ func (s *Service) Package(ctx context.Context, l Link, fresh bool) (Package, err
 	})
 }
 
+// InstalledPackage asks an org which version of the managed package it has; the zero Package where it has none.
+func InstalledPackage(ctx context.Context, org *crm.Session) (Package, error) {
+	var found Package
+	installed, err := org.InstalledPackages(ctx)
+	for _, p := range installed {
+		if p.Namespace == packageNamespace {
+			found = Package{p.Version.Major, p.Version.Minor}
+		}
+	}
+	return found, err
+}
+
 func (s *Service) readPackage(ctx context.Context, l Link) (Package, error) {
 	var found Package
 	var said error // by the question itself: a refusal of the sign-in, first or renewed, says nothing of packages
 	err := s.CallOrg(ctx, l, func(org *crm.Session) error {
-		installed, err := org.InstalledPackages(ctx)
-		said = err
-		for _, p := range installed {
-			if p.Namespace == packageNamespace {
-				found = Package{p.Version.Major, p.Version.Minor}
-			}
-		}
-		return err
+		found, said = InstalledPackage(ctx, org)
+		return said
 	})
 	if code := fault.CodeOf(err); said != nil && errors.Is(err, said) && (code == client.CodeNotFound || code == client.CodeRefused) {
 		return Package{}, nil

@@ -163,6 +163,26 @@ type Meter interface {
 // Metered has all calls to the clouds counted. Call it before the service is used.
 func (s *Service) Metered(m Meter) { s.meter = m }
 
+// AlsoMetered returns the same service, whose calls m is told of too.
+func (s *Service) AlsoMetered(m Meter) *Service {
+	also := *s
+	also.meter = meters{s.meter, m}
+	return &also
+}
+
+// meters tells several of each call; nil ones are left out.
+type meters []Meter
+
+// Transport implements Meter.
+func (m meters) Transport(l Link, cloud Direction, now time.Time, next http.RoundTripper) http.RoundTripper {
+	for _, one := range m {
+		if one != nil {
+			next = one.Transport(l, cloud, now, next)
+		}
+	}
+	return next
+}
+
 // client is what calls of the link to a cloud are made by.
 func (s *Service) client(l Link, cloud Direction) *http.Client {
 	if s.meter == nil || s.http == nil || s.http.Transport == nil {

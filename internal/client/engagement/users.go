@@ -23,21 +23,41 @@ type UserDetails struct {
 	Roles []string
 }
 
+// detailProperties are what details are made of.
+func detailProperties() []string {
+	return []string{
+		"AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit", "IsLocked", "MustChangePassword", "SalesforceUsername", "Roles",
+	}
+}
+
 // UserDetails finds a user by name; a NotFound fault where there is none.
 func (s *Session) UserDetails(ctx context.Context, username string) (UserDetails, error) {
-	found, err := s.Retrieve(ctx, RetrieveRequest{
-		ObjectType: "AccountUser", Filter: Equals("UserID", username), AllAccounts: true,
-		Properties: []string{
-			"AccountUserID", "UserID", "Name", "Email", "ActiveFlag", "IsAPIUser", "DefaultBusinessUnit", "IsLocked", "MustChangePassword", "SalesforceUsername", "Roles",
-		},
-	})
+	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "AccountUser", Filter: Equals("UserID", username), AllAccounts: true, Properties: detailProperties()})
 	if err != nil {
 		return UserDetails{}, err
 	}
 	if len(found) != 1 {
 		return UserDetails{}, s.c.call.Refusal(http.StatusNotFound, "not_found", "there is no user "+client.Clip(username, 80))
 	}
-	e := found[0]
+	return details(found[0]), nil
+}
+
+// IntegratedDetails lists the users whose Salesforce.com Status is set, as [Session.IntegratedUsers] does, with their details.
+func (s *Session) IntegratedDetails(ctx context.Context) ([]UserDetails, error) {
+	found, err := s.Retrieve(ctx, RetrieveRequest{
+		ObjectType: "AccountUser", Filter: &Filter{Property: "SalesforceUsername", Operator: "isNotNull"}, AllAccounts: true, Properties: detailProperties(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]UserDetails, len(found))
+	for i, e := range found {
+		out[i] = details(e)
+	}
+	return out, nil
+}
+
+func details(e *soap.Element) UserDetails {
 	d := UserDetails{
 		AccountUser: AccountUser{
 			ID: number(e.Value("AccountUserID")), Username: e.Value("UserID"), Name: e.Value("Name"), Email: e.Value("Email"),
@@ -55,7 +75,7 @@ func (s *Session) UserDetails(ctx context.Context, username string) (UserDetails
 		}
 		d.Roles = append(d.Roles, name)
 	}
-	return d, nil
+	return d
 }
 
 // Role is a role of the tenant.

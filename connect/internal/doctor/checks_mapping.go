@@ -1,0 +1,152 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+)
+
+// mappingChecks look at who is mapped to whom, and whether it still holds.
+func mappingChecks() []Check {
+	return []Check{
+		{
+			ID: "D26", Name: "Who is mapped to the API user", Severity: Error, Wants: "the system user alone",
+			Why:   "A person who is mapped to the API user sends with the API user's permissions, which is the usual mistake at the first visit.",
+			Click: "User record > Additional Information > Marketing Cloud OAuth Token", Command: "twinspan users reset {user}", Document: docToken,
+			Look: func(l *Look) Outcome {
+				var out Outcome
+				for _, m := range l.mapped() {
+					switch mapping.Notice(l.Link, m) {
+					case mapping.CodeAPIUser:
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "mapped to the API user " + m.EngagementUser, Expected: "mapped to an Engagement user of his own"})
+					case mapping.CodeSystemUser:
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "the system user, mapped to " + m.EngagementUser, Expected: "mapped to the API user, or to nobody", Severity: Warning})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D27", Name: "Salesforce.com Status", Severity: Warning, Wants: "each user's Engagement user names him",
+			Why:   "Without it the user is not integrated: his permission to send is not looked up, and he cannot be mapped again.",
+			Click: "Email Studio > Admin > My Users > {subject} > Salesforce.com Status > Integrate", Command: "twinspan tenant user update {subject} --salesforce-username {value}", Document: docManage,
+			Look: func(l *Look) Outcome {
+				members, why := l.Members.Get()
+				if why != "" {
+					return unread(why)
+				}
+				status := make(map[string]Member, len(members))
+				for _, m := range members {
+					status[fold(m.Username)] = m
+				}
+				var out Outcome
+				for _, m := range l.mapped() {
+					if link.SameUsername(m.EngagementUser, l.Link.Tenant.Username) {
+						continue // D26's business
+					}
+					found := Found{Subject: m.EngagementUser, Value: m.CRMUsername, Expected: m.CRMUsername}
+					switch e, there := status[fold(m.EngagementUser)]; {
+					case !there:
+						found.Seen = "not integrated"
+					case !link.SameUsername(e.SalesforceUsername, m.CRMUsername):
+						found.Seen = e.SalesforceUsername
+					case !e.Active:
+						found.Seen, found.Expected = "the Engagement user is disabled", "active"
+						found.Command, found.Click = "twinspan tenant user update {subject} --active", clickMCUser
+					default:
+						continue
+					}
+					out.Found = append(out.Found, found)
+				}
+				return out
+			},
+		},
+		{
+			ID: "D28", Name: "Business units of mappings", Severity: Error, Wants: "each mapped user works in a business unit of this org",
+			Why:   "Where an enterprise has several orgs, a user belongs to an org only in the business units that are connected to it.",
+			Click: "Marketing Cloud tab > Manage Business Units", Command: "twinspan users reset {user}", Document: docMultiOrg,
+			Look: func(l *Look) Outcome {
+				units, why := l.Units.Get()
+				if why != "" {
+					return unread(why)
+				}
+				if _, why := l.OrgUnits.Get(); why != "" {
+					return unread(why)
+				}
+				enabled := l.enabledUnits()
+				var out Outcome
+				for _, m := range l.mapped() {
+					exists := slices.ContainsFunc(units, func(u engagement.BusinessUnit) bool { return u.MID == m.MID && u.Active })
+					switch {
+					case l.MultiOrg && len(enabled) > 0 && !slices.Contains(enabled, m.MID):
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: fmt.Sprintf("mapped in %d, which is no business unit of this org", m.MID)})
+					case !exists && !slices.Contains(enabled, m.MID):
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: fmt.Sprintf("mapped in %d, which is no active business unit that the API user reaches", m.MID), Severity: Warning})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D29", Name: "Permissions in tokens", Severity: Warning, Wants: "each token carries the permissions that its user has now",
+			Why:   "A token keeps the permissions of the moment when it was made; a role that was given since is not seen before it is cleared.",
+			Click: "User record > Additional Information > Marketing Cloud OAuth Token > delete, then the user's next visit", Command: "twinspan users stale", Document: docToken,
+			Look: func(l *Look) Outcome {
+				grants, why := l.Grants.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				for _, m := range l.mapped() {
+					if g, there := grants[fold(m.EngagementUser)]; there && g.Stale {
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "the permissions of " + m.EngagementUser + " have changed since " + day(g.MadeAt)})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D30", Name: "Tokens that are taken", Severity: Error, Wants: "Engagement takes the token of everybody who is mapped",
+			Why:   "A user with a token that is refused is asked for his credentials, and correct ones get \"login denied\".",
+			Click: "User record > Additional Information > Marketing Cloud OAuth Token > delete, then the user's next visit", Command: "twinspan users reset {user}", Document: docToken,
+			Look: func(l *Look) Outcome {
+				grants, why := l.Grants.Get()
+				var out Outcome
+				for _, m := range l.mapped() {
+					_, granted := grants[fold(m.EngagementUser)]
+					if why == "" && !granted || why != "" && !m.BrokenAt.IsZero() {
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "Engagement refuses the token stored for " + m.EngagementUser})
+					}
+				}
+				if len(out.Found) == 0 {
+					out.Unread = why
+				}
+				return out
+			},
+		},
+		{
+			ID: "T11", Name: "Mapping drift", Severity: Warning, Wants: "where the package keeps the token on the user, what Connect left there still stands",
+			Why:   "A field that was blanked or changed ends the mapping at the user's next visit.",
+			Click: "User record > Additional Information > Marketing Cloud OAuth Token", Command: "twinspan users check", Document: docToken,
+			Look: func(l *Look) Outcome {
+				if !l.release().TokenInField() {
+					return Outcome{}
+				}
+				people, why := l.People.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				for _, m := range l.mapped() {
+					if u, there := people.ByID[m.CRMUserID]; there && u.Token == "" && m.Handle != (mapping.Handle{}) {
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "Marketing Cloud OAuth Token was blanked"})
+					}
+				}
+				return out
+			},
+		},
+	}
+}

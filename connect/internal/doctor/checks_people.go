@@ -1,0 +1,283 @@
+package doctor
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+)
+
+// packageSets are the package's own permission sets (document 001 steps 25 to 27).
+var packageSets = []string{"Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"}
+
+const clickUser = "Setup > Users > Users > {user} > Edit"
+
+// ofSystem makes a check of the system user's record.
+func ofSystem(id string, judge func(*Look, OrgUser) []Found) func(*Look) Outcome {
+	return func(l *Look) Outcome {
+		u, why := l.SystemUser.Get()
+		if why != "" {
+			return l.orUnread(id, why)
+		}
+		if u.ID == "" {
+			return Outcome{} // D08 says that he is gone
+		}
+		return Outcome{Found: judge(l, u)}
+	}
+}
+
+// ofEverybody makes a check of the system user and of all who are mapped.
+func ofEverybody(id string, judge func(l *Look, u OrgUser, system bool) (Found, bool)) func(*Look) Outcome {
+	return func(l *Look) Outcome {
+		var out Outcome
+		system, why := l.SystemUser.Get()
+		if why != "" {
+			return l.orUnread(id, why)
+		}
+		if system.ID != "" {
+			if f, bad := judge(l, system, true); bad {
+				out.Found = append(out.Found, named(f, system))
+			}
+		}
+		people, why := l.People.Get()
+		if why != "" {
+			out.Unread = why
+			return out
+		}
+		for _, m := range l.mapped() {
+			if u, there := people.ByID[m.CRMUserID]; there && u.ID != system.ID {
+				if f, bad := judge(l, u, false); bad {
+					out.Found = append(out.Found, named(f, u))
+				}
+			}
+		}
+		out.Unread = cut(people)
+		return out
+	}
+}
+
+func named(f Found, u OrgUser) Found {
+	if f.Subject == "" {
+		f.Subject = u.Username
+	}
+	return f
+}
+
+// cut is what a check of all people says where there were too many.
+func cut(p People) string {
+	if p.Cut {
+		return "There are more users than are looked at in one go; those beyond were not."
+	}
+	return ""
+}
+
+// mapped are the mappings, by user name.
+func (l *Look) mapped() []mapping.Mapping {
+	all, _ := l.Mappings.Get()
+	return all
+}
+
+// peopleChecks look at the system user and at those who are mapped: document 001 steps 11 to 32.
+func peopleChecks() []Check {
+	const click = clickSets + " > {set} > Manage Assignments"
+	return []Check{
+		{
+			ID: "D06", Name: "The system user is assigned", Severity: Error, Wants: "the system user has a permission set or profile that carries the app",
+			Why:   "The org does not let him in otherwise, and nothing goes from Engagement into the org.",
+			Click: click, Command: "twinspan org permset assign {set} {user}", Document: docInitial + "; " + docApproval,
+			Look: ofSystem("D06", func(l *Look, u OrgUser) []Found {
+				if carriers, why := l.Carriers.Get(); !u.Approved && why == "" && len(carriers) > 0 && u.Active {
+					return []Found{{Subject: u.Username, Seen: "assigned to none of " + carrierNames(carriers)}}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "D07", Name: "Every impacted user is assigned", Severity: Error, Wants: "everybody who is mapped or integrated has a permission set or profile that carries the app",
+			Why:   "Who is not assigned gets \"user is not admin approved to access this app\", and his sends fail.",
+			Click: click, Command: "twinspan org permset assign {set} {user}", Document: docInitial + "; " + docUpgrade,
+			Look: func(l *Look) Outcome {
+				people, why := l.People.Get()
+				carriers, carriersWhy := l.Carriers.Get()
+				switch {
+				case why != "" || carriersWhy != "":
+					return unread(or(why, carriersWhy))
+				case len(carriers) == 0:
+					return Outcome{} // D05 says so
+				}
+				integrated := map[string]bool{}
+				members, _ := l.Members.Get()
+				for _, m := range members {
+					integrated[fold(m.SalesforceUsername)] = true
+				}
+				isMapped := map[string]bool{}
+				for _, m := range l.mapped() {
+					isMapped[m.CRMUserID] = true
+				}
+				var out Outcome
+				for id, u := range people.ByID {
+					if !u.Approved && u.Active && id != l.Link.Org.UserID && (isMapped[id] || integrated[fold(u.Username)]) {
+						out.Found = append(out.Found, Found{Subject: u.Username, Seen: "assigned to none of " + carrierNames(carriers)})
+					}
+				}
+				sortFound(out.Found)
+				out.Unread = cut(people)
+				return out
+			},
+		},
+		{
+			ID: "D08", Name: "Users are active", Severity: Error, Wants: "active, not frozen, not locked",
+			Why:   "An inactive or frozen user is not signed in, whatever is assigned to him.",
+			Click: clickUser + " > Active", Command: "twinspan org user activate {user}", Document: docInitial,
+			Look: func(l *Look) Outcome {
+				if system, why := l.SystemUser.Get(); why == "" && system.ID == "" {
+					return foundAt(l.Link.Org.Username, "the org has no such user any more")
+				}
+				out := ofEverybody("D08", func(_ *Look, u OrgUser, system bool) (Found, bool) {
+					switch {
+					case !u.Active:
+						return Found{Seen: "inactive"}, true
+					case u.Frozen:
+						return Found{Seen: "frozen", Command: "twinspan org user unfreeze {user}", Click: "Setup > Users > Users > {user} > Unfreeze"}, true
+					case u.Locked && system:
+						return Found{Seen: "locked after too many wrong passwords", Command: "twinspan org user unlock {user}", Click: "Setup > Users > Users > {user} > Unlock", Severity: Warning}, true
+					}
+					return Found{}, false
+				})(l)
+				people, _ := l.People.Get()
+				for _, m := range l.mapped() {
+					if people.Gone[m.CRMUserID] {
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "the org has no such user any more", Severity: Warning, Command: "twinspan users clear {user}"})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D09", Name: "Licence of the system user", Severity: Error, Wants: "Salesforce",
+			Why:   "Integration and platform licences do not reach what Marketing Cloud Connect writes.",
+			Click: clickUser + " > User License", Document: docInitial,
+			Look: ofSystem("D09", func(_ *Look, u OrgUser) []Found {
+				if u.Licence != "Salesforce" {
+					return []Found{{Subject: u.Username, Seen: or(u.Licence, "not shown")}}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "D10", Name: "Profile of the system user", Severity: Error, Wants: "System Administrator",
+			Why:   "Another profile hides objects and fields from tracking and imports.",
+			Click: clickUser + " > Profile", Document: docInitial,
+			Look: ofSystem("D10", func(_ *Look, u OrgUser) []Found {
+				if u.Profile != "System Administrator" {
+					return []Found{{Subject: u.Username, Seen: or(u.Profile, "not shown")}}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "D11", Name: "Marketing User", Severity: Warning, Wants: "ticked",
+			Why:   "Without the box a user cannot make campaigns and their members.",
+			Click: clickUser + " > Marketing User", Command: "twinspan org user update {user} UserPermissionsMarketingUser=true", Document: docInitial,
+			Look: ofEverybody("D11", func(_ *Look, u OrgUser, _ bool) (Found, bool) {
+				return Found{Seen: yes(false)}, u.Active && !u.Marketing
+			}),
+		},
+		{
+			ID: "D12", Name: "Marketing Cloud for AppExchange User", Severity: Error, Wants: "ticked",
+			Why:   "Without it the Marketing Cloud tab says \"Insufficient User Permissions. You have not been designated as an integrated Marketing Cloud user\", also to who has the Admin box.",
+			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange User", Command: "twinspan org user update {user} " + fieldUser + "=true", Document: docInitial + "; " + docSetup,
+			Look: ofEverybody("D12", func(_ *Look, u OrgUser, _ bool) (Found, bool) { return Found{Seen: yes(false)}, u.Active && !u.User }),
+		},
+		{
+			ID: "D13", Name: "Marketing Cloud for AppExchange Admin", Severity: Error, Wants: "ticked on the system user; on others as needed",
+			Why:   "Without it the system user sees only his own records, and sends reach nobody.",
+			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange Admin", Command: "twinspan org user update {user} " + fieldAdmin + "=true", Document: docInitial + "; " + docSetup,
+			Look: ofSystem("D13", func(_ *Look, u OrgUser) []Found {
+				if !u.Admin {
+					return []Found{{Subject: u.Username, Seen: yes(false)}}
+				}
+				return nil
+			}),
+		},
+		{
+			ID: "D17", Name: "Permission sets of the system user", Severity: Error, Wants: "Marketing Cloud Connector, Marketing Cloud Connector Admin, Marketing Cloud System User, and the one that carries the app",
+			Why:   "Each of the package's sets opens something else: its objects, its settings, tracking.",
+			Click: clickSets + " > {subject} > Manage Assignments", Command: "twinspan org permset assign {subject} {system}", Document: docSetup,
+			Look: func(l *Look) Outcome {
+				sets, why := l.SystemSets.Get()
+				if why != "" {
+					return unread(why)
+				}
+				if u, why := l.SystemUser.Get(); why == "" && u.ID == "" {
+					return Outcome{}
+				}
+				var out Outcome
+				for _, label := range packageSets {
+					if !slices.Contains(sets, label) {
+						out.Found = append(out.Found, Found{Subject: label, Seen: "not assigned to " + l.Link.Org.Username, Expected: "assigned"})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D25", Name: "Login IP Ranges and Login Hours", Severity: Error, Wants: "the system user's profile has none that shut Connect out",
+			Why:   "A sign-in by key keeps to the profile's ranges whatever the app's IP Relaxation says.",
+			Click: "Setup > Users > Profiles > {value} > Login IP Ranges", Command: "twinspan org profile show {value}", Document: docIP,
+			Look: func(l *Look) Outcome {
+				system, _ := l.SystemUser.Get()
+				if l.blame() == "D25" {
+					out := l.orUnread("D25", "")
+					out.Found[0].Value = or(system.Profile, "System Administrator")
+					return out
+				}
+				rules, why := l.LoginRules.Get()
+				switch {
+				case why != "" && l.Link.Org.State == link.SpanUp:
+					return Outcome{} // he was just let in
+				case why != "":
+					return unread(why)
+				case len(rules.Hours) > 0:
+					return Outcome{Found: []Found{{Subject: system.Profile, Value: system.Profile, Seen: "has login hours: outside of them the system user is not let in", Expected: "no login hours", Severity: Warning}}}
+				}
+				return Outcome{}
+			},
+		},
+		{
+			ID: "D36", Name: "Login History", Severity: Warning, Wants: "no \"Failed: Not approved for access\" that is anybody's last word",
+			Why:   "Such a row says whom the org turned away; it can take a while until a new assignment is in force.",
+			Click: "Setup > Identity > Login History", Command: "twinspan org logins", Document: docApproval,
+			Look: func(l *Look) Outcome {
+				rows, why := l.Refused.Get()
+				if why != "" {
+					return unread(why)
+				}
+				people, _ := l.People.Get()
+				var out Outcome
+				for _, row := range rows {
+					u, known := people.ByID[row.UserID]
+					if !known || !u.Approved || !u.Active || u.ID == l.Link.Org.UserID {
+						continue // a stranger, or another check names the cause; the system user has just been tried
+					}
+					out.Found = append(out.Found, Found{Subject: u.Username, Seen: row.Status + " on " + day(row.At) + "; he is approved now, and has not tried again", Severity: Notice})
+				}
+				return out
+			},
+		},
+	}
+}
+
+func carrierNames(all []Carrier) string {
+	labels := make([]string, len(all))
+	for i, c := range all {
+		labels[i] = c.Label
+	}
+	slices.Sort(labels)
+	return names(labels)
+}
+
+func sortFound(all []Found) {
+	slices.SortFunc(all, func(a, b Found) int { return strings.Compare(fold(a.Subject), fold(b.Subject)) })
+}

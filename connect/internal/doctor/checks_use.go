@@ -1,0 +1,218 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
+)
+
+// Thresholds of use, in percent of a limit.
+const (
+	muchUsed   = 80
+	almostUsed = 95 // at which System Overview warns (connect-facts 6)
+)
+
+// useChecks look at what is sent and what it costs.
+func useChecks() []Check {
+	return []Check{
+		{
+			ID: "D33", Name: "Triggered sends", Severity: Error, Wants: "the definition of each active triggered send is active in Engagement, and its object can be read",
+			Why:   "A paused definition fails without a word to the user in the org.",
+			Click: "Email Studio > Interactions > Triggered Emails > {value} > Start/Restart", Command: "twinspan send triggered list", Document: docReset,
+			Look: func(l *Look) Outcome {
+				triggers, why := l.Triggers.Get()
+				if why != "" {
+					return unread(why)
+				}
+				definitions, why := l.Definitions.Get()
+				var out Outcome
+				for _, t := range triggers {
+					if !t.Active {
+						continue
+					}
+					i := slices.IndexFunc(definitions, func(d Definition) bool { return strings.EqualFold(d.Key, t.DefinitionKey) })
+					switch {
+					case t.ErrorCode != "":
+						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "its object " + t.Object + " could not be read: " + trimmed(t.Error)})
+					case why != "":
+						out.Unread = why
+					case i < 0:
+						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "Engagement has no definition " + t.DefinitionKey + " in the API user's business unit"})
+					case definitions[i].Status != "Active":
+						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "its definition " + t.DefinitionKey + " is " + definitions[i].Status})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D34", Name: "A copied connection", Severity: Error, Wants: "this connection is its own org's, and a sandbox has an account of its own",
+			Why:   "A refreshed sandbox has all tokens of the original and sends its contacts into production.",
+			Click: "Developer Console > Debug > Execute Anonymous: " + link.ResetApex, Command: "twinspan disconnect", Document: docSandbox,
+			Look: func(l *Look) Outcome {
+				if l.blame() == "D34" {
+					return l.orUnread("D34", "")
+				}
+				sandbox, why := l.Sandbox.Get()
+				switch {
+				case why != "":
+					return unread(why)
+				case sandbox && l.SharedEID != "":
+					return foundAt(l.Link.Org.OrgID, fmt.Sprintf("the org is a sandbox, and enterprise %d is also that of org %s, which is none", l.Link.EID, l.SharedEID))
+				}
+				return Outcome{}
+			},
+		},
+		{
+			ID: "D37", Name: "API usage", Severity: Warning, Wants: fmt.Sprintf("less than %d %% of the rolling 24-hour and the Bulk limit", muchUsed),
+			Why:   "Past the limit the org refuses every call that counts: imports, tracking, and with an app of your own all of them.",
+			Click: "Setup > Environments > System Overview", Command: "twinspan usage", Document: docAPIUse,
+			Look: func(l *Look) Outcome {
+				limits, why := l.Limits.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				for name, limit := range map[string]crm.Limit{"DailyApiRequests": limits.DailyAPIRequests, "DailyBulkApiBatches": limits.DailyBulkAPIBatches} {
+					if limit.Max <= 0 {
+						continue
+					}
+					f := Found{Subject: name, Seen: fmt.Sprintf("%d of %d used", limit.Max-limit.Remaining, limit.Max)}
+					switch used := 100 * (limit.Max - limit.Remaining) / limit.Max; {
+					case used >= almostUsed:
+						f.Severity = Error
+					case used < muchUsed:
+						continue
+					}
+					out.Found = append(out.Found, f)
+				}
+				sortFound(out.Found)
+				return out
+			},
+		},
+		{
+			ID: "D38", Name: "Verified sender", Severity: Warning, Wants: "the org's default no-reply address and its domain are verified",
+			Why:   "The org sends email only from verified domains: until then mails leave from a substitute address, or not at all.",
+			Click: "Setup > Email > Deliverability; Setup > Email > Authorized Email Domains", Command: "twinspan org email show", Document: docDomains,
+			Look: func(l *Look) Outcome {
+				senders, why := l.Senders.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				for _, s := range senders {
+					if s.Domain || !strings.Contains(strings.ToLower(s.Purpose), "noreply") {
+						continue
+					}
+					_, domain, _ := strings.Cut(s.Name, "@")
+					proven := slices.ContainsFunc(senders, func(d Sender) bool { return d.Domain && d.Verified && strings.EqualFold(d.Name, domain) })
+					switch {
+					case !s.Verified:
+						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "the address is not verified"})
+					case !proven:
+						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified"})
+					}
+				}
+				return out
+			},
+		},
+		{
+			ID: "D40", Name: "Remote site of the token service", Severity: Warning, Wants: "an active remote site for Engagement's token service",
+			Why:   "After a move of the org to another instance the package's own calls are blocked by the org itself.",
+			Click: "Setup > Security > Remote Site Settings", Command: "twinspan org site list", Document: docAuth,
+			Look: func(l *Look) Outcome {
+				sites, why := l.Sites.Get()
+				conf, confWhy := l.PackageConf.Get()
+				if why != "" || confWhy != "" {
+					return unread(or(why, confWhy))
+				}
+				known, active := conf.SiteAdded, false
+				for _, s := range sites {
+					if tokenService(s) {
+						known, active = true, active || s.Active
+					}
+				}
+				if known && !active {
+					return foundAt("ET4AE5_MCC_TokenService", "the package had one, and there is none that is active")
+				}
+				return Outcome{}
+			},
+		},
+		{
+			ID: "T07", Name: "Username-password flow in use", Severity: Notice, Wants: "nobody signs in by the username-password flow",
+			Why:   "The flow is blocked in new orgs, breaks with every change of a password or security token, and external client apps do not have it.",
+			Click: "Setup > Identity > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows", Command: "twinspan integration-user check", Document: docUser,
+			Look: func(l *Look) Outcome {
+				account, why := l.Integration.Get()
+				if why != "" {
+					return unread(why)
+				}
+				if account.Username == "" {
+					return Outcome{}
+				}
+				return foundAt(account.Username, "the integration user signs in by it; JWT bearer needs no password")
+			},
+		},
+		{
+			ID: "T12", Name: "SOAP login() retirement", Severity: Warning, Wants: "no span signs in by SOAP login()",
+			Why:   "SOAP login() goes in Summer '27 and is off in new orgs already; Connected App authentication is required since 1 June 2016.",
+			Click: "Email Studio > Admin > Salesforce Integration > Upgrade to Connected App", Command: "twinspan connect", Document: docUpgrade + "; " + docLogin,
+			Look: func(l *Look) Outcome {
+				if l.Link.Org.Driver == link.Password {
+					return foundAt(l.Link.Org.Username, "Connect signs in to the org with the system user's password, by SOAP login()")
+				}
+				return Outcome{}
+			},
+		},
+		{
+			ID: "T14", Name: "API usage by midnight", Severity: Warning, Wants: "at this rate the limit is not reached before midnight",
+			Why:   "Sends of the evening would fail.",
+			Click: "Setup > Environments > System Overview", Command: "twinspan usage --hourly", Document: docAPIUse,
+			Look: func(l *Look) Outcome {
+				limits, why := l.Limits.Get()
+				if why != "" {
+					return unread(why)
+				}
+				limit := limits.DailyAPIRequests
+				used := limit.Max - limit.Remaining
+				if limit.Max <= 0 || 100*used/limit.Max >= muchUsed { // D37 says so then
+					return Outcome{}
+				}
+				left := l.Now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(l.Now)
+				if more := int64(float64(used) * left.Hours() / 24); used+more >= limit.Max {
+					return foundAt("DailyApiRequests", fmt.Sprintf("%d of %d used in 24 hours; at that rate %d more before midnight UTC", used, limit.Max, more))
+				}
+				return Outcome{}
+			},
+		},
+		{
+			ID: "T15", Name: "Dialect switches", Severity: Notice, Wants: "the org speaks as real ones do by default",
+			Why:   "A switch that makes the embedded org stricter or laxer than real ones makes tests say less about them.",
+			Click: "Setup > Identity > OAuth and OpenID Connect Settings", Command: "twinspan org settings set isStrict=false", Document: "docs/divergences.md",
+			Look: func(l *Look) Outcome {
+				settings, why := l.Settings.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				if settings["OauthOidcSettings.isStrict"] == "true" {
+					out.Found = append(out.Found, Found{Subject: "Hold All Connected Apps to RFC 9700", Seen: "on"})
+				}
+				if tenant, why := l.Tenant.Get(); why == "" && tenant["any_sender"] == true {
+					out.Found = append(out.Found, Found{Subject: "any_sender", Seen: "on: mail leaves Engagement from addresses that nobody verified", Command: "twinspan tenant settings any_sender=false"})
+				}
+				return out
+			},
+		},
+	}
+}
+
+// tokenService reports whether a remote site is that of the token service (connect-facts 1.7).
+func tokenService(s Site) bool {
+	name := strings.ToLower(s.Name)
+	return strings.Contains(name, "mcc_tokenservice") || strings.Contains(strings.ToLower(s.URL), "auth.exacttargetapis.com") || strings.Contains(strings.ToLower(s.URL), ".auth.marketingcloudapis.com")
+}

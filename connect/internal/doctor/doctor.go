@@ -1,0 +1,223 @@
+// Package doctor looks at both clouds and at Connect itself and names the cause of what does not work: what is wrong,
+// what is wanted instead, why it matters, where to click and what to type (connect-facts 5, document 002).
+//
+// A check is a name and a function over a [Look]: everything that all checks need, read once. What could not be read is
+// remembered in the Look with the reason, and every check that needs it says "not checkable, because", which is never
+// healthy. Nothing is changed by looking, except that Connect learns anew how its two spans stand.
+//
+// # What it costs
+//
+// The number of calls does not depend on how many users are mapped, but for three lists that are read by page up to a bound. One look makes
+// at most [MaxOrgCalls] calls to the org and [MaxTenantCalls] to the tenant. For a connection of 10,000 mapped users that is about
+// 30 calls to the org and 35 to the tenant. What lies beyond the bound of a list is said not to have been looked at.
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
+)
+
+// Codes of the faults that this package returns.
+const (
+	// CodeInvalid: a question that cannot be meant.
+	CodeInvalid fault.Code = "invalid_doctor"
+	// CodeWrongEyes: sessions that were lent belong to other clouds than the connection's.
+	CodeWrongEyes fault.Code = "session_of_other_cloud"
+)
+
+// Severity says how bad a finding is.
+type Severity string
+
+// The severities, the worst first.
+const (
+	Error   Severity = "error"   // something does not work now
+	Warning Severity = "warning" // something works and is not as the documents want it, or will stop
+	Notice  Severity = "notice"  // worth knowing
+)
+
+// Severities are all, the worst first.
+func Severities() []Severity { return []Severity{Error, Warning, Notice} }
+
+// ParseSeverity reads one.
+func ParseSeverity(text string) (Severity, error) {
+	if s := Severity(text); slices.Contains(Severities(), s) {
+		return s, nil
+	}
+	return "", fault.New(fault.Invalid, CodeInvalid, "severity is error, warning or notice.").In("severity")
+}
+
+// AtLeast reports whether s is as bad as other, or worse.
+func (s Severity) AtLeast(other Severity) bool {
+	return slices.Index(Severities(), s) <= slices.Index(Severities(), other)
+}
+
+// Check is one thing that is looked at. Its texts are what a finding says where the finding does not say it better.
+type Check struct {
+	ID       string // "D06", as connect-facts 5 numbers them; ours begin with T
+	Name     string // "System user is assigned"
+	Severity Severity
+	Wants    string // the value with which it passes
+	Why      string // one sentence: what does not work otherwise
+	Click    string // the way through the product's pages
+	Command  string // of twinspan; "" where only a click mends it. {user}, {app}, {set}, {subject} and {value} stand for what was found
+	Document string // that asks for it, with the article's number where it has one
+	Look     func(*Look) Outcome
+}
+
+// Outcome is what a check says. The zero Outcome is: as it should be.
+type Outcome struct {
+	Found []Found
+	// Unread is why the check could not be made; "" where it was.
+	Unread string
+}
+
+// Found is one thing that is not as it should be. What is "" is taken from the check.
+type Found struct {
+	Subject  string // whom or what it is about: a user name, a setting
+	Seen     string
+	Expected string
+	Severity Severity
+	Click    string
+	Command  string
+	Value    string // stands for {value} in the command
+}
+
+// unread is the outcome of a check that could not be made.
+func unread(why string) Outcome { return Outcome{Unread: why} }
+
+// found is the outcome of a check that found one thing.
+func found(seen string) Outcome { return Outcome{Found: []Found{{Seen: seen}}} }
+
+// foundAt is found, about a subject.
+func foundAt(subject, seen string) Outcome {
+	return Outcome{Found: []Found{{Subject: subject, Seen: seen}}}
+}
+
+// Finding is something that is not as it should be, ready for people.
+type Finding struct {
+	Check    string
+	Name     string
+	Severity Severity
+	Subject  string // "" for the connection
+	Seen     string
+	Expected string
+	Why      string
+	Click    string
+	Command  string // "" where only a click mends it
+	Document string
+}
+
+// Unchecked is a check that could not be made, and why.
+type Unchecked struct {
+	Check, Name, Because string
+}
+
+// Report is the answer of a look.
+type Report struct {
+	At        time.Time // domain time
+	Link      link.Link // as the look found it
+	Findings  []Finding // the worst first, then by check
+	Unchecked []Unchecked
+	Passed    []string // ids of the checks that found nothing
+	// OrgCalls and TenantCalls are how many calls the look made.
+	OrgCalls, TenantCalls int
+}
+
+// Healthy reports whether everything was looked at and nothing found.
+func (r Report) Healthy() bool { return len(r.Findings) == 0 && len(r.Unchecked) == 0 }
+
+// maxSubjects bounds the findings of one check: the rest is told by number.
+const maxSubjects = 50
+
+// Examine makes the checks on what a look has read.
+func Examine(l *Look, checks []Check) Report {
+	r := Report{At: l.Now, Link: l.Link, OrgCalls: l.orgCalls, TenantCalls: l.tenantCalls}
+	for _, c := range checks {
+		o := c.Look(l)
+		if o.Unread != "" {
+			r.Unchecked = append(r.Unchecked, Unchecked{c.ID, c.Name, o.Unread})
+		}
+		if len(o.Found) == 0 && o.Unread == "" {
+			r.Passed = append(r.Passed, c.ID)
+		}
+		r.Findings = append(r.Findings, c.findings(l, o.Found)...)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
+	})
+	return r
+}
+
+func (c Check) findings(l *Look, all []Found) []Finding {
+	more := ""
+	if len(all) > maxSubjects {
+		more = " (and " + count(len(all)-maxSubjects+1, "more") + ")"
+		all = all[:maxSubjects]
+	}
+	out := make([]Finding, len(all))
+	for i, f := range all {
+		out[i] = Finding{
+			Check: c.ID, Name: c.Name, Severity: or(f.Severity, c.Severity), Subject: f.Subject, Seen: f.Seen, Expected: or(f.Expected, c.Wants), Why: c.Why,
+			Click: fill(l, or(f.Click, c.Click), f, plain), Command: fill(l, or(f.Command, c.Command), f, quote), Document: c.Document,
+		}
+	}
+	if more != "" {
+		out[len(out)-1].Seen += more
+	}
+	return out
+}
+
+func or[T ~string](a, b T) T {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// fill puts what was found into a command or a click path; word writes one name.
+func fill(l *Look, text string, f Found, word func(string) string) string {
+	return strings.NewReplacer(
+		"{user}", word(or(f.Subject, l.Link.Org.Username)), "{subject}", word(f.Subject), "{value}", word(f.Value),
+		"{app}", word(l.Link.ConnectedApp), "{system}", word(l.Link.Org.Username), "{set}", word(l.approvalSet()),
+	).Replace(text)
+}
+
+func plain(s string) string { return s }
+
+// quote is a word of a command line, in quotes where it needs them.
+func quote(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '.' && r != '@' && r != '-' && r != '_' && r != '+' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Service looks. It is safe for concurrent use.
+type Service struct {
+	links *link.Service
+	own   Own
+	doors Pinger
+	back  Callbacks
+}
+
+// NewService wires the service. own tells what Connect knows, doors what the clouds' front doors say, back where the clouds
+// are to send browsers back to.
+func NewService(links *link.Service, own Own, doors Pinger, back Callbacks) *Service {
+	return &Service{links: links, own: own, doors: doors, back: back}
+}
+
+// Look reads both clouds and Connect and makes the checks.
+func (s *Service) Look(ctx context.Context, l link.Link, eyes Eyes, checks []Check) (Report, error) {
+	look, err := s.Read(ctx, l, eyes)
+	if err != nil {
+		return Report{}, err
+	}
+	return Examine(look, checks), nil
+}

@@ -1,0 +1,217 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/integration"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+)
+
+// Read is something that a look was to read: its value, or why there is none. The zero Read was never asked for.
+type Read[T any] struct {
+	value T
+	read  bool
+	why   string
+}
+
+// Got is something that was read.
+func Got[T any](v T) Read[T] { return Read[T]{value: v, read: true} }
+
+// Lost is something that could not be read, and why.
+func Lost[T any](why string) Read[T] { return Read[T]{why: why} }
+
+// Get is the value, or why there is none.
+func (r Read[T]) Get() (v T, why string) {
+	switch {
+	case r.read:
+		return r.value, ""
+	case r.why == "":
+		return v, "it was not looked at"
+	}
+	return v, r.why
+}
+
+// Look is everything that the checks look at, read once.
+type Look struct {
+	Link link.Link // with the spans as they were found when their users were signed in anew
+	Now  time.Time // domain time
+	// MultiOrg: the enterprise has other orgs connected.
+	MultiOrg bool
+	// SharedEID names another connection's org to the same enterprise that is no sandbox; "" where there is none.
+	SharedEID string
+
+	// Callbacks are where the clouds are to send browsers back to.
+	Callbacks Callbacks
+
+	// The org.
+	Package     Read[link.Package] // the version that is installed
+	App         Read[App]
+	AppOfOrg    Read[crm.App] // the policies that no standard API tells
+	Carriers    Read[[]Carrier]
+	SystemUser  Read[OrgUser]
+	SystemSets  Read[[]string] // labels of the permission sets that the system user has
+	People      Read[People]
+	Logins      Read[[]LoginRow] // of the system user, the newest first
+	Refused     Read[[]LoginRow] // not approved for the app, in the last day, each user's newest login alone
+	Limits      Read[crm.Limits]
+	Settings    Read[map[string]string] // by type and path: "OauthOidcSettings.blockOAuthUnPwFlow"
+	LoginRules  Read[crm.LoginRules]    // of the system user's profile
+	Sites       Read[[]Site]
+	Senders     Read[[]Sender]
+	OrgUnits    Read[[]OrgUnit]
+	PackageConf Read[PackageConf]
+	Sandbox     Read[bool]
+
+	// The tenant.
+	APIUser     Read[engagement.UserDetails]
+	Units       Read[[]engagement.BusinessUnit]
+	Members     Read[[]Member] // Engagement users whose Salesforce.com Status is set
+	Grants      Read[map[string]engagement.Grant]
+	Tenant      Read[map[string]any] // security settings
+	Packages    Read[[]engagement.Package]
+	Definitions Read[[]Definition]
+
+	// Connect.
+	Mappings    Read[[]mapping.Mapping]
+	Triggers    Read[[]trigger.Trigger]
+	Integration Read[integration.Account] // the zero Account where there is none
+	Certificate Read[[]Certificate]
+
+	// Front doors, which need no session.
+	OrgDoor, TenantDoor Read[Door]
+
+	orgCalls, tenantCalls int
+}
+
+// Callbacks are Connect's own addresses.
+type Callbacks struct{ Org, Tenant string }
+
+// App is the connected app.
+type App struct {
+	Exists bool
+	ID     string // of ConnectedApplication
+	crm.ConnectedApp
+}
+
+// Carrier is a permission set or profile that carries the connected app.
+type Carrier struct {
+	SetID, Label string
+	Profile      bool
+}
+
+// OrgUser is a user of the org as the checks want him.
+type OrgUser struct {
+	ID, Username, Name         string
+	Active, Frozen, Locked     bool
+	Profile, ProfileID         string
+	Licence                    string
+	Marketing, User, Admin     bool // Marketing User; Marketing Cloud for AppExchange User, Admin
+	Token                      string
+	Approved                   bool // by a permission set or profile that carries the app
+	LastPasswordChange, Logged time.Time
+}
+
+// People are the users whom the connection is for: those with one of the package's boxes, and all who are mapped.
+type People struct {
+	ByID map[string]OrgUser
+	// Gone are mapped users whom the org does not have any more, by id.
+	Gone map[string]bool
+	// Cut says that there were more than were read.
+	Cut bool
+}
+
+// LoginRow is a row of Login History.
+type LoginRow struct {
+	UserID, Username, Status, Type, SubType, Application, Address string
+	At                                                            time.Time
+}
+
+// Site is a remote site.
+type Site struct {
+	Name, URL string
+	Active    bool
+}
+
+// Sender is an address or domain that the org mails from.
+type Sender struct {
+	Name, Purpose    string
+	Domain, Verified bool
+}
+
+// OrgUnit is a business unit as the org has it.
+type OrgUnit struct {
+	MID                     int64
+	Name                    string
+	Enabled, Saved, Invalid bool // Invalid: what stands there is no MID
+}
+
+// PackageConf are settings of the managed package.
+type PackageConf struct {
+	Exists                bool
+	Username              string
+	Password              bool // one is stored
+	Auth, REST, SOAP      string
+	ParentMID             string
+	SiteAdded, HasSetting bool
+}
+
+// Member is an Engagement user who is integrated.
+type Member struct {
+	engagement.AccountUser
+	Locked, MustChange bool
+	Roles              []string
+}
+
+// Definition is something in Engagement that sends when asked.
+type Definition struct{ Key, Name, Status string }
+
+// Door is what the front door of a cloud says to everybody.
+type Door struct {
+	Skew time.Duration // its clock less ours
+	// Expires is when its TLS certificate ends; zero where it speaks plain HTTP.
+	Expires time.Time
+	Plain   bool // it speaks plain HTTP, and not on this machine
+}
+
+// Certificate is that of a span's key.
+type Certificate struct {
+	Direction link.Direction
+	Expires   time.Time
+}
+
+// release is the version of the managed package, as it was read or, where it could not be, as it was known last.
+func (l *Look) release() link.Package {
+	if p, why := l.Package.Get(); why == "" {
+		return p
+	}
+	return l.Link.Package
+}
+
+// approvalSet is the permission set that approves users for the app, as commands name it.
+func (l *Look) approvalSet() string {
+	carriers, _ := l.Carriers.Get()
+	for _, c := range carriers {
+		if !c.Profile {
+			return c.Label
+		}
+	}
+	return "Marketing Cloud Connected App"
+}
+
+func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }
+
+func fold(s string) string { return strings.ToLower(s) }
+
+// yes is a box for people.
+func yes(b bool) string {
+	if b {
+		return "ticked"
+	}
+	return "not ticked"
+}

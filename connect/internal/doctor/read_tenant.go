@@ -1,0 +1,83 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/engagement"
+)
+
+// readTenant reads the tenant as the API user and, what he does not see, through the session that was lent.
+func (r *reader) readTenant(ctx context.Context, down error) {
+	l, k := r.link, r.look
+	all := func(tenant *engagement.Session) {
+		if l.Tenant.Username == "" {
+			lose(&k.APIUser, notConnected("tenant", "API user"))
+		} else {
+			fetch(&k.APIUser, func() (engagement.UserDetails, error) { return tenant.UserDetails(ctx, l.Tenant.Username) })
+		}
+		fetch(&k.Units, func() ([]engagement.BusinessUnit, error) { return tenant.BusinessUnits(ctx) })
+		fetch(&k.Members, func() ([]Member, error) { return members(ctx, tenant) })
+		fetch(&k.Grants, func() (map[string]engagement.Grant, error) {
+			all, err := tenant.PackageGrants(ctx, l.PackageClientID)
+			out := make(map[string]engagement.Grant, len(all))
+			for _, g := range all {
+				out[fold(g.Username)] = g
+			}
+			return out, err
+		})
+		fetch(&k.Tenant, func() (map[string]any, error) { return tenant.Settings(ctx) })
+		fetch(&k.Packages, func() ([]engagement.Package, error) { return tenant.Packages(ctx) })
+		fetch(&k.Definitions, func() ([]Definition, error) { return definitions(ctx, tenant) })
+	}
+	if why := r.ownTenant(ctx, down, all); why != "" {
+		r.lostTenant(why)
+	}
+	if why := r.lentTenant(ctx, all); why != "" {
+		r.lostTenant(why)
+	}
+}
+
+// lostTenant is lostOrg for the tenant.
+func (r *reader) lostTenant(why string) {
+	k := r.look
+	lose(&k.APIUser, why)
+	lose(&k.Units, why)
+	lose(&k.Members, why)
+	lose(&k.Grants, why)
+	lose(&k.Tenant, why)
+	lose(&k.Packages, why)
+	lose(&k.Definitions, why)
+}
+
+// members are the Engagement users whose Salesforce.com Status is set, with the roles that they have everywhere.
+func members(ctx context.Context, tenant *engagement.Session) ([]Member, error) {
+	all, err := tenant.IntegratedDetails(ctx)
+	out := make([]Member, len(all))
+	for i, d := range all {
+		u := d.AccountUser
+		u.SalesforceUsername = d.SalesforceUsername
+		out[i] = Member{AccountUser: u, Locked: d.Locked, MustChange: d.MustChange, Roles: d.Roles}
+	}
+	return out, err
+}
+
+// definitions are what sends when asked, by key: REST tells of some, SOAP of all.
+func definitions(ctx context.Context, tenant *engagement.Session) ([]Definition, error) {
+	triggered, err := tenant.TriggeredSends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	transactional, err := tenant.Definitions(ctx)
+	out := make([]Definition, 0, len(triggered))
+	seen := map[string]bool{}
+	for _, d := range transactional {
+		out, seen[strings.ToLower(d.Key)] = append(out, Definition{d.Key, d.Name, d.Status}), true
+	}
+	for _, d := range triggered {
+		if !seen[strings.ToLower(d.Key)] {
+			out = append(out, Definition{d.Key, d.Name, d.Status})
+		}
+	}
+	return out, err
+}

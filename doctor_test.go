@@ -1,0 +1,390 @@
+package twinspan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// ward is a pair on which things are broken and mended again.
+type ward struct {
+	t      *testing.T
+	r      twinspan.Ready
+	admin  *crm.Session        // of the org
+	tenant *engagement.Session // of the server-to-server package
+	chief  *engagement.Session // an API user beside the connection's own, who may change that one
+	cl     *connect.Client
+	eyes   connect.Eyes
+	ids    map[string]string // by what they were looked up with
+}
+
+func newWard(t *testing.T) *ward {
+	t.Helper()
+	r := start(t, freePorts(t.TempDir())).Ready()
+	w := &ward{t: t, r: r, ids: map[string]string{}}
+	c, err := crm.New(crm.Options{BaseURL: r.CRM.URL})
+	w.must(err)
+	token, err := c.Login(bounded(t), r.CRM.Admin.Username, vault.Secret(r.CRM.Admin.Password+r.CRM.Admin.SecurityToken))
+	w.must(err)
+	w.admin, w.eyes.OrgToken, w.eyes.OrgInstanceURL = c.Session(token), token.AccessToken, token.InstanceURL
+	mc, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL})
+	w.must(err)
+	p := r.Engagement.InstalledPackage
+	answer, err := mc.ClientCredentials(bounded(t), engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: p.AccountID})
+	w.must(err)
+	w.tenant, w.eyes.TenantToken, w.eyes.TenantRESTURL, w.eyes.TenantSOAPURL = mc.Session(answer), answer.AccessToken, answer.RESTURL, answer.SOAPURL
+	first, err := mc.ByPassword(r.Engagement.SOAPURL, r.Engagement.APIUser.Username, vault.Secret(r.Engagement.APIUser.Password))
+	w.must(err)
+	yes := true
+	name, password := "chief."+r.Engagement.APIUser.Username, vault.Secret("Chief-Of-Ward-1!")
+	w.must(first.CreateUser(bounded(t), engagement.UserWrite{
+		Username: name, Name: "Chief", Email: "chief@tenant.example", Password: password, APIUser: &yes, AddRoles: []string{w.role("Administrator"), w.role("Marketing Cloud Administrator")},
+	}))
+	w.chief, err = mc.ByPassword(r.Engagement.SOAPURL, name, password)
+	w.must(err)
+	w.cl, err = connect.New(r.Connect.URL, vault.Secret(r.Connect.APIToken), nil)
+	w.must(err)
+	return w
+}
+
+func (w *ward) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// system signs the system user in, by password: who was inactive meanwhile has no session any more.
+func (w *ward) system() *crm.Session {
+	w.t.Helper()
+	return signIn(w.t, w.r, w.r.CRM.SystemUser)
+}
+
+// role is the customer key of a role.
+func (w *ward) role(name string) string {
+	w.t.Helper()
+	all, err := w.tenant.Roles(bounded(w.t))
+	w.must(err)
+	i := slices.IndexFunc(all, func(r engagement.Role) bool { return r.Name == name })
+	if i < 0 {
+		w.t.Fatalf("no role %s", name)
+	}
+	return all[i].Key
+}
+
+// id is the id of the record of an object whose field has a value.
+func (w *ward) id(object, field, value string) string {
+	w.t.Helper()
+	key := object + field + value
+	if w.ids[key] == "" {
+		rows, err := w.admin.Query(bounded(w.t), "SELECT Id FROM "+object+" WHERE "+field+" = "+crm.Literal(value)+" LIMIT 1")
+		w.must(err)
+		if len(rows) != 1 {
+			w.t.Fatalf("no %s with %s %s", object, field, value)
+		}
+		w.ids[key] = rows[0].String("Id")
+	}
+	return w.ids[key]
+}
+
+// record changes fields of a record in the org; what it says undoes it.
+func (w *ward) record(object, id string, broken, mended map[string]any) (undo func()) {
+	w.t.Helper()
+	w.must(w.admin.UpdateRecord(bounded(w.t), object, id, broken))
+	return func() { w.t.Helper(); w.must(w.admin.UpdateRecord(bounded(w.t), object, id, mended)) }
+}
+
+// user is record for a user, of one field.
+func (w *ward) user(name, field string, broken, mended any) func() {
+	w.t.Helper()
+	return w.record("User", w.id("User", "Username", name), map[string]any{field: broken}, map[string]any{field: mended})
+}
+
+// login changes a user's UserLogin.
+func (w *ward) login(name, field string) func() {
+	w.t.Helper()
+	rows, err := w.admin.Query(bounded(w.t), "SELECT Id FROM UserLogin WHERE UserId = "+crm.Literal(w.id("User", "Username", name)))
+	w.must(err)
+	return w.record("UserLogin", rows[0].String("Id"), map[string]any{field: true}, map[string]any{field: false})
+}
+
+// policies changes the connected app.
+func (w *ward) policies(broken, mended map[string]any) func() {
+	w.t.Helper()
+	change := func(p map[string]any) {
+		w.t.Helper()
+		_, err := w.admin.ChangeApp(bounded(w.t), "et4ae5__Salesforce_Marketing_Cloud", p)
+		w.must(err)
+	}
+	change(broken)
+	return func() { change(mended) }
+}
+
+// without takes a permission set away from a user.
+func (w *ward) without(label, name string) func() {
+	w.t.Helper()
+	set, user := w.id("PermissionSet", "Label", label), w.id("User", "Username", name)
+	rows, err := w.admin.Query(bounded(w.t), "SELECT Id FROM PermissionSetAssignment WHERE PermissionSetId = "+crm.Literal(set)+" AND AssigneeId = "+crm.Literal(user))
+	w.must(err)
+	w.must(w.admin.DeleteRecord(bounded(w.t), "PermissionSetAssignment", rows[0].String("Id")))
+	return func() {
+		_, err := w.admin.CreateRecord(bounded(w.t), "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
+		w.must(err)
+	}
+}
+
+// made makes a record and deletes it again.
+func (w *ward) made(s *crm.Session, object string, fields map[string]any) func() {
+	w.t.Helper()
+	id, err := s.CreateRecord(bounded(w.t), object, fields)
+	w.must(err)
+	return func() { w.must(s.DeleteRecord(bounded(w.t), object, id)) }
+}
+
+// orgSetting changes a setting of the org.
+func (w *ward) orgSetting(kind, path, broken, mended string) func() {
+	w.t.Helper()
+	set := func(v string) {
+		w.t.Helper()
+		w.must(w.admin.UpdateSettings(bounded(w.t), []crm.Setting{{Type: kind, Path: path, Value: v}}))
+	}
+	set(broken)
+	return func() { set(mended) }
+}
+
+// tenantSetting changes a setting of the tenant.
+func (w *ward) tenantSetting(name string, broken, mended any) func() {
+	w.t.Helper()
+	set := func(v any) {
+		w.t.Helper()
+		_, err := w.tenant.ChangeSettings(bounded(w.t), map[string]any{name: v})
+		w.must(err)
+	}
+	set(broken)
+	return func() { set(mended) }
+}
+
+// member changes a user of the tenant.
+func (w *ward) member(broken, mended engagement.UserWrite) func() {
+	w.t.Helper()
+	w.must(w.chief.UpdateUser(bounded(w.t), broken))
+	return func() { w.t.Helper(); w.must(w.chief.UpdateUser(bounded(w.t), mended)) }
+}
+
+// ids are the checks that found something, each once.
+func found(d connect.Diagnosis) []string {
+	var out []string
+	for _, f := range d.Findings {
+		if !slices.Contains(out, f.Check) {
+			out = append(out, f.Check)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// look asks the doctor, through the administrators' eyes.
+func (w *ward) look() connect.Diagnosis {
+	w.t.Helper()
+	d, err := w.cl.Doctor(bounded(w.t), w.eyes)
+	w.must(err)
+	return d
+}
+
+// ailment is one thing that can be broken: what the doctor is to find, and nothing else.
+type ailment struct {
+	name    string
+	want    string // id of the check
+	inflict func(w *ward) (undo func())
+}
+
+func off() *bool { b := false; return &b }
+
+func on() *bool { b := true; return &b }
+
+func text(s string) *string { return &s }
+
+// ailments are what is broken on a connected pair, one at a time.
+func ailments() []ailment {
+	const approval = "Marketing Cloud Connected App"
+	system := func(w *ward) string { return w.r.CRM.SystemUser.Username }
+	maya := func(w *ward) string { return w.r.CRM.Users[0].Username }
+	mayaMC := func(w *ward) string { return w.r.Engagement.Users[0].Username }
+	api := func(w *ward) string { return w.r.Engagement.APIUser.Username }
+	return []ailment{
+		{"users may self-authorize", "D02", func(w *ward) func() {
+			return w.policies(map[string]any{"adminApproved": false}, map[string]any{"adminApproved": true})
+		}},
+		{"IP restrictions are enforced", "D03", func(w *ward) func() {
+			return w.policies(map[string]any{"ipRelaxation": "ENFORCE"}, map[string]any{"ipRelaxation": "BYPASS"})
+		}},
+		{"refresh tokens live on", "D04", func(w *ward) func() {
+			return w.policies(map[string]any{"refreshTokenPolicy": "infinite"}, map[string]any{"refreshTokenPolicy": "zero"})
+		}},
+		{"nothing carries the app", "D05", func(w *ward) func() {
+			app, set := w.id("ConnectedApplication", "Name", "Salesforce Marketing Cloud"), w.id("PermissionSet", "Label", approval)
+			rows, err := w.admin.Query(bounded(w.t), "SELECT Id FROM SetupEntityAccess WHERE SetupEntityId = "+crm.Literal(app))
+			w.must(err)
+			w.must(w.admin.DeleteRecord(bounded(w.t), "SetupEntityAccess", rows[0].String("Id")))
+			return func() {
+				_, err := w.admin.CreateRecord(bounded(w.t), "SetupEntityAccess", map[string]any{"ParentId": set, "SetupEntityId": app})
+				w.must(err)
+			}
+		}},
+		{"the system user is not assigned", "D06", func(w *ward) func() { return w.without(approval, system(w)) }},
+		{"a user is not assigned", "D07", func(w *ward) func() { return w.without(approval, maya(w)) }},
+		{"a user is inactive", "D08", func(w *ward) func() { return w.user(maya(w), "IsActive", false, true) }},
+		{"a user is frozen", "D08", func(w *ward) func() { return w.login(maya(w), "IsFrozen") }},
+		{"the system user is frozen", "D08", func(w *ward) func() { return w.login(system(w), "IsFrozen") }},
+		{"the system user is inactive", "D08", func(w *ward) func() { return w.user(system(w), "IsActive", false, true) }},
+		{"the system user is no administrator", "D10", func(w *ward) func() {
+			return w.user(system(w), "ProfileId", w.id("Profile", "Name", "Standard User"), w.id("Profile", "Name", "System Administrator"))
+		}},
+		{"Marketing User is off", "D11", func(w *ward) func() { return w.user(maya(w), "UserPermissionsMarketingUser", false, true) }},
+		{"Marketing User is off on the system user", "D11", func(w *ward) func() { return w.user(system(w), "UserPermissionsMarketingUser", false, true) }},
+		{"AppExchange User is off", "D12", func(w *ward) func() { return w.user(maya(w), "et4ae5__ExactTargetForAppExchangeUser__c", false, true) }},
+		{"AppExchange User is off on the system user", "D12", func(w *ward) func() {
+			return w.user(system(w), "et4ae5__ExactTargetForAppExchangeUser__c", false, true)
+		}},
+		{"AppExchange Admin is off on the system user", "D13", func(w *ward) func() {
+			return w.user(system(w), "et4ae5__ExactTargetForAppExchangeAdmin__c", false, true)
+		}},
+		{"the endpoints are another tenant's", "D15", func(w *ward) func() {
+			return w.made(w.system(), "et4ae5__Configuration__c", map[string]any{
+				"et4ae5__Auth_API_URL__c": "https://mcother.auth.marketingcloudapis.com/", "et4ae5__Root_Rest_API_URL__c": w.r.Engagement.AuthURL, "et4ae5__Root_SOAP_API_URL__c": w.r.Engagement.AuthURL,
+			})
+		}},
+		{"a password lies in the org", "D16", func(w *ward) func() {
+			return w.made(w.system(), "et4ae5__Configuration__c", map[string]any{"et4ae5__Password__c": "old-secret"})
+		}},
+		{"a set of the package is missing", "D17", func(w *ward) func() { return w.without("Marketing Cloud Connector Admin", system(w)) }},
+		{"the API user is none", "D18", func(w *ward) func() {
+			return w.member(engagement.UserWrite{Username: api(w), APIUser: off()}, engagement.UserWrite{Username: api(w), APIUser: on()})
+		}},
+		{"the API user's default is a child", "D20", func(w *ward) func() {
+			child := w.r.Engagement.BusinessUnits[1].MID
+			return w.member(engagement.UserWrite{Username: api(w), DefaultMID: child}, engagement.UserWrite{Username: api(w), DefaultMID: w.r.Engagement.EID})
+		}},
+		{"a business unit that is not reached", "D21", func(w *ward) func() {
+			return w.made(w.system(), "et4ae5__Business_Unit__c", map[string]any{"Name": "Gone", "et4ae5__Business_Unit_ID__c": "999999999", "et4ae5__Enabled__c": true})
+		}},
+		{"the API user is disabled", "D22", func(w *ward) func() {
+			return w.member(engagement.UserWrite{Username: api(w), Active: off()}, engagement.UserWrite{Username: api(w), Active: on()})
+		}},
+		{"log-ins expire", "D23", func(w *ward) func() { return w.tenantSetting("inactive_days", 90, 0) }},
+		{"an Engagement user is not integrated", "D27", func(w *ward) func() {
+			return w.member(engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text("")}, engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text(maya(w))})
+		}},
+		{"an Engagement user is disabled", "D27", func(w *ward) func() {
+			return w.member(engagement.UserWrite{Username: mayaMC(w), Active: off()}, engagement.UserWrite{Username: mayaMC(w), Active: on()})
+		}},
+		{"a token knows less than its user may", "D29", func(w *ward) func() {
+			key := w.role("Administrator")
+			return w.member(engagement.UserWrite{Username: mayaMC(w), AddRoles: []string{key}}, engagement.UserWrite{Username: mayaMC(w), RemoveRoles: []string{key}})
+		}},
+		{"a grant is gone", "D30", func(w *ward) func() {
+			w.must(w.tenant.ClearPackageGrant(bounded(w.t), w.connectPackage().ClientID, mayaMC(w)))
+			return func() {
+				_, err := w.cl.ClearUsers(bounded(w.t), connect.ClearRequest{Users: []string{maya(w)}, By: "test", Reason: "mended"}, oauth.NewToken(8))
+				w.must(err)
+				_, err = w.cl.MapUser(bounded(w.t), connect.MapRequest{CRMUsername: maya(w), EngagementUsername: mayaMC(w), By: "test"}, oauth.NewToken(8))
+				w.must(err)
+			}
+		}},
+		{"a business unit is active no more", "D32", func(w *ward) func() {
+			return w.made(w.system(), "et4ae5__Business_Unit__c", map[string]any{
+				"Name": "Asleep", "et4ae5__Business_Unit_ID__c": fmt.Sprint(w.r.Engagement.BusinessUnits[1].MID), "et4ae5__PreSaved__c": true, "et4ae5__Enabled__c": false,
+			})
+		}},
+		{"a definition is paused", "D33", func(w *ward) func() {
+			made, err := w.cl.AddTrigger(bounded(w.t), connect.Trigger{Name: "Hello", Object: "Contact", On: "insert", DefinitionKey: "welcome"}, "test", oauth.NewToken(8))
+			w.must(err)
+			w.must(w.tenant.SetDefinition(bounded(w.t), "welcome", "Inactive"))
+			return func() {
+				w.must(w.cl.RemoveTrigger(bounded(w.t), made.ID, "test", oauth.NewToken(8)))
+				w.must(w.tenant.SetDefinition(bounded(w.t), "welcome", "Active"))
+			}
+		}},
+		{"the app is blocked", "D35", func(w *ward) func() {
+			return w.policies(map[string]any{"blocked": true}, map[string]any{"blocked": false})
+		}},
+		{"the sender is not verified", "D38", func(w *ward) func() {
+			return w.made(w.admin, "OrgWideEmailAddress", map[string]any{"Address": "news@customer.example", "DisplayName": "News", "Purpose": "DefaultNoreply", "IsAllowAllProfiles": true})
+		}},
+		{"the remote site is off", "D40", func(w *ward) func() {
+			id, err := w.admin.CreateToolingRecord(bounded(w.t), "RemoteProxy", map[string]any{"SiteName": "ET4AE5_MCC_TokenService", "EndpointUrl": "https://auth.exacttargetapis.com", "IsActive": false})
+			w.must(err)
+			return func() { w.must(w.admin.DeleteToolingRecord(bounded(w.t), "RemoteProxy", id)) }
+		}},
+		{"the org sends browsers elsewhere", "T10", func(w *ward) func() {
+			app, err := w.admin.App(bounded(w.t), "et4ae5__Salesforce_Marketing_Cloud")
+			w.must(err)
+			set := func(urls []string) {
+				w.t.Helper()
+				w.must(w.admin.SetApp(bounded(w.t), app.FullName, crm.AppSettings{CallbackURLs: urls}))
+			}
+			set([]string{"https://elsewhere.example/callback"})
+			return func() { set(app.CallbackURLs) }
+		}},
+		{"the org is stricter than real ones", "T15", func(w *ward) func() { return w.orgSetting("OauthOidcSettings", "isStrict", "true", "false") }},
+		{"mail leaves from any address", "T15", func(w *ward) func() { return w.tenantSetting("any_sender", true, false) }},
+		{"an outage is open", "T16", func(w *ward) func() {
+			_, err := w.cl.SetOutage(bounded(w.t), connect.Outage{Mode: "hold", Reason: "upgrade in progress", By: "test"}, 60, "test", oauth.NewToken(8))
+			w.must(err)
+			return func() { w.must(w.cl.EndOutage(bounded(w.t), "test", oauth.NewToken(8))) }
+		}},
+	}
+}
+
+func (w *ward) connectPackage() engagement.Package {
+	w.t.Helper()
+	all, err := w.tenant.Packages(bounded(w.t))
+	w.must(err)
+	i := slices.IndexFunc(all, func(p engagement.Package) bool { return p.Type == "connect" })
+	if i < 0 {
+		w.t.Fatal("there is no connect package")
+	}
+	return all[i]
+}
+
+// Each broken thing is found, under its own name, and nothing else; once it is mended nothing is found.
+func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	if d := w.look(); !d.Healthy || d.OrgCalls > 40 || d.EngagementCalls > 20 {
+		t.Fatalf("a healthy pair: %v %+v, %d and %d calls", d.Findings, d.Unchecked, d.OrgCalls, d.EngagementCalls)
+	}
+	for _, a := range ailments() {
+		t.Run(a.want+" "+a.name, func(t *testing.T) {
+			w.t = t
+			undo := a.inflict(w)
+			d := w.look()
+			undo()
+			if got := found(d); !slices.Equal(got, []string{a.want}) {
+				t.Errorf("found %v: %+v", got, d.Findings)
+			}
+			for _, f := range d.Findings {
+				if f.Seen == "" || f.Expected == "" || f.Why == "" || f.Click == "" && f.Command == "" || strings.Contains(f.Command+f.Click, "{") {
+					t.Errorf("a finding says too little: %+v", f)
+				}
+			}
+			for _, u := range d.Unchecked {
+				if u.Because == "" {
+					t.Errorf("%s says not why", u.Check)
+				}
+			}
+		})
+	}
+	w.t = t
+	if d := w.look(); !d.Healthy {
+		t.Errorf("mended, the pair is not healthy: %+v %+v", d.Findings, d.Unchecked)
+	}
+}

@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// doctorCmd names the cause of what does not work.
+type doctorCmd struct {
+	connectFlags
+	Severity string `help:"Exit code 3 where something as bad as this, or worse, is found: error, warning or notice." enum:"error,warning,notice" default:"warning" env:"-"`
+	JUnit    string `name:"junit" help:"Write a report for CI in JUnit's XML to this file." placeholder:"FILE" type:"path" env:"-"`
+	Alone    bool   `help:"Look as Connect's own users alone. Otherwise the ready file's administrators lend their eyes, which see also what a broken span hides." env:"-"`
+}
+
+// Help is what `twinspan doctor --help` says beneath the flags' summary.
+func (*doctorCmd) Help() string {
+	return `Nothing is changed by looking. What could not be checked is listed with the reason, and is never counted as healthy. docs/troubleshoot-connected-app.md has all checks.`
+}
+
+// severities are the severities that there are, the worst first.
+var severities = []string{"error", "warning", "notice"}
+
+// Run prints what was found.
+func (c *doctorCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	eyes, done := c.eyes(ctx, a)
+	d, err := cl.Doctor(ctx, eyes)
+	done()
+	if err != nil {
+		return err
+	}
+	if c.JUnit != "" {
+		report, err := junit(d)
+		if err == nil {
+			err = os.WriteFile(c.JUnit, report, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if a.json {
+		err = a.printJSON(d)
+	} else {
+		err = a.print(diagnosis(d))
+	}
+	if err == nil && slices.ContainsFunc(d.Findings, func(f connect.Ailment) bool {
+		return slices.Index(severities, f.Severity) <= slices.Index(severities, c.Severity)
+	}) {
+		err = errNo
+	}
+	return err
+}
+
+// eyes are the sessions of the ready file's administrators, as far as they are let in. done ends them.
+func (c *doctorCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func()) {
+	done = func() {}
+	if c.Alone || c.URL != "" {
+		return eyes, done
+	}
+	r, err := c.ready()
+	if err != nil {
+		return eyes, done
+	}
+	if org, err := crm.New(crm.Options{BaseURL: r.CRM.URL}); err == nil && r.CRM.Admin.Username != "" {
+		token, err := org.Login(ctx, r.CRM.Admin.Username, vault.Secret(r.CRM.Admin.Password+r.CRM.Admin.SecurityToken))
+		if err != nil {
+			a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(r.CRM.Admin.Username), forPeople(err))
+		} else {
+			eyes.OrgToken, eyes.OrgInstanceURL = token.AccessToken, token.InstanceURL
+			session := org.Session(token)
+			done = func() { _ = session.Logout(context.WithoutCancel(ctx)) } // a session left behind expires by itself
+		}
+	}
+	p := r.Engagement.InstalledPackage
+	if tenant, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL}); err == nil && p.ClientID != "" {
+		token, err := tenant.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: p.AccountID})
+		if err != nil {
+			a.errorf("looking at Engagement as Connect's own user alone, because the installed package is not let in: %v", forPeople(err))
+		} else {
+			eyes.TenantToken, eyes.TenantRESTURL, eyes.TenantSOAPURL = token.AccessToken, token.RESTURL, token.SOAPURL
+		}
+	}
+	return eyes, done
+}
+
+// diagnosis says it in lines.
+func diagnosis(d connect.Diagnosis) string {
+	var b strings.Builder
+	line := func(title, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "  %-9s %s\n", title, oneLine(text))
+		}
+	}
+	for _, f := range d.Findings {
+		fmt.Fprintf(&b, "%-7s %s %s", f.Severity, oneLine(f.Check), oneLine(f.Name))
+		if f.Subject != "" {
+			fmt.Fprintf(&b, ": %s", oneLine(f.Subject))
+		}
+		b.WriteString("\n")
+		line("seen", f.Seen)
+		line("expected", f.Expected)
+		line("why", f.Why)
+		line("click", f.Click)
+		line("command", f.Command)
+		line("document", f.Document)
+	}
+	if len(d.Findings) > 0 {
+		b.WriteString("\n")
+	}
+	b.WriteString(unchecked(d.Unchecked))
+	counts := map[string]int{}
+	for _, f := range d.Findings {
+		counts[f.Severity]++
+	}
+	switch {
+	case d.Healthy:
+		fmt.Fprintf(&b, "healthy: all %d checks passed\n", len(d.Passed))
+	case len(d.Findings) == 0:
+		fmt.Fprintf(&b, "nothing found by %d checks; %d could not be made, so this is not the whole story\n", len(d.Passed), len(d.Unchecked))
+	default:
+		fmt.Fprintf(&b, "%s, %s, %s; %d checks passed, %d could not be made\n", plural(counts["error"], "error"), plural(counts["warning"], "warning"), plural(counts["notice"], "notice"), len(d.Passed), len(d.Unchecked))
+	}
+	return b.String()
+}
+
+// unchecked lists the checks that could not be made, those of one reason together.
+func unchecked(all []connect.Unchecked) string {
+	var b strings.Builder
+	var reasons []string
+	by := map[string][]string{}
+	for _, u := range all {
+		if by[u.Because] == nil {
+			reasons = append(reasons, u.Because)
+		}
+		by[u.Because] = append(by[u.Because], u.Check+" "+u.Name)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(&b, "not checkable: %s\n  because   %s\n", oneLine(strings.Join(by[reason], ", ")), oneLine(reason))
+	}
+	return b.String()
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
