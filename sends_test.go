@@ -199,7 +199,7 @@ func audiences(t *testing.T, h *house) {
 
 	h.scoped(t, ann, campaign)
 	h.later(t, ann)
-	h.outage(t, ann, lea)
+	h.outage(t, []connect.MailingRequest{h.mailing("contact", ann), h.mailing("lead", lea), h.mailing("campaign", campaign), h.mailing("report", report), h.mailing("data_extension", "Guests")}, ann)
 }
 
 // scoped: with the scope on, a user reaches the records that he owns; an administrator reaches all.
@@ -256,71 +256,6 @@ func (h *house) later(t *testing.T, ann string) {
 	r.At = &past
 	if _, err := h.connect.StartMailing(ctx, r, ""); err == nil {
 		t.Fatal("a send was scheduled into the past")
-	}
-}
-
-// outage: while the connection is unavailable sends are held and go out in order, or fail, as its mode has it; mapping and
-// imports are refused by name.
-func (h *house) outage(t *testing.T, ann, lea string) {
-	ctx := bounded(t)
-	must[*connect.Outage](t)(h.connect.SetOutage(ctx, connect.Outage{Mode: "hold", Reason: "upgrade in progress"}, 120, "test", ""))
-	first := must[connect.Mailing](t)(h.connect.StartMailing(ctx, h.mailing("contact", ann), ""))
-	second := must[connect.Mailing](t)(h.connect.StartMailing(ctx, h.mailing("lead", lea), ""))
-	if first.State != "held" || second.State != "held" || first.Reason == nil || !strings.Contains(first.Reason.Message, "upgrade in progress until") {
-		t.Fatalf("held: %+v %+v", first, second)
-	}
-	unavailable := func(what string, err error) {
-		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), "connection_unavailable") && !strings.Contains(err.Error(), "upgrade in progress") {
-			t.Errorf("%s in an outage: %v", what, err)
-		}
-	}
-	_, err := h.connect.MapUser(ctx, connect.MapRequest{CRMUsername: h.user, EngagementUsername: h.ready.Engagement.Users[0].Username}, "")
-	unavailable("mapping", err)
-	_, err = h.connect.StartImport(ctx, "crm_username,engagement_username\na@b.example,c\n", "test", "")
-	unavailable("an import", err)
-	_, err = h.connect.SendTest(ctx, h.user, "ann@customer.example", "welcome", "")
-	unavailable("a test send", err)
-	single := must[connect.Send](t)(h.connect.SendTriggered(ctx, ann, "welcome", "single"))
-	if single.Status != "held" {
-		t.Errorf("a triggered send in an outage: %+v", single)
-	}
-	page := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, h.ready.Connect.URL+"/marketing-cloud", nil))
-	resp := must[*http.Response](t)(http.DefaultTransport.RoundTrip(page))
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("the tab answers %d in an outage", resp.StatusCode)
-	}
-	if err := h.connect.EndOutage(ctx, "test", ""); err != nil {
-		t.Fatal(err)
-	}
-	one, two := h.settle(t, first.ID, "completed"), h.settle(t, second.ID, "completed")
-	if single = must[connect.Send](t)(h.connect.Send(ctx, single.MessageKey)); single.Status != "sent" && single.Status != "accepted" {
-		t.Errorf("the triggered send is %+v", single)
-	}
-	if one.EndedAt.After(*two.EndedAt) {
-		t.Errorf("released out of order: %v, %v", one.EndedAt, two.EndedAt)
-	}
-
-	// Document 003: sends fail meanwhile, those too whose time comes then. It ends by itself.
-	clock := must[control.Clock](t)(h.control.Clock(ctx))
-	due, after := clock.Now.Add(time.Hour), clock.Now.Add(3*time.Hour)
-	r := h.mailing("contact", ann)
-	r.At = &due
-	within := must[connect.Mailing](t)(h.connect.StartMailing(ctx, r, ""))
-	must[*connect.Outage](t)(h.connect.SetOutage(ctx, connect.Outage{Mode: "fail", Reason: "upgrade in progress"}, 120, "test", ""))
-	_, err = h.connect.StartMailing(ctx, h.mailing("contact", ann), "")
-	unavailable("a send", err)
-	r.At = &after
-	beyond := must[connect.Mailing](t)(h.connect.StartMailing(ctx, r, ""))
-	must[control.Clock](t)(h.control.Advance(ctx, time.Hour))
-	if m := h.settle(t, within.ID, "failed"); m.Reason == nil || m.Reason.Code != "connection_unavailable" {
-		t.Fatalf("due in an outage: %+v", m)
-	}
-	must[control.Clock](t)(h.control.Advance(ctx, 2*time.Hour))
-	h.settle(t, beyond.ID, "completed")
-	if o := must[*connect.Outage](t)(h.connect.Outage(ctx)); o != nil {
-		t.Errorf("the outage goes on: %+v", o)
 	}
 }
 

@@ -254,7 +254,8 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		one, cancel := context.WithTimeout(ctx, sweepTimeout)
 		var swept mapping.Swept
 		var ended []string
-		if l.Org.Username != "" && b.links.Interrupted(l) == nil {
+		open := b.links.Interrupted(l) == nil // in an outage nobody's mapping is touched, and nobody told what he knows
+		if l.Org.Username != "" && open {
 			var lookErr error
 			swept, err = b.mappings.Sweep(one, l)
 			ended, lookErr = b.leftovers.Look(one, l)
@@ -264,7 +265,10 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 			}
 		}
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
-		err = errors.Join(err, b.accounts.Keep(one, l), b.notices.Look(one, l), b.links.RenewIdle(one, l))
+		err = errors.Join(err, b.accounts.Keep(one, l), b.links.RenewIdle(one, l))
+		if open {
+			err = errors.Join(err, b.notices.Look(one, l))
+		}
 		cancel()
 		for _, f := range swept.Failed {
 			b.log.Warn("mapping not looked at", "pair", l.Pair, "user", f.CRMUsername, "error", f.Err)

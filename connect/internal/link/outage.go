@@ -46,9 +46,14 @@ func (o Outage) Open(now time.Time) bool {
 	return o.Mode != "" && !now.Before(o.From) && (o.Stays || now.Before(o.Until))
 }
 
-// Refusal is what whoever needs the connection is told meanwhile.
-func (o Outage) Refusal() error {
-	return fault.New(fault.Unavailable, CodeUnavailable, "The connection is unavailable: %s until %s.", o.Reason, o.Until.UTC().Format("2006-01-02 15:04 UTC"))
+// Refusal is what whoever needs the connection is told meanwhile. One that goes on for longer than it was booked for says by
+// how much.
+func (o Outage) Refusal(now time.Time) error {
+	until := o.Until.UTC().Format("2006-01-02 15:04 UTC")
+	if late := now.Sub(o.Until); late >= 0 {
+		return fault.New(fault.Unavailable, CodeUnavailable, "The connection is unavailable: %s, planned until %s; it takes longer, by %s so far.", o.Reason, until, max(late.Truncate(time.Minute), time.Minute))
+	}
+	return fault.New(fault.Unavailable, CodeUnavailable, "The connection is unavailable: %s until %s.", o.Reason, until)
 }
 
 // Check refuses an outage that cannot be meant at the time.
@@ -102,8 +107,8 @@ func (s *Service) Available(l Link) error {
 
 // Interrupted refuses work on a connection that is in an outage.
 func (s *Service) Interrupted(l Link) error {
-	if l.Outage.Open(s.Now(l)) {
-		return l.Outage.Refusal()
+	if now := s.Now(l); l.Outage.Open(now) {
+		return l.Outage.Refusal(now)
 	}
 	return nil
 }

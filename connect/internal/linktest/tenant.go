@@ -291,3 +291,10 @@ func (v *Tenant) status(w http.ResponseWriter, r *http.Request) {
 		"timestamp": v.now().UTC().Format(time.RFC3339), "info": info,
 	})
 }
+
+// Forget makes a message one that never arrived.
+func (v *Tenant) Forget(key string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.messages, key)
+}

@@ -173,6 +173,13 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 			continue
 		}
 		err = w.step(ctx, r, l, m, read)
+		if err != nil && ctx.Err() == nil { // what failed because an outage began says nothing of the mailing
+			if now, linkErr := w.links.Link(ctx, p.Pair); linkErr != nil {
+				return linkErr
+			} else if w.links.Interrupted(now) != nil {
+				continue
+			}
+		}
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:

@@ -410,3 +410,48 @@ func TestUnmapped(t *testing.T) {
 		t.Errorf("cancelled: %+v, %v", again, err)
 	}
 }
+
+// TestHeldWhileNobodyIsApproved: in an upgrade the org refuses everybody for a while (document 003, steps 16 to 35), and users
+// are to be reconnected. What is asked for then is held all the same, and what was under way is held and not failed.
+func TestHeldWhileNobodyIsApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.fault = func(n int) string {
+		if n != 1 {
+			return ""
+		}
+		w.org.Approve("system@org.example", false)
+		w.org.DropTokens()
+		_, err := w.links.Interrupt(context.WithoutCancel(t.Context()), w.link(t), link.Outage{Mode: link.Hold, Until: time.Now().Add(time.Hour), Stays: true, Reason: "upgrade in progress", Actor: "test"})
+		if err != nil {
+			t.Error(err)
+		}
+		return "refused"
+	}
+	service, worker, stop := w.work(t)
+	defer stop()
+	under := w.until(t, service, w.start(t, service).ID, func(s mailing.State) bool { return s == mailing.Held })
+	if under.ReasonCode != string(link.CodeUnavailable) {
+		t.Errorf("held: %+v", under)
+	}
+	asked := w.start(t, service)
+	if asked.State != mailing.Held {
+		t.Errorf("asked for meanwhile: %+v", asked)
+	}
+	later, err := service.Start(t.Context(), w.link(t), mailing.Request{Audience: mailing.Audience{Kind: mailing.Campaign, IDs: []string{campaign}}, DefinitionKey: "welcome", CRMUsername: "ann@org.example", At: time.Now().Add(48 * time.Hour)})
+	if err != nil || later.State != mailing.Scheduled {
+		t.Errorf("for a time after it: %+v, %v", later, err)
+	}
+	w.org.Approve("system@org.example", true)
+	if _, err := w.links.Resume(t.Context(), w.link(t), "test"); err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []mailing.Mailing{under, asked} {
+		if m = w.end(t, service, m.ID); m.State != mailing.Completed || m.Counts.Waiting != 0 {
+			t.Errorf("it ended as %+v", m)
+		}
+	}
+}

@@ -83,7 +83,8 @@ func (s *Service) Start(ctx context.Context, l link.Link, r Request) (Mailing, e
 	if at.After(now) {
 		m.State = Scheduled
 	}
-	if interrupted := s.links.Interrupted(l); interrupted != nil && m.State == Queued {
+	interrupted := s.links.Interrupted(l)
+	if interrupted != nil && m.State == Queued {
 		if l.Outage.Mode == link.Fail {
 			return Mailing{}, interrupted
 		}
@@ -94,7 +95,7 @@ func (s *Service) Start(ctx context.Context, l link.Link, r Request) (Mailing, e
 		return Mailing{}, err
 	}
 	m.CRMUserID, m.CRMUsername = user.CRMUserID, user.CRMUsername
-	if m.State != Held { // else the org cannot be asked now; the work asks before it begins
+	if interrupted == nil { // else the org cannot be asked now; the work asks before it begins
 		if m.Scoped, err = s.scope(ctx, l, user); err != nil {
 			return Mailing{}, err
 		}

@@ -245,10 +245,17 @@ func (s *Service) orgUsers(ctx context.Context, l link.Link, where string) ([]Ma
 	return found, err
 }
 
-// Show tells one CRM user's state. A mapping is tried: Connect signs the Engagement user in by key.
+// Show tells one CRM user's state. A mapping is tried: Connect signs the Engagement user in by key; not in an outage.
 func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (User, error) {
 	if err := link.CheckUsername(crmUsername); err != nil {
 		return User{}, err
+	}
+	if why := s.links.Interrupted(l); why != nil { // nothing is tried: he stands as he is on record
+		k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+		if fault.CodeOf(err) == CodeNotFound {
+			return User{}, why
+		}
+		return tell(l, k, nil, false), err
 	}
 	k, err := s.known(ctx, l, crmUsername)
 	if fault.CodeOf(err) == CodeNotFound {
@@ -280,10 +287,18 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 }
 
 // Of reads a CRM user's mapping by the user name that he has in the org now. One who has none is a Conflict with
-// CodeNotMapped, or CodeNotReconnected. Where the org does not answer, he is looked for by the name that it told last.
+// CodeNotMapped, or CodeNotReconnected. Where the org does not answer, and in an outage, he is
+// looked for by the name that it told last; whether he is reconnected is asked after the outage.
 func (s *Service) Of(ctx context.Context, l link.Link, crmUsername string) (Mapping, error) {
 	if err := link.CheckUsername(crmUsername); err != nil {
 		return Mapping{}, err
+	}
+	if s.links.Interrupted(l) != nil { // the org may refuse everybody for a while, and users be reconnected before the end
+		k, err := s.store.KnownUser(ctx, l.Pair, crmUsername)
+		if fault.CodeOf(err) == CodeNotFound || err == nil && !k.Clear.At.IsZero() {
+			return Mapping{}, notMapped(crmUsername)
+		}
+		return k.Mapping, err
 	}
 	found, err := s.orgUsers(ctx, l, "Username = "+crm.Literal(crmUsername)+" LIMIT 2")
 	var k Known

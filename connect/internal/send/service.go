@@ -51,9 +51,6 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 		return Send{}, err
 	}
 	interrupted := s.links.Interrupted(l)
-	if interrupted != nil && l.Outage.Mode != link.Hold {
-		return Send{}, interrupted
-	}
 	if r.IdempotencyKey != "" { // the same send may be recorded: then the contact's present state changes nothing
 		known, err := s.store.Send(ctx, l.Pair, messageKey(l, r, Contact{}))
 		switch {
@@ -63,7 +60,10 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 			return Send{}, err
 		}
 	}
-	if interrupted != nil {
+	switch {
+	case interrupted != nil && l.Outage.Mode != link.Hold:
+		return Send{}, interrupted
+	case interrupted != nil:
 		return s.hold(ctx, l, r, interrupted)
 	}
 	contact, err := s.contact(ctx, l, r.ContactID)
@@ -185,6 +185,9 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 	case s.machine().Before(stored.Lease):
 		return stored, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
 	}
+	if why := s.links.Interrupted(l); why != nil {
+		return s.wait(ctx, l, stored, why)
+	}
 	stored.Lease = s.machine().Add(leaseTime)
 	held := stored.Status == Held
 	if held {
@@ -224,6 +227,18 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		return s.release(ctx, l, done, err)
 	}
 	return done, err
+}
+
+// wait is resume in an outage, of a send that was begun before it and not brought to its end: it is held, or refused, as the
+// outage has it. The tenant may have it, and is asked before it is sent again.
+func (s *Service) wait(ctx context.Context, l link.Link, stored Send, why error) (Send, error) {
+	if l.Outage.Mode != link.Hold {
+		return stored, why
+	}
+	stored.Status, stored.ReasonCode, stored.Reason = Held, string(fault.CodeOf(why)), fault.Of(why).Message
+	stored.Lease, stored.UpdatedAt = time.Time{}, s.links.Now(l)
+	stored, _, err := s.store.UpdateSend(ctx, stored) // lost: somebody else has brought it on
+	return stored, err
 }
 
 // attempt says how a send is tried.
@@ -328,14 +343,20 @@ func (s Send) observe(m engagement.MessageStatus) Send {
 	return s
 }
 
-// Status reads a send. One that may still change is asked for in the tenant first; where that cannot be asked now, the
-// send as recorded is returned with the error.
+// Status reads a send. One that may still change is asked for in the tenant first; where that cannot be asked now, as in an
+// outage, the send as recorded is returned with the error.
 func (s *Service) Status(ctx context.Context, l link.Link, key string) (Send, error) {
 	if err := CheckMessageKey(key); err != nil {
 		return Send{}, err
 	}
 	stored, err := s.store.Send(ctx, l.Pair, key)
 	if err != nil || stored.Status.Final() || stored.Status == Queueing {
+		return stored, err
+	}
+	if stored.Status == Held {
+		return stored, nil // the tenant does not have it, or is asked when it is released
+	}
+	if err := s.links.Interrupted(l); err != nil {
 		return stored, err
 	}
 	var seen engagement.MessageStatus

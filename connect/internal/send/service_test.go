@@ -329,3 +329,66 @@ func TestOptedOutWhileHeld(t *testing.T) {
 		}
 	})
 }
+
+// TestOutageInTheMiddle: a send whose program died in the middle is not sent in an outage: it is held, or refused by name.
+// When it is released, the tenant is asked first: what it has is not sent again, what it does not have goes out once.
+func TestOutageInTheMiddle(t *testing.T) {
+	for _, arrived := range []bool{true, false} {
+		t.Run(map[bool]string{true: "arrived", false: "not arrived"}[arrived], func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				v, err := w.trigger(t, "k")
+				if err != nil || v.Status != send.Accepted || w.posts(v.MessageKey) != 1 {
+					t.Fatalf("%+v, %v", v, err)
+				}
+				if !arrived { // as if the program had died before its request was written
+					v, err = w.trigger(t, "other")
+					if err != nil {
+						t.Fatal(err)
+					}
+					w.tenant.Forget(v.MessageKey)
+				}
+				key := map[bool]string{true: "k", false: "other"}[arrived]
+				v.Status = send.Queueing // as the program left it that died
+				if v, _, err = w.store.UpdateSend(t.Context(), v); err != nil {
+					t.Fatal(err)
+				}
+				posts := w.posts(v.MessageKey)
+				outage := link.Outage{Mode: link.Fail, Until: w.links.Now(w.link(t)).Add(time.Hour), Reason: "upgrade in progress", Actor: "test"}
+				if _, err := w.links.Interrupt(t.Context(), w.link(t), outage); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.trigger(t, key); fault.CodeOf(err) != link.CodeUnavailable {
+					t.Errorf("in mode fail: %v", err)
+				}
+				outage.Mode = link.Hold
+				if _, err := w.links.Interrupt(t.Context(), w.link(t), outage); err != nil {
+					t.Fatal(err)
+				}
+				if v, err = w.trigger(t, key); err != nil || v.Status != send.Held || w.posts(v.MessageKey) != posts {
+					t.Fatalf("in mode hold: %+v, %v", v, err)
+				}
+				if err := w.sends.Release(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if now, err := w.sends.Status(t.Context(), w.link(t), v.MessageKey); err != nil || now.Status != send.Held {
+					t.Errorf("released in the outage: %+v, %v", now, err)
+				}
+				if _, err := w.links.Resume(t.Context(), w.link(t), "test"); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 { // and once more: nothing is left to do
+					if err := w.sends.Release(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := posts
+				if !arrived {
+					want++
+				}
+				if v, err = w.store.Send(t.Context(), linktest.Pair, v.MessageKey); err != nil || v.Status != send.Accepted || w.posts(v.MessageKey) != want {
+					t.Errorf("after the outage: %+v, %v; posted %d times, want %d", v, err, w.posts(v.MessageKey), want)
+				}
+			})
+		})
+	}
+}
