@@ -120,6 +120,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/connection/org/password", (*Server).connectOrgPassword, 0, true},
 		{http.MethodPost, "/api/v1/connection/engagement", (*Server).connectEngagement, 0, false},
 		{http.MethodPost, "/api/v1/connection/engagement/password", (*Server).connectEngagementPassword, 0, true},
+		{http.MethodPost, "/api/v1/connection/engagement/web-app", (*Server).connectEngagementWebApp, 0, true},
 		{http.MethodPost, "/api/v1/connection/disconnect", (*Server).disconnect, 0, false},
 		{http.MethodGet, "/api/v1/users", (*Server).users, 0, false},
 		{http.MethodGet, "/api/v1/users/{crm_username}", (*Server).user, 0, false},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -63,6 +64,9 @@ type engagementBody struct {
 	Auth        link.Driver    `json:"auth"` // as orgBody's
 	AuthWhy     string         `json:"auth_why"`
 	GivenAt     *time.Time     `json:"credentials_given_at,omitempty"`
+	// ClientID and WebClientID are the customer's installed package; absent where the span stands on something else.
+	ClientID    string `json:"client_id,omitempty"`
+	WebClientID string `json:"web_client_id,omitempty"`
 }
 
 type causeBody struct {
@@ -95,6 +99,7 @@ func engagementOf(l link.Link) engagementBody {
 	return engagementBody{
 		State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
 		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause), Auth: l.TenantChoice().Driver, AuthWhy: l.TenantChoice().Why, GivenAt: when(l.Tenant.GivenAt),
+		ClientID: l.Tenant.ClientID, WebClientID: l.Tenant.UserClientID,
 	}
 }
 
@@ -215,7 +220,7 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
 	}
 	if in.Auth != "" && in.Auth != string(link.JWT) {
-		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password.").In("auth")
+		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password, the customer's package to /api/v1/connection/engagement/web-app.").In("auth")
 	}
 	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Driver(in.Auth), Actor: in.By})
 	if link.NeedsGrant(err) {
@@ -247,6 +252,34 @@ func (s *Server) connectEngagementPassword(ctx context.Context, c call) (any, er
 		return nil, fault.New(fault.Invalid, link.CodeCredentialsRequired, "The password is missing.").In("password")
 	}
 	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Password, Password: vault.Secret(in.Password), Actor: in.By})
+	if err != nil {
+		return nil, err
+	}
+	body := engagementOf(l)
+	return connectedEngagementBody{Connected: true, Engagement: &body}, nil
+}
+
+// connectEngagementWebApp connects by the customer's own installed package, or renews its secrets.
+func (s *Server) connectEngagementWebApp(ctx context.Context, c call) (any, error) {
+	var in struct {
+		APIUser         string `json:"api_user"`
+		AccountID       int64  `json:"account_id"`
+		ClientID        string `json:"client_id"`
+		ClientSecret    string `json:"client_secret"`
+		WebClientID     string `json:"web_client_id"`
+		WebClientSecret string `json:"web_client_secret"`
+		By              string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	if in.AccountID < 0 {
+		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
+	}
+	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{
+		Username: in.APIUser, MID: in.AccountID, Driver: link.WebApp, Actor: in.By,
+		Package: link.PackageClient{ID: in.ClientID, Secret: vault.Secret(in.ClientSecret), UserID: in.WebClientID, UserSecret: vault.Secret(in.WebClientSecret)},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -297,7 +330,7 @@ func userOf(l link.Link, u mapping.User) userBody {
 		b.TokenStore = "user_field"
 	}
 	if u.State == mapping.Broken {
-		b.Cause = &causeBody{string(mapping.CodeLoginDenied), "login denied"}
+		b.Cause = cmp.Or(cause(u.Cause), &causeBody{string(mapping.CodeLoginDenied), "login denied"})
 	}
 	return b
 }

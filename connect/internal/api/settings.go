@@ -6,24 +6,31 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 )
 
-// settingsBody are the settings of a connection.
+// settingsBody are the settings of a connection. In a change, what is absent stays as it is.
 type settingsBody struct {
 	// Legacy says what becomes of a new password connection into the org from 1 June 2016 on.
-	Legacy link.LegacyPolicy `json:"legacy"`
+	Legacy *link.LegacyPolicy `json:"legacy,omitempty"`
+	// EngagementAuth is by what the span into Engagement is connected next, where nobody says otherwise.
+	EngagementAuth *link.Driver `json:"engagement_auth,omitempty"`
+}
+
+func settingsOf(l link.Link) settingsBody {
+	s := link.SettingsOf(l)
+	return settingsBody{Legacy: s.Legacy, EngagementAuth: s.TenantAuth}
 }
 
 func (s *Server) connectionSettings(_ context.Context, c call) (any, error) {
-	return settingsBody{Legacy: c.link.Legacy}, nil
+	return settingsOf(c.link), nil
 }
 
 func (s *Server) setConnectionSettings(ctx context.Context, c call) (any, error) {
 	var in struct {
-		Legacy link.LegacyPolicy `json:"legacy"`
-		By     string            `json:"by"`
+		settingsBody
+		By string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	l, err := s.Links.SetLegacy(ctx, c.link, in.Legacy, in.By)
-	return settingsBody{Legacy: l.Legacy}, err
+	l, err := s.Links.SetSettings(ctx, c.link, link.Settings{Legacy: in.Legacy, TenantAuth: in.EngagementAuth}, in.By)
+	return settingsOf(l), err
 }

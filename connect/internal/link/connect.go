@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -31,7 +32,7 @@ func (r OrgRequest) resolve(l Link, now time.Time) (OrgRequest, error) {
 	}
 	same := SameUsername(r.Username, l.Org.Username)
 	var err error
-	if r.Driver, err = chooseDriver(r.Driver, l.Org.Driver, same, "the org"); err != nil || r.Driver == JWT {
+	if r.Driver, err = chooseDriver(r.Driver, l.Org.Driver, same, "the org", JWT, Password); err != nil || r.Driver == JWT {
 		return r, err
 	}
 	if err := l.mayBeLegacy(now); err != nil {
@@ -145,12 +146,13 @@ func (s *Service) ProveKey(ctx context.Context, l Link) (OrgUser, error) {
 
 // TenantRequest asks for the span into Engagement.
 type TenantRequest struct {
-	Username string // of the API user; "" is the one who is connected
+	Username string // of the API user; "" is the one who is connected, and by WebApp whoever the package is
 	MID      int64  // business unit to work in; 0 is the user's default
-	// Driver is JWT or Password; "" keeps the one that the span has, JWT where it has none.
+	// Driver is JWT, Password or WebApp; "" is what the settings say, else what the span has, JWT where it has none.
 	Driver   Driver
-	Password vault.Secret // for the driver Password; without it the stored one is tried
-	Actor    string       // who asks, for the audit chain
+	Password vault.Secret  // for the driver Password; without it the stored one is tried
+	Package  PackageClient // for the driver WebApp; what is not given is as stored
+	Actor    string        // who asks, for the audit chain
 }
 
 func (r TenantRequest) resolve(l Link) (TenantRequest, error) {
@@ -160,14 +162,30 @@ func (r TenantRequest) resolve(l Link) (TenantRequest, error) {
 			r.MID = l.Tenant.MID
 		}
 	}
-	if err := CheckUsername(r.Username); err != nil {
-		return r, fault.Of(err).In("api_user")
-	}
 	same := SameUsername(r.Username, l.Tenant.Username)
+	has := l.Tenant.Driver
+	switch {
+	case l.TenantAuth != "":
+		same, has = true, l.TenantAuth
+	case r.Username == "" && has == WebApp:
+		same = true
+	}
 	var err error
-	if r.Driver, err = chooseDriver(r.Driver, l.Tenant.Driver, same, "Engagement"); err != nil || r.Driver == JWT {
+	if r.Driver, err = chooseDriver(r.Driver, has, same, "Engagement", JWT, Password, WebApp); err != nil {
 		return r, err
 	}
+	if r.Username != "" || r.Driver != WebApp {
+		if err := CheckUsername(r.Username); err != nil {
+			return r, fault.Of(err).In("api_user")
+		}
+	}
+	switch r.Driver {
+	case JWT:
+		return r, nil
+	case WebApp:
+		return r.resolvePackage(l)
+	}
+	same = SameUsername(r.Username, l.Tenant.Username)
 	if l.Tenant.Driver != Password && !l.Package.Before(TenantOAuthSince) {
 		return r, fault.New(fault.Conflict, CodeNeedsTenantOAuth, "Managed package %s has tenant-specific OAuth: no new connection into Engagement by password is made.", l.Package).In("auth")
 	}
@@ -184,20 +202,26 @@ func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid 
 	return s.ConnectTenantBy(ctx, pair, TenantRequest{Username: username, MID: mid, Actor: actor})
 }
 
-// ConnectTenantBy is ConnectTenant by a driver. A new password takes the place of the stored one once it has worked; a span
+// ConnectTenantBy is ConnectTenant by a driver. New secrets take the place of the stored ones once they have worked; a span
 // that comes to be connected by key forgets its own.
 func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequest) (Link, error) {
 	l, err := s.store.Link(ctx, pair)
 	if err != nil {
 		return Link{}, err
 	}
-	if r.Driver == Password { // by what the org has now, not when it told last
+	if cmp.Or(r.Driver, l.TenantAuth) == Password { // by what the org has now, not when it told last
 		if l.Package, err = s.Package(ctx, l, false); err != nil {
 			return Link{}, err
 		}
 	}
 	if r, err = r.resolve(l); err != nil {
 		return Link{}, err
+	}
+	fresh := r.Password != "" || r.Package.given()
+	if r.Driver == WebApp && fresh {
+		if r.Package, err = s.complete(ctx, l, r.Package); err != nil {
+			return Link{}, err
+		}
 	}
 	tenant, err := s.TenantClient(l)
 	if err != nil {
@@ -212,21 +236,26 @@ func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequ
 		return Link{}, err
 	}
 	found := TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
+	over := PackageClient{ID: r.Package.ID, UserID: r.Package.UserID}
 	why := audit.Change{At: s.Now(l), Actor: r.Actor, Action: audit.TenantConnected}
 	change := func(l Link) (Link, error) {
 		given := time.Time{}
 		switch {
-		case r.Password != "":
+		case fresh:
 			given = s.Now(l)
-		case r.Driver == Password:
+		case r.Driver.KeepsSecrets():
 			given = l.Tenant.GivenAt
 		}
-		return l.ConnectTenant(r.Username, r.MID, found, r.Driver, given, s.Now(l))
+		return l.ConnectTenant(r.Username, r.MID, found, r.Driver, over, given, s.Now(l))
 	}
-	if r.Password == "" {
+	if !fresh {
 		return s.store.UpdateLink(ctx, pair, why, change)
 	}
-	sealed, err := s.sealCredential(l, IntoTenant, found.Username, stored{Password: r.Password.Reveal()})
+	name, secrets := found.Username, stored{Password: r.Password.Reveal()}
+	if r.Driver == WebApp {
+		name, secrets = over.name(), stored{ClientSecret: r.Package.Secret.Reveal(), UserClientSecret: r.Package.UserSecret.Reveal()}
+	}
+	sealed, err := s.sealCredential(l, IntoTenant, name, secrets)
 	if err != nil {
 		return Link{}, err
 	}
@@ -239,6 +268,10 @@ func (s *Service) proveTenant(ctx context.Context, l Link, r TenantRequest) (eng
 		return s.tenantPassword.prove(ctx, l, r.Username, r.Password, r.MID)
 	case r.Driver == Password:
 		return s.mintTenant(ctx, l, r.Username, r.MID)
+	case r.Driver == WebApp && r.Package.given():
+		return webAppTenant{s}.prove(ctx, l, r.Package, r.MID)
+	case r.Driver == WebApp:
+		return s.mintTenant(ctx, l, l.Tenant.Username, r.MID)
 	}
 	return jwtTenant{s}.session(ctx, l, r.Username, r.MID)
 }

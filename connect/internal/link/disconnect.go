@@ -31,7 +31,7 @@ func (s *Service) Disconnect(ctx context.Context, l Link, why audit.Change) (Lin
 	if err := l.MayDisconnect(); err != nil {
 		return Link{}, err
 	}
-	if user := l.Tenant.Username; user != "" && !s.Copied(ctx, l) {
+	if user := l.Tenant.Username; user != "" && l.HasGrants() && !s.Copied(ctx, l) {
 		err := s.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, user) })
 		if code := fault.CodeOf(err); err != nil && code != client.CodeNotFound && code != client.CodeRefused && code != client.CodeUnauthorized {
 			return Link{}, err // it is there still, and can be given back later

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -66,18 +68,22 @@ func (d Driver) String() string {
 func (d Driver) KeepsSecrets() bool { return d == Password || d == WebApp }
 
 // chooseDriver is the driver that a request for a span means: the one asked for, else the one that the span has where the
-// same user stands on it, else JWT. into names the span's cloud in the refusal of any other.
-func chooseDriver(asked, has Driver, same bool, into string) (Driver, error) {
+// same user stands on it, else JWT. A driver that is none of known is refused; into names the span's cloud there.
+func chooseDriver(asked, has Driver, same bool, into string, known ...Driver) (Driver, error) {
 	if asked == "" && same {
 		asked = has
 	}
-	switch asked {
-	case "":
+	if asked == "" {
 		return JWT, nil
-	case JWT, Password:
+	}
+	if slices.Contains(known, asked) {
 		return asked, nil
 	}
-	return asked, fault.New(fault.Invalid, CodeInvalidDriver, "Into %s, auth is jwt or password.", into).In("auth")
+	names := make([]string, len(known))
+	for i, d := range known {
+		names[i] = string(d)
+	}
+	return asked, fault.New(fault.Invalid, CodeInvalidDriver, "Into %s, auth is %s.", into, strings.Join(names, " or ")).In("auth")
 }
 
 // orgDriver gives sessions of users in the org. What the org refuses is a fault whose cause refusal finds.
@@ -99,8 +105,11 @@ func (s *Service) orgDriver(d Driver) orgDriver {
 }
 
 func (s *Service) tenantDriver(d Driver) tenantDriver {
-	if d == Password {
+	switch d {
+	case Password:
 		return s.tenantPassword
+	case WebApp:
+		return webAppTenant{s}
 	}
 	return jwtTenant{s}
 }
@@ -146,7 +155,7 @@ var lasting = map[fault.Code]bool{CodePasswordChanged: true, CodeTokenReset: tru
 // causes are all for which stored credentials are refused.
 var causes = map[fault.Code]bool{
 	CodePasswordChanged: true, CodeTokenReset: true, CodeTokenRequired: true, CodeCredentialsRefused: true, CodePasswordExpired: true, CodeLocked: true,
-	CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true,
+	CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeClientRefused: true,
 }
 
 func shut(d Driver, state SpanState, c Cause) error {
@@ -181,9 +190,15 @@ func (l Link) OrgChoice() Choice {
 // TenantOAuthSince is the release from which on the org has tenant-specific OAuth (document 002).
 var TenantOAuthSince = Package{Major: 220}
 
-// TenantChoice says by what Connect signs in to Engagement.
+// TenantChoice says by what Connect signs in to Engagement, or will once it is connected.
 func (l Link) TenantChoice() Choice {
 	switch {
+	case l.TenantAuth != "" && l.TenantAuth != l.Tenant.Driver:
+		c := Choice{l.TenantAuth, l.TenantAuth.String() + ", as the connection's settings have it from the next `connect` on"}
+		if l.Tenant.Driver != "" {
+			c.Driver, c.Why = l.Tenant.Driver, l.Tenant.Driver.String()+" until then; "+c.Why
+		}
+		return c
 	case l.Tenant.Driver == Password && l.Package.Before(TenantOAuthSince):
 		return Choice{Password, "the API user's stored name and password, as managed packages before " + TenantOAuthSince.String() + " have it; users keep a token of their own sign-in"}
 	case l.Tenant.Driver == Password:
@@ -202,14 +217,16 @@ func (l Link) TenantChoice() Choice {
 type stored struct {
 	Password      string `json:"password,omitempty"`
 	SecurityToken string `json:"security_token,omitempty"`
-	ClientSecret  string `json:"client_secret,omitempty"`
+	// ClientSecret and UserClientSecret are of the customer's package.
+	ClientSecret     string `json:"client_secret,omitempty"`
+	UserClientSecret string `json:"user_client_secret,omitempty"`
 }
 
 // SealedCredential are what a span signs in with as they are stored.
 type SealedCredential struct {
 	Pair      string
 	Direction Direction
-	Name      string // user name, or client id of the customer's package
+	Name      string // user name, or the client ids of the customer's package
 	Sealed    []byte // JSON, sealed by the vault under [CredentialAAD]
 }
 
@@ -276,11 +293,14 @@ func (l Link) origin(d Direction) string {
 	return l.AuthURL
 }
 
-// credential opens a span's credentials.
-func (s *Service) credential(ctx context.Context, l Link, d Direction) (stored, error) {
+// credential opens a span's credentials, which are those of name; "" takes whoever's they are.
+func (s *Service) credential(ctx context.Context, l Link, d Direction, name string) (stored, error) {
 	c, err := s.store.Credential(ctx, l.Pair, d)
 	if err != nil {
 		return stored{}, err
+	}
+	if name != "" {
+		c.Name = name
 	}
 	plain, err := s.keys.vault.Open(c.Sealed, CredentialAAD(c, l.origin(d)))
 	if err != nil {

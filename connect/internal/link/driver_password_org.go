@@ -32,7 +32,7 @@ func (d *passwordOrg) session(ctx context.Context, l Link, username string) (crm
 		return crm.Token{}, fault.New(fault.Conflict, CodeNeedsConnectedApp,
 			"This must be done in the org as %s, and Connect signs in there by the system user's password, with which nobody else can be impersonated: upgrade to Connected App authentication.", username)
 	}
-	c, err := d.s.credential(ctx, l, IntoOrg)
+	c, err := d.s.credential(ctx, l, IntoOrg, "")
 	if err != nil {
 		return crm.Token{}, err
 	}

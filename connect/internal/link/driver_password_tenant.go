@@ -50,7 +50,7 @@ func (d *passwordTenant) session(ctx context.Context, l Link, username string, m
 	if !SameUsername(username, l.Tenant.Username) {
 		return d.s.refreshUser(ctx, l, username, mid, l.PackageClientID, "")
 	}
-	c, err := d.s.credential(ctx, l, IntoTenant)
+	c, err := d.s.credential(ctx, l, IntoTenant, "")
 	if err != nil {
 		return engagement.Token{}, err
 	}
@@ -302,8 +302,14 @@ func (s *Service) UserToken(l Link, username string, token vault.Secret) (UserTo
 // KeepUser keeps the refresh token of a user who has just signed in, where his sessions come of it: by key they do not, and
 // the API user has credentials of his own.
 func (s *Service) KeepUser(ctx context.Context, l Link, username string, token vault.Secret) error {
-	if !l.Tenant.Driver.KeepsSecrets() || token == "" || SameUsername(username, l.Tenant.Username) {
+	if !l.Tenant.Driver.KeepsSecrets() || SameUsername(username, l.Tenant.Username) {
 		return nil
+	}
+	if token == "" {
+		if l.Tenant.Driver != WebApp {
+			return nil // what his sign-in lacks is told when it is used
+		}
+		return fault.New(fault.Conflict, CodeNoRefreshToken, "Engagement gives %s no refresh token through the web app: its package needs the scope offline (Setup > Apps > Installed Packages).", username)
 	}
 	t, err := s.UserToken(l, username, token)
 	if err != nil {
@@ -327,15 +333,22 @@ const (
 // RenewIdle renews refresh tokens of users that were not used for long, so that who does not come for a month is still
 // mapped. What cannot be renewed because Engagement does not answer is the next time's.
 func (s *Service) RenewIdle(ctx context.Context, l Link) error {
-	if l.Tenant.Driver != Password || s.Interrupted(l) != nil || s.Copied(ctx, l) {
+	if !l.Tenant.Driver.KeepsSecrets() || s.Interrupted(l) != nil || s.Copied(ctx, l) {
 		return nil
 	}
 	idle, err := s.store.IdleUserTokens(ctx, l.Pair, s.Now(l).Add(-tokenIdle), tokenBatch)
 	if err != nil {
 		return err
 	}
+	if len(idle) == 0 {
+		return nil
+	}
+	secret, err := s.UserClientSecret(ctx, l)
+	if err != nil {
+		return err
+	}
 	for _, name := range idle {
-		if _, err := s.refreshUser(ctx, l, name, 0, l.PackageClientID, ""); err != nil && !NeedsGrant(err) {
+		if _, err := s.refreshUser(ctx, l, name, 0, l.UserClientID(), secret); err != nil && !NeedsGrant(err) {
 			return err
 		}
 	}
@@ -352,7 +365,10 @@ func (s *Service) ForgetUser(ctx context.Context, l Link, username string) error
 
 // MayVouch refuses what needs grants of users who have not signed in themselves: only by key can Connect use them.
 func (l Link) MayVouch() error {
-	if l.Tenant.Driver.KeepsSecrets() {
+	switch {
+	case !l.HasGrants():
+		return fault.New(fault.Conflict, CodeNeedsTenantOAuth, "By the customer's own package nobody is mapped without his own sign-in, and a tenant makes no grants for others: he opens the Marketing Cloud tab once.")
+	case l.Tenant.Driver.KeepsSecrets():
 		return fault.New(fault.Conflict, CodeNeedsTenantOAuth, "Without tenant-specific OAuth nobody is mapped without his own sign-in: he opens the Marketing Cloud tab once, or upgrade.")
 	}
 	return nil

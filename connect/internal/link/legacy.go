@@ -1,10 +1,8 @@
 package link
 
 import (
-	"context"
 	"time"
 
-	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -49,15 +47,4 @@ func (l Link) mayBeLegacy(now time.Time) error {
 		return nil
 	}
 	return fault.New(fault.Conflict, CodeLegacyOver, "Connected App authentication is required since 1 June 2016: no new connection into the org by password can be made. Connect by key, or set `connect settings --legacy warn`.").In("auth")
-}
-
-// SetLegacy says what becomes of new password connections into the org.
-func (s *Service) SetLegacy(ctx context.Context, l Link, p LegacyPolicy, actor string) (Link, error) {
-	if p != WarnLegacy && p != RefuseLegacy {
-		return Link{}, fault.New(fault.Invalid, CodeInvalidLink, "legacy is warn or refuse.").In("legacy")
-	}
-	return s.store.UpdateLink(ctx, l.Pair, audit.Change{At: s.Now(l), Actor: actor, Action: audit.ConnectionSettings}, func(l Link) (Link, error) {
-		l.Legacy = p
-		return l, nil
-	})
 }

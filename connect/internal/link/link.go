@@ -84,6 +84,7 @@ type Link struct {
 	Package     Package       // that the org was found to have last
 	Outage      Outage        // booked or open; the zero value is none
 	Legacy      LegacyPolicy  // what becomes of a new password connection into the org once its time is over
+	TenantAuth  Driver        // by which the span into Engagement is to be connected next; "" is as it is, JWT where it is not
 	ClockOffset time.Duration // domain time is machine time plus this
 	// UpgradedAt is when the org span went from Password to JWT, domain time; zero where it did not. Users mapped before
 	// are reconnected within a time that counts from it (document 003).
@@ -129,6 +130,9 @@ type TenantSpan struct {
 	Cause       Cause     // where broken
 	Driver      Driver    // "" where never connected
 	GivenAt     time.Time // as OrgSpan's
+	// ClientID and UserClientID are of the customer's installed package where Driver is WebApp: through the first it works
+	// as itself, through the second users sign in.
+	ClientID, UserClientID string
 }
 
 // State says how far the whole connection has come.
@@ -160,6 +164,10 @@ type Facts struct {
 	TenantAuth    Driver `json:"engagement_auth,omitempty"`
 	OrgGivenAt    int64  `json:"org_credentials_given_at,omitempty"`
 	TenantGivenAt int64  `json:"engagement_credentials_given_at,omitempty"`
+	// ClientID and UserClientID are the customer's package; TenantAuth is the driver of the next connection.
+	ClientID     string `json:"engagement_client_id,omitempty"`
+	UserClientID string `json:"engagement_web_client_id,omitempty"`
+	NextAuth     Driver `json:"engagement_auth_next,omitempty"`
 	// Legacy is absent where it is the default.
 	Legacy LegacyPolicy `json:"legacy,omitempty"`
 }
@@ -174,6 +182,7 @@ func (l Link) Facts() Facts {
 		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
 		SystemUser: l.Org.Username, OrgID: l.Org.OrgID, APIUser: l.Tenant.Username, BusinessUnit: l.Tenant.MID,
 		OrgAuth: l.Org.Driver, TenantAuth: l.Tenant.Driver, OrgGivenAt: given(l.Org.GivenAt), TenantGivenAt: given(l.Tenant.GivenAt),
+		ClientID: l.Tenant.ClientID, UserClientID: l.Tenant.UserClientID, NextAuth: l.TenantAuth,
 		Legacy: legacy,
 	}
 }
@@ -218,7 +227,7 @@ func (l Link) Revise(p Params) Link {
 	if p.ConsumerKey != l.ConsumerKey {
 		l.Org, l.Package = OrgSpan{State: SpanDown}, Package{}
 	}
-	if p.PackageClientID != l.PackageClientID || p.EID != l.EID {
+	if p.PackageClientID != l.PackageClientID && l.Tenant.Driver != WebApp || p.EID != l.EID {
 		l.Tenant = TenantSpan{State: SpanDown}
 	}
 	l.Params = p
@@ -305,8 +314,15 @@ func (l Link) CheckAPIUser(named string, found TenantUser) error {
 
 // ConnectTenant puts the tenant span up for the API user named, if it was he who was signed in, in this enterprise and,
 // where mid is not 0, in that business unit.
-// by and given are as ConnectOrg's.
-func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver, given, now time.Time) (Link, error) {
+// by and given are as ConnectOrg's. By the driver WebApp whoever the package is is meant where nobody is named, and over
+// is that package.
+func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver, over PackageClient, given, now time.Time) (Link, error) {
+	if by == WebApp {
+		if named != "" && !SameUsername(named, found.Username) {
+			return l, fault.New(fault.Denied, CodeWrongUser, "The installed package works as %s where %s was named: leave the name out, or give the client id of the other package.", found.Username, named)
+		}
+		named = found.Username
+	}
 	if err := l.CheckAPIUser(named, found); err != nil {
 		return l, err
 	}
@@ -314,6 +330,10 @@ func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver
 		return l, fault.New(fault.Denied, CodeWrongAccount, "%s was signed in to business unit %d where %d was named.", found.Username, found.MID, mid)
 	}
 	span := TenantSpan{State: SpanUp, Username: found.Username, UserID: found.UserID, MID: found.MID, ConnectedAt: l.Tenant.ConnectedAt, Driver: by, GivenAt: given}
+	if by == WebApp {
+		span.ClientID, span.UserClientID = over.ID, over.UserID
+	}
+	l.TenantAuth = ""
 	if span != l.Tenant {
 		span.ConnectedAt = now
 		l.Tenant = span

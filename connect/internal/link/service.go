@@ -366,7 +366,8 @@ func (l Link) sameUser(other Link, d Direction) bool {
 		return SameUsername(l.Org.Username, other.Org.Username) && l.Org.UserID == other.Org.UserID && l.Org.OrgID == other.Org.OrgID && l.ConsumerKey == other.ConsumerKey &&
 			l.Org.Driver == other.Org.Driver && l.Org.GivenAt.Equal(other.Org.GivenAt)
 	}
-	return SameUsername(l.Tenant.Username, other.Tenant.Username) && l.Tenant.UserID == other.Tenant.UserID && l.EID == other.EID && l.PackageClientID == other.PackageClientID
+	return SameUsername(l.Tenant.Username, other.Tenant.Username) && l.Tenant.UserID == other.Tenant.UserID && l.EID == other.EID && l.PackageClientID == other.PackageClientID &&
+		l.PackageClient() == other.PackageClient()
 }
 
 func refusal(err error) (Cause, bool) {

@@ -163,6 +163,9 @@ func (s *Service) endGrant(ctx context.Context, l link.Link, m Mapping) error {
 	if link.SameUsername(m.EngagementUser, l.Tenant.Username) {
 		return nil
 	}
+	if !l.HasGrants() {
+		return s.links.ForgetUser(ctx, l, m.EngagementUser)
+	}
 	err := s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, m.EngagementUser) })
 	if err != nil && fault.CodeOf(err) != client.CodeNotFound {
 		return err

@@ -73,7 +73,7 @@ func (v *Leftovers) Look(ctx context.Context, l link.Link) ([]string, error) {
 
 // End ends what is left over and returns whose grants they were. A tenant that tells no grants has none.
 func (v *Leftovers) End(ctx context.Context, l link.Link) ([]string, error) {
-	if v.links.Available(l) != nil {
+	if v.links.Available(l) != nil || !l.HasGrants() {
 		return nil, nil
 	}
 	newest, err := v.imports.ListImports(ctx, l.Pair, 1)

@@ -226,9 +226,11 @@ func (s *Service) GiveBack(ctx context.Context, l link.Link, username string) er
 	if err != nil || needed {
 		return err
 	}
-	err = s.links.CallTenantAs(ctx, l, username, 0, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, username) })
-	if fault.CodeOf(err) == client.CodeNotFound {
-		return nil
+	if l.HasGrants() {
+		err = s.links.CallTenantAs(ctx, l, username, 0, func(tenant *engagement.Session) error { return tenant.ClearGrant(ctx, username) })
+		if err != nil && fault.CodeOf(err) != client.CodeNotFound {
+			return err
+		}
 	}
-	return err
+	return s.links.ForgetUser(ctx, l, username)
 }

@@ -293,6 +293,7 @@ func (s *Service) Needs(ctx context.Context, l link.Link, u link.TenantUser) (bo
 // that was cleared by way of the org is cleared, a NotFound fault. One that cannot be tried now, because the tenant does
 // not answer, is returned with that error; where the org does not answer, which alone could say that it is there still,
 // the error comes without it. One from before an upgrade is returned, untried, with CodeNotReconnected.
+// One of whose user Connect keeps no token comes with link.CodeNeedsSignIn: he is asked once.
 func (s *Service) Check(ctx context.Context, l link.Link, crmUserID string) (Mapping, error) {
 	m, err := s.store.Mapping(ctx, l.Pair, crmUserID)
 	if err != nil {
@@ -313,6 +314,15 @@ func (s *Service) check(ctx context.Context, l link.Link, m Mapping) (Mapping, e
 		return Mapping{}, fault.New(fault.NotFound, CodeNotFound, "The mapping of %s was cleared in the org.", m.CRMUsername)
 	}
 	err = s.try(ctx, l, m)
+	if fault.CodeOf(err) == link.CodeNeedsSignIn { // nothing refuses it: he signs in once, and it works
+		if !m.BrokenAt.IsZero() {
+			m.BrokenAt = time.Time{}
+			if markErr := s.store.MarkMapping(ctx, m, m.BrokenAt); markErr != nil {
+				return m, markErr
+			}
+		}
+		return m, err
+	}
 	refused := link.NeedsGrant(err)
 	if err != nil && !refused || refused == !m.BrokenAt.IsZero() {
 		if refused {

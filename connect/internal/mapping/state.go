@@ -66,6 +66,8 @@ type User struct {
 	GrantedAt time.Time // when the grant was made whose permissions the token carries; zero where not known
 	GrantedBy string    // Engagement user who made it: the user himself, or the API user who vouched for him
 	Clear     Clear     // of a cleared one
+	// Cause is why a broken one is, where Connect alone knows; the zero value is the tenant's "login denied".
+	Cause link.Cause
 }
 
 // Filter asks for a page of users.
@@ -151,6 +153,9 @@ func (s *Service) grants(ctx context.Context, l link.Link, known []Known) (byNam
 	}
 	if len(names) == 0 {
 		return nil, true, nil
+	}
+	if !l.HasGrants() {
+		return nil, false, nil
 	}
 	byName = make(map[string]engagement.Grant, len(names))
 	err = s.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
@@ -266,6 +271,10 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 	}
 	m, err := s.check(ctx, l, k.Mapping)
 	refused := fault.CodeOf(err) == CodeLoginDenied
+	if fault.CodeOf(err) == link.CodeNeedsSignIn {
+		f := fault.Of(err)
+		return User{Mapping: m, State: Broken, Checked: true, Cause: link.Cause{Code: string(f.Code), Text: f.Message}}, nil
+	}
 	if fault.CodeOf(err) == CodeNotFound { // cleared in the org, as it turned out
 		if k, err = s.store.KnownUser(ctx, l.Pair, k.Mapping.CRMUsername); err != nil {
 			return User{}, err
@@ -280,6 +289,7 @@ func (s *Service) Show(ctx context.Context, l link.Link, crmUsername string) (Us
 		return User{}, err
 	}
 	u := tell(l, Known{Mapping: m}, grants, asked)
+	u.Checked = u.Checked || !l.HasGrants() // it was tried
 	if refused {
 		u.State, u.Checked = Broken, true
 	}

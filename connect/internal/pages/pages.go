@@ -118,7 +118,7 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, nil))
-	case fault.CodeOf(err) == mapping.CodeNotFound:
+	case fault.CodeOf(err) == mapping.CodeNotFound, fault.CodeOf(err) == link.CodeNeedsSignIn:
 		s.render(w, r, http.StatusOK, unmapped(session.Visitor, l))
 	case fault.CodeOf(err) == mapping.CodeNotReconnected:
 		s.log(r, http.StatusOK, err)

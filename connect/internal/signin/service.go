@@ -131,7 +131,7 @@ func (s *Service) toTenant(ctx context.Context, l link.Link, f Flow, browser str
 		prompt = ""
 	}
 	return tenant.AuthorizeURL(engagement.AuthorizeRequest{
-		ClientID: l.PackageClientID, RedirectURI: s.base + TenantCallbackPath,
+		ClientID: l.UserClientID(), RedirectURI: s.base + TenantCallbackPath,
 		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: prompt,
 	}), nil
 }
@@ -272,10 +272,14 @@ type Arrival struct {
 	links   *link.Service
 }
 
-// GiveBack clears the grant that signing in made, with the arrived user's own token: he was not the one who was meant,
-// and Connect shall not be able to act for him.
+// GiveBack clears the grant that signing in made, with the arrived user's own token, and forgets his refresh token: he was
+// not the one who was meant, and Connect shall not be able to act for him.
 func (a Arrival) GiveBack(ctx context.Context) error {
-	return errors.Join(a.session.ClearGrant(ctx, a.User.Username), a.links.ForgetUser(ctx, a.Link, a.User.Username))
+	var err error
+	if a.Link.HasGrants() {
+		err = a.session.ClearGrant(ctx, a.User.Username)
+	}
+	return errors.Join(err, a.links.ForgetUser(ctx, a.Link, a.User.Username))
 }
 
 // EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. By key the
@@ -294,8 +298,12 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
+	secret, err := s.links.UserClientSecret(ctx, l)
+	if err != nil {
+		return a, err
+	}
 	token, err := tenant.ExchangeCode(ctx, engagement.CodeGrant{
-		ClientID: l.PackageClientID, Code: r.Code, RedirectURI: s.base + TenantCallbackPath,
+		ClientID: l.UserClientID(), Secret: secret, Code: r.Code, RedirectURI: s.base + TenantCallbackPath,
 		Verifier: vault.Secret(sec.Verifier),
 	})
 	if err != nil {

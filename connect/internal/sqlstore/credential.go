@@ -11,9 +11,15 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-// forgetCredentials removes what spans keep whose driver keeps nothing. Users' tokens are of the span into Engagement. While
-// a span is being upgraded its old credentials are kept: cancelled, it works by them again.
-func forgetCredentials(tx *sqldb.Tx, l link.Link) error {
+// forgetCredentials removes what spans keep whose driver keeps nothing. Users' tokens are of the span into Engagement, and
+// of the client through which they signed in: another one can do nothing with them. While a span is being upgraded its old
+// credentials are kept: cancelled, it works by them again.
+func forgetCredentials(tx *sqldb.Tx, before, l link.Link) error {
+	if before.UserClientID() != l.UserClientID() {
+		if _, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1`, l.Pair); err != nil {
+			return err
+		}
+	}
 	forget := func(d link.Direction, kind upgrade.Kind) error {
 		_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2
 			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, l.Pair, string(d), string(kind))

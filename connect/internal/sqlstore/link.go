@@ -16,7 +16,8 @@ import (
 const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, console_client_id, engagement_auth_url, package_client_id, eid, clock_offset_ms,
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
 	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision,
-	org_driver, org_given_at, engagement_driver, engagement_given_at, legacy, upgraded_at, ` + outageColumns
+	org_driver, org_given_at, engagement_driver, engagement_given_at, legacy, upgraded_at,
+	engagement_client_id, engagement_user_client_id, engagement_auth, ` + outageColumns
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
@@ -26,6 +27,7 @@ func scanLink(row scanner) (link.Link, error) {
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
 		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision,
 		&l.Org.Driver, &orgGiven, &l.Tenant.Driver, &tenantGiven, &l.Legacy, &upgraded,
+		&l.Tenant.ClientID, &l.Tenant.UserClientID, &l.TenantAuth,
 		&l.Outage.Mode, &outageFrom, &outageUntil, &l.Outage.Stays, &l.Outage.Reason, &l.Outage.Actor)
 	l.Outage.From, l.Outage.Until = at(outageFrom), at(outageUntil)
 	l.Org.GivenAt, l.Tenant.GivenAt, l.UpgradedAt = at(orgGiven), at(tenantGiven), at(upgraded)
@@ -115,7 +117,7 @@ func (s *Store) PutLink(ctx context.Context, pair string, tokenHash []byte, why 
 			}
 			changed := change(l)
 			if changed != l {
-				if err := swapLink(tx, changed); err != nil {
+				if err := swapLink(tx, l, changed); err != nil {
 					return err
 				}
 			}
@@ -168,23 +170,25 @@ func insertLink(tx *sqldb.Tx, l link.Link, tokenHash []byte) error {
 	return swapped(res, err)
 }
 
-// swapLink stores a link that was read with l.Revision.
-func swapLink(tx *sqldb.Tx, l link.Link) error {
+// swapLink stores a link that was read as before, with its revision.
+func swapLink(tx *sqldb.Tx, before, l link.Link) error {
 	res, err := tx.Exec(`UPDATE link SET crm_url = $2, connected_app = $3, consumer_key = $4, console_client_id = $5,
 			engagement_auth_url = $6, package_client_id = $7, eid = $8,
 			org_state = $9, org_username = $10, org_user_id = $11, org_id = $12, org_connected_at = $13, org_cause_code = $14, org_cause_text = $15,
 			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
 			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
-			standing = $24, package_version = $25, org_driver = $26, org_given_at = $27, engagement_driver = $28, engagement_given_at = $29, legacy = $30, upgraded_at = $31, revision = revision + 1
+			standing = $24, package_version = $25, org_driver = $26, org_given_at = $27, engagement_driver = $28, engagement_given_at = $29, legacy = $30, upgraded_at = $31,
+			engagement_client_id = $32, engagement_user_client_id = $33, engagement_auth = $34, revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
 		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
 		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision,
-		string(l.Standing), l.Package.String(), string(l.Org.Driver), ms(l.Org.GivenAt), string(l.Tenant.Driver), ms(l.Tenant.GivenAt), string(cmp.Or(l.Legacy, link.RefuseLegacy)), ms(l.UpgradedAt))
+		string(l.Standing), l.Package.String(), string(l.Org.Driver), ms(l.Org.GivenAt), string(l.Tenant.Driver), ms(l.Tenant.GivenAt), string(cmp.Or(l.Legacy, link.RefuseLegacy)), ms(l.UpgradedAt),
+		l.Tenant.ClientID, l.Tenant.UserClientID, string(l.TenantAuth))
 	if err := swapped(res, err); err != nil {
 		return err
 	}
-	return forgetCredentials(tx, l)
+	return forgetCredentials(tx, before, l)
 }
 
 // swapped is errSwapped where the statement changed no row.
@@ -230,7 +234,7 @@ func (s *Store) updateLink(ctx context.Context, pair string, why audit.Change, c
 			if stored == l && also == nil {
 				return nil
 			}
-			if err := swapLink(tx, stored); err != nil {
+			if err := swapLink(tx, l, stored); err != nil {
 				return err
 			}
 			stored.Revision++

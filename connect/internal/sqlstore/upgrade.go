@@ -259,7 +259,7 @@ func (s *Upgrades) effect(tx *sqldb.Tx, key []byte, pair string, e upgrade.Effec
 			return err
 		}
 		if after != before {
-			if err := swapLink(tx, after); err != nil {
+			if err := swapLink(tx, before, after); err != nil {
 				return err
 			}
 			if e.Why.Action != "" {

@@ -95,6 +95,9 @@ type Span struct {
 	AuthWhy string `json:"auth_why"`
 	// GivenAt is when the credentials were given that are stored; nil where none are.
 	GivenAt *time.Time `json:"credentials_given_at,omitempty"`
+	// ClientID and WebClientID are the customer's installed package, where the span into Engagement stands on it.
+	ClientID    string `json:"client_id,omitempty"`
+	WebClientID string `json:"web_client_id,omitempty"`
 }
 
 // Cause is why something is broken, in the refuser's words.
@@ -170,7 +173,9 @@ func (c *Client) ConnectOrgByPassword(ctx context.Context, systemUser string, pa
 
 // Settings are the settings of the connection.
 type Settings struct {
-	Legacy string `json:"legacy"` // "refuse" or "warn": new password connections into the org from 1 June 2016 on
+	Legacy string `json:"legacy,omitempty"` // "refuse" or "warn": new password connections into the org from 1 June 2016 on
+	// EngagementAuth is by what the span into Engagement is connected next: "jwt", "password" or "web_app".
+	EngagementAuth string `json:"engagement_auth,omitempty"`
 }
 
 // Settings reads them.
@@ -180,10 +185,13 @@ func (c *Client) Settings(ctx context.Context) (Settings, error) {
 	return out, err
 }
 
-// SetSettings changes them.
+// SetSettings changes them; what is empty stays as it is.
 func (c *Client) SetSettings(ctx context.Context, s Settings, by, key string) (Settings, error) {
 	var out Settings
-	err := c.do(ctx, http.MethodPost, "/api/v1/connection/settings", key, map[string]string{"legacy": s.Legacy, "by": by}, &out)
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/settings", key, struct {
+		Settings
+		By string `json:"by"`
+	}{s, by}, &out)
 	return out, err
 }
 
@@ -229,6 +237,23 @@ func (c *Client) ConnectEngagementByKey(ctx context.Context, apiUser string, mid
 func (c *Client) ConnectEngagementByPassword(ctx context.Context, apiUser string, mid int64, password vault.Secret, by string) (EngagementAnswer, error) {
 	var out EngagementAnswer
 	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement/password", "", map[string]any{"api_user": apiUser, "account_id": mid, "password": password.Reveal(), "by": by}, &out)
+	return out, err
+}
+
+// PackageClient is the customer's own installed package: client id and secret of the API integration that works as itself,
+// and of the one through which users sign in; "" for the second is the first.
+type PackageClient struct {
+	ID, WebID         string
+	Secret, WebSecret vault.Secret
+}
+
+// ConnectEngagementByPackage brings up the span into Engagement by the customer's own package, whose secrets are kept
+// sealed. What is empty is as it is stored: so the secrets are renewed. apiUser "" takes whoever the package is.
+func (c *Client) ConnectEngagementByPackage(ctx context.Context, apiUser string, mid int64, p PackageClient, by string) (EngagementAnswer, error) {
+	var out EngagementAnswer
+	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement/web-app", "", map[string]any{
+		"api_user": apiUser, "account_id": mid, "client_id": p.ID, "client_secret": p.Secret.Reveal(), "web_client_id": p.WebID, "web_client_secret": p.WebSecret.Reveal(), "by": by,
+	}, &out)
 	return out, err
 }
 
