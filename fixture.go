@@ -139,8 +139,9 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 				},
 			},
 			{
-				Name: webPkgName, Type: "web", ClientID: s.WebPackage.ClientID, Secret: vault.Secret(s.WebPackage.Secret), RedirectURIs: redirectURIs(),
-				Scopes: []string{"email_read", "email_send", "list_and_subscribers_read", "data_extensions_read", "offline"},
+				Name: webPkgName, Type: "web", ClientID: s.WebPackage.ClientID, Secret: vault.Secret(s.WebPackage.Secret),
+				RedirectURIs: append(redirectURIs(), connectURL+"/oauth/engagement/callback"), // for `connect --engagement-auth web_app`
+				Scopes:       []string{"email_read", "email_send", "list_and_subscribers_read", "data_extensions_read", "offline"},
 			},
 		},
 		Emails: []engagement.EmailSpec{{

@@ -23,28 +23,31 @@ type connectCmd struct {
 // Help is what `twinspan connect --help` says beneath the flags' summary.
 func (*connectUpCmd) Help() string {
 	return `With --org-auth password the secrets are system_user_password and system_user_security_token of --secrets-file, TWINSPAN_SYSTEM_USER_PASSWORD and
-TWINSPAN_SYSTEM_USER_SECURITY_TOKEN, a prompt, or the ready file's; with --engagement-auth password likewise api_user_password.`
+TWINSPAN_SYSTEM_USER_SECURITY_TOKEN, a prompt, or the ready file's; with --engagement-auth password likewise api_user_password, and with web_app
+package_client_secret and web_client_secret. The package's web app needs the scope offline and the redirect URI /oauth/engagement/callback of Connect's address.`
 }
 
 // connectUpCmd connects.
 type connectUpCmd struct {
 	connectFlags
 	secretFlags
-	Kind       string `help:"spans: from Engagement into the org and back, by key. integration-user: document 004." enum:"spans,integration-user" default:"spans" placeholder:"KIND" env:"-"`
-	SystemUser string `help:"User name in the org of the Salesforce system user; the ready file's where not given." placeholder:"NAME" env:"-"`
-	APIUser    string `name:"api-user" help:"User name in Engagement of the Marketing Cloud Connect API user; the ready file's where not given." placeholder:"NAME" env:"-"`
-	MID        int64  `name:"mid" help:"Business unit in which the API user works; his default where not given." placeholder:"MID" env:"-"`
-	Plan       bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
-	Apply      bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
-	OrgURL     string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
-	OrgAuth    string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
-	Account    bool   `name:"connect-account" help:"From Engagement, in the browser (Connect Account): print an address at which the Salesforce system user signs in himself, is shown who was found, and says yes." env:"-"`
-	TenantAuth string `name:"engagement-auth" help:"How Connect signs in to Engagement. jwt: by key, tenant-specific OAuth. password: by the API user's password, as managed packages before 220 have it. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
-	Whoever    bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
-	SignIn     bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
-	User       string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
-	ClientID   string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
-	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	Kind            string `help:"spans: from Engagement into the org and back, by key. integration-user: document 004." enum:"spans,integration-user" default:"spans" placeholder:"KIND" env:"-"`
+	SystemUser      string `help:"User name in the org of the Salesforce system user; the ready file's where not given." placeholder:"NAME" env:"-"`
+	APIUser         string `name:"api-user" help:"User name in Engagement of the Marketing Cloud Connect API user; the ready file's where not given." placeholder:"NAME" env:"-"`
+	MID             int64  `name:"mid" help:"Business unit in which the API user works; his default where not given." placeholder:"MID" env:"-"`
+	Plan            bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
+	Apply           bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
+	OrgURL          string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	OrgAuth         string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
+	Account         bool   `name:"connect-account" help:"From Engagement, in the browser (Connect Account): print an address at which the Salesforce system user signs in himself, is shown who was found, and says yes." env:"-"`
+	TenantAuth      string `name:"engagement-auth" help:"How Connect signs in to Engagement. jwt: by key, tenant-specific OAuth. password: by the API user's password, as managed packages before 220 have it. web_app: by your own installed package, as in a real tenant: client credentials for the API user's work, one sign-in of each user. Kept as it is, or as the settings say, where not given, jwt where nothing is connected." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
+	PackageClientID string `name:"package-client-id" help:"With --engagement-auth web_app: client id of your installed package's API integration Server-to-Server; its secret is never on the command line. The ready file's where not given and nothing is stored." placeholder:"ID" env:"-"`
+	WebClientID     string `name:"web-client-id" help:"With --engagement-auth web_app: client id of the API integration Web App, through which users sign in; --package-client-id's where not given." placeholder:"ID" env:"-"`
+	Whoever         bool   `help:"With built-in clouds alone: print an address that binds whoever has an Engagement session in the browser that opens it, as documents 001 and 003 warn: a rehearsal of that mistake." env:"-"`
+	SignIn          bool   `help:"Sign the API user in here, on Engagement's own page and without any other session, where he has to; his password comes from TWINSPAN_PASSWORD, --secrets-file or a prompt, and Connect never sees it." env:"-"`
+	User            string `help:"With --kind integration-user: user name in the org." placeholder:"NAME" env:"-"`
+	ClientID        string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
+	By              string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 
 	given secrets // of stored credentials; nil before they are read
 }
@@ -58,7 +61,16 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	if c.Kind == "integration-user" {
 		return c.integrationUser(ctx, a, cl)
 	}
-	if c.SystemUser == "" || c.APIUser == "" {
+	if c.TenantAuth == "" && c.APIUser == "" {
+		set, err := cl.Settings(ctx)
+		if err != nil {
+			return err
+		}
+		if set.EngagementAuth == authWebApp {
+			c.TenantAuth = authWebApp
+		}
+	}
+	if c.SystemUser == "" || c.APIUser == "" && c.TenantAuth != authWebApp {
 		if c.URL != "" {
 			return usagef("--system-user and --api-user are missing")
 		}
@@ -66,7 +78,9 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		c.SystemUser, c.APIUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username), cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+		if c.SystemUser = cmp.Or(c.SystemUser, r.CRM.SystemUser.Username); c.TenantAuth != authWebApp {
+			c.APIUser = cmp.Or(c.APIUser, r.Engagement.APIUser.Username)
+		}
 	}
 	if c.Account {
 		address, err := cl.OfferConnectAccount(ctx, c.SystemUser, a.who(c.By), oauth.NewToken(24))
@@ -97,7 +111,7 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	}
 	answer, err := c.intoEngagement(ctx, a, cl, by)
 	if err != nil {
-		return fmt.Errorf("from the org into Engagement, as %s: %w", c.APIUser, err)
+		return fmt.Errorf("from the org into Engagement, as %s: %w", cmp.Or(c.APIUser, "the installed package"), err)
 	}
 	s, err := cl.Status(ctx)
 	if err != nil {
@@ -170,7 +184,7 @@ func (c *connectUpCmd) integrationUser(ctx context.Context, a *app, cl *connect.
 type connectRenewCmd struct {
 	connectFlags
 	secretFlags
-	Kind string `help:"Whose: integration-user, org (the system user's password and security token), engagement (the API user's password). Not needed where one alone is stored, or broken." enum:"integration-user,org,engagement," default:"" placeholder:"KIND" env:"-"`
+	Kind string `help:"Whose: integration-user, org (the system user's password and security token), engagement (the API user's password, or the secrets of your installed package). Not needed where one alone is stored, or broken." enum:"integration-user,org,engagement," default:"" placeholder:"KIND" env:"-"`
 	By   string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
@@ -188,6 +202,16 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 	names := []string{"password", "security_token"}
 	if c.Kind == "engagement" {
 		names = names[:1]
+		now, err := cl.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if now.Engagement.ClientID != "" {
+			if err := c.renewPackage(ctx, a, cl, now.Engagement); err != nil {
+				return err
+			}
+			return a.printStatus(ctx, cl)
+		}
 	}
 	s, err := c.read(a, names...)
 	if err != nil {
@@ -233,7 +257,7 @@ func renewable(ctx context.Context, cl *connect.Client) (string, error) {
 	if s.Org.Auth == authPassword {
 		note("org", s.Org.State)
 	}
-	if s.Engagement.Auth == authPassword {
+	if s.Engagement.Auth == authPassword || s.Engagement.ClientID != "" {
 		note("engagement", s.Engagement.State)
 	}
 	switch {

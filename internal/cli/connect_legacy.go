@@ -43,6 +43,8 @@ func (c *connectUpCmd) intoOrg(ctx context.Context, a *app, cl *connect.Client, 
 func (c *connectUpCmd) intoEngagement(ctx context.Context, a *app, cl *connect.Client, by string) (connect.EngagementAnswer, error) {
 	switch c.TenantAuth {
 	case authPassword:
+	case authWebApp:
+		return c.byPackage(ctx, a, cl, by)
 	case authJWT:
 		return cl.ConnectEngagementByKey(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
 	default:
@@ -71,9 +73,13 @@ func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
 	if c.TenantAuth == authPassword {
 		names = append(names, apiUserPassword)
 	}
+	known := names
+	if c.TenantAuth == authWebApp && c.SecretsFile != "" { // the same file may hold the package's
+		known = append(known[:len(known):len(known)], packageSecret, webSecret)
+	}
 	unasked := *a
 	unasked.Terminal = false
-	s, err := c.read(&unasked, names...)
+	s, err := c.read(&unasked, known...)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +129,11 @@ func (c *connectUpCmd) ways(ctx context.Context, cl *connect.Client) (string, er
 
 // authWords is how a span signs in, for people.
 func authWords(auth string) string {
-	if auth == authJWT {
+	switch auth {
+	case authJWT:
 		return "JWT bearer"
+	case authWebApp:
+		return "your installed package"
 	}
 	return words(auth)
 }
@@ -132,8 +141,9 @@ func authWords(auth string) string {
 // connectSettingsCmd shows and changes the connection's settings.
 type connectSettingsCmd struct {
 	connectFlags
-	Legacy string `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
-	By     string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	Legacy     string `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
+	TenantAuth string `name:"engagement-auth" help:"By what the next connection into Engagement is made, where the command does not say: jwt, password, web_app." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
+	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
 // Run prints the settings as they are, or are now.
@@ -143,9 +153,8 @@ func (c *connectSettingsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	s, err := cl.Settings(ctx)
-	if err == nil && c.Legacy != "" {
-		s.Legacy = c.Legacy
-		s, err = cl.SetSettings(ctx, s, a.who(c.By), oauth.NewToken(24))
+	if change := (connect.Settings{Legacy: c.Legacy, EngagementAuth: c.TenantAuth}); err == nil && change != (connect.Settings{}) {
+		s, err = cl.SetSettings(ctx, change, a.who(c.By), oauth.NewToken(24))
 	}
 	if err != nil {
 		return err
@@ -153,5 +162,5 @@ func (c *connectSettingsCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.printJSON(s)
 	}
-	return a.print("legacy           " + oneLine(s.Legacy) + "\n")
+	return a.print("legacy           " + oneLine(s.Legacy) + "\nengagement auth  " + oneLine(authWords(s.EngagementAuth)) + "\n")
 }

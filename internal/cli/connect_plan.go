@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -291,7 +292,7 @@ func policies(s *crm.Session) planStep {
 
 // tenantSteps are what Engagement has to say of the API user (connect-facts 1.5), where a ready file says how to ask it.
 func (c *connectUpCmd) tenantSteps() []planStep {
-	if c.URL != "" || c.OrgURL != "" {
+	if c.URL != "" || c.OrgURL != "" || c.TenantAuth == authWebApp { // a package has the user that it came with
 		return nil
 	}
 	const want = "active; API User; Administrator, Marketing Cloud Administrator"
@@ -402,7 +403,35 @@ func (c *connectUpCmd) spanSteps(a *app, cl *connect.Client) []planStep {
 		}
 		return strings.EqualFold(have, back.Want)
 	}
+	if c.TenantAuth == authWebApp {
+		back = c.packageStep(a, cl)
+	}
 	return []planStep{into, back}
+}
+
+// packageStep is the span into Engagement by the customer's own package.
+func (c *connectUpCmd) packageStep(a *app, cl *connect.Client) planStep {
+	by := func(id string) string { return " by the package " + id }
+	st := planStep{
+		Title: "from the org into Engagement", Want: words(connect.StateConnected) + by(cmp.Or(c.PackageClientID, "of client id ID")),
+		Click: "Setup > Apps > Installed Packages: New; Add Component > API Integration: one Server-to-Server, one Web App with the scope offline and the redirect URI " + cl.BaseURL() + "/oauth/engagement/callback; then `twinspan connect --engagement-auth web_app --package-client-id ID --web-client-id ID`",
+		look: func(ctx context.Context) (string, error) {
+			s, err := cl.CheckStatus(ctx, oauth.NewToken(24))
+			have := words(s.Engagement.State)
+			if s.Engagement.ClientID != "" {
+				have += by(s.Engagement.ClientID)
+			}
+			return have, err
+		},
+		do: func(ctx context.Context) error {
+			_, err := c.byPackage(ctx, a, cl, a.who(c.By))
+			return err
+		},
+	}
+	st.done = func(have string) bool {
+		return have == st.Want || c.PackageClientID == "" && strings.HasPrefix(have, words(connect.StateConnected)+by(""))
+	}
+	return st
 }
 
 const inUnit = " in business unit "

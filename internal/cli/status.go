@@ -62,7 +62,7 @@ func describe(s connect.Status) string {
 		}
 		fmt.Fprintf(&b, ", %s\n", oneLine(where))
 		if sp.State != "not_connected" && sp.Auth != "jwt" {
-			fmt.Fprintf(&b, "                 by %s\n", oneLine(words(sp.Auth)))
+			fmt.Fprintf(&b, "                 by %s\n", oneLine(authWords(sp.Auth)))
 		}
 		if sp.Cause != nil {
 			fmt.Fprintf(&b, "                 %s: %s\n", oneLine(sp.Cause.Code), oneLine(sp.Cause.Message))

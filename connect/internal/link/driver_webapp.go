@@ -134,11 +134,11 @@ func (l Link) HasGrants() bool { return l.Tenant.Driver != WebApp }
 // resolvePackage fills in what the span has already.
 func (r TenantRequest) resolvePackage(l Link) (TenantRequest, error) {
 	c, old := r.Package, l.PackageClient()
-	if r.MID == 0 && l.Tenant.Driver == WebApp {
-		r.MID = l.Tenant.MID
-	}
 	if c.ID == "" {
 		c.ID = old.ID
+	}
+	if r.MID == 0 && c.ID == old.ID {
+		r.MID = l.Tenant.MID
 	}
 	if c.UserID == "" {
 		c.UserID = old.UserID

@@ -23,7 +23,7 @@ func connected(t *testing.T) link.Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err = l.ConnectTenant("MC-API-USER", 0, api, link.JWT, time.Time{}, now)
+	l, err = l.ConnectTenant("MC-API-USER", 0, api, link.JWT, link.PackageClient{}, time.Time{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestConnect(t *testing.T) {
 	} {
 		found := api
 		found.EID = c.eid
-		_, err := l.ConnectTenant(c.named, c.mid, found, link.JWT, time.Time{}, now)
+		_, err := l.ConnectTenant(c.named, c.mid, found, link.JWT, link.PackageClient{}, time.Time{}, now)
 		if fault.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}

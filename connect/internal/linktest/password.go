@@ -12,7 +12,7 @@ import (
 
 // passwords is what a test tenant remembers of sign-ins by password.
 type passwords struct {
-	refresh map[string]string // user names by refresh token
+	refresh map[string]grant // by refresh token
 	locked  map[string]bool
 	expired map[string]bool
 	plain   map[string]bool // users who are no API users
@@ -28,6 +28,11 @@ func (v *Tenant) SetPassword(username, password string) {
 	v.people[username] = p
 	put(&v.passwords.expired, username, false)
 	delete(v.grants, username)
+	for token, g := range v.passwords.refresh {
+		if g.username == username && g.client != v.ClientID {
+			delete(v.passwords.refresh, token)
+		}
+	}
 	for token, g := range v.tokens {
 		if g.username == username {
 			delete(v.tokens, token)
@@ -59,6 +64,14 @@ func (v *Tenant) WebServicePasswords(on bool) {
 	v.passwords.off = !on
 }
 
+// SetPackage gives the customer's package another secret for the client that works as itself, and ends its tokens.
+func (v *Tenant) SetPackage(server, web Client) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.Server, v.Web = server, web
+	clear(v.tokens)
+}
+
 // TickAPIUser makes a user an API user, or none.
 func (v *Tenant) TickAPIUser(username string, yes bool) {
 	v.mu.Lock()
@@ -66,12 +79,15 @@ func (v *Tenant) TickAPIUser(username string, yes bool) {
 	put(&v.passwords.plain, username, !yes)
 }
 
-// RefreshToken makes one of a user, as a code is exchanged for.
-func (v *Tenant) RefreshToken(username string) string {
+// RefreshToken makes one of a user, as a code of Connect's own package is exchanged for.
+func (v *Tenant) RefreshToken(username string) string { return v.RefreshTokenOf(v.ClientID, username) }
+
+// RefreshTokenOf makes one of a user for any client.
+func (v *Tenant) RefreshTokenOf(client, username string) string {
 	token := "refresh-" + oauth.NewToken(16)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	put(&v.passwords.refresh, token, username)
+	put(&v.passwords.refresh, token, grant{username: username, client: client})
 	return token
 }
 

@@ -30,6 +30,10 @@ type Tenant struct {
 	Certificate, ClientID string
 	// APIUser may clear the grants of others.
 	APIUser string
+	// Server and Web are the clients of a customer's own package: one that takes client credentials and works as AppUser, and
+	// one that users sign in through.
+	Server, Web Client
+	AppUser     string
 
 	grants map[string]bool
 	made   map[string]time.Time // when grants were made
@@ -41,6 +45,9 @@ type Tenant struct {
 	passwords  passwords
 }
 
+// Client is an API integration with a secret.
+type Client struct{ ID, Secret string }
+
 // NewTenant starts a tenant with people, none of whom has a grant.
 func NewTenant(t testing.TB, people []Person) *Tenant {
 	t.Helper()
@@ -51,7 +58,11 @@ func NewTenant(t testing.TB, people []Person) *Tenant {
 		if v.keepsOut(w, r) {
 			return
 		}
-		v.authorize(w, r, func(username string) { v.Grant(username, true) })
+		v.authorize(w, r, func(username string) {
+			if r.URL.Query().Get("client_id") == v.ClientID { // another package makes no grants
+				v.Grant(username, true)
+			}
+		})
 	})
 	mux.HandleFunc("GET /v2/userinfo", v.userinfo)
 	mux.HandleFunc("GET /v2/grants", v.listGrants)
@@ -110,6 +121,7 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		GrantType    string `json:"grant_type"`
 		ClientID     string `json:"client_id"`
+		ClientSecret string `json:"client_secret"`
 		Code         string `json:"code"`
 		RedirectURI  string `json:"redirect_uri"`
 		CodeVerifier string `json:"code_verifier"`
@@ -122,6 +134,18 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		refuse("invalid_request", "no JSON")
+		return
+	}
+	v.mu.Lock()
+	server, web := v.Server, v.Web
+	v.mu.Unlock()
+	known := map[string]string{v.ClientID: "", server.ID: server.Secret, web.ID: web.Secret}
+	if secret, there := known[in.ClientID]; in.GrantType != oauth.GrantJWTBearer && (!there || secret != in.ClientSecret) {
+		Answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "Invalid client ID. Use the client ID in Marketing Cloud Installed Packages."})
+		return
+	}
+	if (in.GrantType == "client_credentials") != (in.ClientID == server.ID && server.ID != "") {
+		refuse("unauthorized_client", "The client is not authorized to request a token using this method.")
 		return
 	}
 	var g grant
@@ -142,25 +166,31 @@ func (v *Tenant) token(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		g = grant{username: subject}
+	case "client_credentials":
+		if in.AccountID != 0 && in.AccountID != EID {
+			refuse("invalid_request", "The account_id is invalid.")
+			return
+		}
+		g = grant{username: v.AppUser}
 	case oauth.GrantAuthorizationCode:
 		var known bool
 		if g, known = v.spend(in.Code, in.ClientID, in.RedirectURI, in.CodeVerifier); !known {
 			refuse("invalid_grant", "The code is invalid.")
 			return
 		}
-		body["refresh_token"] = v.RefreshToken(g.username)
+		body["refresh_token"] = v.RefreshTokenOf(in.ClientID, g.username)
 	case "refresh_token":
 		v.mu.Lock()
-		name, known := v.passwords.refresh[in.RefreshToken]
+		held, known := v.passwords.refresh[in.RefreshToken]
 		delete(v.passwords.refresh, in.RefreshToken) // it works once
-		known = known && v.grants[name]
+		known = known && (v.grants[held.username] || held.client != v.ClientID)
 		v.mu.Unlock()
-		if !known || in.ClientID != v.ClientID {
+		if !known || in.ClientID != held.client {
 			refuse("invalid_grant", "The refresh token is invalid, expired, or revoked.")
 			return
 		}
-		g = grant{username: name}
-		body["refresh_token"] = v.RefreshToken(name)
+		g = grant{username: held.username}
+		body["refresh_token"] = v.RefreshTokenOf(held.client, held.username)
 	default:
 		refuse("unsupported_grant_type", "no")
 		return
