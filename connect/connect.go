@@ -139,26 +139,32 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	chains := audit.NewKeyring(b.store, sealing)
 	b.store.Signing(chains)
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, sealing), o.HTTP, o.Machine)
+	shared, err := b.store.Clock(ctx, o.Machine)
+	if err != nil {
+		return nil, errors.Join(err, b.store.Close())
+	}
+	leases := clock.Machine(shared.Now)
+	b.links.Leasing(leases)
 	b.links.SignInReturn(base + signin.TenantCallbackPath)
 	meter := usage.NewMeter()
 	b.links.Metered(meter)
 	b.spent = usage.NewService(b.store, meter, b.links)
 	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
-	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: o.Machine, Workers: workers})
+	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: leases, Workers: workers})
 	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imported := sqlstore.NewImports(b.store, b.queue)
 	imports := mapping.NewImporter(imported, b.mappings, b.links, b.queue)
-	b.leftovers = mapping.NewLeftovers(b.store, imported, b.store, b.links, o.Machine)
-	sends := send.NewService(b.store, b.links, o.Machine)
+	b.leftovers = mapping.NewLeftovers(b.store, imported, b.store, b.links, leases)
+	sends := send.NewService(b.store, b.links, leases)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)
 	fired := sqlstore.NewTriggers(b.store)
-	b.triggers = trigger.NewService(fired, fired, b.links, sends, o.Machine)
+	b.triggers = trigger.NewService(fired, fired, b.links, sends, leases)
 	reported := sqlstore.NewTracking(b.store)
-	b.tracked = tracking.NewService(reported, reported, b.links, o.Machine)
+	b.tracked = tracking.NewService(reported, reported, b.links, leases)
 	mailings := mailing.NewService(kept, b.links, b.mappings)
-	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, o.Machine)
+	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, leases)
 
 	upgrades := upgrade.NewService(upgrade.Options{
 		Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
@@ -177,7 +183,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Migrations:  migration.NewService(b.store, b.links),
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
 		Upgrades:    upgrades,
-		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: o.Machine,
+		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
@@ -194,6 +200,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if o.TickEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.TickEvery, time.Second), b.log, "sends cannot be brought on", b.tick)
 	}
+	b.sweeping.Every(ctx, time.Minute, b.log, "the database's clock cannot be read", shared.Measure)
 	b.sweeping.Every(ctx, flushEvery, b.log, "calls cannot be counted", b.spent.Flush)
 	if o.LookEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.LookEvery, 5*time.Second), b.log, "records cannot be looked at", b.triggers.Look)

@@ -117,3 +117,37 @@ func TestSweepRunsByItself(t *testing.T) {
 		t.Fatal("the cleared mapping was not found")
 	})
 }
+
+// TestImportInOutage: an import that an outage interrupts goes back into the queue, where it holds no worker, and goes on
+// when the outage has ended; nobody is mapped meanwhile.
+func TestImportInOutage(t *testing.T) {
+	t.Parallel()
+	w, list := crowdWorld(t, "sqlite", 60) // more than a batch
+	arrived, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.tenant.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost && r.URL.Path == "/v2/grants" {
+			once.Do(func() {
+				close(arrived)
+				<-leave
+			})
+		}
+		return false
+	})
+	id := linktest.Text(w.wantCall(t, "/api/v1/imports", "", map[string]any{"csv": list}, 200, "error", ""), "id")
+	<-arrived // the first batch is at it
+	w.wantCall(t, "/api/v1/outage", "", map[string]any{"mode": "hold", "minutes": 60, "reason": "upgrade"}, 200, "error", "")
+	close(leave)
+	a := w.await(t, id, func(state string, _ float64) bool { return state == "queued" })
+	before := a["mapped"]
+	if before == 60.0 {
+		t.Fatalf("mapped in the outage: %v", a)
+	}
+	if a = w.await(t, id, func(string, float64) bool { return true }); a["mapped"] != before {
+		t.Errorf("mapped in the outage: %v", a)
+	}
+	w.wantCall(t, "/api/v1/outage/end", "", map[string]any{}, 200, "outage", "")
+	if a = w.await(t, id, func(state string, _ float64) bool { return state != "queued" && state != "running" }); a["state"] != "done" || a["mapped"] != 60.0 {
+		t.Errorf("import: %v", a)
+	}
+}

@@ -49,13 +49,15 @@ type Deployment struct {
 	// PackageApp is the full name of the connected app that holds Connect's certificate.
 	PackageApp string
 
-	EID           int64
-	APIUser       Person
-	TenantMember  Person // to whom Member is to be mapped
-	TenantOther   Person // a further user of the tenant, whose Salesforce.com Status names Outsider; he may not send
-	ServerPackage string // client id of a server-to-server package that may send email and administer users and accounts
-	ServerSecret  vault.Secret
-	Definition    string // external key of an active definition
+	EID          int64
+	APIUser      Person
+	TenantMember Person // to whom Member is to be mapped
+	TenantOther  Person // a further user of the tenant, whose Salesforce.com Status names Outsider; he may not send
+	// ConnectPackage is the client id of Connect's own package; "" where it is not known.
+	ConnectPackage string
+	ServerPackage  string // client id of a server-to-server package that may send email and administer users and accounts
+	ServerSecret   vault.Secret
+	Definition     string // external key of an active definition
 
 	// Now is the domain time of the pair; nil is time.Now.
 	Now func() time.Time

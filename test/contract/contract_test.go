@@ -223,6 +223,7 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 		ServerPackage: "s" + oauth.NewToken(16), ServerSecret: vault.Secret(oauth.NewToken(24)), Definition: "welcome",
 	}
 	packageKey, consoleKey, packageClient := "package-app-"+oauth.NewToken(16), "console-"+oauth.NewToken(16), "c"+oauth.NewToken(16)
+	d.ConnectPackage = packageClient
 
 	bridge, err := connect.New(ctx, connect.Options{DSN: dsn("connect"), Relaxed: true, BaseURL: connectSite.url, Vault: v, Log: log})
 	must(err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/test/contract"
 )
 
@@ -206,6 +207,35 @@ func runImport(t *testing.T, d contract.Deployment, f *faulty, kind string, crow
 		if got[crmName(kind, n)] != tenantName(n) {
 			t.Fatalf("%s is mapped to %q", crmName(kind, n), got[crmName(kind, n)])
 		}
+	}
+	tenant, err := engagement.New(engagement.Options{AuthURL: d.AuthURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tenant.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: d.ServerPackage, Secret: d.ServerSecret, MID: d.EID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants, err := tenant.Session(token).PackageGrants(ctx, d.ConnectPackage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[string]bool{}
+	for _, g := range grants {
+		held[g.Username] = true
+	}
+	want := map[string]bool{d.APIUser.Username: true}
+	for _, name := range got {
+		want[name] = true
+	}
+	for name := range want {
+		if !held[name] {
+			t.Errorf("%s is mapped and has no grant", name)
+		}
+		delete(held, name)
+	}
+	if len(held) > 0 || len(want) != crowd+1 {
+		t.Errorf("grants of people who are not mapped: %v", held)
 	}
 	if v, err := c.VerifyAudit(ctx, ""); err != nil || !v.OK || v.Entries < 4 {
 		t.Errorf("the record: %+v, %v", v, err)

@@ -266,7 +266,7 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 // leaseUser waits until it has the user's refresh token for itself.
 func (s *Service) leaseUser(ctx context.Context, l Link, username string) (UserToken, error) {
 	for {
-		now := s.machine()
+		now := s.leases()
 		held, err := s.store.LeaseUserToken(ctx, l.Pair, strings.ToLower(username), now, now.Add(tokenLease))
 		switch fault.CodeOf(err) {
 		case CodeNotFound:

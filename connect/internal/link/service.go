@@ -31,7 +31,8 @@ type Service struct {
 	keys    *Keyring
 	http    *http.Client
 	machine clock.Machine
-	meter   Meter // nil where nobody counts
+	leases  clock.Machine // as all processes have it
+	meter   Meter         // nil where nobody counts
 	org     *cache[crm.Token]
 	tenant  *cache[engagement.Token]
 	// packages are by pair and org, good for packageLife of machine time.
@@ -57,7 +58,7 @@ func NewService(store Stores, keys *Keyring, hc *http.Client, machine clock.Mach
 		machine = time.Now
 	}
 	s := &Service{
-		store: store, keys: keys, http: hc, machine: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
+		store: store, keys: keys, http: hc, machine: machine, leases: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
 		packages: newCache[Package](10_000), units: newCache[[]int64](10_000), domains: newCache[string](10_000),
 	}
 	s.orgPassword, s.tenantPassword = newPasswordOrg(s), newPasswordTenant(s)
@@ -77,6 +78,9 @@ func (s *Service) Link(ctx context.Context, pair string) (Link, error) {
 // First reads the connection that was made first.
 func (s *Service) First(ctx context.Context) (Link, error) { return s.store.FirstLink(ctx) }
 
+// Leasing has the service hold leases by another machine time than its process's. Call it before the service is used.
+func (s *Service) Leasing(m clock.Machine) { s.leases = m }
+
 // Authenticate finds the connection that an API token speaks for.
 func (s *Service) Authenticate(ctx context.Context, tokenHash []byte) (Link, error) {
 	return s.store.LinkByToken(ctx, tokenHash)
@@ -85,7 +89,7 @@ func (s *Service) Authenticate(ctx context.Context, tokenHash []byte) (Link, err
 // ClaimSweep gives the links whose mappings this process is to look through now; each is claimed by one process within
 // every.
 func (s *Service) ClaimSweep(ctx context.Context, every time.Duration) ([]Link, error) {
-	now := s.machine()
+	now := s.leases()
 	pairs, err := s.store.ClaimSweep(ctx, now, now.Add(-every))
 	links := make([]Link, 0, len(pairs))
 	for _, pair := range pairs {

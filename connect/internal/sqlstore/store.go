@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -62,6 +63,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // New returns a store on an open database that has the tables.
 func New(db *sqldb.DB) *Store { return &Store{db: db, maxVisits: maxVisits} }
+
+// Clock is machine time as all processes on the database have it.
+func (s *Store) Clock(ctx context.Context, machine clock.Machine) (*sqldb.Clock, error) {
+	return s.db.Clock(ctx, machine)
+}
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
