@@ -166,6 +166,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mailings := mailing.NewService(kept, b.links, b.mappings)
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, leases)
 
+	migrated := sqlstore.NewMigrationRuns(b.store, b.queue)
+	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine)
+	migrations := migration.NewService(migrated, b.links)
 	upgrades := upgrade.NewService(upgrade.Options{
 		Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
 		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(b.links)},
@@ -180,7 +183,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Doctor: examining,
 		Links:  b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, b.units),
-		Migrations:  migration.NewService(b.store, b.links),
+		Migrations:  migrations,
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
 		Upgrades:    upgrades,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,

@@ -311,3 +311,15 @@ func Linger(ctx context.Context, limit, grace time.Duration) (context.Context, c
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return out, func() { stop(); cancel() }
 }
+
+// Pause waits, a random part of up to half less. Its error is why ctx ended before.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d - rand.N(d/2))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

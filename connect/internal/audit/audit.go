@@ -56,6 +56,11 @@ const (
 	UpgradeCancelled   = "upgrade.cancelled"
 	UpgradeEnded       = "upgrade.ended"
 	UnitChanged        = "business_unit.changed" // Subject is the MID
+	MigrationStarted   = "migration.started"     // Subject is its id
+	MigrationProven    = "migration.proven"      // those who waited for approval were tried again
+	MigrationCancelled = "migration.cancelled"
+	MigrationUndone    = "migration.undone"
+	UsersReconnected   = "users.reconnected" // one entry a batch of outcomes; After has the digest
 )
 
 // Change is what a caller has to say about a change; the zero value is a change that is not recorded, because nobody made
@@ -162,8 +167,8 @@ type Store interface {
 	Entries(ctx context.Context, pair string, after int64, limit int) ([]Entry, error)
 	// ChainHead reads where the chain ends.
 	ChainHead(ctx context.Context, pair string) (Head, error)
-	// Items lists what the entry of a batch is about, in order.
-	Items(ctx context.Context, pair, importID string, seq int64) ([]Item, error)
+	// Items lists what the entry of a batch is about, in order. batchID is of the import or migration.
+	Items(ctx context.Context, pair, batchID string, seq int64) ([]Item, error)
 }
 
 // Keys keeps the sealed keys of chains. A missing one is a NotFound fault.

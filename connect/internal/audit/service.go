@@ -129,7 +129,7 @@ func (s *Service) Verify(ctx context.Context, pair string, noted Head) (Verdict,
 			if subtle.ConstantTimeCompare(e.Sign(key, v.Head.Signature), e.Signature) != 1 {
 				return wrong(e.Seq, "the entry is not as it was written, or the one before it is another")
 			}
-			if e.Action == UsersImported {
+			if e.Action == UsersImported || e.Action == UsersReconnected {
 				if problem, err := s.digest(ctx, e); problem != "" || err != nil {
 					v.Seq, v.Problem = e.Seq, problem
 					return v, err
@@ -162,7 +162,7 @@ func (s *Service) digest(ctx context.Context, e Entry) (problem string, err erro
 		return "", err
 	}
 	if Digest(items) != b.Digest {
-		return fmt.Sprintf("the lines of import %s that the entry is about are not as they were", e.Subject), nil
+		return fmt.Sprintf("the outcomes of %s that the entry is about are not as they were", e.Subject), nil
 	}
 	return "", nil
 }

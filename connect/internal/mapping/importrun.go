@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -113,7 +112,7 @@ func (i *Importer) run(ctx context.Context, r *jobs.Run) error {
 	}
 	for round := 0; ; round++ {
 		if round > 0 {
-			if err := pause(ctx, min(importPause, importRound<<min(round-1, 10))); err != nil {
+			if err := jobs.Pause(ctx, min(importPause, importRound<<min(round-1, 10))); err != nil {
 				return err
 			}
 		}
@@ -155,18 +154,6 @@ func (i *Importer) uninterrupted(ctx context.Context, pair string) (link.Link, e
 		err = jobs.Later(importOutage)
 	}
 	return l, err
-}
-
-// pause waits, a random part of up to half less.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d - rand.N(d/2))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // batch looks the users of lines up, writes down what it is about to do, does it, and writes down what came of it. Once it
@@ -305,7 +292,7 @@ func again(ctx context.Context, call func() error) error {
 		if err == nil || !passing(err) || try == 4 {
 			return err
 		}
-		if err := pause(ctx, importRound<<try); err != nil {
+		if err := jobs.Pause(ctx, importRound<<try); err != nil {
 			return err
 		}
 	}

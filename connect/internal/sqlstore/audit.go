@@ -105,9 +105,11 @@ func (s *Store) ChainHead(ctx context.Context, pair string) (audit.Head, error) 
 }
 
 // Items implements audit.Store.
-func (s *Store) Items(ctx context.Context, pair, importID string, seq int64) ([]audit.Item, error) {
+func (s *Store) Items(ctx context.Context, pair, batchID string, seq int64) ([]audit.Item, error) {
 	rows, err := s.db.Query(ctx, `SELECT position, crm_username, engagement_username, engagement_mid, status, code FROM mapping_import_line
-		WHERE pair_id = $1 AND import_id = $2 AND audit_seq = $3 ORDER BY position`, pair, importID, seq)
+		WHERE pair_id = $1 AND import_id = $2 AND audit_seq = $3
+		UNION ALL SELECT position, crm_username, engagement_username, engagement_mid, status, code FROM migration_user WHERE pair_id = $1 AND run_id = $2 AND audit_seq = $3
+		ORDER BY position`, pair, batchID, seq)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,25 @@ func TestImports(t *testing.T) {
 	}
 }
 
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			linktest.RunMigrations(t, func(t *testing.T) (linktest.Store, linktest.Migrations, *jobs.Queue) {
+				s := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
+				q := s.Queue(jobs.Options{Poll: 20 * time.Millisecond})
+				t.Cleanup(func() {
+					if err := q.Stop(context.Background()); err != nil {
+						t.Error(err)
+					}
+				})
+				return s, sqlstore.NewMigrationRuns(s, q), q
+			})
+		})
+	}
+}
+
 func TestMailings(t *testing.T) {
 	t.Parallel()
 	for _, kind := range sqldbtest.Kinds {
