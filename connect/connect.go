@@ -398,7 +398,10 @@ func (b *Bridge) Close() error {
 	if b.own != nil {
 		b.own.CloseIdleConnections()
 	}
-	return errors.Join(stopped, b.spent.Flush(ctx), b.store.Close())
+	// What was under way may have taken all of that time.
+	last, cancelLast := context.WithTimeout(context.Background(), drainTime)
+	defer cancelLast()
+	return errors.Join(stopped, b.spent.Flush(last), b.store.Close())
 }
 
 // drainTime is how long Close lets a batch of work come to its end.

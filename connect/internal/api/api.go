@@ -175,6 +175,12 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/upgrade/steps/{step}", (*Server).tellUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/cancel", (*Server).cancelUpgrade, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/migrations", (*Server).migrations, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/migrations", (*Server).startMigration, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/migrations/retry", (*Server).retryMigration, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/migrations/{migration_id}", (*Server).migration, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/migrations/{migration_id}/users", (*Server).migrationUsers, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/prove", (*Server).proveMigration, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/cancel", (*Server).cancelMigration, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
 	}
 }
@@ -266,7 +272,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

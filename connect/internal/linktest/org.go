@@ -126,7 +126,12 @@ func (o *Org) token(w http.ResponseWriter, r *http.Request) {
 		}
 		o.mu.Lock()
 		approved := o.approved[subject]
+		_, known := o.people[subject]
 		o.mu.Unlock()
+		if !known { // crm-wire 1.5: as for one who never approved the app
+			refuse("invalid_grant", "user hasn't approved this consumer")
+			return
+		}
 		if !approved {
 			refuse("invalid_app_access", "user is not admin approved to access this app")
 			return
@@ -213,6 +218,13 @@ func (o *Org) Rename(id, username string) {
 			return
 		}
 	}
+}
+
+// Forget takes a user away.
+func (o *Org) Forget(username string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.people, username)
 }
 
 // Mask has the org show the system user asterisks in place of encrypted values.

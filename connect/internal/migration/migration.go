@@ -139,6 +139,18 @@ const (
 	UserFailed      Result = "failed"
 )
 
+// CodeInvalidResult: a result that there is not.
+const CodeInvalidResult fault.Code = "invalid_result"
+
+// ParseResult reads a result.
+func ParseResult(text string) (Result, error) {
+	switch r := Result(text); r {
+	case UserPlanned, UserIntended, UserReconnected, UserWaiting, UserFailed:
+		return r, nil
+	}
+	return "", fault.New(fault.Invalid, CodeInvalidResult, "result is planned, intended, reconnected, waiting or failed.").In("result")
+}
+
 // User is one user of a run.
 type User struct {
 	Position           int // 1 for the first
@@ -243,6 +255,12 @@ type Files struct {
 	State FileState
 	Error string
 }
+
+// Success is the name of the file about users who are reconnected (document 003).
+func (f Files) Success() string { return f.Stem + "migrationsuccess.csv" }
+
+// Failures is the name of the file about users who failed.
+func (f Files) Failures() string { return f.Stem + "migrationfailures.csv" }
 
 // Approval reports whether err is the org's word that a user is not approved for the connected app (DESIGN 5.3): an
 // administrator's approval is missing, or his own.
