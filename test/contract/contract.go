@@ -57,7 +57,14 @@ type Deployment struct {
 	ConnectPackage string
 	ServerPackage  string // client id of a server-to-server package that may send email and administer users and accounts
 	ServerSecret   vault.Secret
-	Definition     string // external key of an active definition
+	// WebPackage is the client id of a web package with the scope offline and Connect's address /oauth/engagement/callback;
+	// "" where there is none, and the driver web_app is left out.
+	WebPackage string
+	WebSecret  vault.Secret
+	// OrgPasswords says that the org has SOAP login, TenantPasswords that its managed package is older than 220: else those
+	// drivers are left out.
+	OrgPasswords, TenantPasswords bool
+	Definition                    string // external key of an active definition
 
 	// Now is the domain time of the pair; nil is time.Now.
 	Now func() time.Time
@@ -89,6 +96,7 @@ func Run(t *testing.T, d Deployment) {
 		{"permission story", s.permissionStory},
 		{"denied story", s.deniedStory},
 		{"mapping by user names", s.mappingByNames},
+		{"drivers", s.drivers},
 	} {
 		if !t.Run(part.name, part.run) {
 			return // what follows would only repeat the failure in other words

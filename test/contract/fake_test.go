@@ -52,6 +52,7 @@ func faked(t *testing.T, kind string) (contract.Deployment, string) {
 		JWTApp: oauth.NewToken(16), JWTAppKey: key, PublicApp: oauth.NewToken(16), Redirect: "http://localhost:9876/callback", PackageApp: "et4ae5__Salesforce_Marketing_Cloud",
 		EID: 7_200_345, APIUser: person("Api.User"), TenantMember: person("member"), TenantOther: person("other@tenant.example"),
 		ServerPackage: oauth.NewToken(12), ServerSecret: vault.Secret(oauth.NewToken(24)), Definition: "Any-Key",
+		WebPackage: oauth.NewToken(12), WebSecret: vault.Secret(oauth.NewToken(24)), OrgPasswords: true, TenantPasswords: true,
 	}
 	packageKey, consoleKey, packageClient := oauth.NewToken(16), oauth.NewToken(16), oauth.NewToken(12)
 
@@ -77,6 +78,7 @@ func faked(t *testing.T, kind string) (contract.Deployment, string) {
 	tenant := fake.NewTenant(tenantSite.url, d.EID, []fake.Package{
 		{ClientID: packageClient, Certificate: tenantPEM, Redirect: connectSite.url + "/oauth/engagement/callback"},
 		{ClientID: d.ServerPackage, Secret: d.ServerSecret.Reveal()},
+		{ClientID: d.WebPackage, Secret: d.WebSecret.Reveal(), Redirect: connectSite.url + "/oauth/engagement/callback"},
 	}, d.Definition,
 		fake.TenantUser{Person: who(d.APIUser), APIUser: true, MaySend: true},
 		fake.TenantUser{Person: who(d.TenantMember), MaySend: true},

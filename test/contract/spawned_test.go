@@ -108,6 +108,7 @@ func prepare(t *testing.T, r twinspan.Ready) contract.Deployment {
 		PackageApp: "et4ae5__Salesforce_Marketing_Cloud",
 		EID:        r.Engagement.EID, APIUser: who(r.Engagement.APIUser), TenantMember: who(r.Engagement.Users[0]), TenantOther: who(r.Engagement.Users[1]),
 		ServerPackage: r.Engagement.InstalledPackage.ClientID, ServerSecret: vault.Secret(r.Engagement.InstalledPackage.ClientSecret), Definition: "contract",
+		WebPackage: r.Engagement.WebAppPackage.ClientID, WebSecret: vault.Secret(r.Engagement.WebAppPackage.ClientSecret), OrgPasswords: true,
 	}
 	d.JWTAppKey, err = readKey(key)
 	must(err)

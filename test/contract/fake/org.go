@@ -67,7 +67,7 @@ func NewOrg(url string, apps []App, people ...Person) (*Org, error) {
 	}
 	o.records["InstalledSubscriberPackage"] = []record{{
 		"Id": salesforceID("0A3", 1), "SubscriberPackageId": salesforceID("033", 1), "SubscriberPackage": record{"Name": "Marketing Cloud", "NamespacePrefix": "et4ae5"},
-		"SubscriberPackageVersion": record{"Id": salesforceID("04t", 1), "Name": "Any", "MajorVersion": 220, "MinorVersion": 0},
+		"SubscriberPackageVersion": record{"Id": salesforceID("04t", 1), "Name": "Any", "MajorVersion": 219, "MinorVersion": 0},
 	}}
 	for _, a := range apps {
 		o.policies[a.FullName] = []string{"ENFORCE", "infinite"}

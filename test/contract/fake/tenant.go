@@ -40,6 +40,7 @@ type Tenant struct {
 	users    []*TenantUser
 	grants   map[string]*grant // by client id and user
 	messages map[string]*message
+	refresh  map[string]visit // refresh tokens, each good once
 }
 
 type grant struct {
@@ -57,7 +58,7 @@ type message struct {
 
 // NewTenant makes a tenant at the URL.
 func NewTenant(url string, eid int64, packages []Package, definition string, users ...TenantUser) *Tenant {
-	t := &Tenant{URL: url, EID: eid, Packages: packages, Active: definition, door: newDoor(), grants: map[string]*grant{}, messages: map[string]*message{}}
+	t := &Tenant{URL: url, EID: eid, Packages: packages, Active: definition, door: newDoor(), grants: map[string]*grant{}, messages: map[string]*message{}, refresh: map[string]visit{}}
 	for n := range users {
 		u := users[n]
 		u.id = int64(730_000_000 + 17*n)
@@ -154,6 +155,7 @@ func (t *Tenant) token(w http.ResponseWriter, r *http.Request) {
 		Redirect  string `json:"redirect_uri"`
 		Verifier  string `json:"code_verifier"`
 		Assertion string `json:"assertion"`
+		Refresh   string `json:"refresh_token"`
 		Account   int64  `json:"account_id"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
@@ -174,19 +176,38 @@ func (t *Tenant) token(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := visit{client: p.ClientID, scope: "email_send"}
+	again := ""
+	if p.Certificate == "" && in.Secret != p.Secret {
+		refuse(http.StatusUnauthorized, "invalid_client", "Client authentication failed. Make sure that the client ID and client secret are valid and that the package is installed and enabled.")
+		return
+	}
 	switch in.Type {
 	case "client_credentials":
-		if p.Secret == "" || in.Secret != p.Secret {
-			refuse(http.StatusUnauthorized, "invalid_client", "Client authentication failed. Make sure that the client ID and client secret are valid and that the package is installed and enabled.")
+		if p.Secret == "" || p.Redirect != "" {
+			refuse(http.StatusBadRequest, "unauthorized_client", "The package does not sign itself in.")
 			return
 		}
+	case "refresh_token":
+		t.data.Lock()
+		held, ok := t.refresh[in.Refresh]
+		delete(t.refresh, in.Refresh)
+		t.data.Unlock()
+		if !ok || held.client != p.ClientID {
+			refuse(http.StatusBadRequest, "invalid_grant", "The refresh token is gone.")
+			return
+		}
+		v.user, again = held.user, random()
 	case "authorization_code":
+		if p.Redirect == "" {
+			refuse(http.StatusBadRequest, "unauthorized_client", "Nobody signs in through the package.")
+			return
+		}
 		done, ok := t.spend(in.Code, in.Client, in.Redirect, in.Verifier)
 		if !ok {
 			refuse(http.StatusBadRequest, "invalid_grant", "The authorization code is invalid or expired.")
 			return
 		}
-		v.user = done.user
+		v.user, again = done.user, random()
 		t.data.Lock()
 		t.give(p.ClientID, t.find(v.user), v.user, true)
 		t.data.Unlock()
@@ -211,9 +232,16 @@ func (t *Tenant) token(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadRequest, "unsupported_grant_type", "The grant type is not supported.")
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
+	answer := map[string]any{
 		"token_type": "Bearer", "expires_in": 1079, "scope": v.scope, "soap_instance_url": t.URL + "/soap/", "rest_instance_url": t.URL + "/rest/", "access_token": t.issue(v),
-	})
+	}
+	if again != "" {
+		t.data.Lock()
+		t.refresh[again] = v
+		t.data.Unlock()
+		answer["refresh_token"] = again
+	}
+	writeJSON(w, http.StatusOK, answer)
 }
 
 // caller is who calls the REST API or the auth host; without a live token the answer is given.

@@ -16,7 +16,12 @@ func (t *Tenant) soap(w http.ResponseWriter, r *http.Request) {
 		soapFault(w, "Client", "no envelope")
 		return
 	}
-	if _, live := t.live(header.text("fueloauth")); !live {
+	if name := header.at("Security", "UsernameToken"); name != nil { // web services by name and password
+		if u := t.user(name.text("Username")); u == nil || !u.APIUser || u.Password != name.text("Password") {
+			soapFault(w, "Security", "Login Failed")
+			return
+		}
+	} else if _, live := t.live(header.text("fueloauth")); !live {
 		soapFault(w, "Security", "Token Expired")
 		return
 	}
