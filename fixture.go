@@ -75,7 +75,11 @@ func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
 	}
 	spec.PermissionSets = []crm.PermissionSetSpec{{Name: testAppSetName, Label: "Integration Test Users", Assignees: everybody, Apps: []string{"Integration_Test"}}}
 	for _, label := range journey.PackageSets() {
-		spec.PermissionSets = append(spec.PermissionSets, crm.PermissionSetSpec{Label: label, Namespace: packageNamespace})
+		set := crm.PermissionSetSpec{Label: label, Namespace: packageNamespace}
+		if s.Fixture == FixtureLegacy { // what worked before the upgrades had them: they read and change the package's settings
+			set.Assignees = []string{s.OrgAdmin.Username, s.SystemUser.Username}
+		}
+		spec.PermissionSets = append(spec.PermissionSets, set)
 	}
 	if demo {
 		spec.Contacts = []crm.ContactSpec{

@@ -26,6 +26,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
+	"github.com/twinspan/twinspan/connect/internal/tenantoauth"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
@@ -175,6 +176,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	})
 	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
 	b.units = units.NewService(b.links, b.store)
+	apiUsers := apiuser.NewService(b.store, b.links, b.units)
 	examining := doctor.NewService(
 		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts}, doctor.NewKnocker(o.HTTP, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
@@ -182,13 +184,14 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	calls := api.New(api.Options{
 		Doctor: examining,
 		Links:  b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
-		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiuser.NewService(b.store, b.links, b.units),
+		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
 		Migrations:  migrations,
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
 		Upgrades:    upgrades,
+		TenantOAuth: tenantoauth.NewService(b.links, apiUsers, b.units, kept, b.store, sends),
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, BaseURL: base, Log: o.Log})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Upgrades: upgrades, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
@@ -275,7 +278,7 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 			}
 		}
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
-		err = errors.Join(err, b.accounts.Keep(one, l), b.links.RenewIdle(one, l))
+		err = errors.Join(err, b.accounts.Keep(one, l), b.links.RenewIdle(one, l), b.moveUsers(one, l))
 		if open {
 			err = errors.Join(err, b.notices.Look(one, l))
 		}
@@ -291,6 +294,17 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		}
 		if len(swept.Cleared) > 0 || swept.Moved > 0 {
 			b.log.Info("mappings looked through", "pair", l.Pair, "package", swept.Package.String(), "cleared", len(swept.Cleared), "moved", swept.Moved)
+		}
+	}
+	return nil
+}
+
+// moveUsers brings users' refresh tokens to grants where the span has gone to a key.
+func (b *Bridge) moveUsers(ctx context.Context, l link.Link) error {
+	for more := true; more; {
+		var err error
+		if _, more, err = b.links.MoveUsers(ctx, l); err != nil {
+			return err
 		}
 	}
 	return nil

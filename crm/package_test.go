@@ -247,6 +247,7 @@ func TestReleasesDiffer(t *testing.T) {
 			{"et4ae5__Configuration__c", "et4ae5__Username__c", 0},
 			{"et4ae5__Business_Unit__c", "et4ae5__IsParentAccountMID__c", 2},
 			{"et4ae5__Configuration__c", "et4ae5__Auth_API_URL__c", 4},
+			{"et4ae5__Configuration__c", "et4ae5__Tenant_Specific_OAuth__c", 4},
 		} {
 			if got := h.has(t, admin, part.object, part.field); got != (i >= part.first) {
 				t.Errorf("%s: %s.%s there: %v", r.version, part.object, part.field, got)

@@ -46,6 +46,12 @@ func (c *connectUpCmd) intoEngagement(ctx context.Context, a *app, cl *connect.C
 	case authWebApp:
 		return c.byPackage(ctx, a, cl, by)
 	case authJWT:
+		if s, err := cl.Status(ctx); err != nil || c.SignIn && s.Engagement.Auth == authPassword {
+			if err != nil {
+				return connect.EngagementAnswer{}, err
+			}
+			return cl.OfferEngagementSignIn(ctx, c.APIUser, c.MID, by, oauth.NewToken(24)) // "Connect to Marketing Cloud": he gives his credentials
+		}
 		return cl.ConnectEngagementByKey(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
 	default:
 		return cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))

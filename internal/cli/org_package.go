@@ -16,10 +16,11 @@ const mcNamespace = "et4ae5"
 
 // orgPackageCmd is Setup > Installed Packages for the managed package that documents 000 to 003 live by.
 type orgPackageCmd struct {
-	Status  packageStatusCmd  `cmd:"" help:"Say which version of Marketing Cloud Connect the org has; exit code 3 where it has none."`
-	Install packageInstallCmd `cmd:"" help:"Install Marketing Cloud Connect, for administrators only unless told otherwise."`
-	Upgrade packageUpgradeCmd `cmd:"" help:"Upgrade it; an older version never follows a newer one."`
-	Remove  packageRemoveCmd  `cmd:"" help:"Remove it, with all records and values that are kept in it."`
+	Status   packageStatusCmd   `cmd:"" help:"Say which version of Marketing Cloud Connect the org has; exit code 3 where it has none."`
+	Install  packageInstallCmd  `cmd:"" help:"Install Marketing Cloud Connect, for administrators only unless told otherwise."`
+	Upgrade  packageUpgradeCmd  `cmd:"" help:"Upgrade it; an older version never follows a newer one."`
+	Remove   packageRemoveCmd   `cmd:"" help:"Remove it, with all records and values that are kept in it."`
+	Settings packageSettingsCmd `cmd:"" help:"Show or change its Marketing Cloud Configuration Settings: tenant-specific OAuth Endpoints (document 002)."`
 }
 
 // packageState is what the org has of the package.

@@ -28,6 +28,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/notice"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/tenantoauth"
 	"github.com/twinspan/twinspan/connect/internal/tracking"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
@@ -78,10 +79,12 @@ type Options struct {
 	UpgradePlan *upgrade.Planner
 	// Upgrades bring the connection from passwords to keys.
 	Upgrades *upgrade.Service
-	Calls    Calls
-	Vault    *vault.Vault
-	Log      *slog.Logger
-	Machine  clock.Machine
+	// TenantOAuth looks how the upgrade of document 002 stands.
+	TenantOAuth *tenantoauth.Service
+	Calls       Calls
+	Vault       *vault.Vault
+	Log         *slog.Logger
+	Machine     clock.Machine
 }
 
 // Server answers the API. It is safe for concurrent use.
@@ -139,6 +142,8 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/api-user/change", (*Server).apiUserPlan, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/pause", (*Server).apiUserPause, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},
+		{http.MethodGet, "/api/v1/upgrade/tenant-oauth", (*Server).tenantOAuth, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/tenant-oauth/users", (*Server).moveUsers, 0, false},
 		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/remove", (*Server).removeIntegration, 0, false},

@@ -12,6 +12,7 @@ func Bodies() map[string]any {
 		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{}, "Refusal": refusalBody{},
 		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
 		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{},
+		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
 		"Usage": usageBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
 		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},

@@ -67,6 +67,8 @@ type engagementBody struct {
 	// ClientID and WebClientID are the customer's installed package; absent where the span stands on something else.
 	ClientID    string `json:"client_id,omitempty"`
 	WebClientID string `json:"web_client_id,omitempty"`
+	// UpgradedAt is when the span came from stored credentials to a key; absent where it never did.
+	UpgradedAt *time.Time `json:"upgraded_at,omitempty"`
 }
 
 type causeBody struct {
@@ -100,6 +102,7 @@ func engagementOf(l link.Link) engagementBody {
 		State: l.Tenant.State, AuthURL: l.AuthURL, EID: l.EID, APIUser: l.Tenant.Username, UserID: l.Tenant.UserID,
 		AccountID: l.Tenant.MID, ConnectedAt: when(l.Tenant.ConnectedAt), Cause: cause(l.Tenant.Cause), Auth: l.TenantChoice().Driver, AuthWhy: l.TenantChoice().Why, GivenAt: when(l.Tenant.GivenAt),
 		ClientID: l.Tenant.ClientID, WebClientID: l.Tenant.UserClientID,
+		UpgradedAt: when(l.Tenant.UpgradedAt),
 	}
 }
 
@@ -203,6 +206,7 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 		APIUser   string `json:"api_user"`
 		AccountID int64  `json:"account_id"`
 		Whoever   bool   `json:"whoever"`
+		SignIn    bool   `json:"sign_in"`
 		Auth      string `json:"auth"`
 		By        string `json:"by"`
 	}
@@ -221,6 +225,13 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	}
 	if in.Auth != "" && in.Auth != string(link.JWT) {
 		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password, the customer's package to /api/v1/connection/engagement/web-app.").In("auth")
+	}
+	if in.SignIn { // "Connect to Marketing Cloud": he gives his credentials, whatever is stored or granted
+		if err := s.Links.MaySignInTenant(ctx, c.link, in.APIUser); err != nil {
+			return nil, err
+		}
+		url, err := s.Signins.OfferAPIUser(ctx, c.link, in.APIUser, in.AccountID)
+		return connectedEngagementBody{AuthorizeURL: url, Warning: sessionWarning}, err
 	}
 	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Driver(in.Auth), Actor: in.By})
 	if link.NeedsGrant(err) {

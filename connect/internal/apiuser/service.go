@@ -161,17 +161,43 @@ func (s *Service) Resume(ctx context.Context, l link.Link, username string, mid 
 	return c, proof, err
 }
 
-// The roles of the API user (connect-facts 1.5).
-var wantedRoles = []string{"Administrator", "Marketing Cloud Administrator"}
+// Enterprise2 is the tenant's word for Enterprise 2.0, the edition with business units; what does not tell is taken for it.
+const Enterprise2 = "enterprise"
+
+// wantedRoles are the roles of the API user in an edition (connect-facts 1.5).
+func wantedRoles(accountType string) []string {
+	if accountType != Enterprise2 && accountType != "" {
+		return []string{"Marketing Cloud Administrator"}
+	}
+	return []string{"Administrator", "Marketing Cloud Administrator"}
+}
+
+// Prove looks whether the connected API user is as document and guide want him, in the edition of the tenant as it names it. A
+// refusal to let him in is the first finding, and the only one.
+func (s *Service) Prove(ctx context.Context, l link.Link) (found []Finding, accountType string, err error) {
+	id, err := s.links.ProveTenant(ctx, l)
+	if err == nil {
+		found, err = s.prove(ctx, l, l.Tenant.Username, l.Tenant.MID)
+	}
+	if cause, no := link.Refused(err); no {
+		return []Finding{{"signs in", "yes", cause.Text, false}}, id.AccountType, nil
+	}
+	return found, id.AccountType, err
+}
 
 // prove looks whether a user is as document and guide want the API user. The first finding is that he signs in; a refusal
 // to let him is the error.
 func (s *Service) prove(ctx context.Context, l link.Link, username string, mid int64) ([]Finding, error) {
 	var d engagement.UserDetails
 	reached := map[int64]bool{}
+	accountType := ""
 	err := s.links.CallTenantAs(ctx, l, username, mid, func(tenant *engagement.Session) error {
 		var err error
 		if d, err = tenant.UserDetails(ctx, username); err != nil {
+			return err
+		}
+		who, err := tenant.UserInfo(ctx)
+		if accountType = who.AccountType; err != nil {
 			return err
 		}
 		found, err := tenant.BusinessUnits(ctx)
@@ -198,8 +224,8 @@ func (s *Service) prove(ctx context.Context, l link.Link, username string, mid i
 		units = "not " + strings.Join(missing, ", ")
 	}
 	yes := map[bool]string{true: "yes", false: "no"}
-	has := 0
-	for _, role := range wantedRoles {
+	wanted, has := wantedRoles(accountType), 0
+	for _, role := range wanted {
 		if slices.Contains(d.Roles, role) {
 			has++
 		}
@@ -209,7 +235,7 @@ func (s *Service) prove(ctx context.Context, l link.Link, username string, mid i
 		{"signs in", "yes", "yes", true},
 		{"API User", "yes", yes[d.APIUser], d.APIUser},
 		{"active, not locked, no temporary password", "yes", yes[well], well},
-		{"roles", strings.Join(wantedRoles, ", "), cmp.Or(strings.Join(d.Roles, ", "), "none"), has == len(wantedRoles)},
+		{"roles", strings.Join(wanted, ", "), cmp.Or(strings.Join(d.Roles, ", "), "none"), has == len(wanted)},
 		{"reaches every enabled business unit", "yes", units, len(missing) == 0},
 	}, nil
 }

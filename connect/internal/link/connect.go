@@ -202,6 +202,19 @@ func (s *Service) ConnectTenant(ctx context.Context, pair, username string, mid 
 	return s.ConnectTenantBy(ctx, pair, TenantRequest{Username: username, MID: mid, Actor: actor})
 }
 
+// ConnectTenantSignedIn is ConnectTenant for an API user who has just signed in for Connect's package: whatever the span had
+// before, his grant is there, and it is by key from now on. What stands on the customer's own package stays there.
+func (s *Service) ConnectTenantSignedIn(ctx context.Context, pair, username string, mid int64, actor string) (Link, error) {
+	l, err := s.store.Link(ctx, pair)
+	if err != nil {
+		return Link{}, err
+	}
+	if l.Tenant.Driver == WebApp || l.TenantAuth == WebApp {
+		return s.ConnectTenant(ctx, pair, username, mid, actor)
+	}
+	return s.ConnectTenantBy(ctx, pair, TenantRequest{Username: username, MID: mid, Driver: JWT, Actor: actor})
+}
+
 // ConnectTenantBy is ConnectTenant by a driver. New secrets take the place of the stored ones once they have worked; a span
 // that comes to be connected by key forgets its own.
 func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequest) (Link, error) {
@@ -216,6 +229,11 @@ func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequ
 	}
 	if r, err = r.resolve(l); err != nil {
 		return Link{}, err
+	}
+	if r.Driver == JWT && l.Tenant.Driver == Password {
+		if err := s.mayLeavePassword(ctx, l); err != nil {
+			return Link{}, err
+		}
 	}
 	fresh := r.Password != "" || r.Package.given()
 	if r.Driver == WebApp && fresh {

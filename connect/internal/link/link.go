@@ -133,6 +133,9 @@ type TenantSpan struct {
 	// ClientID and UserClientID are of the customer's installed package where Driver is WebApp: through the first it works
 	// as itself, through the second users sign in.
 	ClientID, UserClientID string
+	// UpgradedAt is when the span came from stored credentials to a key (document 002); zero where it never did, and where it
+	// was connected anew by another way since.
+	UpgradedAt time.Time
 }
 
 // State says how far the whole connection has come.
@@ -334,6 +337,12 @@ func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver
 		span.ClientID, span.UserClientID = over.ID, over.UserID
 	}
 	l.TenantAuth = ""
+	switch {
+	case by == JWT && l.Tenant.Driver == Password:
+		span.UpgradedAt = now
+	case by == JWT:
+		span.UpgradedAt = l.Tenant.UpgradedAt
+	}
 	if span != l.Tenant {
 		span.ConnectedAt = now
 		l.Tenant = span

@@ -50,6 +50,7 @@ type Service struct {
 type Stores interface {
 	Store
 	Credentials
+	UserTokens
 }
 
 // NewService wires the service. hc is shared by all calls to the clouds.

@@ -35,6 +35,33 @@ type Store interface {
 	ClaimSweep(ctx context.Context, now, before time.Time) (pairs []string, err error)
 }
 
+// TokenMove says how far a user's refresh token has come on the way to a grant.
+type TokenMove string
+
+// The moves. "" is one that nobody has looked at yet.
+const (
+	TokenMoved   TokenMove = "moved"   // the user's grant works by key
+	TokenRefused TokenMove = "refused" // Engagement has no grant of the user
+)
+
+// TokenMoves are how many tokens of a pair's users stand where.
+type TokenMoves struct{ Waiting, Moved, Refused int }
+
+// UserTokens keeps how far users' refresh tokens have come on the way to grants.
+type UserTokens interface {
+	// WaitingTokens names users, in lower case and by name, whose tokens nobody has looked at; at most limit after the one given.
+	WaitingTokens(ctx context.Context, pair, after string, limit int) ([]string, error)
+	// MoveToken marks a user's token, if it is there.
+	MoveToken(ctx context.Context, pair, username string, to TokenMove) error
+	// ResetTokens has nobody looked at: the span went back.
+	ResetTokens(ctx context.Context, pair string) error
+	// DeleteMovedTokens forgets at most limit tokens that were looked at, and says how many; none while an upgrade of the span
+	// into Engagement is under way, whose way back they are.
+	DeleteMovedTokens(ctx context.Context, pair string, limit int) (int, error)
+	// CountTokens counts a pair's.
+	CountTokens(ctx context.Context, pair string) (TokenMoves, error)
+}
+
 // SealedKey is the key of one span as it is stored: the private half sealed, the certificate public.
 type SealedKey struct {
 	Pair        string

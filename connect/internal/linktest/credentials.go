@@ -100,10 +100,47 @@ func credentials(t *testing.T, s Store) {
 	ok(t, s.DeleteUserToken(ctx, "a", "ann"))
 	_, err = s.LeaseUserToken(ctx, "a", "ann", At(100), At(160))
 	wantCode(t, err, link.CodeNotFound)
+	tokenMoves(t, s)
 	// What is disconnected keeps none.
 	ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: "ann", Sealed: []byte("t")}))
 	_, err = s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) { return l.Disconnected(), nil })
 	ok(t, err)
 	_, err = s.LeaseUserToken(ctx, "a", "ann", At(100), At(100).Add(time.Minute))
 	wantCode(t, err, link.CodeNotFound)
+}
+
+// tokenMoves holds a store to what it says of tokens on the way to grants; bob and cleo have one, ann has none. It leaves none.
+func tokenMoves(t *testing.T, s Store) {
+	ctx := t.Context()
+	count := func(want link.TokenMoves) {
+		t.Helper()
+		n, err := s.CountTokens(ctx, "a")
+		ok(t, err)
+		same(t, n, want)
+	}
+	waiting, err := s.WaitingTokens(ctx, "a", "", 1)
+	ok(t, err)
+	same(t, waiting, []string{"bob"})
+	ok(t, s.MoveToken(ctx, "a", "bob", link.TokenMoved))
+	ok(t, s.MoveToken(ctx, "a", "cleo", link.TokenRefused))
+	ok(t, s.MoveToken(ctx, "a", "nobody", link.TokenMoved))
+	count(link.TokenMoves{Moved: 1, Refused: 1})
+	// A new sign-in waits again, and all do when the span went back.
+	ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: "cleo", Sealed: []byte("c2")}))
+	waiting, err = s.WaitingTokens(ctx, "a", "bob", 10)
+	ok(t, err)
+	same(t, waiting, []string{"cleo"})
+	ok(t, s.ResetTokens(ctx, "a"))
+	count(link.TokenMoves{Waiting: 2})
+	gone, err := s.DeleteMovedTokens(ctx, "a", 10)
+	ok(t, err)
+	same(t, gone, 0)
+
+	for range 2 {
+		ok(t, s.MoveToken(ctx, "a", "bob", link.TokenMoved))
+		ok(t, s.MoveToken(ctx, "a", "cleo", link.TokenMoved))
+		_, err = s.DeleteMovedTokens(ctx, "a", 1)
+		ok(t, err)
+	}
+	count(link.TokenMoves{})
 }

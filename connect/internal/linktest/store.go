@@ -25,6 +25,7 @@ import (
 type Store interface {
 	link.Store
 	link.Credentials
+	link.UserTokens
 	link.Keys
 	signin.Store
 	mapping.Store

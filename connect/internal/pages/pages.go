@@ -4,6 +4,7 @@
 //	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
 //	POST /marketing-cloud/connect     the button: to the tenant
 //	POST /marketing-cloud/confirm     the answer to whom a cloud signed in: nothing is bound before it
+//	POST /marketing-cloud/api-user    the button of an administrator who is asked for the API user's credentials
 //	POST /marketing-cloud/reset       clears the visitor's own mapping and asks him to integrate again
 //	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
 //	GET  /oauth/crm/start             the link for the system user ("Connect Account"): to the org
@@ -22,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -47,7 +49,8 @@ type Options struct {
 	Links    *link.Service
 	Signins  *signin.Service
 	Mappings *mapping.Service
-	BaseURL  string // without trailing slash; https makes the cookies secure ones
+	Upgrades *upgrade.Service // nil where there are none
+	BaseURL  string           // without trailing slash; https makes the cookies secure ones
 	Log      *slog.Logger
 }
 
@@ -76,6 +79,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.Handle("POST "+connectPath, guard(s.connect))
 	mux.Handle("POST "+confirmPath, guard(s.confirm))
 	mux.Handle("POST "+resetPath, guard(s.reset))
+	mux.Handle("POST "+apiUserPath, guard(s.apiUser))
 	mux.Handle("POST "+signOutPath, guard(s.signOut))
 	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
 	mux.HandleFunc("GET "+signin.OrgStartPath, s.start)
@@ -108,27 +112,30 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = s.Links.Interrupted(l)
+		if err = s.Links.Interrupted(l); err != nil && s.unavailable(r.Context(), l) == nil && s.interruptedFor(w, r, l, session.Visitor) {
+			return
+		}
 	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	m, err := s.Mappings.Check(r.Context(), l, session.Visitor.UserID)
+	show := func(p ui.Page) { s.render(w, r, http.StatusOK, s.withAPIUser(r, l, session.Visitor, p)) }
 	switch {
 	case err == nil:
-		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, nil))
+		show(connected(session.Visitor, m, l, nil))
 	case fault.CodeOf(err) == mapping.CodeNotFound, fault.CodeOf(err) == link.CodeNeedsSignIn:
-		s.render(w, r, http.StatusOK, unmapped(session.Visitor, l))
+		show(unmapped(session.Visitor, l))
 	case fault.CodeOf(err) == mapping.CodeNotReconnected:
 		s.log(r, http.StatusOK, err)
-		s.render(w, r, http.StatusOK, notReconnected(session.Visitor, m, l))
+		show(notReconnected(session.Visitor, m, l))
 	case fault.CodeOf(err) == mapping.CodeLoginDenied:
 		s.log(r, http.StatusOK, err)
-		s.render(w, r, http.StatusOK, broken(session.Visitor, m, l))
+		show(broken(session.Visitor, m, l))
 	case m.CRMUserID != "":
 		s.log(r, http.StatusOK, err)
-		s.render(w, r, http.StatusOK, connected(session.Visitor, m, l, err))
+		show(connected(session.Visitor, m, l, err))
 	default:
 		s.refuse(w, r, err)
 	}
@@ -144,7 +151,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 		l, err = s.Links.First(r.Context())
 	}
 	if err == nil {
-		err = s.Links.Interrupted(l)
+		err = s.unavailable(r.Context(), l)
 	}
 	if err != nil {
 		s.refuse(w, r, err)
@@ -338,7 +345,7 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		}
 	case flow.Purpose == signin.ConfirmAPIUser && yes:
 		pair := l
-		if l, err = s.Links.ConnectTenant(r.Context(), l.Pair, flow.Username, flow.MID, flow.Username); err == nil {
+		if l, err = s.Links.ConnectTenantSignedIn(r.Context(), l.Pair, flow.Username, flow.MID, flow.Username); err == nil {
 			s.render(w, r, http.StatusOK, apiUserConnected(l))
 			return
 		}

@@ -32,6 +32,7 @@ func connected(v signin.Visitor, m mapping.Mapping, l link.Link, err error) ui.P
 			{Name: "Business unit", Value: strconv.FormatInt(m.MID, 10)},
 			{Name: "Mapped", Value: m.CreatedAt.Format("2 January 2006, 15:04 MST")},
 			{Name: "Connection", Value: stateText(l.State())},
+			{Name: "Authentication", Value: authentication(l.Tenant)},
 		},
 		resetForm(),
 		signOutForm(),

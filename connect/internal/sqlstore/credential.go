@@ -64,7 +64,7 @@ func (s *Store) PutUserToken(ctx context.Context, t link.UserToken) error {
 
 func putUserToken(tx *sqldb.Tx, t link.UserToken) error {
 	_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at) VALUES ($1, $2, $3, 0, 1, $4)
-		ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
+		ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, moved = '', lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
 		t.Pair, t.Username, t.Sealed, ms(t.RenewedAt))
 	return err
 }
@@ -100,7 +100,7 @@ func (s *Store) LeaseUserToken(ctx context.Context, pair, username string, now, 
 func (s *Store) SwapUserToken(ctx context.Context, t link.UserToken) (bool, error) {
 	var done bool
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE user_token SET token_sealed = $4, lease_until = 0, revision = revision + 1, renewed_at = $5 WHERE pair_id = $1 AND username = $2 AND revision = $3`,
+		res, err := tx.Exec(`UPDATE user_token SET token_sealed = $4, moved = '', lease_until = 0, revision = revision + 1, renewed_at = $5 WHERE pair_id = $1 AND username = $2 AND revision = $3`,
 			t.Pair, t.Username, t.Revision, t.Sealed, ms(t.RenewedAt))
 		if err != nil {
 			return err
@@ -123,4 +123,47 @@ func (s *Store) DeleteUserToken(ctx context.Context, pair, username string) erro
 		_, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username)
 		return err
 	})
+}
+
+// WaitingTokens implements link.UserTokens.
+func (s *Store) WaitingTokens(ctx context.Context, pair, after string, limit int) ([]string, error) {
+	return textsOf(s.db.Query(ctx, `SELECT username FROM user_token WHERE pair_id = $1 AND moved = '' AND username > $2 ORDER BY username LIMIT $3`, pair, after, limit))
+}
+
+// MoveToken implements link.UserTokens.
+func (s *Store) MoveToken(ctx context.Context, pair, username string, to link.TokenMove) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE user_token SET moved = $3 WHERE pair_id = $1 AND username = $2`, pair, username, string(to))
+		return err
+	})
+}
+
+// ResetTokens implements link.UserTokens.
+func (s *Store) ResetTokens(ctx context.Context, pair string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE user_token SET moved = '' WHERE pair_id = $1 AND moved <> ''`, pair)
+		return err
+	})
+}
+
+// DeleteMovedTokens implements link.UserTokens.
+func (s *Store) DeleteMovedTokens(ctx context.Context, pair string, limit int) (int, error) {
+	var gone int64
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		res, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username IN (SELECT username FROM user_token WHERE pair_id = $1 AND moved <> '' ORDER BY username LIMIT $2)
+			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, pair, limit, string(upgrade.TenantOAuth))
+		if err == nil {
+			gone, err = res.RowsAffected()
+		}
+		return err
+	})
+	return int(gone), err
+}
+
+// CountTokens implements link.UserTokens.
+func (s *Store) CountTokens(ctx context.Context, pair string) (link.TokenMoves, error) {
+	var n link.TokenMoves
+	err := s.db.QueryRow(ctx, `SELECT COALESCE(SUM(CASE WHEN moved = '' THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN moved = 'moved' THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN moved = 'refused' THEN 1 ELSE 0 END), 0) FROM user_token WHERE pair_id = $1`, pair).Scan(&n.Waiting, &n.Moved, &n.Refused)
+	return n, err
 }

@@ -2,7 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -31,19 +33,7 @@ func (s *Store) HeldSends(ctx context.Context, limit int) ([]send.Send, error) {
 	rows, err := s.db.Query(ctx, `SELECT `+sendColumns+` FROM (SELECT `+sendColumns+`,
  ROW_NUMBER() OVER (PARTITION BY pair_id ORDER BY created_at, message_key) AS place FROM send WHERE status = 'held') held
  WHERE place <= $1 ORDER BY created_at, message_key`, limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what went wrong
-	var all []send.Send
-	for rows.Next() {
-		v, err := scanSend(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+	return sends(rows, err)
 }
 
 // AddSend implements send.Store.
@@ -75,4 +65,28 @@ func (s *Store) UpdateSend(ctx context.Context, v send.Send) (stored send.Send, 
 		return err
 	})
 	return stored, won, err
+}
+
+// SendsSince implements tenantoauth.Sends.
+func (s *Store) SendsSince(ctx context.Context, pair string, since time.Time, limit int) ([]send.Send, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+sendColumns+` FROM send WHERE pair_id = $1 AND created_at >= $2 AND (contact_id LIKE '003%' OR contact_id LIKE '00Q%')
+ ORDER BY created_at DESC, message_key LIMIT $3`, pair, ms(since), limit)
+	return sends(rows, err)
+}
+
+// sends are those of a query.
+func sends(rows *sql.Rows, err error) ([]send.Send, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	var all []send.Send
+	for rows.Next() {
+		v, err := scanSend(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
 }

@@ -60,8 +60,9 @@ func systemRoles(edition AccountType) []Role {
 		PermConnectRead, PermConnectSend, PermConnectWrite,
 	}
 	if edition != Enterprise2 {
-		// There he is all that a connection's API user is (connect-facts 1.5), who asks what became of everybody's messages.
-		administrator = append(administrator, PermEmailRead, PermListsRead, PermDataExtensionsRead, PermTrackingRead, PermSavedContentRead, PermDocumentsRead)
+		// There he is all that a connection's API user is (connect-facts 1.5), who sends triggered sends, by which document 002
+		// confirms an upgrade there, and asks what became of everybody's messages.
+		administrator = append(administrator, PermEmailRead, PermEmailSend, PermListsRead, PermDataExtensionsRead, PermTrackingRead, PermSavedContentRead, PermDocumentsRead)
 	}
 	return []Role{
 		{CustomerKey: RoleAdministrator, Name: "Administrator", Description: "All permissions of Email Studio.", Allow: []string{AllowAll}},

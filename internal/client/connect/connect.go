@@ -98,6 +98,8 @@ type Span struct {
 	// ClientID and WebClientID are the customer's installed package, where the span into Engagement stands on it.
 	ClientID    string `json:"client_id,omitempty"`
 	WebClientID string `json:"web_client_id,omitempty"`
+	// UpgradedAt is when the span came from stored credentials to a key; nil where it never did.
+	UpgradedAt *time.Time `json:"upgraded_at,omitempty"`
 }
 
 // Cause is why something is broken, in the refuser's words.

@@ -20,6 +20,8 @@ type Identity struct {
 	Email    string
 	MID      int64 // business unit in which the token works
 	EID      int64
+	// AccountType is the edition, as the tenant writes it: "enterprise" for Enterprise 2.0; "" where it does not tell.
+	AccountType string
 	// Permissions are "ObjectType.Operation" names, as the token carries them.
 	Permissions []string
 }
@@ -36,6 +38,7 @@ func (s *Session) UserInfo(ctx context.Context) (Identity, error) {
 		Organization struct {
 			MemberID     json.Number `json:"member_id"`
 			EnterpriseID json.Number `json:"enterprise_id"`
+			AccountType  string      `json:"account_type"`
 		} `json:"organization"`
 		Permissions []struct {
 			Object    string `json:"objectTypeName"`
@@ -50,7 +53,7 @@ func (s *Session) UserInfo(ctx context.Context) (Identity, error) {
 	if err1 != nil || err2 != nil || w.User.Sub == "" || w.User.PreferredUsername == "" {
 		return Identity{}, s.c.call.Protocol(http.StatusOK, "userinfo names no user, business unit and enterprise")
 	}
-	id := Identity{UserID: w.User.Sub, Username: w.User.PreferredUsername, Name: w.User.Name, Email: w.User.Email, MID: mid, EID: eid}
+	id := Identity{UserID: w.User.Sub, Username: w.User.PreferredUsername, Name: w.User.Name, Email: w.User.Email, MID: mid, EID: eid, AccountType: w.Organization.AccountType}
 	for _, p := range w.Permissions {
 		id.Permissions = append(id.Permissions, p.Object+"."+p.Operation)
 	}

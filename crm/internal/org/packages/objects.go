@@ -59,7 +59,10 @@ func objects() []Object {
 				text("Username", "Username", 255),
 				{Name: q("Password"), Label: "Password", Type: EncryptedText, Length: 175},
 				text("Auth_API_URL", "Auth API URL", 255).from("220"), text("Root_Rest_API_URL", "Root Rest API URL", 255).from("220"),
-				text("Root_SOAP_API_URL", "Root SOAP API URL", 255).from("220"), text("Root_Open_Rasta_API_URL", "Root Open Rasta API URL", 255),
+				text("Root_SOAP_API_URL", "Root SOAP API URL", 255).from("220"),
+				// Document 002 names the setting; no public record names its field, so the name is ours.
+				checkbox("Tenant_Specific_OAuth", "Enable tenant-specific OAuth Endpoints").from("220"),
+				text("Root_Open_Rasta_API_URL", "Root Open Rasta API URL", 255),
 				text("url_part", "url_part", 10), text("url_root", "url_root", 10).starts("mc"),
 				text("Integration_Type", "Integration Type", 255), text("Parent_Account_MID", "Parent Account MID", 20),
 				checkbox("AwaitingBusinessUnits", "Awaiting Business Units"), text("Send_Types", "Send Types", 255),

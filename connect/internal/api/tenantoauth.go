@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/tenantoauth"
+)
+
+// tenantOAuthBody says how the upgrade of document 002 stands.
+type tenantOAuthBody struct {
+	AccountType   string         `json:"account_type,omitempty"`
+	Auth          link.Driver    `json:"auth"`
+	UpgradedAt    *time.Time     `json:"upgraded_at,omitempty"`
+	Ready         bool           `json:"ready"`
+	Done          bool           `json:"done"`
+	Before        []checkBody    `json:"before"`
+	After         []checkBody    `json:"after"`
+	BusinessUnits []unitBody     `json:"business_units,omitempty"`
+	Users         tokenMovesBody `json:"users"`
+}
+
+type checkBody struct {
+	Name    string            `json:"name"`
+	Text    string            `json:"text"`
+	Got     string            `json:"got"`
+	OK      bool              `json:"ok"`
+	Advice  bool              `json:"advice,omitempty"` // the upgrade may go on without it
+	Owner   tenantoauth.Owner `json:"owner"`
+	Click   string            `json:"click,omitempty"`
+	Command string            `json:"command,omitempty"`
+}
+
+type tokenMovesBody struct {
+	Waiting int `json:"waiting"`
+	Moved   int `json:"moved"`
+	Refused int `json:"refused"`
+}
+
+func checksOf(all []tenantoauth.Check) []checkBody {
+	out := make([]checkBody, 0, len(all))
+	for _, c := range all {
+		b := checkBody{Name: c.Name, Text: c.Text, Got: c.Got, OK: c.OK, Advice: c.Advice, Owner: c.Owner}
+		if !c.OK { // else there is nothing to do
+			b.Click, b.Command = c.Click, c.Command
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+func (s *Server) tenantOAuth(ctx context.Context, c call) (any, error) {
+	state, err := s.TenantOAuth.Look(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.Links.Link(ctx, c.link.Pair)
+	body := tenantOAuthBody{
+		AccountType: state.AccountType, Auth: l.Tenant.Driver, Ready: state.Ready(), Done: state.Done(), Before: checksOf(state.Before), After: checksOf(state.After),
+		BusinessUnits: unitsOf(state.Units).BusinessUnits, Users: tokenMovesBody(state.Users),
+	}
+	body.UpgradedAt = when(l.Tenant.UpgradedAt)
+	return body, err
+}
+
+func (s *Server) moveUsers(ctx context.Context, c call) (any, error) {
+	var in struct{}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	done, _, err := s.Links.MoveUsers(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	left, err := s.Links.TokenMoves(ctx, c.link)
+	return tokenMovesBody{Waiting: left.Waiting, Moved: done.Moved, Refused: done.Refused}, err
+}

@@ -1,0 +1,301 @@
+package twinspan_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/control"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/journey"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/test/spawn"
+)
+
+// legacy is a running pair of the fixture, with clients of all its parts.
+type legacy struct {
+	*house
+	tenant *engagement.Session // an administrator's client of the tenant
+}
+
+func openLegacy(t *testing.T, kind, accountType string) *legacy {
+	t.Helper()
+	c := freePorts("")
+	c.Ephemeral, c.DB, c.Fixture, c.AccountType = true, spawn.DSN(t, kind), twinspan.FixtureLegacy, accountType
+	l := &legacy{house: openHouse(t, c)}
+	r := l.ready.Engagement
+	tenant, err := engagement.New(engagement.Options{AuthURL: r.AuthURL})
+	noError(t, err)
+	p := r.InstalledPackage
+	token, err := tenant.ClientCredentials(bounded(t), engagement.ClientCredentialsGrant{ClientID: p.ClientID, Secret: vault.Secret(p.ClientSecret), MID: p.AccountID})
+	noError(t, err)
+	l.tenant = tenant.Session(token)
+	return l
+}
+
+// look gives how the upgrade stands, and its checks by name.
+func (l *legacy) look(t *testing.T) (connect.TenantOAuth, map[string]connect.Check) {
+	t.Helper()
+	state, err := l.connect.TenantOAuth(bounded(t))
+	noError(t, err)
+	checks := map[string]connect.Check{}
+	for _, c := range append(state.Before, state.After...) {
+		checks[c.Name] = c
+	}
+	return state, checks
+}
+
+// wantCheck fails where a check is not found as it should be.
+func wantCheck(t *testing.T, checks map[string]connect.Check, name string, ok bool, got string) {
+	t.Helper()
+	c, there := checks[name]
+	if !there || c.OK != ok || !strings.Contains(c.Got, got) {
+		t.Errorf("%s: %+v, want %v: %s", name, c, ok, got)
+	}
+	if !ok && c.Command == "" && c.Owner != "connect" {
+		t.Errorf("%s does not say what to do: %+v", name, c)
+	}
+}
+
+// upgradePackage brings the org's package to a version, as its administrator.
+func (l *legacy) upgradePackage(t *testing.T, version string) {
+	t.Helper()
+	for _, v := range must[[]crm.PackageVersion](t)(l.org.PackageVersions(bounded(t))) {
+		if v.Name == version {
+			noError(t, l.org.InstallPackage(bounded(t), v.ID, crm.AdminsOnly))
+			return
+		}
+	}
+	t.Fatalf("no version %s", version)
+}
+
+// configure writes the Marketing Cloud Configuration Settings.
+func (l *legacy) configure(t *testing.T, want journey.Configuration) {
+	t.Helper()
+	must[journey.Configuration](t)(journey.WriteConfiguration(bounded(t), l.org, want))
+}
+
+// signInAPIUser opens the address as the API user does, and gives the page where it ends.
+func (l *legacy) signInAPIUser(t *testing.T, address string, press ...string) *browser.Page {
+	t.Helper()
+	u := must[*url.URL](t)(url.Parse(l.ready.Engagement.AuthURL))
+	who := browser.Credentials{Username: l.ready.Engagement.APIUser.Username, Password: l.ready.Engagement.APIUser.Password}
+	return must[*browser.Page](t)(browser.New(nil).Visit(bounded(t), address, browser.Errand{Logins: map[string]browser.Credentials{browser.Origin(u): who}, Press: append(press, "Allow", "Yes, connect")}))
+}
+
+func (l *legacy) key() string { return oauth.NewToken(24) }
+
+// wantRefused fails where err is not a refusal by Connect with the code.
+func wantRefused(t *testing.T, err error, code string) {
+	t.Helper()
+	if r := client.Remote(err); r == nil || r.Code != code {
+		t.Errorf("%v (%s), want %s", err, fault.CodeOf(err), code)
+	}
+}
+
+// moveAll has all users' tokens moved.
+func (l *legacy) moveAll(t *testing.T) {
+	t.Helper()
+	for range 100 {
+		if n := must[connect.TokenMoves](t)(l.connect.MoveUsers(bounded(t), l.key())); n.Waiting == 0 {
+			return
+		}
+	}
+	t.Fatal("users wait for ever")
+}
+
+// Document 002, from stored API-user credentials to tenant-specific OAuth, in an Enterprise 2.0 account: what the upgrade wants
+// first is found missing by name and refused, then there; the API user gives his credentials once; nothing of them is stored
+// after that, users go on unasked, and Manage Business Units confirms it.
+//
+// seed:api S002-09 S002-19 S002-20 S002-21 S002-22 S002-24 S002-25 S002-27 S002-28 S002-29 S002-30 S002-31 S002-32 S002-33 S002-34 S002-35
+func TestTenantOAuthUpgrade(t *testing.T) {
+	t.Parallel()
+	for _, kind := range spawn.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			l := openLegacy(t, kind, twinspan.AccountEnterprise2)
+			ctx, api, top := bounded(t), l.ready.Engagement.APIUser.Username, l.ready.Engagement.EID
+			units := []int64{l.ready.Engagement.BusinessUnits[0].MID, l.ready.Engagement.BusinessUnits[1].MID}
+			must[connect.BusinessUnits](t)(l.connect.SetBusinessUnits(ctx, units, true, "test", "", l.key()))
+
+			// Before it: a scheduled send is listed, the credentials work, and the package is too old.
+			due := must[control.Clock](t)(l.control.Clock(ctx)).Now.Add(time.Hour)
+			later := l.mailing("contact", l.person(t, "Contact", "Later", nil))
+			later.At = &due
+			waits := must[connect.Mailing](t)(l.connect.StartMailing(ctx, later, ""))
+			state, checks := l.look(t)
+			if state.Ready || state.Done || state.Auth != "password" || state.AccountType != "enterprise" {
+				t.Fatalf("at first: %+v", state)
+			}
+			wantCheck(t, checks, "scheduled_sends", false, waits.ID)
+			wantCheck(t, checks, "api_user", true, api+" signs in")
+			wantCheck(t, checks, "package", false, "219")
+			wantCheck(t, checks, "tenant_oauth_setting", false, "not there below package 220")
+			wantCheck(t, checks, "api_user_converted", false, "stored name and password")
+			wantCheck(t, checks, "credentials_removed", false, "Connect keeps")
+			_, err := l.connect.ConnectEngagementByKey(ctx, api, top, "test", l.key())
+			wantRefused(t, err, "tenant_oauth_needs_package")
+			_, err = journey.ReadConfiguration(ctx, l.org)
+			if fault.CodeOf(err) != journey.CodeNoSetting {
+				t.Errorf("below 220 the setting is there: %v", err)
+			}
+			must[connect.Mailing](t)(l.connect.CancelMailing(ctx, waits.ID, "test", ""))
+
+			// The newer package brings the setting, which is off; endpoints of another tenant are refused.
+			l.upgradePackage(t, "220")
+			_, err = l.connect.OfferEngagementSignIn(ctx, api, top, "test", l.key())
+			wantRefused(t, err, "tenant_oauth_endpoints_off")
+			l.configure(t, journey.Configuration{TenantOAuth: true, AuthURL: "https://other.auth.example/"})
+			_, err = l.connect.ConnectEngagementByKey(ctx, api, top, "test", l.key())
+			wantRefused(t, err, "tenant_oauth_endpoints_differ")
+			l.configure(t, journey.Configuration{TenantOAuth: true, AuthURL: l.ready.Engagement.AuthURL})
+			if state, checks = l.look(t); !state.Ready || !checks["scheduled_sends"].OK {
+				t.Fatalf("with package and setting: %+v", state)
+			}
+
+			// Connect to Marketing Cloud, the API user credentials, Log-in.
+			offer := must[connect.EngagementAnswer](t)(l.connect.OfferEngagementSignIn(ctx, api, top, "test", l.key()))
+			if page := l.signInAPIUser(t, offer.AuthorizeURL); page.Status != 200 || !strings.Contains(page.Text, "The org is connected to Engagement") {
+				t.Fatalf("the sign-in ended with %d: %s", page.Status, page.Text)
+			}
+			s := must[connect.Status](t)(l.connect.CheckStatus(ctx, l.key()))
+			if s.Engagement.Auth != "jwt" || s.Engagement.UpgradedAt == nil || s.Engagement.GivenAt != nil || s.Engagement.State != "connected" {
+				t.Fatalf("connected: %+v", s.Engagement)
+			}
+			l.moveAll(t)
+			state, checks = l.look(t)
+			wantCheck(t, checks, "api_user_converted", true, "signs in by key")
+			wantCheck(t, checks, "credentials_removed", true, "none")
+			wantCheck(t, checks, "users_moved", true, "")
+			wantCheck(t, checks, "business_units", true, "2 active")
+			if !state.Done || len(state.BusinessUnits) != 2 {
+				t.Errorf("after it: %+v", state)
+			}
+			// The way back to stored credentials is closed.
+			_, err = l.connect.ConnectEngagementByPassword(ctx, api, top, vault.Secret(l.ready.Engagement.APIUser.Password), "test")
+			wantRefused(t, err, "tenant_oauth_required")
+
+			// Nobody was asked for a password, and the tab says that the API user was converted.
+			l.visits(t, "Tenant-specific OAuth; the API user’s credentials were converted on")
+
+			// One that was active before and is not is named, added and saved.
+			must[connect.BusinessUnits](t)(l.connect.SetBusinessUnits(ctx, units[1:], false, "test", "", l.key()))
+			state, checks = l.look(t)
+			wantCheck(t, checks, "business_units", false, "was active before and is not now")
+			if state.Done {
+				t.Error("verified with a business unit missing")
+			}
+			must[connect.BusinessUnits](t)(l.connect.SetBusinessUnits(ctx, units[1:], true, "test", "", l.key()))
+			if state, _ = l.look(t); !state.Done {
+				t.Errorf("added again: %+v", state)
+			}
+
+			l.unmigrated(ctx, t)
+		})
+	}
+}
+
+// visits has every mapped user visit the tab, whom Engagement asks for nothing, and reads what the page says.
+func (l *legacy) visits(t *testing.T, says string) {
+	t.Helper()
+	org := must[*url.URL](t)(url.Parse(l.ready.CRM.URL))
+	tenant := must[*url.URL](t)(url.Parse(l.ready.Engagement.AuthURL))
+	for i, u := range l.ready.CRM.Users {
+		b := browser.New(nil)
+		page := must[*browser.Page](t)(b.Visit(bounded(t), l.ready.Connect.URL+"/marketing-cloud", browser.Errand{
+			Logins: map[string]browser.Credentials{browser.Origin(org): {Username: u.Username, Password: u.Password}}, Press: []string{"Allow"},
+		}))
+		if page.Status != 200 || !strings.Contains(page.Text, "Connected as "+l.ready.Engagement.Users[i].Username) || !strings.Contains(page.Text, says) || b.Forms[browser.Origin(tenant)] != 0 {
+			t.Errorf("%s, after %d forms of Engagement: %s", u.Username, b.Forms[browser.Origin(tenant)], page.Text)
+		}
+	}
+}
+
+// unmigrated: an API user whose grant is gone is asked for his credentials by the tab, where an administrator opens it, and
+// giving them is all that it takes.
+func (l *legacy) unmigrated(ctx context.Context, t *testing.T) {
+	api := l.ready.Engagement.APIUser.Username
+	packages := must[[]engagement.Package](t)(l.tenant.Packages(ctx))
+	for _, p := range packages {
+		if p.Name == "Marketing Cloud Connect" {
+			noError(t, l.tenant.ClearPackageGrant(ctx, p.ClientID, api))
+		}
+	}
+	state, checks := l.look(t)
+	wantCheck(t, checks, "api_user_converted", false, api+" did not migrate")
+	if state.Done {
+		t.Error("verified without an API user")
+	}
+	org := must[*url.URL](t)(url.Parse(l.ready.CRM.URL))
+	visit := func(u twinspan.Login, b *browser.Browser, press ...string) *browser.Page {
+		t.Helper()
+		tenant := must[*url.URL](t)(url.Parse(l.ready.Engagement.AuthURL))
+		return must[*browser.Page](t)(b.Visit(ctx, l.ready.Connect.URL+"/marketing-cloud", browser.Errand{
+			Logins: map[string]browser.Credentials{
+				browser.Origin(org):    {Username: u.Username, Password: u.Password},
+				browser.Origin(tenant): {Username: api, Password: l.ready.Engagement.APIUser.Password},
+			},
+			Press: append(press, "Allow", "Yes, connect"),
+		}))
+	}
+	if page := visit(l.ready.CRM.Users[0], browser.New(nil)); strings.Contains(page.Text, "API user credentials") {
+		t.Errorf("who is no administrator is asked: %s", page.Text)
+	}
+	if page := visit(l.ready.CRM.Admin, browser.New(nil)); !strings.Contains(page.Text, "Enter the API user credentials") || !strings.Contains(page.Text, "didn’t migrate") {
+		t.Errorf("the administrator is not asked: %s", page.Text)
+	}
+	if page := visit(l.ready.CRM.Admin, browser.New(nil), "Log in as the API user"); page.Status != 200 || !strings.Contains(page.Text, "The org is connected to Engagement") {
+		t.Errorf("giving the credentials ended with %d: %s", page.Status, page.Text)
+	}
+	if state, _ := l.look(t); !state.Done {
+		t.Errorf("with the credentials given: %+v", state)
+	}
+}
+
+// In an account that is not Enterprise 2.0 a completed triggered send confirms the upgrade.
+//
+// seed:api S002-36
+func TestTenantOAuthUpgradeElsewhere(t *testing.T) {
+	t.Parallel()
+	for i, kind := range spawn.Kinds {
+		account := []string{twinspan.AccountCore, twinspan.AccountLockPublish}[i%2]
+		t.Run(kind+"/"+account, func(t *testing.T) {
+			t.Parallel()
+			l := openLegacy(t, kind, account)
+			ctx, api := bounded(t), l.ready.Engagement.APIUser.Username
+			l.upgradePackage(t, "220")
+			l.configure(t, journey.Configuration{TenantOAuth: true, AuthURL: l.ready.Engagement.AuthURL})
+			state, checks := l.look(t)
+			if !state.Ready {
+				t.Fatalf("not ready: %+v", state.Before)
+			}
+			wantCheck(t, checks, "triggered_send", false, "none since")
+			offer := must[connect.EngagementAnswer](t)(l.connect.OfferEngagementSignIn(ctx, api, 0, "test", l.key()))
+			l.signInAPIUser(t, offer.AuthorizeURL)
+			l.moveAll(t)
+			state, checks = l.look(t)
+			wantCheck(t, checks, "triggered_send", false, "none since")
+			if state.Done || state.BusinessUnits != nil || state.AccountType != strings.ReplaceAll(account, "-", "_") {
+				t.Fatalf("without a send: %+v", state)
+			}
+			to := l.person(t, "Contact", "Tested", nil)
+			must[connect.Send](t)(l.connect.SendTriggered(ctx, to, "welcome", l.key()))
+			l.mails(t, "tested@customer.example", 1)
+			if state, checks = l.look(t); !state.Done {
+				t.Errorf("with a send: %+v", state)
+			}
+			wantCheck(t, checks, "triggered_send", true, "welcome to tested@customer.example: sent")
+			l.visits(t, "converted on")
+		})
+	}
+}
