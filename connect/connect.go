@@ -174,7 +174,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
 		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(b.links)},
 	})
-	b.notices = notice.NewService(b.store, b.links, b.accounts, o.Mail, base)
+	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	b.units = units.NewService(b.links, b.store)
 	apiUsers := apiuser.NewService(b.store, b.links, b.units)
 	examining := doctor.NewService(

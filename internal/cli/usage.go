@@ -10,8 +10,14 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
-// usageCmd shows what the org's API was used for.
+// usageCmd is about what the org's API is used for.
 type usageCmd struct {
+	Show   usageShowCmd   `cmd:"" default:"withargs" help:"Show how much of the org's API was used, and by whom."`
+	Alerts usageAlertsCmd `cmd:"" help:"Show or change at which use people are mailed."`
+}
+
+// usageShowCmd shows what the org's API was used for.
+type usageShowCmd struct {
 	connectFlags
 	Hourly    bool `help:"One line for each hour." env:"-"`
 	Connect   bool `help:"What Connect's own calls cost in each cloud, and whether they count." env:"-"`
@@ -19,7 +25,7 @@ type usageCmd struct {
 }
 
 // Run prints how the rolling 24 hours stand, and who called in the last seven days.
-func (c *usageCmd) Run(ctx context.Context, a *app) error {
+func (c *usageShowCmd) Run(ctx context.Context, a *app) error {
 	if c.Connect {
 		return c.connectUsage(ctx, a)
 	}

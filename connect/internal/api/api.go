@@ -168,6 +168,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/triggers/{trigger_id}/remove", (*Server).removeTrigger, 0, false},
 		{http.MethodGet, "/api/v1/triggers/{trigger_id}/firings", (*Server).firings, 0, false},
 		{http.MethodGet, "/api/v1/usage", (*Server).usage, 0, false},
+		{http.MethodPost, "/api/v1/usage/alerts", (*Server).setUsageAlerts, 0, false},
 		{http.MethodGet, "/api/v1/doctor", (*Server).doctor, 0, false},
 		{http.MethodPost, "/api/v1/doctor", (*Server).doctorLent, 0, true},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},

@@ -13,7 +13,7 @@ func Bodies() map[string]any {
 		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
 		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{},
 		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
-		"Usage": usageBody{}, "UsageHour": usageHour{},
+		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
 		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
 	}

@@ -1,5 +1,5 @@
 // Package notice mails people when a connection breaks: who, what, and once for each cause. A cause that went and comes
-// again is told again.
+// again is told again. So is use of the org's API that reaches a threshold.
 package notice
 
 import (
@@ -14,13 +14,16 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
 )
@@ -39,6 +42,9 @@ type Exception struct {
 	Subject string // "org", "engagement" or "integration_user"
 	Who     string // user name
 	Cause   link.Cause
+
+	reached *usage.Crossing // of a threshold, nothing is broken then
+	silent  bool            // a higher threshold of the same tells of it
 }
 
 // Mail is one that is to be written, or was.
@@ -68,19 +74,38 @@ type Service struct {
 	store    Store
 	links    *link.Service
 	accounts *integration.Service
+	spent    Spent
+	machine  clock.Machine
 	sender   mail.Sender
 	from     mail.Address
 	domain   string
 	base     string
+
+	mu   sync.Mutex
+	next map[string]time.Time // by pair: when its use is looked at again, machine time
 }
 
-// NewService wires the service. A nil sender tells nobody. base is where this Connect answers.
-func NewService(store Store, links *link.Service, accounts *integration.Service, sender mail.Sender, base string) *Service {
+// Options wire a [Service].
+type Options struct {
+	Store    Store
+	Links    *link.Service
+	Accounts *integration.Service
+	Spent    Spent
+	Sender   mail.Sender // nil tells nobody
+	BaseURL  string      // where this Connect answers
+	Machine  clock.Machine
+}
+
+// NewService wires the service.
+func NewService(o Options) *Service {
+	base := o.BaseURL
 	domain := "connect.invalid"
 	if u, err := url.Parse(base); err == nil && u.Hostname() != "" && net.ParseIP(u.Hostname()) == nil {
 		domain = u.Hostname()
 	}
-	return &Service{store: store, links: links, accounts: accounts, sender: sender, from: mail.Address{Name: "Twinspan Connect", Email: "noreply@" + domain}, domain: domain, base: base}
+	return &Service{
+		store: o.Store, links: o.Links, accounts: o.Accounts, spent: o.Spent, machine: o.Machine, sender: o.Sender, next: map[string]time.Time{}, from: mail.Address{Name: "Twinspan Connect", Email: "noreply@" + domain}, domain: domain, base: base,
+	}
 }
 
 // Recipients reads whom exceptions are mailed to.
@@ -106,14 +131,14 @@ func (s *Service) SetRecipients(ctx context.Context, l link.Link, addresses []st
 func (s *Service) Exceptions(ctx context.Context, l link.Link) ([]Exception, error) {
 	var all []Exception
 	if l.Org.State == link.SpanBroken {
-		all = append(all, Exception{"org", l.Org.Username, l.Org.Cause})
+		all = append(all, Exception{Subject: "org", Who: l.Org.Username, Cause: l.Org.Cause})
 	}
 	if l.Tenant.State == link.SpanBroken {
-		all = append(all, Exception{"engagement", l.Tenant.Username, l.Tenant.Cause})
+		all = append(all, Exception{Subject: "engagement", Who: l.Tenant.Username, Cause: l.Tenant.Cause})
 	}
 	a, err := s.accounts.Account(ctx, l)
 	if err == nil && a.State == link.SpanBroken {
-		all = append(all, Exception{"integration_user", a.Username, a.Cause})
+		all = append(all, Exception{Subject: "integration_user", Who: a.Username, Cause: a.Cause})
 	}
 	if fault.CodeOf(err) == integration.CodeNotFound {
 		err = nil
@@ -140,12 +165,22 @@ func (s *Service) Look(ctx context.Context, l link.Link) error {
 	if err != nil {
 		return err
 	}
+	var watched map[string]bool
+	var watching error
+	if len(recipients) > 0 {
+		var reached []Exception
+		reached, watched, watching = s.reached(ctx, l)
+		found = append(found, reached...)
+	}
 	written, err := s.store.Mails(ctx, l.Pair)
 	if err != nil {
 		return err
 	}
-	var failed []error
+	failed := []error{watching}
 	for _, m := range written {
+		if seen, uses := watched[m.Subject]; uses && !seen {
+			continue // nobody knows whether it is gone
+		}
 		if !slices.ContainsFunc(found, m.about) {
 			failed = append(failed, s.store.ForgetMail(ctx, l.Pair, m))
 		}
@@ -157,6 +192,10 @@ func (s *Service) Look(ctx context.Context, l link.Link) error {
 				m = written[i]
 			} else if err := s.store.PutMail(ctx, l.Pair, m); err != nil {
 				return errors.Join(append(failed, err)...)
+			}
+			if e.silent && !m.Mailed {
+				m.Mailed = true
+				failed = append(failed, s.store.PutMail(ctx, l.Pair, m))
 			}
 			if !m.Mailed {
 				failed = append(failed, s.mail(ctx, l, e, m))
@@ -191,6 +230,9 @@ var subjects = map[string]string{
 
 func (s *Service) letter(l link.Link, e Exception, m Mail) mail.Message {
 	id := sha256.Sum256([]byte(strings.Join([]string{l.Pair, m.Subject, m.CauseCode, m.Recipient, fmt.Sprint(m.SeenAt.UnixMilli())}, "\x00")))
+	if e.reached != nil {
+		return s.useLetter(l, e, m, hex.EncodeToString(id[:16])+"@"+s.domain)
+	}
 	text := fmt.Sprintf("%s is broken.\n\nWho:   %s\nWhat:  %s: %s\nSince: %s at the latest\nWhere: %s, connection %s (org %s, Engagement %d)\n\n`twinspan status` says how it stands now. You are told once of each cause.\n",
 		subjects[e.Subject], oneLine(e.Who), oneLine(e.Cause.Code), oneLine(e.Cause.Text), m.SeenAt.Format("2 January 2006, 15:04 MST"), s.base, l.Pair, cmp.Or(l.Org.OrgID, "none"), l.EID)
 	return mail.Message{

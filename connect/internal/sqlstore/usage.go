@@ -2,9 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
@@ -49,4 +53,51 @@ func (s *Store) Calls(ctx context.Context, pair string, from time.Time) ([]usage
 		all = append(all, r)
 	}
 	return all, rows.Err()
+}
+
+const alertsQuery = `SELECT percents, counted FROM usage_alert WHERE pair_id = $1`
+
+func scanAlerts(row scanner) (usage.Alerts, error) {
+	var a usage.Alerts
+	var percents string
+	switch err := row.Scan(&percents, &a.Counted); {
+	case errors.Is(err, sql.ErrNoRows):
+		return usage.DefaultAlerts(), nil
+	case err != nil:
+		return a, err
+	}
+	return a, json.Unmarshal([]byte(percents), &a.Percents)
+}
+
+// Alerts implements usage.Thresholds.
+func (s *Store) Alerts(ctx context.Context, pair string) (usage.Alerts, error) {
+	return scanAlerts(s.db.QueryRow(ctx, alertsQuery, pair))
+}
+
+// SetAlerts implements usage.Thresholds.
+func (s *Store) SetAlerts(ctx context.Context, pair string, a usage.Alerts, why audit.Change) error {
+	key, err := s.auditKey(ctx, pair)
+	if err != nil {
+		return err
+	}
+	type facts struct {
+		Percents []int `json:"percents"`
+		Counted  int64 `json:"counted,omitempty"`
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if err := turn(tx, pair); err != nil {
+			return err
+		}
+		before, err := scanAlerts(tx.QueryRow(alertsQuery, pair))
+		if err != nil || before.Counted == a.Counted && slices.Equal(before.Percents, a.Percents) {
+			return err
+		}
+		percents := audit.JSON(append([]int{}, a.Percents...))
+		if _, err := tx.Exec(`INSERT INTO usage_alert (pair_id, percents, counted) VALUES ($1, $2, $3)
+				ON CONFLICT (pair_id) DO UPDATE SET percents = excluded.percents, counted = excluded.counted`, pair, percents, a.Counted); err != nil {
+			return err
+		}
+		_, err = note(tx, key, entry(pair, why, facts(before), facts{append([]int{}, a.Percents...), a.Counted}))
+		return err
+	})
 }

@@ -73,6 +73,7 @@ type Store interface {
 	AddCalls(ctx context.Context, rows []Row) error
 	// Calls lists a pair's rows from an hour on, oldest first.
 	Calls(ctx context.Context, pair string, from time.Time) ([]Row, error)
+	Thresholds
 }
 
 // Meter counts calls in memory until Flush. It is safe for concurrent use.
@@ -136,12 +137,17 @@ const keep = 7 * 24 * time.Hour
 // Report is what a connection costs.
 type Report struct {
 	Rows []Row // of the last seven days, oldest first
+	// Calls and Counted are Connect's own of the last 24 hours, and those of them that count against the org's limit.
+	Calls, Counted int64
 	// Org is the org's own word on its rolling 24-hour limit; zero where it does not tell the system user.
 	Org crm.Limits
 	// OrgError is why it does not.
 	OrgError error
 	// Used is the part of the limit that is used, in percent, of whoever called.
 	Used float64
+	// Alerts are the thresholds, and Reached those that are.
+	Alerts  Alerts
+	Reached []Crossing
 }
 
 // Service reports. It is safe for concurrent use.
@@ -161,14 +167,34 @@ func (s *Service) Flush(ctx context.Context) error { return s.meter.Flush(ctx, s
 
 // Report tells what the connection cost, with the org's own figures beside it.
 func (s *Service) Report(ctx context.Context, l link.Link) (Report, error) {
-	var r Report
+	a, err := s.store.Alerts(ctx, l.Pair)
+	if err != nil {
+		return Report{}, err
+	}
+	return s.report(ctx, l, a, true)
+}
+
+func (s *Service) report(ctx context.Context, l link.Link, a Alerts, ask bool) (Report, error) {
+	r := Report{Alerts: a}
 	if err := s.meter.Flush(ctx, s.store); err != nil {
 		return r, err
 	}
-	from := s.links.Now(l).Add(-keep)
+	now := s.links.Now(l)
 	var err error
-	if r.Rows, err = s.store.Calls(ctx, l.Pair, from); err != nil {
+	if r.Rows, err = s.store.Calls(ctx, l.Pair, now.Add(-keep)); err != nil {
 		return r, err
+	}
+	for _, row := range r.Rows {
+		if row.Hour.After(now.Add(-24 * time.Hour)) {
+			r.Calls += row.Calls
+			if Counted(l.Standing, row.Cloud, row.API) {
+				r.Counted += row.Calls
+			}
+		}
+	}
+	if !ask {
+		r.Reached = a.crossed(r)
+		return r, nil
 	}
 	r.OrgError = s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
 		r.Org, err = org.Limits(ctx)
@@ -180,5 +206,6 @@ func (s *Service) Report(ctx context.Context, l link.Link) (Report, error) {
 	if limit := r.Org.DailyAPIRequests; limit.Max > 0 {
 		r.Used = 100 * float64(limit.Max-limit.Remaining) / float64(limit.Max)
 	}
+	r.Reached = a.crossed(r)
 	return r, nil
 }

@@ -16,6 +16,32 @@ type Usage struct {
 	OrgRemaining   int64   `json:"org_remaining,omitempty"`
 	OrgUsedPercent float64 `json:"org_used_percent,omitempty"`
 	OrgCause       *Cause  `json:"org_cause,omitempty"`
+
+	Alerts UsageAlerts `json:"alerts"`
+}
+
+// UsageAlerts are the thresholds at which the recipients of notifications are mailed.
+type UsageAlerts struct {
+	Percents []int           `json:"percents"` // of the org's limit
+	Counted  int64           `json:"counted"`  // of Connect's calls that count; 0 for none
+	Reached  []UsageCrossing `json:"reached"`
+}
+
+// UsageCrossing is a threshold that use has reached.
+type UsageCrossing struct {
+	Of        string `json:"of"` // "org_limit" or "connect_calls"
+	Threshold int64  `json:"threshold"`
+	Used      int64  `json:"used"`
+}
+
+// SetUsageAlerts sets the thresholds; none tells nobody.
+func (c *Client) SetUsageAlerts(ctx context.Context, percents []int, counted int64, by, key string) (Usage, error) {
+	var out Usage
+	if percents == nil {
+		percents = []int{}
+	}
+	err := c.do(ctx, http.MethodPost, "/api/v1/usage/alerts", key, map[string]any{"percents": percents, "counted": counted, "by": by}, &out)
+	return out, err
 }
 
 // UsageHour is the calls of one hour to one API of one cloud.
