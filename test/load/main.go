@@ -1,15 +1,18 @@
 // Command load measures Twinspan's two hottest requests beside their floors, the JWT bearer grant and an authenticated
-// REST read, and sending beside a bare SMTP client. Both servers run as processes of their own, taking turns in one run, so that the machine's
+// REST read, sending beside a bare SMTP client, and the migration of users beside a loop that only exchanges their assertions. Both servers run as processes of their own, taking turns in one run, so that the machine's
 // moods hit both; assertions are signed before the clock starts; CPU is what the kernel charged to the server, not to
 // this client.
 //
-//	go run ./test/load [-seconds 4] [-rounds 3] [-connections 32] [-json]
+//	go run ./test/load [-only requests|migration] [-seconds 4] [-rounds 3] [-connections 32] [-users 10000,100000] [-json]
 //
-// It exits 1 where the grant costs more CPU than -max-ratio times its floor.
+// It exits 1 where the grant costs more CPU than -max-ratio times its floor, and where the migration is slower or takes more
+// memory than migration.go says. TWINSPAN_TEST_POSTGRES is a PostgreSQL server to migrate on, TWINSPAN_BENCH_USERS the default
+// of -users.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -42,6 +45,9 @@ type options struct {
 	mails                        int
 	maxRatio                     float64
 	json                         bool
+	only                         string
+	users                        []int  // sizes of migrations
+	postgres                     string // URL of a server; "" for none
 }
 
 func main() {
@@ -52,8 +58,15 @@ func main() {
 	flag.IntVar(&o.mails, "mails", 5000, "messages sent to measure sending")
 	flag.Float64Var(&o.maxRatio, "max-ratio", 2.5, "most CPU that a grant may cost, as a multiple of its floor's")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
+	flag.StringVar(&o.only, "only", "", "requests, or migration; both where it is not given")
+	users := flag.String("users", cmp.Or(os.Getenv("TWINSPAN_BENCH_USERS"), "10000,100000"), "numbers of users to migrate")
 	flag.Parse()
-	if err := run(o); err != nil {
+	o.postgres = os.Getenv("TWINSPAN_TEST_POSTGRES")
+	var err error
+	if o.users, err = sizes(*users); err == nil {
+		err = run(o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
@@ -85,22 +98,55 @@ func run(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for name, pkg := range map[string]string{"twinspan": "./cmd/twinspan", "floor": "./test/load/floor", "mailfloor": "./test/load/mailfloor"} {
+	for name, pkg := range map[string]string{
+		"twinspan": "./cmd/twinspan", "floor": "./test/load/floor", "mailfloor": "./test/load/mailfloor", "house": "./test/load/house", "migrationfloor": "./connect/internal/floor",
+	} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)
 		}
 	}
+	var out outcome
+	if o.only != "migration" {
+		if out.requests, out.mails, err = requests(o, dir); err != nil {
+			return err
+		}
+	}
+	if o.only != "requests" {
+		if out.migrations, err = migrations(o, dir); err != nil {
+			return err
+		}
+	}
+	if err := report(o, out); err != nil {
+		return err
+	}
+	if len(out.requests) > 0 {
+		if r := out.requests[0].Ours.CPUMicros / out.requests[0].Floor.CPUMicros; r > o.maxRatio {
+			return fmt.Errorf("a grant costs %.2f times its floor's CPU, more than %.1f", r, o.maxRatio)
+		}
+	}
+	return verdict(out.migrations)
+}
+
+// outcome is all that was measured.
+type outcome struct {
+	requests   []result
+	mails      mailResult
+	migrations []migrationResult
+}
+
+// requests measures the two hottest requests, and sending.
+func requests(o options, dir string) (results []result, mails mailResult, err error) {
 	ours, info, err := startOursAt(dir, "data")
 	if err != nil {
-		return err
+		return nil, mails, err
 	}
 	defer ours.stop()
 	app := info.CRM.ConnectedApps["Integration Test"]
 	floor, floorURL, err := startFloor(dir, app.PrivateKeyFile)
 	if err != nil {
-		return err
+		return nil, mails, err
 	}
 	defer floor.stop()
 
@@ -110,11 +156,11 @@ func run(o options) error {
 	}
 	grants, err := grantRequests(app.PrivateKeyFile, app.ClientID, info.CRM.Users[0].Username, info.CRM.URL)
 	if err != nil {
-		return err
+		return nil, mails, err
 	}
 	ourToken, contact, err := prepareRead(client, info.CRM.URL, grants[0])
 	if err != nil {
-		return err
+		return nil, mails, err
 	}
 
 	var next atomic.Uint64
@@ -144,31 +190,23 @@ func run(o options) error {
 		{"JWT bearer grant", grant(info.CRM.URL + "/services/oauth2/token"), grant(floorURL + "/token")},
 		{"REST read", read(info.CRM.URL+"/services/data/v60.0/sobjects/Contact/"+contact+"?fields=Id,Name,Email", ourToken), read(floorURL+"/read", "floor")},
 	}
-	var results []result
 	for _, p := range pairs {
 		a, b := &sample{}, &sample{}
 		for range o.rounds {
 			if err := pass(client, o, ours, p.ours, a); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
+				return nil, mails, fmt.Errorf("%s: %w", p.name, err)
 			}
 			if err := pass(client, o, floor, p.floor, b); err != nil {
-				return fmt.Errorf("%s, floor: %w", p.name, err)
+				return nil, mails, fmt.Errorf("%s, floor: %w", p.name, err)
 			}
 		}
 		results = append(results, result{p.name, a.figures(), b.figures()})
 	}
 	ours.stop()
-	mails, err := sending(client, o, dir)
-	if err != nil {
-		return fmt.Errorf("sending: %w", err)
+	if mails, err = sending(client, o, dir); err != nil {
+		return nil, mails, fmt.Errorf("sending: %w", err)
 	}
-	if err := report(o, results, mails); err != nil {
-		return err
-	}
-	if r := results[0].Ours.CPUMicros / results[0].Floor.CPUMicros; r > o.maxRatio {
-		return fmt.Errorf("a grant costs %.2f times its floor's CPU, more than %.1f", r, o.maxRatio)
-	}
-	return nil
+	return results, mails, nil
 }
 
 type process struct{ cmd *exec.Cmd }
@@ -308,6 +346,11 @@ func call(client *http.Client, target, contentType, token, body string, into any
 		return err
 	}
 	req.Header.Set("Content-Type", contentType)
+	return send(client, req, token, into)
+}
+
+// send makes a call and reads its JSON.
+func send(client *http.Client, req *http.Request, token string, into any) error {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -321,7 +364,7 @@ func call(client *http.Client, target, contentType, token, body string, into any
 		return err
 	}
 	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s: %s: %s", target, res.Status, text)
+		return fmt.Errorf("%s: %s: %s", req.URL, res.Status, text)
 	}
 	return json.Unmarshal(text, into)
 }
@@ -413,10 +456,30 @@ type result struct {
 	Floor figures `json:"floor"`
 }
 
-func report(o options, results []result, mails mailResult) error {
+func report(o options, out outcome) error {
 	if o.json {
-		return json.NewEncoder(os.Stdout).Encode([]any{results[0], results[1], mails})
+		var all []any
+		for _, r := range out.requests {
+			all = append(all, r)
+		}
+		if len(out.requests) > 0 {
+			all = append(all, out.mails)
+		}
+		for _, r := range out.migrations {
+			all = append(all, r)
+		}
+		return json.NewEncoder(os.Stdout).Encode(all)
 	}
+	if len(out.requests) > 0 {
+		printRequests(o, out.requests, out.mails)
+	}
+	if len(out.migrations) > 0 {
+		printMigrations(out.migrations)
+	}
+	return nil
+}
+
+func printRequests(o options, results []result, mails mailResult) {
 	fmt.Printf("%d connections, %d passes of %d s each, in turn; server CPU as the kernel charged it\n\n", o.connections, o.rounds, o.seconds)
 	fmt.Printf("%-18s %-6s %10s %9s %9s %9s\n", "request", "server", "req/s", "p50 ms", "p99 ms", "CPU us")
 	for _, r := range results {
@@ -432,5 +495,4 @@ func report(o options, results []result, mails mailResult) error {
 	fmt.Printf("%-18s %-6s %10.0f %9.1f\n", mails.Name, "ours", mails.Ours.PerSecond, mails.Ours.CPUMicros)
 	fmt.Printf("%-18s %-6s %10.0f %9.1f\n", mails.Name, "floor", mails.Floor.PerSecond, mails.Floor.CPUMicros)
 	fmt.Printf("%-18s %-6s %10.2f %9.2f\n", "", "ratio", mails.Ours.PerSecond/mails.Floor.PerSecond, mails.Ours.CPUMicros/mails.Floor.CPUMicros)
-	return nil
 }
