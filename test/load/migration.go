@@ -109,14 +109,16 @@ type stage struct {
 // fullReady is what a migration needs of the ready file.
 type fullReady struct {
 	CRM struct {
-		URL        string `json:"url"`
-		Admin      login  `json:"admin"`
-		SystemUser login  `json:"system_user"`
+		URL        string  `json:"url"`
+		Admin      login   `json:"admin"`
+		SystemUser login   `json:"system_user"`
+		Users      []login `json:"users"`
 	} `json:"crm"`
 	Engagement struct {
-		AuthURL string `json:"auth_url"`
-		EID     int64  `json:"eid"`
-		APIUser login  `json:"api_user"`
+		AuthURL string  `json:"auth_url"`
+		EID     int64   `json:"eid"`
+		APIUser login   `json:"api_user"`
+		Users   []login `json:"users"`
 	} `json:"engagement"`
 	Connect struct {
 		URL      string `json:"url"`
@@ -202,10 +204,14 @@ func (s *stage) fill(users int) error {
 	if err := json.Unmarshal(text, &s.info); err != nil {
 		return err
 	}
-	j, err := journey.New(journey.Pair{
+	pair := journey.Pair{
 		OrgURL: s.info.CRM.URL, AuthURL: s.info.Engagement.AuthURL, ConnectURL: s.info.Connect.URL, ConnectToken: vault.Secret(s.info.Connect.APIToken),
 		OrgAdmin: s.info.CRM.Admin.person(), SystemUser: s.info.CRM.SystemUser.person(), APIUser: s.info.Engagement.APIUser.person(), EID: s.info.Engagement.EID,
-	})
+	}
+	for i, u := range s.info.CRM.Users {
+		pair.Members = append(pair.Members, journey.Member{Org: u.person(), Tenant: s.info.Engagement.Users[i].person()})
+	}
+	j, err := journey.New(pair)
 	if err != nil {
 		return err
 	}

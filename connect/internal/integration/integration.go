@@ -35,6 +35,7 @@ type Account struct {
 	UserID      string // 18 characters
 	OrgID       string // 18 characters
 	ClientID    string // consumer key of the connected app that he signs in through
+	Origin      string // the org's address that his credentials were given for
 	State       link.SpanState
 	Cause       link.Cause // where broken
 	ConnectedAt time.Time  // when the credentials were given
@@ -91,23 +92,35 @@ type sealed struct {
 }
 
 // AAD binds sealed secrets to the pair, the user, the app and the org's address: sent elsewhere, they do not open.
-func AAD(a Account, origin string) []byte {
-	return fmt.Appendf(nil, "connect/integration/v1|%s|%s|%s|%s", a.Pair, a.Username, a.ClientID, origin)
+func AAD(a Account) []byte {
+	return fmt.Appendf(nil, "connect/integration/v1|%s|%s|%s|%s", a.Pair, a.Username, a.ClientID, a.Origin)
 }
 
-func (c Credentials) seal(v *vault.Vault, a Account, origin string) ([]byte, error) {
+// elsewhere is why the account's credentials are not sent to the address that the org has now; nil where it is theirs.
+func (a Account) elsewhere(l link.Link) error {
+	if a.Origin == l.CRMURL {
+		return nil
+	}
+	f := fault.Of(link.AddressChanged("The org", a.Origin, l.CRMURL))
+	return fault.New(f.Kind, f.Code, "%s Give all of them again to `integration-user create`.", f.Message)
+}
+
+func (c Credentials) seal(v *vault.Vault, a Account) ([]byte, error) {
 	plain, err := json.Marshal(sealed{c.Password.Reveal(), c.SecurityToken.Reveal(), c.ClientSecret.Reveal()})
 	if err != nil {
 		return nil, err
 	}
 	defer clear(plain)
-	return v.Seal(plain, AAD(a, origin))
+	return v.Seal(plain, AAD(a))
 }
 
-func open(v *vault.Vault, a Account, origin string, text []byte) (Credentials, error) {
-	plain, err := v.Open(text, AAD(a, origin))
+func open(v *vault.Vault, a Account, l link.Link, text []byte) (Credentials, error) {
+	if err := a.elsewhere(l); err != nil {
+		return Credentials{}, err
+	}
+	plain, err := v.Open(text, AAD(a))
 	if err != nil {
-		return Credentials{}, fault.Wrap(err, fault.Internal, link.CodeCredentialCorrupt, "The integration user's credentials cannot be opened: the key file is another one, the org's address or the database was changed.")
+		return Credentials{}, fault.Wrap(err, fault.Internal, link.CodeCredentialCorrupt, "The integration user's credentials cannot be opened: the key file is another one, or the database was changed.")
 	}
 	defer clear(plain)
 	var s sealed

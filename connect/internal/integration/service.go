@@ -49,7 +49,7 @@ func (s *Service) Renew(ctx context.Context, l link.Link, password, token vault.
 	if err != nil {
 		return Account{}, err
 	}
-	c, err := open(s.vault, a, l.CRMURL, secrets)
+	c, err := open(s.vault, a, l, secrets)
 	if err != nil {
 		return Account{}, err
 	}
@@ -69,8 +69,8 @@ func (s *Service) connect(ctx context.Context, l link.Link, c Credentials, a Acc
 		return Account{}, fault.New(fault.Denied, link.CodeWrongAccount, "%s belongs to org %s; this connection belongs to org %s.", id.Username, id.OrgID, l.Org.OrgID)
 	}
 	now := s.links.Now(l)
-	a.Username, a.UserID, a.OrgID, a.State, a.ConnectedAt, a.CheckedAt = id.Username, id.UserID, id.OrgID, link.SpanUp, now, now
-	secrets, err := c.seal(s.vault, a, l.CRMURL)
+	a.Username, a.UserID, a.OrgID, a.State, a.ConnectedAt, a.CheckedAt, a.Origin = id.Username, id.UserID, id.OrgID, link.SpanUp, now, now, l.CRMURL
+	secrets, err := c.seal(s.vault, a)
 	if err != nil {
 		return Account{}, err
 	}
@@ -173,10 +173,15 @@ func (s *Service) Check(ctx context.Context, l link.Link, again bool) (Report, e
 	if err != nil {
 		return Report{}, err
 	}
-	if a.State == link.SpanBroken && !again {
+	// At another address he is not tried, and back at his own he is: neither can lock him out.
+	if moved := a.elsewhere(l); moved != nil {
+		a.State, a.Cause, a.CheckedAt = link.SpanBroken, link.Cause{Code: string(link.CodeAddressChanged), Text: fault.Of(moved).Message}, s.links.Now(l)
+		return Report{Account: a}, s.store.MarkAccount(ctx, a)
+	}
+	if a.State == link.SpanBroken && !again && a.Cause.Code != string(link.CodeAddressChanged) {
 		return Report{Account: a}, nil
 	}
-	c, err := open(s.vault, a, l.CRMURL, secrets)
+	c, err := open(s.vault, a, l, secrets)
 	if err != nil {
 		return Report{}, err
 	}

@@ -155,7 +155,7 @@ var lasting = map[fault.Code]bool{CodePasswordChanged: true, CodeTokenReset: tru
 // causes are all for which stored credentials are refused.
 var causes = map[fault.Code]bool{
 	CodePasswordChanged: true, CodeTokenReset: true, CodeTokenRequired: true, CodeCredentialsRefused: true, CodePasswordExpired: true, CodeLocked: true,
-	CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeClientRefused: true,
+	CodeAddressChanged: true, CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeClientRefused: true,
 }
 
 func shut(d Driver, state SpanState, c Cause) error {
@@ -227,6 +227,7 @@ type SealedCredential struct {
 	Pair      string
 	Direction Direction
 	Name      string // user name, or the client ids of the customer's package
+	Origin    string // the cloud's address that they were given for
 	Sealed    []byte // JSON, sealed by the vault under [CredentialAAD]
 }
 
@@ -234,6 +235,7 @@ type SealedCredential struct {
 type UserToken struct {
 	Pair     string
 	Username string // in lower case
+	Origin   string // the tenant's address that he signed in at
 	Sealed   []byte // sealed by the vault under [UserTokenAAD]
 	Revision int64  // grows with every change; the store compares and swaps on it
 	// RenewedAt is when it was used last, domain time.
@@ -269,20 +271,39 @@ func (s *Service) sealCredential(l Link, d Direction, name string, c stored) (Se
 		return SealedCredential{}, err
 	}
 	defer clear(plain)
-	out := SealedCredential{Pair: l.Pair, Direction: d, Name: name}
-	out.Sealed, err = s.keys.vault.Seal(plain, CredentialAAD(out, l.origin(d)))
+	out := SealedCredential{Pair: l.Pair, Direction: d, Name: name, Origin: l.origin(d)}
+	out.Sealed, err = s.keys.vault.Seal(plain, CredentialAAD(out))
 	return out, err
 }
 
 // CredentialAAD binds sealed credentials to the pair, the span, whose they are and the address that they are sent to:
 // elsewhere they do not open.
-func CredentialAAD(c SealedCredential, origin string) []byte {
-	return fmt.Appendf(nil, "connect/credential/v1|%s|%s|%s|%s", c.Pair, c.Direction, c.Name, origin)
+func CredentialAAD(c SealedCredential) []byte {
+	return fmt.Appendf(nil, "connect/credential/v1|%s|%s|%s|%s", c.Pair, c.Direction, c.Name, c.Origin)
 }
 
 // UserTokenAAD binds a sealed token to the pair, its user and the address that it is sent to.
-func UserTokenAAD(t UserToken, origin string) []byte {
-	return fmt.Appendf(nil, "connect/usertoken/v1|%s|%s|%s", t.Pair, t.Username, origin)
+func UserTokenAAD(t UserToken) []byte {
+	return fmt.Appendf(nil, "connect/usertoken/v1|%s|%s|%s", t.Pair, t.Username, t.Origin)
+}
+
+// AddressChanged is why credentials that were given for one address of a cloud are not sent to another: whoever answers
+// there would have them.
+func AddressChanged(cloud, from, to string) error {
+	return fault.New(fault.Denied, CodeAddressChanged, "%s is at %s now, and the credentials were given for %s: they are sent nowhere else.", cloud, to, from)
+}
+
+// elsewhere refuses what was sealed for another address than the span's cloud has.
+func (l Link) elsewhere(d Direction, origin, mend string) error {
+	now, cloud := l.origin(d), "The org"
+	if d == IntoTenant {
+		cloud = "Engagement"
+	}
+	if origin == now {
+		return nil
+	}
+	f := fault.Of(AddressChanged(cloud, origin, now))
+	return fault.New(f.Kind, f.Code, "%s %s", f.Message, mend)
 }
 
 // origin is where the span's credentials are sent.
@@ -302,9 +323,12 @@ func (s *Service) credential(ctx context.Context, l Link, d Direction, name stri
 	if name != "" {
 		c.Name = name
 	}
-	plain, err := s.keys.vault.Open(c.Sealed, CredentialAAD(c, l.origin(d)))
+	if err := l.elsewhere(d, c.Origin, "Give them again to `connect renew --kind "+string(d)+"`."); err != nil {
+		return stored{}, err
+	}
+	plain, err := s.keys.vault.Open(c.Sealed, CredentialAAD(c))
 	if err != nil {
-		return stored{}, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt, "The stored credentials cannot be opened: the key file is another one, or the cloud's address or the database was changed. Give them again.")
+		return stored{}, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt, "The stored credentials cannot be opened: the key file is another one, or the database was changed. Give them again.")
 	}
 	defer clear(plain)
 	var out stored

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -236,9 +237,10 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 	if err != nil {
 		return engagement.Token{}, err
 	}
-	plain, err := s.keys.vault.Open(held.Sealed, UserTokenAAD(held, l.AuthURL))
-	if err != nil {
-		return engagement.Token{}, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt, "The token of %s cannot be opened: the key file is another one, or Engagement's address or the database was changed.", username)
+	plain, err := s.openUser(l, held)
+	if err != nil { // unused, it is given back
+		_, swapErr := s.store.SwapUserToken(ctx, held)
+		return engagement.Token{}, errors.Join(err, swapErr)
 	}
 	defer clear(plain)
 	token, err := tenant.Refresh(ctx, engagement.RefreshGrant{ClientID: clientID, Secret: secret, RefreshToken: vault.Secret(plain), MID: mid})
@@ -252,7 +254,7 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 		return engagement.Token{}, err
 	}
 	if token.RefreshToken != "" {
-		if held.Sealed, err = s.sealUser(l, held.Username, token.RefreshToken); err != nil {
+		if held.Sealed, err = s.sealUser(held, token.RefreshToken); err != nil {
 			return engagement.Token{}, err
 		}
 	}
@@ -285,17 +287,28 @@ func (s *Service) leaseUser(ctx context.Context, l Link, username string) (UserT
 	}
 }
 
-func (s *Service) sealUser(l Link, username string, token vault.Secret) ([]byte, error) {
+func (s *Service) sealUser(t UserToken, token vault.Secret) ([]byte, error) {
 	plain := []byte(token.Reveal())
 	defer clear(plain)
-	return s.keys.vault.Seal(plain, UserTokenAAD(UserToken{Pair: l.Pair, Username: username}, l.AuthURL))
+	return s.keys.vault.Seal(plain, UserTokenAAD(t))
+}
+
+func (s *Service) openUser(l Link, t UserToken) ([]byte, error) {
+	if err := l.elsewhere(IntoTenant, t.Origin, t.Username+" signs in there once more, on the Marketing Cloud tab."); err != nil {
+		return nil, err
+	}
+	plain, err := s.keys.vault.Open(t.Sealed, UserTokenAAD(t))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, CodeCredentialCorrupt, "The token of %s cannot be opened: the key file is another one, or the database was changed.", t.Username)
+	}
+	return plain, nil
 }
 
 // UserToken is a user's refresh token ready to be stored, as one of this moment.
 func (s *Service) UserToken(l Link, username string, token vault.Secret) (UserToken, error) {
-	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username), RenewedAt: s.Now(l)}
+	t := UserToken{Pair: l.Pair, Username: strings.ToLower(username), Origin: l.AuthURL, RenewedAt: s.Now(l)}
 	var err error
-	t.Sealed, err = s.sealUser(l, t.Username, token)
+	t.Sealed, err = s.sealUser(t, token)
 	return t, err
 }
 

@@ -27,6 +27,8 @@ const (
 	CodeUserRequired fault.Code = "user_required"
 	// CodeCredentialCorrupt: a sealed key cannot be opened: another key file, or a changed database.
 	CodeCredentialCorrupt fault.Code = "credential_corrupt"
+	// CodeAddressChanged: credentials were given for another address of the cloud than it has now; they are sent to no other.
+	CodeAddressChanged fault.Code = "address_changed"
 	// CodeInvalidLink: public parameters of a pair that cannot be right.
 	CodeInvalidLink fault.Code = "invalid_link"
 )

@@ -44,15 +44,16 @@ func forgetCredentials(tx *sqldb.Tx, before, l link.Link) error {
 // Credential implements link.Credentials.
 func (s *Store) Credential(ctx context.Context, pair string, d link.Direction) (link.SealedCredential, error) {
 	c := link.SealedCredential{Pair: pair, Direction: d}
-	err := s.db.QueryRow(ctx, `SELECT name, secrets_sealed FROM span_credential WHERE pair_id = $1 AND direction = $2`, pair, string(d)).Scan(&c.Name, &c.Sealed)
+	err := s.db.QueryRow(ctx, `SELECT name, sealed_for, secrets_sealed FROM span_credential WHERE pair_id = $1 AND direction = $2`, pair, string(d)).Scan(&c.Name, &c.Origin, &c.Sealed)
 	return c, found(err, link.CodeNotFound, "credential")
 }
 
 // UpdateLinkWith implements link.Credentials.
 func (s *Store) UpdateLinkWith(ctx context.Context, c link.SealedCredential, why audit.Change, change func(link.Link) (link.Link, error)) (link.Link, error) {
 	return s.updateLink(ctx, c.Pair, why, change, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO span_credential (pair_id, direction, name, secrets_sealed) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (pair_id, direction) DO UPDATE SET name = excluded.name, secrets_sealed = excluded.secrets_sealed`, c.Pair, string(c.Direction), c.Name, c.Sealed)
+		_, err := tx.Exec(`INSERT INTO span_credential (pair_id, direction, name, sealed_for, secrets_sealed) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (pair_id, direction) DO UPDATE SET name = excluded.name, sealed_for = excluded.sealed_for, secrets_sealed = excluded.secrets_sealed`,
+			c.Pair, string(c.Direction), c.Name, c.Origin, c.Sealed)
 		return err
 	})
 }
@@ -63,9 +64,9 @@ func (s *Store) PutUserToken(ctx context.Context, t link.UserToken) error {
 }
 
 func putUserToken(tx *sqldb.Tx, t link.UserToken) error {
-	_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at) VALUES ($1, $2, $3, 0, 1, $4)
-		ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, moved = '', lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
-		t.Pair, t.Username, t.Sealed, ms(t.RenewedAt))
+	_, err := tx.Exec(`INSERT INTO user_token (pair_id, username, token_sealed, lease_until, revision, renewed_at, sealed_for) VALUES ($1, $2, $3, 0, 1, $4, $5)
+		ON CONFLICT (pair_id, username) DO UPDATE SET token_sealed = excluded.token_sealed, sealed_for = excluded.sealed_for, moved = '', lease_until = 0, revision = user_token.revision + 1, renewed_at = excluded.renewed_at`,
+		t.Pair, t.Username, t.Sealed, ms(t.RenewedAt), t.Origin)
 	return err
 }
 
@@ -89,7 +90,7 @@ func (s *Store) LeaseUserToken(ctx context.Context, pair, username string, now, 
 			return err
 		}
 		var renewed int64
-		err = tx.QueryRow(`SELECT token_sealed, revision, renewed_at FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&t.Sealed, &t.Revision, &renewed)
+		err = tx.QueryRow(`SELECT token_sealed, sealed_for, revision, renewed_at FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username).Scan(&t.Sealed, &t.Origin, &t.Revision, &renewed)
 		t.RenewedAt = at(renewed)
 		return err
 	})

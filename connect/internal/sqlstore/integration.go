@@ -10,12 +10,12 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-const accountQuery = `SELECT pair_id, username, user_id, org_id, client_id, state, cause_code, cause_text, connected_at, checked_at, revision, secrets_sealed
+const accountQuery = `SELECT pair_id, username, user_id, org_id, client_id, state, cause_code, cause_text, connected_at, checked_at, revision, sealed_for, secrets_sealed
 	FROM integration_user WHERE pair_id = $1`
 
 func scanAccount(row scanner) (a integration.Account, secrets []byte, err error) {
 	var connected, checked int64
-	err = row.Scan(&a.Pair, &a.Username, &a.UserID, &a.OrgID, &a.ClientID, &a.State, &a.Cause.Code, &a.Cause.Text, &connected, &checked, &a.Revision, &secrets)
+	err = row.Scan(&a.Pair, &a.Username, &a.UserID, &a.OrgID, &a.ClientID, &a.State, &a.Cause.Code, &a.Cause.Text, &connected, &checked, &a.Revision, &a.Origin, &secrets)
 	a.ConnectedAt, a.CheckedAt = at(connected), at(checked)
 	return a, secrets, found(err, integration.CodeNotFound, "integration user")
 }
@@ -42,13 +42,14 @@ func (s *Store) PutAccount(ctx context.Context, a integration.Account, secrets [
 				return err
 			}
 			a.Revision = before.Revision + 1
-			res, err := tx.Exec(`INSERT INTO integration_user (pair_id, username, user_id, org_id, client_id, state, cause_code, cause_text, connected_at, checked_at, revision, secrets_sealed)
-				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+			res, err := tx.Exec(`INSERT INTO integration_user (pair_id, username, user_id, org_id, client_id, state, cause_code, cause_text, connected_at, checked_at, revision, secrets_sealed, sealed_for)
+				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 				ON CONFLICT (pair_id) DO UPDATE SET username = excluded.username, user_id = excluded.user_id, org_id = excluded.org_id, client_id = excluded.client_id,
 					state = excluded.state, cause_code = excluded.cause_code, cause_text = excluded.cause_text, connected_at = excluded.connected_at,
-					checked_at = excluded.checked_at, revision = excluded.revision, secrets_sealed = excluded.secrets_sealed
+					checked_at = excluded.checked_at, revision = excluded.revision, secrets_sealed = excluded.secrets_sealed,
+					sealed_for = excluded.sealed_for
 				WHERE integration_user.revision = excluded.revision - 1`,
-				a.Pair, a.Username, a.UserID, a.OrgID, a.ClientID, string(a.State), a.Cause.Code, a.Cause.Text, ms(a.ConnectedAt), ms(a.CheckedAt), a.Revision, secrets)
+				a.Pair, a.Username, a.UserID, a.OrgID, a.ClientID, string(a.State), a.Cause.Code, a.Cause.Text, ms(a.ConnectedAt), ms(a.CheckedAt), a.Revision, secrets, a.Origin)
 			if err := swapped(res, err); err != nil {
 				return err
 			}

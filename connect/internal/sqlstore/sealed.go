@@ -32,23 +32,23 @@ func sealed() []datakeys.Place {
 		},
 		{
 			Table: "integration_user", Column: "secrets_sealed", Key: []string{"pair_id"},
-			More: []string{"t.username", "t.client_id", "(SELECT crm_url FROM link WHERE link.pair_id = t.pair_id)"},
+			More: []string{"t.username", "t.client_id", "t.sealed_for"},
 			AAD: func(r []any) []byte {
-				return integration.AAD(integration.Account{Pair: text(r[0]), Username: text(r[1]), ClientID: text(r[2])}, text(r[3]))
+				return integration.AAD(integration.Account{Pair: text(r[0]), Username: text(r[1]), ClientID: text(r[2]), Origin: text(r[3])})
 			},
 		},
 		{
 			Table: "span_credential", Column: "secrets_sealed", Key: []string{"pair_id", "direction"},
-			More: []string{"t.name", "(SELECT CASE t.direction WHEN 'org' THEN crm_url ELSE engagement_auth_url END FROM link WHERE link.pair_id = t.pair_id)"},
+			More: []string{"t.name", "t.sealed_for"},
 			AAD: func(r []any) []byte {
-				return link.CredentialAAD(link.SealedCredential{Pair: text(r[0]), Direction: link.Direction(text(r[1])), Name: text(r[2])}, text(r[3]))
+				return link.CredentialAAD(link.SealedCredential{Pair: text(r[0]), Direction: link.Direction(text(r[1])), Name: text(r[2]), Origin: text(r[3])})
 			},
 		},
 		{
 			Table: "user_token", Column: "token_sealed", Key: []string{"pair_id", "username"},
-			More: []string{"(SELECT engagement_auth_url FROM link WHERE link.pair_id = t.pair_id)"},
+			More: []string{"t.sealed_for"},
 			AAD: func(r []any) []byte {
-				return link.UserTokenAAD(link.UserToken{Pair: text(r[0]), Username: text(r[1])}, text(r[2]))
+				return link.UserTokenAAD(link.UserToken{Pair: text(r[0]), Username: text(r[1]), Origin: text(r[2])})
 			},
 		},
 		{

@@ -77,7 +77,7 @@ func putSeeded(tx *sqldb.Tx, key []byte, all []mapping.Mapping, tokens []link.Us
 	return err
 }
 
-var insertTokens = sqldb.NewAppend("user_token", "pair_id", "username", "token_sealed", "lease_until", "revision", "renewed_at")
+var insertTokens = sqldb.NewAppend("user_token", "pair_id", "username", "token_sealed", "lease_until", "revision", "renewed_at", "sealed_for")
 
 // putUserTokens stores tokens of one pair in place of those that there are of their users.
 func putUserTokens(tx *sqldb.Tx, tokens []link.UserToken) error {
@@ -87,7 +87,7 @@ func putUserTokens(tx *sqldb.Tx, tokens []link.UserToken) error {
 	args, rows := []any{tokens[0].Pair}, make([][]any, len(tokens))
 	names := marks(&args, tokens, func(t link.UserToken) any { return t.Username })
 	for i, t := range tokens {
-		rows[i] = []any{t.Pair, t.Username, t.Sealed, 0, 1, ms(t.RenewedAt)}
+		rows[i] = []any{t.Pair, t.Username, t.Sealed, 0, 1, ms(t.RenewedAt), t.Origin}
 	}
 	if _, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username IN (`+names+`)`, args...); err != nil {
 		return err
