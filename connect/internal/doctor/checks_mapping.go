@@ -128,6 +128,26 @@ func mappingChecks() []Check {
 			},
 		},
 		{
+			ID: "D39", Name: "Migrate Existing Users", Severity: Warning, Wants: "everybody who was mapped before the upgrade is reconnected",
+			Why:   "It can be selected for 14 days after the upgrade; after that each user integrates by himself.",
+			Click: "Email Studio > Admin > Salesforce Integration > Migrate Existing Users", Command: "twinspan upgrade migrate", Document: docUpgrade,
+			Look: func(l *Look) Outcome {
+				o, why := l.Migration.Get()
+				switch {
+				case why != "":
+					return unread(why)
+				case o.Users == 0:
+					return Outcome{}
+				case o.Code != "":
+					return Outcome{Found: []Found{{
+						Seen: count(o.Users, "mapped before the upgrade of "+day(o.UpgradedAt)+" and not reconnected; the 14 days are over"), Command: "twinspan users list --state not_reconnected",
+						Click: "each user's next visit to the Marketing Cloud tab",
+					}}}
+				}
+				return found(count(o.Users, "mapped before the upgrade and not reconnected; it can be selected until "+day(o.Until)))
+			},
+		},
+		{
 			ID: "T11", Name: "Mapping drift", Severity: Warning, Wants: "where the package keeps the token on the user, what Connect left there still stands",
 			Why:   "A field that was blanked or changed ends the mapping at the user's next visit.",
 			Click: "User record > Additional Information > Marketing Cloud OAuth Token", Command: "twinspan users check", Document: docToken,

@@ -72,10 +72,10 @@ func cut(p People) string {
 	return ""
 }
 
-// mapped are the mappings, by user name.
+// mapped are the mappings that are used, by user name: not those from before an upgrade, which are D39's business.
 func (l *Look) mapped() []mapping.Mapping {
 	all, _ := l.Mappings.Get()
-	return all
+	return slices.DeleteFunc(slices.Clone(all), func(m mapping.Mapping) bool { return m.Earlier(l.Link) })
 }
 
 // peopleChecks look at the system user and at those who are mapped: document 001 steps 11 to 32.

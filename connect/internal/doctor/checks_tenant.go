@@ -135,7 +135,7 @@ func tenantChecks() []Check {
 			Click: "Setup > Settings > Security > Security Settings > Login Expires After Inactivity", Command: "twinspan tenant settings inactive_days=0", Document: docSecurity,
 			Look: func(l *Look) Outcome {
 				settings, why := l.Tenant.Get()
-				if why != "" {
+				if why != "" || l.blameTenant() == "D23" {
 					return l.orUnread("D23", why)
 				}
 				if days := whole(settings["inactive_days"]); days > 0 {

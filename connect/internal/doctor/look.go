@@ -8,6 +8,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
@@ -82,6 +83,7 @@ type Look struct {
 	Triggers    Read[[]trigger.Trigger]
 	Integration Read[integration.Account] // the zero Account where there is none
 	Certificate Read[[]Certificate]
+	Migration   Read[migration.Offer]
 
 	// Front doors, which need no session.
 	OrgDoor, TenantDoor Read[Door]

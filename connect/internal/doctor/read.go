@@ -14,6 +14,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
@@ -45,6 +46,9 @@ type Own struct {
 	}
 	Integration interface {
 		Account(ctx context.Context, l link.Link) (integration.Account, error)
+	}
+	Migrations interface {
+		Offer(ctx context.Context, l link.Link) (migration.Offer, error)
 	}
 }
 
@@ -189,6 +193,11 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 		return err
 	}
 	r.look.Integration = Got(account)
+	offer, err := own.Migrations.Offer(ctx, r.link)
+	if err != nil {
+		return err
+	}
+	r.look.Migration = Got(offer)
 	if r.look.MultiOrg, err = r.links.MultiOrg(ctx, r.link); err != nil {
 		return err
 	}

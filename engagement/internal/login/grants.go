@@ -15,8 +15,12 @@ import (
 // Grants of a connect package over HTTP are an addition of ours; the real service keeps what it does there to itself
 // (DESIGN 5.2). All calls carry a token that the package got for its API user, or for the user himself.
 
-// pageSize is how many grants a page holds, and how many users one question may name.
-const pageSize = 50
+// pageSize is how many grants a page holds that is asked for no other number, and how many users one question may name;
+// maxPageSize is the largest page.
+const (
+	pageSize    = 50
+	maxPageSize = 1000
+)
 
 // wireGrant is a grant as these calls show it.
 type wireGrant struct {
@@ -70,7 +74,7 @@ func (s *Server) makeGrant(w http.ResponseWriter, r *http.Request) {
 	s.writeJSON(w, r, status, showGrant(g))
 }
 
-// listGrants answers GET /v2/grants[?after=ID][&client_id=PACKAGE] with one page of live grants and, where there may be more, the id to go on
+// listGrants answers GET /v2/grants[?after=ID][&limit=N][&client_id=PACKAGE] with one page of live grants and, where there may be more, the id to go on
 // after; and GET /v2/grants?username=A&username=B with those of the users named.
 func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	p, err := s.bearer(r)
@@ -85,6 +89,13 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	limit := pageSize
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPageSize {
+			s.restFault(w, r, fault.New(fault.Invalid, codeMissing, "The parameter limit is a number from 1 to %d.", maxPageSize).In("limit"))
+			return
+		}
+	}
 	names := r.URL.Query()["username"]
 	if len(names) > pageSize {
 		s.restFault(w, r, fault.New(fault.Invalid, codeMissing, "Name at most %d users.", pageSize).In("username"))
@@ -94,7 +105,7 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	if len(names) > 0 {
 		grants, err = s.o.Vouching.Of(r.Context(), p, r.URL.Query().Get("client_id"), names)
 	} else {
-		grants, err = s.o.Vouching.List(r.Context(), p, r.URL.Query().Get("client_id"), after, pageSize)
+		grants, err = s.o.Vouching.List(r.Context(), p, r.URL.Query().Get("client_id"), after, limit)
 	}
 	if err != nil {
 		s.restFault(w, r, err)
@@ -107,8 +118,8 @@ func (s *Server) listGrants(w http.ResponseWriter, r *http.Request) {
 	for _, g := range grants {
 		answer.Items = append(answer.Items, showGrant(g))
 	}
-	if len(names) == 0 && len(grants) == pageSize {
-		answer.Next = answer.Items[pageSize-1].ID
+	if len(names) == 0 && len(grants) == limit {
+		answer.Next = answer.Items[limit-1].ID
 	}
 	s.writeJSON(w, r, http.StatusOK, answer)
 }

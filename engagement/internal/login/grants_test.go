@@ -156,6 +156,14 @@ func TestGrantPages(t *testing.T) {
 		if len(rest) != 2 || rest[0].(m)["id"] != seen[2].(m)["id"] {
 			h.Fatalf("after the second: %v", rest)
 		}
+		if page := h.get("/v2/grants?limit=3", api).body; len(page["items"].([]any)) != 3 || page["next"] != seen[2].(m)["id"] {
+			h.Errorf("a page of three: %v", page)
+		}
+		for _, bad := range []string{"0", "1001", "x"} {
+			if a := h.get("/v2/grants?limit="+bad, api); a.status != 400 {
+				h.Errorf("limit=%s: %d", bad, a.status)
+			}
+		}
 		for _, bad := range []string{"x", "-1", "99999999999999999999"} {
 			if a := h.get("/v2/grants?after="+bad, api); a.status != 400 {
 				h.Errorf("after=%s: %d", bad, a.status)

@@ -32,18 +32,14 @@ func (s *Session) PackageGrants(ctx context.Context, clientID string) ([]Grant, 
 			Items []Grant `json:"items"`
 			Next  string  `json:"next"`
 		}
-		q := url.Values{}
+		q := url.Values{"limit": {"1000"}}
 		if clientID != "" {
 			q.Set("client_id", clientID)
 		}
 		if after != "" {
 			q.Set("after", after)
 		}
-		target := s.c.base + "/v2/grants"
-		if len(q) > 0 {
-			target += "?" + q.Encode()
-		}
-		if err := s.do(ctx, http.MethodGet, target, nil, &page); err != nil {
+		if err := s.do(ctx, http.MethodGet, s.c.base+"/v2/grants?"+q.Encode(), nil, &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Items...)
