@@ -194,7 +194,7 @@ func found(d connect.Diagnosis) []string {
 // look asks the doctor, through the administrators' eyes.
 func (w *ward) look() connect.Diagnosis {
 	w.t.Helper()
-	d, err := w.cl.Doctor(bounded(w.t), w.eyes)
+	d, err := w.cl.Doctor(bounded(w.t), connect.Question{}, w.eyes)
 	w.must(err)
 	return d
 }

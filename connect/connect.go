@@ -178,7 +178,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.units = units.NewService(b.links, b.store)
 	apiUsers := apiuser.NewService(b.store, b.links, b.units)
 	examining := doctor.NewService(
-		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations}, doctor.NewKnocker(o.HTTP, o.Machine),
+		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
 	)
 	calls := api.New(api.Options{

@@ -10,19 +10,74 @@ import (
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // doctorCmd names the cause of what does not work.
 type doctorCmd struct {
+	Look    doctorLookCmd    `cmd:"" default:"withargs" help:"Look at both clouds and Connect, and say what is wrong, why, and where to mend it."`
+	Explain doctorExplainCmd `cmd:"" help:"Say what a code or a text means that a cloud or Connect refused with."`
+}
+
+// doctorLookCmd looks.
+type doctorLookCmd struct {
 	connectFlags
+	User     string `help:"Say why this user of the org cannot sign in or send, in one answer." placeholder:"USERNAME" env:"-"`
+	Before   string `help:"Say what stands against a change: connect, upgrade, reset-api-user, disconnect or sandbox-refresh." enum:"connect,upgrade,reset-api-user,disconnect,sandbox-refresh," default:"" env:"-"`
 	Severity string `help:"Exit code 3 where something as bad as this, or worse, is found: error, warning or notice." enum:"error,warning,notice" default:"warning" env:"-"`
 	JUnit    string `name:"junit" help:"Write a report for CI in JUnit's XML to this file." placeholder:"FILE" type:"path" env:"-"`
 	Alone    bool   `help:"Look as Connect's own users alone. Otherwise the ready file's administrators lend their eyes, which see also what a broken span hides." env:"-"`
 }
 
+// doctorExplainCmd explains a refusal.
+type doctorExplainCmd struct {
+	Text []string `arg:"" help:"The code, the text, or the whole line, as it was met."`
+}
+
+// Run prints what it means; exit code 3 where nobody knows it.
+func (c *doctorExplainCmd) Run(a *app) error {
+	all := explain.Find(strings.Join(c.Text, " "))
+	if a.json {
+		if all == nil {
+			all = []explain.Explanation{}
+		}
+		if err := a.printJSON(all); err != nil {
+			return err
+		}
+	} else {
+		for i, e := range all {
+			if i > 0 {
+				if err := a.print("\n"); err != nil {
+					return err
+				}
+			}
+			if err := a.print(explained(e)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(all) == 0 {
+		a.errorf("nobody knows this code or text; give it as the cloud wrote it")
+		return errNo
+	}
+	return nil
+}
+
+func explained(e explain.Explanation) string {
+	head := e.Code
+	if e.Text != "" {
+		head = strings.Trim(head+": "+e.Text, ": ")
+	}
+	text := head + "\n  where     " + e.Where + "\n  cause     " + e.Cause + "\n  mend      " + e.Mend + "\n"
+	if len(e.Checks) > 0 {
+		text += "  checks    " + strings.Join(e.Checks, ", ") + " of twinspan doctor\n"
+	}
+	return text + "  source    " + e.Source + "\n"
+}
+
 // Help is what `twinspan doctor --help` says beneath the flags' summary.
-func (*doctorCmd) Help() string {
+func (*doctorLookCmd) Help() string {
 	return `Nothing is changed by looking. What could not be checked is listed with the reason, and is never counted as healthy. docs/troubleshoot-connected-app.md has all checks.`
 }
 
@@ -30,13 +85,16 @@ func (*doctorCmd) Help() string {
 var severities = []string{"error", "warning", "notice"}
 
 // Run prints what was found.
-func (c *doctorCmd) Run(ctx context.Context, a *app) error {
+func (c *doctorLookCmd) Run(ctx context.Context, a *app) error {
+	if c.User != "" && c.Before != "" {
+		return usagef("--user and --before cannot go together")
+	}
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
 	}
 	eyes, done := c.eyes(ctx, a)
-	d, err := cl.Doctor(ctx, eyes)
+	d, err := cl.Doctor(ctx, connect.Question{User: c.User, Before: c.Before}, eyes)
 	done()
 	if err != nil {
 		return err
@@ -64,7 +122,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 }
 
 // eyes are the sessions of the ready file's administrators, as far as they are let in. done ends them.
-func (c *doctorCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func()) {
+func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func()) {
 	done = func() {}
 	if c.Alone || c.URL != "" {
 		return eyes, done

@@ -220,8 +220,10 @@ type call struct {
 	after string
 	state string
 	head  string
-	limit int
-	query url.Values // of a route that has parameters of its own
+	// user and before say what the doctor is asked about.
+	user, before string
+	limit        int
+	query        url.Values // of a route that has parameters of its own
 }
 
 // decode reads the body strictly: a key that the API does not know is a mistake worth telling.
@@ -286,6 +288,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	c.query = query
 	c.after, c.state = query.Get("after"), query.Get("state")
 	c.head = query.Get("head")
+	c.user, c.before = query.Get("user"), query.Get("before")
 	if raw := query.Get("limit"); raw != "" {
 		if c.limit, err = strconv.Atoi(raw); err != nil || c.limit < 1 || c.limit > maxPage {
 			return call{}, fault.New(fault.Invalid, CodeInvalidLimit, "limit is a number from 1 to %d.", maxPage).In("limit")

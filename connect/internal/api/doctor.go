@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -62,7 +63,7 @@ const lookTimeout = time.Minute
 
 // doctor looks as the system user and as the API user.
 func (s *Server) doctor(ctx context.Context, c call) (any, error) {
-	return s.look(ctx, c, doctor.Eyes{})
+	return s.look(ctx, c, doctor.Eyes{}, c.user, c.before)
 }
 
 // doctorLent looks through sessions that were lent for it.
@@ -73,17 +74,34 @@ func (s *Server) doctorLent(ctx context.Context, c call) (any, error) {
 		TenantToken   vault.Secret `json:"engagement_access_token"`
 		TenantRESTURL string       `json:"engagement_rest_url"`
 		TenantSOAPURL string       `json:"engagement_soap_url"`
+		User          string       `json:"user"`
+		Before        string       `json:"before"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	return s.look(ctx, c, doctor.Eyes{OrgToken: in.OrgToken, OrgInstanceURL: in.OrgInstance, TenantToken: in.TenantToken, TenantRESTURL: in.TenantRESTURL, TenantSOAPURL: in.TenantSOAPURL})
+	return s.look(ctx, c, doctor.Eyes{OrgToken: in.OrgToken, OrgInstanceURL: in.OrgInstance, TenantToken: in.TenantToken, TenantRESTURL: in.TenantRESTURL, TenantSOAPURL: in.TenantSOAPURL}, in.User, in.Before)
 }
 
-func (s *Server) look(ctx context.Context, c call, eyes doctor.Eyes) (any, error) {
+// look is about one user, about a change that is to come, or about everything.
+func (s *Server) look(ctx context.Context, c call, eyes doctor.Eyes, user, before string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	r, err := s.Doctor.Look(ctx, c.link, eyes, doctor.Checks())
+	var r doctor.Report
+	var err error
+	switch {
+	case user != "" && before != "":
+		return nil, fault.New(fault.Invalid, doctor.CodeInvalid, "Ask for a user, or before a change.").In("before")
+	case user != "":
+		r, err = s.Doctor.User(ctx, c.link, eyes, user)
+	case before != "":
+		var change doctor.Change
+		if change, err = doctor.ParseChange(before); err == nil {
+			r, err = s.Doctor.Before(ctx, c.link, eyes, change)
+		}
+	default:
+		r, err = s.Doctor.Look(ctx, c.link, eyes, doctor.Checks())
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D27", Name: "Salesforce.com Status", Severity: Warning, Wants: "each user's Engagement user names him",
 			Why:   "Without it the user is not integrated: his permission to send is not looked up, and he cannot be mapped again.",
-			Click: "Email Studio > Admin > My Users > {subject} > Salesforce.com Status > Integrate", Command: "twinspan tenant user update {subject} --salesforce-username {value}", Document: docManage,
+			Click: "Email Studio > Admin > My Users > {subject} > Salesforce.com Status > Integrate", Command: "twinspan tenant user update {subject} --crm-username {value}", Document: docManage,
 			Look: func(l *Look) Outcome {
 				members, why := l.Members.Get()
 				if why != "" {
@@ -130,7 +130,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D39", Name: "Migrate Existing Users", Severity: Warning, Wants: "everybody who was mapped before the upgrade is reconnected",
 			Why:   "It can be selected for 14 days after the upgrade; after that each user integrates by himself.",
-			Click: "Email Studio > Admin > Salesforce Integration > Migrate Existing Users", Command: "twinspan upgrade migrate", Document: docUpgrade,
+			Click: "Email Studio > Admin > Salesforce Integration > Migrate Existing Users", Command: "twinspan users list --state not_reconnected", Document: docUpgrade,
 			Look: func(l *Look) Outcome {
 				o, why := l.Migration.Get()
 				switch {

@@ -45,8 +45,8 @@ func ofEverybody(id string, judge func(l *Look, u OrgUser, system bool) (Found, 
 			out.Unread = why
 			return out
 		}
-		for _, m := range l.mapped() {
-			if u, there := people.ByID[m.CRMUserID]; there && u.ID != system.ID {
+		for _, id := range l.impacted() {
+			if u, there := people.ByID[id]; there && u.ID != system.ID {
 				if f, bad := judge(l, u, false); bad {
 					out.Found = append(out.Found, named(f, u))
 				}
@@ -76,6 +76,20 @@ func cut(p People) string {
 func (l *Look) mapped() []mapping.Mapping {
 	all, _ := l.Mappings.Get()
 	return slices.DeleteFunc(slices.Clone(all), func(m mapping.Mapping) bool { return m.Earlier(l.Link) })
+}
+
+// impacted are the ids of the users who are mapped, and of the one whom the look is about.
+func (l *Look) impacted() []string {
+	var ids []string
+	for _, m := range l.mapped() {
+		ids = append(ids, m.CRMUserID)
+	}
+	if l.Patient != nil {
+		if u, why := l.Patient.User.Get(); why == "" && !slices.Contains(ids, u.ID) {
+			ids = append(ids, u.ID)
+		}
+	}
+	return ids
 }
 
 // peopleChecks look at the system user and at those who are mapped: document 001 steps 11 to 32.
@@ -112,8 +126,8 @@ func peopleChecks() []Check {
 					integrated[fold(m.SalesforceUsername)] = true
 				}
 				isMapped := map[string]bool{}
-				for _, m := range l.mapped() {
-					isMapped[m.CRMUserID] = true
+				for _, id := range l.impacted() {
+					isMapped[id] = true
 				}
 				var out Outcome
 				for id, u := range people.ByID {

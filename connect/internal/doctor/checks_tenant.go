@@ -231,7 +231,7 @@ func tenantChecks() []Check {
 		{
 			ID: "T10", Name: "Redirect URIs", Severity: Error, Wants: "the app and the package send browsers back to this Connect",
 			Why:   "The sign-in of users and of the API user ends at a page of refusal otherwise.",
-			Click: "Setup > Apps > App Manager > {subject} > Edit > Callback URL", Command: "twinspan org app set {subject} --callback-url {value}", Document: docOurs,
+			Click: "Setup > Apps > App Manager > {subject} > Edit > Callback URL", Command: "twinspan org app set {subject} --callback {value}", Document: docOurs,
 			Look: func(l *Look) Outcome {
 				var out Outcome
 				if app, why := l.App.Get(); why != "" {
@@ -247,7 +247,7 @@ func tenantChecks() []Check {
 					if p.ClientID == l.Link.PackageClientID && !slices.Contains(p.RedirectURIs, l.Callbacks.Tenant) {
 						out.Found = append(out.Found, Found{
 							Subject: p.Name, Value: l.Callbacks.Tenant, Seen: or(names(p.RedirectURIs), "none"), Expected: l.Callbacks.Tenant,
-							Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package update {subject} --redirect-uri {value}",
+							Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package list",
 						})
 					}
 				}

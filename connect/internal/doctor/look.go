@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
@@ -84,6 +85,11 @@ type Look struct {
 	Integration Read[integration.Account] // the zero Account where there is none
 	Certificate Read[[]Certificate]
 	Migration   Read[migration.Offer]
+	Sends       Read[[]mailing.Mailing] // the newest
+	Calls       Read[Calls]
+
+	// Patient is the user whom the look is about; nil where it is about the connection.
+	Patient *Patient
 
 	// Front doors, which need no session.
 	OrgDoor, TenantDoor Read[Door]
@@ -194,6 +200,9 @@ func (l *Look) release() link.Package {
 	}
 	return l.Link.Package
 }
+
+// Calls are how many calls Connect made to both clouds.
+type Calls struct{ Now, Usual int64 } // in this hour; in an hour of the last seven days
 
 // approvalSet is the permission set that approves users for the app, as commands name it.
 func (l *Look) approvalSet() string {

@@ -13,9 +13,11 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
+	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
@@ -46,6 +48,12 @@ type Own struct {
 	}
 	Integration interface {
 		Account(ctx context.Context, l link.Link) (integration.Account, error)
+	}
+	Sends interface {
+		List(ctx context.Context, l link.Link, state mailing.State, limit int) ([]mailing.Mailing, error)
+	}
+	Calls interface {
+		Calls(ctx context.Context, pair string, from time.Time) ([]usage.Row, error)
 	}
 	Migrations interface {
 		Offer(ctx context.Context, l link.Link) (migration.Offer, error)
@@ -96,8 +104,12 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) { return c(
 // Read looks at everything once. Its error is of Connect's own database, or of eyes that are not this connection's; what a
 // cloud does not tell is remembered in the Look.
 func (s *Service) Read(ctx context.Context, l link.Link, eyes Eyes) (*Look, error) {
+	return s.read(ctx, l, eyes, nil)
+}
+
+func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Patient) (*Look, error) {
 	calls := &tally{}
-	r := &reader{links: s.links.AlsoMetered(calls), look: &Look{Now: s.links.Now(l), Callbacks: s.back}, eyes: eyes}
+	r := &reader{links: s.links.AlsoMetered(calls), look: &Look{Now: s.links.Now(l), Callbacks: s.back, Patient: patient}, eyes: eyes}
 	for _, base := range []struct{ of, named string }{{l.CRMURL, eyes.OrgInstanceURL}, {l.AuthURL, eyes.TenantRESTURL}, {l.AuthURL, eyes.TenantSOAPURL}} {
 		if base.named != "" && !client.SameSite(base.of, base.named) {
 			return nil, fault.New(fault.Invalid, CodeWrongEyes, "The session that was lent is of another cloud than this connection's.").In("sessions")
@@ -193,6 +205,16 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 		return err
 	}
 	r.look.Integration = Got(account)
+	sends, err := own.Sends.List(ctx, r.link, "", 200)
+	if err != nil {
+		return err
+	}
+	r.look.Sends = Got(sends)
+	rows, err := own.Calls.Calls(ctx, r.link.Pair, r.look.Now.Add(-week))
+	if err != nil {
+		return err
+	}
+	r.look.Calls = Got(callsOf(rows, r.look.Now))
 	offer, err := own.Migrations.Offer(ctx, r.link)
 	if err != nil {
 		return err
@@ -223,6 +245,22 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 	}
 	r.look.Certificate = Got(certificates)
 	return nil
+}
+
+const week = 7 * 24 * time.Hour
+
+// callsOf sums calls: of this hour, and what is usual in one of the last week.
+func callsOf(rows []usage.Row, now time.Time) Calls {
+	var c Calls
+	var all int64
+	for _, row := range rows {
+		all += row.Calls
+		if !row.Hour.Before(now.Truncate(time.Hour)) {
+			c.Now += row.Calls
+		}
+	}
+	c.Usual = all / int64(week.Hours())
+	return c
 }
 
 // notConnected is why a cloud was not looked at that was never connected.

@@ -60,6 +60,11 @@ func (r *reader) lostOrg(why string) {
 	lose(&k.OrgUnits, why)
 	lose(&k.PackageConf, why)
 	lose(&k.Sandbox, why)
+	if k.Patient != nil {
+		lose(&k.Patient.User, why)
+		lose(&k.Patient.Logins, why)
+		lose(&k.Patient.Rules, why)
+	}
 }
 
 func lose[T any](into *Read[T], why string) {
@@ -221,6 +226,14 @@ func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
 				delete(p.Gone, u.ID)
 			}
 		}
+		if err := r.patientIn(ctx, org, &p); err != nil {
+			return p, err
+		}
+		if k.Patient != nil {
+			if u, why := k.Patient.User.Get(); why == "" && u.ID != "" {
+				among += " OR Id = " + crm.Literal(u.ID)
+			}
+		}
 		if rows, err = org.Query(ctx, "SELECT UserId, IsFrozen, IsPasswordLocked FROM UserLogin WHERE IsFrozen = TRUE OR IsPasswordLocked = TRUE LIMIT 2000"); err != nil {
 			return p, err
 		}
@@ -287,6 +300,7 @@ func (r *reader) readLogins(ctx context.Context, org *crm.Session) {
 		}
 		return out, err
 	}
+	r.patientLogins(ctx, org, read)
 	if r.link.Org.UserID == "" {
 		lose(&k.Logins, notConnected("org", "system user"))
 	} else {

@@ -18,6 +18,7 @@ func (r *reader) readTenant(ctx context.Context, down error) {
 		}
 		fetch(&k.Units, func() ([]engagement.BusinessUnit, error) { return tenant.BusinessUnits(ctx) })
 		fetch(&k.Members, func() ([]Member, error) { return members(ctx, tenant) })
+		r.patientOut(ctx, tenant)
 		fetch(&k.Grants, func() (map[string]engagement.Grant, error) {
 			all, err := tenant.PackageGrants(ctx, l.PackageClientID)
 			out := make(map[string]engagement.Grant, len(all))
@@ -48,6 +49,9 @@ func (r *reader) lostTenant(why string) {
 	lose(&k.Tenant, why)
 	lose(&k.Packages, why)
 	lose(&k.Definitions, why)
+	if k.Patient != nil {
+		lose(&k.Patient.Engagement, why)
+	}
 }
 
 // members are the Engagement users whose Salesforce.com Status is set, with the roles that they have everywhere.

@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/vault"
@@ -49,15 +50,33 @@ type Eyes struct {
 	TenantRESTURL, TenantSOAPURL string
 }
 
-// Doctor looks as Connect's own users see the clouds or, where eyes has any, through them.
-func (c *Client) Doctor(ctx context.Context, eyes Eyes) (Diagnosis, error) {
+// Question is what the doctor is asked; the zero Question is about everything.
+type Question struct {
+	User   string // CRM user name: why he cannot sign in or send
+	Before string // "connect", "upgrade", "reset-api-user", "disconnect" or "sandbox-refresh"
+}
+
+// Doctor looks as Connect's own users see the clouds or, where eyes has any, also through them.
+func (c *Client) Doctor(ctx context.Context, about Question, eyes Eyes) (Diagnosis, error) {
 	var out Diagnosis
 	if eyes == (Eyes{}) {
-		return out, c.do(ctx, http.MethodGet, "/api/v1/doctor", "", nil, &out)
+		q := url.Values{}
+		if about.User != "" {
+			q.Set("user", about.User)
+		}
+		if about.Before != "" {
+			q.Set("before", about.Before)
+		}
+		path := "/api/v1/doctor"
+		if len(q) > 0 {
+			path += "?" + q.Encode()
+		}
+		err := c.do(ctx, http.MethodGet, path, "", nil, &out)
+		return out, err
 	}
 	in := map[string]string{}
 	for name, value := range map[string]string{
-		"org_access_token": eyes.OrgToken.Reveal(), "org_instance_url": eyes.OrgInstanceURL,
+		"org_access_token": eyes.OrgToken.Reveal(), "org_instance_url": eyes.OrgInstanceURL, "user": about.User, "before": about.Before,
 		"engagement_access_token": eyes.TenantToken.Reveal(), "engagement_rest_url": eyes.TenantRESTURL, "engagement_soap_url": eyes.TenantSOAPURL,
 	} {
 		if value != "" {
