@@ -19,14 +19,11 @@ func (r *reader) readTenant(ctx context.Context, down error) {
 		fetch(&k.Units, func() ([]engagement.BusinessUnit, error) { return tenant.BusinessUnits(ctx) })
 		fetch(&k.Members, func() ([]Member, error) { return members(ctx, tenant) })
 		r.patientOut(ctx, tenant)
-		fetch(&k.Grants, func() (map[string]engagement.Grant, error) {
-			all, err := tenant.PackageGrants(ctx, l.PackageClientID)
-			out := make(map[string]engagement.Grant, len(all))
-			for _, g := range all {
-				out[fold(g.Username)] = g
-			}
-			return out, err
-		})
+		if l.Tenant.Driver.KeepsSecrets() {
+			lose(&k.Grants, "Users sign in with tokens that Connect keeps for them: whose permissions have changed since shows only when they are used.")
+		} else {
+			r.readGrants(ctx, tenant)
+		}
 		fetch(&k.Tenant, func() (map[string]any, error) { return tenant.Settings(ctx) })
 		fetch(&k.Packages, func() ([]engagement.Package, error) { return tenant.Packages(ctx) })
 		fetch(&k.Definitions, func() ([]Definition, error) { return definitions(ctx, tenant) })
@@ -37,6 +34,18 @@ func (r *reader) readTenant(ctx context.Context, down error) {
 	if why := r.lentTenant(ctx, all); why != "" {
 		r.lostTenant(why)
 	}
+}
+
+// readGrants reads the standing grants of Connect's package.
+func (r *reader) readGrants(ctx context.Context, tenant *engagement.Session) {
+	fetch(&r.look.Grants, func() (map[string]engagement.Grant, error) {
+		all, err := tenant.PackageGrants(ctx, r.link.PackageClientID)
+		out := make(map[string]engagement.Grant, len(all))
+		for _, g := range all {
+			out[fold(g.Username)] = g
+		}
+		return out, err
+	})
 }
 
 // lostTenant is lostOrg for the tenant.
