@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/internal/client/browser"
+	connectclient "github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 )
 
@@ -274,4 +275,101 @@ func TestMigrationGoesOnAfterARestart(t *testing.T) {
 			w.wantCall(t, "/api/v1/audit/verify", "", nil, 200, "problem", "")
 		})
 	}
+}
+
+// Reports are made from the outcomes: two files in My Documents, named with the date in the tenant's time zone, both always
+// written, once, whatever fails on the way; a second pair of the day has -2, and nobody's file is overwritten. Who waits is in none before he is
+// proven. A value that begins like a formula is none for a spreadsheet. Where My Documents is off, the report has it all the same.
+//
+// seed:api S003-04 S003-05 S003-06
+func TestMigrationReports(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.upgraded(t)
+		w.at(t, time.Date(2016, time.June, 2, 3, 30, 0, 0, time.UTC)) // 1 June in Chicago
+		id := linktest.Text(w.migrate(t, "", "waiting"), "id")
+		if got := w.tenant.Documents(); len(got) != 0 {
+			t.Fatalf("all wait, and there are files: %v", got)
+		}
+		var mu sync.Mutex
+		failures := 1
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Method != http.MethodPut || failures == 0 {
+				return false
+			}
+			failures-- // after it was written, as when the answer is lost
+			w.tenant.PutDocument(strings.TrimPrefix(r.URL.Path, "/v2/documents/"), "half")
+			http.Error(rw, "no", http.StatusServiceUnavailable)
+			return true
+		})
+		w.org.Approve(ann.Username, true)
+		w.org.Rename(bob.ID, "=cmd@org.example")
+		m := w.migrate(t, "/"+id+"/prove", "done")
+		const head = "date,engagement_user,crm_username,crm_user_id,business_unit,result,reason\n"
+		files := w.tenant.Documents()
+		success := files["2016-06-01migrationsuccess.csv"]
+		if len(files) != 2 || !strings.HasPrefix(success, head+"2016-06-01T22:30:0") || !strings.HasSuffix(success, "-05:00,ann.mc,ann@org.example,"+ann.ID+",7000001,reconnected,\n") {
+			t.Errorf("the files: %q", files)
+		}
+		failed := "-05:00,bob.mc,'=cmd@org.example," + bob.ID + ",7000001,failed,not approved: user is not admin approved to access this app\n"
+		if text := files["2016-06-01migrationfailures.csv"]; !strings.HasSuffix(text, failed) {
+			t.Errorf("the failures: %q", text)
+		}
+		if firstFile(m, "state") != "written" || firstFile(m, "success") != "2016-06-01migrationsuccess.csv" {
+			t.Errorf("it tells %v", m["files"])
+		}
+		if text := w.report(t, id, "success"); text != success {
+			t.Errorf("the report: %q", text)
+		}
+		// Another one on that day. Somebody has files of the next name.
+		w.tenant.PutDocument("2016-06-01-2MigrationSuccess.csv", "mine")
+		m = w.migrate(t, "/retry", "done")
+		after := w.tenant.Documents()
+		if after["2016-06-01-3migrationsuccess.csv"] != head || !strings.HasSuffix(after["2016-06-01-3migrationfailures.csv"], failed) || len(after) != 5 {
+			t.Errorf("a second run's files: %q", after)
+		}
+		for name, text := range files {
+			if after[name] != text {
+				t.Errorf("%s was overwritten: %q", name, after[name])
+			}
+		}
+		if firstFile(m, "success") != "2016-06-01-3migrationsuccess.csv" {
+			t.Errorf("it tells %v", m["files"])
+		}
+		w.tenant.EnableDocuments(false)
+		w.org.Approve("=cmd@org.example", true)
+		m = w.migrate(t, "/retry", "done")
+		if firstFile(m, "state") != "off" || len(w.tenant.Documents()) != 5 {
+			t.Errorf("without My Documents: %v", m)
+		}
+		if text := w.report(t, linktest.Text(m, "id"), "success"); !strings.HasSuffix(text, "-05:00,bob.mc,'=cmd@org.example,"+bob.ID+",7000001,reconnected,\n") {
+			t.Errorf("its report: %q", text)
+		}
+		w.wantCall(t, "/api/v1/upgrade/migrations/"+id+"/report?report=all", "", nil, 400, "error.field", "report")
+	})
+}
+
+// firstFile is a member of a migration's first pair of files.
+func firstFile(m map[string]any, member string) string {
+	files, _ := m["files"].([]any)
+	if len(files) == 0 {
+		return ""
+	}
+	one, _ := files[0].(map[string]any)
+	return linktest.Text(one, member)
+}
+
+// report reads a report.
+func (w *world) report(t *testing.T, id, report string) string {
+	t.Helper()
+	cl, err := connectclient.New(w.url, apiToken, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := cl.MigrationReport(t.Context(), id, report, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

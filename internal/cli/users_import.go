@@ -17,6 +17,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/sheet"
 )
 
 // maxImportFile is the largest list in bytes, as Connect takes it.
@@ -216,7 +217,7 @@ func writeResults(ctx context.Context, cl *connect.Client, id, path string) (err
 	err = cl.ImportLines(ctx, id, func(lines []connect.ImportLine) error {
 		for _, l := range lines {
 			result := map[string]string{"done": "mapped", "failed": "failed"}[l.Status]
-			if err := out.Write([]string{cell(l.CRMUsername), cell(l.EngagementUsername), unit(l.AccountID), cmp.Or(result, "waiting"), l.Code, cell(l.Reason)}); err != nil {
+			if err := out.Write([]string{sheet.Cell(l.CRMUsername), sheet.Cell(l.EngagementUsername), unit(l.AccountID), cmp.Or(result, "waiting"), l.Code, sheet.Cell(l.Reason)}); err != nil {
 				return err
 			}
 		}
@@ -224,12 +225,4 @@ func writeResults(ctx context.Context, cl *connect.Client, id, path string) (err
 	})
 	out.Flush()
 	return errors.Join(err, out.Error(), buffered.Flush())
-}
-
-// cell keeps a spreadsheet from taking a value for a formula.
-func cell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }

@@ -85,6 +85,9 @@ const (
 	MaxAnswer   = 10 << 20         // bytes of one answer, after decompression
 	DialTimeout = 10 * time.Second // until a connection stands
 	CallTimeout = 60 * time.Second // for the whole call
+
+	MaxDownload     = 1 << 30          // bytes of an answer that goes to Request.To
+	DownloadTimeout = 15 * time.Minute // for such a call
 )
 
 // Caller makes bounded calls to one cloud. Make it with [NewCaller]; it is safe for concurrent use.
@@ -148,6 +151,9 @@ type Request struct {
 	Body        []byte
 	// Secrets are what the request carries that must not come back in an error's text; the bearer token is one anyway.
 	Secrets []string
+	// To, where it is not nil, takes the body of an answer of 2xx as it comes; Answer.Body is empty then. What goes wrong may
+	// leave a part of it there.
+	To io.Writer
 }
 
 // Answer is a whole answer within the limits. Redirects never come as an Answer.
@@ -168,7 +174,11 @@ func unsendable(value string) bool {
 // Do makes the call. It fails with CodeUnsendable, CodeUnreachable, CodeNoAnswer or CodeProtocol; an answer of any status but 3xx is
 // returned for the caller to judge.
 func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	timeout := c.timeout
+	if r.To != nil {
+		timeout = DownloadTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
@@ -198,12 +208,9 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 		return nil, c.noAnswer(err, r.URL)
 	}
 	defer func() { _ = resp.Body.Close() }() // the body has been read as far as anybody wants it
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.limit+1))
+	body, err := c.body(r, resp)
 	if err != nil {
-		return nil, c.noAnswer(withoutURL(err), r.URL)
-	}
-	if int64(len(body)) > c.limit {
-		return nil, c.Protocol(resp.StatusCode, "its answer is over %d bytes", c.limit)
+		return nil, err
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, c.Protocol(resp.StatusCode, "it redirects where the API answers, which is not followed")
@@ -217,6 +224,25 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 		secrets = append(slices.Clone(secrets), token)
 	}
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Type: media, Body: body, secrets: secrets}, nil
+}
+
+// body reads the answer's body, or writes it where the request wants it.
+func (c *Caller) body(r Request, resp *http.Response) ([]byte, error) {
+	limit, to := c.limit, io.Writer(&bytes.Buffer{})
+	if r.To != nil && resp.StatusCode/100 == 2 {
+		limit, to = MaxDownload, r.To
+	}
+	n, err := io.Copy(to, io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, c.noAnswer(withoutURL(err), r.URL)
+	}
+	if n > limit {
+		return nil, c.Protocol(resp.StatusCode, "its answer is over %d bytes", limit)
+	}
+	if b, whole := to.(*bytes.Buffer); whole && to != r.To {
+		return b.Bytes(), nil
+	}
+	return nil, nil
 }
 
 // scrub takes the request's secrets out of a text of the remote: one that echoes them must not get them into errors,

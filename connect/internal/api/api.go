@@ -9,7 +9,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -185,6 +187,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/upgrade/migrations/retry", (*Server).retryMigration, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/migrations/{migration_id}", (*Server).migration, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/migrations/{migration_id}/users", (*Server).migrationUsers, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/migrations/{migration_id}/report", (*Server).migrationReport, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/prove", (*Server).proveMigration, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/cancel", (*Server).cancelMigration, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
@@ -262,10 +265,31 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 			s.refuse(w, r, err)
 			return
 		}
+		if file, ok := body.(download); ok {
+			s.deliver(w, r, file)
+			return
+		}
 		s.write(w, r, http.StatusOK, body)
 		return
 	}
 	s.once(w, r, route, c)
+}
+
+// download is an answer that is a file and no JSON; it is written as it is made.
+type download struct {
+	name, mediaType string
+	write           func(context.Context, io.Writer) error
+}
+
+// deliver writes a file. What goes wrong after it has begun ends the connection, so that nobody takes a half for the whole.
+func (s *Server) deliver(w http.ResponseWriter, r *http.Request, d download) {
+	w.Header().Set("Content-Type", d.mediaType)
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.name}))
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if err := d.write(r.Context(), w); err != nil {
+		s.Log.LogAttrs(r.Context(), slog.LevelWarn, "file not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (call, error) {

@@ -184,3 +184,16 @@ func (s *Server) earlierOf(ctx context.Context, l link.Link) (*standingBody, err
 	}
 	return &standingBody{string(mapping.CodeNotReconnected), fmt.Sprintf("Not reconnected since the upgrade to Connected App authentication: %d mapped users, who cannot use the connection: %s", o.Users, next)}, nil
 }
+
+// migrationReport answers with one of the two lists, as CSV.
+func (s *Server) migrationReport(ctx context.Context, c call) (any, error) {
+	report, err := migration.ParseReport(c.query.Get("report"))
+	if err != nil {
+		return nil, err
+	}
+	name, write, err := s.Migrations.Report(ctx, c.link, c.value, report)
+	if err != nil {
+		return nil, err
+	}
+	return download{name, "text/csv; charset=utf-8", write}, nil
+}

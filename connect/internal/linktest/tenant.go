@@ -43,6 +43,7 @@ type Tenant struct {
 	spent      map[string]bool
 	messages   map[string]Message
 	passwords  passwords
+	documents  documents
 }
 
 // Client is an API integration with a secret.
@@ -71,6 +72,8 @@ func NewTenant(t testing.TB, people []Person) *Tenant {
 	mux.HandleFunc("DELETE /v2/grants/{username}", v.clearGrant)
 	mux.HandleFunc("POST /messaging/v1/email/messages/{key}", v.send)
 	mux.HandleFunc("GET /messaging/v1/email/messages/{key}", v.status)
+	mux.HandleFunc("GET /v2/documents", v.listDocuments)
+	mux.HandleFunc("PUT /v2/documents/{name}", v.putDocument)
 	v.start(t, "tenant_sid", mux, people)
 	return v
 }
@@ -212,7 +215,7 @@ func (v *Tenant) userinfo(w http.ResponseWriter, r *http.Request) {
 	}
 	Answer(w, http.StatusOK, map[string]any{
 		"user":         map[string]any{"sub": p.ID, "preferred_username": p.Username, "name": p.Name, "email": "x@x.example"},
-		"organization": map[string]any{"member_id": EID, "enterprise_id": EID},
+		"organization": map[string]any{"member_id": EID, "enterprise_id": EID, "zoneinfo": "America/Chicago"},
 		"permissions":  []map[string]any{{"objectTypeName": "Email", "operationName": "Send", "id": 9}},
 	})
 }

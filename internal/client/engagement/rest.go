@@ -22,6 +22,7 @@ type Identity struct {
 	EID      int64
 	// AccountType is the edition, as the tenant writes it: "enterprise" for Enterprise 2.0; "" where it does not tell.
 	AccountType string
+	Zone        string // IANA name of the enterprise's time zone; "" where it is not told
 	// Permissions are "ObjectType.Operation" names, as the token carries them.
 	Permissions []string
 }
@@ -39,6 +40,7 @@ func (s *Session) UserInfo(ctx context.Context) (Identity, error) {
 			MemberID     json.Number `json:"member_id"`
 			EnterpriseID json.Number `json:"enterprise_id"`
 			AccountType  string      `json:"account_type"`
+			Zone         string      `json:"zoneinfo"`
 		} `json:"organization"`
 		Permissions []struct {
 			Object    string `json:"objectTypeName"`
@@ -53,7 +55,7 @@ func (s *Session) UserInfo(ctx context.Context) (Identity, error) {
 	if err1 != nil || err2 != nil || w.User.Sub == "" || w.User.PreferredUsername == "" {
 		return Identity{}, s.c.call.Protocol(http.StatusOK, "userinfo names no user, business unit and enterprise")
 	}
-	id := Identity{UserID: w.User.Sub, Username: w.User.PreferredUsername, Name: w.User.Name, Email: w.User.Email, MID: mid, EID: eid, AccountType: w.Organization.AccountType}
+	id := Identity{UserID: w.User.Sub, Username: w.User.PreferredUsername, Name: w.User.Name, Email: w.User.Email, MID: mid, EID: eid, AccountType: w.Organization.AccountType, Zone: client.Clip(w.Organization.Zone, 100)}
 	for _, p := range w.Permissions {
 		id.Permissions = append(id.Permissions, p.Object+"."+p.Operation)
 	}
