@@ -141,7 +141,7 @@ func (s *MigrationRuns) state(ctx context.Context, r migration.Run, job string) 
 		return r, err
 	case info.State == jobs.Queued:
 		r.State = migration.Queued
-	case info.State == jobs.Running:
+	case info.State == jobs.Running, info.State == jobs.Done: // one that is done came to the run's end since it was read
 		r.State = migration.Running
 	default:
 		r.State = migration.Stopped
