@@ -162,40 +162,50 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 				return s.InstallPackage(ctx, versions[len(versions)-1].ID, crm.AdminsOnly)
 			},
 		},
-		{
-			Title: "permission set " + journey.ApprovalSet, Want: "there",
-			look: func(ctx context.Context) (string, error) {
-				id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet))
-				return map[bool]string{true: "there", false: "none"}[id != ""], err
-			},
-			do: func(ctx context.Context) error {
-				_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": journey.ApprovalSet})
-				return err
-			},
-		},
+		approvalSet(s),
 	}
 	for _, label := range append([]string{journey.ApprovalSet}, journey.PackageSets()...) {
-		steps = append(steps, planStep{
-			Title: label + " for " + c.SystemUser, Want: "assigned",
-			look: func(ctx context.Context) (string, error) {
-				id, err := found(ctx, s, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = "+crm.Literal(label)+" AND Assignee.Username = "+crm.Literal(c.SystemUser))
-				return map[bool]string{true: "assigned", false: "not assigned"}[id != ""], err
-			},
-			do: func(ctx context.Context) error {
-				set, err := findSet(ctx, s, label)
-				if err != nil {
-					return err
-				}
-				user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(c.SystemUser), "user", c.SystemUser)
-				if err != nil {
-					return err
-				}
-				_, err = s.CreateRecord(ctx, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
-				return err
-			},
-		})
+		steps = append(steps, assignedTo(s, label, c.SystemUser))
 	}
 	return append(steps, c.boxes(s), attached(s), policies(s))
+}
+
+// approvalSet is the permission set that carries users to the app.
+func approvalSet(s *crm.Session) planStep {
+	return planStep{
+		Title: "permission set " + journey.ApprovalSet, Want: "there",
+		look: func(ctx context.Context) (string, error) {
+			id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet))
+			return map[bool]string{true: "there", false: "none"}[id != ""], err
+		},
+		do: func(ctx context.Context) error {
+			_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": journey.ApprovalSet})
+			return err
+		},
+	}
+}
+
+// assignedTo is a permission set that a user has.
+func assignedTo(s *crm.Session, label, username string) planStep {
+	return planStep{
+		Title: label + " for " + username, Want: "assigned",
+		look: func(ctx context.Context) (string, error) {
+			id, err := found(ctx, s, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = "+crm.Literal(label)+" AND Assignee.Username = "+crm.Literal(username))
+			return map[bool]string{true: "assigned", false: "not assigned"}[id != ""], err
+		},
+		do: func(ctx context.Context) error {
+			set, err := findSet(ctx, s, label)
+			if err != nil {
+				return err
+			}
+			user, err := findOne(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(username), "user", username)
+			if err != nil {
+				return err
+			}
+			_, err = s.CreateRecord(ctx, "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": user})
+			return err
+		},
+	}
 }
 
 // boxes are the package's two on the system user (connect-facts 1.4: both are required of him).

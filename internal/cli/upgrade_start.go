@@ -1,13 +1,22 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
+	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // Roles in which a person takes part in an upgrade.
@@ -25,31 +34,43 @@ func plays(role, owner string) bool {
 // upgradeStartCmd begins an upgrade, or goes on with it.
 type upgradeStartCmd struct {
 	connectFlags
-	As     string        `help:"Whose steps to do: engagement-admin, crm-admin, both." enum:"engagement-admin,crm-admin,both" default:"engagement-admin" env:"-"`
-	Order  string        `help:"safe: users are approved before anything depends on it. documented: as document 003 has it." enum:"safe,documented" default:"safe" env:"-"`
-	Mode   string        `help:"What becomes of sends meanwhile. hold: they wait and go out afterwards in their order. fail: they fail, as documented." enum:"hold,fail" default:"hold" env:"-"`
-	Window time.Duration `help:"How long the outage is booked for." default:"2h" env:"-"`
-	Yes    bool          `help:"The warnings are read, and the changes acknowledged." env:"-"`
-	By     string        `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	outageFlags
+	secretFlags
+	OrgUser          string   `help:"The CRM admin's user name, instead of the ready file's. TWINSPAN_ORG_PASSWORD and TWINSPAN_ORG_SECURITY_TOKEN take the place of the ready file's secrets." placeholder:"USERNAME"`
+	OrgURL           string   `help:"URL of the org, with the CRM admin's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	As               string   `help:"Whose steps to do: engagement-admin, crm-admin, both." enum:"engagement-admin,crm-admin,both" default:"engagement-admin" env:"-"`
+	Yes              bool     `help:"The warnings are read, and the changes acknowledged." env:"-"`
+	LeaveOut         []string `help:"Salesforce users who are not to be assigned to the connected app; may be repeated." placeholder:"NAME" env:"-" sep:"none"`
+	VerifyDefinition string   `help:"Triggered send definition of the test email and the triggered send that the upgrade is verified by." placeholder:"KEY" env:"-"`
+	VerifyAs         string   `help:"Mapped user who sends the test email; the first one, where not given." placeholder:"NAME" env:"-"`
+	VerifyTo         string   `help:"Where the test email goes; that user's own address, where not given." placeholder:"ADDRESS" env:"-"`
+	VerifyContact    string   `help:"Contact or lead for the triggered send; none is made, where not given." placeholder:"ID" env:"-"`
+	NoVerify         bool     `help:"Close the upgrade without a test email." env:"-"`
+	By               string   `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
 // Help is what `twinspan upgrade start --help` says beneath the flags' summary.
 func (*upgradeStartCmd) Help() string {
 	return `The upgrade is a job of Connect's that goes on whether this command runs or not. This command does the steps of --as, each in that person's own session, and returns when it is somebody
-else's turn (exit code 3, with what he has to do) or the upgrade is closed. Given again, it goes on.`
+else's turn (exit code 3, with what he has to do) or the upgrade is closed. Given again, it goes on. Where the system user has to allow the connected app, his password is
+system_user_password of --secrets-file, TWINSPAN_SYSTEM_USER_PASSWORD or the ready file's; it goes to the org's own page. Without it the address is printed for a browser.`
 }
 
 // warnings are document 003's before Connect Account.
-const warnings = `During this process the system automatically connects to any active Salesforce session.
-  Log out of any active Sales or Service Cloud sessions other than the system user's for this process.
-  Closing the tab does not end an active session.
-  Where your login URL is company-specific, such as https://mycompany.my.salesforce.com, log in to the org there as the system user first.
-The connection is unavailable while the outage is open: pause all Marketing Cloud Connect activities.
+const warnings = `During this process, the system automatically connects to any active Salesforce session.
+  Log out of any active Sales or Service Cloud sessions, other than the Salesforce system user's for this process.
+  Closing the tab doesn't end an active session.
+  If you use a company-specific login URL, such as https://mycompany.my.salesforce.com, log in to that org as the Salesforce system user first.
+The connection between the clouds isn't available while the outage is open: pause all Marketing Cloud Connect activities.
 `
 
 // Run begins or goes on.
 func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
-	if c.Window < time.Minute || c.Window > 72*time.Hour {
+	at, err := c.at()
+	if err != nil {
+		return err
+	}
+	if c.Window != 0 && (c.Window < time.Minute || c.Window > 72*time.Hour) {
 		return usagef("--window is from one minute to 72 hours")
 	}
 	cl, err := c.connect(a)
@@ -67,9 +88,11 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 		if err := c.acknowledged(a); err != nil {
 			return err
 		}
-		r := connect.UpgradeStart{Acknowledged: true, By: a.who(c.By)}
-		if u == nil || u.Closed() { // what is booked has its order, mode and window
-			r.Order, r.Mode, r.WindowMinutes = c.Order, c.Mode, int(c.Window/time.Minute)
+		r := connect.UpgradeStart{
+			Kind: strings.ReplaceAll(c.Kind, "-", "_"), Order: c.Order, Mode: c.Mode, WindowMinutes: int(c.Window / time.Minute), Acknowledged: true, Verify: c.verification(), By: a.who(c.By),
+		}
+		if !at.IsZero() {
+			r.At = &at
 		}
 		if u, err = cl.StartUpgrade(ctx, r, oauth.NewToken(24)); err != nil {
 			return err
@@ -78,47 +101,125 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 	return c.play(ctx, a, cl, u)
 }
 
+func (c *upgradeStartCmd) verification() connect.UpgradeVerification {
+	return connect.UpgradeVerification{Definition: c.VerifyDefinition, As: c.VerifyAs, To: c.VerifyTo, Contact: c.VerifyContact}
+}
+
 // acknowledged shows the warnings, and refuses to go on where nobody said that they are read.
 func (c *upgradeStartCmd) acknowledged(a *app) error {
 	if c.Yes {
 		return nil
 	}
-	if !a.json {
-		if err := a.print(warnings); err != nil {
-			return err
-		}
+	if err := a.print(warnings); err != nil {
+		return err
 	}
-	return usagef("nothing was done; say --yes when the warnings are read")
+	in, ok := a.Stdin.(*os.File)
+	if !a.Terminal || a.json || !ok || !term.IsTerminal(int(in.Fd())) {
+		return usagef("nothing was done; say --yes when the warnings are read")
+	}
+	if err := a.print("Type yes to go on: "); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+	if err != nil || strings.TrimSpace(answer) != "yes" {
+		return usagef("nothing was done")
+	}
+	c.Yes = true
+	return nil
 }
+
+// answerWithin is how long Connect may take to look at what it was told.
+const answerWithin = 20 * time.Second
 
 // play does what is this person's to do, until it is somebody else's turn.
 func (c *upgradeStartCmd) play(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) error {
-	told := "" // what was told already: the answer takes a moment
-	p := &upgradePrinter{a: a}
-	err := a.watchUpgrade(ctx, cl, u, p, func(u *connect.Upgrade) (bool, error) {
+	told := map[string]time.Time{} // what was told already, and when: the answer takes a moment
+	return a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) {
 		w := u.Waiting
 		switch {
 		case u.Closed():
 			return true, nil
 		case w == nil || w.For == "connect":
 			return false, nil
-		case !plays(c.As, w.For):
+		case !plays(c.As, w.For) || w.Undoing:
 			return true, nil
 		}
-		turn := w.Step + w.Have + w.Since.String()
-		if turn == told {
-			return false, nil
+		turn := w.Step + w.For + w.Have
+		if when, again := told[turn]; again { // refused, or it does not read back as it should
+			return u.ToldBy(w.Step) == "" || time.Since(when) > answerWithin, nil
 		}
-		told = turn
-		if w.Step == "acknowledge" {
-			if err := c.acknowledged(a); err != nil {
-				return true, err
-			}
-		}
-		_, err := cl.TellUpgrade(ctx, w.Step, a.who(c.By), false, oauth.NewToken(24))
-		return false, err
+		told[turn] = time.Now()
+		return c.turn(ctx, a, cl, u)
 	})
-	return err
+}
+
+// turn does one step of an admin, and tells Connect. It reports whether that is all that can be done now.
+func (c *upgradeStartCmd) turn(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) (bool, error) {
+	t := connect.UpgradeTelling{By: a.who(c.By)}
+	switch w := u.Waiting; {
+	case w.For == "crm_admin":
+		s, err := cl.Status(ctx)
+		if err != nil {
+			return true, err
+		}
+		done, err := c.org(ctx, a, cl, w.Step, s.Org.SystemUser)
+		if err != nil || !done {
+			return true, err
+		}
+		t.Anyway = w.Step == "assignments" && len(c.LeaveOut) > 0
+	case w.Step == "acknowledge":
+		if err := c.acknowledged(a); err != nil {
+			return true, err
+		}
+	case w.Step == "connect_account" && strings.Contains(w.Have, "hasn't approved"):
+		return c.allow(ctx, a, cl)
+	case w.Step == "verify":
+		t.Verify = c.verification()
+		if t.Verify.Definition == "" && !c.NoVerify {
+			return true, nil
+		}
+	}
+	_, err := cl.TellUpgrade(ctx, u.Waiting.Step, t, oauth.NewToken(24))
+	return false, err
+}
+
+// allow opens Connect Account as the system user, or prints where he has to.
+func (c *upgradeStartCmd) allow(ctx context.Context, a *app, cl *connect.Client) (bool, error) {
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return true, err
+	}
+	address, err := cl.UpgradeAccount(ctx, a.who(c.By), oauth.NewToken(24))
+	if err != nil {
+		return true, err
+	}
+	given, err := c.read(a, systemPassword)
+	if err != nil {
+		return true, err
+	}
+	password := given[systemPassword]
+	if c.URL == "" && password == "" {
+		r, err := c.ready()
+		if err != nil {
+			return true, err
+		}
+		if strings.EqualFold(r.CRM.SystemUser.Username, s.Org.SystemUser) {
+			password = vault.Secret(r.CRM.SystemUser.Password)
+		}
+	}
+	if password == "" {
+		a.errorf("%s logs in to the org within ten minutes, and allows the app: %s", oneLine(s.Org.SystemUser), oneLine(address))
+		return false, nil
+	}
+	origin, err := originOf(s.Org.URL)
+	if err != nil {
+		return true, err
+	}
+	page, err := signIn(ctx, address, map[string]browser.Credentials{origin: credentials(s.Org.SystemUser, password)}, "Yes, connect")
+	if err == nil && page.Status != http.StatusOK {
+		err = fmt.Errorf("connect account: %s", oneLine(page.Text))
+	}
+	return false, err
 }
 
 // watchUpgrade looks at an upgrade again and again, prints what is news, and asks turn after each look whether that is enough.
@@ -191,28 +292,59 @@ func (a *app) noUpgrade() error {
 type upgradeCancelCmd struct {
 	connectFlags
 	whyFlags
+	OrgUser string `help:"The CRM admin's user name, instead of the ready file's; as with start." placeholder:"USERNAME"`
+	OrgURL  string `help:"URL of the org, with the CRM admin's access token in TWINSPAN_ORG_TOKEN; as with start." placeholder:"URL"`
+	As      string `help:"Whose changes to put back beside Connect's own: engagement-admin, crm-admin, both." enum:"engagement-admin,crm-admin,both" default:"engagement-admin" env:"-"`
+	Leave   bool   `help:"With --as crm-admin: leave in the org what the upgrade changed there. It is told." env:"-"`
 }
 
-// Run cancels, and waits until Connect's own steps are undone.
+// Run cancels, and waits until everything is put back; exit code 3 where somebody else has to put back something.
 func (c *upgradeCancelCmd) Run(ctx context.Context, a *app) error {
-	if c.Reason == "" {
-		return usagef("--reason is missing: say why, it is kept on record")
-	}
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
 	}
-	u, err := cl.CancelUpgrade(ctx, c.Reason, c.by(a), oauth.NewToken(24))
+	u, err := cl.Upgrade(ctx)
 	if err != nil {
 		return err
 	}
-	err = a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) {
-		return u.Closed() || u.Waiting != nil && u.Waiting.For != "connect", nil
-	})
-	if err == errNo {
-		if u, lookErr := cl.Upgrade(ctx); lookErr == nil && u != nil && u.State == "cancelled" {
-			return nil
+	if u == nil {
+		return a.noUpgrade()
+	}
+	if u.State != "cancelling" {
+		if c.Reason == "" {
+			return usagef("--reason is missing: say why, it is kept on record")
 		}
+		if u, err = cl.CancelUpgrade(ctx, c.Reason, c.by(a), oauth.NewToken(24)); err != nil {
+			return err
+		}
+	}
+	told, cancelled := map[string]time.Time{}, false
+	err = a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) {
+		cancelled = u.State == "cancelled"
+		w := u.Waiting
+		switch {
+		case u.Closed():
+			return true, nil
+		case w == nil || w.For == "connect":
+			return false, nil
+		case !plays(c.As, w.For):
+			return true, nil
+		}
+		if when, again := told[w.Step+w.Have]; again {
+			return time.Since(when) > answerWithin, nil
+		}
+		told[w.Step+w.Have] = time.Now()
+		if !c.Leave {
+			if err := c.putBack(ctx, a, u); err != nil {
+				return true, err
+			}
+		}
+		_, err := cl.TellUpgrade(ctx, w.Step, connect.UpgradeTelling{Anyway: c.Leave, By: c.by(a)}, oauth.NewToken(24))
+		return false, err
+	})
+	if cancelled && errors.Is(err, errNo) {
+		return nil
 	}
 	return err
 }

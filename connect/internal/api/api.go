@@ -182,6 +182,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/upgrade", (*Server).startUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/steps/{step}", (*Server).tellUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/cancel", (*Server).cancelUpgrade, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/connect-account", (*Server).connectAccount, 0, true},
 		{http.MethodGet, "/api/v1/upgrade/migrations", (*Server).migrations, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/migrations", (*Server).startMigration, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/migrations/retry", (*Server).retryMigration, 0, false},

@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 )
 
 // Bodies are the bodies that the code writes, by the name of their schema.
@@ -15,6 +16,7 @@ func Bodies() map[string]any {
 		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
 		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
-		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
+		"UpgradeVerification": upgrade.Verification{},
+		"Migration":           migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
 	}
 }

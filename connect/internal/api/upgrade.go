@@ -90,13 +90,14 @@ func (s *Server) startUpgrade(ctx context.Context, c call) (any, error) {
 		At            *time.Time      `json:"at"`
 		WindowMinutes int             `json:"window_minutes"`
 		// Acknowledged: the Engagement admin asks, and has read what will change.
-		Acknowledged bool   `json:"acknowledged"`
-		By           string `json:"by"`
+		Acknowledged bool                 `json:"acknowledged"`
+		Verify       upgrade.Verification `json:"verify"`
+		By           string               `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	r := upgrade.StartRequest{Kind: in.Kind, Order: in.Order, By: in.By, Acknowledged: in.Acknowledged}
+	r := upgrade.StartRequest{Kind: in.Kind, Order: in.Order, By: in.By, Acknowledged: in.Acknowledged, Verify: in.Verify}
 	r.Mode = in.Mode
 	if in.WindowMinutes < 0 || in.WindowMinutes > int(link.MaxOutage/time.Minute) {
 		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "The outage lasts from one minute to %d hours.", link.MaxOutage/time.Hour).In("window_minutes")
@@ -111,13 +112,15 @@ func (s *Server) startUpgrade(ctx context.Context, c call) (any, error) {
 func (s *Server) tellUpgrade(ctx context.Context, c call) (any, error) {
 	var in struct {
 		// Anyway goes on without what is missing, where the step allows that.
-		Anyway bool   `json:"anyway"`
-		By     string `json:"by"`
+		Anyway bool `json:"anyway"`
+		// Verify is of the step verify.
+		Verify upgrade.Verification `json:"verify"`
+		By     string               `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	return s.upgradeAnswer(s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), in.By, in.Anyway))
+	return s.upgradeAnswer(s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), upgrade.Telling{By: in.By, Anyway: in.Anyway, Verify: in.Verify}))
 }
 
 func (s *Server) cancelUpgrade(ctx context.Context, c call) (any, error) {
@@ -129,4 +132,23 @@ func (s *Server) cancelUpgrade(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	return s.upgradeAnswer(s.Upgrades.Cancel(ctx, c.link, in.By, in.Reason))
+}
+
+type connectAccountBody struct {
+	AuthorizeURL string `json:"authorize_url"`
+}
+
+// connectAccount makes the link under which the system user logs in to the org and allows the connected app.
+func (s *Server) connectAccount(ctx context.Context, c call) (any, error) {
+	var in struct {
+		By string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	if err := s.Upgrades.MayAllow(ctx, c.link); err != nil {
+		return nil, err
+	}
+	url, err := s.Signins.OfferAccount(ctx, c.link)
+	return connectAccountBody{url}, err
 }

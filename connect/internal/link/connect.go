@@ -3,6 +3,7 @@ package link
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -140,6 +141,39 @@ func (s *Service) ProveKey(ctx context.Context, l Link) (OrgUser, error) {
 	}
 	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
 		return OrgUser{}, l.copied(id.OrgID)
+	}
+	return OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}, nil
+}
+
+// AllowedApp completes the system user's visit to the org in which he allowed the connected app: who came back, by the code that
+// the org gave. The org keeps his approval as long as the token lives that comes with it; Connect needs none of it. Whoever else
+// came back is refused, and what he allowed is taken back.
+func (s *Service) AllowedApp(ctx context.Context, l Link, named string, g crm.CodeGrant) (OrgUser, error) {
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return OrgUser{}, err
+	}
+	key, err := s.keys.Private(ctx, l.Pair, IntoOrg, s.machine())
+	if err != nil {
+		return OrgUser{}, err
+	}
+	g.ClientID = l.ConsumerKey
+	if g.Assertion, err = org.ClientAssertion(l.ConsumerKey, key, s.Now(l)); err != nil {
+		return OrgUser{}, err
+	}
+	token, err := org.ExchangeCode(ctx, g)
+	if err != nil {
+		return OrgUser{}, err
+	}
+	id, err := org.Session(token).UserInfo(ctx)
+	if err == nil && l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
+		err = WrongOrg(OrgName(id.OrgID, id.URLs.CustomDomain), OrgName(l.Org.OrgID, s.SignInURL(ctx, l)))
+	}
+	if err == nil {
+		err = CheckSystemUser(named, id.Username)
+	}
+	if err != nil {
+		return OrgUser{}, errors.Join(err, org.Revoke(ctx, cmp.Or(token.RefreshToken, token.AccessToken)))
 	}
 	return OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}, nil
 }

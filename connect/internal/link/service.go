@@ -282,6 +282,34 @@ func (s *Service) CallOrgAs(ctx context.Context, l Link, username string, fn fun
 	}
 }
 
+// CallOrgKept runs fn with a session of the system user by the credentials of before, which an upgrade keeps until it is closed.
+// What becomes of them says nothing of the span as it is now.
+func (s *Service) CallOrgKept(ctx context.Context, l Link, before OrgSpan, fn func(*crm.Session) error) error {
+	l.Org = before
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return err
+	}
+	key := orgKey(l, before.Username)
+	for try := 0; ; try++ {
+		token, err := s.org.get(ctx, key, s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
+			t, err := s.orgDriver(before.Driver).session(ctx, l, before.Username)
+			if err == nil && t.OrgID != before.OrgID {
+				err = l.copied(t.OrgID)
+			}
+			return t, s.Now(l).Add(orgTokenLife), err
+		})
+		if err != nil {
+			return err
+		}
+		err = fn(org.Session(token))
+		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
+			return err
+		}
+		s.org.drop(key, func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
+	}
+}
+
 // CallTenant runs fn with a session of the API user in his business unit, as CallOrg does for the org.
 func (s *Service) CallTenant(ctx context.Context, l Link, fn func(*engagement.Session) error) error {
 	if l.Tenant.Username == "" {

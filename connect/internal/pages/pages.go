@@ -223,7 +223,7 @@ func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	if flow.Purpose == signin.SystemUser {
+	if flow.Purpose == signin.SystemUser || flow.Purpose == signin.Account {
 		if err := link.CheckSystemUser(flow.Username, visitor.Username); err != nil {
 			s.refuse(w, r, err)
 			return
@@ -339,6 +339,14 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, http.StatusOK, nothingConnected("Salesforce"))
 		return
 	case flow.Purpose == signin.ConfirmSystemUser:
+		told, tellErr := s.Upgrades.Account(r.Context(), l, flow.Username)
+		if err = tellErr; told {
+			s.render(w, r, http.StatusOK, accountAllowed(l))
+			return
+		}
+		if err != nil {
+			break
+		}
 		if l, err = s.Links.ConnectOrg(r.Context(), l.Pair, flow.Username, flow.Username); err == nil {
 			s.render(w, r, http.StatusOK, systemUserConnected(l))
 			return

@@ -174,6 +174,15 @@ func systemUserConnected(l link.Link) ui.Page {
 	}
 }
 
+// accountAllowed tells the system user that the upgrade goes on without him.
+func accountAllowed(l link.Link) ui.Page {
+	return ui.Page{
+		Title: "The upgrade goes on", Brand: brand, User: l.Org.Username, Narrow: true,
+		Alerts: []ui.Alert{{Kind: ui.Success, Title: "Connect may sign in as " + l.Org.Username, Text: "The upgrade goes on: Connect signs in to the org by its own key from now on."}},
+		Blocks: []ui.Block{ui.Text("You may close this page. Closing it does not end your session: log out of Salesforce.")},
+	}
+}
+
 // nothingConnected is where a no leads.
 func nothingConnected(cloud string) ui.Page {
 	return ui.Page{Title: "Nothing was connected", Brand: brand, Narrow: true, Blocks: []ui.Block{

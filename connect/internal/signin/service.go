@@ -66,6 +66,12 @@ func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string
 	if err != nil {
 		return "", err
 	}
+	if f.Purpose == Account {
+		return org.AuthorizeURL(crm.AuthorizeRequest{
+			ClientID: l.ConsumerKey, RedirectURI: s.base + OrgCallbackPath, Scopes: []string{"api", "refresh_token", "web"}, State: state, Challenge: oauth.Challenge(sec.Verifier),
+			Prompt: "login", LoginHint: f.Username,
+		}), nil
+	}
 	r := crm.AuthorizeRequest{
 		ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
 		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier),
@@ -95,12 +101,21 @@ func (s *Service) OfferAPIUser(ctx context.Context, l link.Link, username string
 // OfferSystemUser makes the link under which the system user connects the account (document 001), in whatever browser
 // opens it first.
 func (s *Service) OfferSystemUser(ctx context.Context, l link.Link, username string) (startURL string, err error) {
+	return s.offerOrg(ctx, l, SystemUser, username)
+}
+
+// OfferAccount makes the link under which the system user allows the connected app, in whatever browser opens it first.
+func (s *Service) OfferAccount(ctx context.Context, l link.Link) (startURL string, err error) {
+	return s.offerOrg(ctx, l, Account, l.Org.Username)
+}
+
+func (s *Service) offerOrg(ctx context.Context, l link.Link, p Purpose, username string) (startURL string, err error) {
 	if err := link.CheckUsername(username); err != nil {
 		return "", fault.Of(err).In("system_user")
 	}
 	handle := oauth.NewToken(tokenBytes)
 	err = s.store.AddFlow(ctx, Flow{
-		Key: vault.HashToken(handle), Pair: l.Pair, Purpose: SystemUser, Step: Offered, Expires: s.links.Now(l).Add(FlowLife), Username: username,
+		Key: vault.HashToken(handle), Pair: l.Pair, Purpose: p, Step: Offered, Expires: s.links.Now(l).Add(FlowLife), Username: username,
 	})
 	return s.base + OrgStartPath + "?flow=" + url.QueryEscape(handle), err
 }
@@ -111,8 +126,8 @@ func (s *Service) Start(ctx context.Context, handle, browser string) (location s
 	if err != nil {
 		return "", err
 	}
-	if f.Purpose == SystemUser {
-		return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: SystemUser, Username: f.Username}, browser)
+	if f.Purpose == SystemUser || f.Purpose == Account {
+		return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: f.Purpose, Username: f.Username}, browser)
 	}
 	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: APIUser, Username: f.Username, MID: f.MID}, browser)
 }
@@ -216,11 +231,15 @@ func (s *Service) open(ctx context.Context, cloud string, r Return, browser stri
 // EndOrg finishes a trip to the org: it proves by id_token and userinfo who came back, and for what.
 func (s *Service) EndOrg(ctx context.Context, r Return, browser string) (Visitor, Flow, link.Link, error) {
 	f, l, sec, err := s.open(ctx, "org", r, browser)
-	if err == nil && f.Purpose != Visit && f.Purpose != SystemUser {
+	if err == nil && f.Purpose != Visit && f.Purpose != SystemUser && f.Purpose != Account {
 		err = Unknown()
 	}
 	if err != nil {
 		return Visitor{}, f, l, err
+	}
+	if f.Purpose == Account {
+		u, err := s.links.AllowedApp(ctx, l, f.Username, crm.CodeGrant{Code: r.Code, RedirectURI: s.base + OrgCallbackPath, Verifier: vault.Secret(sec.Verifier)})
+		return Visitor{Pair: l.Pair, OrgID: u.OrgID, UserID: u.UserID, Username: u.Username, Name: u.Name}, f, l, err
 	}
 	v, err := s.visitor(ctx, l, r, sec)
 	return v, f, l, err

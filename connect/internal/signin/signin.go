@@ -48,6 +48,8 @@ const (
 	APIUser Purpose = "api_user" // to the tenant: the API user gives his grant
 	// SystemUser is a trip to the org: the system user says who he is ("Connect Account").
 	SystemUser Purpose = "system_user"
+	// Account is a trip to the org in which the system user allows the connected app itself (document 003, steps 5 to 8).
+	Account Purpose = "connect_account"
 	// To nowhere: is he who was found the one who is meant? Nothing is bound before the answer.
 	Confirm           Purpose = "confirm" // a mapping
 	ConfirmAPIUser    Purpose = "confirm_api_user"

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -20,14 +21,30 @@ const (
 // outageReason stands in the refusals of an upgrade's outage.
 const outageReason = "upgrade in progress"
 
+// Parts are what an upgrade to Connected App authentication works with.
+type Parts struct {
+	Links  *link.Service
+	Mapped Mapped
+	Sends  Sends
+	Usage  Usage
+	Users  Migration // nil where nobody is to be reconnected
+}
+
 // connectedApp are the steps of kind ConnectedApp.
 type connectedApp struct {
-	links *link.Service
+	links  *link.Service
+	mapped Mapped
+	sends  Sends
+	usage  Usage
+	users  Migration
 }
 
 // NewConnectedApp is the course of an upgrade to Connected App authentication.
-func NewConnectedApp(links *link.Service) Course {
-	c := connectedApp{links}
+func NewConnectedApp(p Parts) Course {
+	c := connectedApp{p.Links, p.Mapped, p.Sends, p.Usage, p.Users}
+	begin := []Step{acknowledge(c.changes), openOutage()}
+	end := []Step{c.prove(), c.verify(), c.closeDown()}
+	order := func(middle ...Step) []Step { return slices.Concat(begin, middle, end) }
 	return Course{
 		Span: link.IntoOrg,
 		Ready: func(l link.Link) error {
@@ -40,9 +57,12 @@ func NewConnectedApp(links *link.Service) Course {
 			return nil
 		},
 		Steps: map[Order][]Step{
-			Safe:       {acknowledge(c.changes), openOutage(), c.connectAccount(), c.closeDown()},
-			Documented: {acknowledge(c.changes), openOutage(), c.connectAccount(), c.closeDown()},
+			// Nobody is ever shut out: who is to use the app is approved for it before it asks for approval.
+			Safe: order(c.permissionSet(), c.assignments(), c.attach(), c.connectAccount(), c.policies(), c.migrate()),
+			// Document 003, word by word: users are migrated before anybody is approved, and prove tries them again.
+			Documented: order(c.connectAccount(), c.migrate(), c.policies(), c.permissionSet(), c.assignments(), c.attach()),
 		},
+		Watch: c.watch,
 	}
 }
 
@@ -110,56 +130,6 @@ func openOutage() Step {
 
 // ours reports whether an outage is an upgrade's.
 func ours(o link.Outage) bool { return o.Mode != "" && o.Stays && o.Reason == outageReason }
-
-// connectAccount brings the span into the org from the password to the key.
-func (c connectedApp) connectAccount() Step {
-	return Step{
-		Name: ConnectAccount, Owner: EngagementAdmin, Title: "Connect Account", Told: true,
-		Stood: func(_ context.Context, w Work) (any, error) { return w.Link.Org, nil },
-		Look: func(_ context.Context, w Work) (Reading, error) {
-			f := Reading{
-				Have: "Connect signs in by " + w.Link.Org.Driver.String(), Want: "Connect signs in by " + link.JWT.String() + " as " + w.Link.Org.Username,
-				Click: "Email Studio > Admin > Salesforce Integration > Upgrade to Connected App > Connect Account", Command: "twinspan upgrade start --as engagement-admin",
-			}
-			if w.Link.Org.Driver == link.JWT && w.Link.Org.State == link.SpanUp {
-				f.Done, f.Have = true, f.Want
-			}
-			return f, nil
-		},
-		Do: func(ctx context.Context, w Work) (Outcome, error) {
-			found, err := c.links.ProveKey(ctx, w.Link)
-			if err != nil {
-				return Outcome{}, err
-			}
-			name := w.Link.Org.Username
-			return Outcome{
-				Reading: Reading{Done: true, Have: "Connect signs in by " + link.JWT.String() + " as " + name, Want: "Connect signs in by " + link.JWT.String() + " as " + name},
-				Effect: Effect{
-					Link: func(l link.Link) (link.Link, error) {
-						return l.ConnectOrg(name, found, link.JWT, time.Time{}, w.Now)
-					},
-					Why: audit.Change{At: w.Now, Actor: w.Record.ToldBy, Action: audit.OrgConnected, Reason: "upgrade"},
-				},
-			}, nil
-		},
-		Undo: func(_ context.Context, w Work) (Outcome, error) {
-			out := Outcome{Reading: Reading{Done: true, Have: "Connect signs in by " + link.Password.String()}}
-			var before link.OrgSpan
-			known, err := w.Record.stood(&before)
-			if err != nil || !known || w.Link.Org.Driver == before.Driver {
-				return out, err
-			}
-			out.Effect = Effect{
-				Link: func(l link.Link) (link.Link, error) {
-					l.Org, l.UpgradedAt = before, time.Time{}
-					return l, nil
-				},
-				Why: audit.Change{At: w.Now, Actor: w.Upgrade.CancelledBy, Action: audit.OrgConnected, Reason: "upgrade cancelled"},
-			}
-			return out, nil
-		},
-	}
-}
 
 // closeDown ends the outage, early or late, and forgets the old credentials: from here on there is no way back.
 func (c connectedApp) closeDown() Step {

@@ -143,7 +143,11 @@ func (e *engine) forward(ctx context.Context) (time.Duration, error) {
 			return 0, e.finish(ctx, i, Outcome{Reading: f})
 		}
 	}
-	if f.For == Time || step.Do == nil || step.Told && rec.ToldAt.IsZero() {
+	untold := step.Told && rec.ToldAt.IsZero()
+	if untold && rec.Status == Intended && e.u.State == Waits && e.u.Waiting != nil && e.u.Waiting.Step == rec.Step { // why it was refused stands
+		return e.patience(*e.u.Waiting), nil
+	}
+	if f.For == Time || step.Do == nil || untold {
 		return e.wait(ctx, rec, f, Outcome{})
 	}
 	// What is about to be done is written down first: whoever finds it so does not know what came of it.
@@ -170,6 +174,9 @@ func (e *engine) forward(ctx context.Context) (time.Duration, error) {
 		return e.failed(ctx, rec, err)
 	case out.Done:
 		return 0, e.finish(ctx, i, out)
+	}
+	if step.Told && out.For != Connect && out.For != Time { // not again before he says so
+		rec.ToldBy, rec.ToldAt = "", time.Time{}
 	}
 	return e.wait(ctx, rec, out.Reading, out)
 }
@@ -274,8 +281,8 @@ func (e *engine) wait(ctx context.Context, rec *Record, f Reading, out Outcome) 
 
 // patience is how long until the next look.
 func (e *engine) patience(w Waiting) time.Duration {
-	if w.For == Time {
-		return lookSoon // it costs no call
+	if w.For == Time || w.For == Connect {
+		return lookSoon // it costs no call, or takes no person
 	}
 	return min(max(e.now.Sub(w.Since)/10, lookSoon), lookLate)
 }
@@ -315,7 +322,12 @@ func (e *engine) failed(ctx context.Context, rec *Record, err error) (time.Durat
 		said = r.Code + ": " + r.Description
 	}
 	f := Reading{Have: said, Want: rec.Want}
-	if e.u.Waiting != nil && e.u.Waiting.Step == rec.Step {
+	if step.Look != nil && e.u.State != Cancelling { // how it is done stands there
+		if read, lookErr := step.Look(ctx, e.work(*rec)); lookErr == nil {
+			read.Have, read.Done = said, false
+			f = read
+		}
+	} else if e.u.Waiting != nil && e.u.Waiting.Step == rec.Step {
 		f.Click, f.Command = e.u.Waiting.Click, e.u.Waiting.Command
 	}
 	if step.Told { // not again before he says so: each attempt leaves a row in the cloud's own history
@@ -387,7 +399,7 @@ func (e *engine) watch(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	if !out.Done {
-		return e.waitWatching(ctx, out.Reading)
+		return e.waitWatching(ctx, out)
 	}
 	if err := e.u.do(Looked); err != nil {
 		return 0, err
@@ -396,12 +408,13 @@ func (e *engine) watch(ctx context.Context) (time.Duration, error) {
 	return over, e.save(ctx, out.Effect, e.why(audit.UpgradeEnded, "", ""))
 }
 
-func (e *engine) waitWatching(ctx context.Context, f Reading) (time.Duration, error) {
-	if e.u.Waiting != nil && e.u.Failure == "" {
+func (e *engine) waitWatching(ctx context.Context, out Outcome) (time.Duration, error) {
+	if e.u.Waiting != nil && e.u.Waiting.Until.Equal(out.Until) && e.u.Failure == "" && len(out.Found) == 0 {
 		return lookLate, nil
 	}
-	e.u.Waiting, e.u.Failure = &Waiting{For: Time, Have: f.Have, Want: f.Want, Until: f.Until, Since: e.now}, ""
-	return lookLate, e.save(ctx, Effect{}, audit.Change{})
+	e.u.Waiting, e.u.Failure = &Waiting{For: Time, Have: out.Have, Want: out.Want, Until: out.Until, Since: e.now}, ""
+	e.u.Findings = append(e.u.Findings, out.Found...)
+	return lookLate, e.save(ctx, out.Effect, audit.Change{})
 }
 
 // none reports whether the effect changes nothing.

@@ -85,22 +85,33 @@ func told(err error) (bool, string) {
 	return false, ""
 }
 
-// readPolicies compares the app's policies with those of steps 16 to 18.
-func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) error {
+// findApp finds the connected app of the connection.
+func findApp(ctx context.Context, org *crm.Session, l link.Link) (a crm.ConnectedApp, found bool, err error) {
 	name := strings.ReplaceAll(l.ConnectedApp, " ", "_")
 	apps, err := org.ReadConnectedApps(ctx, "et4ae5__"+name, name)
 	if err != nil {
-		return p.soften(err, "the org")
+		return a, false, err
 	}
 	i := slices.IndexFunc(apps, func(a crm.ConnectedApp) bool { return a.ConsumerKey == l.ConsumerKey })
 	if i < 0 {
 		i = slices.IndexFunc(apps, func(a crm.ConnectedApp) bool { return a.ConsumerKey == "" }) // a real org hides the key of a packaged app
 	}
 	if i < 0 {
+		return a, false, nil
+	}
+	return apps[i], true, nil
+}
+
+// readPolicies compares the app's policies with those of steps 16 to 18.
+func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) error {
+	a, found, err := findApp(ctx, org, l)
+	if err != nil {
+		return p.soften(err, "the org")
+	}
+	if !found {
 		p.find(Blocks, "no_connected_app", "The org has no connected app %q with the connection's consumer key: install the managed package first.", l.ConnectedApp)
 		return nil
 	}
-	a := apps[i]
 	permitted := "All users may self-authorize"
 	if a.AdminApproved {
 		permitted = WantPermitted
@@ -113,29 +124,36 @@ func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) 
 	return nil
 }
 
-// readAccess reads which permission sets carry the app.
-func (p *Plan) readAccess(ctx context.Context, org *crm.Session, l link.Link) error {
+// findAccess finds which permission sets carry the app, and the one that document 003 has made.
+func findAccess(ctx context.Context, org *crm.Session, l link.Link) (access, error) {
+	var a access
 	apps, err := org.Query(ctx, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(l.ConnectedApp)+" LIMIT 2")
 	if err != nil {
-		return p.soften(err, "the org")
+		return a, err
 	}
 	if len(apps) == 1 {
-		p.access.app = apps[0].String("Id")
-		carried, err := org.Query(ctx, "SELECT ParentId, Parent.Label FROM SetupEntityAccess WHERE SetupEntityId = "+crm.Literal(p.access.app)+" LIMIT 200")
+		a.app = apps[0].String("Id")
+		carried, err := org.Query(ctx, "SELECT ParentId, Parent.Label FROM SetupEntityAccess WHERE SetupEntityId = "+crm.Literal(a.app)+" LIMIT 200")
 		if err != nil {
-			return p.soften(err, "the org")
+			return a, err
 		}
 		for _, r := range carried {
-			p.access.sets = append(p.access.sets, r.String("ParentId"))
-			p.access.names = append(p.access.names, r.Related("Parent").String("Label"))
+			a.sets = append(a.sets, r.String("ParentId"))
+			a.names = append(a.names, r.Related("Parent").String("Label"))
 		}
 	}
 	sets, err := org.Query(ctx, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(ApprovalSet)+" LIMIT 1")
-	if err != nil {
-		return p.soften(err, "the org")
+	if err == nil && len(sets) == 1 {
+		a.approval = sets[0].String("Id")
 	}
-	if len(sets) == 1 {
-		p.access.approval = sets[0].String("Id")
+	return a, err
+}
+
+// readAccess reads which permission sets carry the app.
+func (p *Plan) readAccess(ctx context.Context, org *crm.Session, l link.Link) error {
+	var err error
+	if p.access, err = findAccess(ctx, org, l); err != nil {
+		return p.soften(err, "the org")
 	}
 	made, attached := "not there", "carried by no permission set"
 	if p.access.approval != "" {

@@ -3,6 +3,7 @@ package upgrade
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"time"
@@ -107,6 +108,8 @@ type StartRequest struct {
 	By string // who asks, for the audit chain
 	// Acknowledged: whoever asks is the Engagement admin, and has read what will change.
 	Acknowledged bool
+	// Verify says what the upgrade is verified by; its zero value waits for somebody to say so.
+	Verify Verification
 }
 
 func (s *Service) resolve(l link.Link, r StartRequest) (StartRequest, Course, error) {
@@ -122,6 +125,9 @@ func (s *Service) resolve(l link.Link, r StartRequest) (StartRequest, Course, er
 		return bad("order", "An upgrade of the kind %s has no order %q.", r.Kind, r.Order)
 	}
 	r.At = r.At.UTC().Truncate(time.Millisecond)
+	if err := r.Verify.Check(); err != nil {
+		return r, course, err
+	}
 	if err := r.Check(s.links.Now(l)); err != nil {
 		return r, course, err
 	}
@@ -161,6 +167,9 @@ func (s *Service) add(ctx context.Context, l link.Link, r StartRequest, state St
 	if r.Acknowledged && state == Running {
 		u.tell(Acknowledge, r.By, now)
 	}
+	if err := u.verifyBy(r.Verify, r.By, now); err != nil {
+		return u, err
+	}
 	return s.store.AddUpgrade(ctx, u, audit.Change{At: now, Actor: r.By, Action: audit.UpgradeStarted, Subject: u.ID, Reason: string(r.Kind)})
 }
 
@@ -183,6 +192,9 @@ func (s *Service) rebook(u *Upgrade, r StartRequest, state State, now time.Time)
 		return nil
 	}
 	u.Actor = r.By
+	if err := u.verifyBy(r.Verify, r.By, now); err != nil {
+		return err
+	}
 	if r.Acknowledged {
 		u.tell(Acknowledge, r.By, now)
 	}
@@ -193,6 +205,20 @@ func (u *Upgrade) tell(n Name, by string, now time.Time) {
 	if rec := u.Record(n); rec != nil {
 		rec.ToldBy, rec.ToldAt = by, now
 	}
+}
+
+// verifyBy keeps what the upgrade is verified by, where that is said.
+func (u *Upgrade) verifyBy(v Verification, by string, now time.Time) error {
+	rec := u.Record(Verify)
+	if v == (Verification{}) || rec == nil {
+		return nil
+	}
+	if err := v.Check(); err != nil {
+		return err
+	}
+	kept, err := encoded(verified{Verification: v})
+	rec.Kept, rec.ToldBy, rec.ToldAt = kept, by, now
+	return err
 }
 
 // change reads an upgrade, changes it and stores it, however often somebody else does meanwhile, and has its job go on.
@@ -217,15 +243,24 @@ func (s *Service) Last(ctx context.Context, l link.Link) (Upgrade, error) {
 	return s.store.LastUpgrade(ctx, l.Pair)
 }
 
-// Tell says that an admin's step may be done, or that he did it: Connect looks at once. anyway goes on without what is missing,
-// where the step allows that.
-func (s *Service) Tell(ctx context.Context, l link.Link, n Name, by string, anyway bool) (Upgrade, error) {
+// Telling is what an admin says of a step of his.
+type Telling struct {
+	By string // who says so
+	// Anyway goes on without what is missing, where the step allows that.
+	Anyway bool
+	Verify Verification // of the step Verify: what by
+	// allowed: the system user allowed the connected app, in the org's own page.
+	allowed bool
+}
+
+// Tell says that an admin's step may be done, or that he did it: Connect looks at once.
+func (s *Service) Tell(ctx context.Context, l link.Link, n Name, t Telling) (Upgrade, error) {
 	u, err := s.store.LastUpgrade(ctx, l.Pair)
 	if err != nil {
 		return u, err
 	}
 	now := s.links.Now(l)
-	return s.change(ctx, l, u.ID, audit.UpgradeTold, by, func(u *Upgrade) error {
+	return s.change(ctx, l, u.ID, audit.UpgradeTold, t.By, func(u *Upgrade) error {
 		rec := u.Record(n)
 		switch {
 		case rec == nil:
@@ -237,12 +272,46 @@ func (s *Service) Tell(ctx context.Context, l link.Link, n Name, by string, anyw
 		case rec.Status == Finished && u.State != Cancelling, rec.Status == Undone:
 			return nil // told twice
 		}
-		rec.ToldBy, rec.ToldAt, rec.Anyway = by, now, rec.Anyway || anyway
+		rec.ToldBy, rec.ToldAt, rec.Anyway = t.By, now, rec.Anyway || t.Anyway
+		if t.allowed {
+			rec.Kept = json.RawMessage(keptAllowed)
+		}
+		if n == Verify {
+			if err := u.verifyBy(t.Verify, t.By, now); err != nil {
+				return err
+			}
+		}
 		if u.Waiting != nil {
 			u.Waiting.Since = now // he is there: looks come often again
 		}
 		return nil
 	})
+}
+
+// Account says that the system user allowed the connected app, where an upgrade under way waits for that. It reports whether one
+// does.
+func (s *Service) Account(ctx context.Context, l link.Link, by string) (bool, error) {
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	if fault.CodeOf(err) == CodeNotFound {
+		return false, nil
+	}
+	if err != nil || !u.Live() || u.State == Booked || u.State == Cancelling || u.Step != ConnectAccount {
+		return false, err
+	}
+	_, err = s.Tell(ctx, l, ConnectAccount, Telling{By: by, allowed: true})
+	return err == nil, err
+}
+
+// MayAllow refuses where no upgrade is under way in which the system user could allow the connected app.
+func (s *Service) MayAllow(ctx context.Context, l link.Link) error {
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	if err != nil {
+		return err
+	}
+	if !u.Live() || u.Step != ConnectAccount {
+		return fault.New(fault.Conflict, CodeNotNow, "The upgrade is not at Connect Account.")
+	}
+	return nil
 }
 
 // Cancel has everything that was begun undone. Cancelling twice is no error.

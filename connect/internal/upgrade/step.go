@@ -87,6 +87,7 @@ type Migration interface {
 
 // MigrationStatus is how far the users have come.
 type MigrationStatus struct {
+	Begun       bool // Start was called for this upgrade
 	Running     bool // somebody is at work, or will be
 	Total       int
 	Reconnected int

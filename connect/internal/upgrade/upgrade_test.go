@@ -240,11 +240,11 @@ func TestWayForward(t *testing.T) {
 		}
 		_, err := w.service.Start(t.Context(), w.link, upgrade.StartRequest{By: "eve"})
 		wantCode(t, err, upgrade.CodeRunning)
-		_, err = w.service.Tell(t.Context(), w.link, "timed", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "timed", upgrade.Telling{By: "olga"})
 		wantCode(t, err, upgrade.CodeNotNow)
-		_, err = w.service.Tell(t.Context(), w.link, "none", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "none", upgrade.Telling{By: "olga"})
 		wantCode(t, err, upgrade.CodeNotFound)
-		_, err = w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		noError(t, err)
 		u = w.awaitState(t, upgrade.Waits, "timed")
 		if u.Waiting.For != upgrade.Time || !u.Waiting.Until.Equal(at.UTC().Truncate(time.Millisecond)) || u.Record("told").ToldBy != "olga" {
@@ -288,7 +288,7 @@ func TestWayBack(t *testing.T) {
 
 		w.set(func() { w.refuse["last"] = fault.New(fault.Unavailable, "down", "The org does not answer.") })
 		w.start(t, upgrade.StartRequest{By: "olga"})
-		_, err = w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		noError(t, err)
 		w.set(func() { w.ready["person"] = true })
 		u = w.await(t, "last fails", func(u upgrade.Upgrade) bool { return u.Step == "last" && u.Failure != "" })
@@ -306,7 +306,7 @@ func TestWayBack(t *testing.T) {
 		if got := w.done(); !slices.Equal(slices.DeleteFunc(got, func(s string) bool { return s == "last done" }), []string{"last undone", "timed undone", "told undone"}) {
 			t.Errorf("undone: %v", got)
 		}
-		_, err = w.service.Tell(t.Context(), w.link, "person", "carl", true) // he leaves it
+		_, err = w.service.Tell(t.Context(), w.link, "person", upgrade.Telling{By: "carl", Anyway: true}) // he leaves it
 		noError(t, err)
 		u = w.awaitState(t, upgrade.Cancelled, "")
 		if len(u.Findings) != 1 || u.Findings[0].Code != "left_as_it_is" {
@@ -322,13 +322,13 @@ func TestRefusal(t *testing.T) {
 		w.set(func() { w.refuse["told"] = fault.New(fault.Denied, "not_approved", "user is not admin approved") })
 		w.start(t, upgrade.StartRequest{By: "olga"})
 		w.awaitState(t, upgrade.Waits, "told")
-		_, err := w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err := w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		noError(t, err)
 		w.await(t, "refused", func(u upgrade.Upgrade) bool {
 			return u.State == upgrade.Waits && u.Waiting.Have == "user is not admin approved" && u.Record("told").ToldAt.IsZero()
 		})
 		w.set(func() { w.refuse = map[string]error{} })
-		_, err = w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		noError(t, err)
 		w.awaitState(t, upgrade.Waits, "person")
 		if got := len(w.done()); got != 3 { // refused, done, and the next step
@@ -362,7 +362,7 @@ func TestBooking(t *testing.T) {
 		if moved.ID != u.ID || !moved.At.Equal(at.Add(time.Hour)) || moved.Mode != link.Fail || moved.Window != 2*time.Hour {
 			t.Fatalf("moved: %+v", moved)
 		}
-		_, err = w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		wantCode(t, err, upgrade.CodeOver)
 		begun := w.start(t, upgrade.StartRequest{By: "olga"})
 		if begun.ID != u.ID || !begun.At.Equal(moved.At) {
@@ -391,7 +391,7 @@ func TestBrokenOff(t *testing.T) {
 		})
 		w.start(t, upgrade.StartRequest{By: "olga"})
 		w.awaitState(t, upgrade.Waits, "told")
-		_, err := w.service.Tell(t.Context(), w.link, "told", "olga", false)
+		_, err := w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 		noError(t, err)
 		u := w.awaitState(t, upgrade.Watching, "")
 		for _, step := range []upgrade.Name{"told", "timed", "last"} {
@@ -424,7 +424,7 @@ func TestTwoProcesses(t *testing.T) {
 		for range 5 {
 			w.set(func() { w.did = nil })
 			w.start(t, upgrade.StartRequest{By: "olga"})
-			_, err := w.service.Tell(t.Context(), w.link, "told", "olga", false)
+			_, err := w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
 			noError(t, err)
 			w.awaitState(t, upgrade.Watching, "")
 			if got := strings.Join(w.done(), ", "); got != "told done, timed done, last done" {

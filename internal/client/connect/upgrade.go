@@ -36,6 +36,16 @@ func (u Upgrade) Closed() bool {
 	return u.State == "cancelled" || u.State == "watching" || u.State == "done"
 }
 
+// ToldBy is who said that a step may be done, or was; "" for nobody, or nobody since it was refused.
+func (u Upgrade) ToldBy(step string) string {
+	for _, s := range u.Steps {
+		if s.Step == step {
+			return s.ToldBy
+		}
+	}
+	return ""
+}
+
 // UpgradeWaiting is for whom an upgrade waits, and for what.
 type UpgradeWaiting struct {
 	For     string    `json:"for"` // "engagement_admin", "crm_admin", "connect" or "time"
@@ -71,8 +81,24 @@ type UpgradeStart struct {
 	At            *time.Time `json:"at,omitempty"`    // nil is as soon as may be
 	WindowMinutes int        `json:"window_minutes,omitempty"`
 	// Acknowledged: who asks is the Engagement admin, and has read what will change.
-	Acknowledged bool   `json:"acknowledged,omitempty"`
-	By           string `json:"by"`
+	Acknowledged bool                `json:"acknowledged,omitempty"`
+	Verify       UpgradeVerification `json:"verify"`
+	By           string              `json:"by"`
+}
+
+// UpgradeVerification says what an upgrade is verified by.
+type UpgradeVerification struct {
+	Definition string `json:"definition,omitempty"` // external key of a triggered send definition; "" sends nothing
+	As         string `json:"as,omitempty"`         // mapped user who sends the test email; "" is the first one
+	To         string `json:"to,omitempty"`         // "" is that user's own address
+	Contact    string `json:"contact,omitempty"`    // contact or lead for a triggered send; "" makes none
+}
+
+// UpgradeTelling is what an admin says of a step of his.
+type UpgradeTelling struct {
+	Anyway bool                `json:"anyway,omitempty"` // goes on without what is missing, where the step allows it
+	Verify UpgradeVerification `json:"verify"`           // of the step "verify"
+	By     string              `json:"by"`
 }
 
 type upgradeAnswer struct {
@@ -93,11 +119,20 @@ func (c *Client) StartUpgrade(ctx context.Context, r UpgradeStart, key string) (
 	return out.Upgrade, err
 }
 
-// TellUpgrade says that an admin's step may be done, or was. anyway goes on without what is missing, where the step allows it.
-func (c *Client) TellUpgrade(ctx context.Context, step, by string, anyway bool, key string) (*Upgrade, error) {
+// TellUpgrade says that an admin's step may be done, or was.
+func (c *Client) TellUpgrade(ctx context.Context, step string, t UpgradeTelling, key string) (*Upgrade, error) {
 	var out upgradeAnswer
-	err := c.do(ctx, http.MethodPost, "/api/v1/upgrade/steps/"+url.PathEscape(step), key, map[string]any{"by": by, "anyway": anyway}, &out)
+	err := c.do(ctx, http.MethodPost, "/api/v1/upgrade/steps/"+url.PathEscape(step), key, t, &out)
 	return out.Upgrade, err
+}
+
+// UpgradeAccount is the address under which the system user logs in to the org and allows the connected app.
+func (c *Client) UpgradeAccount(ctx context.Context, by, key string) (authorizeURL string, err error) {
+	var out struct {
+		AuthorizeURL string `json:"authorize_url"`
+	}
+	err = c.do(ctx, http.MethodPost, "/api/v1/upgrade/connect-account", key, map[string]string{"by": by}, &out)
+	return out.AuthorizeURL, err
 }
 
 // CancelUpgrade has everything that was begun undone.
