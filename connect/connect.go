@@ -170,9 +170,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	migrated := sqlstore.NewMigrationRuns(b.store, b.queue)
 	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine)
 	migrations := migration.NewService(migrated, b.links)
+	users := upgrade.Reconnect(migrations)
 	upgrades := upgrade.NewService(upgrade.Options{
-		Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
-		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent})},
+		Users: users, Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
+		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users})},
 	})
 	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	b.units = units.NewService(b.links, b.store)

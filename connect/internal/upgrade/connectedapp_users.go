@@ -3,8 +3,6 @@ package upgrade
 import (
 	"context"
 	"fmt"
-
-	"github.com/twinspan/twinspan/connect/internal/audit"
 )
 
 // The steps about the users who were mapped before.
@@ -56,7 +54,7 @@ func (c connectedApp) undoUsers(ctx context.Context, w Work) (Outcome, error) {
 	if err := c.users.Cancel(ctx, w.Link, w.Upgrade.ID, w.Upgrade.CancelledBy); err != nil {
 		return Outcome{}, err
 	}
-	return out, c.users.Undo(ctx, w.Link, w.Upgrade.ID)
+	return out, c.users.Undo(ctx, w.Link, w.Upgrade.ID, w.Upgrade.CancelledBy)
 }
 
 // prove tries those again who waited for approval. Who is refused still was left out, and has failed.
@@ -80,7 +78,7 @@ func (c connectedApp) prove() Step {
 				return Outcome{}, err
 			}
 			f, err := look(ctx, w)
-			return Outcome{Reading: f, Effect: Effect{Why: audit.Change{}}}, err
+			return Outcome{Reading: f}, err
 		},
 	}
 }
@@ -96,6 +94,9 @@ func (s MigrationStatus) String() string {
 	text := fmt.Sprintf("%d of %d reconnected", s.Reconnected, s.Total)
 	if s.Waiting > 0 {
 		text += fmt.Sprintf(", %d waiting for approval", s.Waiting)
+	}
+	if s.Failure != "" {
+		text += ", stopped: " + s.Failure
 	}
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)

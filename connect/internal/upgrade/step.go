@@ -80,7 +80,7 @@ type Migration interface {
 	// Prove tries those again who wait for approval; who is refused still has failed.
 	Prove(ctx context.Context, l link.Link, upgradeID, actor string) error
 	// Undo takes back what Start and Prove did, so that every mapping is as it was.
-	Undo(ctx context.Context, l link.Link, upgradeID string) error
+	Undo(ctx context.Context, l link.Link, upgradeID, actor string) error
 	// Cancel ends the work, and leaves what was done.
 	Cancel(ctx context.Context, l link.Link, upgradeID, actor string) error
 }
@@ -95,6 +95,8 @@ type MigrationStatus struct {
 	Failed      int           // with a reason in the report
 	Rate        float64       // users a second, of machine time; 0 while unknown
 	Left        time.Duration // at that rate; 0 while unknown
+	Percent     float64       // 0 to 100
+	Failure     string        // of the last attempt that the connection itself broke off
 }
 
 // Settled is how many have an outcome, be it that they wait for approval.
