@@ -332,24 +332,55 @@ type integrationResetTokenCmd struct {
 }
 
 // Run finds out who the integration user is before it resets anything: without a name the org's own command would reset
-// the token of the administrator who calls, and so shut out the commands themselves.
+// the token of the administrator who calls, and so shut out the commands themselves. On a real org no API resets a security
+// token: the clicks are told, and the exit code is 3.
 func (c *integrationResetTokenCmd) Run(ctx context.Context, a *app) error {
+	cl, err := (&connectFlags{clientFlags: c.clientFlags}).connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
 	if c.Username == "" {
-		cl, err := (&connectFlags{clientFlags: c.clientFlags}).connect(a)
-		if err != nil {
-			return err
-		}
-		s, err := cl.Status(ctx)
-		if err != nil {
-			return err
-		}
 		if s.IntegrationUser == nil || s.IntegrationUser.Username == "" {
 			return usagef("no integration user is connected; name the user whose token is to be reset")
 		}
 		c.Username = s.IntegrationUser.Username
 	}
+	if s.Standing != "embedded" {
+		return c.clicks(a)
+	}
 	reset := orgTokenResetCmd{orgFlags: c.orgFlags, Username: c.Username}
 	return reset.Run(ctx, a)
+}
+
+// clicks tells how a person resets the token (document 004; its two ways, and what must be on for the first step).
+func (c *integrationResetTokenCmd) clicks(a *app) error {
+	clicks := []string{
+		"Setup > Security > Login Access Policies: Administrators Can Log in as Any User must be on",
+		"Setup > Users > Users: Login under the Action column, in the row of " + c.Username,
+		"Profile > Settings > Reset My Security Token, or Quick Find: Reset Security Token",
+		"Reset Security Token: the org mails the new one to the address of " + c.Username,
+		"log out, and give Connect the new token: twinspan connect renew",
+	}
+	var err error
+	if a.json {
+		err = a.printJSON(map[string]any{"username": c.Username, "reset": false, "clicks": clicks})
+	} else {
+		var b strings.Builder
+		b.WriteString("no API of a real org resets a security token; in a browser, as an administrator:\n")
+		for n, click := range clicks {
+			fmt.Fprintf(&b, "%d. %s\n", n+1, oneLine(click))
+		}
+		b.WriteString("A new password of his brings a new token too.\n")
+		err = a.print(b.String())
+	}
+	if err != nil {
+		return err
+	}
+	return errNo
 }
 
 // integrationRemoveCmd forgets the user.

@@ -94,6 +94,50 @@ func TestResetTokenNeedsAnIntegrationUser(t *testing.T) {
 	}
 }
 
+// TestResetTokenInEachStanding: where the org is a real one nobody's token is reset and the clicks are told, with exit code 3;
+// in the embedded one the org is asked.
+// seed:command S004-24 S004-26 S004-27
+func TestResetTokenInEachStanding(t *testing.T) {
+	t.Parallel()
+	for standing, embedded := range map[string]bool{"embedded": true, "own_link": false, "beside_the_package": false} {
+		t.Run(standing, func(t *testing.T) {
+			t.Parallel()
+			connect := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"pair":"p","standing":"`+standing+`","state":"connected","org":{"state":"connected"},"engagement":{"state":"connected"},"integration_user":{"username":"robot@org.example"}}`)
+			}))
+			defer connect.Close()
+			asked := make(chan struct{}, 10)
+			org := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked <- struct{}{}
+				w.WriteHeader(http.StatusInternalServerError)
+			}))
+			defer org.Close()
+			ready := readyFile(t, org.URL, connect.URL)
+			code, stdout, stderr := run(t, nil, "integration-user", "reset-token", "--ready-file", ready)
+			if embedded {
+				if code != cli.ExitFailed || len(asked) == 0 {
+					t.Errorf("exit %d, the org was asked %d times: %s", code, len(asked), stderr)
+				}
+				return
+			}
+			if code != cli.ExitNo || len(asked) > 0 {
+				t.Errorf("exit %d, the org was asked %d times: %s", code, len(asked), stderr)
+			}
+			for _, want := range []string{"Login Access Policies: Administrators Can Log in as Any User", "Setup > Users > Users: Login under the Action column, in the row of robot@org.example",
+				"Profile > Settings > Reset My Security Token", "Quick Find: Reset Security Token", "twinspan connect renew"} {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("%q is missing in\n%s", want, stdout)
+				}
+			}
+			code, stdout, _ = run(t, nil, "integration-user", "reset-token", "--ready-file", ready, "--json")
+			if code != cli.ExitNo || !strings.Contains(stdout, `"reset": false`) {
+				t.Errorf("exit %d: %s", code, stdout)
+			}
+		})
+	}
+}
+
 // What is wrong with an address is said without the password in it.
 func TestAPasswordInAnAddressIsNotRepeated(t *testing.T) {
 	t.Parallel()

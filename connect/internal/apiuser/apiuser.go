@@ -2,6 +2,12 @@
 // 3.4): a new password or a new sign-in resets his token and cuts the connection, so that triggered sends fail, and a
 // quiet hour alone prevents nothing. So: say what will stop, pause it, change, verify, resume. What was paused is on
 // record before it is paused, so a procedure that broke off goes on where it was.
+//
+// The pause is no outage of the connection ([link.Outage]), and does not open one: an outage holds what passes through
+// Connect, while a change of the API user's credentials breaks what Engagement sends of itself (triggered sends, document
+// 000), which no outage of Connect's reaches; and the procedure needs the connection while it is paused, to prove the new
+// credentials and to read back what is active. Whoever wants nothing to pass meanwhile opens an outage as well; the pause
+// is made, and ended, in one.
 package apiuser
 
 import (
