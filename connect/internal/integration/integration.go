@@ -48,6 +48,8 @@ type Facts struct {
 	Username string `json:"username"`
 	UserID   string `json:"user_id"`
 	ClientID string `json:"client_id"`
+	// GivenAt is when his credentials were given, in milliseconds since 1970.
+	GivenAt int64 `json:"given_at"`
 }
 
 // Facts gives them; nil for the zero Account.
@@ -55,7 +57,7 @@ func (a Account) Facts() *Facts {
 	if a.Username == "" {
 		return nil
 	}
-	return &Facts{a.Username, a.UserID, a.ClientID}
+	return &Facts{a.Username, a.UserID, a.ClientID, a.ConnectedAt.UnixMilli()}
 }
 
 // Credentials are what the user signs in with.
