@@ -218,4 +218,3 @@ func (h *house) wait(t *testing.T, id string) {
 	}
 	t.Fatal("the import does not end")
 }
-

@@ -124,8 +124,10 @@ func TestResetTokenInEachStanding(t *testing.T) {
 			if code != cli.ExitNo || len(asked) > 0 {
 				t.Errorf("exit %d, the org was asked %d times: %s", code, len(asked), stderr)
 			}
-			for _, want := range []string{"Login Access Policies: Administrators Can Log in as Any User", "Setup > Users > Users: Login under the Action column, in the row of robot@org.example",
-				"Profile > Settings > Reset My Security Token", "Quick Find: Reset Security Token", "twinspan connect renew"} {
+			for _, want := range []string{
+				"Login Access Policies: Administrators Can Log in as Any User", "Setup > Users > Users: Login under the Action column, in the row of robot@org.example",
+				"Profile > Settings > Reset My Security Token", "Quick Find: Reset Security Token", "twinspan connect renew",
+			} {
 				if !strings.Contains(stdout, want) {
 					t.Errorf("%q is missing in\n%s", want, stdout)
 				}
