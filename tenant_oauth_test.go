@@ -262,9 +262,53 @@ func (l *legacy) unmigrated(ctx context.Context, t *testing.T) {
 	}
 }
 
-// In an account that is not Enterprise 2.0 a completed triggered send confirms the upgrade.
+// at waits until the upgrade waits at a step, or has come to the state.
+func (l *legacy) at(t *testing.T, where string) *connect.Upgrade {
+	t.Helper()
+	ctx := bounded(t)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		u, err := l.connect.Upgrade(ctx)
+		if err == nil && u != nil && (u.State == where || u.State != "running" && u.Waiting != nil && u.Waiting.Step == where) {
+			return u
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited for %s: %+v %v", where, u, err)
+		}
+	}
+}
+
+// tell says that a step may be done, and waits for the next.
+func (l *legacy) tell(t *testing.T, step string, anyway bool, next string) *connect.Upgrade {
+	t.Helper()
+	must[*connect.Upgrade](t)(l.connect.TellUpgrade(bounded(t), step, connect.UpgradeTelling{By: "test", Anyway: anyway}, l.key()))
+	return l.at(t, next)
+}
+
+// signInByTab opens the tab as an administrator, in whatever outage, and gives the API user's credentials where it asks.
+func (l *legacy) signInByTab(t *testing.T) {
+	t.Helper()
+	org, tenant := must[*url.URL](t)(url.Parse(l.ready.CRM.URL)), must[*url.URL](t)(url.Parse(l.ready.Engagement.AuthURL))
+	api := l.ready.Engagement.APIUser
+	page := must[*browser.Page](t)(browser.New(nil).Visit(bounded(t), l.ready.Connect.URL+"/marketing-cloud", browser.Errand{
+		Logins: map[string]browser.Credentials{
+			browser.Origin(org):    {Username: l.ready.CRM.Admin.Username, Password: l.ready.CRM.Admin.Password},
+			browser.Origin(tenant): {Username: api.Username, Password: api.Password},
+		},
+		Press: []string{"Log in as the API user", "Allow", "Yes, connect"},
+	}))
+	if page.Status != 200 || !strings.Contains(page.Text, "The org is connected to Engagement") {
+		t.Fatalf("the tab ended with %d: %s", page.Status, page.Text)
+	}
+}
+
+// The upgrade of document 002 as a durable job, in accounts that are not Enterprise 2.0, where a completed triggered send
+// confirms it: it waits for each admin by name, is cancelled before its end, which leaves everything as it was, and done again.
 //
-// seed:api S002-36
+// seed:api S002-19 S002-23 S002-26 S002-33 S002-36
 func TestTenantOAuthUpgradeElsewhere(t *testing.T) {
 	t.Parallel()
 	for i, kind := range spawn.Kinds {
@@ -272,29 +316,63 @@ func TestTenantOAuthUpgradeElsewhere(t *testing.T) {
 		t.Run(kind+"/"+account, func(t *testing.T) {
 			t.Parallel()
 			l := openLegacy(t, kind, account)
-			ctx, api := bounded(t), l.ready.Engagement.APIUser.Username
-			l.upgradePackage(t, "220")
-			l.configure(t, journey.Configuration{TenantOAuth: true, AuthURL: l.ready.Engagement.AuthURL})
-			state, checks := l.look(t)
-			if !state.Ready {
-				t.Fatalf("not ready: %+v", state.Before)
+			ctx := bounded(t)
+			due := must[control.Clock](t)(l.control.Clock(ctx)).Now.Add(240 * time.Hour)
+			later := l.mailing("contact", l.person(t, "Contact", "Later", nil))
+			later.At = &due
+			must[connect.Mailing](t)(l.connect.StartMailing(ctx, later, ""))
+			begin := connect.UpgradeStart{Kind: "tenant_oauth", Acknowledged: true, By: "test"}
+			must[*connect.Upgrade](t)(l.connect.StartUpgrade(ctx, begin, l.key()))
+			l.at(t, "scheduled_sends")
+			if u := l.tell(t, "scheduled_sends", true, "package"); u.Waiting.For != "crm_admin" || u.Waiting.Command == "" || u.Waiting.Have != "219" || !u.OpenedAt.IsZero() {
+				t.Fatalf("at the package: %+v", u.Waiting)
 			}
-			wantCheck(t, checks, "triggered_send", false, "none since")
-			offer := must[connect.EngagementAnswer](t)(l.connect.OfferEngagementSignIn(ctx, api, 0, "test", l.key()))
-			l.signInAPIUser(t, offer.AuthorizeURL)
-			l.moveAll(t)
-			state, checks = l.look(t)
-			wantCheck(t, checks, "triggered_send", false, "none since")
-			if state.Done || state.BusinessUnits != nil || state.AccountType != strings.ReplaceAll(account, "-", "_") {
-				t.Fatalf("without a send: %+v", state)
+			l.upgradePackage(t, "220")
+			l.tell(t, "package", false, "tenant_oauth_setting")
+			on := journey.Configuration{TenantOAuth: true, AuthURL: l.ready.Engagement.AuthURL}
+			l.configure(t, on)
+			if u := l.tell(t, "tenant_oauth_setting", false, "connect_marketing_cloud"); u.OpenedAt.IsZero() || u.Waiting.For != "engagement_admin" {
+				t.Fatalf("at Connect to Marketing Cloud: %+v", u)
+			}
+			if o := must[*connect.Outage](t)(l.connect.Outage(ctx)); o == nil {
+				t.Error("no outage is open")
+			}
+			l.signInByTab(t)
+			l.tell(t, "connect_marketing_cloud", false, "verify")
+			_, checks := l.look(t)
+			wantCheck(t, checks, "credentials_removed", false, "the way back until the upgrade is closed")
+			wantCheck(t, checks, "users_moved", true, "3 moved")
+
+			// Cancelled, it goes back to the stored credentials and the users' own tokens, and the CRM admin takes his setting back.
+			must[*connect.Upgrade](t)(l.connect.CancelUpgrade(ctx, "another day", "test", l.key()))
+			l.at(t, "tenant_oauth_setting")
+			l.configure(t, journey.Configuration{})
+			l.tell(t, "tenant_oauth_setting", false, "cancelled")
+			s := must[connect.Status](t)(l.connect.CheckStatus(ctx, l.key()))
+			if s.Engagement.Auth != "password" || s.Engagement.State != "connected" || s.Engagement.UpgradedAt != nil || s.Outage != nil {
+				t.Fatalf("cancelled: %+v", s)
+			}
+			l.visits(t, "The API user’s stored name and password")
+
+			// Again, to its end.
+			l.configure(t, on)
+			must[*connect.Upgrade](t)(l.connect.StartUpgrade(ctx, begin, l.key()))
+			l.at(t, "scheduled_sends")
+			l.tell(t, "scheduled_sends", true, "connect_marketing_cloud")
+			l.signInByTab(t)
+			u := l.tell(t, "connect_marketing_cloud", false, "verify")
+			if u.Waiting.For != "engagement_admin" || u.Waiting.Have != "none since" {
+				t.Errorf("to be verified: %+v", u.Waiting)
 			}
 			to := l.person(t, "Contact", "Tested", nil)
-			must[connect.Send](t)(l.connect.SendTriggered(ctx, to, "welcome", l.key()))
+			must[connect.Send](t)(l.connect.TestTenantOAuth(ctx, to, "welcome", l.key()))
 			l.mails(t, "tested@customer.example", 1)
-			if state, checks = l.look(t); !state.Done {
-				t.Errorf("with a send: %+v", state)
-			}
+			l.tell(t, "verify", false, "done")
+			state, checks := l.look(t)
 			wantCheck(t, checks, "triggered_send", true, "welcome to tested@customer.example: sent")
+			if !state.Done || state.BusinessUnits != nil || state.AccountType != strings.ReplaceAll(account, "-", "_") || state.Users != (connect.TokenMoves{}) {
+				t.Errorf("done: %+v", state)
+			}
 			l.visits(t, "converted on")
 		})
 	}

@@ -171,13 +171,17 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine)
 	migrations := migration.NewService(migrated, b.links)
 	users := upgrade.Reconnect(migrations)
-	upgrades := upgrade.NewService(upgrade.Options{
-		Users: users, Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
-		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users})},
-	})
-	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	b.units = units.NewService(b.links, b.store)
 	apiUsers := apiuser.NewService(b.store, b.links, b.units)
+	tenantOAuth := tenantoauth.NewService(b.links, apiUsers, b.units, kept, b.store, sends)
+	upgrades := upgrade.NewService(upgrade.Options{
+		Users: users, Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
+		Courses: map[upgrade.Kind]upgrade.Course{
+			upgrade.ConnectedApp: upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users}),
+			upgrade.TenantOAuth:  upgrade.NewTenantOAuth(b.links, tenantOAuth),
+		},
+	})
+	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	examining := doctor.NewService(
 		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
@@ -189,7 +193,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Migrations:  migrations,
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
 		Upgrades:    upgrades,
-		TenantOAuth: tenantoauth.NewService(b.links, apiUsers, b.units, kept, b.store, sends),
+		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
 	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Upgrades: upgrades, BaseURL: base, Log: o.Log})

@@ -46,6 +46,7 @@ type upgradeStartCmd struct {
 	VerifyTo         string   `help:"Where the test email goes; that user's own address, where not given." placeholder:"ADDRESS" env:"-"`
 	VerifyContact    string   `help:"Contact or lead for the triggered send; none is made, where not given." placeholder:"ID" env:"-"`
 	NoVerify         bool     `help:"Close the upgrade without a test email." env:"-"`
+	Anyway           bool     `help:"With --kind tenant-oauth: go on though scheduled sends have not completed; document 002 has them complete \"if possible\"." env:"-"`
 	By               string   `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
@@ -98,6 +99,9 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
+	if u.Kind == kindTenantOAuth {
+		return c.playTenantOAuth(ctx, a, cl, u)
+	}
 	return c.play(ctx, a, cl, u)
 }
 
@@ -110,7 +114,11 @@ func (c *upgradeStartCmd) acknowledged(a *app) error {
 	if c.Yes {
 		return nil
 	}
-	if err := a.print(warnings); err != nil {
+	text := warnings
+	if c.Kind == "tenant-oauth" {
+		text = tenantWarnings
+	}
+	if err := a.print(text); err != nil {
 		return err
 	}
 	in, ok := a.Stdin.(*os.File)

@@ -146,6 +146,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},
 		{http.MethodGet, "/api/v1/upgrade/tenant-oauth", (*Server).tenantOAuth, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/tenant-oauth/users", (*Server).moveUsers, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/tenant-oauth/test", (*Server).testTenantOAuth, 0, false},
 		{http.MethodPost, "/api/v1/integration-user", (*Server).connectIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/renew", (*Server).renewIntegration, 0, true},
 		{http.MethodPost, "/api/v1/integration-user/remove", (*Server).removeIntegration, 0, false},

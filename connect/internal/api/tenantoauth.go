@@ -5,7 +5,10 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/tenantoauth"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // tenantOAuthBody says how the upgrade of document 002 stands.
@@ -75,4 +78,39 @@ func (s *Server) moveUsers(ctx context.Context, c call) (any, error) {
 	}
 	left, err := s.Links.TokenMoves(ctx, c.link)
 	return tokenMovesBody{Waiting: left.Waiting, Moved: done.Moved, Refused: done.Refused}, err
+}
+
+// verifying is the link as what verifies an upgrade to tenant-specific OAuth needs it: without the outage that is for it.
+func (s *Server) verifying(ctx context.Context, l link.Link) link.Link {
+	if s.Links.Interrupted(l) == nil {
+		return l
+	}
+	u, err := s.Upgrades.Last(ctx, l)
+	if err == nil && u.Live() && u.Kind == upgrade.TenantOAuth && u.Step == upgrade.Verify {
+		l.Outage = link.Outage{}
+	}
+	return l
+}
+
+// testTenantOAuth is the triggered send test by which an upgrade is confirmed outside Enterprise 2.0, in its outage.
+func (s *Server) testTenantOAuth(ctx context.Context, c call) (any, error) {
+	var in struct {
+		ContactID     string `json:"contact_id"`
+		DefinitionKey string `json:"definition_key"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	u, err := s.Upgrades.Last(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	if !u.Live() || u.Kind != upgrade.TenantOAuth || u.Step != upgrade.Verify {
+		return nil, fault.New(fault.Conflict, upgrade.CodeNotNow, "The upgrade is not at its verification.")
+	}
+	v, err := s.TenantOAuth.Test(ctx, c.link, send.Request{ContactID: in.ContactID, DefinitionKey: in.DefinitionKey, IdempotencyKey: c.key})
+	if err != nil {
+		return nil, err
+	}
+	return sendOf(v), nil
 }

@@ -34,7 +34,7 @@ func unitsOf(all []units.Unit) unitsBody {
 }
 
 func (s *Server) businessUnits(ctx context.Context, c call) (any, error) {
-	all, err := s.Units.List(ctx, c.link)
+	all, err := s.Units.List(ctx, s.verifying(ctx, c.link))
 	return unitsOf(all), err
 }
 
@@ -49,7 +49,11 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	all, err := s.Units.Set(ctx, c.link, in.AccountIDs, in.Enabled, audit.Change{Actor: in.By})
+	l := c.link
+	if in.Enabled { // what an upgrade is confirmed by
+		l = s.verifying(ctx, l)
+	}
+	all, err := s.Units.Set(ctx, l, in.AccountIDs, in.Enabled, audit.Change{Actor: in.By})
 	body := unitsOf(all)
 	if err != nil || in.Enabled {
 		return body, err

@@ -171,3 +171,8 @@ func (s *Service) KeepsCredential(ctx context.Context, l Link) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// ResetTokens has all users' tokens not looked at: the span goes back to what it was, and they are what it works by.
+func (s *Service) ResetTokens(ctx context.Context, l Link) error {
+	return s.store.ResetTokens(ctx, l.Pair)
+}

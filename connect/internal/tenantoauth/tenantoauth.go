@@ -138,6 +138,63 @@ func (s *Service) Look(ctx context.Context, l link.Link) (State, error) {
 	return state, err
 }
 
+// Scheduled is the check of sends that wait.
+func (s *Service) Scheduled(ctx context.Context, l link.Link) (Check, error) {
+	return s.scheduled(ctx, l)
+}
+
+// SignsIn signs the API user in anew and checks what he is. Where the span is by key already, it is whether he was converted.
+func (s *Service) SignsIn(ctx context.Context, l link.Link) (Check, error) {
+	proof, _, err := s.users.Prove(ctx, l)
+	if err == nil && l.Tenant.Driver == link.JWT && (len(proof) == 0 || !proof[0].OK) {
+		return converted(l, proof), nil
+	}
+	return signsIn(l, proof), err
+}
+
+// Org checks the org's package and setting; set is what was read.
+func (s *Service) Org(ctx context.Context, l link.Link) (installed, setting Check, set link.OAuthSetting, err error) {
+	set, said, err := s.setting(ctx, l)
+	return packageOf(set), settingOf(l, set, said), set, err
+}
+
+// Confirmed is the last check, for a connection in whatever outage: in an Enterprise 2.0 account that the business units named
+// and those that were saved are active, in another account a completed triggered send.
+func (s *Service) Confirmed(ctx context.Context, l link.Link, active []int64) (Check, error) {
+	l.Outage = link.Outage{}
+	id, err := s.links.ProveTenant(ctx, l)
+	if err != nil {
+		return Check{}, err
+	}
+	c, all, err := s.confirmed(ctx, l, id.AccountType, true)
+	if err != nil || c.Name != BusinessUnits {
+		return c, err
+	}
+	var states []string
+	for _, u := range all {
+		state := "active"
+		if !u.Enabled || !u.Reached {
+			state = "not active"
+		}
+		states = append(states, strconv.FormatInt(u.MID, 10)+" "+u.Name+": "+state)
+	}
+	for _, mid := range active {
+		if !slices.ContainsFunc(all, func(u units.Unit) bool { return u.MID == mid }) {
+			c.OK, states = false, append(states, strconv.FormatInt(mid, 10)+": gone")
+		}
+	}
+	if len(states) > 0 {
+		c.Got = strings.Join(states, "; ")
+	}
+	return c, nil
+}
+
+// Test sends a triggered send though the connection is in the upgrade's outage: it is what confirms the upgrade.
+func (s *Service) Test(ctx context.Context, l link.Link, r send.Request) (send.Send, error) {
+	l.Outage = link.Outage{}
+	return s.sender.Trigger(ctx, l, r)
+}
+
 // maxListed is how many sends that wait are named.
 const maxListed = 5
 

@@ -60,3 +60,10 @@ func (c *Client) OfferEngagementSignIn(ctx context.Context, apiUser string, mid 
 	err := c.do(ctx, http.MethodPost, "/api/v1/connection/engagement", key, map[string]any{"api_user": apiUser, "account_id": mid, "sign_in": true, "by": by}, &out)
 	return out, err
 }
+
+// TestTenantOAuth sends the triggered send test that confirms an upgrade outside Enterprise 2.0, in its outage.
+func (c *Client) TestTenantOAuth(ctx context.Context, contactID, definitionKey, key string) (Send, error) {
+	var out Send
+	err := c.do(ctx, http.MethodPost, "/api/v1/upgrade/tenant-oauth/test", key, map[string]string{"contact_id": contactID, "definition_key": definitionKey}, &out)
+	return out, err
+}
