@@ -180,6 +180,9 @@ func TestRolesInUnits(t *testing.T) {
 		if list(admin, south) != "OK" {
 			t.Error("taken back, it denies")
 		}
+		if status, a := call(t, "DELETE", path(south)+"?role=no-lists", token, nil); status != 404 {
+			t.Errorf("taken back once more: %d %v", status, a)
+		}
 		// Each assignment of a role counts.
 		both := `<Roles><Role><CustomerKey>SYS_DEF_ANALYST</CustomerKey><AssignmentConfigurations><AssignmentConfiguration><BusinessUnitId>` + north + `</BusinessUnitId></AssignmentConfiguration><AssignmentConfiguration><BusinessUnitId>` + south + `</BusinessUnitId></AssignmentConfiguration></AssignmentConfigurations></Role></Roles>`
 		written(t, s.soap(t, admin, "Update", updateUser(`<UserID>`+h.Sender+`</UserID>`+both)), "OK", "")

@@ -188,11 +188,15 @@ func TestOthersBudget(t *testing.T) {
 	each(t, func(h *house) {
 		h.sign(h.Connect, h.Sender)
 		h.sql(`UPDATE tenant SET settings = $2 WHERE eid = $1`, int64(h.EID), `{"tokens_per_minute":1}`)
-		for name, q := range map[string]struct{ wrong, right m }{
-			"secret":    {h.server(m{"client_secret": "guess"}), h.server(nil)},
-			"signature": {m{"grant_type": oauth.GrantJWTBearer, "assertion": h.assert(h.Sender, nil)["assertion"].(string) + "x"}, h.assert(h.Sender, nil)},
+		old := h.assert(h.Sender, func(c *oauth.Claims) { c.Expires = h.clock.Now(h.EID).Add(-time.Hour) }) // that somebody found
+		for name, q := range map[string]struct{ wrong, replayed, right m }{
+			"secret":    {h.server(m{"client_secret": "guess"}), nil, h.server(nil)},
+			"signature": {m{"grant_type": oauth.GrantJWTBearer, "assertion": h.assert(h.Sender, nil)["assertion"].(string) + "x"}, old, h.assert(h.Sender, nil)},
 		} {
-			for range 3 {
+			for i := range 4 {
+				if i%2 == 1 && q.replayed != nil {
+					q.wrong, q.replayed = q.replayed, q.wrong
+				}
 				if a := h.token(q.wrong); a.status != 401 && a.status != 400 {
 					h.Fatalf("%s: a guess: %d %s", name, a.status, a.text)
 				}

@@ -55,10 +55,10 @@ func (s *Sending) DiscardQueue(ctx context.Context, eid tenant.EID, definitionID
 	return inactive, err
 }
 
-// lockInactive reports whether the definition is inactive, and keeps it so until the transaction ends: the update, which
+// lockInactive reports whether the definition is inactive, as new and cancelled ones (SOAP) are too, and keeps it so until the transaction ends: the update, which
 // changes nothing, locks its row.
 func lockInactive(tx *sqldb.Tx, eid tenant.EID, definitionID string) (bool, error) {
-	return affected(tx.Exec(`UPDATE send_definition SET status = status WHERE eid = $1 AND id = $2 AND status = 'Inactive'`, int64(eid), definitionID))
+	return affected(tx.Exec(`UPDATE send_definition SET status = status WHERE eid = $1 AND id = $2 AND status NOT IN ('Active', 'Deleted')`, int64(eid), definitionID))
 }
 
 // Discard refuses queued messages of a definition.

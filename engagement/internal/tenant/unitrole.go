@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -83,6 +84,14 @@ func (s *UnitRoles) Take(ctx context.Context, p Principal, mid MID, role, userna
 	a, _, err := s.assignment(ctx, p, mid, role, username)
 	if err != nil {
 		return err
+	}
+	given, err := s.Store.AssignmentsIn(ctx, p.Tenant, mid)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(given, a) {
+		who := cmp.Or(username, "everybody in the business unit")
+		return fault.New(fault.NotFound, CodeNoRole, "The role %q is not given to %s there.", clip(role), clip(who)).In("role")
 	}
 	return s.Store.Unassign(ctx, a)
 }

@@ -198,7 +198,9 @@ func (s *Users) edit(ctx context.Context, p Principal, old User, c UserChange) (
 		if e.New.PasswordHash, err = s.hash(ctx, e.New, c.Password); err != nil {
 			return User{}, err
 		}
-		e.New.PasswordChanged, e.PasswordIsNew, e.EndSessions, e.EndGrants = now, true, true, old.APIUser
+		// By the clock, and not after the last change: a clock that was moved back does not make a password of the future.
+		e.New.PasswordChanged = s.Clock.Now(p.Tenant).Truncate(time.Millisecond)
+		e.PasswordIsNew, e.EndSessions, e.EndGrants = true, true, old.APIUser
 		if c.MustChange == nil {
 			e.New.MustChange = !e.New.APIUser
 		}
