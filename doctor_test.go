@@ -388,3 +388,19 @@ func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
 		t.Errorf("mended, the pair is not healthy: %+v %+v", d.Findings, d.Unchecked)
 	}
 }
+
+// However many users are mapped, a look makes a few calls more and not one for each.
+func TestTheDoctorsCallsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := freePorts(t.TempDir())
+	c.FixtureUsers = 2500
+	r := start(t, c).Ready()
+	cl, err := connect.New(r.Connect.URL, vault.Secret(r.Connect.APIToken), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := cl.Doctor(bounded(t), connect.Question{}, connect.Eyes{})
+	if err != nil || len(d.Findings) > 0 || d.OrgCalls > 40 || d.EngagementCalls > 25 {
+		t.Errorf("%d and %d calls, %+v, %v", d.OrgCalls, d.EngagementCalls, d.Findings, err)
+	}
+}

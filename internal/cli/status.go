@@ -76,6 +76,9 @@ func describe(s connect.Status) string {
 	for _, f := range s.Findings {
 		fmt.Fprintf(&b, "finding          %s: %s\n", oneLine(f.Code), oneLine(f.Message))
 	}
+	if s.State == "broken" {
+		b.WriteString("why              `twinspan doctor` names the cause and what mends it\n")
+	}
 	if o := s.Outage; o != nil {
 		fmt.Fprintf(&b, "outage           %s\n", outageLine(*o))
 	}

@@ -8,6 +8,23 @@ import (
 	"github.com/twinspan/twinspan/internal/explain"
 )
 
+// Chapter is a part of the guide.
+type Chapter struct {
+	Title  string
+	Checks []Check // by id
+}
+
+// Chapters are all checks, as the guide has them.
+func Chapters() []Chapter {
+	all := []Chapter{
+		{"The connected app, the users, the API user, the mappings", Checks()}, {"One user", userChecks()}, {"Before a change", beforeChecks()},
+	}
+	for _, c := range all {
+		slices.SortStableFunc(c.Checks, func(a, b Check) int { return strings.Compare(a.ID, b.ID) })
+	}
+	return all
+}
+
 // GuidePath is where the guide lies in the repository; refusals and pages name it.
 const GuidePath = "docs/troubleshoot-connected-app.md"
 
@@ -33,10 +50,9 @@ that is as bad as ` + "`--severity`" + ` says. Words in braces stand for what wa
 user.
 
 `)
-	section := func(title string, checks []Check) {
-		fmt.Fprintf(&b, "## %s\n\n", title)
-		slices.SortStableFunc(checks, func(a, c Check) int { return strings.Compare(a.ID, c.ID) })
-		for _, c := range checks {
+	for _, chapter := range Chapters() {
+		fmt.Fprintf(&b, "## %s\n\n", chapter.Title)
+		for _, c := range chapter.Checks {
 			fmt.Fprintf(&b, "### %s %s\n\n", c.ID, c.Name)
 			fmt.Fprintf(&b, "- **Wanted:** %s (%s)\n- **Why:** %s\n", c.Wants, c.Severity, c.Why)
 			if c.Click != "" {
@@ -48,9 +64,6 @@ user.
 			fmt.Fprintf(&b, "- **Document:** %s\n\n", c.Document)
 		}
 	}
-	section("The connected app, the users, the API user, the mappings", Checks())
-	section("One user", userChecks())
-	section("Before a change", beforeChecks())
 	b.WriteString("| before | checks |\n| --- | --- |\n")
 	for _, change := range []Change{BeforeConnect, BeforeUpgrade, BeforeAPIUser, BeforeDisconnect, BeforeSandbox} {
 		fmt.Fprintf(&b, "| %s | %s |\n", change, strings.Join(before[change], ", "))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -128,8 +129,15 @@ func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Pat
 	if err := r.readOwn(ctx, s.own); err != nil {
 		return nil, err
 	}
-	r.readOrg(ctx, orgDown)
-	r.readTenant(ctx, tenantDown)
+	if patient != nil {
+		r.readOrg(ctx, orgDown) // who his Engagement user is, his record there tells
+		r.readTenant(ctx, tenantDown)
+	} else { // each fills fields of its own
+		var both sync.WaitGroup
+		both.Go(func() { r.readOrg(ctx, orgDown) })
+		both.Go(func() { r.readTenant(ctx, tenantDown) })
+		both.Wait()
+	}
 	r.look.OrgDoor, r.look.TenantDoor = door(ctx, s.doors, l.CRMURL), door(ctx, s.doors, l.AuthURL)
 	r.look.orgCalls, r.look.tenantCalls = int(calls.org.Load())+1, int(calls.tenant.Load())+1
 	return r.look, ctx.Err()

@@ -76,6 +76,7 @@ func (s *Server) Mount(mux *web.Mux) {
 		}))
 	}
 	mux.HandleFunc("GET "+TabPath, s.tab)
+	mux.HandleFunc("GET "+TroubleshootPath, s.troubleshoot)
 	mux.Handle("POST "+connectPath, guard(s.connect))
 	mux.Handle("POST "+confirmPath, guard(s.confirm))
 	mux.Handle("POST "+resetPath, guard(s.reset))
@@ -428,6 +429,11 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, p ui
 	if where := s.standing(r); where != "" {
 		p.Footer = strings.TrimPrefix(p.Footer+" · "+where, " · ")
 	}
+	s.write(w, r, status, p)
+}
+
+// write is render for a page that is the same for every connection.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, p ui.Page) {
 	if err := ui.Render(w, status, p); err != nil {
 		s.Log.LogAttrs(r.Context(), slog.LevelError, "page not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
 	}

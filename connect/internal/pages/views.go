@@ -226,7 +226,7 @@ func signedOut() ui.Page {
 func failed(text, requestID string) ui.Page {
 	p := ui.Page{
 		Title: "Marketing Cloud", Brand: brand, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: text}},
-		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}}},
+		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}, {Text: "Troubleshoot Connected App", Href: TroubleshootPath}}},
 	}
 	if requestID != "" {
 		p.Footer = "Request " + requestID

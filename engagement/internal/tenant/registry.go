@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
@@ -128,31 +129,28 @@ func (r *Registry) Package(ctx context.Context, clientID string) (Package, error
 
 // Snapshot takes what the user may do now, from the store itself.
 func (r *Registry) Snapshot(ctx context.Context, eid EID, userID int64) (Snapshot, error) {
-	roles, given, err := r.rolesOf(ctx, eid, userID)
+	roles, err := r.dir.Roles(ctx, eid)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return TakeSnapshot(userID, roles, given), nil
-}
-
-func (r *Registry) rolesOf(ctx context.Context, eid EID, userID int64) ([]Role, []Assignment, error) {
-	roles, err := r.dir.Roles(ctx, eid)
-	if err != nil {
-		return nil, nil, err
-	}
-	given, err := r.dir.Assignments(ctx, eid, userID)
-	if err != nil {
-		return nil, nil, err
-	}
 	user, err := r.dir.UserByID(ctx, eid, userID)
 	if err != nil {
-		return nil, nil, err
+		return Snapshot{}, err
+	}
+	return r.snapshotAmong(ctx, user, roles)
+}
+
+// snapshotAmong is Snapshot with the user and the tenant's roles at hand: whoever asks for many users reads the roles once.
+func (r *Registry) snapshotAmong(ctx context.Context, user User, roles []Role) (Snapshot, error) {
+	given, err := r.dir.Assignments(ctx, user.Tenant, user.ID)
+	if err != nil {
+		return Snapshot{}, err
 	}
 	if len(user.Permissions) > 0 {
 		own := user.IndividualRole()
-		roles, given = append(roles, own), append(given, Assignment{Tenant: eid, UserID: userID, RoleID: own.ID})
+		roles, given = append(slices.Clip(roles), own), append(given, Assignment{Tenant: user.Tenant, UserID: user.ID, RoleID: own.ID})
 	}
-	return roles, given, nil
+	return TakeSnapshot(user.ID, roles, given), nil
 }
 
 func (r *Registry) liveGrant(ctx context.Context, clientID string, userID int64) (Grant, error) {

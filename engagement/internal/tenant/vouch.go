@@ -90,6 +90,10 @@ func (s *Vouching) List(ctx context.Context, caller Principal, clientID string, 
 	if err != nil {
 		return nil, err
 	}
+	roles, err := s.Registry.dir.Roles(ctx, pkg.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]NamedGrant, 0, limit)
 	for {
 		grants, err := s.Grants.Grants(ctx, pkg.ClientID, only, after, limit)
@@ -105,7 +109,7 @@ func (s *Vouching) List(ctx context.Context, caller Principal, clientID string, 
 			if !caller.sees(user) {
 				continue
 			}
-			named, err := s.name(ctx, g)
+			named, err := s.nameOf(ctx, g, user, roles)
 			if err != nil {
 				return nil, err
 			}
@@ -242,13 +246,22 @@ func (s *Vouching) name(ctx context.Context, g Grant) (NamedGrant, error) {
 	if err != nil {
 		return NamedGrant{}, err
 	}
-	by := user
+	roles, err := s.Registry.dir.Roles(ctx, g.Tenant)
+	if err != nil {
+		return NamedGrant{}, err
+	}
+	return s.nameOf(ctx, g, user, roles)
+}
+
+// nameOf is name with the grant's user and the tenant's roles at hand.
+func (s *Vouching) nameOf(ctx context.Context, g Grant, user User, roles []Role) (NamedGrant, error) {
+	by, err := user, error(nil)
 	if g.Vouched() {
 		if by, err = s.Registry.User(ctx, g.Tenant, g.MadeBy); err != nil {
 			return NamedGrant{}, err
 		}
 	}
-	now, err := s.Registry.Snapshot(ctx, g.Tenant, g.UserID)
+	now, err := s.Registry.snapshotAmong(ctx, user, roles)
 	if err != nil {
 		return NamedGrant{}, err
 	}
