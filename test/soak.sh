@@ -4,6 +4,7 @@
 #   CRASH_COUNT how often each crash test runs (default 20)
 #   UPLOAD_MB   megabytes of a bulk load (default 100)
 #   MAILS       how many messages test/delivery sends (default 100,000)
+#   KILLS       how often a migration of users is killed (default 100)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crash_count=${CRASH_COUNT:-20}
@@ -27,3 +28,6 @@ TWINSPAN_TEST_MAILS=${MAILS:-100000} go test -count 1 -timeout 2h -v -run TestKi
 
 echo "== an upload of ${UPLOAD_MB:-100} MB, its load and its results, within 40 MB of memory"
 TWINSPAN_TEST_UPLOAD_MB=${UPLOAD_MB:-100} go test -count 1 -timeout 30m -v -run TestUploadsStayOutOfMemory .
+
+echo "== a migration of users, killed ${KILLS:-100} times while the clouds spoil calls"
+TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestMigrationIsKilled ./connect

@@ -35,6 +35,8 @@ type cloud struct {
 	codes   map[string]grant
 	tokens  map[string]grant
 	before  func(w http.ResponseWriter, r *http.Request) bool
+	lose    func(*http.Request) bool
+	in      map[string]int // sign-ins by user name: the cloud's own record
 	calls   map[string]int
 	cookie  string
 }
@@ -46,7 +48,7 @@ type grant struct {
 
 func (c *cloud) start(t testing.TB, cookie string, mux *http.ServeMux, people []Person) {
 	t.Helper()
-	c.people, c.cookies, c.codes, c.tokens, c.calls = map[string]Person{}, map[string]string{}, map[string]grant{}, map[string]grant{}, map[string]int{}
+	c.people, c.cookies, c.codes, c.tokens, c.in, c.calls = map[string]Person{}, map[string]string{}, map[string]grant{}, map[string]grant{}, map[string]int{}, map[string]int{}
 	c.cookie = cookie
 	for _, p := range people {
 		c.people[p.Username] = p
@@ -54,10 +56,14 @@ func (c *cloud) start(t testing.TB, cookie string, mux *http.ServeMux, people []
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		c.calls[r.Method+" "+r.URL.Path]++
-		before := c.before
+		before, lose := c.before, c.lose
 		c.mu.Unlock()
 		if before != nil && before(w, r) {
 			return
+		}
+		if lose != nil && lose(r) { // it is done, and nobody hears of it
+			mux.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
 		}
 		mux.ServeHTTP(w, r)
 	}))
@@ -77,6 +83,20 @@ func (c *cloud) Before(f func(w http.ResponseWriter, r *http.Request) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.before = f
+}
+
+// Lose sets a function that says which requests are done and never answered. nil takes it away.
+func (c *cloud) Lose(f func(*http.Request) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lose = f
+}
+
+// SignedIn is how often a user was given a token.
+func (c *cloud) SignedIn(username string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.in[username]
 }
 
 // Calls is how often "METHOD /path" was called.
@@ -145,6 +165,7 @@ func (c *cloud) spend(code, client, redirect, verifier string) (grant, bool) {
 func (c *cloud) issue(g grant, prefix string) string {
 	token := prefix + oauth.NewToken(24)
 	c.mu.Lock()
+	c.in[g.username]++
 	c.tokens[token] = g
 	c.mu.Unlock()
 	return token

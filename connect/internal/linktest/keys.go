@@ -78,15 +78,25 @@ func PutKeys(t testing.TB, store link.Keys) *vault.Vault {
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(path, m.file, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	v, err := vault.Open(path)
+	v, err := vault.Open(KeyFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// KeyFile writes the file that opens what PutKeys stored, for another process.
+func KeyFile(t testing.TB) string {
+	t.Helper()
+	m, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, m.file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func signingKey(t testing.TB) oauth.SigningKey {

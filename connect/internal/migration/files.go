@@ -13,7 +13,6 @@ import (
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/jobs"
 )
 
 // CodeNoName: a day has more files than names.
@@ -28,8 +27,8 @@ const (
 
 // files writes the files of the run's pass into My Documents: both, whatever is in them, once the pass has outcomes to tell
 // of. Their name is stored before they are written, so that a second attempt writes the same files again and no others.
-func (w *Worker) files(ctx context.Context, job *jobs.Run, r Run) error {
-	over := func() error { return w.work.Advance(ctx, job, r, Over, w.machine()) }
+func (w *Worker) files(ctx context.Context, at *attempt, r Run) error {
+	over := func() error { return w.work.Advance(ctx, at.Run, r, Over, w.machine()) }
 	if r.Waiting > 0 && !r.Cancelled {
 		some, err := w.store.Users(ctx, r.Pair, r.ID, Filter{Results: []Result{UserReconnected, UserFailed}, Pass: r.Pass, Limit: 1})
 		if err != nil {
@@ -39,12 +38,12 @@ func (w *Worker) files(ctx context.Context, job *jobs.Run, r Run) error {
 			return over()
 		}
 	}
-	f, err := w.writeFiles(ctx, job, r)
+	f, err := w.writeFiles(ctx, at, r)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil || fault.CodeOf(err) == CodePhase:
 		return err
-	case passing(err) && job.Attempt < job.MaxAttempts:
+	case passing(err) && at.failures < maxAttempts-1:
 		return err
 	default: // the outcomes are stored, and the report has them
 		f.State, f.Error = FilesFailed, client.Clip(fault.Of(err).Message, 500)
@@ -52,14 +51,14 @@ func (w *Worker) files(ctx context.Context, job *jobs.Run, r Run) error {
 	if f.Pass == 0 {
 		f.Pass = r.Pass
 	}
-	if err := w.work.PutFiles(ctx, job, r, f); err != nil {
+	if err := w.work.PutFiles(ctx, at.Run, r, f); err != nil {
 		return err
 	}
 	return over()
 }
 
 // writeFiles writes both files, unless that was done before.
-func (w *Worker) writeFiles(ctx context.Context, job *jobs.Run, r Run) (Files, error) {
+func (w *Worker) writeFiles(ctx context.Context, at *attempt, r Run) (Files, error) {
 	f := Files{}
 	for _, one := range r.Files {
 		if one.Pass == r.Pass {
@@ -85,7 +84,7 @@ func (w *Worker) writeFiles(ctx context.Context, job *jobs.Run, r Run) (Files, e
 		if !on {
 			return Files{Pass: r.Pass, State: FilesOff}, nil
 		}
-		if f, err = w.work.NameFiles(ctx, job, r, l.EID, stems(w.links.Now(l).In(zone), names)); err != nil {
+		if f, err = w.work.NameFiles(ctx, at.Run, r, l.EID, stems(w.links.Now(l).In(zone), names)); err != nil {
 			return f, err
 		}
 	}

@@ -161,7 +161,7 @@ type User struct {
 	MID                int64
 	MappedAt           time.Time // of the mapping, by which it is known again
 	Result             Result
-	Attempts           int
+	Attempts           int       // that came to an end, in this pass
 	Pass               int       // in which he got his outcome
 	Code               string    // why he waits or failed
 	Reason             string    // the same in words
@@ -216,12 +216,12 @@ type Work interface {
 	Plan(ctx context.Context, job *jobs.Run, r Run) (more bool, err error)
 	// Take lists users by position, after the one given, who have no outcome; or, with waiting, who wait.
 	Take(ctx context.Context, r Run, waiting bool, after, limit int) ([]User, error)
-	// Intend marks users as intended, one attempt more. A run that is in another phase meanwhile is a Conflict fault with
+	// Intend marks users as intended. A run that is in another phase meanwhile is a Conflict fault with
 	// CodePhase.
 	Intend(ctx context.Context, job *jobs.Run, r Run, users []User) error
 	// Settle stores what became of intended users, with the mappings of those who are reconnected and one entry in the audit
 	// chain about those who have an outcome. Where the mapping was changed meanwhile the user failed with CodeChanged.
-	// dead takes the attempt back: no cloud answered anybody. A run that was undone, or whose link was connected otherwise,
+	// Each has had one attempt more, unless dead: no cloud answered anybody. A run that was undone, or whose link was connected otherwise,
 	// is a Conflict fault with CodeUndone.
 	Settle(ctx context.Context, job *jobs.Run, r Run, why audit.Change, users []User, now time.Time, dead bool) error
 	// Advance goes from r's phase to another; the same one begins to measure the pace. One that is in another phase meanwhile

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -29,8 +30,10 @@ type Payload struct {
 const (
 	// batch users are intended together and settled together, in one transaction each.
 	batch = 200
-	// calls is how many users of a batch call the clouds at the same time.
+	// calls is how many users call the clouds at the same time.
 	calls = 16
+	// flying is how many batches are under way: while the outcomes of one are stored, the other has calls to make.
+	flying = 2
 	// userTimeout bounds the calls for one user. A refresh token that a dead process had leased is free again within it.
 	userTimeout = 45 * time.Second
 	// batchTimeout bounds a batch, each of whose users takes all his time.
@@ -67,10 +70,59 @@ func NewWorker(store Store, work Work, links *link.Service, queue *jobs.Queue, m
 	return w
 }
 
-// run brings a run to its end. Its error is one of the connection, not of a user: the job comes back later.
+// attempt is one go of the job at its run.
+type attempt struct {
+	*jobs.Run
+	failures int  // of the connection, one after the other, before this go
+	moved    bool // somebody got an outcome in this go
+}
+
+// Failures is the checkpoint of a job that the connection itself broke off.
+type Failures struct {
+	Failures int    `json:"failures"`
+	Error    string `json:"error"` // the last one
+}
+
+// errInterrupted: the connection is in an outage that the run is no part of.
+var errInterrupted = errors.New("migration: the connection is in an outage")
+
+// run brings a run to its end. How often the process was killed meanwhile does not matter; the connection may break it off maxAttempts
+// times without anybody getting an outcome in between, each time for longer.
 func (w *Worker) run(ctx context.Context, job *jobs.Run) error {
+	at := &attempt{Run: job}
+	var before Failures
+	if json.Unmarshal(job.Checkpoint(), &before) == nil {
+		at.failures = before.Failures
+	}
+	err := w.goOn(ctx, at)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case errors.Is(err, errInterrupted):
+		return jobs.Later(lookAgain)
+	case fault.CodeOf(err) == CodeUndone:
+		return jobs.Permanent(err)
+	}
+	if at.moved {
+		at.failures = 0
+	}
+	if at.failures++; at.failures >= maxAttempts {
+		return jobs.Permanent(err)
+	}
+	checkpoint, saveErr := json.Marshal(Failures{at.failures, client.Clip(err.Error(), 1000)})
+	if saveErr == nil {
+		saveErr = job.Save(ctx, checkpoint)
+	}
+	if saveErr != nil {
+		return saveErr
+	}
+	return jobs.Later(min(longest, time.Second<<(at.failures-1)))
+}
+
+// goOn goes from phase to phase.
+func (w *Worker) goOn(ctx context.Context, at *attempt) error {
 	var p Payload
-	if err := json.Unmarshal(job.Payload, &p); err != nil {
+	if err := json.Unmarshal(at.Payload, &p); err != nil {
 		return jobs.Permanent(fmt.Errorf("migration: reading a job: %w", err))
 	}
 	for {
@@ -80,22 +132,16 @@ func (w *Worker) run(ctx context.Context, job *jobs.Run) error {
 		}
 		switch r.Phase {
 		case Planning:
-			err = w.plan(ctx, job, r)
+			err = w.plan(ctx, at, r)
 		case Migrating, Proving:
-			err = w.migrate(ctx, job, r)
+			err = w.migrate(ctx, at, r)
 		case Writing:
-			err = w.files(ctx, job, r)
+			err = w.files(ctx, at, r)
 		default:
-			err = jobs.Permanent(fmt.Errorf("migration: a run is in phase %q", r.Phase))
+			return jobs.Permanent(fmt.Errorf("migration: a run is in phase %q", r.Phase))
 		}
-		switch fault.CodeOf(err) {
-		case CodePhase: // somebody cancelled it, or undid it
-		case CodeUndone:
-			return jobs.Permanent(err)
-		default:
-			if err != nil {
-				return err
-			}
+		if err != nil && fault.CodeOf(err) != CodePhase { // somebody cancelled it, or undid it
+			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -104,36 +150,49 @@ func (w *Worker) run(ctx context.Context, job *jobs.Run) error {
 }
 
 // plan makes a row for each user.
-func (w *Worker) plan(ctx context.Context, job *jobs.Run, r Run) error {
+func (w *Worker) plan(ctx context.Context, at *attempt, r Run) error {
 	for more := true; more; {
 		var err error
-		if more, err = w.work.Plan(ctx, job, r); err != nil {
+		if more, err = w.work.Plan(ctx, at.Run, r); err != nil {
 			return err
 		}
 	}
-	return w.work.Advance(ctx, job, r, Migrating, w.machine())
+	return w.work.Advance(ctx, at.Run, r, Migrating, w.machine())
 }
 
 // migrate tries everybody who has no outcome; those whose clouds failed in rounds, each later than the one before.
-func (w *Worker) migrate(ctx context.Context, job *jobs.Run, r Run) error {
-	if err := w.work.Advance(ctx, job, r, r.Phase, w.machine()); err != nil { // from here on the pace is measured
+func (w *Worker) migrate(ctx context.Context, at *attempt, r Run) error {
+	if err := w.work.Advance(ctx, at.Run, r, r.Phase, w.machine()); err != nil { // from here on the pace is measured
 		return err
 	}
-	g := &progress{worker: w, job: job, run: r}
-	if r.Phase == Proving {
-		for {
-			users, err := w.work.Take(ctx, r, true, 0, batch)
-			if err != nil {
-				return err
-			}
-			if len(users) == 0 {
-				break
-			}
-			if err := g.batch(ctx, users); err != nil {
-				return err
-			}
+	g := &progress{worker: w, attempt: at, run: r, slots: make(chan struct{}, calls), room: make(chan struct{}, flying)}
+	err := g.all(ctx)
+	g.batches.Wait()
+	if err == nil {
+		err = g.failed()
+	}
+	if err != nil {
+		return err
+	}
+	return w.work.Advance(ctx, at.Run, r, Writing, w.machine())
+}
+
+// all begins batches until everybody has an outcome; it returns with those under way that were begun last.
+func (g *progress) all(ctx context.Context) error {
+	w, r := g.worker, g.run
+	for r.Phase == Proving {
+		users, err := w.work.Take(ctx, r, true, 0, batch)
+		if err != nil {
+			return err
+		}
+		if len(users) == 0 {
+			break
+		}
+		if err := g.batch(ctx, users); err != nil {
+			return err
 		}
 	}
+	g.batches.Wait() // from here on who is intended and has no outcome was left so by a process that is gone
 	for n, after := 0, 0; ; n, after = n+1, 0 {
 		if n > 0 {
 			if err := jobs.Pause(ctx, min(longest, round<<min(n-1, 10))); err != nil {
@@ -154,18 +213,32 @@ func (w *Worker) migrate(ctx context.Context, job *jobs.Run, r Run) error {
 				return err
 			}
 		}
-		if !any {
-			return w.work.Advance(ctx, job, r, Writing, w.machine())
+		g.batches.Wait() // they leave those behind whose clouds failed
+		if err := g.failed(); err != nil || !any {
+			return err
 		}
 	}
 }
 
-// progress is one go at a run.
+// progress is one go at a run. While the outcomes of one batch are stored, the calls of the next are made.
 type progress struct {
-	worker *Worker
-	job    *jobs.Run
-	run    Run
-	dead   int // batches in a row in which no cloud answered anybody
+	worker  *Worker
+	attempt *attempt
+	run     Run
+	slots   chan struct{} // held by whoever calls the clouds
+	room    chan struct{} // held by batches under way
+	batches sync.WaitGroup
+
+	mu   sync.Mutex
+	dead int   // batches in a row in which no cloud answered anybody
+	err  error // the first of a batch
+}
+
+// failed is why a batch failed, nil where none did.
+func (g *progress) failed() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
 }
 
 // link reads the link of the run, again for each batch: it may have been connected otherwise meanwhile.
@@ -177,26 +250,50 @@ func (g *progress) link(ctx context.Context) (link.Link, error) {
 	case !g.run.current(l):
 		return l, fault.New(fault.Conflict, CodeUndone, "The connection into the org was changed since the migration began.")
 	case g.run.Upgrade == "" && g.worker.links.Interrupted(l) != nil:
-		return l, jobs.Later(lookAgain)
+		return l, errInterrupted
 	}
 	return l, l.Ready()
 }
 
-// batch writes down who is about to be tried, tries them, and writes down what came of it. Once it has begun it goes on to
-// its end although the program stops.
+// batch writes down who is about to be tried, and begins to try them, once there is room for one more.
 func (g *progress) batch(ctx context.Context, users []User) error {
-	w := g.worker
-	l, err := g.link(ctx)
+	select {
+	case g.room <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	err := g.failed()
+	var l link.Link
+	if err == nil {
+		l, err = g.link(ctx)
+	}
+	if err == nil {
+		err = g.worker.work.Intend(ctx, g.attempt.Run, g.run, users)
+	}
 	if err != nil {
+		<-g.room
 		return err
 	}
-	if err := w.work.Intend(ctx, g.job, g.run, users); err != nil {
-		return err
-	}
+	g.batches.Go(func() {
+		defer func() { <-g.room }()
+		if err := g.finish(ctx, l, users); err != nil {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.err == nil {
+				g.err = err
+			}
+		}
+	})
+	return nil
+}
+
+// finish tries the users of a batch and writes down what came of it. It goes on to its end although the program stops.
+func (g *progress) finish(ctx context.Context, l link.Link, users []User) error {
+	w := g.worker
 	ending := ctx
 	ctx, cancel := jobs.Linger(ctx, batchTimeout, grace)
 	defer cancel()
-	errs := w.tryAll(ctx, l, users)
+	errs := g.tryAll(ctx, l, users)
 	if err := ctx.Err(); err != nil {
 		return err // calls were cut off: what came of them is not known, and they are made again
 	}
@@ -210,9 +307,6 @@ func (g *progress) batch(ctx context.Context, users []User) error {
 			users[n].Attempts = 1
 		}
 	}
-	if g.dead++; !dead {
-		g.dead = 0
-	}
 	for n, err := range errs {
 		if dead {
 			users[n].Result = UserPlanned
@@ -221,20 +315,30 @@ func (g *progress) batch(ctx context.Context, users []User) error {
 		users[n] = users[n].after(err, g.run.Final)
 	}
 	why := audit.Change{At: w.links.Now(l), Actor: g.run.Actor, Action: audit.UsersReconnected, Subject: g.run.ID}
-	if err := w.work.Settle(ctx, g.job, g.run, why, users, w.machine(), dead); err != nil || !dead {
+	if err := w.work.Settle(ctx, g.attempt.Run, g.run, why, users, w.machine(), dead); err != nil {
 		return err
 	}
-	if g.dead >= deadBatches {
-		return fmt.Errorf("migration: no cloud answers: %w", errors.Join(errs[0]))
+	g.mu.Lock()
+	if g.dead++; !dead {
+		g.dead, g.attempt.moved = 0, true
 	}
-	return jobs.Pause(ending, min(longest, round<<min(g.dead, 10)))
+	inARow := g.dead
+	g.mu.Unlock()
+	switch {
+	case !dead:
+		return nil
+	case inARow >= deadBatches:
+		return fmt.Errorf("migration: no cloud answers: %w", errs[0])
+	}
+	return jobs.Pause(ending, min(longest, round<<min(inARow, 10)))
 }
 
 // tryAll tries users, some of them at the same time. Those whom the org may know by another name than the run does are
 // asked about, in few queries, and tried again.
-func (w *Worker) tryAll(ctx context.Context, l link.Link, users []User) []error {
+func (g *progress) tryAll(ctx context.Context, l link.Link, users []User) []error {
 	errs := make([]error, len(users))
-	w.each(len(users), func(n int) { errs[n] = w.try(ctx, l, users[n]) })
+	w := g.worker
+	g.each(len(users), func(n int) { errs[n] = w.try(ctx, l, users[n]) })
 	var unknown []int
 	for n, err := range errs {
 		if mistaken(err) {
@@ -244,19 +348,21 @@ func (w *Worker) tryAll(ctx context.Context, l link.Link, users []User) []error 
 	for len(unknown) > 0 {
 		part := unknown[:min(len(unknown), idsAtOnce)]
 		unknown = unknown[len(part):]
-		w.again(ctx, l, users, errs, part)
+		g.again(ctx, l, users, errs, part)
 	}
 	return errs
 }
 
 // each calls fn for 0 to n-1, some at the same time.
-func (w *Worker) each(n int, fn func(int)) {
+func (g *progress) each(n int, fn func(int)) {
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(n, calls) {
 		wg.Go(func() {
 			for i := range next {
+				g.slots <- struct{}{}
 				fn(i)
+				<-g.slots
 			}
 		})
 	}
@@ -284,12 +390,12 @@ func mistaken(err error) bool {
 }
 
 // again asks the org who the users of refusals are, and tries those again whom it calls otherwise.
-func (w *Worker) again(ctx context.Context, l link.Link, users []User, errs []error, part []int) {
+func (g *progress) again(ctx context.Context, l link.Link, users []User, errs []error, part []int) {
 	ids := make([]string, len(part))
 	for i, n := range part {
 		ids[i] = crm.Literal(users[n].CRMUserID)
 	}
-	known := map[string]crm.Record{}
+	w, known := g.worker, map[string]crm.Record{}
 	err := w.links.CallOrg(ctx, l, func(org *crm.Session) error {
 		found, err := org.Query(ctx, "SELECT Id, Username, Name FROM User WHERE IsActive = TRUE AND Id IN ("+strings.Join(ids, ", ")+")")
 		for _, r := range found {
@@ -297,7 +403,7 @@ func (w *Worker) again(ctx context.Context, l link.Link, users []User, errs []er
 		}
 		return err
 	})
-	w.each(len(part), func(i int) {
+	g.each(len(part), func(i int) {
 		n := part[i]
 		u := &users[n]
 		r, there := known[u.CRMUserID]

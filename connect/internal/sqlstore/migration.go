@@ -90,13 +90,16 @@ func runOf(tx *sqldb.Tx, r migration.Run) (string, error) {
 	return id, err
 }
 
+// maxKills is how often the process may be killed while it works on a run; the worker counts what else breaks it off.
+const maxKills = 1_000_000
+
 // enqueue queues the job of a run; while another one of the pair works it is CodeRunning.
 func (s *MigrationRuns) enqueue(tx *sqldb.Tx, r migration.Run) (string, error) {
 	payload, err := json.Marshal(migration.Payload{Pair: r.Pair, ID: r.ID})
 	if err != nil {
 		return "", err
 	}
-	job, err := s.queue.Enqueue(tx, jobs.Job{Kind: migration.Job, UniqueKey: migration.Job + "|" + r.Pair, Payload: payload})
+	job, err := s.queue.Enqueue(tx, jobs.Job{Kind: migration.Job, UniqueKey: migration.Job + "|" + r.Pair, Payload: payload, MaxAttempts: maxKills})
 	if errors.Is(err, jobs.ErrDuplicate) {
 		return "", fault.New(fault.Conflict, migration.CodeRunning, "The connection migrates users already. Wait for its end, or cancel it.")
 	}
@@ -147,6 +150,10 @@ func (s *MigrationRuns) state(ctx context.Context, r migration.Run, job string) 
 		r.State = migration.Stopped
 	}
 	r.Error = info.LastError
+	var f migration.Failures
+	if json.Unmarshal(info.Checkpoint, &f) == nil && f.Failures > 0 {
+		r.Error = f.Error
+	}
 	return r, nil
 }
 

@@ -80,9 +80,9 @@ func (s *MigrationRuns) Intend(ctx context.Context, job *jobs.Run, r migration.R
 			if len(part) == 0 {
 				continue
 			}
-			args, set := []any{r.Pair, r.ID}, `attempts = attempts + 1 WHERE status IN ('planned', 'intended')`
+			args, set := []any{r.Pair, r.ID}, `attempts = attempts WHERE status IN ('planned', 'intended')`
 			if waiting {
-				set = `attempts = 1 WHERE status = 'waiting'`
+				set = `attempts = 0 WHERE status = 'waiting'`
 			}
 			res, err := tx.Exec(`UPDATE migration_user SET status = 'intended', `+set+` AND pair_id = $1 AND run_id = $2 AND position IN (`+marks(&args, part, func(u migration.User) any { return u.Position })+`)`, args...)
 			if err != nil {
@@ -144,9 +144,9 @@ func (s *MigrationRuns) Settle(ctx context.Context, job *jobs.Run, r migration.R
 				return err
 			}
 		}
-		back := 0
+		attempt := 1
 		if dead {
-			back = 1
+			attempt = 0
 		}
 		for o, group := range groups {
 			pass, settled, entry := r.Pass, ms(why.At), seq
@@ -156,11 +156,14 @@ func (s *MigrationRuns) Settle(ctx context.Context, job *jobs.Run, r migration.R
 			case migration.UserWaiting:
 				entry = 0
 			}
-			args := []any{r.Pair, r.ID, string(o.result), o.code, o.reason, pass, settled, entry, back}
-			_, err := tx.Exec(`UPDATE migration_user SET status = $3, code = $4, reason = $5, pass = $6, settled_at = $7, audit_seq = $8, attempts = attempts - $9
+			args := []any{r.Pair, r.ID, string(o.result), o.code, o.reason, pass, settled, entry, attempt}
+			res, err := tx.Exec(`UPDATE migration_user SET status = $3, code = $4, reason = $5, pass = $6, settled_at = $7, audit_seq = $8, attempts = attempts + $9
 				WHERE pair_id = $1 AND run_id = $2 AND status = 'intended' AND position IN (`+marks(&args, group, func(position int) any { return position })+`)`, args...)
 			if err != nil {
 				return err
+			}
+			if n, err := res.RowsAffected(); err != nil || n != int64(len(group)) { // each has one outcome
+				return moved(errors.Join(err, errSwapped))
 			}
 		}
 		return nil
