@@ -158,7 +158,15 @@ func TestMigrationIsKilled(t *testing.T) {
 			}
 			killed := 0
 			for m.Working() && killed < kills {
-				moment := time.NewTimer(time.Duration(rand.IntN(1500)) * time.Millisecond) // the moment of the kill, not a wait for anything
+				if killed%3 == 2 { // some right after an outcome was told
+					for before := len(acknowledged); len(acknowledged) == before && m.Working(); {
+						learn(t, p.Client, m.ID, acknowledged)
+						if m, err = p.Migration(t.Context(), m.ID); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				moment := time.NewTimer(time.Duration(rand.IntN(600)) * time.Millisecond) // the moment of the kill, not a wait for anything
 				for waiting := true; waiting; {
 					select {
 					case <-moment.C:

@@ -225,6 +225,7 @@ type progress struct {
 	worker  *Worker
 	attempt *attempt
 	run     Run
+	turn    sync.Mutex    // held by the batch that begins calls
 	slots   chan struct{} // held by whoever calls the clouds
 	room    chan struct{} // held by batches under way
 	batches sync.WaitGroup
@@ -353,23 +354,18 @@ func (g *progress) tryAll(ctx context.Context, l link.Link, users []User) []erro
 	return errs
 }
 
-// each calls fn for 0 to n-1, some at the same time.
+// each calls fn for 0 to n-1, some at the same time. What another batch has to call comes after all of it has begun.
 func (g *progress) each(n int, fn func(int)) {
-	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(n, calls) {
+	g.turn.Lock()
+	for i := range n {
+		g.slots <- struct{}{}
 		wg.Go(func() {
-			for i := range next {
-				g.slots <- struct{}{}
-				fn(i)
-				<-g.slots
-			}
+			defer func() { <-g.slots }()
+			fn(i)
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
+	g.turn.Unlock()
 	wg.Wait()
 }
 
