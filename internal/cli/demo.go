@@ -20,8 +20,8 @@ type demoCmd struct {
 
 // Help is what `twinspan demo --help` says beneath the flags' summary.
 func (*demoCmd) Help() string {
-	return `Starts a new org, a new tenant and Connect on free loopback ports in a temporary folder, and makes seven steps over HTTP as the
-people of the founding documents would. Exit code 1 where a step fails.`
+	return `Starts a new org, a new tenant and Connect on free loopback ports in a temporary folder, and plays all five founding documents over HTTP, a
+row a step, as their people would. Exit code 1 where a step fails.`
 }
 
 // Run makes the steps and prints how they went.
@@ -74,9 +74,16 @@ type demo struct {
 	program *twinspan.Program
 	journey *journey.Journey
 	pair    journey.Pair
+	legacy  *legacyDemo // made by the step that starts it
 }
 
 func (d *demo) close() error {
+	err := d.legacy.close()
+	d.legacy = nil
+	return errors.Join(err, d.closeOwn())
+}
+
+func (d *demo) closeOwn() error {
 	if d.journey != nil {
 		d.journey.Close()
 	}
@@ -94,7 +101,7 @@ type step struct {
 	run      func(context.Context) (string, error)
 }
 
-// steps are the seven of the journey; the last, the table, is printResults.
+// steps play the five documents; the table that follows is printResults.
 func (d *demo) steps() []step {
 	return []step{
 		{1, "start an org, a tenant and Connect", "", d.start},
@@ -103,6 +110,11 @@ func (d *demo) steps() []step {
 		{4, "a user signs in once and is mapped", "002", d.mapUser},
 		{5, "a triggered send to a contact arrives", "002", d.send},
 		{6, "a user who is not assigned is refused", "001", d.refuse},
+		{7, "a mapping is cleared and made again", "000", d.remap},
+		{8, "an integration user is connected", "004", d.integration},
+		{9, "start a pair of before the upgrades", "003", d.startLegacy},
+		{10, "upgrade to Connected App", "003", d.upgrade("connected-app")},
+		{11, "upgrade to tenant-specific OAuth", "002", d.upgrade("tenant-oauth")},
 	}
 }
 

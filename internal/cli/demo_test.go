@@ -39,7 +39,8 @@ func walk(t *testing.T, setup journey.OrgSetup) []result {
 // The journey's steps are made over HTTP with the credentials of the person whose step it is, and read back.
 //
 // seed:api S001-12 S001-14 S001-15 S001-16 S001-17 S001-20 S001-21 S001-22 S001-23 S001-24 S001-32 S001-33 S001-34
-// seed:api S001-35 S001-36 S001-42 S001-43 S001-44 S001-48 S001-49 S001-50 S001-51 S001-52 S002-12
+// seed:api S001-35 S001-36 S001-42 S001-43 S001-44 S001-48 S001-49 S001-50 S001-51 S001-52 S002-11 S002-12
+// seed:api S002-18
 func TestTheJourneyWorks(t *testing.T) {
 	t.Parallel()
 	for _, r := range walk(t, journey.OrgSetup{}) {
