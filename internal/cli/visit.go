@@ -35,6 +35,7 @@ type usersVisitCmd struct {
 	secretFlags
 	User           string `arg:"" help:"User name in the org."`
 	EngagementUser string `help:"User name in Engagement; needed where the user is not mapped." placeholder:"NAME" env:"-"`
+	ForAPIUser     bool   `name:"for-api-user" help:"As an administrator whom the tab asks for the API user's credentials (document 002): give them. --engagement-user is the API user." env:"-"`
 }
 
 // Help is what `twinspan users visit --help` says beneath the flags' summary.
@@ -74,9 +75,19 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 		}
 		logins[tenant] = credentials(c.EngagementUser, given["engagement_password"])
 	}
-	page, err := signIn(ctx, cl.BaseURL()+"/marketing-cloud?pair="+url.QueryEscape(s.Pair), logins, "Connect to Marketing Cloud", "Yes, connect me")
+	press := []string{"Connect to Marketing Cloud", "Yes, connect me"}
+	if c.ForAPIUser {
+		press = []string{"Log in as the API user", "Yes, connect"}
+	}
+	page, err := signIn(ctx, cl.BaseURL()+"/marketing-cloud?pair="+url.QueryEscape(s.Pair), logins, press...)
 	if err != nil {
 		return err
+	}
+	if c.ForAPIUser {
+		if err := a.print("the tab says     " + oneLine(page.Text) + "\n"); err != nil {
+			return err
+		}
+		return a.printStatus(ctx, cl)
 	}
 	u, err := cl.User(ctx, c.User)
 	if err != nil {
