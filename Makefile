@@ -51,7 +51,7 @@ demo: ## the first journey, on a machine that has only Go
 	go run ./cmd/twinspan demo
 
 bench: ## our hot paths beside their floors, in one run
-	go run ./test/load
+	test/postgres/run.sh go run ./test/load
 	test/postgres/run.sh go test -run '^$$' -bench MillionContacts ./crm/internal/soql
 
 soak: ## long fuzzing and crash loops; not part of CI

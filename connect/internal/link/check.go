@@ -30,6 +30,9 @@ func (s *Service) CheckSpan(ctx context.Context, l Link, d Direction) error {
 	switch {
 	case d == IntoOrg && l.Org.Username != "":
 		s.org.drop(orgKey(l, l.Org.Username), func(crm.Token) bool { return true })
+		if err := s.unshare(ctx, l, d, nil); err != nil {
+			return err
+		}
 		err = s.CallOrg(ctx, l, func(org *crm.Session) error {
 			_, err := org.UserInfo(ctx)
 			return err
@@ -39,6 +42,9 @@ func (s *Service) CheckSpan(ctx context.Context, l Link, d Direction) error {
 		}
 	case d == IntoTenant && l.Tenant.Username != "":
 		s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
+		if err := s.unshare(ctx, l, d, nil); err != nil {
+			return err
+		}
 		err = s.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 			_, err := tenant.UserInfo(ctx)
 			return err

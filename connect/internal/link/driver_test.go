@@ -30,9 +30,15 @@ type legacyWorld struct {
 	tenant *linktest.Tenant
 	store  *sqlstore.Store
 	both   [2]*link.Service
+	vault  *vault.Vault
 }
 
 func newLegacyWorld(t *testing.T, kind string) *legacyWorld {
+	t.Helper()
+	return newLegacyWorldAt(t, sqldbtest.DSN(t, kind))
+}
+
+func newLegacyWorldAt(t *testing.T, dsn string) *legacyWorld {
 	t.Helper()
 	w := &legacyWorld{org: linktest.NewOrg(t, []linktest.Person{system, ann}), tenant: linktest.NewTenant(t, []linktest.Person{apiUser, annMC})}
 	w.tenant.APIUser, w.tenant.ClientID, w.org.ConsumerKey = apiUser.Username, "package-client", "consumer-key"
@@ -40,14 +46,14 @@ func newLegacyWorld(t *testing.T, kind string) *legacyWorld {
 	now := func() time.Time { return time.Now().Add(before) }
 	w.org.Now, w.tenant.Now = now, now
 	var err error
-	if w.store, err = sqlstore.Open(t.Context(), sqlstore.Options{DSN: sqldbtest.DSN(t, kind), Relaxed: true}); err != nil {
+	if w.store, err = sqlstore.Open(t.Context(), sqlstore.Options{DSN: dsn, Relaxed: true}); err != nil {
 		t.Fatal(err)
 	}
-	v := linktest.PutKeys(t, w.store)
+	w.vault = linktest.PutKeys(t, w.store)
 	for i := range w.both {
 		tr := client.NewTransport()
 		t.Cleanup(tr.CloseIdleConnections)
-		w.both[i] = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: 10 * time.Second}, nil)
+		w.both[i] = link.NewService(w.store, link.NewKeyring(w.store, w.vault), &http.Client{Transport: tr, Timeout: 10 * time.Second}, nil)
 		w.both[i].SignInReturn("http://connect.example/callback")
 	}
 	t.Cleanup(func() {

@@ -51,6 +51,7 @@ type Stores interface {
 	Store
 	Credentials
 	UserTokens
+	SharedTokens
 }
 
 // NewService wires the service. hc is shared by all calls to the clouds.
@@ -279,6 +280,11 @@ func (s *Service) CallOrgAs(ctx context.Context, l Link, username string, fn fun
 			return err
 		}
 		s.org.drop(orgKey(l, username), func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
+		if username == l.Org.Username {
+			if err := s.unshare(ctx, l, IntoOrg, &token.AccessToken); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -327,11 +333,21 @@ func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid
 	if err != nil {
 		return err
 	}
-	key := tenantKey(l, username, mid)
+	key, own := tenantKey(l, username, mid), l.ownTenantKey(username, mid)
 	for try := 0; ; try++ {
 		token, err := s.tenant.get(ctx, key, s.Now(l), func(ctx context.Context) (engagement.Token, time.Time, error) {
-			t, err := s.mintTenant(ctx, l, username, mid)
-			return t, s.Now(l).Add(t.ExpiresIn - refreshMargin), err
+			mint := func(ctx context.Context) (engagement.Token, time.Time, error) {
+				t, err := s.mintTenant(ctx, l, username, mid)
+				return t, s.Now(l).Add(t.ExpiresIn - refreshMargin), err
+			}
+			if !own {
+				return mint(ctx)
+			}
+			k, expires, err := s.share(ctx, l, IntoTenant, key, func(ctx context.Context) (keptToken, time.Time, error) {
+				t, expires, err := mint(ctx)
+				return keepTenant(t), expires, err
+			})
+			return k.tenant(), expires, err
 		})
 		if username == l.Tenant.Username {
 			err = s.note(ctx, l, IntoTenant, err)
@@ -344,12 +360,17 @@ func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid
 			return err
 		}
 		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == token.AccessToken })
+		if own {
+			if err := s.unshare(ctx, l, IntoTenant, &token.AccessToken); err != nil {
+				return err
+			}
+		}
 	}
 }
 
 func (s *Service) orgToken(ctx context.Context, l Link, username string) (crm.Token, error) {
 	system := username == l.Org.Username
-	token, err := s.org.get(ctx, orgKey(l, username), s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
+	mint := func(ctx context.Context) (crm.Token, time.Time, error) {
 		t, err := s.mintOrg(ctx, l, username)
 		switch {
 		case err != nil:
@@ -359,6 +380,17 @@ func (s *Service) orgToken(ctx context.Context, l Link, username string) (crm.To
 			err = fault.New(fault.Denied, CodeWrongAccount, "The org now signs in another user than the one connected.")
 		}
 		return t, s.Now(l).Add(orgTokenLife), err
+	}
+	key := orgKey(l, username)
+	token, err := s.org.get(ctx, key, s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
+		if !system {
+			return mint(ctx)
+		}
+		k, expires, err := s.share(ctx, l, IntoOrg, key, func(ctx context.Context) (keptToken, time.Time, error) {
+			t, expires, err := mint(ctx)
+			return keepOrg(t), expires, err
+		})
+		return k.org(), expires, err
 	})
 	if !system { // what the org says of another user says nothing of the span
 		return token, err

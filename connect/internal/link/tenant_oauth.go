@@ -99,6 +99,9 @@ func (s *Service) MaySignInTenant(ctx context.Context, l Link, username string) 
 // refuses is the state of the span too.
 func (s *Service) ProveTenant(ctx context.Context, l Link) (engagement.Identity, error) {
 	s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
+	if err := s.unshare(ctx, l, IntoTenant, nil); err != nil {
+		return engagement.Identity{}, err
+	}
 	var id engagement.Identity
 	err := s.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
 		id, err = tenant.UserInfo(ctx)

@@ -25,6 +25,14 @@ func forgetCredentials(tx *sqldb.Tx, before, l link.Link) error {
 			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, l.Pair, string(d), string(kind))
 		return err
 	}
+	for d, state := range map[link.Direction]link.SpanState{link.IntoOrg: l.Org.State, link.IntoTenant: l.Tenant.State} {
+		if state != link.SpanDown {
+			continue
+		}
+		if _, err := tx.Exec(`DELETE FROM shared_token WHERE pair_id = $1 AND direction = $2`, l.Pair, string(d)); err != nil {
+			return err
+		}
+	}
 	if !l.Org.Driver.KeepsSecrets() {
 		if err := forget(link.IntoOrg, upgrade.ConnectedApp); err != nil {
 			return err

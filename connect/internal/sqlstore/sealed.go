@@ -52,6 +52,12 @@ func sealed() []datakeys.Place {
 			},
 		},
 		{
+			Table: "shared_token", Column: "token_sealed", Key: []string{"pair_id", "direction"}, More: []string{"t.token_key"},
+			AAD: func(r []any) []byte {
+				return link.SharedTokenAAD(link.SharedToken{Pair: text(r[0]), Direction: link.Direction(text(r[1])), Key: bytesOf(r[2])})
+			},
+		},
+		{
 			Table: "signin_flow", Column: "secrets_sealed", Key: []string{"flow_hash"},
 			AAD: func(r []any) []byte { return signin.FlowAAD(bytesOf(r[0])) },
 		},
