@@ -29,10 +29,10 @@ func (s *Service) CheckSpan(ctx context.Context, l Link, d Direction) error {
 	var err error
 	switch {
 	case d == IntoOrg && l.Org.Username != "":
-		s.org.drop(orgKey(l, l.Org.Username), func(crm.Token) bool { return true })
 		if err := s.unshare(ctx, l, d, nil); err != nil {
 			return err
 		}
+		s.org.drop(orgKey(l, l.Org.Username), func(crm.Token) bool { return true })
 		err = s.CallOrg(ctx, l, func(org *crm.Session) error {
 			_, err := org.UserInfo(ctx)
 			return err
@@ -41,10 +41,10 @@ func (s *Service) CheckSpan(ctx context.Context, l Link, d Direction) error {
 			_, err = s.Package(ctx, l, true)
 		}
 	case d == IntoTenant && l.Tenant.Username != "":
-		s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
 		if err := s.unshare(ctx, l, d, nil); err != nil {
 			return err
 		}
+		s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
 		err = s.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 			_, err := tenant.UserInfo(ctx)
 			return err

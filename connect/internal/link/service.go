@@ -279,12 +279,12 @@ func (s *Service) CallOrgAs(ctx context.Context, l Link, username string, fn fun
 		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
 			return err
 		}
-		s.org.drop(orgKey(l, username), func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
 		if username == l.Org.Username {
 			if err := s.unshare(ctx, l, IntoOrg, &token.AccessToken); err != nil {
 				return err
 			}
 		}
+		s.org.drop(orgKey(l, username), func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
 	}
 }
 
@@ -359,12 +359,12 @@ func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid
 		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
 			return err
 		}
-		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == token.AccessToken })
 		if own {
 			if err := s.unshare(ctx, l, IntoTenant, &token.AccessToken); err != nil {
 				return err
 			}
 		}
+		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == token.AccessToken })
 	}
 }
 

@@ -162,8 +162,8 @@ func (s *Service) sealShared(t SharedToken, k keptToken) ([]byte, error) {
 	return s.keys.vault.Seal(plain, SharedTokenAAD(t))
 }
 
-// unshare forgets the token of a span for all processes if it is this one; nil is whichever. Those who hold it in memory
-// find out by themselves.
+// unshare forgets the token of a span for all processes if it is this one; nil is whichever. Call it before it is dropped from
+// memory: else somebody takes the dead one from here at this moment. Those who hold it in theirs find out by themselves.
 func (s *Service) unshare(ctx context.Context, l Link, d Direction, token *vault.Secret) error {
 	if !s.store.Shared() {
 		return nil

@@ -98,10 +98,10 @@ func (s *Service) MaySignInTenant(ctx context.Context, l Link, username string) 
 // ProveTenant signs the API user in anew, by what the span has, and gives who and where the tenant says that he is. What it
 // refuses is the state of the span too.
 func (s *Service) ProveTenant(ctx context.Context, l Link) (engagement.Identity, error) {
-	s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
 	if err := s.unshare(ctx, l, IntoTenant, nil); err != nil {
 		return engagement.Identity{}, err
 	}
+	s.tenant.drop(tenantKey(l, l.Tenant.Username, l.Tenant.MID), func(engagement.Token) bool { return true })
 	var id engagement.Identity
 	err := s.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
 		id, err = tenant.UserInfo(ctx)
