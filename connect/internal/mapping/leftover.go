@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -89,7 +90,11 @@ func (v *Leftovers) End(ctx context.Context, l link.Link) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, names, err := v.candidates(ctx, l)
+	var subjects []string
+	for _, i := range intents {
+		subjects = append(subjects, i.Why.Subject)
+	}
+	held, names, err := v.candidates(ctx, l, subjects)
 	if err != nil || held == nil {
 		return nil, err
 	}
@@ -142,13 +147,20 @@ type grantFacts struct {
 	EngagementUsername string `json:"engagement_username"`
 }
 
-// candidates are who has a grant, by folded name, nil where the tenant tells none; and who has had one for a while and is not
-// mapped under his name.
-func (v *Leftovers) candidates(ctx context.Context, l link.Link) (held map[string]bool, names []string, err error) {
-	var grants []engagement.Grant
-	err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) (err error) {
-		grants, err = tenant.PackageGrants(ctx, "")
-		return err
+// grantMade is whose grant it is, and when he gave it.
+type grantMade struct {
+	username string
+	at       time.Time
+}
+
+// candidates are which of the subjects have a grant, by folded name, nil where the tenant tells none; and who has had one for
+// a while and is not mapped under his name.
+func (v *Leftovers) candidates(ctx context.Context, l link.Link, subjects []string) (held map[string]bool, names []string, err error) {
+	// Of each only his name is kept and when he gave it: there may be as many as the tenant has users.
+	made := map[string]grantMade{}
+	err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+		clear(made)
+		return tenant.EachGrant(ctx, "", func(g engagement.Grant) { made[fold(g.Username)] = grantMade{g.Username, g.MadeAt} })
 	})
 	if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound {
 		return nil, nil, nil
@@ -157,13 +169,15 @@ func (v *Leftovers) candidates(ctx context.Context, l link.Link) (held map[strin
 		return nil, nil, err
 	}
 	held = map[string]bool{}
-	for _, g := range grants {
-		held[fold(g.Username)] = true
+	for _, name := range subjects {
+		if _, ok := made[fold(name)]; ok {
+			held[fold(name)] = true
+		}
 	}
-	if len(grants) == 0 {
+	if len(made) == 0 {
 		return held, nil, nil
 	}
-	known := map[string]bool{fold(l.Tenant.Username): true}
+	delete(made, fold(l.Tenant.Username))
 	for after := ""; ; {
 		page, err := v.mapped.Known(ctx, l.Pair, after, batch)
 		if err != nil {
@@ -174,17 +188,18 @@ func (v *Leftovers) candidates(ctx context.Context, l link.Link) (held map[strin
 		}
 		for _, k := range page {
 			if k.Clear.At.IsZero() {
-				known[fold(k.Mapping.EngagementUser)] = true
+				delete(made, fold(k.Mapping.EngagementUser))
 			}
 		}
 		after = page[len(page)-1].Mapping.CRMUsername
 	}
 	old := v.links.Now(l).Add(-leftoverAge)
-	for _, g := range grants {
-		if !known[fold(g.Username)] && g.MadeAt.Before(old) && len(names) < leftoversAtOnce {
-			names = append(names, g.Username)
+	for _, g := range made {
+		if g.at.Before(old) && len(names) < leftoversAtOnce {
+			names = append(names, g.username)
 		}
 	}
+	slices.Sort(names)
 	return held, names, nil
 }
 

@@ -23,9 +23,14 @@ type Grant struct {
 }
 
 // PackageGrants lists the live grants of another package of the tenant, for who may write users; "" is the token's own.
-func (s *Session) PackageGrants(ctx context.Context, clientID string) ([]Grant, error) {
+func (s *Session) PackageGrants(ctx context.Context, clientID string) (all []Grant, err error) {
+	err = s.EachGrant(ctx, clientID, func(g Grant) { all = append(all, g) })
+	return all, err
+}
+
+// EachGrant calls fn with each of the grants that PackageGrants lists, reading a page at a time.
+func (s *Session) EachGrant(ctx context.Context, clientID string, fn func(Grant)) error {
 	const maxPages = 10_000
-	var all []Grant
 	after := ""
 	for range maxPages {
 		var page struct {
@@ -40,18 +45,20 @@ func (s *Session) PackageGrants(ctx context.Context, clientID string) ([]Grant, 
 			q.Set("after", after)
 		}
 		if err := s.do(ctx, http.MethodGet, s.c.base+"/v2/grants?"+q.Encode(), nil, &page); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, page.Items...)
+		for _, g := range page.Items {
+			fn(g)
+		}
 		if page.Next == "" {
-			return all, nil
+			return nil
 		}
 		if page.Next == after {
-			return nil, s.c.call.Protocol(http.StatusOK, "its next page is the same page")
+			return s.c.call.Protocol(http.StatusOK, "its next page is the same page")
 		}
 		after = page.Next
 	}
-	return nil, s.c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
+	return s.c.call.Protocol(http.StatusOK, "the list has more than %d pages", maxPages)
 }
 
 // grantsOf is how many users one question for grants may name.
