@@ -49,7 +49,8 @@ type connectUpCmd struct {
 	ClientID        string `help:"With --kind integration-user: consumer key of a connected app that allows the flow; the ready file's app \"Integration Test\" where not given." placeholder:"KEY" env:"-"`
 	By              string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 
-	given secrets // of stored credentials; nil before they are read
+	names orgNames // what things are called in the org, by key
+	given secrets  // of stored credentials; nil before they are read
 }
 
 // Run connects; exit code 3 where the API user has to sign in first.

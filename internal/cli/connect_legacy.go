@@ -3,7 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
@@ -147,9 +149,10 @@ func authWords(auth string) string {
 // connectSettingsCmd shows and changes the connection's settings.
 type connectSettingsCmd struct {
 	connectFlags
-	Legacy     string `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
-	TenantAuth string `name:"engagement-auth" help:"By what the next connection into Engagement is made, where the command does not say: jwt, password, web_app." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
-	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	Legacy     string            `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
+	TenantAuth string            `name:"engagement-auth" help:"By what the next connection into Engagement is made, where the command does not say: jwt, password, web_app." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
+	Names      map[string]string `name:"name" help:"What something is called in the org, KEY=VALUE, once for each: namespace, connected_app, approval_set, connector_set, connector_admin_set, system_user_set, token_field, token_label, user_box, user_box_label, admin_box, admin_box_label, configuration_object. KEY= takes the default again." placeholder:"KEY=VALUE" env:"-" mapsep:"none"`
+	By         string            `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
 // Run prints the settings as they are, or are now.
@@ -159,7 +162,8 @@ func (c *connectSettingsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	s, err := cl.Settings(ctx)
-	if change := (connect.Settings{Legacy: c.Legacy, EngagementAuth: c.TenantAuth}); err == nil && change != (connect.Settings{}) {
+	change := connect.Settings{Legacy: c.Legacy, EngagementAuth: c.TenantAuth, Names: c.Names}
+	if err == nil && (change.Legacy != "" || change.EngagementAuth != "" || len(change.Names) > 0) {
 		s, err = cl.SetSettings(ctx, change, a.who(c.By), oauth.NewToken(24))
 	}
 	if err != nil {
@@ -168,5 +172,10 @@ func (c *connectSettingsCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.printJSON(s)
 	}
-	return a.print("legacy           " + oneLine(s.Legacy) + "\nengagement auth  " + oneLine(authWords(s.EngagementAuth)) + "\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "legacy           %s\nengagement auth  %s\n", oneLine(s.Legacy), oneLine(authWords(s.EngagementAuth)))
+	for _, key := range slices.Sorted(maps.Keys(s.Names)) {
+		fmt.Fprintf(&b, "name             %s=%s\n", oneLine(key), oneLine(s.Names[key]))
+	}
+	return a.print(b.String())
 }

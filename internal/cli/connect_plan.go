@@ -14,7 +14,6 @@ import (
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/journey"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
 
@@ -55,6 +54,11 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 	if err != nil {
 		return err
 	}
+	set, err := cl.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	c.names = set.Names
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
 	return org.session(ctx, a, func(s *crm.Session) error {
 		steps := append(c.orgSteps(s), c.tenantSteps()...)
@@ -145,7 +149,7 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 		{
 			Title: "managed package", Want: "installed", Click: "--apply installs the newest where the org lists versions; a real org lists none: the vendor's link, or twinspan package install 04t…",
 			look: func(ctx context.Context) (string, error) {
-				p, err := installedPackage(ctx, s)
+				p, err := installedAs(ctx, s, c.names["namespace"])
 				if err != nil || p == nil {
 					return "none", err
 				}
@@ -162,24 +166,24 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 				return s.InstallPackage(ctx, versions[len(versions)-1].ID, crm.AdminsOnly)
 			},
 		},
-		approvalSet(s),
+		approvalSet(s, c.names),
 	}
-	for _, label := range append([]string{journey.ApprovalSet}, journey.PackageSets()...) {
+	for _, label := range []string{c.names["approval_set"], c.names["connector_set"], c.names["connector_admin_set"], c.names["system_user_set"]} {
 		steps = append(steps, assignedTo(s, label, c.SystemUser))
 	}
-	return append(steps, c.boxes(s), attached(s), policies(s))
+	return append(steps, c.boxes(s), attached(s, c.names), policies(s, c.names))
 }
 
 // approvalSet is the permission set that carries users to the app.
-func approvalSet(s *crm.Session) planStep {
+func approvalSet(s *crm.Session, n orgNames) planStep {
 	return planStep{
-		Title: "permission set " + journey.ApprovalSet, Want: "there",
+		Title: "permission set " + n["approval_set"], Want: "there",
 		look: func(ctx context.Context) (string, error) {
-			id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet))
+			id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(n["approval_set"]))
 			return map[bool]string{true: "there", false: "none"}[id != ""], err
 		},
 		do: func(ctx context.Context) error {
-			_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": journey.ApprovalSet})
+			_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": n["approval_set"]})
 			return err
 		},
 	}
@@ -208,12 +212,21 @@ func assignedTo(s *crm.Session, label, username string) planStep {
 	}
 }
 
+// orgNames are what things are called in the org, by key, as the connection's settings have it.
+type orgNames map[string]string
+
+// api is the API name of something of the package's.
+func (n orgNames) api(key string) string { return n["namespace"] + "__" + n[key] }
+
+// lastWord is what tells a label from the one before it.
+func lastWord(label string) string { return label[strings.LastIndexByte(label, ' ')+1:] }
+
 // boxes are the package's two on the system user (connect-facts 1.4: both are required of him).
 func (c *connectUpCmd) boxes(s *crm.Session) planStep {
-	const user, admin = "et4ae5__ExactTargetForAppExchangeUser__c", "et4ae5__ExactTargetForAppExchangeAdmin__c"
+	user, admin := c.names.api("user_box"), c.names.api("admin_box")
 	where := "SELECT Id, " + user + ", " + admin + " FROM User WHERE Username = " + crm.Literal(c.SystemUser)
 	return planStep{
-		Title: "Marketing Cloud for AppExchange User and Admin on " + c.SystemUser, Want: "both ticked",
+		Title: c.names["user_box_label"] + " and " + lastWord(c.names["admin_box_label"]) + " on " + c.SystemUser, Want: "both ticked",
 		look: func(ctx context.Context) (string, error) {
 			rows, err := s.Query(ctx, where)
 			switch {
@@ -234,15 +247,15 @@ func (c *connectUpCmd) boxes(s *crm.Session) planStep {
 	}
 }
 
-func attached(s *crm.Session) planStep {
+func attached(s *crm.Session, n orgNames) planStep {
 	ids := func(ctx context.Context) (set, app string, err error) {
-		if set, err = found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet)); err == nil {
-			app, err = found(ctx, s, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(journey.PackageApp))
+		if set, err = found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(n["approval_set"])); err == nil {
+			app, err = found(ctx, s, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(n["connected_app"]))
 		}
 		return set, app, err
 	}
 	return planStep{
-		Title: journey.ApprovalSet + " on the app " + journey.PackageApp, Want: "attached",
+		Title: n["approval_set"] + " on the app " + n["connected_app"], Want: "attached",
 		look: func(ctx context.Context) (string, error) {
 			set, app, err := ids(ctx)
 			switch {
@@ -265,10 +278,11 @@ func attached(s *crm.Session) planStep {
 	}
 }
 
-func policies(s *crm.Session) planStep {
+func policies(s *crm.Session, n orgNames) planStep {
 	read := func(ctx context.Context) (crm.ConnectedApp, error) {
-		apps, err := s.ReadConnectedApps(ctx, journey.PackageAppFullName)
-		if err == nil && len(apps) != 1 {
+		plain := strings.ReplaceAll(n["connected_app"], " ", "_")
+		apps, err := s.ReadConnectedApps(ctx, n["namespace"]+"__"+plain, plain)
+		if err == nil && len(apps) == 0 {
 			err = errWaits
 		}
 		if err != nil {
@@ -281,7 +295,7 @@ func policies(s *crm.Session) planStep {
 	}
 	return planStep{
 		after: true, // who is not approved yet would be shut out
-		Title: "policies of the app " + journey.PackageApp, Want: say(crm.ConnectedApp{AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero"}),
+		Title: "policies of the app " + n["connected_app"], Want: say(crm.ConnectedApp{AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero"}),
 		look: func(ctx context.Context) (string, error) {
 			app, err := read(ctx)
 			if err != nil {

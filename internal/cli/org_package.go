@@ -37,13 +37,18 @@ type packageSet struct {
 	Users int    `json:"users"`
 }
 
-// installedPackage finds the package in the org; nil where it is not there.
+// installedPackage finds the vendor's package in the org; nil where it is not there.
 func installedPackage(ctx context.Context, s *crm.Session) (*crm.InstalledPackage, error) {
+	return installedAs(ctx, s, mcNamespace)
+}
+
+// installedAs finds the package of a namespace.
+func installedAs(ctx context.Context, s *crm.Session, namespace string) (*crm.InstalledPackage, error) {
 	all, err := s.InstalledPackages(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(all, func(p crm.InstalledPackage) bool { return p.Namespace == mcNamespace }); i >= 0 {
+	if i := slices.IndexFunc(all, func(p crm.InstalledPackage) bool { return strings.EqualFold(p.Namespace, namespace) }); i >= 0 {
 		return &all[i], nil
 	}
 	return nil, nil

@@ -10,15 +10,19 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
-	"github.com/twinspan/twinspan/internal/journey"
 )
 
 // org does one step of the CRM admin in a session of his own, and reads it back. It reports whether the step is one that a command
 // does.
 func (c *upgradeStartCmd) org(ctx context.Context, a *app, cl *connect.Client, step, systemUser string) (bool, error) {
 	known := true
+	set, err := cl.Settings(ctx)
+	if err != nil {
+		return false, err
+	}
+	n := orgNames(set.Names)
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
-	err := org.session(ctx, a, func(s *crm.Session) error {
+	err = org.session(ctx, a, func(s *crm.Session) error {
 		take := func(steps ...planStep) error {
 			for i := range steps {
 				st := &steps[i]
@@ -33,18 +37,18 @@ func (c *upgradeStartCmd) org(ctx context.Context, a *app, cl *connect.Client, s
 		}
 		switch step {
 		case "permission_set":
-			return take(approvalSet(s))
+			return take(approvalSet(s, n))
 		case "assignments":
-			if err := take(approvalSet(s), assignedTo(s, journey.ApprovalSet, systemUser)); err != nil {
+			if err := take(approvalSet(s, n), assignedTo(s, n["approval_set"], systemUser)); err != nil {
 				return err
 			}
-			return c.assign(ctx, a, cl, s)
+			return c.assign(ctx, a, cl, s, n)
 		case "attach":
-			return take(attached(s))
+			return take(attached(s, n))
 		case "policies":
-			return take(policies(s))
+			return take(policies(s, n))
 		case "connect_account": // the app asks for approval already: he is approved first
-			return take(approvalSet(s), assignedTo(s, journey.ApprovalSet, systemUser), attached(s))
+			return take(approvalSet(s, n), assignedTo(s, n["approval_set"], systemUser), attached(s, n))
 		}
 		known = false
 		return nil
@@ -56,8 +60,8 @@ func (c *upgradeStartCmd) org(ctx context.Context, a *app, cl *connect.Client, s
 const assignAtOnce = 200
 
 // assign gives the permission set to everybody who is mapped, but for those who are to be left out.
-func (c *upgradeStartCmd) assign(ctx context.Context, a *app, cl *connect.Client, s *crm.Session) error {
-	set, err := findSet(ctx, s, journey.ApprovalSet)
+func (c *upgradeStartCmd) assign(ctx context.Context, a *app, cl *connect.Client, s *crm.Session, n orgNames) error {
+	set, err := findSet(ctx, s, n["approval_set"])
 	if err != nil {
 		return err
 	}
@@ -112,17 +116,21 @@ func (c *upgradeStartCmd) assign(ctx context.Context, a *app, cl *connect.Client
 }
 
 // putBack undoes one step of the CRM admin in a session of his own, by what stood before it.
-func (c *upgradeCancelCmd) putBack(ctx context.Context, a *app, u *connect.Upgrade) error {
+func (c *upgradeCancelCmd) putBack(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) error {
 	i := slices.IndexFunc(u.Steps, func(s connect.UpgradeStep) bool { return s.Step == u.Waiting.Step })
 	if i < 0 || len(u.Steps[i].Stood) == 0 {
 		return nil
+	}
+	now, err := cl.Settings(ctx)
+	if err != nil {
+		return err
 	}
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
 	return org.session(ctx, a, func(s *crm.Session) error {
 		if u.Waiting.Step == "policies" {
 			return putBackPolicies(ctx, s, u.Steps[i].Stood)
 		}
-		return putBackAccess(ctx, s, u.Waiting.Step, u.Steps[i].Stood)
+		return putBackAccess(ctx, s, now.Names["approval_set"], u.Waiting.Step, u.Steps[i].Stood)
 	})
 }
 
@@ -148,7 +156,7 @@ func putBackPolicies(ctx context.Context, s *crm.Session, stood json.RawMessage)
 	return s.UpdateConnectedApp(ctx, app)
 }
 
-func putBackAccess(ctx context.Context, s *crm.Session, step string, stood json.RawMessage) error {
+func putBackAccess(ctx context.Context, s *crm.Session, label, step string, stood json.RawMessage) error {
 	var before struct {
 		App      string    `json:"app"`
 		Carriers []string  `json:"carriers"`
@@ -158,7 +166,7 @@ func putBackAccess(ctx context.Context, s *crm.Session, step string, stood json.
 	if err := json.Unmarshal(stood, &before); err != nil {
 		return err
 	}
-	set, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(journey.ApprovalSet))
+	set, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(label))
 	if err != nil {
 		return err
 	}

@@ -344,7 +344,7 @@ func (c *upgradeCancelCmd) Run(ctx context.Context, a *app) error {
 		}
 		told[w.Step+w.Have] = time.Now()
 		if !c.Leave {
-			if err := c.putBack(ctx, a, u); err != nil {
+			if err := c.putBack(ctx, a, cl, u); err != nil {
 				return true, err
 			}
 		}

@@ -92,7 +92,7 @@ func when(t time.Time) *time.Time {
 
 func orgOf(l link.Link) orgBody {
 	return orgBody{
-		State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.ConnectedApp, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
+		State: l.Org.State, URL: l.CRMURL, ConnectedApp: l.Names().App, SystemUser: l.Org.Username, OrgID: l.Org.OrgID,
 		UserID: l.Org.UserID, PackageVersion: l.Package.String(), ConnectedAt: when(l.Org.ConnectedAt), Cause: cause(l.Org.Cause), Auth: l.OrgChoice().Driver, AuthWhy: l.OrgChoice().Why, GivenAt: when(l.Org.GivenAt),
 	}
 }

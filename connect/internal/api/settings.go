@@ -12,11 +12,13 @@ type settingsBody struct {
 	Legacy *link.LegacyPolicy `json:"legacy,omitempty"`
 	// EngagementAuth is by what the span into Engagement is connected next, where nobody says otherwise.
 	EngagementAuth *link.Driver `json:"engagement_auth,omitempty"`
+	// Names are what things are called in the org, by key; in a change "" takes the default.
+	Names map[string]string `json:"names,omitempty"`
 }
 
 func settingsOf(l link.Link) settingsBody {
 	s := link.SettingsOf(l)
-	return settingsBody{Legacy: s.Legacy, EngagementAuth: s.TenantAuth}
+	return settingsBody{Legacy: s.Legacy, EngagementAuth: s.TenantAuth, Names: s.Names}
 }
 
 func (s *Server) connectionSettings(_ context.Context, c call) (any, error) {
@@ -31,6 +33,6 @@ func (s *Server) setConnectionSettings(ctx context.Context, c call) (any, error)
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	l, err := s.Links.SetSettings(ctx, c.link, link.Settings{Legacy: in.Legacy, TenantAuth: in.EngagementAuth}, in.By)
+	l, err := s.Links.SetSettings(ctx, c.link, link.Settings{Legacy: in.Legacy, TenantAuth: in.EngagementAuth, Names: in.Names}, in.By)
 	return settingsOf(l), err
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 )
 
-// packageSets are the package's own permission sets (document 001 steps 25 to 27).
-var packageSets = []string{"Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"}
-
 const clickUser = "Setup > Users > Users > {user} > Edit"
 
 // ofSystem makes a check of the system user's record.
@@ -201,13 +198,13 @@ func peopleChecks() []Check {
 		{
 			ID: "D12", Name: "Marketing Cloud for AppExchange User", Severity: Error, Wants: "ticked",
 			Why:   "Without it the Marketing Cloud tab says \"Insufficient User Permissions. You have not been designated as an integrated Marketing Cloud user\", also to who has the Admin box.",
-			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange User", Command: "twinspan org user update {user} " + fieldUser + "=true", Document: docInitial + "; " + docSetup,
+			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange User", Command: "twinspan org user update {user} " + link.StandardNames().UserBoxName() + "=true", Document: docInitial + "; " + docSetup,
 			Look: ofEverybody("D12", func(_ *Look, u OrgUser, _ bool) (Found, bool) { return Found{Seen: yes(false)}, u.Active && !u.User }),
 		},
 		{
 			ID: "D13", Name: "Marketing Cloud for AppExchange Admin", Severity: Error, Wants: "ticked on the system user; on others as needed",
 			Why:   "Without it the system user sees only his own records, and sends reach nobody.",
-			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange Admin", Command: "twinspan org user update {user} " + fieldAdmin + "=true", Document: docInitial + "; " + docSetup,
+			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange Admin", Command: "twinspan org user update {user} " + link.StandardNames().AdminBoxName() + "=true", Document: docInitial + "; " + docSetup,
 			Look: ofSystem("D13", func(_ *Look, u OrgUser) []Found {
 				if !u.Admin {
 					return []Found{{Subject: u.Username, Seen: yes(false)}}
@@ -228,7 +225,7 @@ func peopleChecks() []Check {
 					return Outcome{}
 				}
 				var out Outcome
-				for _, label := range packageSets {
+				for _, label := range l.Link.Names().PackageSets() {
 					if !slices.Contains(sets, label) {
 						out.Found = append(out.Found, Found{Subject: label, Seen: "not assigned to " + l.Link.Org.Username, Expected: "assigned"})
 					}

@@ -48,7 +48,7 @@ func (r *reader) patientIn(ctx context.Context, org *crm.Session, p *People) err
 		if err != nil || len(rows) == 0 {
 			return OrgUser{}, err
 		}
-		return orgUser(rows[0]), nil
+		return r.orgUser(rows[0]), nil
 	})
 	if u, why := one.User.Get(); why == "" && u.ID != "" {
 		if _, there := p.ByID[u.ID]; !there {

@@ -8,23 +8,14 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
-	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/client/crm"
-)
-
-// Names of the managed package (connect-facts 1.4, 1.7).
-const (
-	namespace  = "et4ae5__"
-	packageApp = "Salesforce Marketing Cloud"
-	fieldUser  = namespace + "ExactTargetForAppExchangeUser__c"
-	fieldAdmin = namespace + "ExactTargetForAppExchangeAdmin__c"
 )
 
 // readOrg reads the org as the system user and, what he does not see, through the session that was lent. Where neither
 // sees anything, why is remembered for everything of it.
 func (r *reader) readOrg(ctx context.Context, down error) {
 	all := func(org *crm.Session) {
-		fetch(&r.look.Package, func() (link.Package, error) { return link.InstalledPackage(ctx, org) })
+		fetch(&r.look.Package, func() (link.Package, error) { return link.InstalledPackage(ctx, org, r.link.Names().Namespace) })
 		r.readApp(ctx, org)
 		r.readSystemUser(ctx, org)
 		r.readPeople(ctx, org)
@@ -73,20 +64,10 @@ func lose[T any](into *Read[T], why string) {
 	}
 }
 
-// appNames are the names that the connection's app may have in the Metadata API: the package's own, or that which Setup
-// makes of a label.
-func appNames(label string) []string {
-	plain := strings.ReplaceAll(label, " ", "_")
-	if label == packageApp {
-		return []string{namespace + plain, plain}
-	}
-	return []string{plain}
-}
-
 func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 	l, k := r.link, r.look
 	fetch(&k.App, func() (App, error) {
-		apps, err := org.ReadConnectedApps(ctx, appNames(l.ConnectedApp)...)
+		apps, err := org.ReadConnectedApps(ctx, l.Names().AppFullNames()...)
 		if err != nil {
 			return App{}, err
 		}
@@ -123,7 +104,7 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 		})
 	}
 	if l.Standing == link.Embedded {
-		fetch(&k.AppOfOrg, func() (crm.App, error) { return org.App(ctx, or(a.FullName, appNames(l.ConnectedApp)[0])) })
+		fetch(&k.AppOfOrg, func() (crm.App, error) { return org.App(ctx, or(a.FullName, l.Names().AppFullNames()[0])) })
 	} else {
 		lose(&k.AppOfOrg, "No API of a real org tells it: see Setup > Apps > Connected Apps > Connected Apps OAuth Usage.")
 	}
@@ -131,19 +112,21 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 
 // userFields are the fields of a user that the checks want.
 func (r *reader) userFields() string {
-	fields := "Id, Username, Name, IsActive, ProfileId, Profile.Name, Profile.UserLicense.Name, UserPermissionsMarketingUser, LastLoginDate, LastPasswordChangeDate, " + fieldUser + ", " + fieldAdmin
+	n := r.link.Names()
+	fields := "Id, Username, Name, IsActive, ProfileId, Profile.Name, Profile.UserLicense.Name, UserPermissionsMarketingUser, LastLoginDate, LastPasswordChangeDate, " + n.UserBoxName() + ", " + n.AdminBoxName()
 	if r.look.release().TokenInField() {
-		fields += ", " + mapping.TokenField
+		fields += ", " + n.TokenFieldName()
 	}
 	return fields
 }
 
-func orgUser(row crm.Record) OrgUser {
+func (r *reader) orgUser(row crm.Record) OrgUser {
+	n := r.link.Names()
 	p := row.Related("Profile")
 	return OrgUser{
 		ID: row.String("Id"), Username: row.String("Username"), Name: row.String("Name"), Active: row.Bool("IsActive"), Profile: p.String("Name"), ProfileID: row.String("ProfileId"),
-		Licence: p.Related("UserLicense").String("Name"), Marketing: row.Bool("UserPermissionsMarketingUser"), User: row.Bool(fieldUser), Admin: row.Bool(fieldAdmin),
-		Token: row.String(mapping.TokenField), Approved: true, LastPasswordChange: row.Time("LastPasswordChangeDate"), Logged: row.Time("LastLoginDate"),
+		Licence: p.Related("UserLicense").String("Name"), Marketing: row.Bool("UserPermissionsMarketingUser"), User: row.Bool(n.UserBoxName()), Admin: row.Bool(n.AdminBoxName()),
+		Token: row.String(n.TokenFieldName()), Approved: true, LastPasswordChange: row.Time("LastPasswordChangeDate"), Logged: row.Time("LastLoginDate"),
 	}
 }
 
@@ -161,7 +144,7 @@ func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 		if err != nil || len(rows) == 0 {
 			return OrgUser{}, err
 		}
-		u := orgUser(rows[0])
+		u := r.orgUser(rows[0])
 		logins, err := org.Query(ctx, "SELECT IsFrozen, IsPasswordLocked FROM UserLogin WHERE UserId = "+crm.Literal(u.ID))
 		for _, row := range logins {
 			u.Frozen, u.Locked = row.Bool("IsFrozen"), row.Bool("IsPasswordLocked")
@@ -192,14 +175,14 @@ func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
 	mappings, _ := k.Mappings.Get()
 	fetch(&k.People, func() (People, error) {
 		p := People{ByID: map[string]OrgUser{}, Gone: map[string]bool{}}
-		boxes := fieldUser + " = TRUE OR " + fieldAdmin + " = TRUE"
+		boxes := r.link.Names().UserBoxName() + " = TRUE OR " + r.link.Names().AdminBoxName() + " = TRUE"
 		rows, err := org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE "+boxes+" ORDER BY Username LIMIT "+strconv.Itoa(maxPeople+1))
 		if err != nil {
 			return p, err
 		}
 		p.Cut = len(rows) > maxPeople
 		for _, row := range rows {
-			u := orgUser(row)
+			u := r.orgUser(row)
 			p.ByID[u.ID] = u
 		}
 		// Who is mapped and has no box is not among them.
@@ -221,7 +204,7 @@ func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
 				p.Gone[id] = true
 			}
 			for _, row := range rows {
-				u := orgUser(row)
+				u := r.orgUser(row)
 				p.ByID[u.ID] = u
 				delete(p.Gone, u.ID)
 			}
@@ -367,13 +350,14 @@ func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 }
 
 func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
-	k := r.look
+	k, n := r.look, r.link.Names()
+	q := func(name string) string { return n.Of(name + "__c") }
 	fetch(&k.OrgUnits, func() ([]OrgUnit, error) {
-		rows, err := org.Query(ctx, "SELECT Id, Name, "+link.UnitMID+", "+link.UnitEnabled+", "+namespace+"PreSaved__c FROM "+link.UnitObject+" LIMIT 2000")
+		rows, err := org.Query(ctx, "SELECT Id, Name, "+n.UnitMID()+", "+n.UnitEnabled()+", "+n.UnitSaved()+" FROM "+n.UnitObject()+" LIMIT 2000")
 		out := make([]OrgUnit, 0, len(rows))
 		for _, row := range rows {
-			mid, bad := strconv.ParseInt(row.String(link.UnitMID), 10, 64)
-			out = append(out, OrgUnit{MID: mid, Name: or(row.String("Name"), row.String(link.UnitMID)), Enabled: row.Bool(link.UnitEnabled), Saved: row.Bool(namespace + "PreSaved__c"), Invalid: bad != nil})
+			mid, bad := strconv.ParseInt(row.String(n.UnitMID()), 10, 64)
+			out = append(out, OrgUnit{MID: mid, Name: or(row.String("Name"), row.String(n.UnitMID())), Enabled: row.Bool(n.UnitEnabled()), Saved: row.Bool(n.UnitSaved()), Invalid: bad != nil})
 		}
 		return out, err
 	})
@@ -383,7 +367,7 @@ func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 			fields = append(fields, q("Auth_API_URL"), q("Root_Rest_API_URL"), q("Root_SOAP_API_URL"))
 		}
 		var c PackageConf
-		rows, err := org.Query(ctx, "SELECT "+strings.Join(fields, ", ")+" FROM "+q("Configuration")+" LIMIT 1")
+		rows, err := org.Query(ctx, "SELECT "+strings.Join(fields, ", ")+" FROM "+n.Of(n.Configuration)+" LIMIT 1")
 		if err != nil {
 			return c, err
 		}
@@ -401,5 +385,3 @@ func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 		return c, err
 	})
 }
-
-func q(name string) string { return namespace + name + "__c" }

@@ -11,13 +11,10 @@ import (
 // journeys (connect-facts 3.7).
 const CodeCopied fault.Code = "connection_copied"
 
-// ResetApex is the line that the vendor's package needs in an org that was copied, in anonymous Apex (connect-facts 3.7).
-const ResetApex = packageNamespace + ".SupportUtilities.resetConfiguration();"
-
 // copied is the refusal of a connection that was copied into another org.
 func (l Link) copied(orgID string) error {
 	return fault.New(fault.Denied, CodeCopied, "This connection belongs to org %s, and org %s answers, so nothing runs: it was copied, as by refreshing a sandbox, and would reach the original's Engagement account. "+
-		"In the copy, run this anonymous Apex for the vendor's package: %s Then disconnect here, and connect the copy to an account of its own.", l.Org.OrgID, orgID, ResetApex)
+		"In the copy, run this anonymous Apex for the vendor's package: %s Then disconnect here, and connect the copy to an account of its own.", l.Org.OrgID, orgID, l.Names().ResetApex())
 }
 
 // guard refuses calls to Engagement for a connection that was found copied, until its own org answers again. One that does

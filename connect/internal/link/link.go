@@ -87,6 +87,7 @@ type Link struct {
 	Outage      Outage        // booked or open; the zero value is none
 	Legacy      LegacyPolicy  // what becomes of a new password connection into the org once its time is over
 	TenantAuth  Driver        // by which the span into Engagement is to be connected next; "" is as it is, JWT where it is not
+	Called      Names         // what is called otherwise in the org than the vendor ships it; Names fills in the rest
 	ClockOffset time.Duration // domain time is machine time plus this
 	// UpgradedAt is when the org span went from Password to JWT, domain time; zero where it did not. Users mapped before
 	// are reconnected within a time that counts from it (document 003).
@@ -173,6 +174,8 @@ type Facts struct {
 	ClientID     string `json:"engagement_client_id,omitempty"`
 	UserClientID string `json:"engagement_web_client_id,omitempty"`
 	NextAuth     Driver `json:"engagement_auth_next,omitempty"`
+	// Names is Names.Text of what is called otherwise.
+	Names string `json:"names,omitempty"`
 	// Legacy is absent where it is the default.
 	Legacy LegacyPolicy `json:"legacy,omitempty"`
 }
@@ -187,7 +190,7 @@ func (l Link) Facts() Facts {
 		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
 		SystemUser: l.Org.Username, OrgID: l.Org.OrgID, APIUser: l.Tenant.Username, BusinessUnit: l.Tenant.MID,
 		OrgAuth: l.Org.Driver, TenantAuth: l.Tenant.Driver, OrgGivenAt: given(l.Org.GivenAt), TenantGivenAt: given(l.Tenant.GivenAt),
-		ClientID: l.Tenant.ClientID, UserClientID: l.Tenant.UserClientID, NextAuth: l.TenantAuth,
+		ClientID: l.Tenant.ClientID, UserClientID: l.Tenant.UserClientID, NextAuth: l.TenantAuth, Names: l.Called.Text(),
 		Legacy: legacy,
 	}
 }

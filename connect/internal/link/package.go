@@ -14,9 +14,6 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// packageNamespace is the managed package's (connect-facts 0).
-const packageNamespace = "et4ae5"
-
 // Package is the version of the managed package that the org has. The zero value is none: nothing of the package is
 // there, or the org does not tell.
 type Package struct{ Major, Minor int }
@@ -72,7 +69,7 @@ func (s *Service) Package(ctx context.Context, l Link, fresh bool) (Package, err
 	if l.Org.Username == "" {
 		return Package{}, nil
 	}
-	key, now := l.Pair+"|"+l.Org.OrgID, s.machine()
+	key, now := l.Pair+"|"+l.Org.OrgID+"|"+l.Called.Namespace, s.machine()
 	if fresh {
 		s.packages.drop(key, func(Package) bool { return true })
 	}
@@ -88,12 +85,12 @@ func (s *Service) Package(ctx context.Context, l Link, fresh bool) (Package, err
 	})
 }
 
-// InstalledPackage asks an org which version of the managed package it has; the zero Package where it has none.
-func InstalledPackage(ctx context.Context, org *crm.Session) (Package, error) {
+// InstalledPackage asks an org which version of the package of the namespace it has; the zero Package where it has none.
+func InstalledPackage(ctx context.Context, org *crm.Session, namespace string) (Package, error) {
 	var found Package
 	installed, err := org.InstalledPackages(ctx)
 	for _, p := range installed {
-		if p.Namespace == packageNamespace {
+		if strings.EqualFold(p.Namespace, namespace) {
 			found = Package{p.Version.Major, p.Version.Minor}
 		}
 	}
@@ -104,7 +101,7 @@ func (s *Service) readPackage(ctx context.Context, l Link) (Package, error) {
 	var found Package
 	var said error // by the question itself: a refusal of the sign-in, first or renewed, says nothing of packages
 	err := s.CallOrg(ctx, l, func(org *crm.Session) error {
-		found, said = InstalledPackage(ctx, org)
+		found, said = InstalledPackage(ctx, org, l.Names().Namespace)
 		return said
 	})
 	if code := fault.CodeOf(err); said != nil && errors.Is(err, said) && (code == client.CodeNotFound || code == client.CodeRefused) {

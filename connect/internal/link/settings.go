@@ -13,6 +13,8 @@ type Settings struct {
 	Legacy *LegacyPolicy
 	// TenantAuth is by which driver the span into Engagement is connected next.
 	TenantAuth *Driver
+	// Names are what things are called in the org, by key; in a change those alone that change, "" for the default.
+	Names map[string]string
 }
 
 // SettingsOf are the settings that a connection has.
@@ -27,7 +29,7 @@ func SettingsOf(l Link) Settings {
 	if legacy == "" {
 		legacy = RefuseLegacy
 	}
-	return Settings{Legacy: &legacy, TenantAuth: &auth}
+	return Settings{Legacy: &legacy, TenantAuth: &auth, Names: l.Names().Map()}
 }
 
 func (s Settings) check() error {
@@ -45,7 +47,7 @@ func (s Settings) check() error {
 }
 
 // apply is the link with the changes.
-func (s Settings) apply(l Link) Link {
+func (s Settings) apply(l Link) (Link, error) {
 	if s.Legacy != nil {
 		l.Legacy = *s.Legacy
 	}
@@ -54,7 +56,11 @@ func (s Settings) apply(l Link) Link {
 			l.TenantAuth = ""
 		}
 	}
-	return l
+	var err error
+	if l.Called, err = l.Called.With(s.Names); l.Called.App == l.ConnectedApp {
+		l.Called.App = ""
+	}
+	return l, err
 }
 
 // SetSettings changes settings.
@@ -63,6 +69,6 @@ func (s *Service) SetSettings(ctx context.Context, l Link, c Settings, actor str
 		return Link{}, err
 	}
 	return s.store.UpdateLink(ctx, l.Pair, audit.Change{At: s.Now(l), Actor: actor, Action: audit.ConnectionSettings}, func(l Link) (Link, error) {
-		return c.apply(l), nil
+		return c.apply(l)
 	})
 }

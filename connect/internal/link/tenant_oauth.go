@@ -19,13 +19,12 @@ const (
 	CodeOAuthElsewhere fault.Code = "tenant_oauth_endpoints_differ"
 )
 
-// Fields of the package's configuration (connect-facts 1.7). The checkbox's name is ours: document 002 names the setting by
-// its label alone.
+// Fields of the package's configuration, without its namespace (connect-facts 1.7). The checkbox's name is ours: document 002
+// names the setting by its label alone.
 const (
-	ConfigObject   = packageNamespace + "__Configuration__c"
-	ConfigOAuth    = packageNamespace + "__Tenant_Specific_OAuth__c"
-	ConfigAuthURL  = packageNamespace + "__Auth_API_URL__c"
-	ConfigPassword = packageNamespace + "__Password__c"
+	configOAuth    = "Tenant_Specific_OAuth__c"
+	configAuthURL  = "Auth_API_URL__c"
+	configPassword = "Password__c"
 )
 
 // OAuthSetting is what the org's Marketing Cloud Configuration Settings say of tenant-specific OAuth.
@@ -59,15 +58,17 @@ func (s *Service) OAuthSetting(ctx context.Context, l Link) (OAuthSetting, error
 	if err != nil || installed.Before(TenantOAuthSince) {
 		return out, err
 	}
+	n := l.Names()
+	box, url, password := n.Of(configOAuth), n.Of(configAuthURL), n.Of(configPassword)
 	err = s.CallOrg(ctx, l, func(org *crm.Session) error {
-		on := ConfigOAuth + ", "
+		on := box + ", "
 		if l.Standing != Embedded { // the vendor's own package has no field of our name: there the endpoints tell
 			on = ""
 		}
-		records, err := org.Query(ctx, "SELECT "+on+ConfigAuthURL+", "+ConfigPassword+" FROM "+ConfigObject+" ORDER BY CreatedDate, Id LIMIT 1")
+		records, err := org.Query(ctx, "SELECT "+on+url+", "+password+" FROM "+n.Of(n.Configuration)+" ORDER BY CreatedDate, Id LIMIT 1")
 		for _, r := range records {
-			out.AuthURL, out.Stored = r.String(ConfigAuthURL), r.String(ConfigPassword) != ""
-			out.On = r.Bool(ConfigOAuth) || on == "" && out.AuthURL != ""
+			out.AuthURL, out.Stored = r.String(url), r.String(password) != ""
+			out.On = r.Bool(box) || on == "" && out.AuthURL != ""
 		}
 		return err
 	})

@@ -24,13 +24,6 @@ const (
 // MultiOrgSince is the release from which on an enterprise may have several orgs (connect-facts 1.2).
 var MultiOrgSince = Package{Major: 5, Minor: 494}
 
-// Fields of the package's object for business units (connect-facts 1.7).
-const (
-	UnitObject  = packageNamespace + "__Business_Unit__c"
-	UnitMID     = packageNamespace + "__Business_Unit_ID__c"
-	UnitEnabled = packageNamespace + "__Enabled__c"
-)
-
 // EnabledUnits gives the MIDs of the business units in which the org's users may work, at most a minute old where fresh
 // is false; none where the org has no such records.
 func (s *Service) EnabledUnits(ctx context.Context, l Link, fresh bool) ([]int64, error) {
@@ -47,16 +40,17 @@ func (s *Service) EnabledUnits(ctx context.Context, l Link, fresh bool) ([]int64
 // UnitsChanged has the next question for enabled business units ask the org.
 func (s *Service) UnitsChanged(l Link) { s.units.drop(unitsKey(l), func([]int64) bool { return true }) }
 
-func unitsKey(l Link) string { return l.Pair + "|" + l.Org.OrgID }
+func unitsKey(l Link) string { return l.Pair + "|" + l.Org.OrgID + "|" + l.Called.Namespace }
 
 func (s *Service) readUnits(ctx context.Context, l Link) ([]int64, error) {
 	var mids []int64
+	n := l.Names()
 	asked := false // a refusal before that is one of the sign-in
 	err := s.CallOrg(ctx, l, func(org *crm.Session) error {
 		mids, asked = nil, true
-		records, err := org.Query(ctx, "SELECT "+UnitMID+" FROM "+UnitObject+" WHERE "+UnitEnabled+" = true")
+		records, err := org.Query(ctx, "SELECT "+n.UnitMID()+" FROM "+n.UnitObject()+" WHERE "+n.UnitEnabled()+" = true")
 		for _, r := range records {
-			if mid, numberErr := strconv.ParseInt(r.String(UnitMID), 10, 64); numberErr == nil { // else somebody typed something else there
+			if mid, numberErr := strconv.ParseInt(r.String(n.UnitMID()), 10, 64); numberErr == nil { // else somebody typed something else there
 				mids = append(mids, mid)
 			}
 		}
@@ -101,7 +95,7 @@ func (s *Service) mayJoin(ctx context.Context, l Link, orgID string, session *cr
 		return err
 	}
 	for _, p := range installed {
-		if found := (Package{p.Version.Major, p.Version.Minor}); p.Namespace == packageNamespace && found.Before(MultiOrgSince) {
+		if found := (Package{p.Version.Major, p.Version.Minor}); strings.EqualFold(p.Namespace, l.Names().Namespace) && found.Before(MultiOrgSince) {
 			return fault.New(fault.Conflict, CodePackageTooOld, "Enterprise %d has other orgs connected. That needs version %s of the managed package or newer; the org has %s.", l.EID, MultiOrgSince, found)
 		}
 	}

@@ -114,13 +114,14 @@ func (s *Service) scope(ctx context.Context, l link.Link, user mapping.Mapping) 
 	if err != nil || installed == (link.Package{}) {
 		return settings.ScopeByUser, err
 	}
-	const userBox, adminBox = "et4ae5__ExactTargetForAppExchangeUser__c", "et4ae5__ExactTargetForAppExchangeAdmin__c"
+	n := l.Names()
+	userBox, adminBox := n.Of(n.UserBox), n.Of(n.AdminBox)
 	admin := false
 	err = s.links.CallOrg(ctx, l, func(org *crm.Session) error {
 		record, err := org.GetRecord(ctx, "User", user.CRMUserID, "Id", userBox, adminBox)
 		if err == nil && !record.Bool(userBox) { // connect-facts 1.4
 			return fault.New(fault.Denied, CodeNotPermitted, "Insufficient User Permissions. You have not been designated as an integrated Marketing Cloud user: "+
-				"tick Marketing Cloud for AppExchange User on the record of %s.", user.CRMUsername)
+				"tick %s on the record of %s.", n.UserBoxLabel, user.CRMUsername)
 		}
 		admin = record.Bool(adminBox)
 		return err

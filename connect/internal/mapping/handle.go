@@ -16,11 +16,14 @@ import (
 	"github.com/twinspan/twinspan/internal/oauth"
 )
 
-// TokenField is the User field "Marketing Cloud OAuth Token" (document 000; connect-facts 1.7, 3.1). Below package 5.493
+// tokenField is the User field "Marketing Cloud OAuth Token" (document 000; connect-facts 1.7, 3.1). Below package 5.493
 // Connect leaves a random handle of 40 characters in it, while the token itself stays with Connect: whoever blanks or
 // changes the field clears the mapping. From 5.493 on the token lies where no administrator reaches, the field stays
 // empty, and blanking it changes nothing (DESIGN 5.4).
-const TokenField = "et4ae5__ExactTarget_OAuth_Token__c"
+func tokenField(l link.Link) string {
+	n := l.Names()
+	return n.Of(n.TokenField)
+}
 
 // A handle has 40 characters (DESIGN 5.4): 22 of 128 random bits, and a tag of 18 that only Connect can make, for this user.
 // So each handle that Connect left is known for one, also where two processes leave one each at the same moment.
@@ -76,9 +79,9 @@ func (s *Service) fields(ctx context.Context, l link.Link, ids []string) (map[st
 	}
 	values := make(map[string]string, len(ids))
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		records, err := org.Query(ctx, "SELECT Id, "+TokenField+" FROM User WHERE Id IN ("+strings.Join(list, ", ")+")")
+		records, err := org.Query(ctx, "SELECT Id, "+tokenField(l)+" FROM User WHERE Id IN ("+strings.Join(list, ", ")+")")
 		for _, r := range records {
-			values[r.String("Id")] = r.String(TokenField)
+			values[r.String("Id")] = r.String(tokenField(l))
 		}
 		return err
 	})
@@ -92,7 +95,7 @@ func (s *Service) write(ctx context.Context, l link.Link, crmUserID, value strin
 		field = value
 	}
 	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		return org.UpdateRecord(ctx, "User", crmUserID, map[string]any{TokenField: field})
+		return org.UpdateRecord(ctx, "User", crmUserID, map[string]any{tokenField(l): field})
 	})
 }
 
@@ -121,11 +124,11 @@ func (s *Service) blank(ctx context.Context, l link.Link, m Mapping) error {
 }
 
 // ended says why a mapping was cleared by way of the org.
-func ended(value string) string {
+func ended(l link.Link, value string) string {
 	if value == "" {
-		return "Marketing Cloud OAuth Token was blanked on the Salesforce user."
+		return l.Names().TokenLabel + " was blanked on the Salesforce user."
 	}
-	return "Marketing Cloud OAuth Token was changed on the Salesforce user."
+	return l.Names().TokenLabel + " was changed on the Salesforce user."
 }
 
 // byOrg is who clears a mapping by way of the User field; the org's Setup Audit Trail and the record know more.
@@ -175,7 +178,7 @@ func (s *Service) clearInOrg(ctx context.Context, l link.Link, m Mapping, value 
 		return err
 	}
 	m.Handle = Handle{} // nothing of ours is left to blank
-	err = s.clear(ctx, l, Clear{ID: oauth.NewToken(16), Mapping: m, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
+	err = s.clear(ctx, l, Clear{ID: oauth.NewToken(16), Mapping: m, Actor: byOrg, Reason: ended(l, value), At: s.links.Now(l)})
 	if fault.CodeOf(err) == CodeNotFound {
 		return nil
 	}
@@ -278,7 +281,7 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 			}
 		case !stands:
 			if err = s.clearInOrg(ctx, l, m, value); err == nil {
-				out.Cleared = append(out.Cleared, Clear{Mapping: m, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
+				out.Cleared = append(out.Cleared, Clear{Mapping: m, Actor: byOrg, Reason: ended(l, value), At: s.links.Now(l)})
 			}
 		}
 		if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound { // of this user: a rule, a lock, an inactive one

@@ -260,7 +260,7 @@ func (s *Service) former(ctx context.Context, l link.Link, m Mapping) (Mapping, 
 			return Mapping{}, err
 		}
 	}
-	_, err = s.store.ClearMapping(ctx, Clear{ID: oauth.NewToken(16), Mapping: old, Actor: byOrg, Reason: ended(value), At: s.links.Now(l)})
+	_, err = s.store.ClearMapping(ctx, Clear{ID: oauth.NewToken(16), Mapping: old, Actor: byOrg, Reason: ended(l, value), At: s.links.Now(l)})
 	return Mapping{}, err
 }
 

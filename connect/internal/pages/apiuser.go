@@ -18,12 +18,9 @@ const apiUserPath = TabPath + "/api-user"
 // CodeNotAdmin: the visitor is no Marketing Cloud for AppExchange Admin.
 const CodeNotAdmin fault.Code = "marketing_cloud_admin_required"
 
-// adminBox is the field that makes a user of the org an administrator of the connection (connect-facts 1.4).
-const adminBox = "et4ae5__ExactTargetForAppExchangeAdmin__c"
-
-// isAdmin reports whether the visitor's record in the org makes him an administrator.
+// isAdmin reports whether the visitor's record in the org makes him an administrator of the connection (connect-facts 1.4).
 func (s *Server) isAdmin(ctx context.Context, l link.Link, v signin.Visitor) (bool, error) {
-	admin := false
+	admin, adminBox := false, l.Names().AdminBoxName()
 	err := s.Links.CallOrg(ctx, l, func(org *crm.Session) error {
 		record, err := org.GetRecord(ctx, "User", v.UserID, "Id", adminBox)
 		admin = record.Bool(adminBox)

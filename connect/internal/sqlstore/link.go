@@ -17,23 +17,26 @@ const linkColumns = `pair_id, standing, crm_url, connected_app, consumer_key, co
 	org_state, org_username, org_user_id, org_id, org_connected_at, org_cause_code, org_cause_text,
 	engagement_state, engagement_username, engagement_user_id, engagement_mid, engagement_connected_at, engagement_cause_code, engagement_cause_text, package_version, revision,
 	org_driver, org_given_at, engagement_driver, engagement_given_at, legacy, upgraded_at,
-	engagement_client_id, engagement_user_client_id, engagement_auth, engagement_upgraded_at, ` + outageColumns
+	engagement_client_id, engagement_user_client_id, engagement_auth, engagement_upgraded_at, names, ` + outageColumns
 
 func scanLink(row scanner) (link.Link, error) {
 	var l link.Link
 	var offset, orgAt, tenantAt, orgGiven, tenantGiven, upgraded, tenantUpgraded, outageFrom, outageUntil int64
-	var version string
+	var version, called string
 	err := row.Scan(&l.Pair, &l.Standing, &l.CRMURL, &l.ConnectedApp, &l.ConsumerKey, &l.ConsoleClientID, &l.AuthURL, &l.PackageClientID, &l.EID, &offset,
 		&l.Org.State, &l.Org.Username, &l.Org.UserID, &l.Org.OrgID, &orgAt, &l.Org.Cause.Code, &l.Org.Cause.Text,
 		&l.Tenant.State, &l.Tenant.Username, &l.Tenant.UserID, &l.Tenant.MID, &tenantAt, &l.Tenant.Cause.Code, &l.Tenant.Cause.Text, &version, &l.Revision,
 		&l.Org.Driver, &orgGiven, &l.Tenant.Driver, &tenantGiven, &l.Legacy, &upgraded,
-		&l.Tenant.ClientID, &l.Tenant.UserClientID, &l.TenantAuth, &tenantUpgraded,
+		&l.Tenant.ClientID, &l.Tenant.UserClientID, &l.TenantAuth, &tenantUpgraded, &called,
 		&l.Outage.Mode, &outageFrom, &outageUntil, &l.Outage.Stays, &l.Outage.Reason, &l.Outage.Actor)
 	l.Outage.From, l.Outage.Until = at(outageFrom), at(outageUntil)
 	l.Org.GivenAt, l.Tenant.GivenAt, l.UpgradedAt = at(orgGiven), at(tenantGiven), at(upgraded)
 	l.Tenant.UpgradedAt = at(tenantUpgraded)
 	l.Package = link.ParsePackage(version)
 	l.ClockOffset, l.Org.ConnectedAt, l.Tenant.ConnectedAt = time.Duration(offset)*time.Millisecond, at(orgAt), at(tenantAt)
+	if err == nil {
+		l.Called, err = link.ParseNames(called)
+	}
 	return l, found(err, link.CodeNotFound, "connection")
 }
 
@@ -179,13 +182,13 @@ func swapLink(tx *sqldb.Tx, before, l link.Link) error {
 			engagement_state = $16, engagement_username = $17, engagement_user_id = $18, engagement_mid = $19,
 			engagement_connected_at = $20, engagement_cause_code = $21, engagement_cause_text = $22,
 			standing = $24, package_version = $25, org_driver = $26, org_given_at = $27, engagement_driver = $28, engagement_given_at = $29, legacy = $30, upgraded_at = $31,
-			engagement_client_id = $32, engagement_user_client_id = $33, engagement_auth = $34, engagement_upgraded_at = $35, revision = revision + 1
+			engagement_client_id = $32, engagement_user_client_id = $33, engagement_auth = $34, engagement_upgraded_at = $35, names = $36, revision = revision + 1
 		WHERE pair_id = $1 AND revision = $23`,
 		l.Pair, l.CRMURL, l.ConnectedApp, l.ConsumerKey, l.ConsoleClientID, l.AuthURL, l.PackageClientID, l.EID,
 		string(l.Org.State), l.Org.Username, l.Org.UserID, l.Org.OrgID, ms(l.Org.ConnectedAt), l.Org.Cause.Code, l.Org.Cause.Text,
 		string(l.Tenant.State), l.Tenant.Username, l.Tenant.UserID, l.Tenant.MID, ms(l.Tenant.ConnectedAt), l.Tenant.Cause.Code, l.Tenant.Cause.Text, l.Revision,
 		string(l.Standing), l.Package.String(), string(l.Org.Driver), ms(l.Org.GivenAt), string(l.Tenant.Driver), ms(l.Tenant.GivenAt), string(cmp.Or(l.Legacy, link.RefuseLegacy)), ms(l.UpgradedAt),
-		l.Tenant.ClientID, l.Tenant.UserClientID, string(l.TenantAuth), ms(l.Tenant.UpgradedAt))
+		l.Tenant.ClientID, l.Tenant.UserClientID, string(l.TenantAuth), ms(l.Tenant.UpgradedAt), l.Called.Text())
 	if err := swapped(res, err); err != nil {
 		return err
 	}

@@ -12,13 +12,12 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// Objects and fields of the managed package (connect-facts 8.3).
+// Objects and fields of the managed package, without its namespace (connect-facts 8.3).
 const (
-	objectResult     = "et4ae5__IndividualEmailResult__c"
-	objectSend       = "et4ae5__SendDefinition__c"
-	objectTriggered  = "et4ae5__TriggeredSendDefinition__c"
-	prefix           = "et4ae5__"
-	mergeField       = prefix + "MergeId__c"
+	objectResult     = "IndividualEmailResult__c"
+	objectSend       = "SendDefinition__c"
+	objectTriggered  = "TriggeredSendDefinition__c"
+	mergeField       = "MergeId__c"
 	stampFormat      = "2006-01-02T15:04:05.000Z"
 	writeAtOnce      = 100
 	maxWritePerPull  = 20_000
@@ -58,7 +57,7 @@ func (s *Service) write(ctx context.Context, l link.Link, now time.Time, sum *Su
 func (s *Service) fields(ctx context.Context, l link.Link) (map[string]bool, error) {
 	var known map[string]bool
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		described, err := org.Describe(ctx, objectResult)
+		described, err := org.Describe(ctx, l.Names().Of(objectResult))
 		if fault.KindOf(err) == fault.NotFound {
 			return nil
 		}
@@ -94,8 +93,8 @@ func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, kn
 			continue
 		}
 		record["Id"] = r.ResultID
-		for _, once := range []string{prefix + "SendDefinition__c", prefix + "TriggeredSendDefinition__c", mergeField} {
-			delete(record, once)
+		for _, once := range []string{objectSend, objectTriggered, mergeField} { // fields of the same names
+			delete(record, l.Names().Of(once))
 		}
 		changed, old = append(changed, i), append(old, record)
 	}
@@ -115,7 +114,7 @@ func (s *Service) writeSome(ctx context.Context, l link.Link, dirty []Result, kn
 			if len(places) == 0 {
 				return nil
 			}
-			saved, err := do(ctx, objectResult, records)
+			saved, err := do(ctx, l.Names().Of(objectResult), records)
 			for n, one := range saved {
 				r := dirty[places[n]]
 				if one.Err != nil {
@@ -152,11 +151,12 @@ func (s *Service) find(ctx context.Context, l link.Link, dirty []Result) error {
 	if len(keys) == 0 {
 		return nil
 	}
+	merge := l.Names().Of(mergeField)
 	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		found, err := org.Query(ctx, "SELECT Id, "+mergeField+" FROM "+objectResult+" WHERE "+mergeField+" IN ("+strings.Join(keys, ",")+")")
+		found, err := org.Query(ctx, "SELECT Id, "+merge+" FROM "+l.Names().Of(objectResult)+" WHERE "+merge+" IN ("+strings.Join(keys, ",")+")")
 		for _, record := range found {
 			for i := range dirty {
-				if dirty[i].MessageKey == record.String(mergeField) {
+				if dirty[i].MessageKey == record.String(merge) {
 					dirty[i].ResultID = record.String("Id")
 				}
 			}
@@ -168,9 +168,10 @@ func (s *Service) find(ctx context.Context, l link.Link, dirty []Result) error {
 // record is a result as the org keeps it.
 func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[string]bool, parents map[string]error, now time.Time) (map[string]any, error) {
 	record := map[string]any{}
+	of := l.Names().Of
 	set := func(field string, value any) {
-		if known[prefix+field] {
-			record[prefix+field] = value
+		if known[of(field)] {
+			record[of(field)] = value
 		}
 	}
 	moment := func(field string, t time.Time) {
@@ -191,7 +192,7 @@ func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[s
 	moment("Tracking_As_Of__c", now)
 	set("SubscriberId__c", r.RecordID)
 	set("JobId__c", r.MailingID)
-	record[mergeField] = r.MessageKey
+	record[of(mergeField)] = r.MessageKey
 	if r.ResultID != "" {
 		return record, nil
 	}
@@ -201,19 +202,19 @@ func (s *Service) record(ctx context.Context, l link.Link, r Result, known map[s
 	fields := map[string]any{"Name": clipName(r.DefinitionKey)}
 	if r.MailingID != "" {
 		field, object, key = "SendDefinition__c", objectSend, "mailing:"+r.MailingID
-		fields = map[string]any{prefix + "SendStatus__c": statusOfFinished}
+		fields = map[string]any{of("SendStatus__c"): statusOfFinished}
 	}
-	if !known[prefix+field] {
+	if !known[of(field)] {
 		return record, nil
 	}
 	if err := parents[key]; err != nil { // asked once for all of them
 		return nil, err
 	}
-	parent, err := s.parent(ctx, l, key, object, fields)
+	parent, err := s.parent(ctx, l, key, of(object), fields)
 	if fault.CodeOf(err) == client.CodeRefused {
 		parents[key] = err
 	}
-	record[prefix+field] = parent
+	record[of(field)] = parent
 	return record, err
 }
 

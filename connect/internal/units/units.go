@@ -24,14 +24,6 @@ const (
 	CodeUnknown fault.Code = "business_unit_unknown"
 )
 
-// Fields of the package's object.
-const (
-	object     = link.UnitObject
-	fieldMID   = link.UnitMID
-	fieldOn    = link.UnitEnabled
-	fieldSaved = "et4ae5__PreSaved__c" // was enabled and saved before
-)
-
 // Unit is a business unit as the two clouds know it.
 type Unit struct {
 	MID       int64
@@ -70,10 +62,11 @@ func (s *Service) List(ctx context.Context, l link.Link) ([]Unit, error) {
 	if err != nil {
 		return nil, err
 	}
+	n := l.Names()
 	err = s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		records, err := org.Query(ctx, "SELECT Id, Name, "+fieldMID+", "+fieldOn+", "+fieldSaved+" FROM "+object)
+		records, err := org.Query(ctx, "SELECT Id, Name, "+n.UnitMID()+", "+n.UnitEnabled()+", "+n.UnitSaved()+" FROM "+n.UnitObject())
 		for _, r := range records {
-			mid, numberErr := strconv.ParseInt(r.String(fieldMID), 10, 64)
+			mid, numberErr := strconv.ParseInt(r.String(n.UnitMID()), 10, 64)
 			if numberErr != nil {
 				continue // somebody typed something else there
 			}
@@ -82,7 +75,7 @@ func (s *Service) List(ctx context.Context, l link.Link) ([]Unit, error) {
 				u = &Unit{MID: mid, Name: r.String("Name")}
 				byMID[mid] = u
 			}
-			u.Enabled, u.Saved, u.record = r.Bool(fieldOn), r.Bool(fieldSaved), r.String("Id")
+			u.Enabled, u.Saved, u.record = r.Bool(n.UnitEnabled()), r.Bool(n.UnitSaved()), r.String("Id")
 		}
 		return err
 	})
@@ -192,12 +185,13 @@ type facts struct {
 
 func (s *Service) write(ctx context.Context, l link.Link, u Unit, enabled bool) error {
 	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		fields := map[string]any{fieldOn: enabled, fieldSaved: true}
+		n := l.Names()
+		fields := map[string]any{n.UnitEnabled(): enabled, n.UnitSaved(): true}
 		if u.record != "" {
-			return org.UpdateRecord(ctx, object, u.record, fields)
+			return org.UpdateRecord(ctx, n.UnitObject(), u.record, fields)
 		}
-		fields["Name"], fields[fieldMID] = u.Name, strconv.FormatInt(u.MID, 10)
-		_, err := org.CreateRecord(ctx, object, fields)
+		fields["Name"], fields[n.UnitMID()] = u.Name, strconv.FormatInt(u.MID, 10)
+		_, err := org.CreateRecord(ctx, n.UnitObject(), fields)
 		return err
 	})
 }

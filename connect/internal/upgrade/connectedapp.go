@@ -69,7 +69,7 @@ func NewConnectedApp(p Parts) Course {
 // changes is what the Engagement admin acknowledges (document 003: "Acknowledge the changes to your account and begin the
 // upgrade process").
 func (c connectedApp) changes(l link.Link) string {
-	return "Connect signs in to the org as " + l.Org.Username + " by its own key instead of his password and security token, under the connected app " + l.ConnectedApp +
+	return "Connect signs in to the org as " + l.Org.Username + " by its own key instead of his password and security token, under the connected app " + l.Names().App +
 		", which from then on lets in only users whom an administrator approved."
 }
 

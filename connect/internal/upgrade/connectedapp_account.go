@@ -71,13 +71,13 @@ func (c connectedApp) connectAccount() Step {
 // step 8), or, where it is for approved users alone, an administrator approves him.
 func notAllowed(w Work, byAdmin bool) Reading {
 	f := Reading{
-		Have: "the org: " + w.Link.Org.Username + " hasn't approved the connected app", Want: w.Link.Org.Username + " logs in and allows " + w.Link.ConnectedApp + " to access the data",
+		Have: "the org: " + w.Link.Org.Username + " hasn't approved the connected app", Want: w.Link.Org.Username + " logs in and allows " + w.Link.Names().App + " to access the data",
 		Click:   "Connect Account: log in to the org as " + w.Link.Org.Username + ", and press Allow",
 		Command: "twinspan upgrade start --as engagement-admin prints the address, and with the system user's password opens it",
 	}
 	if byAdmin {
 		f.For, f.Have = CRMAdmin, "the org: "+w.Link.Org.Username+" is not admin approved to access the connected app"
-		f.Want, f.Click, f.Command = w.Link.Org.Username+" is approved for "+w.Link.ConnectedApp, "Setup > Permission Sets > "+ApprovalSet+" > Manage Assignments; Setup > Connected Apps > "+w.Link.ConnectedApp+" > Manage Permission Sets", commandCRM
+		f.Want, f.Click, f.Command = w.Link.Org.Username+" is approved for "+w.Link.Names().App, "Setup > Permission Sets > "+w.Link.Names().ApprovalSet+" > Manage Assignments; Setup > Connected Apps > "+w.Link.Names().App+" > Manage Permission Sets", commandCRM
 	}
 	return f
 }

@@ -75,7 +75,7 @@ func (p policiesStood) String() string {
 func (c connectedApp) readPolicies(ctx context.Context, l link.Link, org *crm.Session) (policiesStood, error) {
 	a, found, err := findApp(ctx, org, l)
 	if err == nil && !found {
-		err = fault.New(fault.Conflict, CodeNothing, "The org has no connected app %q: install the managed package first.", l.ConnectedApp)
+		err = fault.New(fault.Conflict, CodeNothing, "The org has no connected app %q: install the managed package first.", l.Names().App)
 	}
 	return policiesStood{a.FullName, a.AdminApproved, a.IPRelaxation, a.RefreshTokenPolicy}, err
 }
@@ -96,7 +96,7 @@ func (c connectedApp) policies() Step {
 			want := policiesStood{AdminApproved: true, IPRelaxation: ipBypass, RefreshTokenPolicy: refreshZero}
 			f := Reading{
 				Want: want.String(), Command: commandCRM,
-				Click: "Setup > Connected Apps > " + w.Link.ConnectedApp + " > Edit: Permitted Users, IP Relaxation, Refresh Token Policy > Save",
+				Click: "Setup > Connected Apps > " + w.Link.Names().App + " > Edit: Permitted Users, IP Relaxation, Refresh Token Policy > Save",
 			}
 			return f, c.look(ctx, w, &f, func(org *crm.Session) error {
 				p, err := c.readPolicies(ctx, w.Link, org)
@@ -110,7 +110,7 @@ func (c connectedApp) policies() Step {
 			if known, err := w.Record.stood(&before); err != nil || !known {
 				return Outcome{Reading: Reading{Done: true}}, err
 			}
-			out := Outcome{Reading: Reading{Want: before.String(), Command: undoCRM, Click: "Setup > Connected Apps > " + w.Link.ConnectedApp + " > Edit: set the policies as they were > Save"}}
+			out := Outcome{Reading: Reading{Want: before.String(), Command: undoCRM, Click: "Setup > Connected Apps > " + w.Link.Names().App + " > Edit: set the policies as they were > Save"}}
 			return out, c.look(ctx, w, &out.Reading, func(org *crm.Session) error {
 				p, err := c.readPolicies(ctx, w.Link, org)
 				out.Have, out.Done = p.String(), p == before
@@ -124,7 +124,7 @@ func (c connectedApp) policies() Step {
 type accessStood struct {
 	App      string   `json:"app"`                // id of the ConnectedApplication
 	Carriers []string `json:"carriers"`           // ids of the permission sets that carry it
-	Approval string   `json:"approval,omitempty"` // id of ApprovalSet; "" where it was not there
+	Approval string   `json:"approval,omitempty"` // id of the permission set of Names.ApprovalSet; "" where it was not there
 	// Since is when assignments begin to be the upgrade's, domain time.
 	Since time.Time `json:"since"`
 }
@@ -153,15 +153,15 @@ func (c connectedApp) permissionSet() Step {
 		Name: PermissionSet, Owner: CRMAdmin, Title: "Permission set", Stood: c.accessStood,
 		Look: func(ctx context.Context, w Work) (Reading, error) {
 			f := Reading{
-				Have: "none", Want: "a permission set for the app, such as " + ApprovalSet, Command: commandCRM,
-				Click: "Setup > Permission Sets > New: Label " + ApprovalSet + " > Save",
+				Have: "none", Want: "a permission set for the app, such as " + w.Link.Names().ApprovalSet, Command: commandCRM,
+				Click: "Setup > Permission Sets > New: Label " + w.Link.Names().ApprovalSet + " > Save",
 			}
 			return f, c.look(ctx, w, &f, func(org *crm.Session) error {
 				found, err := findAccess(ctx, org, w.Link)
 				switch {
 				case err != nil:
 				case found.approval != "":
-					f.Done, f.Have = true, ApprovalSet
+					f.Done, f.Have = true, w.Link.Names().ApprovalSet
 				case len(found.sets) > 0:
 					f.Done, f.Have = true, strings.Join(found.names, ", ")
 				}
@@ -169,18 +169,18 @@ func (c connectedApp) permissionSet() Step {
 			})
 		},
 		Undo: func(ctx context.Context, w Work) (Outcome, error) {
-			before, out, err := c.undoing(w, "there as before", "Setup > Permission Sets > "+ApprovalSet+" > Delete")
+			before, out, err := c.undoing(w, "there as before", "Setup > Permission Sets > "+w.Link.Names().ApprovalSet+" > Delete")
 			if err != nil || out.Done {
 				return out, err
 			}
 			return out, c.look(ctx, w, &out.Reading, func(org *crm.Session) error {
 				found, err := findAccess(ctx, org, w.Link)
-				out.Done, out.Have = found.approval == before.Approval, ApprovalSet+" is there"
+				out.Done, out.Have = found.approval == before.Approval, w.Link.Names().ApprovalSet+" is there"
 				if found.approval == "" {
-					out.Have = "no " + ApprovalSet
+					out.Have = "no " + w.Link.Names().ApprovalSet
 				}
 				if before.Approval == "" {
-					out.Want = "no " + ApprovalSet
+					out.Want = "no " + w.Link.Names().ApprovalSet
 				}
 				return err
 			})
@@ -211,13 +211,13 @@ func (c connectedApp) assignments() Step {
 		Look: func(ctx context.Context, w Work) (Reading, error) {
 			f := Reading{
 				Want: "assigned to the system user and everybody who is mapped", Command: commandCRM,
-				Click: "Setup > Permission Sets > " + ApprovalSet + " > Manage Assignments > Add Assignments: select the users > Assign > Done",
+				Click: "Setup > Permission Sets > " + w.Link.Names().ApprovalSet + " > Manage Assignments > Add Assignments: select the users > Assign > Done",
 			}
 			err := c.look(ctx, w, &f, func(org *crm.Session) error { return c.lookAssigned(ctx, w, org, &f) })
 			return f, err
 		},
 		Undo: func(ctx context.Context, w Work) (Outcome, error) {
-			before, out, err := c.undoing(w, "nobody assigned since the upgrade began", "Setup > Permission Sets > "+ApprovalSet+" > Manage Assignments: remove those that were added")
+			before, out, err := c.undoing(w, "nobody assigned since the upgrade began", "Setup > Permission Sets > "+w.Link.Names().ApprovalSet+" > Manage Assignments: remove those that were added")
 			if err != nil || out.Done {
 				return out, err
 			}
@@ -330,7 +330,7 @@ func (c connectedApp) attach() Step {
 		Look: func(ctx context.Context, w Work) (Reading, error) {
 			f := Reading{
 				Have: "carried by no permission set that the system user has", Want: "carried by a permission set that the system user has", Command: commandCRM,
-				Click: "Setup > Connected Apps > " + w.Link.ConnectedApp + " > Manage Permission Sets: select " + ApprovalSet + " > Save",
+				Click: "Setup > Connected Apps > " + w.Link.Names().App + " > Manage Permission Sets: select " + w.Link.Names().ApprovalSet + " > Save",
 			}
 			return f, c.look(ctx, w, &f, func(org *crm.Session) error {
 				found, err := findAccess(ctx, org, w.Link)
@@ -345,7 +345,7 @@ func (c connectedApp) attach() Step {
 			})
 		},
 		Undo: func(ctx context.Context, w Work) (Outcome, error) {
-			before, out, err := c.undoing(w, "carried by those that did before", "Setup > Connected Apps > "+w.Link.ConnectedApp+" > Manage Permission Sets: clear those that were added > Save")
+			before, out, err := c.undoing(w, "carried by those that did before", "Setup > Connected Apps > "+w.Link.Names().App+" > Manage Permission Sets: clear those that were added > Save")
 			if err != nil || out.Done {
 				return out, err
 			}

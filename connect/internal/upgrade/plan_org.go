@@ -12,10 +12,6 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// ApprovalSet is the permission set that documents 001 and 003 give as their example: it ties users to the connected app and
-// can remain empty otherwise.
-const ApprovalSet = "Marketing Cloud Connected App"
-
 // The policies of the connected app as documents 001 and 003 want them, in Setup's words.
 const (
 	WantPermitted = "Admin approved users are pre-authorized"
@@ -34,7 +30,7 @@ type access struct {
 	app      string   // id of the ConnectedApplication; "" where the org shows none
 	sets     []string // ids of the permission sets that carry it
 	names    []string // their labels
-	approval string   // id of ApprovalSet; "" where it is not there
+	approval string   // id of the permission set of Names.ApprovalSet; "" where it is not there
 }
 
 // readOrg reads the app, who may use it, and who else is signed in.
@@ -87,8 +83,7 @@ func told(err error) (bool, string) {
 
 // findApp finds the connected app of the connection.
 func findApp(ctx context.Context, org *crm.Session, l link.Link) (a crm.ConnectedApp, found bool, err error) {
-	name := strings.ReplaceAll(l.ConnectedApp, " ", "_")
-	apps, err := org.ReadConnectedApps(ctx, "et4ae5__"+name, name)
+	apps, err := org.ReadConnectedApps(ctx, l.Names().AppFullNames()...)
 	if err != nil {
 		return a, false, err
 	}
@@ -109,7 +104,7 @@ func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) 
 		return p.soften(err, "the org")
 	}
 	if !found {
-		p.find(Blocks, "no_connected_app", "The org has no connected app %q with the connection's consumer key: install the managed package first.", l.ConnectedApp)
+		p.find(Blocks, "no_connected_app", "The org has no connected app %q with the connection's consumer key: install the managed package first.", l.Names().App)
 		return nil
 	}
 	permitted := "All users may self-authorize"
@@ -127,7 +122,7 @@ func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) 
 // findAccess finds which permission sets carry the app, and the one that document 003 has made.
 func findAccess(ctx context.Context, org *crm.Session, l link.Link) (access, error) {
 	var a access
-	apps, err := org.Query(ctx, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(l.ConnectedApp)+" LIMIT 2")
+	apps, err := org.Query(ctx, "SELECT Id FROM ConnectedApplication WHERE Name = "+crm.Literal(l.Names().App)+" LIMIT 2")
 	if err != nil {
 		return a, err
 	}
@@ -142,7 +137,7 @@ func findAccess(ctx context.Context, org *crm.Session, l link.Link) (access, err
 			a.names = append(a.names, r.Related("Parent").String("Label"))
 		}
 	}
-	sets, err := org.Query(ctx, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(ApprovalSet)+" LIMIT 1")
+	sets, err := org.Query(ctx, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(l.Names().ApprovalSet)+" LIMIT 1")
 	if err == nil && len(sets) == 1 {
 		a.approval = sets[0].String("Id")
 	}
@@ -163,8 +158,8 @@ func (p *Plan) readAccess(ctx context.Context, org *crm.Session, l link.Link) er
 		attached = "carried by " + strings.Join(p.access.names, ", ")
 	}
 	p.Changes = append(p.Changes,
-		Change{"permission_set", ApprovalSet, made, "there; it ties users to the app and can remain empty", "crm_admin"},
-		Change{"attachment", l.ConnectedApp, attached, "carried by " + ApprovalSet, "crm_admin"})
+		Change{"permission_set", l.Names().ApprovalSet, made, "there; it ties users to the app and can remain empty", "crm_admin"},
+		Change{"attachment", l.Names().App, attached, "carried by " + l.Names().ApprovalSet, "crm_admin"})
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (s *Planner) readUsers(ctx context.Context, p *Plan, l link.Link, ask bool)
 	if p.Users.Looked < p.Users.Mapped {
 		p.find(Notes, "users_not_looked_at", "%d of %d mapped users were looked at.", p.Users.Looked, p.Users.Mapped)
 	}
-	p.assignments()
+	p.assignments(l.Names().ApprovalSet)
 	p.estimate()
 	return nil
 }
@@ -221,12 +221,12 @@ func (p *Plan) decide(u mapping.User, f standing) string {
 }
 
 // assignments tells how many users the permission set is to be assigned to.
-func (p *Plan) assignments() {
+func (p *Plan) assignments(set string) {
 	if p.Kind != ConnectedApp {
 		return
 	}
 	p.Changes = append(p.Changes, Change{
-		"assignments", ApprovalSet, fmt.Sprintf("%d of %d mapped users looked at are assigned to the app", p.Users.Approved, p.Users.Looked),
+		"assignments", set, fmt.Sprintf("%d of %d mapped users looked at are assigned to the app", p.Users.Approved, p.Users.Looked),
 		"the system user and everybody with access to Marketing Cloud Connect" + map[bool]string{true: fmt.Sprintf(", but for %d", len(p.LeaveOut))}[len(p.LeaveOut) > 0], "crm_admin",
 	})
 }

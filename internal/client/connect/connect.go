@@ -178,6 +178,8 @@ type Settings struct {
 	Legacy string `json:"legacy,omitempty"` // "refuse" or "warn": new password connections into the org from 1 June 2016 on
 	// EngagementAuth is by what the span into Engagement is connected next: "jwt", "password" or "web_app".
 	EngagementAuth string `json:"engagement_auth,omitempty"`
+	// Names are what things are called in the org, by key: "namespace", "connected_app", …; in a change "" takes the default.
+	Names map[string]string `json:"names,omitempty"`
 }
 
 // Settings reads them.
