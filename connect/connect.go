@@ -93,6 +93,7 @@ type Bridge struct {
 	keys      *datakeys.Keyring
 	units     *units.Service
 	notices   *notice.Service
+	schedule  *upgrade.Scheduler
 	sweeping  background.Work
 }
 
@@ -174,13 +175,16 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.units = units.NewService(b.links, b.store)
 	apiUsers := apiuser.NewService(b.store, b.links, b.units)
 	tenantOAuth := tenantoauth.NewService(b.links, apiUsers, b.units, kept, b.store, sends)
+	upgraded := sqlstore.NewUpgrades(b.store, b.queue)
+	b.schedule = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: upgraded, Links: b.links, Mailings: kept, Flush: b.spent.Flush, Sender: o.Mail, Machine: leases, Base: base, Retry: 30 * cmp.Or(max(o.TickEvery, 0), time.Second)})
 	upgrades := upgrade.NewService(upgrade.Options{
-		Users: users, Store: sqlstore.NewUpgrades(b.store, b.queue), Links: b.links, Queue: b.queue, Log: o.Log,
+		Users: users, Store: upgraded, Links: b.links, Queue: b.queue, Log: o.Log,
 		Courses: map[upgrade.Kind]upgrade.Course{
-			upgrade.ConnectedApp: upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users}),
-			upgrade.TenantOAuth:  upgrade.NewTenantOAuth(b.links, tenantOAuth),
+			upgrade.ConnectedApp: b.schedule.Wait(upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users})),
+			upgrade.TenantOAuth:  b.schedule.Wait(upgrade.NewTenantOAuth(b.links, tenantOAuth)),
 		},
 	})
+	b.schedule.Upgrades = upgrades
 	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	examining := doctor.NewService(
 		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
@@ -191,8 +195,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		Links:  b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
 		Migrations:  migrations,
-		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Machine: o.Machine}),
+		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Upgrades: upgrades, Machine: o.Machine}),
 		Upgrades:    upgrades,
+		Schedule:    b.schedule,
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
@@ -255,7 +260,7 @@ const tickTimeout = time.Minute
 func (b *Bridge) tick(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
-	return errors.Join(b.sends.Release(ctx), b.mailer.Tick(ctx))
+	return errors.Join(b.sends.Release(ctx), b.mailer.Tick(ctx), b.schedule.Tell(ctx))
 }
 
 // sweepTimeout bounds one look through the mappings of a pair; what is left is the next one's.

@@ -6,13 +6,14 @@ import (
 
 // upgradeCmd holds the commands of documents 002 and 003.
 type upgradeCmd struct {
-	Start   upgradeStartCmd   `cmd:"" help:"Begin an upgrade, or go on with it: do what is yours to do."`
-	Watch   upgradeWatchCmd   `cmd:"" help:"Watch the upgrade until it is over."`
-	Cancel  upgradeCancelCmd  `cmd:"" help:"Undo everything that was begun, so that the connection is as it was before."`
-	Migrate upgradeMigrateCmd `cmd:"" help:"Migrate existing users: reconnect without a password who was mapped before the upgrade."`
-	Retry   upgradeRetryCmd   `cmd:"" help:"Migrate those again who failed, within the 14 days."`
-	Report  upgradeReportCmd  `cmd:"" help:"Say what became of each user who was migrated."`
-	Plan    upgradePlanCmd    `cmd:"" help:"Say what an upgrade would change, who would fail, and what stands against it; nothing is changed."`
+	Start    upgradeStartCmd    `cmd:"" help:"Begin an upgrade, or go on with it: do what is yours to do."`
+	Watch    upgradeWatchCmd    `cmd:"" help:"Watch the upgrade until it is over."`
+	Cancel   upgradeCancelCmd   `cmd:"" help:"Undo everything that was begun, so that the connection is as it was before."`
+	Migrate  upgradeMigrateCmd  `cmd:"" help:"Migrate existing users: reconnect without a password who was mapped before the upgrade."`
+	Retry    upgradeRetryCmd    `cmd:"" help:"Migrate those again who failed, within the 14 days."`
+	Report   upgradeReportCmd   `cmd:"" help:"Say what became of each user who was migrated."`
+	Schedule upgradeScheduleCmd `cmd:"" help:"Book the outage of an upgrade, move it, take it back; or propose an hour."`
+	Plan     upgradePlanCmd     `cmd:"" help:"Say what an upgrade would change, who would fail, and what stands against it; nothing is changed."`
 }
 
 // outageFlags say when an outage is to be, and what becomes of sends.

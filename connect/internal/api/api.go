@@ -79,6 +79,8 @@ type Options struct {
 	Migrations *migration.Service
 	// UpgradePlan tells what an upgrade would do.
 	UpgradePlan *upgrade.Planner
+	// Schedule books outages.
+	Schedule *upgrade.Scheduler
 	// Upgrades bring the connection from passwords to keys.
 	Upgrades *upgrade.Service
 	// TenantOAuth looks how the upgrade of document 002 stands.
@@ -193,6 +195,9 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/prove", (*Server).proveMigration, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/migrations/{migration_id}/cancel", (*Server).cancelMigration, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/schedule", (*Server).upgradeSchedule, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/schedule", (*Server).scheduleUpgrade, 0, false},
+		{http.MethodPost, "/api/v1/upgrade/schedule/withdraw", (*Server).withdrawUpgrade, 0, false},
 	}
 }
 

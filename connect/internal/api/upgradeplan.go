@@ -97,8 +97,10 @@ func (c call) planRequest() (upgrade.Request, error) {
 	if r.Kind, err = upgrade.ParseKind(c.query.Get("kind")); err != nil {
 		return r, err
 	}
-	if r.Order, err = upgrade.ParseOrder(c.query.Get("order")); err != nil {
-		return r, err
+	if order := c.query.Get("order"); order != "" { // else what is booked
+		if r.Order, err = upgrade.ParseOrder(order); err != nil {
+			return r, err
+		}
 	}
 	if at := c.query.Get("at"); at != "" {
 		if r.At, err = time.Parse(time.RFC3339, at); err != nil {
@@ -131,7 +133,7 @@ func planOf(p upgrade.Plan) upgradePlanBody {
 	b := upgradePlanBody{
 		Kind: p.Kind, Order: p.Order, Mode: p.Mode, ModeSays: upgrade.ModeText(p.Mode), From: p.At, Until: p.Until, Blocked: p.Blocked(), Live: p.Live,
 		Users:   upgradeUsersBody{Mapped: p.Users.Mapped, Looked: p.Users.Looked, Approved: p.Users.Approved, Failing: p.Users.Fails, By: p.Users.By, Told: []upgradeUser{}},
-		Changes: []upgradeChange{}, Credentials: []upgradeProof{}, Sends: []upgradeSend{}, Sessions: []upgradeSession{}, Findings: []upgradeFindingBody{},
+		Changes: []upgradeChange{}, Credentials: []upgradeProof{}, Sessions: []upgradeSession{}, Findings: []upgradeFindingBody{},
 		Estimate: upgradeEstimate{p.Estimate.Users, p.Estimate.Takes.Seconds(), p.Estimate.Rate, p.Estimate.Within, p.Estimate.How},
 	}
 	if b.Users.By == nil {
@@ -146,9 +148,7 @@ func planOf(p upgrade.Plan) upgradePlanBody {
 	for _, f := range p.Proofs {
 		b.Credentials = append(b.Credentials, upgradeProof(f))
 	}
-	for _, m := range p.Sends {
-		b.Sends = append(b.Sends, upgradeSend{m.ID, m.Audience.Kind, m.DueAt, m.CRMUsername})
-	}
+	b.Sends = upgradeSendsOf(p.Sends)
 	for _, v := range p.Sessions {
 		b.Sessions = append(b.Sessions, upgradeSession(v))
 	}

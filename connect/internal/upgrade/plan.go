@@ -49,6 +49,12 @@ type Triggers interface {
 	List(ctx context.Context, l link.Link) ([]trigger.Trigger, error)
 }
 
+// Upgrades tells of the upgrade that is booked or under way.
+type Upgrades interface {
+	// Last reads the upgrade of a link that was started last; NotFound with CodeNotFound where there never was one.
+	Last(ctx context.Context, l link.Link) (Upgrade, error)
+}
+
 // Sources are what a plan reads beside the clouds.
 type Sources struct {
 	Links    *link.Service
@@ -56,6 +62,7 @@ type Sources struct {
 	Counts   Counts
 	Mailings Mailings
 	Triggers Triggers
+	Upgrades Upgrades
 	Machine  clock.Machine // nil is time.Now; it times the clouds
 }
 
@@ -72,8 +79,8 @@ func NewPlanner(s Sources) *Planner {
 
 // Request asks for a plan.
 type Request struct {
-	Kind  Kind // "" is the one that the connection needs
-	Order Order
+	Kind  Kind            // "" is the one that the connection needs, or that is booked
+	Order Order           // "" is Safe, or what is booked
 	Mode  link.OutageMode // "" is link.Hold
 	At    time.Time       // domain time at which the outage is to open; zero is now, or what is booked
 	// Window is how long the outage is to be; 0 is DefaultWindow, or what is booked.
@@ -86,10 +93,6 @@ type Request struct {
 func (r Request) check(l link.Link, now time.Time) (Request, error) {
 	bad := func(field, format string, args ...any) (Request, error) {
 		return r, fault.New(fault.Invalid, CodeInvalid, format, args...).In(field)
-	}
-	if booked := l.Outage; booked.Mode != "" && (booked.Stays || now.Before(booked.Until)) && r.At.IsZero() {
-		r.At, r.Mode = booked.From, cmp.Or(r.Mode, booked.Mode)
-		r.Window = cmp.Or(r.Window, booked.Until.Sub(booked.From))
 	}
 	r.Mode, r.Order, r.Window = cmp.Or(r.Mode, link.Hold), cmp.Or(r.Order, Safe), cmp.Or(r.Window, DefaultWindow)
 	if r.At.IsZero() || r.At.Before(now) {
@@ -111,13 +114,24 @@ func (r Request) check(l link.Link, now time.Time) (Request, error) {
 			return r, fault.Of(err).In("leave_out")
 		}
 	}
-	if r.Kind == "" {
-		r.Kind = ConnectedApp
-		if l.Org.Driver != link.Password && l.Tenant.Driver == link.Password {
-			r.Kind = TenantOAuth
-		}
-	}
+	r.Kind = cmp.Or(r.Kind, needed(l))
 	return r, nil
+}
+
+// booked fills in from the upgrade that is booked what was not asked for. open is whether its outage is open already.
+func (s *Planner) booked(ctx context.Context, l link.Link, r Request) (_ Request, open bool, err error) {
+	u, err := s.Upgrades.Last(ctx, l)
+	if fault.CodeOf(err) == CodeNotFound || err == nil && !u.Live() {
+		return r, false, nil
+	}
+	if err != nil || !u.OpenedAt.IsZero() {
+		return r, err == nil, err
+	}
+	r.Kind, r.Order, r.Mode, r.Window = cmp.Or(r.Kind, u.Kind), cmp.Or(r.Order, u.Order), cmp.Or(r.Mode, u.Mode), cmp.Or(r.Window, u.Window)
+	if r.At.IsZero() {
+		r.At = u.At
+	}
+	return r, false, nil
 }
 
 // Level says how much a finding weighs.
@@ -220,11 +234,17 @@ func (s *Planner) Plan(ctx context.Context, l link.Link, r Request) (Plan, error
 	ctx, cancel := context.WithTimeout(ctx, planTimeout)
 	defer cancel()
 	now := s.Links.Now(l)
-	r, err := r.check(l, now)
+	r, open, err := s.booked(ctx, l, r)
+	if err == nil {
+		r, err = r.check(l, now)
+	}
 	if err != nil {
 		return Plan{}, err
 	}
 	p := Plan{Request: r, Until: r.At.Add(r.Window)}
+	if open {
+		p.find(Blocks, string(CodeRunning), "An upgrade is under way: `twinspan upgrade watch` says how far it is.")
+	}
 	if s.needless(&p, l) {
 		return p, nil
 	}

@@ -2,7 +2,9 @@ package engagement
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +57,33 @@ func (s *Session) IntegratedDetails(ctx context.Context) ([]UserDetails, error) 
 		out[i] = details(e)
 	}
 	return out, nil
+}
+
+// maxAdministrators bounds how many users are looked at for administrators.
+const maxAdministrators = 5000
+
+// Administrators lists active users with the role Administrator who are people, at most limit, of the first 5,000 users that
+// the tenant names.
+func (s *Session) Administrators(ctx context.Context, limit int) ([]UserDetails, error) {
+	var out []UserDetails
+	looked := 0
+	enough := errors.New("enough")
+	err := s.retrieveEach(ctx, RetrieveRequest{ObjectType: "AccountUser", AllAccounts: true, Properties: detailProperties()}, func(page []*soap.Element) error {
+		for _, e := range page {
+			d := details(e)
+			if d.Active && !d.APIUser && slices.Contains(d.Roles, "Administrator") && len(out) < limit {
+				out = append(out, d)
+			}
+		}
+		if looked += len(page); len(out) == limit || looked >= maxAdministrators {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return out, err
 }
 
 func details(e *soap.Element) UserDetails {

@@ -1,0 +1,169 @@
+package upgrade
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/mail"
+)
+
+// Times of letters.
+const (
+	// soon is how long before its outage opens both admins are reminded of it, where it was booked before that.
+	soon = 24 * time.Hour
+	// letterLease is how long after a crash nobody else sends a letter; letterTimeout bounds one sending.
+	letterLease   = 2 * time.Minute
+	letterTimeout = 30 * time.Second
+	lettersAtOnce = 50
+)
+
+// Tell makes the letters whose time has come, and sends those that were not sent. Any number of processes may do so.
+func (s *Scheduler) Tell(ctx context.Context) error {
+	if s.Sender == nil {
+		return nil
+	}
+	open, err := s.Store.OpenBookings(ctx)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, b := range open {
+		failed = append(failed, s.tell(ctx, b))
+	}
+	return errors.Join(append(failed, s.send(ctx))...)
+}
+
+// tell makes the letters of a schedule that are due.
+func (s *Scheduler) tell(ctx context.Context, b Schedule) error {
+	if s.Sender == nil {
+		return nil
+	}
+	l, err := s.Links.Link(ctx, b.Pair)
+	if err != nil {
+		return err
+	}
+	events, last := b.events(s.Links.Now(l))
+	var letters []Letter
+	for i, e := range events {
+		made := s.Links.Now(l).Add(time.Duration(i) * time.Millisecond) // they are sent in this order
+		for side, to := range map[string][]string{"Engagement": b.EngagementAdmins, "CRM": b.CRMAdmins} {
+			for _, one := range to {
+				letters = append(letters, b.letter(e, side, one, made, s.Base))
+			}
+		}
+	}
+	return s.Store.AddLetters(ctx, b, letters, last)
+}
+
+// events are what is to be told by a time, in the order in which it happened; last is whether nothing more will be.
+func (b Schedule) events(now time.Time) (all []string, last bool) {
+	key := func(what string) string { return fmt.Sprintf("%s@%d", what, max(b.At.UnixMilli(), 0)) }
+	if b.OpenedAt.IsZero() {
+		if b.State == Cancelled {
+			return []string{"withdrawn"}, true
+		}
+		all = append(all, key("booked"))
+		if !b.At.IsZero() && b.BookedAt.Before(b.At.Add(-soon)) && !now.Before(b.At.Add(-soon)) && now.Before(b.At) {
+			all = append(all, key("soon"))
+		}
+		return all, false
+	}
+	all = append(all, "opened")
+	if b.State == Watching || b.State == Done || b.State == Cancelled {
+		return append(all, "closed"), true
+	}
+	return all, false
+}
+
+// letter writes one.
+func (b Schedule) letter(event, side, to string, now time.Time, base string) Letter {
+	what, _, _ := strings.Cut(event, "@")
+	title := map[Kind]string{ConnectedApp: "upgrade to Connected App authentication", TenantOAuth: "upgrade to tenant-specific OAuth"}[b.Kind]
+	from := "as soon as it is begun"
+	if !b.At.IsZero() {
+		from = "from " + clockTime(b.At) + " to " + clockTime(b.At.Add(b.Window))
+	}
+	if b.AfterSends {
+		from += ", once the sends have completed that are due before its end"
+	}
+	subject, body := "", ""
+	switch what {
+	case "booked":
+		subject = "Booked: outage for the " + title
+		body = "The outage is booked " + from + ".\n\nThe Engagement administrator acknowledges the changes before, by `twinspan upgrade start --yes`: nothing opens without that. `twinspan upgrade plan` says what will change and who will fail."
+	case "soon":
+		subject = "Tomorrow: outage for the " + title
+		body = "The outage is " + from + ".\n\nEnsure that all Marketing Cloud Connect activities are paused. Nothing opens before the Engagement administrator has acknowledged the changes, by `twinspan upgrade start --yes`."
+	case "opened":
+		subject = "Open: outage for the " + title
+		body = "The outage was opened at " + clockTime(b.OpenedAt) + " and is planned until " + clockTime(b.OpenedAt.Add(b.Window)) + "; it ends early once the upgrade is verified, and does not stop halfway.\n\n`twinspan upgrade watch` shows how far it is and whose turn it is."
+	case "withdrawn":
+		subject = "Withdrawn: outage for the " + title
+		body = "No outage will be. It was withdrawn by " + oneLine(b.CancelledBy) + reasonOf(b.Reason)
+	case "closed":
+		subject = "Over: outage for the " + title
+		body = "The outage is over, and the upgrade is done."
+		if b.State == Cancelled {
+			body = "The outage is over. The upgrade was cancelled by " + oneLine(b.CancelledBy) + reasonOf(b.Reason) + "\nEverything is as it was before."
+		}
+	}
+	if b.OpenedAt.IsZero() && what != "withdrawn" {
+		body += "\n\nThe connection between the clouds isn't available then. " + sentence(ModeText(b.Mode))
+	}
+	body += fmt.Sprintf("\n\nWhere: %s, connection %s\nYou are told as the %s administrator.\n", base, b.Pair, side)
+	return Letter{Pair: b.Pair, Upgrade: b.ID, Event: event, Recipient: to, MadeAt: now, Subject: subject, Text: body}
+}
+
+func reasonOf(reason string) string {
+	if reason == "" {
+		return "."
+	}
+	return ": " + oneLine(reason)
+}
+
+// oneLine keeps somebody's words from looking like lines of ours.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// send sends letters that were not sent. One that the server will never take, or may have taken, is not sent again.
+func (s *Scheduler) send(ctx context.Context) error {
+	letters, err := s.Store.TakeLetters(ctx, s.Machine(), s.Machine().Add(letterLease), lettersAtOnce)
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, one := range letters {
+		sending, cancel := context.WithTimeout(ctx, letterTimeout)
+		err := s.Sender.Send(sending, s.message(one))
+		stopped := sending.Err() != nil
+		cancel()
+		switch {
+		case stopped: // its lease ends, and it is tried again
+		case fault.CodeOf(err) == mail.CodeDeferred:
+			err = errors.Join(err, s.Store.RetryLetter(ctx, one, s.Machine().Add(s.Retry)))
+		default:
+			err = errors.Join(err, s.Store.SentLetter(context.WithoutCancel(ctx), one))
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Scheduler) message(l Letter) mail.Message {
+	domain := "connect.invalid"
+	if u, err := url.Parse(s.Base); err == nil && u.Hostname() != "" && net.ParseIP(u.Hostname()) == nil {
+		domain = u.Hostname()
+	}
+	id := sha256.Sum256([]byte(strings.Join([]string{"upgrade", l.Pair, l.Upgrade, l.Event, l.Recipient}, "\x00"))) // the same where it is sent again
+	return mail.Message{
+		From: mail.Address{Name: "Twinspan Connect", Email: "noreply@" + domain}, To: mail.Address{Email: l.Recipient}, Subject: l.Subject, Text: l.Text,
+		MessageID: hex.EncodeToString(id[:16]) + "@" + domain, Headers: map[string]string{"Auto-Submitted": "auto-generated"},
+	}
+}
