@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/progress"
 	"golang.org/x/term"
 
 	"github.com/twinspan/twinspan/internal/client/browser"
@@ -230,10 +232,13 @@ func (c *upgradeStartCmd) allow(ctx context.Context, a *app, cl *connect.Client)
 	return false, err
 }
 
+// upgradeEvery is how often an upgrade is looked at.
+const upgradeEvery = 200 * time.Millisecond
+
 // watchUpgrade looks at an upgrade again and again, prints what is news, and asks turn after each look whether that is enough.
 // Exit code 3 where it is enough and the upgrade is not closed.
 func (a *app) watchUpgrade(ctx context.Context, cl *connect.Client, u *connect.Upgrade, p *upgradePrinter, turn func(*connect.Upgrade) (bool, error)) error {
-	tick := time.NewTicker(followEvery)
+	tick := time.NewTicker(upgradeEvery)
 	defer tick.Stop()
 	for {
 		if err := p.show(u); err != nil {
@@ -284,7 +289,9 @@ func (c *upgradeWatchCmd) Run(ctx context.Context, a *app) error {
 	if u == nil {
 		return a.noUpgrade()
 	}
-	return a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) { return u.Closed(), nil })
+	p := &upgradePrinter{a: a, each: true}
+	defer p.bar()()
+	return a.watchUpgrade(ctx, cl, u, p, func(u *connect.Upgrade) (bool, error) { return u.Closed(), nil })
 }
 
 func (a *app) noUpgrade() error {
@@ -361,14 +368,52 @@ func (c *upgradeCancelCmd) Run(ctx context.Context, a *app) error {
 type upgradePrinter struct {
 	a    *app
 	seen map[string]bool
+	// each: every change is told, also for whom the upgrade waits; with --json as a line of JSON.
+	each    bool
+	tracker *progress.Tracker // nil where there is no bar
+}
+
+// bar shows a bar on a terminal; the function that it returns ends it.
+func (p *upgradePrinter) bar() func() {
+	if !p.a.Terminal || p.a.json {
+		return func() {}
+	}
+	p.tracker = &progress.Tracker{Message: "upgrade", Total: 100}
+	w := progress.NewWriter()
+	w.SetOutputWriter(p.a.Stderr)
+	w.SetNumTrackersExpected(1)
+	w.SetUpdateFrequency(100 * time.Millisecond)
+	w.SetStyle(progress.StyleDefault)
+	w.AppendTracker(p.tracker)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		w.Render()
+	}()
+	return func() {
+		w.Stop()
+		<-finished
+	}
 }
 
 func (p *upgradePrinter) show(u *connect.Upgrade) error {
-	if p.a.json {
-		return nil
-	}
 	if p.seen == nil {
 		p.seen = map[string]bool{}
+	}
+	if p.tracker != nil {
+		p.tracker.UpdateMessage(oneLine(progressLine(u)))
+		p.tracker.SetValue(int64(u.Progress.Percent))
+	}
+	if p.a.json {
+		if !p.each {
+			return nil
+		}
+		line, err := json.Marshal(u)
+		if err != nil || p.seen[string(line)] {
+			return err
+		}
+		p.seen = map[string]bool{string(line): true}
+		return p.a.print(string(line) + "\n")
 	}
 	var b strings.Builder
 	for _, s := range u.Steps {
@@ -380,7 +425,32 @@ func (p *upgradePrinter) show(u *connect.Upgrade) error {
 	if u.Failure != "" {
 		p.news(&b, "again   "+oneLine(u.Step)+": "+oneLine(u.Failure))
 	}
+	if p.each && p.tracker == nil && !u.Closed() {
+		if w := u.Waiting; w != nil {
+			p.news(&b, "waits   for "+oneLine(waitsFor(w))+": "+oneLine(w.Have))
+		}
+		p.news(&b, "        "+progressLine(u))
+	}
 	return p.a.print(b.String())
+}
+
+// progressLine says how far the upgrade has come, in one line.
+func progressLine(u *connect.Upgrade) string {
+	p := u.Progress
+	text := fmt.Sprintf("%.0f %%, step %d of %d", p.Percent, min(p.Done+1, p.Steps), p.Steps)
+	if p.Users > 0 {
+		text += fmt.Sprintf(", %d of %d users reconnected, %d waiting for approval, %d failed", p.Reconnected, p.Users, p.Waiting, p.Failed)
+	}
+	if p.Rate > 0 {
+		text += fmt.Sprintf(", %.0f a second", p.Rate)
+	}
+	if p.SecondsLeft > 0 {
+		text += ", " + (time.Duration(p.SecondsLeft) * time.Second).String() + " left"
+	}
+	if p.WindowSeconds < 0 {
+		text += ", " + (time.Duration(-p.WindowSeconds) * time.Second).Round(time.Minute).String() + " over the window"
+	}
+	return text
 }
 
 func (p *upgradePrinter) news(b *strings.Builder, line string) {
@@ -392,7 +462,10 @@ func (p *upgradePrinter) news(b *strings.Builder, line string) {
 
 // last prints how the upgrade stands when nothing more is to be watched.
 func (p *upgradePrinter) last(u *connect.Upgrade) error {
-	if p.a.json {
+	switch {
+	case p.a.json && p.each:
+		return nil
+	case p.a.json:
 		return p.a.printJSON(u)
 	}
 	return p.a.print(describeUpgrade(u))
@@ -401,6 +474,9 @@ func (p *upgradePrinter) last(u *connect.Upgrade) error {
 func describeUpgrade(u *connect.Upgrade) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "upgrade  %s, %s\n", oneLine(words(u.Kind)), oneLine(u.State))
+	if s := u.Progress.WindowSeconds; s < 0 {
+		fmt.Fprintf(&b, "window   %s over: the outage goes on until the upgrade is closed or cancelled\n", (time.Duration(-s) * time.Second).Round(time.Second))
+	}
 	if w := u.Waiting; w != nil && !u.Closed() {
 		fmt.Fprintf(&b, "waits    for %s\n", oneLine(waitsFor(w)))
 		for _, l := range [][2]string{{"read", w.Have}, {"wanted", w.Want}, {"click", w.Click}, {"or", w.Command}} {

@@ -183,6 +183,7 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/outage/end", (*Server).endOutage, 0, false},
 		{http.MethodGet, "/api/v1/upgrade", (*Server).upgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade", (*Server).startUpgrade, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/events", (*Server).upgradeEvents, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/steps/{step}", (*Server).tellUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/cancel", (*Server).cancelUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/connect-account", (*Server).connectAccount, 0, true},
@@ -272,8 +273,12 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 			s.refuse(w, r, err)
 			return
 		}
-		if file, ok := body.(download); ok {
-			s.deliver(w, r, file)
+		switch body := body.(type) {
+		case download:
+			s.deliver(w, r, body)
+			return
+		case stream:
+			s.follow(w, r, body)
 			return
 		}
 		s.write(w, r, http.StatusOK, body)

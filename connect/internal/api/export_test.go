@@ -16,7 +16,7 @@ func Bodies() map[string]any {
 		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
 		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
-		"UpgradeVerification": upgrade.Verification{},
-		"Migration":           migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
+		"UpgradeProgress": progressBody{}, "UpgradeVerification": upgrade.Verification{},
+		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
 	}
 }

@@ -30,6 +30,7 @@ type upgradeBody struct {
 	Findings    []causeBody   `json:"findings,omitempty"`
 	CancelledBy string        `json:"cancelled_by,omitempty"`
 	Reason      string        `json:"reason,omitempty"`
+	Progress    progressBody  `json:"progress"`
 	Steps       []upgradeStep `json:"steps"`
 }
 
@@ -46,7 +47,7 @@ type upgradeStep struct {
 	Stood   json.RawMessage `json:"stood,omitempty"` // what stood before it, for the way back
 }
 
-func (s *Server) upgradeOf(u upgrade.Upgrade) *upgradeBody {
+func (s *Server) upgradeOf(ctx context.Context, l link.Link, u upgrade.Upgrade) (*upgradeBody, error) {
 	body := &upgradeBody{
 		ID: u.ID, Kind: u.Kind, Order: u.Order, State: u.State, Step: u.Step, Mode: u.Mode, At: u.At, WindowMinutes: int(u.Window / time.Minute), By: u.Actor,
 		CreatedAt: u.CreatedAt, OpenedAt: u.OpenedAt, EndedAt: u.EndedAt, Waiting: u.Waiting, Failure: u.Failure, CancelledBy: u.CancelledBy, Reason: u.Reason,
@@ -60,26 +61,29 @@ func (s *Server) upgradeOf(u upgrade.Upgrade) *upgradeBody {
 			Step: r.Step, Title: s.Upgrades.Title(u, r.Step), Owner: r.Owner, Status: r.Status, ToldBy: r.ToldBy, BeganAt: r.BeganAt, EndedAt: r.EndedAt, Have: r.Have, Want: r.Want, Stood: r.Stood,
 		})
 	}
-	return body
+	var err error
+	body.Progress, err = s.progressOf(ctx, l, u)
+	return body, err
 }
 
 type upgradeAnswer struct {
 	Upgrade *upgradeBody `json:"upgrade"` // null where there never was one
 }
 
-func (s *Server) upgradeAnswer(u upgrade.Upgrade, err error) (any, error) {
+func (s *Server) upgradeAnswer(ctx context.Context, l link.Link, u upgrade.Upgrade, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return upgradeAnswer{s.upgradeOf(u)}, nil
+	body, err := s.upgradeOf(ctx, l, u)
+	return upgradeAnswer{body}, err
 }
 
 func (s *Server) upgrade(ctx context.Context, c call) (any, error) {
 	u, err := s.Upgrades.Last(ctx, c.link)
-	if fault.CodeOf(err) == upgrade.CodeNotFound {
+	if noUpgrade(err) {
 		return upgradeAnswer{}, nil
 	}
-	return s.upgradeAnswer(u, err)
+	return s.upgradeAnswer(ctx, c.link, u, err)
 }
 
 func (s *Server) startUpgrade(ctx context.Context, c call) (any, error) {
@@ -106,7 +110,8 @@ func (s *Server) startUpgrade(ctx context.Context, c call) (any, error) {
 	if in.At != nil {
 		r.At = *in.At
 	}
-	return s.upgradeAnswer(s.Upgrades.Start(ctx, c.link, r))
+	u, err := s.Upgrades.Start(ctx, c.link, r)
+	return s.upgradeAnswer(ctx, c.link, u, err)
 }
 
 func (s *Server) tellUpgrade(ctx context.Context, c call) (any, error) {
@@ -120,7 +125,8 @@ func (s *Server) tellUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	return s.upgradeAnswer(s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), upgrade.Telling{By: in.By, Anyway: in.Anyway, Verify: in.Verify}))
+	u, err := s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), upgrade.Telling{By: in.By, Anyway: in.Anyway, Verify: in.Verify})
+	return s.upgradeAnswer(ctx, c.link, u, err)
 }
 
 func (s *Server) cancelUpgrade(ctx context.Context, c call) (any, error) {
@@ -131,7 +137,8 @@ func (s *Server) cancelUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	return s.upgradeAnswer(s.Upgrades.Cancel(ctx, c.link, in.By, in.Reason))
+	u, err := s.Upgrades.Cancel(ctx, c.link, in.By, in.Reason)
+	return s.upgradeAnswer(ctx, c.link, u, err)
 }
 
 type connectAccountBody struct {

@@ -26,7 +26,7 @@ func (c connectedApp) migrate() Step {
 		if err != nil {
 			return f, err
 		}
-		f.Have, f.Done = s.String(), s.Begun && !s.Running || s.Total == 0
+		f.Have, f.Done = s.String(), s.Begun && !s.Running || !s.Begun && s.Total == 0 // one that has just begun has not counted them yet
 		if s.Begun && s.Running {
 			f.For = Connect
 		}
@@ -86,6 +86,8 @@ func (c connectedApp) prove() Step {
 // String says how far the users have come.
 func (s MigrationStatus) String() string {
 	switch {
+	case s.Total == 0 && s.Running:
+		return "counting the users"
 	case s.Total == 0:
 		return "nobody to reconnect"
 	case !s.Begun:

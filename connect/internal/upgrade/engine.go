@@ -281,8 +281,11 @@ func (e *engine) wait(ctx context.Context, rec *Record, f Reading, out Outcome) 
 
 // patience is how long until the next look.
 func (e *engine) patience(w Waiting) time.Duration {
-	if w.For == Time || w.For == Connect {
-		return lookSoon // it costs no call, or takes no person
+	switch w.For {
+	case Time: // it costs no call
+		return lookSoon
+	case Connect: // it takes no person
+		return min(max(e.now.Sub(w.Since)/10, lookSoon/10), lookSoon)
 	}
 	return min(max(e.now.Sub(w.Since)/10, lookSoon), lookLate)
 }

@@ -69,7 +69,9 @@ func NewService(o Options) *Service {
 }
 
 // poll is a pause at the pace of this service.
-func (s *Service) poll(d time.Duration) time.Duration { return d / lookSoon * s.look }
+func (s *Service) poll(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / float64(lookSoon) * float64(s.look))
+}
 
 func (s *Service) fails(ctx context.Context, n Name, where string) error {
 	if s.fail == nil {

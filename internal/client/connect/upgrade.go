@@ -28,7 +28,22 @@ type Upgrade struct {
 	Findings    []Cause         `json:"findings,omitempty"`
 	CancelledBy string          `json:"cancelled_by,omitempty"`
 	Reason      string          `json:"reason,omitempty"` // of the cancelling
+	Progress    UpgradeProgress `json:"progress"`
 	Steps       []UpgradeStep   `json:"steps"`
+}
+
+// UpgradeProgress is how far an upgrade has come.
+type UpgradeProgress struct {
+	Percent       float64 `json:"percent"`
+	Done          int     `json:"done"` // steps
+	Steps         int     `json:"steps"`
+	Users         int     `json:"users"` // who were mapped before
+	Reconnected   int     `json:"reconnected"`
+	Waiting       int     `json:"waiting"` // for approval
+	Failed        int     `json:"failed"`
+	Rate          float64 `json:"rate,omitempty"`                // users a second; 0 while not known
+	SecondsLeft   float64 `json:"seconds_left,omitempty"`        // until all users have an outcome; 0 while not known
+	WindowSeconds float64 `json:"window_seconds_left,omitempty"` // below 0 by how much the window does not suffice
 }
 
 // Closed reports whether the upgrade is over, or waits for nobody but the day after.

@@ -1,0 +1,292 @@
+package twinspan_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/cli"
+	"github.com/twinspan/twinspan/internal/client/browser"
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/oauth"
+)
+
+// admins are the people of an upgrade of a legacy pair, each with his own means: the Engagement admin Connect's API, the system
+// user a browser, the CRM admin the command line.
+type admins struct {
+	*endurance
+	ready string // file
+}
+
+func newAdmins(t *testing.T) *admins {
+	t.Helper()
+	c := freePorts(t.TempDir())
+	c.Fixture, c.ReadyFile = twinspan.FixtureLegacy, filepath.Join(t.TempDir(), "ready.json")
+	return &admins{&endurance{Program: start(t, c)}, c.ReadyFile}
+}
+
+// command runs a command of the CRM admin's.
+func (a *admins) command(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	got := cli.Main(append(args, "--ready-file", a.ready), cli.Env{Stdout: &out, Stderr: &errs, Lookup: func(string) (string, bool) { return "", false }})
+	if got != code {
+		t.Fatalf("%v ended with %d, want %d:\n%s%s", args, got, code, out.String(), errs.String())
+	}
+	return out.String()
+}
+
+func (a *admins) upgrade(t *testing.T) *connect.Upgrade {
+	t.Helper()
+	u, err := a.connect(t).Upgrade(bounded(t))
+	noError(t, err)
+	return u
+}
+
+// await waits until the upgrade is as it should be.
+func (a *admins) await(t *testing.T, what string, ok func(*connect.Upgrade) bool) *connect.Upgrade {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		u := a.upgrade(t)
+		if ok(u) {
+			return u
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: it is %s at %s, waits %+v, %s", what, u.State, u.Step, u.Waiting, u.Failure)
+		}
+	}
+}
+
+// settled reports whether a step came to its end.
+func settled(u *connect.Upgrade, step, status string) bool {
+	for _, s := range u.Steps {
+		if s.Step == step {
+			return s.Status == status
+		}
+	}
+	return false
+}
+
+// waits reports whether it is an admin's turn at a step.
+func waits(u *connect.Upgrade, step string) bool {
+	return u.Waiting != nil && u.Waiting.Step == step && u.Waiting.For != "connect" && u.State == "waiting"
+}
+
+func (a *admins) tell(t *testing.T, step string) {
+	t.Helper()
+	_, err := a.connect(t).TellUpgrade(bounded(t), step, connect.UpgradeTelling{By: "olga"}, oauth.NewToken(16))
+	noError(t, err)
+}
+
+// until does every step up to one, as whoever has to.
+func (a *admins) until(t *testing.T, steps []string, last string) {
+	t.Helper()
+	for _, step := range steps {
+		u := a.await(t, step, func(u *connect.Upgrade) bool { return waits(u, step) || settled(u, step, "done") })
+		if !settled(u, step, "done") {
+			switch u.Waiting.For {
+			case "crm_admin":
+				if !strings.Contains(u.Waiting.Command, "--as crm-admin") || u.Waiting.Click == "" {
+					t.Errorf("%s: how it is done: %+v", step, u.Waiting)
+				}
+				a.crm(t, step)
+			default:
+				a.tell(t, step)
+			}
+			if step == "connect_account" {
+				u = a.await(t, "the org's answer", func(u *connect.Upgrade) bool {
+					return settled(u, step, "done") || u.Waiting != nil && strings.Contains(u.Waiting.Have, "hasn't approved")
+				})
+				if !settled(u, step, "done") {
+					a.allow(t)
+				}
+			}
+			a.await(t, step+" done", func(u *connect.Upgrade) bool { return settled(u, step, "done") })
+		}
+		if step == last {
+			return
+		}
+	}
+}
+
+// crm does a step of the CRM admin in his own session, by click as it were: Connect sees it without being told.
+func (a *admins) crm(t *testing.T, step string) {
+	t.Helper()
+	args := map[string][]string{
+		"permission_set": {"org", "permset", "create", "Marketing Cloud Connected App"},
+		"attach":         {"org", "permset", "attach", "Marketing_Cloud_Connected_App", "Salesforce_Marketing_Cloud"},
+		"policies": {
+			"org", "app", "policies", "Salesforce_Marketing_Cloud", "--permitted-users", "admin-approved", "--ip-relaxation", "relax", "--refresh-token", "immediately",
+		},
+	}[step]
+	if step == "assignments" {
+		r := a.Ready()
+		for _, u := range append([]twinspan.Login{r.CRM.SystemUser}, r.CRM.Users...) {
+			a.command(t, 0, "org", "permset", "assign", "Marketing_Cloud_Connected_App", u.Username)
+		}
+	} else {
+		a.command(t, 0, args...)
+	}
+	a.tell(t, step)
+}
+
+// allow is Connect Account: the system user logs in to the org and allows the app.
+func (a *admins) allow(t *testing.T) {
+	t.Helper()
+	address, err := a.connect(t).UpgradeAccount(bounded(t), "olga", oauth.NewToken(16))
+	noError(t, err)
+	org, err := url.Parse(a.Ready().CRM.URL)
+	noError(t, err)
+	user := a.Ready().CRM.SystemUser
+	page, err := browser.New(nil).Visit(bounded(t), address, browser.Errand{
+		Logins: map[string]browser.Credentials{browser.Origin(org): {Username: user.Username, Password: user.Password}}, Press: []string{"Allow", "Yes, connect"},
+	})
+	noError(t, err)
+	if page.Status != http.StatusOK || !strings.Contains(page.Text, "The upgrade goes on") {
+		t.Fatalf("Connect Account ended with %d: %s", page.Status, page.Text)
+	}
+}
+
+// orgAs is what an upgrade changes in the org.
+func (a *admins) orgAs(t *testing.T) string {
+	t.Helper()
+	apps, err := a.admin(t).ReadConnectedApps(bounded(t), "et4ae5__Salesforce_Marketing_Cloud")
+	noError(t, err)
+	text, err := json.Marshal([]any{
+		apps[0].AdminApproved, apps[0].IPRelaxation, apps[0].RefreshTokenPolicy, a.count(t, "SELECT Id FROM PermissionSet"), a.count(t, "SELECT Id FROM PermissionSetAssignment"),
+		a.count(t, "SELECT Id FROM SetupEntityAccess"),
+	})
+	noError(t, err)
+	return string(text)
+}
+
+var orders = map[string][]string{
+	"safe":       {"acknowledge", "open_outage", "permission_set", "assignments", "attach", "connect_account", "policies", "migrate", "prove", "verify"},
+	"documented": {"acknowledge", "open_outage", "connect_account", "migrate", "policies", "permission_set", "assignments", "attach", "prove", "verify"},
+}
+
+// An upgrade that is cancelled after whatever step leaves nothing behind: the connection works by the old credentials again,
+// with the users who were mapped, the outage is over, and the org has the policies, permission sets, assignments and attachments
+// that it had. The CRM admin puts back his own by one command.
+//
+// seed:api S003-16 S003-17 S003-20 S003-21 S003-26 S003-27 S003-28 S003-29
+func TestUpgradeIsCancelled(t *testing.T) {
+	t.Parallel()
+	for order, steps := range orders {
+		t.Run(order, func(t *testing.T) {
+			t.Parallel()
+			a := newAdmins(t)
+			before := a.orgAs(t)
+			for i, last := range steps[:len(steps)-1] { // the last one goes through to the end
+				if order == "documented" && i < 2 {
+					continue // they are the same
+				}
+				u, err := a.connect(t).StartUpgrade(bounded(t), connect.UpgradeStart{Order: order, By: "olga"}, oauth.NewToken(16))
+				noError(t, err)
+				if u.Steps[0].Owner != "engagement_admin" {
+					t.Fatalf("the first step is of %s", u.Steps[0].Owner)
+				}
+				a.until(t, steps, last)
+				a.command(t, 0, "upgrade", "cancel", "--as", "both", "--reason", "after "+last)
+				s, err := a.connect(t).CheckStatus(bounded(t), oauth.NewToken(16))
+				noError(t, err)
+				if s.State != "connected" || s.Org.Auth != "password" || s.Outage != nil {
+					t.Fatalf("cancelled after %s: %s by %s, outage %+v", last, s.State, s.Org.Auth, s.Outage)
+				}
+				a.stands(t, 3, "")
+				if after := a.orgAs(t); after != before {
+					t.Fatalf("cancelled after %s: the org has %s, had %s", last, after, before)
+				}
+			}
+		})
+	}
+}
+
+// The upgrade of document 003 comes to its end: the users are reconnected, a test email and a triggered send go out, the outage ends
+// early, the old credentials are gone, and the API usage is looked at an hour and a day later. Its events tell of each step.
+//
+// seed:api S003-60 S003-61 S003-62
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	a := newAdmins(t)
+	contacts := a.contacts(t)
+	cl := a.connect(t)
+	_, err := cl.StartUpgrade(bounded(t), connect.UpgradeStart{
+		Order: "safe", By: "olga", Verify: connect.UpgradeVerification{Definition: "welcome", Contact: contacts[0]},
+	}, oauth.NewToken(16))
+	noError(t, err)
+	events := a.events(t)
+	a.until(t, orders["safe"], "verify")
+	u := a.await(t, "closed", func(u *connect.Upgrade) bool { return u.State == "watching" })
+	if u.Progress.Percent != 100 || u.Progress.Reconnected != 3 || u.Progress.Failed != 0 {
+		t.Errorf("progress: %+v", u.Progress)
+	}
+	for _, s := range u.Steps {
+		if s.Step == "verify" && (!strings.Contains(s.Have, "the test email to") || !strings.Contains(s.Have, "the triggered send to")) {
+			t.Errorf("verified: %s", s.Have)
+		}
+		if s.Step == "close" && !strings.Contains(s.Have, "before its time") {
+			t.Errorf("closed: %s", s.Have)
+		}
+	}
+	s, err := cl.CheckStatus(bounded(t), oauth.NewToken(16))
+	noError(t, err)
+	if s.State != "connected" || s.Org.Auth != "jwt" || s.Outage != nil || s.Org.GivenAt != nil {
+		t.Errorf("afterwards: %+v", s)
+	}
+	a.stands(t, 3, "")
+	if _, err := cl.CancelUpgrade(bounded(t), "too late", "olga", oauth.NewToken(16)); err == nil || !strings.Contains(err.Error(), "upgrade_over") {
+		t.Errorf("cancelled after its end: %v", err)
+	}
+	for _, want := range []string{`"state":"waiting"`, `"step":"policies"`, `"state":"watching"`} {
+		if text := <-events; !strings.Contains(text, want) {
+			t.Errorf("the events have no %s", want)
+		} else {
+			events <- text
+		}
+	}
+	a.advance(t, 26*time.Hour)
+	u = a.await(t, "looked at a day later", func(u *connect.Upgrade) bool { return u.State == "done" })
+	codes := ""
+	for _, f := range u.Findings {
+		codes += f.Code + " "
+	}
+	if codes != "api_usage_hour api_usage_day " {
+		t.Errorf("found: %s%+v", codes, u.Findings)
+	}
+}
+
+// events reads the upgrade's events to their end.
+func (a *admins) events(t *testing.T) chan string {
+	t.Helper()
+	r := a.Ready()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.Connect.URL+"/api/v1/upgrade/events", nil)
+	noError(t, err)
+	req.Header.Set("Authorization", "Bearer "+r.Connect.APIToken)
+	answer, err := http.DefaultClient.Do(req)
+	noError(t, err)
+	if answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatalf("events: %d %s", answer.StatusCode, answer.Header.Get("Content-Type"))
+	}
+	all := make(chan string, 1)
+	go func() {
+		text, _ := io.ReadAll(answer.Body) // what there is tells
+		_ = answer.Body.Close()
+		all <- string(text)
+	}()
+	return all
+}
