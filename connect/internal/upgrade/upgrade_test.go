@@ -295,9 +295,9 @@ func TestWayBack(t *testing.T) {
 		if u.State != upgrade.Running || u.Record("last").Status != upgrade.Intended || u.Failure != "The org does not answer." {
 			t.Fatalf("a failure of the moment: %+v", u)
 		}
-		w.set(func() { w.refuse, w.did = map[string]error{}, nil })
-		_, err = w.service.Cancel(t.Context(), w.link, "olga", "")
+		_, err = w.service.Cancel(t.Context(), w.link, "olga", "") // before the step can come to its end
 		noError(t, err)
+		w.set(func() { w.refuse, w.did = map[string]error{}, nil })
 		u = w.awaitState(t, upgrade.Cancelling, "person")
 		u = w.await(t, "the CRM admin's turn", func(u upgrade.Upgrade) bool { return u.Waiting != nil })
 		if !u.Waiting.Undoing || u.Waiting.For != upgrade.CRMAdmin || u.Waiting.Have != "true" {
