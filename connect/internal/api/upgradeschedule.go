@@ -39,15 +39,16 @@ type scheduleAnswer struct {
 	Inside   []upgradeSend `json:"scheduled_inside,omitempty"`
 }
 
-func (s *Server) scheduleOf(b upgrade.Schedule) *scheduleBody {
-	body := &scheduleBody{Upgrade: s.upgradeOf(b.Upgrade), AfterSends: b.AfterSends, BookedAt: b.BookedAt, EngagementAdmins: b.EngagementAdmins, CRMAdmins: b.CRMAdmins}
+func (s *Server) scheduleOf(ctx context.Context, l link.Link, b upgrade.Schedule) (*scheduleBody, error) {
+	u, err := s.upgradeOf(ctx, l, b.Upgrade)
+	body := &scheduleBody{Upgrade: u, AfterSends: b.AfterSends, BookedAt: b.BookedAt, EngagementAdmins: b.EngagementAdmins, CRMAdmins: b.CRMAdmins}
 	if body.EngagementAdmins == nil {
 		body.EngagementAdmins = []string{}
 	}
 	if body.CRMAdmins == nil {
 		body.CRMAdmins = []string{}
 	}
-	return body
+	return body, err
 }
 
 func upgradeSendsOf(all []mailing.Mailing) []upgradeSend {
@@ -75,7 +76,9 @@ func (s *Server) upgradeSchedule(ctx context.Context, c call) (any, error) {
 	if fault.CodeOf(err) == upgrade.CodeNotBooked {
 		return answer, nil
 	}
-	answer.Schedule = s.scheduleOf(b)
+	if err == nil {
+		answer.Schedule, err = s.scheduleOf(ctx, c.link, b)
+	}
 	return answer, err
 }
 
@@ -115,7 +118,8 @@ func (s *Server) scheduleUpgrade(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scheduleAnswer{Schedule: s.scheduleOf(b), Inside: upgradeSendsOf(inside)}, nil
+	body, err := s.scheduleOf(ctx, c.link, b)
+	return scheduleAnswer{Schedule: body, Inside: upgradeSendsOf(inside)}, err
 }
 
 func (s *Server) withdrawUpgrade(ctx context.Context, c call) (any, error) {
@@ -126,5 +130,6 @@ func (s *Server) withdrawUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	return s.upgradeAnswer(s.Schedule.Withdraw(ctx, c.link, in.By, in.Reason))
+	u, err := s.Schedule.Withdraw(ctx, c.link, in.By, in.Reason)
+	return s.upgradeAnswer(ctx, c.link, u, err)
 }
