@@ -14,7 +14,7 @@ import (
 // forgotten would open with no key a day later. And whatever holds bytes is sealed, hashed or named here as no secret.
 func TestEverySealedColumnIsRotated(t *testing.T) {
 	t.Parallel()
-	open := []string{"audit_entry.signature", "audit_head.signature"}
+	open := []string{"audit_entry.signature", "audit_head.signature", "shared_token.token_key"} // the last is a digest of what the token is for
 	sqldbtest.Each(t, []sqldb.Migrations{sqlstore.Migrations()}, func(t *testing.T, db *sqldb.DB) {
 		query := `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND upper(c.type) = 'BYTEA'`
 		if db.Postgres() {
