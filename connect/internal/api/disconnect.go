@@ -28,6 +28,9 @@ func (s *Server) disconnect(ctx context.Context, c call) (any, error) {
 	if err := c.link.MayDisconnect(); err != nil {
 		return nil, err
 	}
+	if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
+		return nil, err
+	}
 	done, err := s.Mappings.Clear(ctx, c.link, mapping.ClearRequest{All: true, After: in.After, Actor: in.By, Reason: in.Reason})
 	if err != nil {
 		return nil, err

@@ -58,6 +58,9 @@ func (s *Server) setOutage(ctx context.Context, c call) (any, error) {
 		}
 		o.Until = begin.Add(time.Duration(in.Minutes) * time.Minute)
 	}
+	if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
+		return nil, err
+	}
 	l, err := s.Links.Interrupt(ctx, c.link, o)
 	if err != nil {
 		return nil, err
@@ -70,6 +73,9 @@ func (s *Server) endOutage(ctx context.Context, c call) (any, error) {
 		By string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
 		return nil, err
 	}
 	l, err := s.Links.Resume(ctx, c.link, in.By)

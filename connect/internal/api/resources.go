@@ -179,6 +179,11 @@ func (s *Server) connectOrgPassword(ctx context.Context, c call) (any, error) {
 }
 
 func (s *Server) connectedOrg(ctx context.Context, c call, r link.OrgRequest) (any, error) {
+	if r.Driver != "" && r.Driver != c.link.Org.Driver { // credentials may be renewed, the way in is the upgrade's to change
+		if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
+			return nil, err
+		}
+	}
 	l, err := s.Links.ConnectOrgBy(ctx, c.link.Pair, r)
 	if err != nil {
 		return nil, err
@@ -262,7 +267,17 @@ func (s *Server) connectEngagementPassword(ctx context.Context, c call) (any, er
 	case in.Password == "":
 		return nil, fault.New(fault.Invalid, link.CodeCredentialsRequired, "The password is missing.").In("password")
 	}
-	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Password, Password: vault.Secret(in.Password), Actor: in.By})
+	return s.connectedEngagement(ctx, c, link.TenantRequest{Username: in.APIUser, MID: in.AccountID, Driver: link.Password, Password: vault.Secret(in.Password), Actor: in.By})
+}
+
+// connectedEngagement connects by secrets of a driver, or renews them.
+func (s *Server) connectedEngagement(ctx context.Context, c call, r link.TenantRequest) (any, error) {
+	if r.Driver != c.link.Tenant.Driver { // as for the org
+		if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
+			return nil, err
+		}
+	}
+	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, r)
 	if err != nil {
 		return nil, err
 	}
@@ -287,15 +302,10 @@ func (s *Server) connectEngagementWebApp(ctx context.Context, c call) (any, erro
 	if in.AccountID < 0 {
 		return nil, fault.New(fault.Invalid, CodeInvalidAccountID, "account_id is the MID of a business unit.").In("account_id")
 	}
-	l, err := s.Links.ConnectTenantBy(ctx, c.link.Pair, link.TenantRequest{
+	return s.connectedEngagement(ctx, c, link.TenantRequest{
 		Username: in.APIUser, MID: in.AccountID, Driver: link.WebApp, Actor: in.By,
 		Package: link.PackageClient{ID: in.ClientID, Secret: vault.Secret(in.ClientSecret), UserID: in.WebClientID, UserSecret: vault.Secret(in.WebClientSecret)},
 	})
-	if err != nil {
-		return nil, err
-	}
-	body := engagementOf(l)
-	return connectedEngagementBody{Connected: true, Engagement: &body}, nil
 }
 
 type usersBody struct {

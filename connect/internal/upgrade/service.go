@@ -255,6 +255,19 @@ type Telling struct {
 	allowed bool
 }
 
+// Undisturbed refuses what would take the ground from under an upgrade that is under way: until it is closed or cancelled, its
+// outage, its spans and what they signed in with before are its own.
+func (s *Service) Undisturbed(ctx context.Context, l link.Link) error {
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	switch {
+	case fault.CodeOf(err) == CodeNotFound:
+		return nil
+	case err == nil && u.Live() && u.State != Booked:
+		return fault.New(fault.Conflict, CodeRunning, "An upgrade of the connection is under way: go on with it (`twinspan upgrade watch` says who is next), or cancel it.")
+	}
+	return err
+}
+
 // Tell says that an admin's step may be done, or that he did it: Connect looks at once.
 func (s *Service) Tell(ctx context.Context, l link.Link, n Name, t Telling) (Upgrade, error) {
 	u, err := s.store.LastUpgrade(ctx, l.Pair)
