@@ -19,7 +19,7 @@ func newProgress(a *app) *display { return &display{a: a} }
 // run makes the steps in order. After one that fails the rest are not run.
 func (d *display) run(ctx context.Context, steps []step) []result {
 	each := d.plain
-	if d.a.Terminal && !d.a.json {
+	if d.a.moves() {
 		each = d.moving
 	}
 	results := make([]result, 0, len(steps))
@@ -49,32 +49,48 @@ func (d *display) plain(ctx context.Context, s step) result {
 
 // moving shows a step's name and time while it runs.
 func (d *display) moving(ctx context.Context, s step) result {
-	w := progress.NewWriter()
-	w.SetOutputWriter(d.a.Stderr)
-	w.SetNumTrackersExpected(1)
-	w.SetUpdateFrequency(100 * time.Millisecond)
-	w.SetTrackerPosition(progress.PositionRight)
-	w.SetStyle(progress.StyleDefault)
-	w.Style().Visibility.Percentage, w.Style().Visibility.Value, w.Style().Visibility.Tracker = false, false, false
-	w.Style().Visibility.Speed, w.Style().Visibility.ETA = false, false
-	w.Style().Options.DoneString, w.Style().Options.ErrorString = "done", "failed"
-	if d.a.color() {
-		w.Style().Colors.Message = text.Colors{text.FgCyan}
-	}
 	t := &progress.Tracker{Message: fmt.Sprintf("%d %s", s.number, s.title), Total: 0}
-	w.AppendTracker(t)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		w.Render()
-	}()
+	stop := d.a.render(t, func(w progress.Writer) {
+		w.SetTrackerPosition(progress.PositionRight)
+		w.Style().Visibility.Percentage, w.Style().Visibility.Value, w.Style().Visibility.Tracker = false, false, false
+		w.Style().Visibility.Speed, w.Style().Visibility.ETA = false, false
+		w.Style().Options.DoneString, w.Style().Options.ErrorString = "done", "failed"
+		if d.a.color() {
+			w.Style().Colors.Message = text.Colors{text.FgCyan}
+		}
+	})
 	r := runStep(ctx, s)
 	if r.err != nil {
 		t.MarkAsErrored()
 	} else {
 		t.MarkAsDone()
 	}
-	w.Stop()
-	<-finished
+	stop()
 	return r
+}
+
+// moves reports whether something may move on standard error: a person looks at it.
+func (a *app) moves() bool { return a.Terminal && !a.json }
+
+// render shows a tracker on standard error until stop is called, which waits for its last line. style changes how it looks;
+// nil is the bar as it comes.
+func (a *app) render(t *progress.Tracker, style func(progress.Writer)) (stop func()) {
+	w := progress.NewWriter()
+	w.SetOutputWriter(a.Stderr)
+	w.SetNumTrackersExpected(1)
+	w.SetUpdateFrequency(100 * time.Millisecond)
+	w.SetStyle(progress.StyleDefault)
+	if style != nil {
+		style(w)
+	}
+	w.AppendTracker(t)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		w.Render()
+	}()
+	return func() {
+		w.Stop()
+		<-finished
+	}
 }

@@ -158,23 +158,11 @@ func (a *app) printMigration(m connect.Migration) error {
 // followMigration waits until nothing happens any more; on a terminal a bar moves meanwhile.
 func (a *app) followMigration(ctx context.Context, cl *connect.Client, m connect.Migration) (connect.Migration, error) {
 	bar := &progress.Tracker{Message: "migrating users", Total: int64(m.Total)}
-	if a.Terminal && !a.json {
-		w := progress.NewWriter()
-		w.SetOutputWriter(a.Stderr)
-		w.SetNumTrackersExpected(1)
-		w.SetUpdateFrequency(100 * time.Millisecond)
-		w.SetStyle(progress.StyleDefault)
-		w.Style().Visibility.Speed, w.Style().Visibility.ETA = true, true
-		w.AppendTracker(bar)
-		finished := make(chan struct{})
-		go func() {
-			defer close(finished)
-			w.Render()
-		}()
+	if a.moves() {
+		stop := a.render(bar, func(w progress.Writer) { w.Style().Visibility.Speed, w.Style().Visibility.ETA = true, true })
 		defer func() {
 			bar.MarkAsDone()
-			w.Stop()
-			<-finished
+			stop()
 		}()
 	}
 	tick := time.NewTicker(followEvery)

@@ -375,25 +375,11 @@ type upgradePrinter struct {
 
 // bar shows a bar on a terminal; the function that it returns ends it.
 func (p *upgradePrinter) bar() func() {
-	if !p.a.Terminal || p.a.json {
+	if !p.a.moves() {
 		return func() {}
 	}
 	p.tracker = &progress.Tracker{Message: "upgrade", Total: 100}
-	w := progress.NewWriter()
-	w.SetOutputWriter(p.a.Stderr)
-	w.SetNumTrackersExpected(1)
-	w.SetUpdateFrequency(100 * time.Millisecond)
-	w.SetStyle(progress.StyleDefault)
-	w.AppendTracker(p.tracker)
-	finished := make(chan struct{})
-	go func() {
-		defer close(finished)
-		w.Render()
-	}()
-	return func() {
-		w.Stop()
-		<-finished
-	}
+	return p.a.render(p.tracker, nil)
 }
 
 func (p *upgradePrinter) show(u *connect.Upgrade) error {

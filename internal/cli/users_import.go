@@ -166,22 +166,11 @@ const followEvery = 500 * time.Millisecond
 // follow waits until an import is over; on a terminal a bar moves meanwhile.
 func (a *app) follow(ctx context.Context, cl *connect.Client, i connect.Import) (connect.Import, error) {
 	bar := &progress.Tracker{Message: "mapping users", Total: int64(i.Total)}
-	if a.Terminal && !a.json {
-		w := progress.NewWriter()
-		w.SetOutputWriter(a.Stderr)
-		w.SetNumTrackersExpected(1)
-		w.SetUpdateFrequency(100 * time.Millisecond)
-		w.SetStyle(progress.StyleDefault)
-		w.AppendTracker(bar)
-		finished := make(chan struct{})
-		go func() {
-			defer close(finished)
-			w.Render()
-		}()
+	if a.moves() {
+		stop := a.render(bar, nil)
 		defer func() {
 			bar.MarkAsDone()
-			w.Stop()
-			<-finished
+			stop()
 		}()
 	}
 	tick := time.NewTicker(followEvery)
