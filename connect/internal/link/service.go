@@ -270,22 +270,35 @@ func (s *Service) CallOrgAs(ctx context.Context, l Link, username string, fn fun
 	if err != nil {
 		return err
 	}
-	for try := 0; ; try++ {
-		token, err := s.orgToken(ctx, l, username)
-		if err != nil {
-			return err
-		}
-		err = fn(org.Session(token))
-		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
-			return err
-		}
+	return once(func() (crm.Token, error) {
+		return s.orgToken(ctx, l, username)
+	}, func(refused crm.Token) error {
 		if username == l.Org.Username {
-			if err := s.unshare(ctx, l, IntoOrg, &token.AccessToken); err != nil {
+			if err := s.unshare(ctx, l, IntoOrg, &refused.AccessToken); err != nil {
 				return err
 			}
 		}
-		s.org.drop(orgKey(l, username), func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
+		s.org.drop(orgKey(l, username), func(t crm.Token) bool { return t.AccessToken == refused.AccessToken })
+		return nil
+	}, func(token crm.Token) error { return fn(org.Session(token)) })
+}
+
+// once calls with a token, and once more with another one where the cloud takes the first no longer.
+func once[T any](get func() (T, error), drop func(refused T) error, call func(T) error) error {
+	token, err := get()
+	if err != nil {
+		return err
 	}
+	if err = call(token); fault.CodeOf(err) != client.CodeUnauthorized {
+		return err
+	}
+	if err := drop(token); err != nil {
+		return err
+	}
+	if token, err = get(); err != nil {
+		return err
+	}
+	return call(token)
 }
 
 // CallOrgKept runs fn with a session of the system user by the credentials of before, which an upgrade keeps until it is closed.
@@ -297,23 +310,18 @@ func (s *Service) CallOrgKept(ctx context.Context, l Link, before OrgSpan, fn fu
 		return err
 	}
 	key := orgKey(l, before.Username)
-	for try := 0; ; try++ {
-		token, err := s.org.get(ctx, key, s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
+	return once(func() (crm.Token, error) {
+		return s.org.get(ctx, key, s.Now(l), func(ctx context.Context) (crm.Token, time.Time, error) {
 			t, err := s.orgDriver(before.Driver).session(ctx, l, before.Username)
 			if err == nil && t.OrgID != before.OrgID {
 				err = l.copied(t.OrgID)
 			}
 			return t, s.Now(l).Add(orgTokenLife), err
 		})
-		if err != nil {
-			return err
-		}
-		err = fn(org.Session(token))
-		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
-			return err
-		}
-		s.org.drop(key, func(t crm.Token) bool { return t.AccessToken == token.AccessToken })
-	}
+	}, func(refused crm.Token) error {
+		s.org.drop(key, func(t crm.Token) bool { return t.AccessToken == refused.AccessToken })
+		return nil
+	}, func(token crm.Token) error { return fn(org.Session(token)) })
 }
 
 // CallTenant runs fn with a session of the API user in his business unit, as CallOrg does for the org.
@@ -334,7 +342,7 @@ func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid
 		return err
 	}
 	key, own := tenantKey(l, username, mid), l.ownTenantKey(username, mid)
-	for try := 0; ; try++ {
+	return once(func() (engagement.Token, error) {
 		token, err := s.tenant.get(ctx, key, s.Now(l), func(ctx context.Context) (engagement.Token, time.Time, error) {
 			mint := func(ctx context.Context) (engagement.Token, time.Time, error) {
 				t, err := s.mintTenant(ctx, l, username, mid)
@@ -352,20 +360,16 @@ func (s *Service) CallTenantAs(ctx context.Context, l Link, username string, mid
 		if username == l.Tenant.Username {
 			err = s.note(ctx, l, IntoTenant, err)
 		}
-		if err != nil {
-			return err
-		}
-		err = fn(tenant.Session(token))
-		if fault.CodeOf(err) != client.CodeUnauthorized || try > 0 {
-			return err
-		}
+		return token, err
+	}, func(refused engagement.Token) error {
 		if own {
-			if err := s.unshare(ctx, l, IntoTenant, &token.AccessToken); err != nil {
+			if err := s.unshare(ctx, l, IntoTenant, &refused.AccessToken); err != nil {
 				return err
 			}
 		}
-		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == token.AccessToken })
-	}
+		s.tenant.drop(key, func(t engagement.Token) bool { return t.AccessToken == refused.AccessToken })
+		return nil
+	}, func(token engagement.Token) error { return fn(tenant.Session(token)) })
 }
 
 func (s *Service) orgToken(ctx context.Context, l Link, username string) (crm.Token, error) {
