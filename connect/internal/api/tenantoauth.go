@@ -86,7 +86,7 @@ func (s *Server) verifying(ctx context.Context, l link.Link) link.Link {
 		return l
 	}
 	u, err := s.Upgrades.Last(ctx, l)
-	if err == nil && u.Live() && u.Kind == upgrade.TenantOAuth && u.Step == upgrade.Verify {
+	if err == nil && u.Verifies(upgrade.TenantOAuth) {
 		l.Outage = link.Outage{}
 	}
 	return l
@@ -105,7 +105,7 @@ func (s *Server) testTenantOAuth(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !u.Live() || u.Kind != upgrade.TenantOAuth || u.Step != upgrade.Verify {
+	if !u.Verifies(upgrade.TenantOAuth) {
 		return nil, fault.New(fault.Conflict, upgrade.CodeNotNow, "The upgrade is not at its verification.")
 	}
 	v, err := s.TenantOAuth.Test(ctx, c.link, send.Request{ContactID: in.ContactID, DefinitionKey: in.DefinitionKey, IdempotencyKey: c.key})

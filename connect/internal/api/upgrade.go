@@ -7,7 +7,6 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 type upgradeBody struct {
@@ -101,12 +100,12 @@ func (s *Server) startUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	r := upgrade.StartRequest{Kind: in.Kind, Order: in.Order, By: in.By, Acknowledged: in.Acknowledged, Verify: in.Verify}
-	r.Mode = in.Mode
-	if in.WindowMinutes < 0 || in.WindowMinutes > int(link.MaxOutage/time.Minute) {
-		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "The outage lasts from one minute to %d hours.", link.MaxOutage/time.Hour).In("window_minutes")
+	window, err := windowOf(in.WindowMinutes)
+	if err != nil {
+		return nil, err
 	}
-	r.Window = time.Duration(in.WindowMinutes) * time.Minute
+	r := upgrade.StartRequest{Kind: in.Kind, Order: in.Order, By: in.By, Acknowledged: in.Acknowledged, Verify: in.Verify}
+	r.Mode, r.Window = in.Mode, window
 	if in.At != nil {
 		r.At = *in.At
 	}

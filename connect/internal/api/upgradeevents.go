@@ -122,7 +122,7 @@ func (s *Server) upgradeEvents(ctx context.Context, c call) (any, error) {
 			return nil, true, err
 		}
 		body, err := s.upgradeOf(ctx, l, u)
-		return upgradeAnswer{body}, !u.Live() && u.State != upgrade.Booked, err
+		return upgradeAnswer{body}, !u.Live(), err
 	}}, nil
 }
 

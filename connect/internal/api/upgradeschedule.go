@@ -98,14 +98,15 @@ func (s *Server) scheduleUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	if in.WindowMinutes < 0 || in.WindowMinutes > int(link.MaxOutage/time.Minute) {
-		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "The outage lasts from one minute to %d hours.", link.MaxOutage/time.Hour).In("window_minutes")
+	window, err := windowOf(in.WindowMinutes)
+	if err != nil {
+		return nil, err
 	}
 	r := upgrade.ScheduleRequest{
 		StartRequest: upgrade.StartRequest{Kind: in.Kind, Order: in.Order, By: in.By}, AfterSends: in.AfterSends, Anyway: in.Anyway,
 		EngagementAdmins: in.EngagementAdmins, CRMAdmins: in.CRMAdmins,
 	}
-	r.Mode, r.Window = in.Mode, time.Duration(in.WindowMinutes)*time.Minute
+	r.Mode, r.Window = in.Mode, window
 	switch now := s.Links.Now(c.link); {
 	case in.At != nil && in.At.Before(now):
 		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "That time is past; it is %s.", now.Format(time.RFC3339)).In("at")
@@ -132,4 +133,12 @@ func (s *Server) withdrawUpgrade(ctx context.Context, c call) (any, error) {
 	}
 	u, err := s.Schedule.Withdraw(ctx, c.link, in.By, in.Reason)
 	return s.upgradeAnswer(ctx, c.link, u, err)
+}
+
+// windowOf is how long an outage is to last; zero is the upgrade's own length.
+func windowOf(minutes int) (time.Duration, error) {
+	if minutes < 0 || minutes > int(link.MaxOutage/time.Minute) {
+		return 0, fault.New(fault.Invalid, upgrade.CodeInvalid, "The outage lasts from one minute to %d hours.", link.MaxOutage/time.Hour).In("window_minutes")
+	}
+	return time.Duration(minutes) * time.Minute, nil
 }

@@ -262,7 +262,7 @@ func (s *Service) Undisturbed(ctx context.Context, l link.Link) error {
 	switch {
 	case fault.CodeOf(err) == CodeNotFound:
 		return nil
-	case err == nil && u.Live() && u.State != Booked:
+	case err == nil && u.UnderWay():
 		return fault.New(fault.Conflict, CodeRunning, "An upgrade of the connection is under way: go on with it (`twinspan upgrade watch` says who is next), or cancel it.")
 	}
 	return err
@@ -280,7 +280,7 @@ func (s *Service) Tell(ctx context.Context, l link.Link, n Name, t Telling) (Upg
 		switch {
 		case rec == nil:
 			return fault.New(fault.NotFound, CodeNotFound, "The upgrade has no step %s.", n)
-		case !u.Live() || u.State == Booked:
+		case !u.UnderWay():
 			return fault.New(fault.Conflict, CodeOver, "The upgrade is %s: no step can be done.", u.State)
 		case rec.Owner == Connect:
 			return fault.New(fault.Conflict, CodeNotNow, "%s is Connect's own step.", n)
@@ -310,7 +310,7 @@ func (s *Service) Account(ctx context.Context, l link.Link, by string) (bool, er
 	if fault.CodeOf(err) == CodeNotFound {
 		return false, nil
 	}
-	if err != nil || !u.Live() || u.State == Booked || u.State == Cancelling || u.Step != ConnectAccount {
+	if err != nil || !u.UnderWay() || u.State == Cancelling || u.Step != ConnectAccount {
 		return false, err
 	}
 	_, err = s.Tell(ctx, l, ConnectAccount, Telling{By: by, allowed: true})

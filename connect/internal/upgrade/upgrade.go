@@ -120,6 +120,12 @@ type Record struct {
 // Live reports whether nothing else of the pair may be upgraded meanwhile.
 func (u Upgrade) Live() bool { return u.State.Live() }
 
+// UnderWay reports whether it was begun and is not over: a booked one is live and not yet under way.
+func (u Upgrade) UnderWay() bool { return u.Live() && u.State != Booked }
+
+// Verifies reports whether an upgrade of this kind is under way and waits for its verification.
+func (u Upgrade) Verifies(kind Kind) bool { return u.Live() && u.Kind == kind && u.Step == Verify }
+
 // Record finds the record of a step; nil where the upgrade has no such step.
 func (u *Upgrade) Record(n Name) *Record {
 	for i := range u.Steps {
