@@ -70,6 +70,8 @@ func TestEveryChangeIsOnRecord(t *testing.T) {
 		{path: "/api/v1/imports", body: map[string]any{"csv": "crm_username,engagement_username\nnobody@nowhere.example,nobody.mc\n"}, action: "import.started", after: true, beside: []string{"users.imported"}},
 		{path: "/api/v1/business-units", body: map[string]any{"account_ids": []int64{child}, "enabled": true}, action: "business_unit.changed", before: true, after: true},
 		{path: "/api/v1/notifications", body: map[string]any{"recipients": []string{"olga@admin.example"}}, action: "notifications.set", before: true, after: true},
+		{path: "/api/v1/doctor/fixes", body: map[string]any{"mends": []map[string]any{{"check": "D03", "command": "twinspan org app policies"}}}, action: "doctor.fix", after: true, keep: "id"},
+		{path: "/api/v1/doctor/fixes/{fix_id}/end", body: map[string]any{}, ids: []string{"id"}, action: "doctor.fixed", after: true},
 		{path: "/api/v1/usage/alerts", body: map[string]any{"percents": []int{50}}, action: "usage.alerts", before: true, after: true},
 		{path: "/api/v1/api-user/change/pause", body: map[string]any{}, action: "api_user.paused", before: true, after: true},
 		{path: "/api/v1/api-user/change/resume", body: map[string]any{}, action: "api_user.resumed", before: true, after: true},

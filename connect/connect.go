@@ -187,7 +187,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.schedule.Upgrades = upgrades
 	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	examining := doctor.NewService(
-		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
+		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store, Fixes: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
 	)
 	calls := api.New(api.Options{

@@ -141,21 +141,7 @@ func Main(args []string, env Env) (code int) {
 
 	a := &app{Env: env, args: args}
 	var g grammar
-	k, err := kong.New(
-		&g,
-		kong.Name("twinspan"),
-		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained.\n\n"+
-			"Exit codes: 0 done; 1 failed, or a cloud refused; 2 the command line or the settings are wrong, and nothing was done; 3 the answer is no (not connected, not installed, nothing there)."),
-		kong.Writers(env.Stdout, env.Stderr),
-		kong.Vars{"default_ready": defaultData + "/ready.json", "user_states": states},
-		kong.Exit(func(code int) { panic(leave{code}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Help(printHelp),
-		kong.DefaultEnvars("TWINSPAN"),
-		kong.WithBeforeResolve(func(ctx *kong.Context) error { return a.readSettings(ctx) }),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(a),
-	)
+	k, err := a.parser(ctx, &g)
 	if err != nil {
 		return a.fail(fmt.Errorf("the command line is built wrongly: %w", err))
 	}
@@ -177,6 +163,25 @@ func Main(args []string, env Env) (code int) {
 		a.hint(parsed)
 	}
 	return code
+}
+
+// parser reads command lines of this run into g.
+func (a *app) parser(ctx context.Context, g *grammar) (*kong.Kong, error) {
+	return kong.New(
+		g,
+		kong.Name("twinspan"),
+		kong.Description("The authentication between a Sales or Service Cloud org and a Marketing Cloud Engagement tenant: set up, rehearsed, tested and explained.\n\n"+
+			"Exit codes: 0 done; 1 failed, or a cloud refused; 2 the command line or the settings are wrong, and nothing was done; 3 the answer is no (not connected, not installed, nothing there)."),
+		kong.Writers(a.Stdout, a.Stderr),
+		kong.Vars{"default_ready": defaultData + "/ready.json", "user_states": states},
+		kong.Exit(func(code int) { panic(leave{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(printHelp),
+		kong.DefaultEnvars("TWINSPAN"),
+		kong.WithBeforeResolve(func(ctx *kong.Context) error { return a.readSettings(ctx) }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(a),
+	)
 }
 
 // checkText refuses an argument that is no UTF-8: whoever is asked would read another name than was typed. Files may be called

@@ -28,6 +28,11 @@ type doctorLookCmd struct {
 	Severity string `help:"Exit code 3 where something as bad as this, or worse, is found: error, warning or notice." enum:"error,warning,notice" default:"warning" env:"-"`
 	JUnit    string `name:"junit" help:"Write a report for CI in JUnit's XML to this file." placeholder:"FILE" type:"path" env:"-"`
 	Alone    bool   `help:"Look as Connect's own users alone. Otherwise the ready file's administrators lend their eyes, which see also what a broken span hides." env:"-"`
+	Fix      bool   `help:"Mend what is safe to mend, after showing a plan and asking: each thing by its command, in the session of whoever may. Then look again. What a person has to decide is printed with the clicks." env:"-"`
+	Yes      bool   `help:"With --fix: do not ask." env:"-"`
+	By       string `help:"With --fix: who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
+	OrgURL   string `help:"URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN, who lends his eyes and, with --fix, mends; instead of the ready file's." placeholder:"URL"`
+	OrgUser  string `help:"User name of the org's administrator, instead of the ready file's; as the org commands have it." placeholder:"USERNAME"`
 }
 
 // doctorExplainCmd explains a refusal.
@@ -89,13 +94,16 @@ func (c *doctorLookCmd) Run(ctx context.Context, a *app) error {
 	if c.User != "" && c.Before != "" {
 		return usagef("--user and --before cannot go together")
 	}
+	if c.Fix && c.Before != "" {
+		return usagef("--fix and --before cannot go together: what stands against a change is mended before it, one by one")
+	}
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
 	}
 	eyes, done := c.eyes(ctx, a)
+	defer done()
 	d, err := cl.Doctor(ctx, connect.Question{User: c.User, Before: c.Before}, eyes)
-	done()
 	if err != nil {
 		return err
 	}
@@ -108,33 +116,56 @@ func (c *doctorLookCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
+	if c.Fix {
+		return c.fix(ctx, a, cl, d, eyes)
+	}
 	if a.json {
 		err = a.printJSON(d)
 	} else {
 		err = a.print(diagnosis(d))
 	}
-	if err == nil && slices.ContainsFunc(d.Findings, func(f connect.Ailment) bool {
-		return slices.Index(severities, f.Severity) <= slices.Index(severities, c.Severity)
-	}) {
-		err = errNo
+	if err == nil {
+		err = c.verdict(d)
 	}
 	return err
+}
+
+// verdict is errNo where something is found that is as bad as --severity says.
+func (c *doctorLookCmd) verdict(d connect.Diagnosis) error {
+	if slices.ContainsFunc(d.Findings, func(f connect.Ailment) bool {
+		return slices.Index(severities, f.Severity) <= slices.Index(severities, c.Severity)
+	}) {
+		return errNo
+	}
+	return nil
 }
 
 // eyes are the sessions of the ready file's administrators, as far as they are let in. done ends them.
 func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func()) {
 	done = func() {}
-	if c.Alone || c.URL != "" {
+	if c.Alone {
+		return eyes, done
+	}
+	lent, _ := a.Lookup("TWINSPAN_ORG_TOKEN")
+	if lent != "" && c.OrgURL != "" {
+		eyes.OrgToken, eyes.OrgInstanceURL = vault.Secret(lent), c.OrgURL
+	}
+	if c.URL != "" {
 		return eyes, done
 	}
 	r, err := c.ready()
 	if err != nil {
 		return eyes, done
 	}
-	if org, err := crm.New(crm.Options{BaseURL: r.CRM.URL}); err == nil && r.CRM.Admin.Username != "" {
-		token, err := org.Login(ctx, r.CRM.Admin.Username, vault.Secret(r.CRM.Admin.Password+r.CRM.Admin.SecurityToken))
+	flags := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
+	if base, admin, err := flags.login(a); eyes.OrgToken == "" && err == nil && admin.Username != "" {
+		org, err := crm.New(crm.Options{BaseURL: base})
 		if err != nil {
-			a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(r.CRM.Admin.Username), forPeople(err))
+			return eyes, done
+		}
+		token, err := org.Login(ctx, admin.Username, vault.Secret(admin.Password+admin.SecurityToken))
+		if err != nil {
+			a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(admin.Username), forPeople(err))
 		} else {
 			eyes.OrgToken, eyes.OrgInstanceURL = token.AccessToken, token.InstanceURL
 			session := org.Session(token)

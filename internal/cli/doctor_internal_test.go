@@ -23,6 +23,25 @@ func TestTheDoctorsCommandsParse(t *testing.T) {
 		}
 		return strings.Split(strings.TrimSpace(string(text)), "\n")
 	}
+	fixed, last := 0, ""
+	for _, line := range read("../../docs/troubleshoot-connected-app.md") {
+		if _, command, ok := strings.Cut(line, "- **Command:** `"); ok {
+			last = strings.NewReplacer("{", "", "}", "").Replace(strings.TrimSuffix(command, "`"))
+		}
+		if strings.HasPrefix(line, "- **`doctor --fix`:**") {
+			if fixed++; !mayRun(shellWords(last)[1:]) {
+				t.Errorf("the guide says that --fix runs %s, and it does not", last)
+			}
+		}
+	}
+	if fixed < 12 {
+		t.Errorf("%d checks are mended", fixed)
+	}
+	for _, never := range []string{"org permset assign A b c", "org permset assign --org-url=http://evil x", "org user update u Password=x", "org app policies A --permitted-users self-authorize", "tenant settings inactive_days=0", "business-units remove 1", ""} {
+		if mayRun(shellWords(never)) {
+			t.Errorf("--fix would run %q", never)
+		}
+	}
 	commands := read("../../connect/internal/doctor/testdata/commands.txt")
 	for _, line := range read("../../docs/troubleshoot-connected-app.md") {
 		if _, command, ok := strings.Cut(line, "- **Command:** `"); ok {
@@ -42,29 +61,4 @@ func TestTheDoctorsCommandsParse(t *testing.T) {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
-}
-
-// shellWords splits a command line as a shell does, as far as single quotes go.
-func shellWords(line string) []string {
-	var words []string
-	var word strings.Builder
-	quoted, any := false, false
-	for _, r := range line {
-		switch {
-		case r == '\'':
-			quoted, any = !quoted, true
-		case r == ' ' && !quoted:
-			if any || word.Len() > 0 {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			any = false
-		default:
-			word.WriteRune(r)
-		}
-	}
-	if any || word.Len() > 0 {
-		words = append(words, word.String())
-	}
-	return words
 }

@@ -176,6 +176,8 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/usage/alerts", (*Server).setUsageAlerts, 0, false},
 		{http.MethodGet, "/api/v1/doctor", (*Server).doctor, 0, false},
 		{http.MethodPost, "/api/v1/doctor", (*Server).doctorLent, 0, true},
+		{http.MethodPost, "/api/v1/doctor/fixes", (*Server).beginFix, 256 << 10, false},
+		{http.MethodPost, "/api/v1/doctor/fixes/{fix_id}/end", (*Server).endFix, 256 << 10, true},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
@@ -316,7 +318,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

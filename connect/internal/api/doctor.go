@@ -33,6 +33,14 @@ type doctorFinding struct {
 	Click    string          `json:"click,omitempty"`
 	Command  string          `json:"command,omitempty"`
 	Document string          `json:"document,omitempty"`
+	// Mend: the command does it and is safe; absent where a person has to decide.
+	Mend *doctorMend `json:"mend,omitempty"`
+}
+
+type doctorMend struct {
+	By     doctor.Person `json:"by"`
+	Effect string        `json:"effect"`
+	Last   bool          `json:"last"`
 }
 
 type doctorUnchecked struct {
@@ -50,7 +58,10 @@ func doctorOf(r doctor.Report) doctorBody {
 		body.Passed = []string{}
 	}
 	for i, f := range r.Findings {
-		body.Findings[i] = doctorFinding{f.Check, f.Name, f.Severity, f.Subject, f.Seen, f.Expected, f.Why, f.Click, f.Command, f.Document}
+		body.Findings[i] = doctorFinding{f.Check, f.Name, f.Severity, f.Subject, f.Seen, f.Expected, f.Why, f.Click, f.Command, f.Document, nil}
+		if m := f.Mend; m.Safe() {
+			body.Findings[i].Mend = &doctorMend{m.By, m.Effect, m.Last}
+		}
 	}
 	for i, u := range r.Unchecked {
 		body.Unchecked[i] = doctorUnchecked{u.Check, u.Name, u.Because}
@@ -69,18 +80,27 @@ func (s *Server) doctor(ctx context.Context, c call) (any, error) {
 // doctorLent looks through sessions that were lent for it.
 func (s *Server) doctorLent(ctx context.Context, c call) (any, error) {
 	var in struct {
-		OrgToken      vault.Secret `json:"org_access_token"`
-		OrgInstance   string       `json:"org_instance_url"`
-		TenantToken   vault.Secret `json:"engagement_access_token"`
-		TenantRESTURL string       `json:"engagement_rest_url"`
-		TenantSOAPURL string       `json:"engagement_soap_url"`
-		User          string       `json:"user"`
-		Before        string       `json:"before"`
+		lent
+		User   string `json:"user"`
+		Before string `json:"before"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	return s.look(ctx, c, doctor.Eyes{OrgToken: in.OrgToken, OrgInstanceURL: in.OrgInstance, TenantToken: in.TenantToken, TenantRESTURL: in.TenantRESTURL, TenantSOAPURL: in.TenantSOAPURL}, in.User, in.Before)
+	return s.look(ctx, c, in.eyes(), in.User, in.Before)
+}
+
+// lent are sessions of people who see more.
+type lent struct {
+	OrgToken      vault.Secret `json:"org_access_token"`
+	OrgInstance   string       `json:"org_instance_url"`
+	TenantToken   vault.Secret `json:"engagement_access_token"`
+	TenantRESTURL string       `json:"engagement_rest_url"`
+	TenantSOAPURL string       `json:"engagement_soap_url"`
+}
+
+func (l lent) eyes() doctor.Eyes {
+	return doctor.Eyes{OrgToken: l.OrgToken, OrgInstanceURL: l.OrgInstance, TenantToken: l.TenantToken, TenantRESTURL: l.TenantRESTURL, TenantSOAPURL: l.TenantSOAPURL}
 }
 
 // look is about one user, about a change that is to come, or about everything.

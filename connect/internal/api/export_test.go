@@ -2,6 +2,7 @@ package api
 
 import (
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
+	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 )
@@ -12,7 +13,7 @@ func Bodies() map[string]any {
 		"Error": errorBody{}, "Cause": causeBody{}, "Status": statusBody{}, "Org": orgBody{}, "Engagement": engagementBody{}, "User": userBody{}, "Send": sendBody{}, "Checked": sweptBody{}, "Import": importBody{}, "Line": lineBody{}, "Entry": entryBody{}, "Verdict": verdictBody{}, "IntegrationUser": integrationBody{}, "BusinessUnit": unitBody{}, "Mailing": mailingBody{}, "Recipient": recipientBody{}, "Outage": outageBody{}, "SendSettings": sendSettingsBody{}, "APIUserPlan": apiUserPlanBody{}, "APIUserChange": apiUserChange{}, "APIUserItem": apiuser.Item{}, "APIUserResumed": apiUserResumedBody{}, "Finding": findingBody{},
 		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{}, "Refusal": refusalBody{},
 		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
-		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{},
+		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{}, "DoctorMend": doctorMend{}, "DoctorFix": fixBody{}, "DoctorMending": doctor.Mending{}, "DoctorFixed": fixedBody{},
 		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
 		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},

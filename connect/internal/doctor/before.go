@@ -136,7 +136,7 @@ func beforeChecks() []Check {
 		{
 			ID: "B07", Name: "What a refresh copies", Severity: Warning, Wants: "the copy is reset before anything runs in it",
 			Why:   "A refreshed sandbox has all tokens and settings of the original and reaches its Engagement account.",
-			Click: "in the copy, right after the refresh: Developer Console > Debug > Execute Anonymous: " + link.StandardNames().ResetApex(), Document: docSandbox,
+			Click: "in the copy, right after the refresh: Developer Console > Debug > Execute Anonymous: {reset}", Document: docSandbox,
 			Look: func(l *Look) Outcome {
 				if l.Link.Org.Username == "" {
 					return Outcome{}

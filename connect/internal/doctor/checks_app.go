@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -45,6 +46,7 @@ func appChecks() []Check {
 			ID: "D02", Name: "Permitted Users", Severity: Error, Wants: "Admin approved users are pre-authorized",
 			Why:   "Where users may self-authorize, Connect signs in only those who once did so on a page, and the system user never does.",
 			Click: clickPolicies + " > Permitted Users", Command: "twinspan org app policies {app} --permitted-users admin-approved", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Last: true, Effect: "Lets in through the app only who has a permission set or profile that carries it."},
 			Look: func(l *Look) Outcome {
 				app, why := l.App.Get()
 				if why != "" {
@@ -60,6 +62,7 @@ func appChecks() []Check {
 			ID: "D03", Name: "IP Relaxation", Severity: Error, Wants: "Relax IP restrictions",
 			Why:   "Engagement calls from many addresses; enforced ranges would shut its sign-ins out.",
 			Click: clickPolicies + " > IP Relaxation", Command: "twinspan org app policies {app} --ip-relaxation relax", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets sign-ins through this app come from any address that the user's profile lets in."},
 			Look: func(l *Look) Outcome {
 				app, why := l.App.Get()
 				if why != "" {
@@ -75,13 +78,17 @@ func appChecks() []Check {
 			ID: "D04", Name: "Refresh Token Policy", Severity: Error, Wants: "Immediately expire refresh token",
 			Why:   "The connection makes a new grant for each session and must leave none behind that lives on.",
 			Click: clickPolicies + " > Refresh Token Policy", Command: "twinspan org app policies {app} --refresh-token immediately", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Ends refresh tokens of this app when they are made; Connect keeps none."},
 			Look: func(l *Look) Outcome {
 				app, why := l.App.Get()
 				if why != "" {
 					return unread(why)
 				}
 				if app.Exists && app.RefreshTokenPolicy != "zero" {
-					return foundAt(l.Link.ConnectedApp, or(refreshWords[app.RefreshTokenPolicy], app.RefreshTokenPolicy))
+					shared, why := l.Integration.Get() // what else lives on this app's refresh tokens would be cut: T13
+					return Outcome{Found: []Found{{
+						Subject: l.Link.ConnectedApp, Seen: or(refreshWords[app.RefreshTokenPolicy], app.RefreshTokenPolicy), ByHand: why != "" || shared.Username != "" && shared.ClientID == l.Link.ConsumerKey,
+					}}}
 				}
 				return Outcome{}
 			},
@@ -90,6 +97,7 @@ func appChecks() []Check {
 			ID: "D05", Name: "A permission set carries the app", Severity: Error, Wants: "at least one permission set attached",
 			Why:   "With admin approved users, whoever has no permission set or profile that carries the app is not let in.",
 			Click: clickPolicies + " > Manage Permission Sets", Command: "twinspan org permset attach {set} {app}", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets everybody in through the app who has that permission set."},
 			Look: func(l *Look) Outcome {
 				carriers, why := l.Carriers.Get()
 				app, appWhy := l.App.Get()
@@ -99,7 +107,11 @@ func appChecks() []Check {
 				case why != "":
 					return unread(why)
 				case len(carriers) == 0:
-					return foundAt(l.Link.ConnectedApp, "no permission set and no profile carries it")
+					f := Found{Subject: l.Link.ConnectedApp, Seen: "no permission set and no profile carries it"}
+					if sets, _ := l.SystemSets.Get(); !slices.Contains(sets, l.Link.Names().ApprovalSet) { // which may not be there at all
+						f.Command = "twinspan connect --apply"
+					}
+					return Outcome{Found: []Found{f}}
 				}
 				return Outcome{}
 			},
@@ -184,7 +196,7 @@ func appChecks() []Check {
 				case why != "":
 					return unread(why)
 				case conf.Password && !l.release().Before(link.TenantOAuthSince):
-					return foundAt("et4ae5__Configuration__c.Password", "a password is stored")
+					return foundAt(l.Link.Names().Of(l.Link.Names().Configuration)+".Password", "a password is stored")
 				}
 				return Outcome{}
 			},

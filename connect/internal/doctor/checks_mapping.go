@@ -15,7 +15,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D26", Name: "Who is mapped to the API user", Severity: Error, Wants: "the system user alone",
 			Why:   "A person who is mapped to the API user sends with the API user's permissions, which is the usual mistake at the first visit.",
-			Click: "User record > Additional Information > Marketing Cloud OAuth Token", Command: "twinspan users reset {user}", Document: docToken,
+			Click: "User record > Additional Information > {token_label}", Command: "twinspan users reset {user}", Document: docToken,
 			Look: func(l *Look) Outcome {
 				var out Outcome
 				for _, m := range l.mapped() {
@@ -33,6 +33,7 @@ func mappingChecks() []Check {
 			ID: "D27", Name: "Salesforce.com Status", Severity: Warning, Wants: "each user's Engagement user names him",
 			Why:   "Without it the user is not integrated: his permission to send is not looked up, and he cannot be mapped again.",
 			Click: "Email Studio > Admin > My Users > {subject} > Salesforce.com Status > Integrate", Command: "twinspan tenant user update {subject} --crm-username {value}", Document: docManage,
+			Mend: Mend{By: EngagementAdmin, Effect: "Integrates the Engagement user with the CRM user who is mapped to him."},
 			Look: func(l *Look) Outcome {
 				members, why := l.Members.Get()
 				if why != "" {
@@ -52,7 +53,7 @@ func mappingChecks() []Check {
 					case !there:
 						found.Seen = "not integrated"
 					case !link.SameUsername(e.SalesforceUsername, m.CRMUsername):
-						found.Seen = e.SalesforceUsername
+						found.Seen, found.ByHand = e.SalesforceUsername, true // who is right, a person knows
 					case !e.Active:
 						found.Seen, found.Expected = "the Engagement user is disabled", "active"
 						found.Command, found.Click = "twinspan tenant user update {subject} --active", clickMCUser
@@ -93,7 +94,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D29", Name: "Permissions in tokens", Severity: Warning, Wants: "each token carries the permissions that its user has now",
 			Why:   "A token keeps the permissions of the moment when it was made; a role that was given since is not seen before it is cleared.",
-			Click: "User record > Additional Information > Marketing Cloud OAuth Token > delete, then the user's next visit", Command: "twinspan users stale", Document: docToken,
+			Click: "User record > Additional Information > {token_label} > delete, then the user's next visit", Command: "twinspan users stale", Document: docToken,
 			Look: func(l *Look) Outcome {
 				grants, why := l.Grants.Get()
 				if why != "" {
@@ -111,7 +112,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D30", Name: "Tokens that are taken", Severity: Error, Wants: "Engagement takes the token of everybody who is mapped",
 			Why:   "A user with a token that is refused is asked for his credentials, and correct ones get \"login denied\".",
-			Click: "User record > Additional Information > Marketing Cloud OAuth Token > delete, then the user's next visit", Command: "twinspan users reset {user}", Document: docToken,
+			Click: "User record > Additional Information > {token_label} > delete, then the user's next visit", Command: "twinspan users reset {user}", Document: docToken,
 			Look: func(l *Look) Outcome {
 				grants, why := l.Grants.Get()
 				var out Outcome
@@ -130,7 +131,7 @@ func mappingChecks() []Check {
 		{
 			ID: "D39", Name: "Migrate Existing Users", Severity: Warning, Wants: "everybody who was mapped before the upgrade is reconnected",
 			Why:   "It can be selected for 14 days after the upgrade; after that each user integrates by himself.",
-			Click: "Email Studio > Admin > Salesforce Integration > Migrate Existing Users", Command: "twinspan users list --state not_reconnected", Document: docUpgrade,
+			Click: "Email Studio > Admin > Salesforce Integration > Migrate Existing Users", Command: "twinspan upgrade migrate", Document: docUpgrade,
 			Look: func(l *Look) Outcome {
 				o, why := l.Migration.Get()
 				switch {
@@ -150,7 +151,7 @@ func mappingChecks() []Check {
 		{
 			ID: "T11", Name: "Mapping drift", Severity: Warning, Wants: "where the package keeps the token on the user, what Connect left there still stands",
 			Why:   "A field that was blanked or changed ends the mapping at the user's next visit.",
-			Click: "User record > Additional Information > Marketing Cloud OAuth Token", Command: "twinspan users check", Document: docToken,
+			Click: "User record > Additional Information > {token_label}", Command: "twinspan users check", Document: docToken,
 			Look: func(l *Look) Outcome {
 				if !l.release().TokenInField() {
 					return Outcome{}
@@ -162,7 +163,7 @@ func mappingChecks() []Check {
 				var out Outcome
 				for _, m := range l.mapped() {
 					if u, there := people.ByID[m.CRMUserID]; there && u.Token == "" && m.Handle != (mapping.Handle{}) {
-						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "Marketing Cloud OAuth Token was blanked"})
+						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: l.Link.Names().TokenLabel + " was blanked"})
 					}
 				}
 				return out

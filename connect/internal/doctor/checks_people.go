@@ -97,6 +97,7 @@ func peopleChecks() []Check {
 			ID: "D06", Name: "The system user is assigned", Severity: Error, Wants: "the system user has a permission set or profile that carries the app",
 			Why:   "The org does not let him in otherwise, and nothing goes from Engagement into the org.",
 			Click: click, Command: "twinspan org permset assign {set} {user}", Document: docInitial + "; " + docApproval,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets the system user in through the app."},
 			Look: ofSystem("D06", func(l *Look, u OrgUser) []Found {
 				if carriers, why := l.Carriers.Get(); !u.Approved && why == "" && len(carriers) > 0 && u.Active {
 					return []Found{{Subject: u.Username, Seen: "assigned to none of " + carrierNames(carriers)}}
@@ -108,6 +109,7 @@ func peopleChecks() []Check {
 			ID: "D07", Name: "Every impacted user is assigned", Severity: Error, Wants: "everybody who is mapped or integrated has a permission set or profile that carries the app",
 			Why:   "Who is not assigned gets \"user is not admin approved to access this app\", and his sends fail.",
 			Click: click, Command: "twinspan org permset assign {set} {user}", Document: docInitial + "; " + docUpgrade,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets the user in through the app."},
 			Look: func(l *Look) Outcome {
 				people, why := l.People.Get()
 				carriers, carriersWhy := l.Carriers.Get()
@@ -191,6 +193,7 @@ func peopleChecks() []Check {
 			ID: "D11", Name: "Marketing User", Severity: Warning, Wants: "ticked",
 			Why:   "Without the box a user cannot make campaigns and their members.",
 			Click: clickUser + " > Marketing User", Command: "twinspan org user update {user} UserPermissionsMarketingUser=true", Document: docInitial,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets the user make campaigns; it takes one of the org's Marketing User licences."},
 			Look: ofEverybody("D11", func(_ *Look, u OrgUser, _ bool) (Found, bool) {
 				return Found{Seen: yes(false)}, u.Active && !u.Marketing
 			}),
@@ -198,13 +201,15 @@ func peopleChecks() []Check {
 		{
 			ID: "D12", Name: "Marketing Cloud for AppExchange User", Severity: Error, Wants: "ticked",
 			Why:   "Without it the Marketing Cloud tab says \"Insufficient User Permissions. You have not been designated as an integrated Marketing Cloud user\", also to who has the Admin box.",
-			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange User", Command: "twinspan org user update {user} " + link.StandardNames().UserBoxName() + "=true", Document: docInitial + "; " + docSetup,
+			Click: clickUser + " > Additional Information > {user_box_label}", Command: "twinspan org user update {user} {user_box}=true", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Opens the Marketing Cloud tab and the package's pages to the user."},
 			Look: ofEverybody("D12", func(_ *Look, u OrgUser, _ bool) (Found, bool) { return Found{Seen: yes(false)}, u.Active && !u.User }),
 		},
 		{
 			ID: "D13", Name: "Marketing Cloud for AppExchange Admin", Severity: Error, Wants: "ticked on the system user; on others as needed",
 			Why:   "Without it the system user sees only his own records, and sends reach nobody.",
-			Click: clickUser + " > Additional Information > Marketing Cloud for AppExchange Admin", Command: "twinspan org user update {user} " + link.StandardNames().AdminBoxName() + "=true", Document: docInitial + "; " + docSetup,
+			Click: clickUser + " > Additional Information > {admin_box_label}", Command: "twinspan org user update {user} {admin_box}=true", Document: docInitial + "; " + docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Lets the system user see everybody's records and the package's settings."},
 			Look: ofSystem("D13", func(_ *Look, u OrgUser) []Found {
 				if !u.Admin {
 					return []Found{{Subject: u.Username, Seen: yes(false)}}
@@ -213,9 +218,10 @@ func peopleChecks() []Check {
 			}),
 		},
 		{
-			ID: "D17", Name: "Permission sets of the system user", Severity: Error, Wants: "Marketing Cloud Connector, Marketing Cloud Connector Admin, Marketing Cloud System User, and the one that carries the app",
+			ID: "D17", Name: "Permission sets of the system user", Severity: Error, Wants: "{package_sets}, and the one that carries the app",
 			Why:   "Each of the package's sets opens something else: its objects, its settings, tracking.",
 			Click: clickSets + " > {subject} > Manage Assignments", Command: "twinspan org permset assign {subject} {system}", Document: docSetup,
+			Mend: Mend{By: OrgAdmin, Effect: "Gives the system user what the set permits."},
 			Look: func(l *Look) Outcome {
 				sets, why := l.SystemSets.Get()
 				if why != "" {

@@ -188,6 +188,7 @@ func tenantChecks() []Check {
 			ID: "D32", Name: "Business units that were active", Severity: Warning, Wants: "all that were active before an upgrade are active",
 			Why:   "After an upgrade on Enterprise 2.0 a business unit that is not active again takes no sends.",
 			Click: "Marketing Cloud tab > Manage Business Units", Command: "twinspan business-units add {subject}", Document: docAuth,
+			Mend: Mend{By: ConnectAdmin, Effect: "Lets the org's users work in the business unit again."},
 			Look: func(l *Look) Outcome {
 				inOrg, why := l.OrgUnits.Get()
 				units, tenantWhy := l.Units.Get()

@@ -52,7 +52,7 @@ func useChecks() []Check {
 		{
 			ID: "D34", Name: "A copied connection", Severity: Error, Wants: "this connection is its own org's, and a sandbox has an account of its own",
 			Why:   "A refreshed sandbox has all tokens of the original and sends its contacts into production.",
-			Click: "Developer Console > Debug > Execute Anonymous: " + link.StandardNames().ResetApex(), Command: "twinspan disconnect", Document: docSandbox,
+			Click: "Developer Console > Debug > Execute Anonymous: {reset}", Command: "twinspan disconnect", Document: docSandbox,
 			Look: func(l *Look) Outcome {
 				if l.blame() == "D34" {
 					return l.orUnread("D34", "")

@@ -64,8 +64,9 @@ type Check struct {
 	Wants    string // the value with which it passes
 	Why      string // one sentence: what does not work otherwise
 	Click    string // the way through the product's pages
-	Command  string // of twinspan; "" where only a click mends it. {user}, {app}, {set}, {subject} and {value} stand for what was found
+	Command  string // of twinspan; "" where only a click mends it. words in braces stand for what was found
 	Document string // that asks for it, with the article's number where it has one
+	Mend     Mend   // by the command, where that is safe
 	Look     func(*Look) Outcome
 }
 
@@ -85,6 +86,8 @@ type Found struct {
 	Click    string
 	Command  string
 	Value    string // stands for {value} in the command
+	// ByHand: although the check's findings are safe to mend this one is not. One with a command of its own never is.
+	ByHand bool
 }
 
 // unread is the outcome of a check that could not be made.
@@ -110,6 +113,7 @@ type Finding struct {
 	Click    string
 	Command  string // "" where only a click mends it
 	Document string
+	Mend     Mend // the zero Mend where a person has to
 }
 
 // Unchecked is a check that could not be made, and why.
@@ -135,7 +139,10 @@ func (r Report) Healthy() bool { return len(r.Findings) == 0 && len(r.Unchecked)
 const maxSubjects = 50
 
 // Examine makes the checks on what a look has read.
-func Examine(l *Look, checks []Check) Report {
+func Examine(l *Look, checks []Check) Report { return examine(l, checks, maxSubjects) }
+
+// examine names at most that many subjects of each check.
+func examine(l *Look, checks []Check, subjects int) Report {
 	r := Report{At: l.Now, Link: l.Link, OrgCalls: l.orgCalls, TenantCalls: l.tenantCalls}
 	for _, c := range checks {
 		o := c.Look(l)
@@ -145,7 +152,7 @@ func Examine(l *Look, checks []Check) Report {
 		if len(o.Found) == 0 && o.Unread == "" {
 			r.Passed = append(r.Passed, c.ID)
 		}
-		r.Findings = append(r.Findings, c.findings(l, o.Found)...)
+		r.Findings = append(r.Findings, c.findings(l, o.Found, subjects)...)
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
@@ -153,17 +160,20 @@ func Examine(l *Look, checks []Check) Report {
 	return r
 }
 
-func (c Check) findings(l *Look, all []Found) []Finding {
+func (c Check) findings(l *Look, all []Found, subjects int) []Finding {
 	more := ""
-	if len(all) > maxSubjects {
-		more = " (and " + count(len(all)-maxSubjects+1, "more") + ")"
-		all = all[:maxSubjects]
+	if len(all) > subjects {
+		more = " (and " + count(len(all)-subjects, "more") + ")"
+		all = all[:subjects]
 	}
 	out := make([]Finding, len(all))
 	for i, f := range all {
 		out[i] = Finding{
-			Check: c.ID, Name: c.Name, Severity: or(f.Severity, c.Severity), Subject: f.Subject, Seen: f.Seen, Expected: or(f.Expected, c.Wants), Why: c.Why,
+			Check: c.ID, Name: c.Name, Severity: or(f.Severity, c.Severity), Subject: f.Subject, Seen: f.Seen, Expected: fill(l, or(f.Expected, c.Wants), f, plain), Why: fill(l, c.Why, f, plain),
 			Click: fill(l, or(f.Click, c.Click), f, plain), Command: fill(l, or(f.Command, c.Command), f, quote), Document: c.Document,
+		}
+		if f.Command == "" && !f.ByHand && out[i].Command != "" {
+			out[i].Mend = c.Mend
 		}
 	}
 	if more != "" {
@@ -181,7 +191,10 @@ func or[T ~string](a, b T) T {
 
 // fill puts what was found into a command or a click path; word writes one name.
 func fill(l *Look, text string, f Found, word func(string) string) string {
+	n := l.Link.Names()
 	return strings.NewReplacer(
+		"{user_box}", n.UserBoxName(), "{admin_box}", n.AdminBoxName(), "{user_box_label}", n.UserBoxLabel, "{admin_box_label}", n.AdminBoxLabel, "{token_label}", n.TokenLabel,
+		"{package_sets}", strings.Join(n.PackageSets(), ", "), "{reset}", n.ResetApex(),
 		"{user}", word(or(f.Subject, l.Link.Org.Username)), "{subject}", word(f.Subject), "{value}", word(f.Value),
 		"{app}", word(l.Link.ConnectedApp), "{system}", word(l.Link.Org.Username), "{set}", word(l.approvalSet()),
 	).Replace(text)

@@ -212,7 +212,7 @@ func (l *Look) approvalSet() string {
 			return c.Label
 		}
 	}
-	return "Marketing Cloud Connected App"
+	return l.Link.Names().ApprovalSet
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -56,6 +56,7 @@ type Own struct {
 	Calls interface {
 		Calls(ctx context.Context, pair string, from time.Time) ([]usage.Row, error)
 	}
+	Fixes      Fixes
 	Migrations interface {
 		Offer(ctx context.Context, l link.Link) (migration.Offer, error)
 	}

@@ -1,0 +1,67 @@
+package doctor_test
+
+import (
+	"testing"
+
+	"github.com/twinspan/twinspan/connect/internal/doctor"
+	"github.com/twinspan/twinspan/connect/internal/integration"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
+)
+
+// TestWhatIsSafeToMend: a finding has a mend only with its check's own command, and none where a person has to decide.
+func TestWhatIsSafeToMend(t *testing.T) {
+	t.Parallel()
+	safe := map[string]int{}
+	for _, b := range broken() {
+		l := well()
+		b.how(l)
+		for _, f := range doctor.Examine(l, doctor.Checks()).Findings {
+			if f.Mend.Safe() {
+				safe[f.Check]++
+				if f.Command == "" || f.Mend.Effect == "" {
+					t.Errorf("%s %s: a mend without a command or an effect: %+v", b.want, b.name, f)
+				}
+			}
+		}
+	}
+	for _, id := range []string{"D02", "D03", "D04", "D05", "D06", "D07", "D11", "D12", "D13", "D17", "D27", "D32"} {
+		if safe[id] == 0 {
+			t.Errorf("%s is mended by nothing", id)
+		}
+		delete(safe, id)
+	}
+	if len(safe) > 0 {
+		t.Errorf("mended besides: %v", safe)
+	}
+	// A refresh policy that would cut what else uses the app is no matter of a command.
+	l := well()
+	change(theAppOf, func(a *doctor.App) { a.RefreshTokenPolicy = "infinite" })(l)
+	account(integration.Account{Username: "suite@org", State: link.SpanUp, ClientID: key})(l)
+	for _, f := range doctor.Examine(l, doctor.Checks()).Findings {
+		if f.Check == "D04" && f.Mend.Safe() {
+			t.Error("the refresh policy would be mended although the integration user lives on it")
+		}
+	}
+}
+
+// TestWhatBecameOfMends: a mend is judged by what is found afterwards alone.
+func TestWhatBecameOfMends(t *testing.T) {
+	t.Parallel()
+	l := well()
+	l.People = people(systemUser(), func() doctor.OrgUser { u := maya(); u.Approved = false; return u }())
+	change(limitsOf, func(x *crm.Limits) { x.DailyAPIRequests.Remaining = 0 })(l)
+	l.OrgUnits = doctor.Lost[[]doctor.OrgUnit]("no such object")
+	mends := []doctor.Mending{{Check: "D03", Subject: appLabel}, {Check: "D07", Subject: "maya@org"}, {Check: "D07", Subject: "jonas@org"}, {Check: "D32", Subject: "101"}, {Check: "D06", Subject: "system@org"}}
+	failed := []doctor.Unmended{{Check: "D06", Subject: "system@org", Why: "mended by somebody else meanwhile"}}
+	want := []doctor.MendState{doctor.Mended, doctor.Left, doctor.Mended, doctor.Unknown, doctor.Mended}
+	for i, m := range doctor.Judge(mends, l, failed) {
+		if m.State != want[i] || (m.State == doctor.Mended) != (m.Why == "") {
+			t.Errorf("%s %s: %s %q, want %s", m.Check, m.Subject, m.State, m.Why, want[i])
+		}
+	}
+	failed = []doctor.Unmended{{Check: "D07", Subject: "maya@org", Why: "refused\n at once"}}
+	if m := doctor.Judge(mends[1:2], l, failed)[0]; m.State != doctor.Failed || m.Why != "refused at once" {
+		t.Errorf("%+v", m)
+	}
+}
