@@ -28,13 +28,14 @@ test-go:
 	go test $(race) -timeout 15m ./...
 	TWINSPAN_TEST_CROWD=10000 go test -timeout 10m -count=1 -run 'TestImport$$' ./test/contract
 
-# The client libraries, at the versions that the lock files name. The Salesforce CLI is apart: it takes 480 MB, and 40 s
+# The client libraries and the browser's driver, at the versions that the lock files name. The Salesforce CLI is apart: it takes 480 MB, and 40 s
 # on a quiet machine.
-clients: test/clients/node_modules/.package-lock.json test/clients/sf/node_modules/.package-lock.json test/clients/mcdev/node_modules/.package-lock.json
+clients: test/clients/node_modules/.package-lock.json test/clients/sf/node_modules/.package-lock.json test/clients/mcdev/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json
 
 test/clients/node_modules/.package-lock.json: test/clients/package.json test/clients/package-lock.json
 test/clients/sf/node_modules/.package-lock.json: test/clients/sf/package.json test/clients/sf/package-lock.json
 test/clients/mcdev/node_modules/.package-lock.json: test/clients/mcdev/package.json test/clients/mcdev/package-lock.json
+test/browser/node_modules/.package-lock.json: test/browser/package.json test/browser/package-lock.json
 %/node_modules/.package-lock.json:
 	@command -v node >/dev/null || { echo "make: Node 20 or newer is needed for the client tests" >&2; exit 1; }
 	cd $* && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
@@ -58,4 +59,4 @@ soak: ## long fuzzing and crash loops; not part of CI
 	test/postgres/run.sh test/soak.sh
 
 clean:
-	rm -rf bin test/clients/node_modules test/clients/sf/node_modules test/clients/mcdev/node_modules
+	rm -rf bin test/clients/node_modules test/clients/sf/node_modules test/clients/mcdev/node_modules test/browser/node_modules test/browser/screenshots

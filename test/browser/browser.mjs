@@ -1,0 +1,257 @@
+// What the scripts of this folder need: people who sit at browsers, and whatever is asked of every page that they come
+// to. A person works with script switched off, as the pages must work without; where a page is better with script, he
+// is made with { script: true }.
+//
+//	const ann = await person('ann');
+//	await ann.visit(`${ready.crm.url}/setup/users`);
+//	await ann.row('Integration User').press('Login');
+//
+// Every page that a person comes to is judged (look): no serious violation of axe-core's rules, under 150 kB
+// transferred with an empty cache, nothing that the content security policy refuses, no 5xx; and its picture goes to the
+// folder of the run.
+import { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { ready } from '../clients/ready.mjs';
+import { options } from './options.mjs';
+
+export { control, ready, until, withClock } from '../clients/ready.mjs';
+
+/** largest is how many bytes a page may transfer, with what it loads. */
+const largest = 150_000;
+
+/** patience is how long a person waits for anything, in milliseconds. */
+const patience = 20_000;
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const script = basename(process.argv[1]).replace(/\.test\.mjs$/, '');
+const pictures = process.env.TWINSPAN_SCREENSHOTS ?? join(import.meta.dirname, 'screenshots');
+
+let browser;
+let taken = 0;
+const seen = [];
+
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  // The Go test starts one browser for all scripts; a script that is run by hand starts its own.
+  browser = process.env.TWINSPAN_BROWSER ? await chromium.connect(process.env.TWINSPAN_BROWSER) : await chromium.launch(options());
+});
+after(async () => {
+  await browser?.close();
+  for (const line of seen) console.log(line);
+});
+
+/**
+ * person sits down at a browser of his own: no cookies, no history. phone gives him a telephone's window; script lets
+ * pages run theirs.
+ */
+export async function person(name, { phone = false, script = false } = {}) {
+  const context = await browser.newContext({
+    viewport: phone ? { width: 360, height: 740 } : { width: 1280, height: 900 },
+    locale: 'en-US',
+    timezoneId: 'UTC',
+  });
+  context.setDefaultTimeout(patience);
+  const page = await context.newPage();
+  // Not javaScriptEnabled: axe-core needs script for itself, after the page has come to be without.
+  const devtools = await context.newCDPSession(page);
+  const scripts = (on) => devtools.send('Emulation.setScriptExecutionDisabled', { value: !(on || script) });
+  await scripts(false);
+  return new Person(name, context, page, { phone, scripts });
+}
+
+const escaped = (s) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** labelled matches a label with or without what the page adds to it. */
+const labelled = (label) => new RegExp(`^\\s*\\*?\\s*${escaped(label)}(\\s*\\((optional|required)\\)|\\s*\\*)?\\s*$`);
+
+/** Part is a part of a page, or the whole of it, in which a person finds things by what they are called. */
+class Part {
+  constructor(person, root) {
+    this.person = person;
+    this.root = root;
+  }
+
+  /** field is the input with the label. */
+  field(label) {
+    return this.root.getByLabel(label instanceof RegExp ? label : labelled(label));
+  }
+
+  /** fill types values into fields, by label. */
+  async fill(values) {
+    for (const [label, value] of Object.entries(values)) await this.field(label).fill(value);
+  }
+
+  /** choose takes the option, or options, with that text from a list. */
+  async choose(label, option) {
+    await this.field(label).selectOption([option].flat().map((o) => ({ label: o })));
+  }
+
+  async check(label) {
+    await this.field(label).check();
+  }
+
+  async uncheck(label) {
+    await this.field(label).uncheck();
+  }
+
+  /** press presses the button and waits for the page that answers. */
+  press(label) {
+    return this.person.go(this.root.getByRole('button', { name: label, exact: true }));
+  }
+
+  /** follow follows the link. */
+  follow(label) {
+    return this.person.go(this.root.getByRole('link', { name: label, exact: true }));
+  }
+
+  /** open unfolds the parts of a tree, by their names, unless they are open; walk follows the link at the end too. */
+  async open(...names) {
+    let at = this.root;
+    for (const name of names) {
+      const fold = at.locator('details', { has: this.person.page.locator('> summary', { hasText: labelled(name) }) }).last();
+      await fold.waitFor();
+      if ((await fold.getAttribute('open')) === null) await fold.locator('> summary').click();
+      at = fold;
+    }
+    return new Part(this.person, at);
+  }
+
+  async walk(...names) {
+    const at = await this.open(...names.slice(0, -1));
+    return at.follow(names.at(-1));
+  }
+
+  /** row is the row of a table that has a cell with that text. */
+  row(text) {
+    return new Part(this.person, this.root.getByRole('row').filter({ hasText: text }));
+  }
+
+  /** part is the landmark, group or list of that name: part('navigation', 'Setup'). */
+  part(role, name) {
+    return new Part(this.person, this.root.getByRole(role, { name, exact: true }));
+  }
+
+  /** form is the form in which that text stands. */
+  form(text) {
+    return new Part(this.person, this.root.locator('form').filter({ hasText: text }));
+  }
+
+  /** sees waits until the text is there to be read. */
+  async sees(text) {
+    await this.root.getByText(text).first().waitFor();
+  }
+
+  /** lacks says that the text is nowhere on the page that is shown. */
+  async lacks(text) {
+    assert.equal(await this.root.getByText(text).count(), 0, `${this.person} sees ${text}`);
+  }
+}
+
+/** Person is somebody at a browser. */
+class Person extends Part {
+  constructor(name, context, page, { phone, scripts }) {
+    super(null, page);
+    this.person = this;
+    this.name = name;
+    this.context = context;
+    this.page = page;
+    this.phone = phone;
+    this.scripts = scripts; // lets scripts run, or ends that
+    this.status = 0; // of the last answer to a navigation
+    this.complaints = [];
+    page.on('response', (r) => {
+      if (r.request().isNavigationRequest() && r.frame() === page.mainFrame()) this.status = r.status();
+    });
+    page.on('console', (m) => {
+      if (m.type() === 'error' && !m.text().startsWith('Failed to load resource')) this.complaints.push(m.text());
+    });
+    page.on('pageerror', (e) => this.complaints.push(String(e)));
+  }
+
+  toString() {
+    return `${this.name} at ${this.page.url()}`;
+  }
+
+  get main() {
+    return new Part(this, this.page.getByRole('main'));
+  }
+
+  /** heading is the first heading of the page. */
+  heading() {
+    return this.page.locator('h1').first().innerText();
+  }
+
+  /** visit goes to an address and looks at what is there. */
+  async visit(url) {
+    await this.page.goto(new URL(url, this.page.url() === 'about:blank' ? undefined : this.page.url()).href);
+    await this.look();
+    return this;
+  }
+
+  /** go presses what leads to a page, waits for it and looks at it. */
+  async go(locator) {
+    const arrived = this.page.waitForEvent('framenavigated', (f) => f === this.page.mainFrame());
+    arrived.catch(() => {}); // where the press itself fails, that is told
+    await locator.click();
+    await arrived;
+    await this.page.waitForLoadState('load');
+    await this.look();
+    return this;
+  }
+
+  /** download presses what answers with a file, and returns the file's name and text. */
+  async download(locator) {
+    const [file] = await Promise.all([this.page.waitForEvent('download'), locator.click()]);
+    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+  }
+
+  /** look judges the page and takes its picture. */
+  async look() {
+    const { page } = this;
+    if (page.url() === 'about:blank') return;
+    const title = await page.title();
+    const where = `${this.name}, ${script}, “${title}” (${page.url()})`;
+    const name = `${script}-${String(++taken).padStart(3, '0')}-${slug(title)}${this.phone ? '-phone' : ''}.png`;
+    await page.screenshot({ path: join(pictures, name), fullPage: true, animations: 'disabled' });
+    assert.ok(this.status < 500, `${where}: ${this.status}`);
+    assert.deepEqual(this.complaints.splice(0), [], where);
+    const bytes = await page.evaluate(() =>
+      [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((n, e) => n + (e.encodedBodySize || e.transferSize) + 300, 0));
+    assert.ok(bytes < largest, `${where} transfers ${bytes} bytes, of ${largest} at most`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.ok(wide <= 0, `${where}: ${wide} pixels wider than the window`);
+    await this.scripts(true);
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    await this.scripts(false);
+    const grave = violations.filter((v) => ['serious', 'critical'].includes(v.impact));
+    assert.deepEqual(grave.map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.html).join(' | ')}`), [], where);
+    seen.push(`${name} ${bytes} bytes ${page.url()}`);
+  }
+
+  /** signsInToOrg gives user name and password on the org's page for it, which is shown, or is visited. */
+  async signsInToOrg({ username, password }, { stay = false } = {}) {
+    if (!stay) await this.visit(`${ready.crm.url}/login`);
+    await this.fill({ Username: username, Password: password });
+    return this.press('Log In');
+  }
+
+  /** signsInToEngagement is the same in the tenant. */
+  async signsInToEngagement({ username, password }, { stay = false } = {}) {
+    if (!stay) await this.visit(ready.engagement.auth_url);
+    await this.field(/^User ?name$/i).fill(username);
+    await this.field('Password').fill(password);
+    return this.press(/^(Login|Log-in|Log In|Sign in)$/);
+  }
+
+  /** leaves closes the browser. */
+  leaves() {
+    return this.context.close();
+  }
+}
+
+const slug = (s) => s.toLowerCase().replace(/[^a-z0-9]+/g, '-').slice(0, 60);
