@@ -38,7 +38,7 @@ func RequestIDFrom(ctx context.Context) string {
 
 // RequestLog returns h with one log line a request: house, method, path (at most 256 bytes), status, bytes, duration,
 // caller's address and request id. Query strings, bodies, cookies and Authorization never get there, since they carry
-// secrets. Answers of 500 and more are warnings, all others information. A panic is logged with its place and answered
+// secrets. Answers of 500 and more are warnings where the caller waited for them, all others information. A panic is logged with its place and answered
 // by a bare 500; its value is left out unless it is the runtime's own, since it could hold anything.
 func RequestLog(log *slog.Logger, house string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -59,7 +59,7 @@ func RequestLog(log *slog.Logger, house string, h http.Handler) http.Handler {
 				}
 			}
 			level := slog.LevelInfo
-			if sw.status >= 500 {
+			if sw.status >= 500 && r.Context().Err() == nil {
 				level = slog.LevelWarn
 			}
 			if !log.Enabled(r.Context(), level) {

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -48,14 +49,19 @@ func TestRequestLogIsOneBoundedLine(t *testing.T) {
 
 func TestRequestLogLevels(t *testing.T) {
 	t.Parallel()
-	answer := func(status int) string {
-		return logged(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, httptest.NewRequest("GET", "/", nil), slog.LevelWarn)
+	answer := func(ctx context.Context, status int) string {
+		return logged(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }, httptest.NewRequestWithContext(ctx, "GET", "/", nil), slog.LevelWarn)
 	}
-	if got := answer(404); got != "" {
+	if got := answer(t.Context(), 404); got != "" {
 		t.Errorf("404 is logged at warn: %s", got)
 	}
-	if got := answer(503); !strings.Contains(got, `"status":503`) {
+	if got := answer(t.Context(), 503); !strings.Contains(got, `"status":503`) {
 		t.Errorf("503 is not: %q", got)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if got := answer(gone, 500); got != "" {
+		t.Errorf("500 to a caller who had left is logged at warn: %s", got)
 	}
 }
 

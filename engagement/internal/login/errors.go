@@ -159,10 +159,11 @@ func (s *Server) restFault(w http.ResponseWriter, r *http.Request, err error) {
 	s.writeJSON(w, r, e.status, body)
 }
 
-// note logs what the caller is not told: the cause of an error of ours, and the reason of a refusal.
+// note logs what the caller is not told: the cause of an error of ours, and the reason of a refusal. That a caller went
+// before he was answered is no error.
 func (s *Server) note(r *http.Request, err error, status int) {
 	level := slog.LevelDebug
-	if status >= 500 {
+	if status >= 500 && r.Context().Err() == nil {
 		level = slog.LevelError
 	}
 	s.o.Log.LogAttrs(r.Context(), level, "auth request refused", slog.String("pattern", r.Pattern), slog.Int("status", status),
