@@ -45,9 +45,9 @@ func (s *Store) AssignmentsIn(ctx context.Context, eid tenant.EID, mid tenant.MI
 	return s.assignments(ctx, eid, `mid = $2`, int64(mid))
 }
 
-func (s *Store) assignments(ctx context.Context, eid tenant.EID, where string, arg int64) ([]tenant.Assignment, error) {
+func (s *Store) assignments(ctx context.Context, eid tenant.EID, where string, args ...any) ([]tenant.Assignment, error) {
 	rows, err := s.db.Query(ctx, `SELECT user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND `+where+`
-		ORDER BY user_id, mid, role_id`, int64(eid), arg)
+		ORDER BY user_id, mid, role_id`, append([]any{int64(eid)}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ func (s *Store) UserByUsername(ctx context.Context, folded string) (tenant.User,
 	return s.user(ctx, s.db.QueryRow(ctx, `SELECT `+userColumns+` FROM account_user WHERE username_key = $1`, folded))
 }
 
-func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
+// scanUser reads a row of userColumns; the units that the user may work in are elsewhere.
+func scanUser(row scanner) (tenant.User, error) {
 	var u tenant.User
 	var email, hash, salesforce sql.NullString
 	var changed, locked, login sql.NullInt64
@@ -45,6 +46,14 @@ func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
 	u.Email, u.PasswordHash, u.SalesforceUsername = email.String, hash.String, salesforce.String
 	u.PasswordChanged, u.Locked, u.LastLogin = timeOfNull(changed), timeOfNull(locked), timeOfNull(login)
 	u.Created, u.Modified = timeOf(created), timeOf(modified)
+	return u, nil
+}
+
+func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
+	u, err := scanUser(row)
+	if err != nil {
+		return tenant.User{}, err
+	}
 	rows, err := s.db.Query(ctx, `SELECT mid FROM account_user_business_unit WHERE eid = $1 AND user_id = $2 ORDER BY mid`, int64(u.Tenant), u.ID)
 	if err != nil {
 		return tenant.User{}, err

@@ -137,20 +137,21 @@ func (r *Registry) Snapshot(ctx context.Context, eid EID, userID int64) (Snapsho
 	if err != nil {
 		return Snapshot{}, err
 	}
-	return r.snapshotAmong(ctx, user, roles)
-}
-
-// snapshotAmong is Snapshot with the user and the tenant's roles at hand: whoever asks for many users reads the roles once.
-func (r *Registry) snapshotAmong(ctx context.Context, user User, roles []Role) (Snapshot, error) {
-	given, err := r.dir.Assignments(ctx, user.Tenant, user.ID)
+	given, err := r.dir.Assignments(ctx, eid, userID)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	if len(user.Permissions) > 0 {
-		own := user.IndividualRole()
-		roles, given = append(slices.Clip(roles), own), append(given, Assignment{Tenant: user.Tenant, UserID: user.ID, RoleID: own.ID})
+	return Holder{user, given}.Snapshot(roles), nil
+}
+
+// Snapshot computes what the user may do now, with the tenant's roles at hand: whoever asks for many users reads those once.
+func (h Holder) Snapshot(roles []Role) Snapshot {
+	given := h.Given
+	if len(h.Permissions) > 0 {
+		own := h.IndividualRole()
+		roles, given = append(slices.Clip(roles), own), append(slices.Clip(given), Assignment{Tenant: h.Tenant, UserID: h.ID, RoleID: own.ID})
 	}
-	return TakeSnapshot(user.ID, roles, given), nil
+	return TakeSnapshot(h.ID, roles, given)
 }
 
 func (r *Registry) liveGrant(ctx context.Context, clientID string, userID int64) (Grant, error) {

@@ -22,10 +22,19 @@ type Directory interface {
 	Roles(ctx context.Context, eid EID) ([]Role, error)
 	// Assignments lists what is given to the user, and to everybody in a unit.
 	Assignments(ctx context.Context, eid EID, userID int64) ([]Assignment, error)
+	// Holders reads users of the tenant by id, at most 1,000, each with what Assignments lists for him. Who is not there is
+	// left out.
+	Holders(ctx context.Context, eid EID, ids []int64) (map[int64]Holder, error)
 	// PackageByClientID finds a package of any tenant by client id, compared exactly.
 	PackageByClientID(ctx context.Context, clientID string) (Package, error)
 	// Shared reports whether other processes may write to the same database.
 	Shared() bool
+}
+
+// Holder is a user with what is given to him, and to everybody in a unit.
+type Holder struct {
+	User
+	Given []Assignment
 }
 
 // UserStore writes what signing in changes about a user.

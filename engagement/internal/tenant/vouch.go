@@ -100,16 +100,21 @@ func (s *Vouching) List(ctx context.Context, caller Principal, clientID string, 
 		if err != nil {
 			return nil, err
 		}
+		ids := make([]int64, len(grants))
+		for i, g := range grants {
+			ids[i] = g.UserID
+		}
+		holders, err := s.Registry.dir.Holders(ctx, pkg.Tenant, ids)
+		if err != nil {
+			return nil, err
+		}
 		for _, g := range grants {
 			after = g.ID
-			user, err := s.Registry.User(ctx, g.Tenant, g.UserID)
-			if err != nil {
-				return nil, err
-			}
-			if !caller.sees(user) {
+			holder, there := holders[g.UserID]
+			if !there || !caller.sees(holder.User) {
 				continue
 			}
-			named, err := s.nameOf(ctx, g, user, roles)
+			named, err := s.nameOf(ctx, g, holder, roles)
 			if err != nil {
 				return nil, err
 			}
@@ -246,24 +251,24 @@ func (s *Vouching) name(ctx context.Context, g Grant) (NamedGrant, error) {
 	if err != nil {
 		return NamedGrant{}, err
 	}
+	given, err := s.Registry.dir.Assignments(ctx, g.Tenant, g.UserID)
+	if err != nil {
+		return NamedGrant{}, err
+	}
 	roles, err := s.Registry.dir.Roles(ctx, g.Tenant)
 	if err != nil {
 		return NamedGrant{}, err
 	}
-	return s.nameOf(ctx, g, user, roles)
+	return s.nameOf(ctx, g, Holder{user, given}, roles)
 }
 
 // nameOf is name with the grant's user and the tenant's roles at hand.
-func (s *Vouching) nameOf(ctx context.Context, g Grant, user User, roles []Role) (NamedGrant, error) {
-	by, err := user, error(nil)
+func (s *Vouching) nameOf(ctx context.Context, g Grant, holder Holder, roles []Role) (NamedGrant, error) {
+	by, err := holder.User, error(nil)
 	if g.Vouched() {
 		if by, err = s.Registry.User(ctx, g.Tenant, g.MadeBy); err != nil {
 			return NamedGrant{}, err
 		}
 	}
-	now, err := s.Registry.snapshotAmong(ctx, user, roles)
-	if err != nil {
-		return NamedGrant{}, err
-	}
-	return NamedGrant{Grant: g, Username: user.Username, MadeBy: by.Username, Stale: !g.Snapshot.Equal(now)}, nil
+	return NamedGrant{Grant: g, Username: holder.Username, MadeBy: by.Username, Stale: !g.Snapshot.Equal(holder.Snapshot(roles))}, nil
 }

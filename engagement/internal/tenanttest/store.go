@@ -116,6 +116,31 @@ func testDirectory(t *testing.T, b *bench) {
 	if len(given) != 3 {
 		t.Fatalf("%d assignments, want 3", len(given))
 	}
+	ids := []int64{1} // and nobody
+	for _, u := range b.plan.Users {
+		ids = append(ids, u.ID)
+	}
+	held, err := b.s.Holders(ctx, b.h.EID, ids)
+	b.ok(err)
+	if len(held) != len(b.plan.Users) {
+		t.Fatalf("%d of %d users read at once", len(held), len(b.plan.Users))
+	}
+	for _, u := range b.plan.Users {
+		alone, err := b.s.UserByID(ctx, b.h.EID, u.ID)
+		b.ok(err)
+		b.same(held[u.ID].User, alone)
+		given, err := b.s.Assignments(ctx, b.h.EID, u.ID)
+		b.ok(err)
+		now := tenant.Holder{User: alone, Given: given}
+		if !held[u.ID].Snapshot(roles).Equal(now.Snapshot(roles)) || len(held[u.ID].Given) != len(given) {
+			t.Fatalf("%s holds %v, read alone %v", u.Username, held[u.ID].Given, given)
+		}
+	}
+	elsewhere, err := b.s.Holders(ctx, b.h.EID+1, ids)
+	b.ok(err)
+	if len(elsewhere) != 0 {
+		t.Fatalf("another tenant has %d of this one's users", len(elsewhere))
+	}
 	for _, want := range b.plan.Packages {
 		p, err := b.s.PackageByClientID(ctx, want.ClientID)
 		b.ok(err)
