@@ -115,7 +115,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		s.refuseAuthorization(w, r, a, back, err)
 		return
 	}
-	session, user, err := s.session(r)
+	session, user, err := s.browsers.Session(r)
 	switch {
 	case err != nil && fault.CodeOf(err) != tenant.CodeNoSession:
 		s.refuseAuthorization(w, r, a, true, err)

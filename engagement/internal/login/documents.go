@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"mime"
 	"net/http"
 	"net/url"
@@ -106,25 +105,20 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, d tenant.Docum
 }
 
 // visitor is the principal of the browser's session: the person, with his permissions of now and no scopes to narrow them.
-func (s *Server) visitor(ctx context.Context, r *http.Request) (tenant.Principal, error) {
-	_, user, err := s.session(r)
+func (s *Server) visitor(r *http.Request) (tenant.Principal, error) {
+	v, err := s.browsers.Visitor(r)
 	if err != nil {
 		return tenant.Principal{}, err
 	}
-	snapshot, err := s.o.Registry.Snapshot(ctx, user.Tenant, user.ID)
-	if err != nil {
-		return tenant.Principal{}, err
-	}
-	p := tenant.Principal{Tenant: user.Tenant, MID: user.DefaultMID, UserID: user.ID, Username: user.Username, Permissions: snapshot.At(user.DefaultMID)}
-	if !p.Can(tenant.PermDocumentsRead) {
+	if !v.Can(tenant.PermDocumentsRead) {
 		return tenant.Principal{}, fault.New(fault.Denied, tenant.CodeInsufficientPrivileges, "You may not see documents; the permission %s is missing.", tenant.PermDocumentsRead)
 	}
-	return p, nil
+	return v.Principal, nil
 }
 
 // documentsPage lists the documents to whoever is signed in to the tenant in this browser.
 func (s *Server) documentsPage(w http.ResponseWriter, r *http.Request) {
-	p, err := s.visitor(r.Context(), r)
+	p, err := s.visitor(r)
 	if fault.CodeOf(err) == tenant.CodeNoSession {
 		s.signInFirst(w, r)
 		return
@@ -155,7 +149,7 @@ func (s *Server) documentsPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) documentOfPage(w http.ResponseWriter, r *http.Request) {
-	p, err := s.visitor(r.Context(), r)
+	p, err := s.visitor(r)
 	var d tenant.Document
 	if err == nil {
 		d, err = s.o.Documents.Get(r.Context(), p, r.PathValue("name"))

@@ -115,8 +115,8 @@ func TestSignInAlone(t *testing.T) {
 		if a := b.get("/v2/mydocuments"); a.status != 200 {
 			t.Errorf("the page: %d", a.status)
 		}
-		for _, next := range []string{"https://evil.example/", "//evil.example/v2/mydocuments", "/v2/logout", "/v2/mydocumentsX", `/v2/mydocuments\@evil.example`, "%zz"} {
-			if a := b.get("/v2/signin?next=" + url.QueryEscape(next)); a.status != 303 || a.header.Get("Location") != "/v2/mydocuments" {
+		for _, next := range []string{"https://evil.example/", "//evil.example/v2/mydocuments", "/v2/logout", "/v2/mydocumentsX", "/cloudy", `/v2/mydocuments\@evil.example`, "%zz"} {
+			if a := b.get("/v2/signin?next=" + url.QueryEscape(next)); a.status != 303 || a.header.Get("Location") != "/cloud" {
 				t.Errorf("%s leads to %d %q", next, a.status, a.header.Get("Location"))
 			}
 		}

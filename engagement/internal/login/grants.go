@@ -53,7 +53,7 @@ func (s *Server) makeGrant(w http.ResponseWriter, r *http.Request) {
 	var q struct {
 		Username string `json:"username"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 		s.restFault(w, r, err)
 		return
 	}

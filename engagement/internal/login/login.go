@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/web"
@@ -41,7 +42,8 @@ type Server struct {
 	o      Options
 	grants map[string]grant
 	keys   keys
-	secure bool // whether cookies are for https alone
+	// browsers finds who is signed in, in the browser that asks.
+	browsers browser.Browsers
 }
 
 // New checks the options and returns the server.
@@ -55,7 +57,7 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, secure: strings.HasPrefix(o.BaseURL, "https://"), keys: keys{known: map[[32]byte]*rsa.PublicKey{}}}
+	s := &Server{o: o, browsers: browser.Browsers{Sessions: o.Sessions, Secure: strings.HasPrefix(o.BaseURL, "https://")}, keys: keys{known: map[[32]byte]*rsa.PublicKey{}}}
 	s.grants = map[string]grant{
 		oauth.GrantClientCredentials: s.clientCredentials,
 		oauth.GrantAuthorizationCode: s.authorizationCode,

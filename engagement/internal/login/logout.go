@@ -12,7 +12,7 @@ import (
 // logoutPage shows who is signed in and where, with the buttons that end it. The real auth host documents no such page;
 // it is ours, because connecting takes whatever session the browser has (engagement-wire 5).
 func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
-	session, user, err := s.session(r)
+	session, user, err := s.browsers.Session(r)
 	if fault.CodeOf(err) == tenant.CodeNoSession {
 		s.lapsed(w, r)
 		return
@@ -40,7 +40,7 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) logoutForm(w http.ResponseWriter, r *http.Request) ui.Form {
-	return ui.Form{Action: "/v2/logout", Fields: []ui.Field{{Type: ui.HiddenField, Name: "form_token", Value: s.formToken(w, r)}}, Submits: []ui.Submit{
+	return ui.Form{Action: "/v2/logout", Fields: []ui.Field{s.browsers.FormField(w, r)}, Submits: []ui.Submit{
 		{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
 	}}
 }
@@ -48,7 +48,7 @@ func (s *Server) logoutForm(w http.ResponseWriter, r *http.Request) ui.Form {
 // lapsed answers a browser whose session can be used no longer. Applications may still live on it, so it can be ended; whose
 // it is, and where else he is signed in, is told to nobody.
 func (s *Server) lapsed(w http.ResponseWriter, r *http.Request) {
-	_, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	_, err := s.browsers.Known(r)
 	if fault.CodeOf(err) == tenant.CodeNoSession {
 		s.signedOut(w, r)
 		return
@@ -65,12 +65,12 @@ func (s *Server) lapsed(w http.ResponseWriter, r *http.Request) {
 
 // logout ends this session, or all of the user's, used or not of late.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	form, err := s.readForm(w, r)
+	form, err := s.browsers.ReadForm(w, r)
 	if err != nil {
 		s.errorPage(w, r, err)
 		return
 	}
-	session, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	session, err := s.browsers.Known(r)
 	switch {
 	case err == nil && form.Get("which") == "all":
 		err = s.o.Sessions.EndAll(r.Context(), session)
@@ -81,7 +81,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, err)
 		return
 	}
-	s.setCookie(w, sessionCookie, "")
+	s.browsers.SetSession(w, "")
 	s.signedOut(w, r)
 }
 

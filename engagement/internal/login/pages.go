@@ -3,33 +3,22 @@ package login
 import (
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 
+	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/throttle"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
-// Cookies of the tenant's pages. Cookies do not keep ports apart, so the names are not those of the other houses.
-const (
-	sessionCookie = "mce_session"
-	formCookie    = "mce_form"
-)
-
-// codeForgedForm: a form that did not come from a page of ours in this browser.
-const codeForgedForm fault.Code = "forged_form"
-
-// maxForm bounds the body of a form, in bytes.
-const maxForm = 16 << 10
+// maxBody bounds the JSON body of a call, in bytes.
+const maxBody = 16 << 10
 
 const (
-	brand = "Marketing Cloud Engagement"
-	// footer tells the standing of this tenant (DESIGN 2) under every page.
-	footer          = "Standing: embedded. This tenant is Twinspan's own, not a real one."
+	brand           = browser.Brand
+	footer          = browser.Footer
 	textLoginFailed = "The user name or password is wrong, or the user is locked or disabled."
 )
 
@@ -59,7 +48,7 @@ func (a authorization) target() target {
 
 // signInPage renders the sign-in form, without or with the fields for a new password.
 func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, a target, in signInForm) {
-	token := s.formToken(w, r)
+	hidden := s.browsers.FormField(w, r)
 	page := ui.Page{Title: "Sign in", Brand: brand, Footer: footer, Narrow: true}
 	if origin, err := web.CSPSource(a.origin); a.origin != "" && err == nil {
 		page.FormAction = []string{origin}
@@ -68,7 +57,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 		page.Alerts = []ui.Alert{{Kind: ui.Error, Title: "You are not signed in", Text: in.failed}}
 	}
 	form := ui.Form{Action: a.action, Fields: []ui.Field{
-		{Type: ui.HiddenField, Name: "form_token", Value: token},
+		hidden,
 		{Name: "username", Label: "User name", Value: in.username, Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
 		{Type: ui.PasswordField, Name: "password", Label: "Password", Required: true, Autocomplete: "current-password", MaxLength: tenant.MaxPassword},
 	}, Submits: []ui.Submit{{Label: "Sign in"}}}
@@ -116,7 +105,7 @@ func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, a target
 // errorPage tells the person what is wrong, where there is nobody to send the error to.
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := translate(err)
-	if fault.CodeOf(err) == codeForgedForm {
+	if fault.CodeOf(err) == browser.CodeForgedForm {
 		e.status, e.code = http.StatusForbidden, "forged_form"
 	}
 	s.note(r, err, e.status)
@@ -138,57 +127,4 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 	if err := ui.Render(w, status, page); err != nil {
 		s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
 	}
-}
-
-// session gives the browser's live session and its user, or a fault with tenant.CodeNoSession.
-func (s *Server) session(r *http.Request) (tenant.Session, tenant.User, error) {
-	return s.o.Sessions.Find(r.Context(), cookie(r, sessionCookie))
-}
-
-// cookie is the value of a cookie; "" where the request has none.
-func cookie(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
-	if err != nil {
-		return ""
-	}
-	return c.Value
-}
-
-// setCookie sets a cookie for as long as the browser runs; "" takes it away.
-func (s *Server) setCookie(w http.ResponseWriter, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/v2/", HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteLaxMode}
-	if value == "" {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
-}
-
-// formToken gives the token that ties a form to this browser, and sets its cookie where there is none.
-func (s *Server) formToken(w http.ResponseWriter, r *http.Request) string {
-	if c, err := r.Cookie(formCookie); err == nil && len(c.Value) == len(oauth.NewToken(32)) {
-		return c.Value
-	}
-	token := oauth.NewToken(32)
-	s.setCookie(w, formCookie, token)
-	return token
-}
-
-// readForm reads a form that came from a page of ours in the same browser: the hidden token is the cookie's, and the
-// browser, where it says so, does not call the request cross-site.
-func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	forged := fault.New(fault.Denied, codeForgedForm, "The form is out of date or came from another page. Start again.")
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-	default:
-		return nil, forged
-	}
-	form, err := web.ReadForm(w, r, maxForm)
-	if err != nil {
-		return nil, err
-	}
-	c, err := r.Cookie(formCookie)
-	if err != nil || !oauth.EqualSecret(c.Value, form.Get("form_token")) {
-		return nil, forged
-	}
-	return form, nil
 }

@@ -109,7 +109,7 @@ func (s *Server) changeSettings(w http.ResponseWriter, r *http.Request, p tenant
 		MyDocuments        *bool     `json:"my_documents"`
 		AnySender          *bool     `json:"any_sender"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
 	}
 	t, err := s.o.Setup.ChangeSettings(r.Context(), p, func(t *tenant.Settings) {
@@ -145,7 +145,8 @@ type wirePackage struct {
 	Scopes        []string `json:"scopes"`
 	RedirectURIs  []string `json:"redirect_uris"`
 	MID           int64    `json:"mid"`
-	MIDs          []int64  `json:"mids"` // business units that it may work in; empty is all
+	MIDs          []int64  `json:"mids"`                     // business units that it may work in; empty is all
+	LoginEndpoint string   `json:"login_endpoint,omitempty"` // of its component "Marketing Cloud App"
 	Active        bool     `json:"active"`
 	SecretExpires string   `json:"secret_expires,omitempty"` // RFC 3339; absent where it does not
 	Staged        bool     `json:"staged_secret"`
@@ -166,7 +167,7 @@ func (s *Server) listPackages(_ http.ResponseWriter, r *http.Request, p tenant.P
 func showPackage(k tenant.Package) wirePackage {
 	w := wirePackage{
 		ClientID: k.ClientID, Name: k.Name, Type: string(k.Type), Scopes: noNil(k.Scopes), RedirectURIs: noNil(k.RedirectURIs),
-		MID: int64(k.MID), MIDs: []int64{}, Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
+		MID: int64(k.MID), MIDs: []int64{}, LoginEndpoint: k.LoginEndpoint, Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
 	}
 	for _, mid := range k.MIDs {
 		w.MIDs = append(w.MIDs, int64(mid))
@@ -177,18 +178,19 @@ func showPackage(k tenant.Package) wirePackage {
 // createPackage answers POST /v2/packages with the new package and its secret, which is shown this once.
 func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
 	var q struct {
-		Name         string   `json:"name"`
-		Type         string   `json:"type"`
-		Scopes       []string `json:"scopes"`
-		RedirectURIs []string `json:"redirect_uris"`
-		MID          int64    `json:"mid"`
-		MIDs         []int64  `json:"mids"`
+		Name          string   `json:"name"`
+		Type          string   `json:"type"`
+		Scopes        []string `json:"scopes"`
+		RedirectURIs  []string `json:"redirect_uris"`
+		MID           int64    `json:"mid"`
+		MIDs          []int64  `json:"mids"`
+		LoginEndpoint string   `json:"login_endpoint"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
 	}
 	k, secret, err := s.o.Setup.CreatePackage(r.Context(), p, tenant.PackageSpec{
-		Name: q.Name, Type: tenant.Integration(q.Type), Scopes: q.Scopes, RedirectURIs: q.RedirectURIs, MID: q.MID, MIDs: q.MIDs,
+		Name: q.Name, Type: tenant.Integration(q.Type), Scopes: q.Scopes, RedirectURIs: q.RedirectURIs, MID: q.MID, MIDs: q.MIDs, LoginEndpoint: q.LoginEndpoint,
 	})
 	return struct {
 		wirePackage
@@ -200,13 +202,14 @@ func (s *Server) createPackage(w http.ResponseWriter, r *http.Request, p tenant.
 // the package, with what ended and what stops.
 func (s *Server) changePackage(w http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
 	var q struct {
-		Name         *string   `json:"name"`
-		Active       *bool     `json:"active"`
-		Scopes       *[]string `json:"scopes"`
-		RedirectURIs *[]string `json:"redirect_uris"`
-		MIDs         *[]int64  `json:"mids"`
+		Name          *string   `json:"name"`
+		Active        *bool     `json:"active"`
+		Scopes        *[]string `json:"scopes"`
+		RedirectURIs  *[]string `json:"redirect_uris"`
+		MIDs          *[]int64  `json:"mids"`
+		LoginEndpoint *string   `json:"login_endpoint"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
 	}
 	k, err := s.o.Setup.ChangePackage(r.Context(), p, r.PathValue("client"), tenant.PackageChange(q))
@@ -229,7 +232,7 @@ func (s *Server) stageSecret(w http.ResponseWriter, r *http.Request, p tenant.Pr
 		Replace bool `json:"replace"`
 	}
 	if r.ContentLength != 0 {
-		if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+		if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 			return nil, err
 		}
 	}

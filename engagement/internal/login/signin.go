@@ -13,7 +13,7 @@ import (
 // signIn checks what the sign-in form says and starts a session of the browser. Where that cannot be, it has answered with
 // a page, and ok is false. Only users of the tenant eid get in, any tenant's where it is 0.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid tenant.EID) (user tenant.User, session int64, ok bool) {
-	form, err := s.readForm(w, r)
+	form, err := s.browsers.ReadForm(w, r)
 	if err != nil {
 		s.errorPage(w, r, err)
 		return user, 0, false
@@ -52,7 +52,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid t
 		return user, 0, false
 	}
 	// The session that the browser had, of whomever, and used or not of late, ends here: closing the way back to it.
-	old, err := s.o.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	old, err := s.browsers.Known(r)
 	if err == nil {
 		err = s.o.Sessions.End(r.Context(), old)
 	}
@@ -65,15 +65,18 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid t
 		s.errorPage(w, r, err)
 		return user, 0, false
 	}
-	s.setCookie(w, sessionCookie, text)
+	s.browsers.SetSession(w, text)
 	return user, started.ID, true
 }
 
 // signInPath is where people sign in to the tenant's own pages, without an application that sent them.
 const signInPath = "/v2/signin"
 
-// documentsPath is the page that needs that.
-const documentsPath = "/v2/mydocuments"
+// Pages that need that: all under homePath, and the documents at their own address.
+const (
+	homePath      = "/cloud"
+	documentsPath = "/v2/mydocuments"
+)
 
 // signInFirst sends the browser to the sign-in page and, from there, back.
 func (s *Server) signInFirst(w http.ResponseWriter, r *http.Request) {
@@ -85,15 +88,22 @@ func (s *Server) signInFirst(w http.ResponseWriter, r *http.Request) {
 func next(r *http.Request) string {
 	to := r.URL.Query().Get("next")
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsAny(to, "\\\r\n") ||
-		u.Path != documentsPath && !strings.HasPrefix(u.Path, documentsPath+"/") {
-		return documentsPath
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsAny(to, "\\\r\n") || !within(u.Path, documentsPath) && !within(u.Path, homePath) {
+		return homePath
 	}
 	return u.RequestURI()
 }
 
+// within reports whether path is root or below it.
+func within(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
 func alone(r *http.Request) target {
-	return target{action: signInPath + "?next=" + url.QueryEscape(next(r)), intro: "Sign in to see your documents.", name: "your documents"}
+	to := next(r)
+	a := target{action: signInPath + "?next=" + url.QueryEscape(to), intro: "Sign in to go on to " + brand + ".", name: brand}
+	if strings.HasPrefix(to, documentsPath) {
+		a.intro, a.name = "Sign in to see your documents.", "your documents"
+	}
+	return a
 }
 
 // front answers GET /, for whoever opens the tenant's address in a browser.
@@ -104,7 +114,7 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 
 // signInAlone answers GET /v2/signin: the form, or the page after it where somebody is signed in.
 func (s *Server) signInAlone(w http.ResponseWriter, r *http.Request) {
-	if _, _, err := s.session(r); err == nil {
+	if _, _, err := s.browsers.Session(r); err == nil {
 		web.NoStore(w)
 		http.Redirect(w, r, next(r), http.StatusSeeOther)
 		return

@@ -49,7 +49,7 @@ func (s *Server) giveUnitRole(w http.ResponseWriter, r *http.Request, p tenant.P
 		Role     string `json:"role"` // customer key or name
 		Username string `json:"username"`
 	}
-	if err := web.ReadJSON(w, r, maxForm, &q, strictjson.KnownKeysOnly()); err != nil {
+	if err := web.ReadJSON(w, r, maxBody, &q, strictjson.KnownKeysOnly()); err != nil {
 		return nil, err
 	}
 	if q.Role == "" {

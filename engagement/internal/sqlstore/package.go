@@ -10,7 +10,7 @@ import (
 )
 
 const packageColumns = `client_id, eid, package_id, application_id, name, integration_type, secret_hash, secret_expires_at, scopes, redirect_uris,
-	certificate, mid, mids, app_user_id, is_active, created_at, modified_at, staged_hash, staged_expires_at, tokens_since`
+	certificate, mid, mids, app_user_id, is_active, created_at, modified_at, staged_hash, staged_expires_at, tokens_since, login_endpoint`
 
 // PackageByClientID implements tenant.Directory.
 func (s *Store) PackageByClientID(ctx context.Context, clientID string) (tenant.Package, error) {
@@ -24,7 +24,7 @@ func scanPackage(row scanner) (tenant.Package, error) {
 	var scopes, uris, mids string
 	var created, modified int64
 	if err := row.Scan(&p.ClientID, &p.Tenant, &p.PackageID, &p.ApplicationID, &p.Name, &p.Type, &p.SecretHash, &expires, &scopes, &uris,
-		&certificate, &p.MID, &mids, &appUser, &p.Active, &created, &modified, &p.StagedHash, &staged, &p.TokensSince); err != nil {
+		&certificate, &p.MID, &mids, &appUser, &p.Active, &created, &modified, &p.StagedHash, &staged, &p.TokensSince, &p.LoginEndpoint); err != nil {
 		return tenant.Package{}, notFound(err, "package")
 	}
 	p.SecretExpires, p.StagedExpires, p.Certificate, p.AppUser = timeOfNull(expires), timeOfNull(staged), certificate.String, appUser.Int64
@@ -50,10 +50,10 @@ func (s *Store) ChangePackage(ctx context.Context, old, fresh tenant.Package, en
 	}
 	var ended tenant.PackageEnded
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		n, err := change(tx, `UPDATE installed_package SET name = $2, is_active = $3, scopes = $4, redirect_uris = $5, mids = $6, tokens_since = $7, modified_at = $8
-			WHERE client_id = $1 AND name = $9 AND is_active = $10 AND scopes = $11 AND redirect_uris = $12 AND mids = $13`,
+		n, err := change(tx, `UPDATE installed_package SET name = $2, is_active = $3, scopes = $4, redirect_uris = $5, mids = $6, tokens_since = $7, modified_at = $8, login_endpoint = $14
+			WHERE client_id = $1 AND name = $9 AND is_active = $10 AND scopes = $11 AND redirect_uris = $12 AND mids = $13 AND login_endpoint = $15`,
 			old.ClientID, fresh.Name, bit(fresh.Active), lists.scopes, lists.uris, lists.mids, fresh.TokensSince, millis(fresh.Modified),
-			old.Name, bit(old.Active), was.scopes, was.uris, was.mids)
+			old.Name, bit(old.Active), was.scopes, was.uris, was.mids, fresh.LoginEndpoint, old.LoginEndpoint)
 		if err != nil {
 			return err
 		}
@@ -125,9 +125,9 @@ func insertPackage(tx *sqldb.Tx, p tenant.Package) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO installed_package (`+packageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+	_, err = tx.Exec(`INSERT INTO installed_package (`+packageColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		p.ClientID, int64(p.Tenant), p.PackageID, p.ApplicationID, p.Name, string(p.Type), p.SecretHash, nullMillis(p.SecretExpires), lists.scopes, lists.uris,
 		nullText(p.Certificate), int64(p.MID), lists.mids, sql.NullInt64{Int64: p.AppUser, Valid: p.AppUser != 0}, bit(p.Active), millis(p.Created), millis(p.Modified),
-		p.StagedHash, nullMillis(p.StagedExpires), p.TokensSince)
+		p.StagedHash, nullMillis(p.StagedExpires), p.TokensSince, p.LoginEndpoint)
 	return err
 }

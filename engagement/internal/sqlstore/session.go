@@ -9,14 +9,14 @@ import (
 	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
-const sessionColumns = `id, hash, eid, user_id, user_agent, created_at, seen_at, ended_at`
+const sessionColumns = `id, hash, eid, user_id, user_agent, created_at, seen_at, ended_at, mid`
 
 func scanSession(row scanner) (tenant.Session, error) {
 	var s tenant.Session
 	var hash []byte
 	var created, seen int64
 	var ended sql.NullInt64
-	if err := row.Scan(&s.ID, &hash, &s.Tenant, &s.UserID, &s.UserAgent, &created, &seen, &ended); err != nil {
+	if err := row.Scan(&s.ID, &hash, &s.Tenant, &s.UserID, &s.UserAgent, &created, &seen, &ended, &s.MID); err != nil {
 		return tenant.Session{}, err
 	}
 	copy(s.Hash[:], hash)
@@ -27,8 +27,8 @@ func scanSession(row scanner) (tenant.Session, error) {
 // AddSession implements tenant.SessionStore.
 func (s *Store) AddSession(ctx context.Context, n tenant.Session) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO web_session (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			n.ID, n.Hash[:], int64(n.Tenant), n.UserID, n.UserAgent, millis(n.Created), millis(n.Seen), nullMillis(n.Ended))
+		_, err := tx.Exec(`INSERT INTO web_session (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			n.ID, n.Hash[:], int64(n.Tenant), n.UserID, n.UserAgent, millis(n.Created), millis(n.Seen), nullMillis(n.Ended), int64(n.MID))
 		return err
 	})
 }
@@ -43,6 +43,14 @@ func (s *Store) SessionByID(ctx context.Context, id int64) (tenant.Session, erro
 func (s *Store) TouchSession(ctx context.Context, id int64, now time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`UPDATE web_session SET seen_at = $2 WHERE id = $1 AND ended_at IS NULL`, id, millis(now))
+		return err
+	})
+}
+
+// EnterUnit implements tenant.SessionStore.
+func (s *Store) EnterUnit(ctx context.Context, id int64, mid tenant.MID) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE web_session SET mid = $2 WHERE id = $1`, id, int64(mid))
 		return err
 	})
 }

@@ -247,7 +247,20 @@ func mayRead(p Principal, scopes ...string) error {
 			return nil
 		}
 	}
-	return insufficient(strings.Join(scopes, " or "))
+	return insufficient(strings.Join(missing(p, scopes), " or "))
+}
+
+// missing is what a caller who has none of the scopes with its permission is told that he lacks: a person, who has no
+// scopes, the permissions, which a role can give him.
+func missing(p Principal, scopes []string) []string {
+	if p.ClientID != "" {
+		return scopes
+	}
+	out := make([]string, len(scopes))
+	for i, scope := range scopes {
+		out[i] = PermissionForScope(scope)
+	}
+	return out
 }
 
 // mayRetrieve refuses a caller whose token has none of the scopes. SOAP's Retrieve asks for no user permission: "API write

@@ -56,9 +56,12 @@ type Package struct {
 	Scopes        []string
 	RedirectURIs  []string
 	Certificate   string // PEM; "" where none is set
-	MID           MID    // the business unit that made the integration
-	MIDs          []MID  // business units it may reach; empty is all
-	AppUser       int64  // on whose behalf client credentials run; 0 where there is none
+	// LoginEndpoint is where the component "Marketing Cloud App" of the package is: what the tenant's menu leads to. "" where
+	// the package has none. The page there learns who comes by signing him in through the package (DESIGN 5.10).
+	LoginEndpoint string
+	MID           MID   // the business unit that made the integration
+	MIDs          []MID // business units it may reach; empty is all
+	AppUser       int64 // on whose behalf client credentials run; 0 where there is none
 	Active        bool
 	// TokensSince is the lowest number (see [Serials]) of an access token that is good: of the last time that the package was
 	// disabled or enabled; 0 where it never was.

@@ -18,6 +18,8 @@ type PackageChange struct {
 	Scopes       *[]string
 	RedirectURIs *[]string
 	MIDs         *[]int64 // business units that it may work in; empty is all
+	// LoginEndpoint is where its component "Marketing Cloud App" is; "" takes it away.
+	LoginEndpoint *string
 }
 
 // PackageEnd says what of a package's access ends when it is changed or taken away.
@@ -44,7 +46,7 @@ type ChangedPackage struct {
 // ChangePackage changes an installed package, for whoever might have made it as it was and may make it as it will be. It is
 // in force at once. Disabling ends every sign-in, grant and access token of the package for good: enabling brings none of
 // them back. A scope that is taken away ends the sign-ins that had it. Of the package of type connect, whose grants stand for
-// people, the name changes and whether it is enabled.
+// people, the name changes, its login endpoint, and whether it is enabled.
 func (s *Setup) ChangePackage(ctx context.Context, p Principal, clientID string, c PackageChange) (ChangedPackage, error) {
 	old, err := s.held(ctx, p, clientID)
 	if err != nil {
@@ -105,12 +107,13 @@ func (s *Setup) changed(ctx context.Context, p Principal, old Package, c Package
 	assign(&fresh.Active, c.Active)
 	assign(&fresh.Scopes, c.Scopes)
 	assign(&fresh.RedirectURIs, c.RedirectURIs)
+	assign(&fresh.LoginEndpoint, c.LoginEndpoint)
 	if c.MIDs != nil {
 		fresh.MIDs = midsOf(*c.MIDs)
 	}
 	reach := !slices.Equal(fresh.Scopes, old.Scopes) || !slices.Equal(fresh.RedirectURIs, old.RedirectURIs) || !slices.Equal(fresh.MIDs, old.MIDs)
 	if old.Type == ConnectIntegration && reach {
-		return Package{}, fault.New(fault.Invalid, CodeInvalidPackage, "Of the package of type connect only the name can be changed, and whether it is enabled: its grants stand for people.")
+		return Package{}, fault.New(fault.Invalid, CodeInvalidPackage, "Of the package of type connect only the name can be changed, its login endpoint, and whether it is enabled: its grants stand for people.")
 	}
 	if p.ClientID == old.ClientID && (!fresh.Active || !slices.Contains(fresh.Scopes, ScopeAccountsWrite) || !fresh.Reaches(p.MID)) {
 		return Package{}, errOwnPackage
@@ -119,7 +122,7 @@ func (s *Setup) changed(ctx context.Context, p Principal, old Package, c Package
 	if err != nil {
 		return Package{}, err
 	}
-	spec := PackageSpec{Name: fresh.Name, Type: fresh.Type, Scopes: fresh.Scopes, RedirectURIs: fresh.RedirectURIs}
+	spec := PackageSpec{Name: fresh.Name, Type: fresh.Type, Scopes: fresh.Scopes, RedirectURIs: fresh.RedirectURIs, LoginEndpoint: fresh.LoginEndpoint}
 	for _, mid := range fresh.MIDs {
 		spec.MIDs = append(spec.MIDs, int64(mid))
 	}
@@ -141,7 +144,7 @@ func assign[T any](to, value *T) {
 
 // samePackage reports whether nothing that can be changed differs.
 func samePackage(a, b Package) bool {
-	return a.Name == b.Name && a.Active == b.Active && slices.Equal(a.Scopes, b.Scopes) && slices.Equal(a.RedirectURIs, b.RedirectURIs) && slices.Equal(a.MIDs, b.MIDs)
+	return a.Name == b.Name && a.LoginEndpoint == b.LoginEndpoint && a.Active == b.Active && slices.Equal(a.Scopes, b.Scopes) && slices.Equal(a.RedirectURIs, b.RedirectURIs) && slices.Equal(a.MIDs, b.MIDs)
 }
 
 // without lists what of one list another lacks.

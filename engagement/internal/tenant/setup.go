@@ -199,3 +199,18 @@ func (s *Setup) EndSession(ctx context.Context, p Principal, id int64) error {
 	}
 	return s.Sessions.End(ctx, session)
 }
+
+// ConnectPage is where Connect's page for this tenant is: the login endpoint of the installed package of type connect; "" where
+// it names none. Everybody may know: who may do what there, Connect decides.
+func (s *Setup) ConnectPage(ctx context.Context, p Principal) (string, error) {
+	all, err := s.Store.Packages(ctx, p.Tenant)
+	if err != nil {
+		return "", err
+	}
+	for _, k := range all {
+		if k.Type == ConnectIntegration && k.Active && k.LoginEndpoint != "" {
+			return k.LoginEndpoint, nil
+		}
+	}
+	return "", nil
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,8 @@ type PackageSpec struct {
 	Certificate  string   // PEM, for type connect; "" allows the code flow alone
 	MID          int64    // the unit that makes the integration; 0 is the top one
 	MIDs         []int64  // units that it may reach; empty is all
+	// LoginEndpoint is an http or https URL; see [Package].
+	LoginEndpoint string
 }
 
 // EmailSpec describes an email with personalisation strings such as %%First Name%%.
@@ -303,7 +306,7 @@ func (p *planner) pkg(s PackageSpec) {
 	}
 	k := Package{
 		Tenant: p.eid, ClientID: s.ClientID, PackageID: NewGUID(), ApplicationID: NewGUID(), Name: s.Name, Type: s.Type, Scopes: s.Scopes,
-		RedirectURIs: s.RedirectURIs, Certificate: s.Certificate, MID: MID(s.MID), Active: true, Created: p.now, Modified: p.now,
+		RedirectURIs: s.RedirectURIs, Certificate: s.Certificate, LoginEndpoint: s.LoginEndpoint, MID: MID(s.MID), Active: true, Created: p.now, Modified: p.now,
 	}
 	if k.MID == 0 {
 		k.MID = MID(p.eid)
@@ -349,6 +352,9 @@ func (p *planner) described(owner string, s PackageSpec) []MID {
 			p.refuse("%s: %s", owner, reason(err))
 		}
 	}
+	if s.LoginEndpoint != "" && !validEndpoint(s.LoginEndpoint) {
+		p.refuse("%s has a login endpoint that is no http or https URL of at most 500 bytes", owner)
+	}
 	switch s.Type {
 	case ServerIntegration, LegacyIntegration:
 		if len(s.RedirectURIs) > 0 {
@@ -362,6 +368,12 @@ func (p *planner) described(owner string, s PackageSpec) []MID {
 		p.refuse("%s has the type %q, which is none of server, web, public, connect, legacy", owner, clip(string(s.Type)))
 	}
 	return mids
+}
+
+// validEndpoint reports whether a browser can be led to text: an absolute http or https URL without user and fragment.
+func validEndpoint(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && len(text) <= 500 && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.Fragment == "" && oneLine(text) == text
 }
 
 // reason is the message of a fault as a part of a longer sentence, which has a full stop of its own.

@@ -109,6 +109,8 @@ type SessionStore interface {
 	SessionByID(ctx context.Context, id int64) (Session, error)
 	// TouchSession records use.
 	TouchSession(ctx context.Context, id int64, now time.Time) error
+	// EnterUnit records in which business unit the session goes on.
+	EnterUnit(ctx context.Context, id int64, mid MID) error
 	// EndSession ends a session and the token families that do not outlive it.
 	EndSession(ctx context.Context, id int64, now time.Time) error
 	// EndSessions ends all of a user's, and his token families that do not outlive one.

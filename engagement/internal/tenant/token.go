@@ -93,6 +93,7 @@ type Session struct {
 	Tenant    EID
 	UserID    int64
 	UserAgent string // as the browser calls itself, at most 200 bytes
+	MID       MID    // the business unit that the person chose; 0 for his default one
 	Created   time.Time
 	Seen      time.Time
 	Ended     time.Time

@@ -582,6 +582,10 @@ func testSessions(t *testing.T, b *bench) {
 	got, err := b.s.SessionByID(ctx, one.ID)
 	b.ok(err)
 	b.same(got, one)
+	b.ok(b.s.EnterUnit(ctx, one.ID, b.h.North))
+	if got, err := b.s.SessionByID(ctx, one.ID); err != nil || got.MID != b.h.North {
+		t.Fatalf("the session goes on in %d: %v", got.MID, err)
+	}
 	b.ok(b.s.TouchSession(ctx, one.ID, at.Add(time.Minute)))
 	list, err := b.s.Sessions(ctx, u.Tenant, u.ID, 10)
 	b.ok(err)
