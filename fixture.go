@@ -1,6 +1,8 @@
 package twinspan
 
 import (
+	"net/url"
+
 	"github.com/twinspan/twinspan/crm"
 	"github.com/twinspan/twinspan/engagement"
 	"github.com/twinspan/twinspan/internal/journey"
@@ -131,8 +133,9 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 		Packages: []engagement.PackageSpec{
 			{
 				Name: connectPkgName, Type: "connect", ClientID: s.ConnectPackageID, Certificate: certificate,
-				RedirectURIs: []string{connectURL + "/oauth/engagement/callback"},
-				Scopes:       []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "offline"},
+				RedirectURIs:  []string{connectURL + "/oauth/engagement/callback"},
+				LoginEndpoint: connectURL + "/salesforce-integration?pair=" + url.QueryEscape(s.PairID), // DESIGN 5.10
+				Scopes:        []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "offline"},
 			},
 			{
 				Name: serverPkgName, Type: "server", ClientID: s.ServerPackage.ClientID, Secret: vault.Secret(s.ServerPackage.Secret), MID: s.EID,

@@ -18,6 +18,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/control"
 	"github.com/twinspan/twinspan/engagement/internal/dataload"
 	"github.com/twinspan/twinspan/engagement/internal/login"
+	"github.com/twinspan/twinspan/engagement/internal/pages"
 	"github.com/twinspan/twinspan/engagement/internal/rest"
 	"github.com/twinspan/twinspan/engagement/internal/sender"
 	"github.com/twinspan/twinspan/engagement/internal/soapapi"
@@ -167,11 +168,19 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	}
 
 	sessions := &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk}
+	setup := &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Serials: serials, Clock: clk}
+	users := &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk}
+	pageServer, err := pages.New(pages.Options{
+		BaseURL: o.BaseURL, Sessions: sessions, People: &tenant.People{Registry: c.registry, Directory: c.store, Store: c.store}, Users: users, Setup: setup, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
 	loginServer, err := login.New(login.Options{
 		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
 		Issuer:    &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
 		Sessions:  sessions,
-		Setup:     &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Serials: serials, Clock: clk},
+		Setup:     setup,
 		UnitRoles: &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store},
 		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
 		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Budget: tenant.NewMeter(o.Machine, tenant.TokenBudgetWindow), Failures: tenant.NewFailures(o.Machine)},
@@ -190,8 +199,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: &tenant.SendSetup{Store: sending, Now: clk.Now}, Definitions: definitions,
 		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, EmailSends: emailSends,
 		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: sending, Sends: emailSends, Now: clk.Now}, Results: &tenant.RequestResults{Store: sending, Now: clk.Now},
-		Users:   &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
-		Roles:   &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
+		Users: users, Roles: &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
 		BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
 	})
 	if err != nil {
@@ -207,6 +215,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	restServer.Mount(mux)
 	soapServer.Mount(mux)
 	trackServer.Mount(mux)
+	pageServer.Mount(mux)
 	mux.NotFound, mux.MethodNotAllowed = http.HandlerFunc(restServer.NotFound), http.HandlerFunc(restServer.MethodNotAllowed)
 	c.handler = login.Callers(login.TokenPaths(mux))
 	// Delivery lasts until Close, whatever becomes of the context of the start.

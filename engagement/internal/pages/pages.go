@@ -1,0 +1,203 @@
+// Package pages is the tenant's web interface: Email Studio and Setup as an Engagement administrator sees them in a
+// browser. A page reads the request into values, asks the services of package tenant, which are those behind the APIs and
+// decide who may do what, and shows what they answer. It works without script; forms carry the token of package browser.
+//
+// What belongs to Connect, the Salesforce Integration page above all, is a link to Connect's own address (DESIGN 5.10).
+package pages
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/twinspan/twinspan/engagement/internal/browser"
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// Options are what the pages stand on; none of the services may be nil.
+type Options struct {
+	// BaseURL is the house's public URL without trailing slash.
+	BaseURL  string
+	Sessions *tenant.Sessions
+	People   *tenant.People
+	Users    *tenant.Users
+	Setup    *tenant.Setup
+	Log      *slog.Logger // nil discards
+}
+
+// Server answers the requests for pages.
+type Server struct {
+	o        Options
+	browsers browser.Browsers
+}
+
+// New checks the options and returns the server.
+func New(o Options) (*Server, error) {
+	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil {
+		return nil, errors.New("pages: a service is missing")
+	}
+	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
+		return nil, errors.New("pages: the base URL is empty or ends in a slash")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Server{o: o, browsers: browser.Browsers{Sessions: o.Sessions, Secure: strings.HasPrefix(o.BaseURL, "https://")}}, nil
+}
+
+// Mount registers the pages. The mux ignores case.
+func (s *Server) Mount(mux *web.Mux) {
+	s.get(mux, root, s.home)
+	s.post(mux, root+"/unit", s.enterUnit)
+	s.mountOverviews(mux, menus)
+	s.get(mux, salesforceIntegration, s.salesforceIntegration)
+	for _, base := range usersAt {
+		s.mountUsers(mux, base)
+	}
+	mux.HandleFunc("GET "+root+"/{rest...}", s.page(func(*visit) (answer, error) {
+		return answer{}, fault.New(fault.NotFound, tenant.CodeNotFound, "There is no such page.")
+	}))
+}
+
+// mountOverviews registers the pages of those places of the menu that have others under them.
+func (s *Server) mountOverviews(mux *web.Mux, places []menu) {
+	for _, m := range places {
+		if len(m.under) > 0 {
+			s.get(mux, m.path, overview(m))
+			s.mountOverviews(mux, m.under)
+		}
+	}
+}
+
+// visit is one request of somebody who is signed in, read as far as all pages need it.
+type visit struct {
+	tenant.Visitor
+	r     *http.Request
+	query url.Values
+	form  url.Values // nil but for a form that was sent
+	token ui.Field   // hidden, for the forms of the page
+}
+
+// path is a wildcard of the page's address.
+func (v *visit) path(name string) string { return v.r.PathValue(name) }
+
+// checked reports whether a checkbox of the form was ticked.
+func (v *visit) checked(name string) bool { return v.form.Get(name) != "" }
+
+// answer is what a page answers with: itself, or where the browser goes on.
+type answer struct {
+	page   ui.Page
+	status int    // 200 where 0
+	to     string // path or URL; "" shows the page
+}
+
+// goTo sends the browser on, with a word about what was done, one of the keys of notices.
+func goTo(path, done string) answer {
+	if done != "" {
+		path += "?done=" + done
+	}
+	return answer{to: path}
+}
+
+type handler func(*visit) (answer, error)
+
+func (s *Server) get(mux *web.Mux, path string, h handler) { mux.HandleFunc("GET "+path, s.page(h)) }
+
+func (s *Server) post(mux *web.Mux, path string, h handler) {
+	mux.HandleFunc("POST "+path, s.page(h))
+}
+
+// signInPath is package login's page, which leads back.
+const signInPath = "/v2/signin"
+
+// page finds who asks and reads what they sent, and writes what the handler answers.
+func (s *Server) page(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, err := s.browsers.Visitor(r)
+		if fault.CodeOf(err) == tenant.CodeNoSession {
+			to := root
+			if r.Method == http.MethodGet || r.Method == http.MethodHead {
+				to = r.URL.RequestURI()
+			}
+			web.NoStore(w)
+			http.Redirect(w, r, signInPath+"?next="+url.QueryEscape(to), http.StatusSeeOther)
+			return
+		}
+		v := &visit{Visitor: who, r: r}
+		var a answer
+		if err == nil {
+			a, err = s.answer(w, v, h)
+		}
+		if err != nil {
+			a = s.refusal(r, err)
+		}
+		if a.to != "" {
+			web.NoStore(w)
+			w.Header().Set("Location", a.to)
+			w.WriteHeader(http.StatusSeeOther)
+			return
+		}
+		if a.status == 0 {
+			a.status = http.StatusOK
+		}
+		if err := ui.Render(w, a.status, frame(v, a.page)); err != nil {
+			s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
+		}
+	}
+}
+
+// answer reads the rest of the request and calls the handler.
+func (s *Server) answer(w http.ResponseWriter, v *visit, h handler) (answer, error) {
+	var err error
+	if v.query, err = web.Query(v.r); err != nil {
+		return answer{}, err
+	}
+	if v.r.Method == http.MethodPost {
+		if v.form, err = s.browsers.ReadForm(w, v.r); err != nil {
+			return answer{}, err
+		}
+	}
+	v.token = s.browsers.FormField(w, v.r)
+	return h(v)
+}
+
+// refusal is the page that tells why there is no other.
+func (s *Server) refusal(r *http.Request, err error) answer {
+	f := fault.Of(err)
+	status, level := f.Kind.HTTPStatus(), slog.LevelDebug
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	s.o.Log.LogAttrs(r.Context(), level, "page refused", slog.String("pattern", r.Pattern), slog.Int("status", status),
+		slog.String("cause", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+	title, text := "This did not work", f.Message
+	switch {
+	case f.Code == tenant.CodeInsufficientPrivileges:
+		title = "You may not see or do this"
+		text += " Somebody who may Manage Roles can give you a role that has it."
+	case f.Kind == fault.NotFound:
+		title = "There is nothing here"
+	}
+	return answer{status: status, page: ui.Page{Title: title, Alerts: []ui.Alert{{Kind: ui.Error, Text: text}}, Blocks: []ui.Block{ui.Links{{Text: "Home", Href: root}}}}}
+}
+
+// when is a moment as pages show it; "never" for the zero time.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05") + " UTC"
+}
+
+func yes(is bool) string {
+	if is {
+		return "Yes"
+	}
+	return "No"
+}

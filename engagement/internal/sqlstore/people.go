@@ -1,0 +1,39 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+)
+
+// likeEscaper makes a text one that LIKE takes literally, with "!" as its escape.
+var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+// People implements tenant.PeopleStore. The index on (eid, username_key) gives the order, and where to go on.
+func (s *Store) People(ctx context.Context, eid tenant.EID, q tenant.PeopleQuery) (list []tenant.User, err error) {
+	var args query
+	text := `SELECT ` + userColumns + ` FROM account_user WHERE eid = ` + args.arg(int64(eid)) + ` AND username_key > ` + args.arg(q.After) + ` AND password_hash IS NOT NULL`
+	if q.Text != "" {
+		like := ` LIKE lower(` + args.arg("%"+likeEscaper.Replace(q.Text)+"%") + `) ESCAPE '!'`
+		text += ` AND (username_key` + like + ` OR lower(name)` + like + ` OR lower(COALESCE(email, ''))` + like + `)`
+	}
+	if q.In != 0 {
+		mid := args.arg(int64(q.In))
+		text += ` AND (default_mid = ` + mid + ` OR id IN (SELECT user_id FROM account_user_business_unit WHERE eid = $1 AND mid = ` + mid + `))`
+	}
+	rows, err := s.db.Query(ctx, text+` ORDER BY username_key LIMIT `+args.arg(q.Limit), args.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		u, err := scanUser(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, u)
+	}
+	return list, rows.Err()
+}
