@@ -30,6 +30,8 @@ type Page struct {
 	Footer string // where this is: the standing (DESIGN 2), "" for none
 	Narrow bool   // a single column for sign-in and consent
 
+	Frame // what stands around the page
+
 	// FormAction are CSP sources besides 'self' that a form's answer may redirect to; see [web.PagePolicy].
 	FormAction []string
 	// FrameAncestors are origins that may frame the page; none where empty.
@@ -195,7 +197,7 @@ func (f Field) DescribedBy() string {
 	return strings.Join(ids, " ")
 }
 
-//go:embed page.html style.css
+//go:embed *.html style.css
 var files embed.FS
 
 // sheet is the parsed template with its style sheet and the sheet's CSP hash.
@@ -217,7 +219,7 @@ func mustLoad() sheet {
 	s := sheet{css: template.CSS(css), hash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
 	s.page = template.New("page.html")
 	s.page.Funcs(template.FuncMap{"render": s.block})
-	template.Must(s.page.ParseFS(files, "page.html"))
+	template.Must(s.page.ParseFS(files, "*.html"))
 	return s
 }
 
@@ -237,6 +239,7 @@ func Render(w http.ResponseWriter, status int, p Page) error {
 		p.Lang = "en"
 	}
 	p.Blocks, p.Alerts = number(p.Blocks), append(summary(p.Blocks), p.Alerts...)
+	p.Tree = p.Tree.at(p.Current)
 	var out bytes.Buffer
 	view := struct {
 		Page
