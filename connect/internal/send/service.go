@@ -131,7 +131,10 @@ func (s *Service) Release(ctx context.Context) error {
 			waiting[one.Pair] = true
 			continue
 		}
-		if _, err := s.resume(ctx, l, one, nil, s.links.CallTenant); err != nil && fault.KindOf(err) == fault.Unavailable {
+		switch _, err := s.resume(ctx, l, one, nil, s.links.CallTenant); {
+		case fault.CodeOf(err) == CodeInProgress: // by another process, or one that died with it
+			waiting[one.Pair] = true
+		case fault.KindOf(err) == fault.Unavailable, fault.KindOf(err) == fault.Limited:
 			waiting[one.Pair], failed = true, errors.Join(failed, err)
 		}
 	}
@@ -189,10 +192,6 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		return s.wait(ctx, l, stored, why)
 	}
 	stored.Lease = s.machine().Add(leaseTime)
-	held := stored.Status == Held
-	if held {
-		stored.Status, stored.ReasonCode, stored.Reason = Queueing, "", ""
-	}
 	claimed, won, err := s.store.UpdateSend(ctx, stored)
 	if err != nil {
 		return Send{}, err
@@ -207,9 +206,6 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		if fault.CodeOf(err) == CodeContactNotFound {
 			refusal = fault.Of(err)
 		} else if err != nil {
-			if held {
-				claimed.Status = Held
-			}
 			return s.release(ctx, l, claimed, err)
 		}
 		if claimed.Recipient == "" { // held: nobody has looked at the contact yet
@@ -221,12 +217,8 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		}
 		contact = &read
 	}
-	done, err := s.queue(ctx, l, claimed, *contact, attempt{again: true, refusal: refusal}, call)
-	if held && err != nil && done.Status == Queueing { // nobody asks again for what was held: it waits on
-		done.Status = Held
-		return s.release(ctx, l, done, err)
-	}
-	return done, err
+	// What was held stays so until it has an end: nobody asks again for it, and should this process die, the next Release does.
+	return s.queue(ctx, l, claimed, *contact, attempt{again: true, refusal: refusal}, call)
 }
 
 // wait is resume in an outage, of a send that was begun before it and not brought to its end: it is held, or refused, as the
@@ -300,7 +292,7 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 		claimed.Status, claimed.ReasonCode = InDoubt, string(fault.CodeOf(err))
 		claimed.Reason = "The tenant may have the message: " + fault.Of(err).Message
 	case posted && fault.CodeOf(err) == client.CodeRefused, posted && fault.CodeOf(err) == client.CodeNotFound:
-		claimed.Status = NotSent
+		claimed.Status, claimed.ReasonCode, claimed.Reason = NotSent, "", ""
 		if r := client.Remote(err); r != nil {
 			claimed.ReasonCode, claimed.Reason = r.Code, r.Description
 		}

@@ -392,3 +392,58 @@ func TestOutageInTheMiddle(t *testing.T) {
 		})
 	}
 }
+
+// TestReleaseIsKilled: a program that dies while it sends what was held leaves it held: the next one goes on, in their order, once it
+// is sure that nobody else does.
+func TestReleaseIsKilled(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		l, err := w.links.Interrupt(t.Context(), w.link(t), link.Outage{Mode: link.Hold, Until: w.links.Now(w.link(t)).Add(time.Hour), Reason: "upgrade", Actor: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := w.trigger(t, "first")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := w.trigger(t, "second")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.links.Resume(t.Context(), l, "test"); err != nil {
+			t.Fatal(err)
+		}
+		var left send.Send // as it stands while the tenant is asked for it
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !isMessage(r, http.MethodGet) {
+				return false
+			}
+			left, err = w.store.Send(t.Context(), linktest.Pair, first.MessageKey)
+			linktest.Answer(rw, http.StatusServiceUnavailable, map[string]any{"errorcode": 1, "message": "x"})
+			return true
+		})
+		if w.sends.Release(t.Context()) == nil || err != nil {
+			t.Fatalf("a tenant that fails: %v", err)
+		}
+		w.tenant.Before(nil)
+		now, err := w.store.Send(t.Context(), linktest.Pair, first.MessageKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left.Revision = now.Revision
+		if _, won, err := w.store.UpdateSend(t.Context(), left); err != nil || !won {
+			t.Fatalf("%v, %v", won, err)
+		}
+		if err := w.sends.Release(t.Context()); err != nil || w.posts(first.MessageKey) != 0 || w.posts(second.MessageKey) != 0 {
+			t.Errorf("somebody else may be at it: %v; posted %d and %d times", err, w.posts(first.MessageKey), w.posts(second.MessageKey))
+		}
+		w.ahead.Add(int64(2 * time.Minute))
+		if err := w.sends.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range []send.Send{first, second} {
+			if v, err := w.store.Send(t.Context(), linktest.Pair, one.MessageKey); err != nil || v.Status != send.Accepted || v.ReasonCode != "" || w.posts(v.MessageKey) != 1 {
+				t.Errorf("after the death: %+v, %v; posted %d times", v, err, w.posts(v.MessageKey))
+			}
+		}
+	})
+}
