@@ -10,6 +10,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/journey"
 )
 
 // org does one step of the CRM admin in a session of his own, and reads it back. It reports whether the step is one that a command
@@ -127,8 +128,11 @@ func (c *upgradeCancelCmd) putBack(ctx context.Context, a *app, cl *connect.Clie
 	}
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
 	return org.session(ctx, a, func(s *crm.Session) error {
-		if u.Waiting.Step == "policies" {
+		switch u.Waiting.Step {
+		case "policies":
 			return putBackPolicies(ctx, s, u.Steps[i].Stood)
+		case "tenant_oauth_setting":
+			return putBackSetting(ctx, s, u.Steps[i].Stood)
 		}
 		return putBackAccess(ctx, s, now.Names["approval_set"], u.Waiting.Step, u.Steps[i].Stood)
 	})
@@ -154,6 +158,21 @@ func putBackPolicies(ctx context.Context, s *crm.Session, stood json.RawMessage)
 	app := apps[0]
 	app.AdminApproved, app.IPRelaxation, app.RefreshTokenPolicy = before.AdminApproved, before.IPRelaxation, before.RefreshTokenPolicy
 	return s.UpdateConnectedApp(ctx, app)
+}
+
+// putBackSetting switches tenant-specific OAuth Endpoints off where they were off.
+func putBackSetting(ctx context.Context, s *crm.Session, stood json.RawMessage) error {
+	var before bool
+	if err := json.Unmarshal(stood, &before); err != nil || before {
+		return err
+	}
+	want, err := journey.ReadConfiguration(ctx, s)
+	if err != nil {
+		return err
+	}
+	want.TenantOAuth, want.AuthURL, want.RESTURL, want.SOAPURL = false, "", "", ""
+	_, err = journey.WriteConfiguration(ctx, s, want)
+	return err
 }
 
 func putBackAccess(ctx context.Context, s *crm.Session, label, step string, stood json.RawMessage) error {

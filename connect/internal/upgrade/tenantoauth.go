@@ -131,7 +131,8 @@ func (c tenantOAuth) enableEndpoints() Step {
 			}
 			_, check, set, err := c.checks.Org(ctx, w.Link)
 			out := Outcome{Reading: reading(check)}
-			out.Done, out.Want, out.Command = before || !set.On, "not enabled, as before", "twinspan package settings --tenant-oauth off"
+			out.Done, out.Want, out.Command = before || !set.On, "not enabled, as before", undoCRM
+			out.Click = "Salesforce: Marketing Cloud > Configuration Settings > clear tenant-specific OAuth Endpoints"
 			return out, err
 		},
 	}
