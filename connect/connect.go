@@ -70,6 +70,11 @@ type Options struct {
 	// TrackEvery is how often both clouds are read for what became of messages, and for opt-outs; 0 is a minute, less than
 	// 0 never.
 	TrackEvery time.Duration
+	// UpgradeLook is the shortest pause between two looks at what an upgrade waits for; 0 is two seconds.
+	UpgradeLook time.Duration
+	// Fail is asked at each point of an upgrade and of a migration of users that lies between what is written down and what is
+	// done; its error breaks the work off there as a crash would. nil for none. For tests.
+	Fail func(ctx context.Context, point string) error
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
@@ -169,7 +174,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.mailer = mailing.NewWorker(kept, kept, mailings, b.links, b.mappings, b.queue, leases)
 
 	migrated := sqlstore.NewMigrationRuns(b.store, b.queue)
-	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine)
+	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine).Failing(o.Fail)
 	migrations := migration.NewService(migrated, b.links)
 	users := upgrade.Reconnect(migrations)
 	b.units = units.NewService(b.links, b.store)
@@ -178,7 +183,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	upgraded := sqlstore.NewUpgrades(b.store, b.queue)
 	b.schedule = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: upgraded, Links: b.links, Mailings: kept, Flush: b.spent.Flush, Sender: o.Mail, Machine: leases, Base: base, Retry: 30 * cmp.Or(max(o.TickEvery, 0), time.Second)})
 	upgrades := upgrade.NewService(upgrade.Options{
-		Users: users, Store: upgraded, Links: b.links, Queue: b.queue, Log: o.Log,
+		Users: users, Store: upgraded, Links: b.links, Queue: b.queue, Log: o.Log, Look: o.UpgradeLook, Fail: o.Fail,
 		Courses: map[upgrade.Kind]upgrade.Course{
 			upgrade.ConnectedApp: b.schedule.Wait(upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users})),
 			upgrade.TenantOAuth:  b.schedule.Wait(upgrade.NewTenantOAuth(b.links, tenantOAuth)),

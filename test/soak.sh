@@ -4,7 +4,7 @@
 #   CRASH_COUNT how often each crash test runs (default 20)
 #   UPLOAD_MB   megabytes of a bulk load (default 100)
 #   MAILS       how many messages test/delivery sends (default 100,000)
-#   KILLS       how often a migration of users is killed (default 100)
+#   KILLS       how often a migration of users, and a whole upgrade, is killed (default 100)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crash_count=${CRASH_COUNT:-20}
@@ -31,3 +31,6 @@ TWINSPAN_TEST_UPLOAD_MB=${UPLOAD_MB:-100} go test -count 1 -timeout 30m -v -run 
 
 echo "== a migration of users, killed ${KILLS:-100} times while the clouds spoil calls"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestMigrationIsKilled ./connect
+
+echo "== whole upgrades, killed ${KILLS:-100} times and at every failpoint while the clouds spoil calls and restart"
+TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestUpgradeIsKilled ./test/upgrade

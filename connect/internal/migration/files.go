@@ -88,8 +88,14 @@ func (w *Worker) writeFiles(ctx context.Context, at *attempt, r Run) (Files, err
 			return f, err
 		}
 	}
+	if err := w.fails(ctx, "named"); err != nil {
+		return f, err
+	}
 	for _, report := range []Report{SuccessReport, FailuresReport} {
 		if err := w.upload(ctx, l, r, f, report, zone); err != nil {
+			return f, err
+		}
+		if err := w.fails(ctx, "uploaded"); err != nil {
 			return f, err
 		}
 	}

@@ -58,6 +58,7 @@ type Worker struct {
 	work    Work
 	links   *link.Service
 	machine clock.Machine
+	fail    func(ctx context.Context, point string) error // nil for none
 }
 
 // NewWorker wires the worker and gives the queue its handler.
@@ -68,6 +69,17 @@ func NewWorker(store Store, work Work, links *link.Service, queue *jobs.Queue, m
 	w := &Worker{store: store, work: work, links: links, machine: machine}
 	queue.Handle(Job, w.run)
 	return w
+}
+
+// Failing has a function asked at "migration planned", "intended", "tried", "settled", "named" and "uploaded", each between what
+// is written down and what is done; its error breaks the run off as a crash would. For tests; nil, the default, asks nobody.
+func (w *Worker) Failing(fail func(ctx context.Context, point string) error) { w.fail = fail }
+
+func (w *Worker) fails(ctx context.Context, point string) error {
+	if w.fail == nil {
+		return nil
+	}
+	return w.fail(ctx, "migration "+point)
 }
 
 // attempt is one go of the job at its run.
@@ -156,6 +168,9 @@ func (w *Worker) plan(ctx context.Context, at *attempt, r Run) error {
 		if more, err = w.work.Plan(ctx, at.Run, r); err != nil {
 			return err
 		}
+	}
+	if err := w.fails(ctx, "planned"); err != nil {
+		return err
 	}
 	return w.work.Advance(ctx, at.Run, r, Migrating, w.machine())
 }
@@ -271,6 +286,9 @@ func (g *progress) batch(ctx context.Context, users []User) error {
 	if err == nil {
 		err = g.worker.work.Intend(ctx, g.attempt.Run, g.run, users)
 	}
+	if err == nil {
+		err = g.worker.fails(ctx, "intended")
+	}
 	if err != nil {
 		<-g.room
 		return err
@@ -298,6 +316,9 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 	if err := ctx.Err(); err != nil {
 		return err // calls were cut off: what came of them is not known, and they are made again
 	}
+	if err := w.fails(ctx, "tried"); err != nil {
+		return err
+	}
 	dead := true
 	for n, err := range errs {
 		if fault.CodeOf(err) == link.CodeCopied {
@@ -317,6 +338,9 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 	}
 	why := audit.Change{At: w.links.Now(l), Actor: g.run.Actor, Action: audit.UsersReconnected, Subject: g.run.ID}
 	if err := w.work.Settle(ctx, g.attempt.Run, g.run, why, users, w.machine(), dead); err != nil {
+		return err
+	}
+	if err := w.fails(ctx, "settled"); err != nil {
 		return err
 	}
 	g.mu.Lock()

@@ -1,0 +1,189 @@
+package upgrade_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// childVariable tells the test's own binary to be Connect: its value is where it answers. The other variables are Connect's
+// database, the file of its keys, and the folder in which it notes the points at which it has killed itself; "" for never.
+const (
+	childVariable  = "TWINSPAN_TEST_CONNECT"
+	dsnVariable    = "TWINSPAN_TEST_CONNECT_DSN"
+	keysVariable   = "TWINSPAN_TEST_CONNECT_KEYS"
+	pointsVariable = "TWINSPAN_TEST_CONNECT_POINTS"
+)
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(childVariable); address != "" {
+		fmt.Fprintln(os.Stderr, beConnect(address, os.Getenv(dsnVariable), os.Getenv(keysVariable), os.Getenv(pointsVariable)))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// look is how often an upgrade looks at what it waits for, in the process that is killed.
+const look = 40 * time.Millisecond
+
+// beConnect serves Connect until it is killed, and says when it answers.
+func beConnect(address, dsn, keys, points string) error {
+	sealing, err := vault.Open(keys)
+	if err != nil {
+		return err
+	}
+	b, err := connect.New(context.Background(), connect.Options{
+		DSN: dsn, Relaxed: true, BaseURL: "http://" + address, Vault: sealing, TickEvery: 50 * time.Millisecond, UpgradeLook: look, SweepEvery: -1, LookEvery: -1, TrackEvery: -1,
+		Fail: func(_ context.Context, point string) error { return dieOnce(points, point) },
+	})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return errors.Join(err, b.Close())
+	}
+	fmt.Println("ready")
+	return (&http.Server{Handler: web.Front(b.Handler(), slog.New(slog.DiscardHandler), "connect"), ReadHeaderTimeout: time.Minute}).Serve(l)
+}
+
+// dieOnce kills this process with -9 where it comes to a point for the first time.
+func dieOnce(points, point string) error {
+	if points == "" {
+		return nil
+	}
+	f, err := os.OpenFile(filepath.Join(points, strings.ReplaceAll(point, " ", "-")), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGKILL); err != nil {
+		return err
+	}
+	select {} // it is dead
+}
+
+// keeper keeps a process of Connect running, which kills itself at points and is killed at random moments.
+type keeper struct {
+	stage  *stage
+	points string // folder
+
+	mu     sync.Mutex
+	kills  int // at random moments
+	target int // how often it may be killed at random moments by now
+}
+
+// allow lets so many more kills happen.
+func (k *keeper) allow(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.target += n
+}
+
+// spent reports whether all kills that were allowed have happened.
+func (k *keeper) spent() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kills >= k.target
+}
+
+func (k *keeper) killed() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kills
+}
+
+// run keeps it running until ctx ends. It returns what went wrong beside the killing.
+func (k *keeper) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := k.life(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err := k.stage.freeLeases(context.WithoutCancel(ctx)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// life is one process, from its start to its end.
+func (k *keeper) life(ctx context.Context) error {
+	address, err := url.Parse(k.stage.ready.Connect.URL)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(os.Args[0]) //nolint:gosec // the test's own binary
+	cmd.Env = append(os.Environ(), childVariable+"="+address.Host, dsnVariable+"="+k.stage.dsn("connect"), keysVariable+"="+filepath.Join(k.stage.data, "keys.json"), pointsVariable+"="+k.points)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// It may come to a point before it answers, and be dead.
+	answers := bufio.NewScanner(out).Scan()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	var moment <-chan time.Time
+	if answers && !k.spent() {
+		moment = time.After(time.Duration(rand.IntN(1200)) * time.Millisecond) // the moment of the kill, not a wait for anything
+	}
+	select {
+	case err := <-ended:
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+			return nil // at a point
+		}
+		return fmt.Errorf("Connect ended: %w", err)
+	case <-moment:
+		k.mu.Lock()
+		k.kills++
+		k.mu.Unlock()
+	case <-ctx.Done():
+	}
+	_ = cmd.Process.Kill() // it may be dead already
+	<-ended
+	return nil
+}
+
+// freeLeases ends the leases of a process that was killed, for which the next one would wait half a minute or more.
+func (s *stage) freeLeases(ctx context.Context) error {
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: s.dsn("connect"), Schema: "connect", Relaxed: true})
+	if err != nil {
+		return err
+	}
+	err = db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, table := range []string{"job", "send", "idempotent_call", "user_token", "shared_token"} {
+			if _, err := tx.Exec("UPDATE " + table + " SET lease_until = 0 WHERE lease_until > 0"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, db.Close())
+}
