@@ -59,6 +59,14 @@ const (
 	AccountLockPublish = "lock-publish"
 )
 
+// Whose clouds a program runs with.
+const (
+	// CloudsEmbedded runs an org and a tenant of its own.
+	CloudsEmbedded = "embedded"
+	// CloudsNone runs Connect alone, beside clouds that are elsewhere: real ones, or another program's.
+	CloudsNone = "none"
+)
+
 // Config says how a Program runs. Its zero value with a DataDir, or with Ephemeral set, is a good one. It is read
 // once, by New; a wrong field is a *ConfigError that names the flag of the same meaning.
 type Config struct {
@@ -85,6 +93,9 @@ type Config struct {
 	// peers the header is not believed; none trusts nobody.
 	TrustedProxies []string
 
+	// Clouds is CloudsEmbedded, which "" means too, or CloudsNone, which fills nothing in: Fixture and what belongs to it are
+	// empty then. A folder keeps whose clouds it was made with.
+	Clouds string
 	// Fixture is what a new data folder is filled with: FixtureDemo, which "" means too, FixtureNewOrg or FixtureLegacy. A folder
 	// keeps the fixture it was made with; naming another one is refused.
 	Fixture string
@@ -191,6 +202,9 @@ func (c Config) resolve() (Config, error) {
 	case c.BounceDomain != "" && (strings.ContainsAny(c.BounceDomain, "@ \t\r\n<>") || !strings.Contains(strings.Trim(c.BounceDomain, "."), ".")):
 		return c, configError("--bounce-domain", "%q is no domain", c.BounceDomain)
 	}
+	if err := c.checkClouds(); err != nil {
+		return c, err
+	}
 	switch c.Fixture {
 	case "", FixtureDemo, FixtureNewOrg, FixtureLegacy:
 	default:
@@ -211,7 +225,11 @@ func (c Config) resolve() (Config, error) {
 		name string
 		conf *HouseConfig
 		addr string
-	}{{"crm", &c.CRM, DefaultCRMAddr}, {"engagement", &c.Engagement, DefaultEngagementAddr}, {"connect", &c.Connect, DefaultConnectAddr}} {
+	}{{"connect", &c.Connect, DefaultConnectAddr}, {"crm", &c.CRM, DefaultCRMAddr}, {"engagement", &c.Engagement, DefaultEngagementAddr}} {
+		if c.Clouds == CloudsNone && h.name != "connect" { // what is said of them is of another program
+			*h.conf = HouseConfig{}
+			continue
+		}
 		if h.conf.Addr == "" {
 			h.conf.Addr = h.addr
 		}
@@ -238,7 +256,7 @@ func (c Config) resolve() (Config, error) {
 
 // pairKind is what the configuration says of a pair.
 func (c Config) pairKind() pairKind {
-	return pairKind{fixture: c.Fixture, accountType: c.AccountType, release: c.Package, users: c.FixtureUsers}
+	return pairKind{clouds: c.Clouds, fixture: c.Fixture, accountType: c.AccountType, release: c.Package, users: c.FixtureUsers}
 }
 
 func (c Config) checkHouse(h house) error {
@@ -278,6 +296,9 @@ func (c Config) checkPlain(flag, addr string) error {
 func (c Config) doubts() []string {
 	var plain, secure []string // flags of houses that other machines reach in plain HTTP; of URLs that a proxy must serve
 	for _, h := range []house{{"crm", c.CRM}, {"engagement", c.Engagement}, {"connect", c.Connect}} {
+		if h.Addr == "" { // not there
+			continue
+		}
 		host, _, err := splitAddr(h.Addr)
 		https := strings.HasPrefix(h.URL, "https:")
 		if err == nil && !isLoopback(host) && !https {

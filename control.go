@@ -175,7 +175,10 @@ const maxOffset = 50 * 365 * 24 * time.Hour
 
 // domainTime is the pair's.
 func (p *Program) domainTime(s *seed) clockAnswer {
-	offset := p.org.Clock(s.OrgID)
+	var offset time.Duration // real clouds have the time that it is
+	if !p.config.alone() {
+		offset = p.org.Clock(s.OrgID)
+	}
 	return clockAnswer{Now: time.Now().Add(offset).UTC().Truncate(time.Millisecond), Offset: offset.String()}
 }
 
@@ -184,6 +187,9 @@ func (p *Program) domainTime(s *seed) clockAnswer {
 func (p *Program) moveClock(ctx context.Context, s *seed, change func(offset time.Duration) time.Duration) error {
 	p.clock.Lock()
 	defer p.clock.Unlock()
+	if err := p.hasClouds(); err != nil {
+		return err
+	}
 	offset := change(p.org.Clock(s.OrgID)).Round(time.Millisecond)
 	if offset.Abs() > maxOffset {
 		return fault.New(fault.Invalid, codeBadClock, "Domain time stays within 50 years of the machine's.")

@@ -28,6 +28,10 @@ func (c *control) fixtures(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, err)
 		return
 	}
+	if err := c.p.hasClouds(); err != nil {
+		c.refuse(w, err)
+		return
+	}
 	out := fixturesAnswer{Imported: crm.Imported{Ignored: []string{}, Problems: []string{}}}
 	if len(in.Files) > 0 || in.Users == 0 {
 		if out.Imported, err = c.p.org.Import(r.Context(), s.OrgID, in.Files); err != nil {

@@ -87,7 +87,11 @@ func (p *Program) RotateKeys(ctx context.Context) (KeysRotated, error) {
 }
 
 func (p *Program) dataKeys() map[string]*datakeys.Keyring {
-	return map[string]*datakeys.Keyring{"Connect": p.bridge.DataKeys(), "the org": p.org.DataKeys(), "the tenant": p.tenant.DataKeys()}
+	all := map[string]*datakeys.Keyring{"Connect": p.bridge.DataKeys()}
+	if !p.config.alone() {
+		all["the org"], all["the tenant"] = p.org.DataKeys(), p.tenant.DataKeys()
+	}
+	return all
 }
 
 // resumeRotation goes on with a rotation that broke off, beside everything else.

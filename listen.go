@@ -19,7 +19,7 @@ type site struct {
 
 // sites are all listeners of a program.
 type sites struct {
-	crm, engagement, connect, control *site
+	crm, engagement, connect, control *site        // the first two are nil where the clouds are elsewhere
 	smtp                              net.Listener // nil where the mail goes elsewhere
 	bounces                           net.Listener // nil where none come back
 }
@@ -28,11 +28,13 @@ type sites struct {
 func listen(c Config) (*sites, error) {
 	s := &sites{}
 	err := func() (err error) {
-		if s.crm, err = listenHouse(c, house{"crm", c.CRM}); err != nil {
-			return err
-		}
-		if s.engagement, err = listenHouse(c, house{"engagement", c.Engagement}); err != nil {
-			return err
+		if !c.alone() {
+			if s.crm, err = listenHouse(c, house{"crm", c.CRM}); err != nil {
+				return err
+			}
+			if s.engagement, err = listenHouse(c, house{"engagement", c.Engagement}); err != nil {
+				return err
+			}
 		}
 		if s.connect, err = listenHouse(c, house{"connect", c.Connect}); err != nil {
 			return err

@@ -184,6 +184,9 @@ func (p *Program) joinLegacy(ctx context.Context, s *seed, r Ready) error {
 // addPair makes a pair beside the others. Its secrets are kept before they are used, so that one whose making breaks
 // off is completed by the next start.
 func (p *Program) addPair(ctx context.Context, kind pairKind) (*seed, Ready, error) {
+	if err := p.hasClouds(); err != nil {
+		return nil, Ready{}, err
+	}
 	p.pairs.making.Lock()
 	defer p.pairs.making.Unlock()
 	if len(p.pairs.all()) >= maxPairs {
@@ -279,6 +282,9 @@ func (c *control) listPairs(w http.ResponseWriter, _ *http.Request) {
 	}
 	items := []item{}
 	for _, s := range c.p.pairs.all() {
+		if c.p.config.alone() { // a connection, and no pair of clouds
+			break
+		}
 		items = append(items, item{s.PairID, s.Fixture, s.accountType(), s.OrgID, s.EID})
 	}
 	c.answer(w, http.StatusOK, map[string]any{"pairs": items})

@@ -9,9 +9,9 @@ import (
 // first pair. It is the ready file's content; adding to it is allowed, changing it is not (DESIGN 6). Passwords,
 // tokens and secrets stand in it in clear, which is why its file has mode 0600.
 type Ready struct {
-	Version    int             `json:"version"` // 1
-	CRM        ReadyCRM        `json:"crm"`
-	Engagement ReadyEngagement `json:"engagement"`
+	Version    int             `json:"version"`             // 1
+	CRM        ReadyCRM        `json:"crm,omitzero"`        // absent where the clouds are elsewhere
+	Engagement ReadyEngagement `json:"engagement,omitzero"` // likewise
 	Connect    ReadyConnect    `json:"connect"`
 	Control    ReadyControl    `json:"control"`
 }

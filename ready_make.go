@@ -9,6 +9,9 @@ import (
 
 // makeReady says what the first pair's users need to know, and puts the test app's key where it says.
 func (p *Program) makeReady() (Ready, error) {
+	if p.config.alone() {
+		return p.readyAlone(p.seed), nil
+	}
 	key := p.folder.file("integration-test.key.pem")
 	if have, err := readFile(key, maxSeedFile); err != nil || !bytes.Equal(have, []byte(p.seed.TestAppKey)) {
 		if err := writeFile(key, []byte(p.seed.TestAppKey)); err != nil {

@@ -20,7 +20,9 @@ import (
 // the same values. Its file is DIR/seed.json for the first pair and
 // DIR/pairs/ID.json for another, mode 0600; nothing else keeps these secrets in clear.
 type seed struct {
-	Version int    `json:"version"`
+	Version int `json:"version"`
+	// Clouds is CloudsNone where the pair is a connection alone, whose clouds are elsewhere; "" is CloudsEmbedded.
+	Clouds  string `json:"clouds,omitempty"`
 	Fixture string `json:"fixture"`
 	// Package is the release of the managed package that the org was made with; "" is the newest.
 	Package string `json:"package,omitempty"`
@@ -71,8 +73,10 @@ const (
 	maxSeedFile = 1 << 20
 )
 
-// pairKind is what a pair is made of. fixture "" is the demo; accountType "" and release "" are the fixture's own.
+// pairKind is what a pair is made of. clouds "" are embedded, fixture "" is the demo; accountType "" and release "" are the
+// fixture's own.
 type pairKind struct {
+	clouds                        string
 	fixture, accountType, release string
 	users                         int // beside the three persons
 }
@@ -84,6 +88,9 @@ func loadSeed(f *folder, kind pairKind) (*seed, error) {
 	s, err := readSeed(path)
 	switch {
 	case err == nil:
+		if have := s.clouds(); cmp.Or(kind.clouds, CloudsEmbedded) != have {
+			return nil, configError("--clouds", "%s was made with --clouds %s; another standing needs a folder of its own", f.path, have)
+		}
 		if kind.fixture != "" && kind.fixture != s.Fixture {
 			return nil, configError("--fixture", "%s was filled with the fixture %s; %s needs a folder of its own", f.path, s.Fixture, kind.fixture)
 		}
@@ -122,7 +129,7 @@ func readSeed(path string) (*seed, error) {
 	if s.Version > seedVersion {
 		return nil, fmt.Errorf("%s has version %d, newer than this twinspan knows (%d); use the newer program", path, s.Version, seedVersion)
 	}
-	if s.OrgID == "" || s.EID == 0 || s.ControlToken == "" {
+	if s.Clouds != CloudsNone && (s.OrgID == "" || s.EID == 0) || s.PairID == "" || s.ControlToken == "" {
 		return nil, fmt.Errorf("%s is damaged: ids are missing", path)
 	}
 	return &s, nil
@@ -141,11 +148,14 @@ func (s *seed) save(path string) error {
 
 // newSeed generates the names, ids and secrets of one pair.
 func newSeed(kind pairKind) (*seed, error) {
+	if kind.clouds == CloudsNone {
+		return newLoneSeed(), nil
+	}
 	fixture, release := cmp.Or(kind.fixture, FixtureDemo), kind.release
 	if fixture == FixtureLegacy {
 		release = cmp.Or(release, LegacyPackage)
 	}
-	slug := "bridge-" + strings.ToLower(rand.Text()[:8])
+	slug := newSlug()
 	host := slug + hostSuffix
 	s := &seed{
 		Version: seedVersion, Fixture: fixture, AccountType: kind.accountType, Package: release, PairID: slug, BulkUsers: bulkUsers{Number: kind.users},
@@ -189,6 +199,9 @@ func newSeed(kind pairKind) (*seed, error) {
 	}
 	return s, nil
 }
+
+// newSlug makes a pair's id.
+func newSlug() string { return "bridge-" + strings.ToLower(rand.Text()[:8]) }
 
 // hostSuffix makes a pair's id a host name. RFC 2606: nobody's mail.
 const hostSuffix = ".example"

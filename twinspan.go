@@ -28,7 +28,7 @@ import (
 	"github.com/twinspan/twinspan/internal/web"
 )
 
-// Program is a running org, tenant, Connect and control API.
+// Program is a running org, tenant, Connect and control API; with CloudsNone the last two alone.
 type Program struct {
 	config Config
 	log    *slog.Logger
@@ -39,8 +39,8 @@ type Program struct {
 	sites  *sites
 	vault  *vault.Vault
 
-	org      *crm.Cloud
-	tenant   *engagement.Cloud
+	org      *crm.Cloud        // nil where the clouds are elsewhere
+	tenant   *engagement.Cloud // likewise
 	bridge   *connect.Bridge
 	inbox    *mail.Inbox     // nil where the mail goes elsewhere
 	bounces  *mail.Inbox     // nil where delivery reports do not come here, or come to the inbox
@@ -188,6 +188,9 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 		return fmt.Errorf("opening Connect: %w", err)
 	}
 	p.onClose(p.bridge.Close)
+	if c.alone() {
+		return p.open(ctx, p.seed)
+	}
 	p.org, err = crm.New(ctx, crm.Options{
 		DSN: p.dsn("crm"), Relaxed: relaxed, BaseURL: p.sites.crm.url, Vault: v, Mail: sender, Log: p.log.With("house", "crm"), Machine: c.Machine,
 	})
@@ -241,15 +244,15 @@ func (p *Program) serve() {
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
-	for _, s := range []struct {
+	type served struct {
 		*site
 		handler http.Handler
-	}{
-		{p.sites.crm, p.recorder.Wrap("crm", p.org.Handler())},
-		{p.sites.engagement, p.recorder.Wrap("engagement", p.tenant.Handler())},
-		{p.sites.connect, p.recorder.Wrap("connect", p.bridge.Handler())},
-		{p.sites.control, newControl(ctx, p)},
-	} {
+	}
+	all := []served{{p.sites.connect, p.recorder.Wrap("connect", p.bridge.Handler())}, {p.sites.control, newControl(ctx, p)}}
+	if !p.config.alone() {
+		all = append(all, served{p.sites.crm, p.recorder.Wrap("crm", p.org.Handler())}, served{p.sites.engagement, p.recorder.Wrap("engagement", p.tenant.Handler())})
+	}
+	for _, s := range all {
 		running.Go(func() {
 			err := web.Serve(ctx, s.listeners, s.handler, web.ServeOptions{Log: p.log, House: s.name, TrustedProxies: p.config.proxies})
 			if err == nil {
@@ -273,6 +276,9 @@ func (p *Program) serve() {
 
 // fill completes the fixtures of pairs whose making broke off, and of a new folder's first one.
 func (p *Program) fill(ctx context.Context) error {
+	if p.config.alone() {
+		return nil
+	}
 	for i, s := range p.pairs.all() {
 		r := p.ready
 		if i > 0 {

@@ -38,6 +38,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
@@ -283,7 +284,7 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		var swept mapping.Swept
 		var ended []string
 		open := b.links.Interrupted(l) == nil // in an outage nobody's mapping is touched, and nobody told what he knows
-		if l.Org.Username != "" && open {
+		if l.Org.Username != "" && open && l.May(standing.SeeMappings) == nil {
 			var lookErr error
 			swept, err = b.mappings.Sweep(one, l)
 			ended, lookErr = b.leftovers.Look(one, l)
@@ -358,6 +359,15 @@ func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
 		Standing: link.Standing(s.Standing), CRMURL: s.CRMURL, ConnectedApp: s.ConnectedApp, ConsumerKey: s.ConsumerKey, ConsoleClientID: s.ConsoleClientID,
 		AuthURL: s.EngagementAuthURL, PackageClientID: s.PackageClientID, EID: s.EID,
 	})
+}
+
+// OpenLink makes a connection of which nobody has said yet where its clouds are, reachable by its API token; one that is there
+// stays as it is, and takes the token.
+func (b *Bridge) OpenLink(ctx context.Context, pairID string, apiToken vault.Secret) error {
+	if apiToken == "" {
+		return fault.New(fault.Invalid, link.CodeInvalidLink, "The pair needs an API token.").In("api_token")
+	}
+	return b.links.Open(ctx, pairID, vault.HashToken(apiToken.Reveal()))
 }
 
 // DriverJWT is how a span signs in by key; see Drivers.

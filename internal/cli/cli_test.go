@@ -47,7 +47,7 @@ func TestUsageMistakes(t *testing.T) {
 		"unknown command":      {[]string{"dance"}, "unexpected argument dance"},
 		"nobody's proxy":       {[]string{"up", "--ephemeral", "--trusted-proxies", "10.0.0.1,proxy"}, "--trusted-proxies: \"proxy\" is no IP address"},
 		"outside address":      {[]string{"up", "--ephemeral", "--crm-addr", "0.0.0.0:1"}, "--insecure-http"},
-		"clouds none":          {[]string{"up", "--clouds", "none"}, "--clouds none"},
+		"clouds none":          {[]string{"up", "--clouds", "none", "--fixture", "demo"}, "with --clouds none there is none"},
 		"clouds other":         {[]string{"up", "--clouds", "real"}, "--clouds"},
 		"fixture file":         {[]string{"up", "--ephemeral", "--fixture", write("f.yaml", "x: y\n")}, "not read by this version"},
 		"unknown fixture":      {[]string{"up", "--ephemeral", "--fixture", "prod"}, "no built-in fixture"},

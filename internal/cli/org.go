@@ -89,6 +89,9 @@ func (f *orgFlags) login(a *app) (base string, l twinspan.Login, err error) {
 	if err != nil {
 		return "", l, err
 	}
+	if r.CRM.URL == "" {
+		return "", l, usagef("the org is not this program's own: name it with --org-url, with an administrator's access token in TWINSPAN_ORG_TOKEN")
+	}
 	l = r.CRM.Admin
 	if f.OrgUser != "" && !strings.EqualFold(f.OrgUser, l.Username) {
 		i := slices.IndexFunc(r.CRM.Users, func(u twinspan.Login) bool { return strings.EqualFold(u.Username, f.OrgUser) })

@@ -55,7 +55,7 @@ func (c *packageSettingsCmd) write(ctx context.Context, s *crm.Session, want jou
 	case "on":
 		want.TenantOAuth, want.AuthURL = true, c.AuthURL
 		if c.AuthURL == "" {
-			r, err := c.ready()
+			r, err := c.withClouds()
 			if err != nil {
 				return want, fmt.Errorf("--auth-url is missing, and there is no ready file to take it from: %w", err)
 			}

@@ -43,7 +43,7 @@ type serveFlags struct {
 	TrustedProxies    string `help:"Proxies in front, which say by X-Forwarded-For where a caller comes from; other peers are not believed." placeholder:"CIDR,..." group:"Addresses"`
 
 	ReadyFile    string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
-	Clouds       string `help:"Whose clouds: embedded." default:"embedded" placeholder:"embedded" group:"Running"`
+	Clouds       string `help:"Whose clouds: embedded, an org and a tenant of its own; or none, Connect alone, which 'twinspan connect --standing' tells where the clouds are." default:"embedded" placeholder:"WHOSE" group:"Running"`
 	SMTP         string `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
 	BounceAddr   string `help:"With --smtp: speak SMTP here for delivery reports." placeholder:"HOST:PORT" group:"Running"`
 	BounceDomain string `help:"With --bounce-addr: the domain whose mail comes there; envelope senders are in it." placeholder:"DOMAIN" group:"Running"`
@@ -55,13 +55,6 @@ type serveFlags struct {
 // addr "" leaves the program's default.
 func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error) {
 	var none twinspan.Config
-	switch f.Clouds {
-	case "embedded":
-	case "none":
-		return none, usagef("--clouds none: this version runs with its embedded org and tenant only")
-	default:
-		return none, usagef("--clouds: %q is not embedded", f.Clouds)
-	}
 	record, err := parseRecord(f.Record)
 	if err != nil {
 		return none, err
@@ -80,7 +73,7 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		return none, err
 	}
 	return twinspan.Config{
-		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Master: master, Fixture: f.Fixture, FixtureUsers: f.FixtureUsers, AccountType: f.AccountType, Package: f.Package,
+		DataDir: f.Data, Ephemeral: f.Ephemeral, DB: f.DB, KeyFile: f.KeyFile, Master: master, Clouds: f.Clouds, Fixture: f.Fixture, FixtureUsers: f.FixtureUsers, AccountType: f.AccountType, Package: f.Package,
 		CRM:         twinspan.HouseConfig{Addr: cmp.Or(f.CRMAddr, addr), URL: f.CRMURL, TLSAddr: f.CRMTLSAddr},
 		Engagement:  twinspan.HouseConfig{Addr: cmp.Or(f.EngagementAddr, addr), URL: f.EngagementURL, TLSAddr: f.EngagementTLSAddr},
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},

@@ -33,6 +33,15 @@ func (f *clientFlags) ready() (twinspan.Ready, error) {
 	return r, nil
 }
 
+// withClouds reads the ready file of a program that has an org and a tenant of its own.
+func (f *clientFlags) withClouds() (twinspan.Ready, error) {
+	r, err := f.ready()
+	if err == nil && r.CRM.URL == "" {
+		err = usagef("the program of this ready file runs with --clouds none: this command is for one with an org and a tenant of its own")
+	}
+	return r, err
+}
+
 // control is a client of the program's control API.
 func (f *clientFlags) control() (*control.Client, error) {
 	r, err := f.ready()

@@ -46,7 +46,7 @@ func (f *unitFlags) session(ctx context.Context) (*engagement.Session, error) {
 
 // tenantIn is tenant in a business unit, 0 for the one in which the package was made.
 func (f *clientFlags) tenantIn(ctx context.Context, mid int64) (*engagement.Session, error) {
-	r, err := f.ready()
+	r, err := f.withClouds()
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (f *administering) session(ctx context.Context, a *app) (*engagement.Sessio
 	if f.As == "" {
 		return f.tenant(ctx)
 	}
-	r, err := f.ready()
+	r, err := f.withClouds()
 	if err != nil {
 		return nil, err
 	}

@@ -64,8 +64,10 @@ func (a *app) printReady(r twinspan.Ready, readyFile string) error {
 		return a.printJSON(withoutSecrets(r))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "org          %s\n", r.CRM.URL)
-	fmt.Fprintf(&b, "tenant       %s\n", strings.TrimSuffix(r.Engagement.AuthURL, "/"))
+	if r.CRM.URL != "" { // else the clouds are elsewhere
+		fmt.Fprintf(&b, "org          %s\n", r.CRM.URL)
+		fmt.Fprintf(&b, "tenant       %s\n", strings.TrimSuffix(r.Engagement.AuthURL, "/"))
+	}
 	fmt.Fprintf(&b, "Connect      %s/marketing-cloud\n", r.Connect.URL)
 	fmt.Fprintf(&b, "control API  %s\n", r.Control.URL)
 	for _, tls := range []string{r.CRM.TLSURL, r.Engagement.TLSURL, r.Connect.TLSURL} {
@@ -73,7 +75,10 @@ func (a *app) printReady(r twinspan.Ready, readyFile string) error {
 			fmt.Fprintf(&b, "https        %s\n", tls)
 		}
 	}
-	if readyFile != "" {
+	switch {
+	case readyFile != "" && r.CRM.URL == "":
+		fmt.Fprintf(&b, "the token of Connect's API is in %s; `twinspan connect --standing own-link` or `--standing beside-package` says where the clouds are\n", readyFile)
+	case readyFile != "":
 		fmt.Fprintf(&b, "users, passwords and clients are in %s\n", readyFile)
 	}
 	return a.print(b.String())
@@ -81,6 +86,9 @@ func (a *app) printReady(r twinspan.Ready, readyFile string) error {
 
 // withoutSecrets is what may be printed without being asked for credentials.
 func withoutSecrets(r twinspan.Ready) map[string]string {
+	if r.CRM.URL == "" {
+		return map[string]string{"connect": r.Connect.URL, "control": r.Control.URL}
+	}
 	return map[string]string{
 		"crm": r.CRM.URL, "engagement": r.Engagement.AuthURL, "connect": r.Connect.URL, "control": r.Control.URL,
 		"org_id": r.CRM.OrgID, "eid": fmt.Sprint(r.Engagement.EID),

@@ -29,7 +29,7 @@ func (c *usageShowCmd) Run(ctx context.Context, a *app) error {
 	if c.Connect {
 		return c.connectUsage(ctx, a)
 	}
-	r, err := c.ready()
+	r, err := c.withClouds()
 	if err != nil {
 		return err
 	}

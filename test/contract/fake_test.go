@@ -85,7 +85,7 @@ func faked(t *testing.T, kind string) (contract.Deployment, string) {
 		fake.TenantUser{Person: who(d.TenantOther), SalesforceUser: d.Outsider.Username},
 	)
 	must(bridge.PutLink(ctx, connect.LinkSpec{
-		Standing: "own_link",
+		Standing: "embedded",
 		PairID:   "pair", CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: packageKey, ConsoleClientID: consoleKey,
 		EngagementAuthURL: tenantSite.url + "/", PackageClientID: packageClient, EID: d.EID, APIToken: d.ConnectToken,
 	}))

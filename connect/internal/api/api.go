@@ -121,6 +121,8 @@ func Routes() []Route {
 	return []Route{
 		{http.MethodGet, "/api/v1/status", (*Server).status, 0, false},
 		{http.MethodPost, "/api/v1/status/check", (*Server).checkStatus, 0, false},
+		{http.MethodGet, "/api/v1/connection/standing", (*Server).standing, 0, false},
+		{http.MethodPost, "/api/v1/connection/standing", (*Server).setStanding, 0, false},
 		{http.MethodPost, "/api/v1/connection/org", (*Server).connectOrg, 0, false},
 		{http.MethodGet, "/api/v1/connection/settings", (*Server).connectionSettings, 0, false},
 		{http.MethodPost, "/api/v1/connection/settings", (*Server).setConnectionSettings, 0, false},
@@ -265,6 +267,9 @@ func (c call) decodeChange(in any, by *string) error {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, route Route) {
 	web.NoStore(w)
 	c, err := s.parse(w, r, route)
+	if err == nil {
+		err = route.may(c.link)
+	}
 	if err != nil {
 		s.refuse(w, r, err)
 		return

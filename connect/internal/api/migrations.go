@@ -173,7 +173,7 @@ func (s *Server) migrationUsers(ctx context.Context, c call) (any, error) {
 }
 
 // earlierOf is the finding about users who were mapped before an upgrade and are not reconnected; nil where nobody is.
-func (s *Server) earlierOf(ctx context.Context, l link.Link) (*standingBody, error) {
+func (s *Server) earlierOf(ctx context.Context, l link.Link) (*againstBody, error) {
 	o, err := s.Migrations.Offer(ctx, l)
 	if err != nil || o.Users == 0 {
 		return nil, err
@@ -182,7 +182,7 @@ func (s *Server) earlierOf(ctx context.Context, l link.Link) (*standingBody, err
 	if refused := o.Refusal(); refused != nil {
 		next = fault.Of(refused).Message
 	}
-	return &standingBody{string(mapping.CodeNotReconnected), fmt.Sprintf("Not reconnected since the upgrade to Connected App authentication: %d mapped users, who cannot use the connection: %s", o.Users, next)}, nil
+	return &againstBody{string(mapping.CodeNotReconnected), fmt.Sprintf("Not reconnected since the upgrade to Connected App authentication: %d mapped users, who cannot use the connection: %s", o.Users, next)}, nil
 }
 
 // migrationReport answers with one of the two lists, as CSV.

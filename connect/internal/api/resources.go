@@ -11,6 +11,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -21,7 +22,7 @@ type statusBody struct {
 	Org        orgBody        `json:"org"`
 	Engagement engagementBody `json:"engagement"`
 	// Findings stand against the connection as it is, though it works.
-	Findings []standingBody `json:"findings,omitempty"`
+	Findings []againstBody `json:"findings,omitempty"`
 	// IntegrationUser is absent where there is none.
 	IntegrationUser *integrationBody `json:"integration_user,omitempty"`
 	// Outage is absent where none is booked.
@@ -46,8 +47,8 @@ type orgBody struct {
 	GivenAt *time.Time  `json:"credentials_given_at,omitempty"`
 }
 
-// standingBody is a finding.
-type standingBody struct {
+// againstBody is what stands against a connection that works.
+type againstBody struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
@@ -123,7 +124,7 @@ func (s *Server) status(ctx context.Context, c call) (any, error) {
 	i, err := s.integrationUser(ctx, c.link)
 	body := statusBody{Pair: c.link.Pair, Standing: c.link.Standing, State: c.link.State(), Org: orgOf(c.link), Engagement: engagementOf(c.link), IntegrationUser: i, Outage: s.outageOf(c.link)}
 	for _, f := range c.link.Findings(s.Links.Now(c.link)) {
-		body.Findings = append(body.Findings, standingBody{f.Code, f.Text})
+		body.Findings = append(body.Findings, againstBody{f.Code, f.Text})
 	}
 	earlier, earlierErr := s.earlierOf(ctx, c.link)
 	if earlier != nil {
@@ -150,6 +151,9 @@ func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	if in.SignIn { // nothing is connected before he has said yes
+		if err := maySignIn(c.link, standing.ConnectAccount); err != nil {
+			return nil, err
+		}
 		url, err := s.Signins.OfferSystemUser(ctx, c.link, in.SystemUser)
 		return connectedOrgBody{Org: orgOf(c.link), AuthorizeURL: url}, err
 	}
@@ -232,6 +236,9 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password, the customer's package to /api/v1/connection/engagement/web-app.").In("auth")
 	}
 	if in.SignIn { // "Connect to Marketing Cloud": he gives his credentials, whatever is stored or granted
+		if err := maySignIn(c.link, standing.ConnectAPIUser); err != nil {
+			return nil, err
+		}
 		if err := s.Links.MaySignInTenant(ctx, c.link, in.APIUser); err != nil {
 			return nil, err
 		}

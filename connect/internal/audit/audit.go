@@ -31,6 +31,7 @@ const (
 	ConnectionPut      = "connection.put"       // parameters of the pair: addresses, clients
 	TokenReplaced      = "connection.api_token" // of Connect's API; no value is kept
 	ConnectionSettings = "connection.settings"
+	StandingSaid       = "connection.standing" // whose clouds, and where they are
 	OrgConnected       = "connection.org"
 	TenantConnected    = "connection.engagement"
 	UserMapped         = "user.mapped"

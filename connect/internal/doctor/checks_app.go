@@ -36,7 +36,7 @@ func appChecks() []Check {
 					return l.orUnread("D01", why)
 				case !app.Exists:
 					return foundAt(l.Link.ConnectedApp, "the org has no such connected app")
-				case app.ConsumerKey != "" && app.ConsumerKey != l.Link.ConsumerKey:
+				case app.ConsumerKey != "" && app.ConsumerKey != l.Link.ConsumerKey && l.Link.Standing != link.BesidePackage: // whose app is the vendor's
 					return Outcome{Found: []Found{{Subject: l.Link.ConnectedApp, Seen: "its consumer key is another than the connection's", Expected: "the consumer key that Connect signs in with"}}}
 				}
 				return Outcome{}

@@ -10,6 +10,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -59,7 +60,13 @@ func (s *Service) ConnectOrgBy(ctx context.Context, pair string, r OrgRequest) (
 	if err != nil {
 		return Link{}, err
 	}
+	if err := l.May(standing.ReadOrg); err != nil {
+		return Link{}, err
+	}
 	if r, err = r.resolve(l, s.Now(l)); err != nil {
+		return Link{}, err
+	}
+	if err := l.mayConnectOrg(r.Driver); err != nil {
 		return Link{}, err
 	}
 	org, err := s.OrgClient(l)
@@ -261,7 +268,13 @@ func (s *Service) ConnectTenantBy(ctx context.Context, pair string, r TenantRequ
 			return Link{}, err
 		}
 	}
+	if err := l.May(standing.PackageIntoEngagement); err != nil { // possible by one driver at least
+		return Link{}, err
+	}
 	if r, err = r.resolve(l); err != nil {
+		return Link{}, err
+	}
+	if err := l.mayConnectTenant(r.Driver); err != nil {
 		return Link{}, err
 	}
 	if r.Driver == JWT && l.Tenant.Driver == Password {

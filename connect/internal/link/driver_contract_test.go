@@ -53,7 +53,7 @@ func newGround(t *testing.T, db *sqldb.DB) *ground {
 	var err error
 	if g.org.Certificate, g.tenant.Certificate, err = g.links.Certificates(ctx, linktest.Pair); err == nil {
 		err = g.links.Put(ctx, linktest.Pair, vault.HashToken("t"), link.Params{
-			Standing: link.OwnLink, CRMURL: g.org.URL, ConnectedApp: "app", ConsumerKey: g.org.ConsumerKey, ConsoleClientID: "console", AuthURL: g.tenant.URL, PackageClientID: g.tenant.ClientID, EID: linktest.EID,
+			Standing: link.Embedded, CRMURL: g.org.URL, ConnectedApp: "app", ConsumerKey: g.org.ConsumerKey, ConsoleClientID: "console", AuthURL: g.tenant.URL, PackageClientID: g.tenant.ClientID, EID: linktest.EID,
 		})
 	}
 	if err == nil {

@@ -42,39 +42,16 @@ const (
 	IntoTenant Direction = "engagement" // from the org into Engagement
 )
 
-// Standing says whose clouds the connection stands between and who holds the key (DESIGN 2).
-type Standing string
-
-// The standings.
-const (
-	Embedded      Standing = "embedded"           // Twinspan's own org and tenant; Connect holds both keys
-	OwnLink       Standing = "own_link"           // real clouds under an app of the customer's, whose key Connect holds
-	BesidePackage Standing = "beside_the_package" // real clouds joined by the vendor's package; Connect reads, checks and guides
-)
-
-// String says the standing to people.
-func (s Standing) String() string {
-	switch s {
-	case Embedded:
-		return "embedded: Twinspan's own org and tenant"
-	case OwnLink:
-		return "own link: a real org and tenant, joined under your own app"
-	case BesidePackage:
-		return "beside the package: a real org and tenant, joined by the vendor's managed package"
-	}
-	return string(s)
-}
-
 // Params are the public parameters of a pair: where its clouds are and as which clients Connect is known there.
 type Params struct {
 	Standing        Standing
-	CRMURL          string // the org's sign-in host, no trailing slash
+	CRMURL          string // the org's sign-in host, no trailing slash; "" where Standing is Unset
 	ConnectedApp    string // label: "Salesforce Marketing Cloud"
 	ConsumerKey     string // of the connected app that holds Connect's org certificate
 	ConsoleClientID string // of the org's app "Twinspan Console", through which people sign in
 	AuthURL         string // the tenant's authentication host, no trailing slash
 	PackageClientID string // of the installed package that holds Connect's tenant certificate
-	EID             int64  // enterprise id of the tenant
+	EID             int64  // enterprise id of the tenant; 0 where it is told by the first sign-in there
 }
 
 // Link is the connection of one pair.
@@ -325,6 +302,9 @@ func (l Link) CheckAPIUser(named string, found TenantUser) error {
 // by and given are as ConnectOrg's. By the driver WebApp whoever the package is is meant where nobody is named, and over
 // is that package.
 func (l Link) ConnectTenant(named string, mid int64, found TenantUser, by Driver, over PackageClient, given, now time.Time) (Link, error) {
+	if l.EID == 0 { // nobody said which enterprise it is: the one whose package's secret was given
+		l.EID = found.EID
+	}
 	if by == WebApp {
 		if named != "" && !SameUsername(named, found.Username) {
 			return l, fault.New(fault.Denied, CodeWrongUser, "The installed package works as %s where %s was named: leave the name out, or give the client id of the other package.", found.Username, named)

@@ -128,7 +128,7 @@ func (s *Service) Put(ctx context.Context, pair string, tokenHash []byte, p Para
 	}
 	switch p.Standing {
 	case Embedded, OwnLink, BesidePackage:
-	default:
+	default: // Unset is what Open makes
 		return fault.New(fault.Invalid, CodeInvalidLink, "The pair needs a standing: embedded, own_link or beside_the_package.").In("standing")
 	}
 	why := audit.Change{At: s.machine(), Actor: "system", Action: audit.ConnectionPut}

@@ -26,6 +26,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
@@ -150,6 +151,9 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 		l, err = s.Links.Link(r.Context(), pair)
 	} else {
 		l, err = s.Links.First(r.Context())
+	}
+	if err == nil {
+		err = l.May(standing.SignInUsers)
 	}
 	if err == nil {
 		err = s.unavailable(r.Context(), l)

@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -84,12 +85,18 @@ func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string
 
 // BeginMapping sends a visitor's browser to the tenant, to learn which Engagement user he is.
 func (s *Service) BeginMapping(ctx context.Context, l link.Link, v Visitor, browser string) (location string, err error) {
+	if err := l.May(standing.SignInUsers); err != nil {
+		return "", err
+	}
 	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: MapUser, Visitor: v}, browser)
 }
 
 // OfferAPIUser makes the link under which the API user gives his grant, in whatever browser opens it first. username ""
 // takes whoever has a session there, unasked, as documents 001 and 003 warn: a rehearsal of that mistake.
 func (s *Service) OfferAPIUser(ctx context.Context, l link.Link, username string, mid int64) (startURL string, err error) {
+	if err := l.May(standing.ConnectAPIUser); err != nil {
+		return "", err
+	}
 	handle := oauth.NewToken(tokenBytes)
 	err = s.store.AddFlow(ctx, Flow{
 		Key: vault.HashToken(handle), Pair: l.Pair, Purpose: APIUser, Step: Offered,
@@ -110,6 +117,9 @@ func (s *Service) OfferAccount(ctx context.Context, l link.Link) (startURL strin
 }
 
 func (s *Service) offerOrg(ctx context.Context, l link.Link, p Purpose, username string) (startURL string, err error) {
+	if err := l.May(standing.ConnectAccount); err != nil {
+		return "", err
+	}
 	if err := link.CheckUsername(username); err != nil {
 		return "", fault.Of(err).In("system_user")
 	}

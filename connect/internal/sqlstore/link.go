@@ -52,7 +52,7 @@ func (s *Store) FirstLink(ctx context.Context) (link.Link, error) {
 
 // Neighbours implements link.Store.
 func (s *Store) Neighbours(ctx context.Context, pair string, eid int64, orgID string) ([]link.Link, error) {
-	rows, err := s.db.Query(ctx, `SELECT `+linkColumns+` FROM link WHERE pair_id <> $1 AND (eid = $2 OR org_id = $3 AND org_id <> '') ORDER BY position`, pair, eid, orgID)
+	rows, err := s.db.Query(ctx, `SELECT `+linkColumns+` FROM link WHERE pair_id <> $1 AND (eid = $2 AND eid <> 0 OR org_id = $3 AND org_id <> '') ORDER BY position`, pair, eid, orgID)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,186 @@
+package connect_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/internal/client/browser"
+)
+
+const (
+	standingPath = "/api/v1/connection/standing"
+	otherPair    = "pair-of-real-clouds"
+	otherToken   = "tsp_other-pair-9k"
+)
+
+// real is a connection of which nothing is said yet, beside the world's own.
+func (w *world) real(t *testing.T) func(path string, body any, status int, member, text string) map[string]any {
+	t.Helper()
+	if err := w.bridge.OpenLink(t.Context(), otherPair, otherToken); err != nil {
+		t.Fatal(err)
+	}
+	return func(path string, body any, status int, member, text string) map[string]any {
+		t.Helper()
+		got, answer := linktest.Call(t, w.url, otherToken, path, "", body)
+		if got != status || linktest.Text(answer, member) != text {
+			t.Fatalf("%s answered %d %v, want %d with %s %q", path, got, answer, status, member, text)
+		}
+		return answer
+	}
+}
+
+// An own link: the customer's app in the org holds Connect's certificate, the customer's package works in Engagement, and what
+// neither can do is refused by name.
+//
+// seed:api S002-12 S002-21
+func TestOwnLink(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		call := w.real(t)
+		call("/api/v1/status", nil, 200, "standing", "unset")
+		for _, path := range []string{"/api/v1/users", "/api/v1/business-units", "/api/v1/upgrade/plan"} {
+			call(path, nil, 409, "error.code", "standing_not_said")
+		}
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 409, "error.code", "standing_not_said")
+		call("/api/v1/connection/engagement", map[string]any{"api_user": apiUser.Username}, 409, "error.code", "standing_not_said")
+		said := func(change map[string]any) map[string]any {
+			all := map[string]any{"standing": "own_link", "org_url": w.org.URL + "/", "engagement_auth_url": w.tenant.URL + "/", "consumer_key": "own-key", "by": "olga"}
+			for name, value := range change {
+				all[name] = value
+			}
+			return all
+		}
+		for _, c := range []struct {
+			change map[string]any
+			field  string
+		}{
+			{map[string]any{"standing": "embedded"}, "standing"},
+			{map[string]any{"org_url": ""}, "org_url"},
+			{map[string]any{"org_url": "ftp://org"}, "org_url"},
+			{map[string]any{"engagement_auth_url": "mc.example"}, "engagement_auth_url"},
+			{map[string]any{"consumer_key": strings.Repeat("k", 501)}, "consumer_key"},
+			{map[string]any{"app": "two\nlines"}, "names.connected_app"},
+			{map[string]any{"eid": -1}, "eid"},
+		} {
+			call(standingPath, said(c.change), 400, "error.field", c.field)
+		}
+		if a := call(standingPath, said(map[string]any{"consumer_key": ""}), 400, "error.code", "invalid_link"); !strings.Contains(linktest.Text(a, "error.message"), "external client app") {
+			t.Errorf("without an app: %v", a)
+		}
+		a := call(standingPath, said(nil), 200, "app", "Twinspan")
+		// The app that the customer registers holds this certificate.
+		w.org.ConsumerKey, w.org.Certificate = "own-key", linktest.Text(a, "org_certificate")
+		w.tenant.Server, w.tenant.Web, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, linktest.Client{ID: "web-id", Secret: webKey}, apiUser.Username
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.connected_app", "Twinspan")
+		call("/api/v1/connection/engagement", map[string]any{"api_user": apiUser.Username, "auth": "jwt"}, 409, "error.code", "not_possible_in_this_standing")
+		call("/api/v1/connection/engagement/password", map[string]any{"api_user": apiUser.Username, "password": "p"}, 409, "error.code", "not_possible_in_this_standing")
+		call("/api/v1/connection/engagement", map[string]any{"api_user": apiUser.Username, "sign_in": true}, 409, "error.field", "sign_in")
+		web := map[string]any{"client_id": "server-id", "client_secret": serverKey, "web_client_id": "web-id", "web_client_secret": webKey}
+		call(tenantWebApp, web, 200, "engagement.auth", "web_app")
+		call("/api/v1/status", nil, 200, "state", "connected")
+		if eid := call(standingPath, nil, 200, "standing", "own_link")["eid"]; eid != float64(linktest.EID) {
+			t.Errorf("the enterprise is %v, which the first sign-in tells", eid)
+		}
+		// Said again it is the same, and an entry once; another standing is for one who is disconnected.
+		call(standingPath, said(nil), 200, "consumer_key", "own-key")
+		call(standingPath, map[string]any{"standing": "beside_the_package"}, 409, "error.code", "standing_fixed")
+		call("/api/v1/status", nil, 200, "state", "connected")
+		_, entries := linktest.Call(t, w.url, otherToken, "/api/v1/audit", "", nil)
+		n := 0
+		for _, e := range entries["entries"].([]any) {
+			if linktest.Text(e.(map[string]any), "action") == "connection.standing" && linktest.Text(e.(map[string]any), "actor") == "API: olga" {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d entries say the standing: %v", n, entries)
+		}
+		// What comes with the package, or needs grants, is refused with the reason and what to do instead.
+		for path, body := range map[string]any{
+			"/api/v1/imports": map[string]any{"csv": ""}, "/api/v1/users/map": map[string]any{}, "/api/v1/business-units": nil, "/api/v1/upgrade/plan": nil, "/api/v1/upgrade": map[string]any{},
+			"/api/v1/upgrade/tenant-oauth": nil,
+		} {
+			a := call(path, body, 409, "error.code", "not_possible_in_this_standing")
+			if text := linktest.Text(a, "error.message"); !strings.HasPrefix(text, "Not possible under an own link (") || !strings.Contains(text, "Instead: ") {
+				t.Errorf("%s: %s", path, text)
+			}
+		}
+		call("/api/v1/sends/triggered", map[string]any{"contact_id": contact, "definition_key": "welcome"}, 200, "status", "accepted")
+		w.noSecrets(t, serverKey, webKey)
+	})
+}
+
+// Beside the package: Connect reads and checks. What needs the key of the vendor's app is refused by name, on pages too.
+func TestBesideThePackage(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		call := w.real(t)
+		call(standingPath, map[string]any{"standing": "beside_the_package", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL}, 200, "app", "Salesforce Marketing Cloud")
+		const refused = "not_possible_in_this_standing"
+		for path, body := range map[string]map[string]any{
+			"/api/v1/users": nil, "/api/v1/users/" + ann.Username: nil, "/api/v1/users/check": {}, "/api/v1/users/clear": {"users": []string{ann.Username}, "reason": "why"},
+			"/api/v1/users/map": {"crm_username": ann.Username}, "/api/v1/imports": {"csv": ""}, "/api/v1/sends/triggered": {"contact_id": contact}, "/api/v1/mailings": {}, "/api/v1/triggers": {},
+			"/api/v1/connection/org/password": {"password": "p"}, "/api/v1/connection/engagement/password": {"password": "p"}, "/api/v1/upgrade": {}, "/api/v1/upgrade/plan": nil,
+			"/api/v1/upgrade/connect-account": {}, "/api/v1/upgrade/migrations": {}, "/api/v1/outage": {}, "/api/v1/api-user/change/pause": {},
+			"/api/v1/connection/org":        nil, // below
+			"/api/v1/connection/engagement": nil,
+		} {
+			switch path {
+			case "/api/v1/connection/org":
+				call(path, map[string]any{"system_user": system.Username, "sign_in": true}, 409, "error.field", "sign_in")
+				if a := call(path, map[string]any{"system_user": system.Username}, 409, "error.code", "no_app_to_read_by"); !strings.Contains(linktest.Text(a, "error.message"), "--consumer-key") {
+					t.Errorf("without an app: %v", a)
+				}
+				continue
+			case "/api/v1/connection/engagement":
+				call(path, map[string]any{"api_user": apiUser.Username, "auth": "jwt"}, 409, "error.code", refused)
+				call(path, map[string]any{"api_user": apiUser.Username, "sign_in": true}, 409, "error.field", "sign_in")
+				continue
+			}
+			var in any
+			if body != nil {
+				in = body
+			}
+			a := call(path, in, 409, "error.code", refused)
+			if text := linktest.Text(a, "error.message"); !strings.HasPrefix(text, "Not possible beside the package (") || !strings.Contains(text, "Instead") {
+				t.Errorf("%s: %s", path, text)
+			}
+		}
+		page := w.visit(t, browser.New(nil), w.url+"/marketing-cloud?pair="+otherPair, ann, annMC)
+		wantPage(t, page, 409, "Not possible beside the package", "the Marketing Cloud tab, in the package")
+
+		// Under an app of the customer's it reads the org, and the customer's package Engagement.
+		a := call(standingPath, map[string]any{"standing": "beside_the_package", "consumer_key": "reader"}, 200, "consumer_key", "reader")
+		w.org.ConsumerKey, w.org.Certificate = "reader", linktest.Text(a, "org_certificate")
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.state", "connected")
+		w.tenant.Server, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, apiUser.Username
+		w.tenant.Web = linktest.Client{ID: "web-id", Secret: webKey}
+		call(tenantWebApp, map[string]any{"client_id": "server-id", "client_secret": serverKey, "web_client_id": "web-id", "web_client_secret": webKey}, 200, "engagement.state", "connected")
+		d := call("/api/v1/doctor", nil, 200, "state", "connected")
+		for _, f := range d["findings"].([]any) {
+			if strings.Contains(linktest.Text(f.(map[string]any), "seen"), "consumer key") {
+				t.Errorf("the reader's key is taken for the app's: %v", f)
+			}
+		}
+		call("/api/v1/users", nil, 409, "error.code", refused)
+		// The world's own connection is what it was.
+		w.wantCall(t, standingPath, "", nil, 200, "standing", "embedded")
+		w.wantCall(t, standingPath, "", map[string]any{"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "k"}, 409, "error.code", "standing_fixed")
+	})
+}
+
+// A connection that was opened keeps what was said of it when the program starts again, and takes a new token.
+func TestOpenAgain(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		call := w.real(t)
+		call(standingPath, map[string]any{"standing": "beside_the_package", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL}, 200, "standing", "beside_the_package")
+		call = w.real(t)
+		call(standingPath, nil, 200, "standing", "beside_the_package")
+		if err := w.bridge.OpenLink(t.Context(), otherPair, "another-token"); err != nil {
+			t.Fatal(err)
+		}
+		call(standingPath, nil, 401, "error.code", "unauthorized")
+		if err := w.bridge.OpenLink(t.Context(), otherPair, ""); err == nil {
+			t.Error("a connection without a token")
+		}
+	})
+}
