@@ -106,6 +106,8 @@ type Cell struct {
 	Text string
 	Href string // makes the text a link where not empty
 	Form *Form  // a button with what it sends, hidden, in place of the text; nil for none
+	// Links stand before the button, or in place of the text.
+	Links []Link
 }
 
 // Row makes cells of plain texts.
@@ -123,7 +125,9 @@ type Form struct {
 	Get     bool   // GET for a search that changes nothing; POST otherwise
 	Legend  string // what the form is for, as a heading of its group; "" where the page's title says it
 	Fields  []Field
-	Submits []Submit
+	// Sections are groups of fields below Fields.
+	Sections []Section
+	Submits  []Submit
 
 	id int
 }
@@ -156,6 +160,7 @@ type Field struct {
 	Autofocus    bool
 	MaxLength    int
 	Options      []Option // of a select; Value chooses among them
+	Href         string   // of a StaticField's value
 
 	form int
 }
@@ -272,16 +277,26 @@ func number(blocks []Block) []Block {
 		if f, ok := b.(Form); ok {
 			n++
 			f.id = n
-			f.Fields = append([]Field(nil), f.Fields...)
-			for j := range f.Fields {
-				f.Fields[j].form = n
-				if f.Fields[j].Type == "" {
-					f.Fields[j].Type = TextField
-				}
+			f.Fields = numbered(f.Fields, n)
+			f.Sections = append([]Section(nil), f.Sections...)
+			for j := range f.Sections {
+				f.Sections[j].Fields = numbered(f.Sections[j].Fields, n)
 			}
 			b = f
 		}
 		out[i] = b
+	}
+	return out
+}
+
+// numbered gives fields the number of their form, on a copy.
+func numbered(fields []Field, form int) []Field {
+	out := append([]Field(nil), fields...)
+	for i := range out {
+		out[i].form = form
+		if out[i].Type == "" {
+			out[i].Type = TextField
+		}
 	}
 	return out
 }
@@ -294,7 +309,11 @@ func summary(blocks []Block) []Alert {
 		if !ok {
 			continue
 		}
-		for _, field := range f.Fields {
+		fields := f.Fields
+		for _, s := range f.Sections {
+			fields = append(fields, s.Fields...)
+		}
+		for _, field := range fields {
 			if field.Error != "" {
 				links = append(links, Link{Text: field.Error, Href: "#" + field.ID()})
 			}
