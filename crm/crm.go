@@ -20,6 +20,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/login"
 	"github.com/twinspan/twinspan/crm/internal/metadata"
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/pages/setup"
 	"github.com/twinspan/twinspan/crm/internal/rest"
 	"github.com/twinspan/twinspan/crm/internal/sfdx"
 	"github.com/twinspan/twinspan/crm/internal/soql"
@@ -175,6 +176,11 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		page(w, r, o.Log, http.StatusMethodNotAllowed, "Method not allowed", "This address exists, but not for the method of your request.")
 	})
 	logins.Mount(mux)
+	pages := setup.Server{Options: setup.Options{
+		Door: logins, Records: records, Queries: data.Queries, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Settings: logins.Settings(), Apps: apps,
+		Layouts: meta.Layouts, Setup: meta.Setup, Meter: meter,
+	}}
+	pages.Mount(mux)
 	data.Mount(mux)
 	(&bulk.Server{Options: loads}).Mount(mux)
 	meta.Mount(mux)

@@ -48,7 +48,7 @@ func TestRemoteSites(t *testing.T) {
 		if status, body := p.get(t, page); status != 200 || !strings.Contains(body, "Engagement") || !strings.Contains(body, "http://mc.example") || !strings.Contains(body, "Activate") {
 			t.Errorf("the page: %d %s", status, body)
 		}
-		if _, body := p.post(t, page, "do", "add_site", "site_name", "Second", "url", "http://second.example"); !strings.Contains(body, "Nothing was saved") || !strings.Contains(body, "is not secure") {
+		if _, body := p.post(t, page, "do", "add_site", "site_name", "Second", "url", "http://second.example"); !strings.Contains(body, "There is a problem") || !strings.Contains(body, "Error: Remote Site URL is not secure") {
 			t.Errorf("plain HTTP on the page: %s", body)
 		}
 		if _, body := p.post(t, page, "do", "add_site", "site_name", "Second", "url", "https://second.example"); !strings.Contains(body, "Your changes are saved") || !strings.Contains(body, "https://second.example") {

@@ -18,10 +18,11 @@ import (
 // Paths of the pages about a user's own credentials.
 const (
 	setPasswordPath    = "/secur/setpassword.jsp"
+	verifyEmailPath    = "/secur/verifyemail.jsp"
 	forgotPath         = "/secur/forgotpassword.jsp"
 	expiredPath        = "/secur/expiredpassword.jsp"
-	changePasswordPath = "/_ui/system/security/ChangePassword"
-	resetTokenPath     = "/_ui/system/security/ResetApiTokenConfirm"
+	ChangePasswordPath = "/_ui/system/security/ChangePassword"
+	ResetTokenPath     = "/_ui/system/security/ResetApiTokenConfirm"
 
 	fieldCode = pages.FieldCode
 )
@@ -32,51 +33,15 @@ func (s *Server) mountAccounts(m *web.Mux, form func(http.HandlerFunc) http.Hand
 	m.HandleFunc("GET "+forgotPath, s.serveForgotPage)
 	m.Handle("POST "+forgotPath, form(s.serveForgot))
 	m.Handle("POST "+expiredPath, form(s.serveExpired))
-	m.HandleFunc("GET "+changePasswordPath, s.signedIn(s.serveChangePage))
-	m.Handle("POST "+changePasswordPath, form(s.signedIn(s.serveChange)))
-	m.HandleFunc("GET "+resetTokenPath, s.signedIn(s.serveResetTokenPage))
-	m.Handle("POST "+resetTokenPath, form(s.signedIn(s.serveResetToken)))
-	s.mountSetup(m, form)
-}
-
-// visit is a request of somebody who is signed in.
-type visit struct {
-	session org.Session
-	user    org.User
-	org     org.Org
-}
-
-// signedIn lets a page's handler see only visitors who are signed in; others sign in first and come back.
-func (s *Server) signedIn(h func(http.ResponseWriter, *http.Request, visit)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		sess, u, ok, err := s.visitor(r)
-		if err == nil && !ok {
-			s.showPlainLogin(w, r, localPath(r.URL.RequestURI()))
-			return
-		}
-		var o org.Org
-		if err == nil {
-			o, err = s.known.OrgByID(r.Context(), u.Org)
-		}
-		if err != nil {
-			s.pageError(w, r, err)
-			return
-		}
-		s.leaveOnTimeout(w, o, sess, pagePath(r))
-		h(w, r, visit{sess, u, o})
+	m.HandleFunc("GET "+ChangePasswordPath, s.SignedIn(s.serveChangePage))
+	m.Handle("POST "+ChangePasswordPath, form(s.SignedIn(s.serveChange)))
+	m.HandleFunc("GET "+ResetTokenPath, s.SignedIn(s.serveResetTokenPage))
+	m.Handle("POST "+ResetTokenPath, form(s.SignedIn(s.serveResetToken)))
+	m.Handle("POST "+LoginAsPath, form(s.SignedIn(s.serveLoginAs)))
+	if s.senders != nil {
+		m.HandleFunc("GET "+verifyEmailPath, s.serveAddressLink)
+		m.Handle("POST "+verifyEmailPath, form(s.serveVerifyAddress))
 	}
-}
-
-// menu is what a user finds on his first page: his own settings, and Setup as far as he may see it.
-func (s *Server) menu(sess org.Session, u org.User) []ui.Link {
-	var links []ui.Link
-	if sess.Delegate == "" {
-		links = append(links, ui.Link{Text: "Change My Password", Href: changePasswordPath})
-	}
-	if len(u.LoginIPRanges) == 0 {
-		links = append(links, ui.Link{Text: "Reset My Security Token", Href: resetTokenPath})
-	}
-	return append(links, s.setupLinks(u)...)
 }
 
 // badPassword is the text of a refusal that the person at the page can mend; "" for others.
@@ -258,18 +223,18 @@ func (s *Server) chooseExpired(w http.ResponseWriter, r *http.Request, t *transa
 	return s.signIn(w, r, t, org.NewSession{User: u, Event: e})
 }
 
-func (s *Server) serveChangePage(w http.ResponseWriter, r *http.Request, v visit) {
+func (s *Server) serveChangePage(w http.ResponseWriter, r *http.Request, v Visit) {
 	s.showChange(w, r, v, "")
 }
 
-func (s *Server) showChange(w http.ResponseWriter, r *http.Request, v visit, refusal string) {
+func (s *Server) showChange(w http.ResponseWriter, r *http.Request, v Visit, refusal string) {
 	s.render(w, r, pages.SetPassword{
 		Title: "Change My Password", Lead: "Changing your password changes your security token too; the new one is mailed to you.",
-		Action: changePasswordPath, Username: v.user.Username, Old: true, Error: refusal, User: v.user.Name,
+		Action: ChangePasswordPath, Username: v.User.Username, Old: true, Error: refusal, User: v.User.Name,
 	})
 }
 
-func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
+func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v Visit) {
 	form, err := web.ReadForm(w, r, maxForm)
 	if err != nil {
 		s.pageError(w, r, err)
@@ -277,8 +242,8 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	password, err := newPassword(form)
 	if err == nil {
-		err = s.throttle.Guard(r.Context(), v.user.Username, callerOf(r).ip, func() error {
-			return s.accounts.ChangeOwn(r.Context(), v.session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
+		err = s.throttle.Guard(r.Context(), v.User.Username, callerOf(r).ip, func() error {
+			return s.accounts.ChangeOwn(r.Context(), v.Session, vault.Secret(form.Get(pages.FieldOldPassword)), password)
 		})
 	}
 	switch text := badPassword(err); {
@@ -288,8 +253,8 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 		s.pageError(w, r, err)
 	default:
 		s.render(w, r, pages.Done{
-			Title: "Password changed", Text: "Your password is changed. Your new security token is on its way to " + v.user.Email + ".",
-			Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.user.Name,
+			Title: "Password changed", Text: "Your password is changed. Your new security token is on its way to " + v.User.Email + ".",
+			Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name,
 		})
 	}
 }
@@ -297,23 +262,23 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v visit) {
 // tokenCrumbs are Profile > Settings, where document 004 finds the page.
 var tokenCrumbs = []ui.Link{{Text: "Profile", Href: "/"}, {Text: "Settings", Href: "/"}}
 
-func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v visit) {
-	if len(v.user.LoginIPRanges) > 0 {
+func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v Visit) {
+	if len(v.User.LoginIPRanges) > 0 {
 		s.pageError(w, r, fault.New(fault.NotFound, org.CodeNoSecurityToken, "Users of a profile with login IP ranges have no security token."))
 		return
 	}
-	alerts, err := s.banner(r.Context(), v)
+	alerts, err := s.Banner(r.Context(), v)
 	if err != nil {
 		s.pageError(w, r, err)
 		return
 	}
-	s.render(w, r, pages.ResetToken{Alerts: alerts, Action: resetTokenPath, User: v.user.Name, Crumbs: tokenCrumbs})
+	s.render(w, r, pages.ResetToken{Alerts: alerts, Action: ResetTokenPath, User: v.User.Name, Crumbs: tokenCrumbs})
 }
 
-func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v visit) {
-	u, err := v.user, s.throttle.AllowMail(v.user.Username)
+func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v Visit) {
+	u, err := v.User, s.throttle.AllowMail(v.User.Username)
 	if err == nil {
-		u, err = s.accounts.ResetToken(r.Context(), v.session)
+		u, err = s.accounts.ResetToken(r.Context(), v.Session)
 	}
 	if err != nil {
 		s.pageError(w, r, err)
@@ -321,6 +286,6 @@ func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v visit
 	}
 	s.render(w, r, pages.Done{
 		Title: "Security token reset", Text: "Your new security token is on its way to " + u.Email + ". The old one no longer works.",
-		Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.user.Name,
+		Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name,
 	})
 }

@@ -83,7 +83,7 @@ func (s *Server) answer(w http.ResponseWriter, t *transaction, values url.Values
 	if t.HasState {
 		values.Set("state", t.State)
 	}
-	redirect(w, http.StatusFound, oauth.AppendQuery(t.Redirect, values))
+	Redirect(w, http.StatusFound, oauth.AppendQuery(t.Redirect, values))
 }
 
 // maxState bounds state and nonce, in bytes, so that they fit the URL they go back in.

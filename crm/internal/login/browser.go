@@ -87,7 +87,7 @@ func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.leaveOnTimeout(w, o, sess, "/")
-	s.render(w, r, pages.Home{As: as, User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: logoutPath, Links: s.menu(sess, u)})
+	s.render(w, r, pages.Home{As: as, User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: LogoutPath, Links: s.menu(sess, u)})
 }
 
 // serveLoginPage is the sign-in page for who comes by himself; startURL or retURL is where he wants to go.
@@ -227,7 +227,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, 
 		}
 		to = authorizePath + "?" + url.Values{pages.FieldTransaction: {sealed}}.Encode()
 	}
-	redirect(w, http.StatusSeeOther, to)
+	Redirect(w, http.StatusSeeOther, to)
 	return nil
 }
 
@@ -259,8 +259,8 @@ func (s *Server) endBrowser(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// redirect leads a browser on. Its Location is kept by no cache and sent to nobody as a Referer.
-func redirect(w http.ResponseWriter, status int, to string) {
+// Redirect leads a browser on. Its Location is kept by no cache and sent to nobody as a Referer.
+func Redirect(w http.ResponseWriter, status int, to string) {
 	h := w.Header()
 	h.Set("Location", to)
 	h.Set("Referrer-Policy", "no-referrer")

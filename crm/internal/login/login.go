@@ -197,7 +197,7 @@ const (
 	tokenPath     = "/services/oauth2/token"
 	consentPath   = "/setup/secur/RemoteAccessAuthorizationPage.apexp"
 	loginPath     = "/login"
-	logoutPath    = "/secur/logout.jsp"
+	LogoutPath    = "/secur/logout.jsp"
 	idPath        = "/id/"
 )
 
@@ -232,8 +232,8 @@ func (s *Server) Mount(m *web.Mux) {
 	m.Handle("POST "+loginPath, form(s.serveLogin))
 	m.HandleFunc("GET "+devicePath, s.moved(s.serveConnect))
 	m.Handle("POST "+devicePath, form(s.serveConnectForm))
-	m.HandleFunc("GET "+logoutPath, s.serveLogout)
-	m.HandleFunc("POST "+logoutPath, s.serveLogout)
+	m.HandleFunc("GET "+LogoutPath, s.serveLogout)
+	m.HandleFunc("POST "+LogoutPath, s.serveLogout)
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
 	m.HandleFunc("GET "+timeoutPath, s.serveTimeout)
 	s.mountAccounts(m, form)

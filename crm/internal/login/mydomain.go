@@ -60,7 +60,7 @@ func (s *Server) moved(h http.HandlerFunc) http.HandlerFunc {
 		}
 		switch {
 		case err == nil && !o.Settings.NoMyDomainRedirect:
-			redirect(w, http.StatusFound, s.myDomainURL(o)+r.URL.RequestURI())
+			Redirect(w, http.StatusFound, s.myDomainURL(o)+r.URL.RequestURI())
 		case err != nil && fault.KindOf(err) != fault.NotFound:
 			s.pageError(w, r, err)
 		default:

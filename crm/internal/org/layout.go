@@ -82,6 +82,15 @@ func (l *Layouts) Find(ctx context.Context, s Session, name string) (Layout, err
 	return shownLayout(found, ok, s), nil
 }
 
+// OfPages is the layout of users that pages are shown by, to whoever looks at one.
+func (l *Layouts) OfPages(ctx context.Context, s Session) (Layout, error) {
+	found, ok, err := l.Store.LayoutByName(ctx, s.Org, UserLayout)
+	if err != nil {
+		return Layout{}, err
+	}
+	return shownLayout(found, ok, s), nil
+}
+
 // shownLayout is what is left of a kept layout in the org of now, whose package may have gone with its fields; where
 // nothing is kept, it is a new org's.
 func shownLayout(kept Layout, ok bool, s Session) Layout {

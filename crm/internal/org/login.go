@@ -31,7 +31,6 @@ type LoginStore interface {
 	CredentialStore
 	AccountStore
 	SettingsStore
-	UserLister
 	LoginHistoryStore
 	LastLoginStore
 	GrantStore

@@ -9,19 +9,6 @@ import (
 // CodeLoginAsOff: an administrator may not log in as that user, now or ever; the message says why.
 const CodeLoginAsOff fault.Code = "login_as_off"
 
-// UserEntry is a user in a list.
-type UserEntry struct {
-	ID                             ID
-	Name, Alias, Username, Profile string
-	Active                         bool
-}
-
-// UserLister lists users for a page.
-type UserLister interface {
-	// UserList lists the users of an org by last name, at most 2,000.
-	UserList(ctx context.Context, org ID) ([]UserEntry, error)
-}
-
 // mayLoginAs: managing users, and able to see and change everything they can.
 var mayLoginAs = Need{{PermManageUsers}, {PermModifyAllData}}
 

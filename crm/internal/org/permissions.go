@@ -1,5 +1,10 @@
 package org
 
+import (
+	"strings"
+	"unicode"
+)
+
 // AllPermissions are the system permissions that profiles and permission sets can hold, by API name without prefix, in
 // alphabetical order (a selection of the Object Reference's, crm-wire 5.2).
 func AllPermissions() []string {
@@ -46,6 +51,48 @@ func StandardUserPermissions() []string {
 // IntegrationPermissions are those of the profile for programs.
 func IntegrationPermissions() []string {
 	return []string{"ActivitiesAccess", PermAPIEnabled, PermAPIUserOnly}
+}
+
+// permissionLabels are what Setup calls permissions whose label is not their name in words (crm-wire 5.2, the labels of
+// the Object Reference's fields).
+var permissionLabels = map[string]string{
+	PermViewSetup: "View Setup and Configuration", PermManageConnectedApps: "Manage Connected Apps", PermManageProfiles: "Manage Profiles and Permission Sets",
+	PermResetPasswords: "Reset User Passwords and Unlock Users", PermManageIPAddresses: "Manage IP Addresses", PermInstallPackaging: "Download AppExchange Packages",
+	PermModifyMetadata: "Modify Metadata Through Metadata API Functions", PermApproveUninstalledApp: "Approve Uninstalled Connected Apps",
+	PermUseAnyAPIClient: "Use Any API Client", PermAPIEnabled: "API Enabled", PermAPIUserOnly: "Api Only User", PermCreateReports: "Create and Customize Reports",
+	PermBulkHardDelete: "Bulk API Hard Delete",
+}
+
+// PermissionLabel is what Setup calls a permission: "ManageUsers" is Manage Users.
+func PermissionLabel(name string) string {
+	if label, ok := permissionLabels[name]; ok {
+		return label
+	}
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Missing names what the permissions lack of the need, by label: "Customize Application, and Modify All Data or Manage Connected
+// Apps". It is "" where nothing is missing.
+func (n Need) Missing(p Permissions) string {
+	var groups []string
+	for _, group := range n {
+		if p.Any(group...) {
+			continue
+		}
+		labels := make([]string, len(group))
+		for i, name := range group {
+			labels[i] = PermissionLabel(name)
+		}
+		groups = append(groups, strings.Join(labels, " or "))
+	}
+	return strings.Join(groups, ", and ")
 }
 
 // Any reports whether the set holds one of the permissions.

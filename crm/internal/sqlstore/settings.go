@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
@@ -15,31 +14,6 @@ func (s *Store) ChangeSettings(ctx context.Context, orgID, by org.ID, at time.Ti
 	return s.WriteSetup(ctx, func(tx org.SetupTx) error {
 		return tx.ChangeSettings(orgID, by, at, func(now *org.Settings) error { return fn(tx, now) })
 	})
-}
-
-// maxUserList is how many users a list on a page has.
-const maxUserList = 2000
-
-// UserList lists the org's users by name.
-func (s *Store) UserList(ctx context.Context, orgID org.ID) ([]org.UserEntry, error) {
-	rows, err := s.db.Query(ctx, `SELECT u.id, u.name, u.alias, u.username, u.is_active, p.name FROM user_account u
- JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id WHERE u.org_id = $1 ORDER BY u.last_name, u.id LIMIT $2`, string(orgID), maxUserList)
-	if err != nil {
-		return nil, fmt.Errorf("listing users: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // Err below tells what matters
-	var out []org.UserEntry
-	for rows.Next() {
-		var e org.UserEntry
-		if err := rows.Scan(&e.ID, &e.Name, &e.Alias, &e.Username, &e.Active, &e.Profile); err != nil {
-			return nil, fmt.Errorf("listing users: %w", err)
-		}
-		out = append(out, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("listing users: %w", err)
-	}
-	return out, nil
 }
 
 var _ org.ProfileStore = (*Store)(nil)

@@ -1,87 +1,95 @@
-package login
+package setup
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/crm/internal/org/packages"
-	"github.com/twinspan/twinspan/crm/internal/pages"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
-	"github.com/twinspan/twinspan/internal/web"
 )
 
-const packagesPath = setupPath + "installed-packages"
+// Fields of the form of Installed Packages, and what its buttons do.
+const (
+	fieldVersion = "version"
+	fieldAccess  = "access"
 
-func (s *Server) mountPackages(m *web.Mux, form func(http.HandlerFunc) http.Handler) {
-	m.HandleFunc("GET "+packagesPath, s.signedIn(s.servePackages))
-	m.Handle("POST "+packagesPath, form(s.signedIn(s.serveChangePackage)))
-}
+	doInstall   = "install"
+	doUninstall = "uninstall"
+)
 
-func (s *Server) servePackages(w http.ResponseWriter, r *http.Request, v visit) {
-	s.showPackages(w, r, v, ui.Alert{})
+func (s *Server) mountPackages(on func(node) routes) {
+	on(nodePackages).get("", viewer, func(v *visit) { showPackages(v, nil) })
+	on(nodePackages).post("", viewer, changePackage)
 }
 
 // showPackages is Setup > Installed Packages. Install for Admins Only is what is chosen unless somebody chooses otherwise.
-func (s *Server) showPackages(w http.ResponseWriter, r *http.Request, v visit, alert ui.Alert) {
-	err := setupOnly(v)
-	var o org.Org
-	if err == nil {
-		o, err = s.known.OrgByID(r.Context(), v.org.ID)
-	}
+func showPackages(v *visit, alerts []ui.Alert) {
+	o, err := v.s.Door.OrgNow(v.ctx(), v.Org.ID)
 	if err != nil {
-		s.pageError(w, r, err)
+		v.fail(err)
 		return
 	}
-	p := pages.Packages{
-		Frame: pages.Frame{User: v.user.Name, Crumbs: crumbs("Setup", "Apps"), Action: packagesPath},
-		Name:  packages.Name, Namespace: packages.Namespace, Installed: o.Package,
-		Security: []ui.Option{{Value: org.SecurityNone, Label: "Install for Admins Only"}, {Value: org.SecurityFull, Label: "Install for All Users"}},
+	t := ui.Table{Caption: "Installed Packages", Columns: []string{"Package Name", "Namespace Prefix", "Version Number", "Action"}, Empty: "No packages are installed."}
+	label := "Install"
+	if o.Package != "" {
+		label = "Upgrade"
+		t.Rows = [][]ui.Cell{append(ui.Row(packages.Name, packages.Namespace, o.Package), button(nodePackages.Path, "Uninstall", doUninstall, org.ID(o.Package)))}
 	}
-	if alert.Text != "" {
-		p.Alerts = []ui.Alert{alert}
-	}
+	var versions []ui.Option
 	for _, release := range slices.Backward(packages.Releases()) {
 		if found, err := org.CheckPackage(release.Version, o.Package); err == nil && found.Version != o.Package {
-			p.Versions = append(p.Versions, release.Version)
+			versions = append(versions, ui.Option{Value: release.Version, Label: release.Version})
 		}
 	}
-	s.render(w, r, p)
+	blocks := []ui.Block{t}
+	if len(versions) > 0 {
+		blocks = append(blocks, ui.Form{
+			Action: nodePackages.Path, Legend: label + " " + packages.Name, Submits: []ui.Submit{{Label: label}},
+			Fields: []ui.Field{
+				hidden(fieldDo, doInstall),
+				{Type: ui.SelectField, Name: fieldVersion, Label: "Version", Required: true, Value: versions[0].Value, Options: versions},
+				{
+					Type: ui.SelectField, Name: fieldAccess, Label: "Who gets access", Required: true, Value: org.SecurityNone,
+					Options: []ui.Option{{Value: org.SecurityNone, Label: "Install for Admins Only"}, {Value: org.SecurityFull, Label: "Install for All Users"}},
+				},
+			},
+		})
+	}
+	v.show(nodePackages.Label, alerts, blocks...)
 }
 
-// serveChangePackage installs, upgrades and removes as the Tooling API does.
-func (s *Server) serveChangePackage(w http.ResponseWriter, r *http.Request, v visit) {
-	f, ok := s.setupForm(w, r, v)
+// changePackage installs, upgrades and removes as the Tooling API does.
+func changePackage(v *visit) {
+	f, ok := v.form()
 	if !ok {
 		return
 	}
-	ctx, session := r.Context(), v.session
-	session.Tooling = true
-	refused := ""
-	session.Warn = func(text string) { refused = text }
+	session, said := v.tooling(), ""
+	session.Warn = func(text string) { said = text }
 	done := "The package is installed."
 	var err error
-	switch f.Get(pages.FieldDo) {
-	case pages.DoInstall:
-		_, err = s.records.Create(ctx, session, org.ObjectInstallRequest, map[string]any{
-			"SubscriberPackageVersionKey": f.Get(pages.FieldVersion), "SecurityType": f.Get(pages.FieldAccess),
+	switch f.Get(fieldDo) {
+	case doInstall:
+		_, err = v.s.Records.Create(v.ctx(), session, org.ObjectInstallRequest, map[string]any{
+			"SubscriberPackageVersionKey": f.Get(fieldVersion), "SecurityType": f.Get(fieldAccess),
 		})
-	case pages.DoUninstall:
+	case doUninstall:
 		done = "The package is removed."
-		if release, ok := packages.Find(f.Get(pages.FieldRecord)); ok {
-			_, err = s.records.Create(ctx, session, org.ObjectUninstallRequest, map[string]any{"SubscriberPackageVersionId": release.ID})
+		if release, ok := packages.Find(f.Get(fieldRecord)); ok {
+			_, err = v.s.Records.Create(v.ctx(), session, org.ObjectUninstallRequest, map[string]any{"SubscriberPackageVersionId": release.ID})
 		}
 	}
-	if fault.KindOf(err) == fault.Invalid && err != nil {
-		refused = fault.Of(err).Message
-	} else if err != nil {
-		s.pageError(w, r, err)
+	switch {
+	case fault.KindOf(err) == fault.Invalid:
+		said = fault.Of(err).Message
+	case err != nil:
+		v.fail(err)
 		return
 	}
-	if refused != "" {
-		s.showPackages(w, r, v, ui.Alert{Kind: ui.Error, Title: "Nothing was changed", Text: refused})
+	if said != "" {
+		showPackages(v, []ui.Alert{{Kind: ui.Error, Title: "Nothing was changed", Text: said}})
 		return
 	}
-	s.showPackages(w, r, v, ui.Alert{Kind: ui.Success, Text: done})
+	showPackages(v, saved(done))
 }

@@ -1,71 +1,100 @@
-package login
+package setup
 
 import (
-	"net/http"
-	"strings"
+	"net/url"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
-	"github.com/twinspan/twinspan/crm/internal/pages"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
-	"github.com/twinspan/twinspan/internal/web"
 )
 
-// sitesPath is Setup > Security > Remote Site Settings.
-const sitesPath = setupPath + "remote-site-settings"
+// Fields of the form of Remote Site Settings, and what its buttons do.
+const (
+	fieldSiteName    = "site_name"
+	fieldURL         = "url"
+	fieldDescription = "description"
+	fieldInsecure    = "disable_protocol_security"
 
-func (s *Server) mountSites(m *web.Mux, form func(http.HandlerFunc) http.Handler) {
-	m.HandleFunc("GET "+sitesPath, s.signedIn(func(w http.ResponseWriter, r *http.Request, v visit) { s.showSites(w, r, v, ui.Alert{}) }))
-	m.Handle("POST "+sitesPath, form(s.signedIn(s.serveChangeSites)))
+	doAddSite        = "add_site"
+	doActivateSite   = "activate_site"
+	doDeactivateSite = "deactivate_site"
+	doDropSite       = "drop_site"
+)
+
+func (s *Server) mountSites(on func(node) routes) {
+	on(nodeSites).get("", viewer, func(v *visit) { showSites(v, nil, "", nil) })
+	on(nodeSites).post("", viewer, changeSites)
 }
 
-func (s *Server) showSites(w http.ResponseWriter, r *http.Request, v visit, alert ui.Alert) {
-	err := setupOnly(v)
-	var all []org.RemoteSite
-	if err == nil {
-		all, err = (&org.RemoteSites{Records: s.records}).List(r.Context(), v.session)
-	}
+// siteInputs are which input of the form is which field of a remote site.
+var siteInputs = map[string]string{"SiteName": fieldSiteName, "EndpointUrl": fieldURL, "Description": fieldDescription}
+
+// showSites is Setup > Security > Remote Site Settings: which sites the org's code may call. typed is a form that was refused
+// because of one of its inputs, wrong which that is.
+func showSites(v *visit, typed url.Values, wrong string, alerts []ui.Alert) {
+	all, err := (&org.RemoteSites{Records: v.s.Records}).List(v.ctx(), v.Session)
 	if err != nil {
-		s.pageError(w, r, err)
+		v.fail(err)
 		return
 	}
-	p := pages.RemoteSites{Frame: pages.Frame{User: v.user.Name, Crumbs: crumbs("Setup", "Security"), Action: sitesPath}}
-	if alert.Text != "" {
-		p.Alerts = []ui.Alert{alert}
+	path := nodeSites.Path
+	t := ui.Table{
+		Caption: "All Remote Sites", Columns: []string{"Remote Site Name", "Remote Site URL", "Description", "Active", "Disable Protocol Security", "Action", "Delete"},
+		Empty: "The org has none.",
 	}
-	for _, site := range all {
-		p.Rows = append(p.Rows, pages.SiteRow{ID: string(site.ID), Name: site.Name, URL: site.URL, Description: site.Description, Active: site.Active, Insecure: site.Insecure})
+	for _, r := range all {
+		action := button(path, "Activate", doActivateSite, r.ID)
+		if r.Active {
+			action = button(path, "Deactivate", doDeactivateSite, r.ID)
+		}
+		t.Rows = append(t.Rows, append(ui.Row(r.Name, r.URL, r.Description, check(r.Active), check(r.Insecure)), action, button(path, "Delete", doDropSite, r.ID)))
 	}
-	s.render(w, r, p)
+	form := ui.Form{
+		Action: path, Legend: "New Remote Site", Submits: []ui.Submit{{Label: "Save"}},
+		Fields: []ui.Field{
+			hidden(fieldDo, doAddSite),
+			{Name: fieldSiteName, Label: "Remote Site Name", Required: true, Autocomplete: "off", MaxLength: 80},
+			{Name: fieldURL, Label: "Remote Site URL", Required: true, Autocomplete: "off", MaxLength: 255},
+			{Name: fieldDescription, Label: "Description", Autocomplete: "off", MaxLength: 255},
+			{Type: ui.CheckboxField, Name: fieldInsecure, Label: "Disable Protocol Security", Value: "true", Checked: typed.Get(fieldInsecure) != ""},
+		},
+	}
+	for i := range form.Fields[1:4] {
+		f := &form.Fields[i+1]
+		f.Value = typed.Get(f.Name)
+		if f.Name == wrong && len(alerts) > 0 {
+			f.Error, alerts = alerts[0].Text, nil
+		}
+	}
+	v.show(nodeSites.Label, alerts, t, form)
 }
 
-func (s *Server) serveChangeSites(w http.ResponseWriter, r *http.Request, v visit) {
-	f, ok := s.setupForm(w, r, v)
+func changeSites(v *visit) {
+	f, ok := v.form()
 	if !ok {
 		return
 	}
-	session := v.session
-	session.Tooling = true // where the API has them
-	text := func(name string) string { return strings.TrimSpace(f.Get(name)) }
+	ctx, id, session := v.ctx(), f.Get(fieldRecord), v.tooling() // where the API has them
 	var err error
-	switch f.Get(pages.FieldDo) {
-	case pages.DoAddSite:
-		_, err = s.records.Create(r.Context(), session, org.ObjectRemoteSite, map[string]any{
-			"SiteName": text(pages.FieldSiteName), "EndpointUrl": text(pages.FieldURL), "Description": text(pages.FieldDescription),
-			"IsActive": true, "ProtocolMismatch": f.Get(pages.FieldInsecure) != "",
+	var typed url.Values
+	switch f.Get(fieldDo) {
+	case doAddSite:
+		typed = f
+		_, err = v.s.Records.Create(ctx, session, org.ObjectRemoteSite, map[string]any{
+			"SiteName": text(f, fieldSiteName), "EndpointUrl": text(f, fieldURL), "Description": text(f, fieldDescription),
+			"IsActive": true, "ProtocolMismatch": f.Get(fieldInsecure) != "",
 		})
-	case pages.DoActivateSite, pages.DoDeactivateSite:
-		err = s.records.Update(r.Context(), session, org.ObjectRemoteSite, f.Get(pages.FieldRecord), map[string]any{"IsActive": f.Get(pages.FieldDo) == pages.DoActivateSite})
-	case pages.DoDropSite:
-		err = s.records.Delete(r.Context(), session, org.ObjectRemoteSite, f.Get(pages.FieldRecord))
+	case doActivateSite, doDeactivateSite:
+		err = v.s.Records.Update(ctx, session, org.ObjectRemoteSite, id, map[string]any{"IsActive": f.Get(fieldDo) == doActivateSite})
+	case doDropSite:
+		err = v.s.Records.Delete(ctx, session, org.ObjectRemoteSite, id)
 	}
-	if kind := fault.KindOf(err); err != nil && (kind == fault.Invalid || kind == fault.NotFound) {
-		s.showSites(w, r, v, ui.Alert{Kind: ui.Error, Title: "Nothing was saved", Text: fault.Of(err).Message})
-		return
+	switch said := refused(err); {
+	case said != "":
+		showSites(v, typed, siteInputs[fault.Of(err).Field], notSaved(said))
+	case err != nil:
+		v.fail(err)
+	default:
+		showSites(v, nil, "", saved("Your changes are saved."))
 	}
-	if err != nil {
-		s.pageError(w, r, err)
-		return
-	}
-	s.showSites(w, r, v, ui.Alert{Kind: ui.Success, Text: "Your changes are saved."})
 }

@@ -1,0 +1,67 @@
+package setup
+
+import (
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/login"
+	"github.com/twinspan/twinspan/internal/ui"
+)
+
+var (
+	nodeHome = node{Path: login.SetupPath, Label: "Setup"}
+	nodeFind = node{Path: findPath, Label: "Quick Find"}
+)
+
+func (s *Server) mountHome(on func(node) routes) {
+	on(nodeHome).get("", viewer, serveHome)
+	on(nodeFind).get("", viewer, serveFind)
+}
+
+// serveHome is Setup's first page: the two trees.
+func serveHome(v *visit) {
+	v.node = node{Path: login.SetupPath}
+	blocks := []ui.Block{ui.Text("Setup Home. Search with Quick Find, or go by the trees: that of Lightning Experience, and below it that of Salesforce Classic.")}
+	for _, t := range []struct {
+		name  string
+		where func(node) []string
+		id    bool
+	}{
+		{"Lightning Experience", func(n node) []string { return n.Lightning }, true},
+		{"Salesforce Classic", func(n node) []string { return n.Classic }, false},
+	} {
+		blocks = append(blocks, ui.Heading{Text: t.name})
+		for _, b := range tree(v.User.Permissions, t.where) {
+			h := ui.Heading{Text: strings.Join(b.Path, " > ")}
+			if t.id {
+				h.ID = anchor(b.Path)
+			}
+			blocks = append(blocks, h, ui.Links(b.Links))
+		}
+	}
+	v.show("Setup", nil, blocks...)
+}
+
+// serveFind is the answer of Quick Find.
+func serveFind(v *visit) {
+	q, ok := v.query()
+	if !ok {
+		return
+	}
+	asked := strings.TrimSpace(q.Get(fieldQuery))
+	if r := []rune(asked); len(r) > maxQuery {
+		asked = string(r[:maxQuery])
+	}
+	var links ui.Links
+	for _, n := range find(asked, v.User.Permissions) {
+		links = append(links, ui.Link{Text: n.Label, Href: n.Path})
+		if n.Also != "" && n.Also != n.Label {
+			links = append(links, ui.Link{Text: n.Also, Href: n.Path})
+		}
+	}
+	v.node = node{Path: login.SetupPath}
+	blocks := []ui.Block{ui.Text("No page of Setup fits “" + asked + "”. Try another word, or go by the trees of Setup."), ui.Links{{Text: "Setup", Href: login.SetupPath}}}
+	if len(links) > 0 {
+		blocks = []ui.Block{ui.Text("Pages for “" + asked + "”:"), links}
+	}
+	v.show("Quick Find", nil, blocks...)
+}

@@ -1,0 +1,186 @@
+package setup
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/twinspan/twinspan/crm/internal/login"
+	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/pages"
+	"github.com/twinspan/twinspan/internal/ui"
+)
+
+// shownUsers is how many users a page of a list of them shows.
+const shownUsers = 50
+
+// Parameters of lists of users.
+const (
+	paramLetter = "letter" // of the last name
+	paramAfter  = "after"  // name of the last user of the page before
+	paramID     = "after_id"
+)
+
+func (s *Server) mountUsers(on func(node) routes) {
+	users := on(nodeUsers)
+	users.get("", viewer, serveUsers)
+	users.get("/new", manageUsers, func(v *visit) { showUserForm(v, "", nil, nil, nil) })
+	users.post("/new", manageUsers, saveNewUser)
+	users.get("/{id}", viewer, func(v *visit) {
+		if id, ok := v.record(); ok {
+			showUser(v, id, nil)
+		}
+	})
+	users.post("/{id}", viewer, changeUser)
+	users.get("/{id}/edit", manageUsers, func(v *visit) {
+		if id, ok := v.record(); ok {
+			showUserForm(v, id, nil, nil, nil)
+		}
+	})
+	users.post("/{id}/edit", manageUsers, saveUser)
+	users.get("/{id}/permission-sets", assignSets, func(v *visit) {
+		if id, ok := v.record(); ok {
+			showUserSets(v, id, nil)
+		}
+	})
+	users.post("/{id}/permission-sets", assignSets, saveUserSets)
+}
+
+// manageUsers is what making and changing users takes; assignSets, what giving them permission sets takes.
+var (
+	manageUsers = org.StandardSchema().Object(org.ObjectUser, nil).Create
+	assignSets  = org.StandardSchema().Named(org.ObjectPermissionSetAssignment).Create
+)
+
+// userFilter is which users a list shows, and from where.
+type userFilter struct {
+	asked, letter string
+	after, id     string
+}
+
+func filterOf(q url.Values) userFilter {
+	f := userFilter{asked: strings.TrimSpace(q.Get(fieldQuery)), letter: q.Get(paramLetter), after: q.Get(paramAfter), id: q.Get(paramID)}
+	if r := []rune(f.asked); len(r) > maxQuery {
+		f.asked = string(r[:maxQuery])
+	}
+	if len(f.letter) != 1 || f.letter < "A" || f.letter > "Z" {
+		f.letter = ""
+	}
+	return f
+}
+
+// userRow is a user in a list.
+type userRow struct {
+	id                             org.ID
+	name, alias, username, profile string
+	active                         bool
+	lastLogin                      string
+}
+
+// listed reads a page of users, one more than it shows where there are more. also is a further condition; "" for none.
+func (v *visit) listed(f userFilter, also string) (rows []userRow, more bool, err error) {
+	var where []string
+	if also != "" {
+		where = append(where, also)
+	}
+	if f.asked != "" {
+		like := like(f.asked)
+		where = append(where, "(Name LIKE "+like+" OR Username LIKE "+like+" OR Email LIKE "+like+" OR Alias LIKE "+like+")")
+	}
+	if f.letter != "" {
+		where = append(where, "LastName LIKE '"+f.letter+"%'")
+	}
+	if _, err := org.ParseID(f.id); err == nil && f.after != "" {
+		name := literal(f.after)
+		where = append(where, "(Name > "+name+" OR (Name = "+name+" AND Id > "+literal(f.id)+"))")
+	}
+	query := "SELECT Id, Name, Alias, Username, IsActive, Profile.Name, LastLoginDate FROM User"
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	found, err := v.rows(query + " ORDER BY Name, Id LIMIT " + strconv.Itoa(shownUsers+1))
+	for _, r := range found {
+		rows = append(rows, userRow{r.id(0), r.text(1), r.text(2), r.text(3), r.text(5), r.flag(4), moment(r.time(6))})
+	}
+	if len(rows) > shownUsers {
+		return rows[:shownUsers], true, err
+	}
+	return rows, false, err
+}
+
+// finder are the blocks above and below a list of users: search, the letters, and the next page.
+func (f userFilter) finder(path string, rows []userRow, more bool) (above []ui.Block, below ui.Links) {
+	letters := ui.Links{}
+	for c := 'A'; c <= 'Z'; c++ {
+		letters = append(letters, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
+	}
+	letters = append(letters, ui.Link{Text: "All", Href: path})
+	above = []ui.Block{ui.Form{
+		Get: true, Action: path, Submits: []ui.Submit{{Label: "Find", Secondary: true}},
+		Fields: []ui.Field{{Name: fieldQuery, Label: "Find users by name, user name, email or alias", Value: f.asked, Autocomplete: "off", MaxLength: maxQuery}},
+	}, letters}
+	if f.after != "" {
+		below = append(below, ui.Link{Text: "First Page", Href: path + f.query("", "")})
+	}
+	if more {
+		last := rows[len(rows)-1]
+		below = append(below, ui.Link{Text: "Next Page", Href: path + f.query(last.name, string(last.id))})
+	}
+	return above, below
+}
+
+// query writes the filter as the query of an address.
+func (f userFilter) query(after, id string) string {
+	q := url.Values{}
+	for name, value := range map[string]string{fieldQuery: f.asked, paramLetter: f.letter, paramAfter: after, paramID: id} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// serveUsers is Setup > Users > Users. The Login link is in the Action column while the policy is on (document 004).
+func serveUsers(v *visit) {
+	q, ok := v.query()
+	if !ok {
+		return
+	}
+	f := filterOf(q)
+	rows, more, err := v.listed(f, "")
+	var alerts []ui.Alert
+	if err == nil {
+		alerts, err = v.s.Door.Banner(v.ctx(), v.Visit)
+	}
+	if err != nil {
+		v.fail(err)
+		return
+	}
+	t := ui.Table{Caption: "All Users", Columns: []string{"Full Name", "Action", "Alias", "Username", "Last Login", "Active", "Profile"}, Empty: "No user fits."}
+	edits := manageUsers.MetBy(v.User.Permissions)
+	for _, u := range rows {
+		path := nodeUsers.Path + "/" + string(u.id)
+		var action ui.Cell
+		if edits {
+			action.Links = []ui.Link{{Text: "Edit", Href: path + "/edit"}}
+		}
+		if org.CheckLoginAs(v.Org, v.Session, org.User{Org: v.Org.ID, ID: u.id, Active: u.active}) == nil {
+			action.Form = loginForm(u.id)
+		}
+		t.Rows = append(t.Rows, append([]ui.Cell{{Text: u.name, Href: path}, action}, ui.Row(u.alias, u.username, u.lastLogin, check(u.active), u.profile)...))
+	}
+	above, next := f.finder(nodeUsers.Path, rows, more)
+	var first []ui.Block
+	if edits {
+		first = append(first, ui.Links{{Text: "New User", Href: nodeUsers.Path + "/new"}})
+	}
+	v.show(nodeUsers.Label, alerts, append(append(append(first, above...), t), next)...)
+}
+
+// loginForm is the Login link.
+func loginForm(id org.ID) *ui.Form {
+	return &ui.Form{Action: login.LoginAsPath, Fields: []ui.Field{hidden(pages.FieldUser, string(id))}, Submits: []ui.Submit{{Label: "Login", Secondary: true}}}
+}

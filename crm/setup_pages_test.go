@@ -1,0 +1,79 @@
+package crm_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// admin is the org's administrator at its pages.
+func (h *house) adminAt(t *testing.T) *hands {
+	t.Helper()
+	return h.handsOf(t, h.spec.Users[0].Username, "admin-pw-1")
+}
+
+func TestSetupIsFoundInTheTreesAndByQuickFind(t *testing.T) {
+	t.Parallel()
+	h := open(t, "sqlite")
+	p := h.adminAt(t)
+	p.click("Setup")
+	p.wants("Lightning Experience", "Salesforce Classic", "Administer > Manage Users", "Users", "Identity", "Security")
+	for query, page := range map[string]string{
+		"Users": "Users", "permission sets": "Permission Sets", "Permision Stes": "Permission Sets", "Reset Security Token": "Reset Security Token", "reset my security": "Reset My Security Token",
+		"MC Connect": "Installed Packages", "ExactTarget": "Installed Packages", "ET": "Permission Sets", "tracking user": "Users", "Salesforce Connector": "OAuth and OpenID Connect Settings",
+		"open-id connect": "OAuth and OpenID Connect Settings", "deliverabilty": "Deliverability", "log in as any user": "Login Access Policies",
+	} {
+		p.open("/setup")
+		p.quickFind(query, page)
+		if p.status != 200 || strings.Contains(p.text(), "Error:") {
+			t.Errorf("%s: %d", query, p.status)
+		}
+	}
+	p.open("/setup/find?q=zzzzzz")
+	p.wants("No page of Setup fits")
+}
+
+// TestWhoLacksAPermissionIsToldWhich goes to every page that Setup lists.
+func TestWhoLacksAPermissionIsToldWhich(t *testing.T) {
+	t.Parallel()
+	h := open(t, "sqlite")
+	user := h.handsOf(t, h.spec.Users[1].Username, "user-pw-1")
+	user.lacks("Setup")
+	for _, path := range []string{"/setup", "/setup/users", "/setup/permission-sets", "/setup/deliverability", "/setup/find?q=users"} {
+		user.open(path)
+		if user.status != 403 {
+			t.Errorf("%s: %d", path, user.status)
+		}
+		user.wants("View Setup and Configuration", h.spec.Users[1].Username)
+	}
+	for _, path := range []string{"/setup/users/new", "/setup/permission-sets/new"} {
+		user.open(path)
+		if user.status != 403 {
+			t.Errorf("%s: %d", path, user.status)
+		}
+		user.wants("You do not have the permission that this page needs: Manage")
+	}
+}
+
+func TestAPersonsOwnSettings(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		user := h.handsOf(t, h.spec.Users[1].Username, "user-pw-1")
+		user.click("Settings", "Personal Information")
+		user.fill("First Name", "Ursula")
+		user.fill("Email", "not an address")
+		user.press("Save")
+		user.wants("There is a problem", "Error: Email: invalid email address")
+		if user.value("First Name") != "Ursula" || user.value("Email") != "not an address" {
+			t.Errorf("what was typed is gone: %q %q", user.value("First Name"), user.value("Email"))
+		}
+		user.fill("Email", "ursula@mail.example")
+		user.press("Save")
+		user.wants("Your changes are saved.", "goes to ursula@mail.example")
+		if got := h.one(t, "SELECT Id FROM User WHERE FirstName = 'Ursula' AND Email = 'ursula@mail.example'"); got == "" {
+			t.Error("nothing was saved")
+		}
+		user.click("Settings", "Login History")
+		user.wants("Success", "Application")
+		user.lacks(h.spec.Users[0].Username)
+	})
+}
