@@ -121,10 +121,10 @@ func Row(texts ...string) []Cell {
 
 // Form is an HTML form. Errors of its fields are listed in a box on top of the page too.
 type Form struct {
-	Action  string // path on this server, "" for the page's own
-	Get     bool   // GET for a search that changes nothing; POST otherwise
-	Legend  string // what the form is for, as a heading of its group; "" where the page's title says it
-	Fields  []Field
+	Action string // path on this server, "" for the page's own
+	Get    bool   // GET for a search that changes nothing; POST otherwise
+	Legend string // what the form is for, as a heading of its group; "" where the page's title says it
+	Fields []Field
 	// Sections are groups of fields below Fields.
 	Sections []Section
 	Submits  []Submit
