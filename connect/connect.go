@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/doctor"
+	"github.com/twinspan/twinspan/connect/internal/guide"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
@@ -196,9 +197,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store, Fixes: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
 	)
+	guides := guide.NewService(guide.Sources{Doctor: examining, Upgrades: upgrades, TenantOAuth: tenantOAuth, Users: b.mappings, Now: b.links.Now, Base: base})
 	calls := api.New(api.Options{
-		Doctor: examining,
-		Links:  b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
+		Doctor: examining, Guides: guides,
+		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
 		Migrations:  migrations,
 		UpgradePlan: upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Upgrades: upgrades, Machine: o.Machine}),

@@ -76,6 +76,7 @@ type grammar struct {
 	Upgrade    upgradeCmd    `cmd:"" help:"From stored passwords to Connected App authentication and tenant-specific OAuth: plan, start, watch, cancel."`
 	Status     statusCmd     `cmd:"" help:"Say how the connection stands; exit code 3 where it does not."`
 	Doctor     doctorCmd     `cmd:"" help:"Name what is wrong with the connection, why, and where to mend it; exit code 3 where something is."`
+	Guide      guideCmd      `cmd:"" help:"Print one of the five documents with the state of each of its steps, whose it is, and how it is done."`
 	Users      usersCmd      `cmd:"" help:"See, make and clear the mappings of users."`
 	Audit      auditCmd      `cmd:"" help:"See what was changed in the connection, and verify the record."`
 	Send       sendCmd       `cmd:"" help:"Send to people of the org, now or later, and see how it went."`

@@ -146,31 +146,13 @@ func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, do
 	if c.Alone {
 		return eyes, done
 	}
-	lent, _ := a.Lookup("TWINSPAN_ORG_TOKEN")
-	if lent != "" && c.OrgURL != "" {
-		eyes.OrgToken, eyes.OrgInstanceURL = vault.Secret(lent), c.OrgURL
-	}
+	eyes, done = a.orgEyes(ctx, orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}, c.URL != "")
 	if c.URL != "" {
 		return eyes, done
 	}
 	r, err := c.ready()
 	if err != nil {
 		return eyes, done
-	}
-	flags := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
-	if base, admin, err := flags.login(a); eyes.OrgToken == "" && err == nil && admin.Username != "" {
-		org, err := crm.New(crm.Options{BaseURL: base})
-		if err != nil {
-			return eyes, done
-		}
-		token, err := org.Login(ctx, admin.Username, vault.Secret(admin.Password+admin.SecurityToken))
-		if err != nil {
-			a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(admin.Username), forPeople(err))
-		} else {
-			eyes.OrgToken, eyes.OrgInstanceURL = token.AccessToken, token.InstanceURL
-			session := org.Session(token)
-			done = func() { _ = session.Logout(context.WithoutCancel(ctx)) } // a session left behind expires by itself
-		}
 	}
 	p := r.Engagement.InstalledPackage
 	if tenant, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL}); err == nil && p.ClientID != "" {
@@ -182,6 +164,35 @@ func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, do
 		}
 	}
 	return eyes, done
+}
+
+// orgEyes is a session of an administrator of the org: the one of TWINSPAN_ORG_TOKEN or, unless only that is asked for, one
+// of the user that the flags or the ready file name, as far as he is let in. done ends it.
+func (a *app) orgEyes(ctx context.Context, flags orgFlags, tokenAlone bool) (eyes connect.Eyes, done func()) {
+	done = func() {}
+	if lent, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); lent != "" && flags.OrgURL != "" {
+		eyes.OrgToken, eyes.OrgInstanceURL = vault.Secret(lent), flags.OrgURL
+		return eyes, done
+	}
+	if tokenAlone {
+		return eyes, done
+	}
+	base, admin, err := flags.login(a)
+	if err != nil || admin.Username == "" {
+		return eyes, done
+	}
+	org, err := crm.New(crm.Options{BaseURL: base})
+	if err != nil {
+		return eyes, done
+	}
+	token, err := org.Login(ctx, admin.Username, vault.Secret(admin.Password+admin.SecurityToken))
+	if err != nil {
+		a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(admin.Username), forPeople(err))
+		return eyes, done
+	}
+	eyes.OrgToken, eyes.OrgInstanceURL = token.AccessToken, token.InstanceURL
+	session := org.Session(token)
+	return eyes, func() { _ = session.Logout(context.WithoutCancel(ctx)) } // a session left behind expires by itself
 }
 
 // diagnosis says it in lines.

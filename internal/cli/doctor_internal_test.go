@@ -8,7 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestTheDoctorsCommandsParse: what the doctor says to type, in findings and in its guide, is understood.
+// TestTheDoctorsCommandsParse: what the doctor says to type, in findings and in its guide, is understood, and what the guides of
+// the documents say.
 func TestTheDoctorsCommandsParse(t *testing.T) {
 	t.Parallel()
 	k, err := kong.New(&grammar{}, kong.Name("twinspan"), kong.Vars{"default_ready": "ready.json", "user_states": states}, kong.DefaultEnvars("TWINSPAN"))
@@ -43,6 +44,7 @@ func TestTheDoctorsCommandsParse(t *testing.T) {
 		}
 	}
 	commands := read("../../connect/internal/doctor/testdata/commands.txt")
+	commands = append(commands, read("../../connect/internal/guide/testdata/commands.txt")...)
 	for _, line := range read("../../docs/troubleshoot-connected-app.md") {
 		if _, command, ok := strings.Cut(line, "- **Command:** `"); ok {
 			commands = append(commands, strings.NewReplacer("{subject}", "123", "{", "", "}", "").Replace(strings.TrimSuffix(command, "`")))
@@ -52,7 +54,7 @@ func TestTheDoctorsCommandsParse(t *testing.T) {
 		t.Errorf("%d commands", len(commands))
 	}
 	for _, command := range commands {
-		args := shellWords(command)
+		args := shellWords(strings.ReplaceAll(command, " MID", " 123"))
 		if len(args) < 2 || args[0] != "twinspan" {
 			t.Errorf("%q is no command of ours", command)
 			continue

@@ -22,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/doctor"
+	"github.com/twinspan/twinspan/connect/internal/guide"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
@@ -68,6 +69,8 @@ type Options struct {
 	Audit     *audit.Service
 	// Doctor names the cause of what does not work.
 	Doctor *doctor.Service
+	// Guides are the founding documents as guides.
+	Guides *guide.Service
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service
@@ -180,6 +183,9 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/doctor", (*Server).doctorLent, 0, true},
 		{http.MethodPost, "/api/v1/doctor/fixes", (*Server).beginFix, 256 << 10, false},
 		{http.MethodPost, "/api/v1/doctor/fixes/{fix_id}/end", (*Server).endFix, 256 << 10, true},
+		{http.MethodGet, "/api/v1/guides", (*Server).guides, 0, false},
+		{http.MethodGet, "/api/v1/guides/{guide}", (*Server).guide, 0, false},
+		{http.MethodPost, "/api/v1/guides/{guide}", (*Server).guideLent, 0, true},
 		{http.MethodGet, "/api/v1/send-settings", (*Server).sendSettings, 0, false},
 		{http.MethodPost, "/api/v1/send-settings", (*Server).setSendSettings, 0, false},
 		{http.MethodGet, "/api/v1/outage", (*Server).outage, 0, false},
@@ -323,7 +329,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id")), limit: defaultPage}
+	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id"), r.PathValue("guide")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

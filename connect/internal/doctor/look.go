@@ -69,6 +69,12 @@ type Look struct {
 	OrgUnits    Read[[]OrgUnit]
 	PackageConf Read[PackageConf]
 	Sandbox     Read[bool]
+	// Sets are document 001's four permission sets by label, those that are there; TokenSection the section of users' page
+	// layout with the mapping's token, "" where it is hidden. A Glance alone reads them.
+	Sets         Read[map[string]PermissionSet]
+	TokenSection Read[string]
+	// SystemName is whom a Glance took for the system user of a connection that has none; "" for nobody.
+	SystemName string
 
 	// The tenant.
 	APIUser     Read[engagement.UserDetails]

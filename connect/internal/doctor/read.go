@@ -112,10 +112,8 @@ func (s *Service) Read(ctx context.Context, l link.Link, eyes Eyes) (*Look, erro
 func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Patient) (*Look, error) {
 	calls := &tally{}
 	r := &reader{links: s.links.AlsoMetered(calls), look: &Look{Now: s.links.Now(l), Callbacks: s.back, Patient: patient}, eyes: eyes}
-	for _, base := range []struct{ of, named string }{{l.CRMURL, eyes.OrgInstanceURL}, {l.AuthURL, eyes.TenantRESTURL}, {l.AuthURL, eyes.TenantSOAPURL}} {
-		if base.named != "" && !client.SameSite(base.of, base.named) {
-			return nil, fault.New(fault.Invalid, CodeWrongEyes, "The session that was lent is of another cloud than this connection's.").In("sessions")
-		}
+	if err := checkEyes(l, eyes); err != nil {
+		return nil, err
 	}
 	orgDown := r.links.CheckSpan(ctx, l, link.IntoOrg)
 	tenantDown := r.links.CheckSpan(ctx, l, link.IntoTenant)

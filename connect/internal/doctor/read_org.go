@@ -51,6 +51,8 @@ func (r *reader) lostOrg(why string) {
 	lose(&k.OrgUnits, why)
 	lose(&k.PackageConf, why)
 	lose(&k.Sandbox, why)
+	lose(&k.Sets, why)
+	lose(&k.TokenSection, why)
 	if k.Patient != nil {
 		lose(&k.Patient.User, why)
 		lose(&k.Patient.Logins, why)
@@ -312,14 +314,7 @@ const notApproved = "Failed: Not approved for access"
 func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 	k := r.look
 	fetch(&k.Limits, func() (crm.Limits, error) { return org.Limits(ctx) })
-	fetch(&k.Settings, func() (map[string]string, error) {
-		all, err := org.ReadSettings(ctx)
-		out := map[string]string{}
-		for _, s := range all {
-			out[s.Type+"."+s.Path] = s.Value
-		}
-		return out, err
-	})
+	r.readSettings(ctx, org)
 	fetch(&k.Sites, func() ([]Site, error) {
 		rows, err := org.ToolingQuery(ctx, "SELECT Id, SiteName, EndpointUrl, IsActive FROM RemoteProxy LIMIT 1000")
 		out := make([]Site, 0, len(rows))
@@ -346,6 +341,17 @@ func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 	fetch(&k.Sandbox, func() (bool, error) {
 		rows, err := org.Query(ctx, "SELECT Id, IsSandbox FROM Organization LIMIT 1")
 		return err == nil && len(rows) > 0 && rows[0].Bool("IsSandbox"), err
+	})
+}
+
+func (r *reader) readSettings(ctx context.Context, org *crm.Session) {
+	fetch(&r.look.Settings, func() (map[string]string, error) {
+		all, err := org.ReadSettings(ctx)
+		out := map[string]string{}
+		for _, s := range all {
+			out[s.Type+"."+s.Path] = s.Value
+		}
+		return out, err
 	})
 }
 
