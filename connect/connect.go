@@ -164,7 +164,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imported := sqlstore.NewImports(b.store, b.queue)
 	imports := mapping.NewImporter(imported, b.mappings, b.links, b.queue)
-	b.leftovers = mapping.NewLeftovers(b.store, imported, b.store, b.links, leases)
+	b.leftovers = mapping.NewLeftovers(b.store, imported, b.links, leases)
 	sends := send.NewService(b.store, b.links, leases)
 	b.sends = sends
 	kept := sqlstore.NewMailings(b.store, b.queue)

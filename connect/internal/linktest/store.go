@@ -29,6 +29,7 @@ type Store interface {
 	link.Keys
 	signin.Store
 	mapping.Store
+	mapping.GrantHolders
 	send.Store
 	api.Calls
 	audit.Store
@@ -335,6 +336,21 @@ func mappings(t *testing.T, s Store) {
 	page, err := s.Known(ctx, "a", "one@x.example", 1)
 	ok(t, err)
 	same(t, page, []mapping.Known{{Mapping: m("a", "two", "3")}})
+	// Whose grants a package needs is asked by name in any letters, of its own connections.
+	_, err = s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) {
+		l.Tenant.Username = "API-User"
+		return l, nil
+	})
+	ok(t, err)
+	unknown, err := s.UnknownOf(ctx, Params(1).PackageClientID, Params(1).EID, []string{"ENG-1", "eng-2", "eng-3", "api-user", "stranger"})
+	ok(t, err)
+	same(t, unknown, []string{"eng-2", "stranger"})
+	unknown, err = s.UnknownOf(ctx, Params(2).PackageClientID, Params(2).EID, []string{"eng-1", "eng-3", "api-user"})
+	ok(t, err)
+	same(t, unknown, []string{"eng-3", "api-user"})
+	unknown, err = s.UnknownOf(ctx, Params(2).PackageClientID, Params(1).EID, []string{"eng-1"})
+	ok(t, err)
+	same(t, unknown, []string{"eng-1"})
 	// A mark stays until it is taken away, and is of this Engagement user.
 	ok(t, s.MarkMapping(ctx, m("a", "two", "2"), At(1)))
 	ok(t, s.MarkMapping(ctx, m("a", "one", "1"), At(1)))

@@ -36,6 +36,9 @@ type GrantHolders interface {
 	// GrantNeeded reports whether any connection under the package stands on the Engagement user's grant: he is its API
 	// user, or mapped. engagementUserID is "" where it is not known.
 	GrantNeeded(ctx context.Context, packageClientID string, eid int64, engagementUserID, username string) (bool, error)
+	// UnknownOf are those of at most 1,000 Engagement users whom no connection under the package names as its API user or
+	// as mapped. One of them may still be mapped under a name that he had before.
+	UnknownOf(ctx context.Context, packageClientID string, eid int64, usernames []string) ([]string, error)
 }
 
 // Leftovers ends grants of Connect's package that nothing works with: of a sign-in whose question nobody answered, of an
@@ -44,7 +47,6 @@ type GrantHolders interface {
 type Leftovers struct {
 	holders GrantHolders
 	imports Imports
-	mapped  Store
 	links   *link.Service
 	machine clock.Machine
 
@@ -53,8 +55,8 @@ type Leftovers struct {
 }
 
 // NewLeftovers wires it.
-func NewLeftovers(holders GrantHolders, imports Imports, mapped Store, links *link.Service, machine clock.Machine) *Leftovers {
-	return &Leftovers{holders: holders, imports: imports, mapped: mapped, links: links, machine: machine, next: map[string]time.Time{}}
+func NewLeftovers(holders GrantHolders, imports Imports, links *link.Service, machine clock.Machine) *Leftovers {
+	return &Leftovers{holders: holders, imports: imports, links: links, machine: machine, next: map[string]time.Time{}}
 }
 
 // Look is End, once in a while.
@@ -147,20 +149,34 @@ type grantFacts struct {
 	EngagementUsername string `json:"engagement_username"`
 }
 
-// grantMade is whose grant it is, and when he gave it.
-type grantMade struct {
-	username string
-	at       time.Time
-}
-
 // candidates are which of the subjects have a grant, by folded name, nil where the tenant tells none; and who has had one for
-// a while and is not mapped under his name.
+// a while and is neither mapped under his name nor the API user. There may be as many grants as the tenant has users: no
+// more than a page of them is held.
 func (v *Leftovers) candidates(ctx context.Context, l link.Link, subjects []string) (held map[string]bool, names []string, err error) {
-	// Of each only his name is kept and when he gave it: there may be as many as the tenant has users.
-	made := map[string]grantMade{}
+	asked := make(map[string]bool, len(subjects))
+	for _, name := range subjects {
+		asked[fold(name)] = true
+	}
+	old := v.links.Now(l).Add(-leftoverAge)
 	err = v.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
-		clear(made)
-		return tenant.EachGrant(ctx, "", func(g engagement.Grant) { made[fold(g.Username)] = grantMade{g.Username, g.MadeAt} })
+		held, names = map[string]bool{}, nil
+		return tenant.GrantPages(ctx, "", func(page []engagement.Grant) error {
+			var aged []string
+			for _, g := range page {
+				if asked[fold(g.Username)] {
+					held[fold(g.Username)] = true
+				}
+				if g.MadeAt.Before(old) {
+					aged = append(aged, g.Username)
+				}
+			}
+			if len(aged) == 0 || len(names) >= leftoversAtOnce {
+				return nil
+			}
+			unknown, err := v.holders.UnknownOf(ctx, l.PackageClientID, l.EID, aged)
+			names = append(names, unknown...)
+			return err
+		})
 	})
 	if code := fault.CodeOf(err); code == client.CodeRefused || code == client.CodeNotFound {
 		return nil, nil, nil
@@ -168,37 +184,7 @@ func (v *Leftovers) candidates(ctx context.Context, l link.Link, subjects []stri
 	if err != nil {
 		return nil, nil, err
 	}
-	held = map[string]bool{}
-	for _, name := range subjects {
-		if _, ok := made[fold(name)]; ok {
-			held[fold(name)] = true
-		}
-	}
-	if len(made) == 0 {
-		return held, nil, nil
-	}
-	delete(made, fold(l.Tenant.Username))
-	for after := ""; ; {
-		page, err := v.mapped.Known(ctx, l.Pair, after, batch)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(page) == 0 {
-			break
-		}
-		for _, k := range page {
-			if k.Clear.At.IsZero() {
-				delete(made, fold(k.Mapping.EngagementUser))
-			}
-		}
-		after = page[len(page)-1].Mapping.CRMUsername
-	}
-	old := v.links.Now(l).Add(-leftoverAge)
-	for _, g := range made {
-		if g.at.Before(old) && len(names) < leftoversAtOnce {
-			names = append(names, g.username)
-		}
-	}
+	names = names[:min(len(names), leftoversAtOnce)]
 	slices.Sort(names)
 	return held, names, nil
 }

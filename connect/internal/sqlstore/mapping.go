@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -248,6 +250,34 @@ func (s *Store) GrantNeeded(ctx context.Context, packageClientID string, eid int
 				WHERE m.pair_id = l.pair_id AND (lower(m.engagement_username) = lower($4) OR m.engagement_user_id = $3)))`,
 		packageClientID, eid, engagementUserID, username).Scan(&n)
 	return n > 0, err
+}
+
+// UnknownOf implements mapping.GrantHolders.
+func (s *Store) UnknownOf(ctx context.Context, packageClientID string, eid int64, usernames []string) ([]string, error) {
+	if len(usernames) == 0 {
+		return nil, nil
+	}
+	args := []any{packageClientID, eid}
+	among := marks(&args, usernames, func(name string) any { return strings.ToLower(name) })
+	rows, err := s.db.Query(ctx, `SELECT lower(l.engagement_username) FROM link l WHERE l.package_client_id = $1 AND l.eid = $2 AND lower(l.engagement_username) IN (`+among+`)
+		UNION SELECT lower(m.engagement_username) FROM link l JOIN user_mapping m ON m.pair_id = l.pair_id
+		WHERE l.package_client_id = $1 AND l.eid = $2 AND lower(m.engagement_username) IN (`+among+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err below tells what went wrong
+	known := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		known[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(usernames), func(name string) bool { return known[strings.ToLower(name)] }), nil
 }
 
 // CountMappings implements upgrade.Counts.

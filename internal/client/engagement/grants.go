@@ -24,12 +24,15 @@ type Grant struct {
 
 // PackageGrants lists the live grants of another package of the tenant, for who may write users; "" is the token's own.
 func (s *Session) PackageGrants(ctx context.Context, clientID string) (all []Grant, err error) {
-	err = s.EachGrant(ctx, clientID, func(g Grant) { all = append(all, g) })
+	err = s.GrantPages(ctx, clientID, func(page []Grant) error {
+		all = append(all, page...)
+		return nil
+	})
 	return all, err
 }
 
-// EachGrant calls fn with each of the grants that PackageGrants lists, reading a page at a time.
-func (s *Session) EachGrant(ctx context.Context, clientID string, fn func(Grant)) error {
+// GrantPages calls fn with the grants that PackageGrants lists, at most 1,000 at a time. An error of fn ends it.
+func (s *Session) GrantPages(ctx context.Context, clientID string, fn func([]Grant) error) error {
 	const maxPages = 10_000
 	after := ""
 	for range maxPages {
@@ -47,8 +50,8 @@ func (s *Session) EachGrant(ctx context.Context, clientID string, fn func(Grant)
 		if err := s.do(ctx, http.MethodGet, s.c.base+"/v2/grants?"+q.Encode(), nil, &page); err != nil {
 			return err
 		}
-		for _, g := range page.Items {
-			fn(g)
+		if err := fn(page.Items); err != nil {
+			return err
 		}
 		if page.Next == "" {
 			return nil
