@@ -28,14 +28,19 @@ type Store interface {
 	link.UserTokens
 	link.Keys
 	signin.Store
-	mapping.Store
-	mapping.GrantHolders
+	mappingStore
 	send.Store
 	api.Calls
 	audit.Store
 	audit.Keys
 	integration.Store
 	upgrade.Counts
+}
+
+// mappingStore is all that keeps mappings.
+type mappingStore interface {
+	mapping.Store
+	mapping.GrantHolders
 }
 
 // At is a moment as databases keep it: whole milliseconds, UTC.
