@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
@@ -70,6 +71,39 @@ func (s *Store) EndSession(ctx context.Context, id int64, now time.Time) error {
 func (s *Store) EndSessions(ctx context.Context, eid tenant.EID, userID int64, now time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return endAccess(tx, eid, userID, true, false, userID, now) })
 }
+
+// LiveSessions implements tenant.SetupStore.
+func (s *Store) LiveSessions(ctx context.Context, eid tenant.EID, seen time.Time, before int64, limit int) (list []tenant.UserSession, err error) {
+	q := query{args: []any{int64(eid), millis(seen)}}
+	text := `SELECT s.id, s.hash, s.eid, s.user_id, s.user_agent, s.created_at, s.seen_at, s.ended_at, s.mid, u.username, u.name
+		FROM web_session s JOIN account_user u ON u.eid = s.eid AND u.id = s.user_id WHERE s.eid = $1 AND s.ended_at IS NULL AND s.seen_at > $2`
+	if before != 0 {
+		text += ` AND s.id < ` + q.arg(before)
+	}
+	rows, err := s.db.Query(ctx, text+` ORDER BY s.id DESC LIMIT `+q.arg(limit), q.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var one tenant.UserSession
+		if one.Session, err = scanSession(with(rows, &one.Username, &one.Name)); err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// with is a row with more columns than those that its reader knows, which are read besides.
+func with(row scanner, more ...any) scanner { return besides{row, more} }
+
+type besides struct {
+	scanner
+	more []any
+}
+
+func (b besides) Scan(to ...any) error { return b.scanner.Scan(append(to, b.more...)...) }
 
 // Sessions implements tenant.SessionStore.
 func (s *Store) Sessions(ctx context.Context, eid tenant.EID, userID int64, limit int) ([]tenant.Session, error) {

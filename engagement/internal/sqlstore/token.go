@@ -200,6 +200,7 @@ var purges = []struct {
 	{keepSignIns, `DELETE FROM web_session WHERE id IN (SELECT s.id FROM web_session s JOIN tenant t ON t.eid = s.eid
 		WHERE s.id < $1 AND s.seen_at < CAST($2 AS BIGINT) + t.clock_offset_ms - 86400000
 		AND NOT EXISTS (SELECT 1 FROM token_family f WHERE f.session_id = s.id AND f.is_offline = 0 AND f.ended_at IS NULL) ORDER BY s.id LIMIT $3)`},
+	{tenant.KeepLogins, `DELETE FROM login_event WHERE id IN (SELECT id FROM login_event WHERE id < $1 AND CAST($2 AS BIGINT) > 0 ORDER BY id LIMIT $3)`},
 }
 
 // Purge implements tenant.TokenStore.

@@ -98,15 +98,18 @@ func insertUser(tx *sqldb.Tx, u tenant.User) error {
 }
 
 // CountFailure implements tenant.UserStore.
-func (s *Store) CountFailure(ctx context.Context, eid tenant.EID, id int64, lockAfter int, now time.Time) (bool, error) {
+func (s *Store) CountFailure(ctx context.Context, e tenant.LoginEvent, lockAfter int) (bool, error) {
 	var locked bool
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec(`UPDATE account_user SET failed_logins = failed_logins + 1,
 			locked_at = CASE WHEN locked_at IS NULL AND failed_logins + 1 >= $3 THEN $4 ELSE locked_at END
-			WHERE eid = $1 AND id = $2`, int64(eid), id, lockAfter, millis(now)); err != nil {
+			WHERE eid = $1 AND id = $2`, int64(e.Tenant), e.UserID, lockAfter, millis(e.At)); err != nil {
 			return err
 		}
-		return tx.QueryRow(`SELECT locked_at IS NOT NULL FROM account_user WHERE eid = $1 AND id = $2`, int64(eid), id).Scan(&locked)
+		if err := tx.QueryRow(`SELECT locked_at IS NOT NULL FROM account_user WHERE eid = $1 AND id = $2`, int64(e.Tenant), e.UserID).Scan(&locked); err != nil {
+			return err
+		}
+		return noteLogin(tx, e)
 	})
 	return locked, notFound(err, "user")
 }
@@ -133,11 +136,13 @@ func (s *Store) ClearFailures(ctx context.Context, eid tenant.EID, id int64) err
 }
 
 // SignedIn implements tenant.UserStore.
-func (s *Store) SignedIn(ctx context.Context, eid tenant.EID, id int64, now time.Time) error {
+func (s *Store) SignedIn(ctx context.Context, e tenant.LoginEvent) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`UPDATE account_user SET failed_logins = 0, last_login_at = $3 WHERE eid = $1 AND id = $2 AND locked_at IS NULL`,
-			int64(eid), id, millis(now))
-		return err
+		if _, err := tx.Exec(`UPDATE account_user SET failed_logins = 0, last_login_at = $3 WHERE eid = $1 AND id = $2 AND locked_at IS NULL`,
+			int64(e.Tenant), e.UserID, millis(e.At)); err != nil {
+			return err
+		}
+		return noteLogin(tx, e)
 	})
 }
 

@@ -43,6 +43,9 @@ type SetupStore interface {
 	StageSecret(ctx context.Context, clientID string, hash [32]byte, replace bool, expires, now time.Time) (bool, error)
 	// ActivateSecret puts the staged secret in force and ends the other one; false where none is staged.
 	ActivateSecret(ctx context.Context, clientID string, now time.Time) (bool, error)
+	// LiveSessions lists the tenant's browser sessions that have not ended and were used after the time given, newest first:
+	// at most limit before the number given, from the newest where it is 0.
+	LiveSessions(ctx context.Context, eid EID, seen time.Time, before int64, limit int) ([]UserSession, error)
 	// SessionByID reads a browser session.
 	SessionByID(ctx context.Context, id int64) (Session, error)
 }
@@ -83,7 +86,10 @@ func (s *Setup) ChangeSettings(ctx context.Context, p Principal, edit func(*Sett
 	if err := fresh.Validate(); err != nil {
 		return Settings{}, err
 	}
-	if !fresh.AllowsAPI(AddressOf(ctx)) {
+	switch from := AddressOf(ctx); {
+	case p.ClientID == "" && !fresh.AllowsUI(from): // a page
+		return Settings{}, fault.New(fault.Invalid, CodeInvalidSettings, "The UI allowlist would shut you out: you come from %s.", from).In("ui_addresses")
+	case p.ClientID != "" && !fresh.AllowsAPI(from):
 		return Settings{}, fault.New(fault.Invalid, CodeInvalidSettings, "The API allowlist would shut out the address that this call comes from.").In("api_addresses")
 	}
 	err = s.Store.SetSettings(ctx, p.Tenant, t.Settings, fresh)

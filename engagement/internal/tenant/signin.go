@@ -25,6 +25,7 @@ type SignIns struct {
 	verified *memo[userKey, proof]
 	key      [32]byte
 	failures *Failures
+	serials  *Serials // of the login history
 }
 
 // proof remembers, for a short while, that a password was the one of a hash.
@@ -38,7 +39,7 @@ func NewSignIns(registry *Registry, dir Directory, users UserStore, clock Clock)
 	s := &SignIns{
 		registry: registry, dir: dir, users: users, clock: clock,
 		verified: newMemo[userKey, proof](5*time.Minute, 1000, clock.Machine),
-		failures: NewFailures(clock.Machine),
+		failures: NewFailures(clock.Machine), serials: NewSerials(clock.Machine),
 	}
 	_, _ = rand.Read(s.key[:]) // never fails: crypto/rand ends the program instead
 	return s
@@ -66,12 +67,15 @@ func (s *SignIns) Check(ctx context.Context, username, password string) (User, e
 	}
 	now := s.clock.Now(user.Tenant)
 	if !t.Settings.AllowsUI(AddressOf(ctx)) {
+		if err := s.users.Refused(ctx, s.attempt(ctx, user, LoginAddress)); err != nil {
+			return User{}, err
+		}
 		return User{}, errAddressDenied
 	}
 	if user.MustChange || t.Settings.PasswordExpired(user, now) {
 		return User{}, fault.New(fault.Denied, CodeMustChangePassword, "The password is temporary or has expired. Choose a new one.")
 	}
-	if err := s.users.SignedIn(ctx, user.Tenant, user.ID, now); err != nil {
+	if err := s.users.SignedIn(ctx, s.attempt(ctx, user, LoginSuccess)); err != nil {
 		return User{}, err
 	}
 	s.registry.UserChanged(user.Tenant, user.ID)
@@ -122,7 +126,7 @@ func (s *SignIns) prove(ctx context.Context, username, password string) (User, e
 	case err != nil:
 		return User{}, err
 	case !user.May():
-		return User{}, s.refuse(ctx, folded)
+		return User{}, s.refuseKnown(ctx, user)
 	case !ok:
 		if err := s.countFailure(ctx, user); err != nil {
 			return User{}, err
@@ -175,7 +179,7 @@ func (s *SignIns) countFailure(ctx context.Context, user User) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.users.CountFailure(ctx, user.Tenant, user.ID, t.Settings.Lockout(), s.clock.Now(user.Tenant))
+	_, err = s.users.CountFailure(ctx, s.attempt(ctx, user, LoginWrong), t.Settings.Lockout())
 	s.registry.UserChanged(user.Tenant, user.ID)
 	return err
 }

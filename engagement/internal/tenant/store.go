@@ -39,15 +39,17 @@ type Holder struct {
 
 // UserStore writes what signing in changes about a user.
 type UserStore interface {
-	// CountFailure counts one wrong password and locks the user when lockAfter is reached. It reports whether the
-	// user is locked now.
-	CountFailure(ctx context.Context, eid EID, id int64, lockAfter int, now time.Time) (locked bool, err error)
+	// CountFailure notes an attempt with a wrong password, counts it, and locks the user when lockAfter is reached. It
+	// reports whether the user is locked now.
+	CountFailure(ctx context.Context, e LoginEvent, lockAfter int) (locked bool, err error)
+	// Refused notes an attempt that no password could have made good. It costs what CountNobody costs.
+	Refused(ctx context.Context, e LoginEvent) error
 	// CountNobody costs what CountFailure costs, for a name that nobody has: whoever measures learns nothing.
 	CountNobody(ctx context.Context, name string) error
 	// ClearFailures makes the count of wrong passwords zero again. A locked user stays locked.
 	ClearFailures(ctx context.Context, eid EID, id int64) error
-	// SignedIn records a right password: the count of wrong ones is zero again. A locked user stays locked.
-	SignedIn(ctx context.Context, eid EID, id int64, now time.Time) error
+	// SignedIn notes an attempt with the right password: the count of wrong ones is zero again. A locked user stays locked.
+	SignedIn(ctx context.Context, e LoginEvent) error
 	// SetPassword stores a new hash, if the old one is still as given, and ends what rests on the old password: the
 	// must-change flag, browser sessions with the token families that do not outlive them and, where endGrants says so,
 	// the user's grants and all his token families. It reports whether it did.

@@ -168,7 +168,7 @@ func testMissing(t *testing.T, b *bench) {
 		"family":   func() error { _, err := b.s.FamilyByID(ctx, 1); return err },
 		"refresh":  func() error { _, err := b.s.RefreshByID(ctx, 1); return err },
 		"session":  func() error { _, err := b.s.SessionByID(ctx, 1); return err },
-		"failure":  func() error { _, err := b.s.CountFailure(ctx, b.h.EID, 1, 3, at); return err },
+		"failure":  func() error { _, err := b.s.CountFailure(ctx, tenant.LoginEvent{ID: 1, Tenant: b.h.EID, UserID: 1, Outcome: tenant.LoginWrong, At: at}, 3); return err },
 		"unlock":   func() error { return b.s.Unlock(ctx, b.h.EID, 1, at) },
 	} {
 		if err := look(); fault.KindOf(err) != fault.NotFound || err == nil {
@@ -183,8 +183,11 @@ func testMissing(t *testing.T, b *bench) {
 func testUsers(t *testing.T, b *bench) {
 	ctx := t.Context()
 	u := b.user(b.h.Sender)
+	attempt := func(o tenant.LoginOutcome, when time.Time) tenant.LoginEvent {
+		return tenant.LoginEvent{ID: b.serials.Next(), Tenant: u.Tenant, UserID: u.ID, Address: "203.0.113.9", Outcome: o, At: when}
+	}
 	for i := 1; i <= 4; i++ {
-		locked, err := b.s.CountFailure(ctx, u.Tenant, u.ID, 3, at.Add(time.Duration(i)*time.Second))
+		locked, err := b.s.CountFailure(ctx, attempt(tenant.LoginWrong, at.Add(time.Duration(i)*time.Second)), 3)
 		b.ok(err)
 		if locked != (i >= 3) {
 			t.Fatalf("after %d failures locked is %v", i, locked)
@@ -194,7 +197,7 @@ func testUsers(t *testing.T, b *bench) {
 	if got.FailedLogins != 4 || !got.Locked.Equal(at.Add(3*time.Second)) {
 		t.Fatalf("got %d failures, locked %v", got.FailedLogins, got.Locked)
 	}
-	b.ok(b.s.SignedIn(ctx, u.Tenant, u.ID, at))
+	b.ok(b.s.SignedIn(ctx, attempt(tenant.LoginSuccess, at)))
 	if b.user(b.h.Sender).May() {
 		t.Fatal("a right password unlocked the user")
 	}
@@ -202,9 +205,9 @@ func testUsers(t *testing.T, b *bench) {
 	if got := b.user(b.h.Sender); got.FailedLogins != 0 || !got.Locked.IsZero() {
 		t.Fatalf("after unlocking: %+v", got)
 	}
-	_, err := b.s.CountFailure(ctx, u.Tenant, u.ID, 3, at)
+	_, err := b.s.CountFailure(ctx, attempt(tenant.LoginWrong, at), 3)
 	b.ok(err)
-	b.ok(b.s.SignedIn(ctx, u.Tenant, u.ID, at.Add(time.Minute)))
+	b.ok(b.s.SignedIn(ctx, attempt(tenant.LoginSuccess, at.Add(time.Minute))))
 	if got := b.user(b.h.Sender); got.FailedLogins != 0 || !got.LastLogin.Equal(at.Add(time.Minute)) {
 		t.Fatalf("after signing in: %+v", got)
 	}
@@ -215,7 +218,7 @@ func testUsers(t *testing.T, b *bench) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if _, err := b.s.CountFailure(ctx, u.Tenant, u.ID, 100, at); err != nil {
+			if _, err := b.s.CountFailure(ctx, attempt(tenant.LoginWrong, at), 100); err != nil {
 				t.Error(err)
 			}
 		})
