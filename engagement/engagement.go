@@ -170,8 +170,12 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	sessions := &tenant.Sessions{Store: c.store, Registry: c.registry, Serials: serials, Clock: clk}
 	setup := &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Serials: serials, Clock: clk}
 	users := &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk}
+	people := &tenant.People{Registry: c.registry, Directory: c.store, Store: c.store}
+	unitRoles := &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store}
+	vouching := &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk}
 	pageServer, err := pages.New(pages.Options{
-		BaseURL: o.BaseURL, Sessions: sessions, People: &tenant.People{Registry: c.registry, Directory: c.store, Store: c.store}, Users: users, Setup: setup, Log: o.Log,
+		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, UnitRoles: unitRoles, Vouching: vouching,
+		Logins: &tenant.LoginHistory{People: people, Store: c.store}, Log: o.Log,
 	})
 	if err != nil {
 		return err
@@ -181,10 +185,10 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Issuer:    &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
 		Sessions:  sessions,
 		Setup:     setup,
-		UnitRoles: &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store},
+		UnitRoles: unitRoles,
 		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
 		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Budget: tenant.NewMeter(o.Machine, tenant.TokenBudgetWindow), Failures: tenant.NewFailures(o.Machine)},
-		Vouching:  &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk},
+		Vouching:  vouching,
 	})
 	if err != nil {
 		return err

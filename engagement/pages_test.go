@@ -49,7 +49,7 @@ func signIn(p *uitest.Person, username, password string) *uitest.Person {
 // seed:page S003-18 S003-19 S003-20
 func TestWaysToSalesforceIntegration(t *testing.T) {
 	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
-		p := s.person(t, h.Admin).Sees("Northern Trail", "Signed in as "+h.Admin+" ("+h.Admin+") in Northern Trail, MID "+strconv.FormatInt(int64(h.EID), 10))
+		p := s.person(t, h.Admin).Sees("Northern Trail", "Signed in as "+h.Admin+" ("+h.Admin+"), Northern Trail (MID "+strconv.FormatInt(int64(h.EID), 10))
 		p.Click("Email Studio").Click("Admin").Sees("My Users").Click("Salesforce Integration")
 		if p.At() != connectPage || p.Status() != http.StatusSeeOther {
 			t.Fatalf("led to %s with %d", p.At(), p.Status())
@@ -109,15 +109,15 @@ func TestPagesNeedASession(t *testing.T) {
 // TestBusinessUnitSwitcher: a person works in one unit at a time, and what he sees follows.
 func TestBusinessUnitSwitcher(t *testing.T) {
 	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
-		p := s.person(t, h.Admin).Choose("Business unit", "North (").Press("Go").Sees("You work in another business unit now.", "in North, MID "+strconv.FormatInt(int64(h.North), 10))
+		p := s.person(t, h.Admin).Choose("Business unit", "North (").Press("Go").Sees("You work in another business unit now.", ", North (MID "+strconv.FormatInt(int64(h.North), 10))
 		// There he sees who works there: those whose default opens all units, and the unit's own.
 		p.Open("/cloud/setup/users").Sees(h.Local, h.Sender).Open("/cloud").Choose("Business unit", "South").Press("Go")
 		p.Open("/cloud/setup/users").Sees(h.Sender).SeesNot(h.Local)
 		// Another session of his is where it was; the choice stays in this one.
-		s.person(t, h.Admin).Sees("in Northern Trail, MID")
-		p.Open("/cloud").Sees("in South, MID")
+		s.person(t, h.Admin).Sees("), Northern Trail (MID")
+		p.Open("/cloud").Sees("), South (MID")
 		// Who may work in one unit alone has no other to choose.
-		l := s.person(t, h.Local).Sees("in North, MID").SeesNot("South")
+		l := s.person(t, h.Local).Sees("), North (MID").SeesNot("South")
 		l.Open("/cloud/setup/users").Sees("You may not see or do this", "Users.Read or Users.Write is missing", "Manage Roles")
 		if l.Status() != http.StatusForbidden {
 			t.Error(l.Status())

@@ -130,9 +130,9 @@ func TestUserListIsPaged(t *testing.T) {
 				t.Errorf("%d bytes", p.Size())
 			}
 			if page < 2 {
-				p.Click("Next page")
+				p.Click("Next")
 			}
 		}
-		p.SeesNot("Next page").Click("First page").Sees("Number 000").SeesNot("Number 050")
+		p.Click("First page").Sees("Number 000").SeesNot("Number 050")
 	})
 }

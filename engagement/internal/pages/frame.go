@@ -19,12 +19,17 @@ const (
 	emailAdmin            = emailStudio + "/admin"
 	setup                 = root + "/setup"
 	salesforceIntegration = emailAdmin + "/salesforce-integration"
-	signOut               = "/v2/logout"
+	unitsPath             = setup + "/business-units"
+	packagesPath          = setup + "/packages"
+	securityPath          = setup + "/security"
+	sessionsPath          = setup + "/sessions"
+	loginsPath            = setup + "/login-history"
+	signOut               = "/v2/logout" // package login's
 )
 
 // menu is a place in the navigation, with what lies under it.
 type menu struct {
-	text, path string
+	text, path string // a folder without a page of its own has no path
 	hint       string
 	under      []menu
 }
@@ -33,13 +38,24 @@ type menu struct {
 // Integration (document 003, steps 1 to 3), Email Studio > Admin > My Users and Setup > Users (connect-facts 1.5, 1.6).
 var menus = []menu{
 	{text: "Email Studio", path: emailStudio, under: []menu{
-		{text: "Admin", path: emailAdmin, hint: "Users and the connection to Sales and Service Cloud.", under: []menu{
+		{text: "Admin", path: emailAdmin, hint: "Users, and the connection to Sales and Service Cloud.", under: []menu{
 			{text: "My Users", path: emailAdmin + "/users", hint: "Users, their roles and their Salesforce.com Status."},
 			{text: "Salesforce Integration", path: salesforceIntegration, hint: "Connect Account, Upgrade to Connected App. Opens in Connect."},
 		}},
 	}},
 	{text: "Setup", path: setup, under: []menu{
-		{text: "Users", path: setup + "/users", hint: "Users, Manage Roles."},
+		{text: "Administration", under: []menu{
+			{text: "Users", path: setup + "/users", hint: "Users, Manage Roles."},
+			{text: "Business Units", path: unitsPath, hint: "The account's business units, who works there and with which packages."},
+		}},
+		{text: "Apps", under: []menu{
+			{text: "Installed Packages", path: packagesPath, hint: "API integrations, their scopes and secrets, and who lets them act."},
+		}},
+		{text: "Security", under: []menu{
+			{text: "Security Settings", path: securityPath, hint: "Session timeout, passwords, Login IP Allowlist, web services."},
+			{text: "Active Sessions", path: sessionsPath, hint: "Who is signed in; end a session."},
+			{text: "Login History", path: loginsPath, hint: "Who signed in, from where, and who could not."},
+		}},
 	}},
 }
 
@@ -53,6 +69,14 @@ var notices = map[string]string{
 	"unlocked":    "The user can sign in again.",
 	"integrated":  "Salesforce.com Status is set. The CRM user opens the Marketing Cloud tab once, and signs in with his Engagement user.",
 	"separated":   "Salesforce.com Status is cleared.",
+	"given":       "The role is given.",
+	"taken":       "The role is taken back.",
+	"ended":       "The session has ended, with the access of applications that do not work offline.",
+	"allended":    "All sessions of the user have ended, with the access of applications that do not work offline.",
+	"secret":      "The new secret is in force; the old one is good no longer.",
+	"enabled":     "The package is enabled. Sign-ins and grants that ended when it was disabled stay ended.",
+	"revoked":     "The user no longer lets the package act for him. He signs in through it anew.",
+	"removed":     "The package is removed, with everything that was issued to it.",
 	"unit":        "You work in another business unit now.",
 }
 
@@ -63,7 +87,16 @@ func frame(v *visit, p ui.Page) ui.Page {
 	if v.User.ID == 0 { // nobody could be told
 		return p
 	}
-	p.User = fmt.Sprintf("%s (%s) in %s, MID %d", v.User.Name, v.Username, v.Unit.Name, v.Unit.MID)
+	p.User, p.Where = fmt.Sprintf("%s (%s)", v.User.Name, v.Username), fmt.Sprintf("%s (MID %d)", v.Unit.Name, v.Unit.MID)
+	p.SignOut = ui.Form{Action: signOut, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Sign out", Name: "which", Value: "this", Secondary: true}}}
+	way := wayTo(menus, strings.ToLower(v.r.URL.Path))
+	for _, m := range menus {
+		p.Menu = append(p.Menu, ui.Link{Text: m.text, Href: m.path})
+	}
+	if len(way) > 0 {
+		p.Tree = ui.Tree{Label: way[0].text, Nodes: nodes(way[0].under)}
+		p.Current = way[len(way)-1].path
+	}
 	if p.Crumbs == nil {
 		p.Crumbs = crumbs(v.r.URL.Path)
 	}
@@ -73,20 +106,42 @@ func frame(v *visit, p ui.Page) ui.Page {
 	return p
 }
 
+// wayTo gives the places of the menu that lead to the page at the path, the application first; nil where it is in none.
+func wayTo(places []menu, path string) []menu {
+	for _, m := range places {
+		if under := wayTo(m.under, path); under != nil {
+			return append([]menu{m}, under...)
+		}
+		if m.path != "" && (path == m.path || strings.HasPrefix(path, m.path+"/")) {
+			return []menu{m}
+		}
+	}
+	return nil
+}
+
+// nodes are places as the tree beside the page shows them, all unfolded. A folder that has a page of its own leads to it.
+func nodes(places []menu) []ui.Node {
+	var out []ui.Node
+	for _, m := range places {
+		n := ui.Node{Text: m.text, Href: m.path, Nodes: nodes(m.under), Open: true}
+		if n.Nodes != nil && n.Href != "" {
+			n.Nodes = append([]ui.Node{{Text: m.text + " overview", Href: m.path}}, n.Nodes...)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // crumbs are the places of the menu above the page at the path.
 func crumbs(path string) []ui.Link {
-	if strings.EqualFold(path, root) {
+	path = strings.ToLower(path)
+	if path == root {
 		return nil
 	}
 	out := []ui.Link{{Text: browser.Brand, Href: root}}
-	under := menus
-	for found := true; found; {
-		found = false
-		for _, m := range under {
-			if len(path) > len(m.path) && strings.EqualFold(path[:len(m.path)], m.path) && path[len(m.path)] == '/' {
-				out, under, found = append(out, ui.Link{Text: m.text, Href: m.path}), m.under, true
-				break
-			}
+	for _, m := range wayTo(menus, path) {
+		if m.path != "" && m.path != path {
+			out = append(out, ui.Link{Text: m.text, Href: m.path})
 		}
 	}
 	return out
@@ -95,11 +150,23 @@ func crumbs(path string) []ui.Link {
 // overview is the page of a place in the menu that has others under it.
 func overview(m menu) handler {
 	return func(*visit) (answer, error) {
+		page := ui.Page{Title: m.text}
 		table := ui.Table{Caption: m.text, Columns: []string{"Page", "What it is for"}}
 		for _, one := range m.under {
-			table.Rows = append(table.Rows, []ui.Cell{{Text: one.text, Href: one.path}, {Text: one.hint}})
+			if one.path != "" {
+				table.Rows = append(table.Rows, []ui.Cell{{Text: one.text, Href: one.path}, {Text: one.hint}})
+				continue
+			}
+			folder := ui.Table{Caption: one.text, Columns: table.Columns}
+			for _, leaf := range one.under {
+				folder.Rows = append(folder.Rows, []ui.Cell{{Text: leaf.text, Href: leaf.path}, {Text: leaf.hint}})
+			}
+			page.Blocks = append(page.Blocks, folder)
 		}
-		return answer{page: ui.Page{Title: m.text, Blocks: []ui.Block{table}}}, nil
+		if table.Rows != nil {
+			page.Blocks = append([]ui.Block{table}, page.Blocks...)
+		}
+		return answer{page: page}, nil
 	}
 }
 
@@ -128,7 +195,7 @@ func (s *Server) homePage(v *visit, wrong string) ui.Page {
 			{Name: "Account", Value: fmt.Sprintf("%s, %s, EID %d", v.Account.Name, v.Account.Type, v.Account.EID)},
 		},
 		ui.Form{Action: root + "/unit", Legend: "Change business unit", Fields: []ui.Field{v.token, units}, Submits: []ui.Submit{{Label: "Go"}}},
-		ui.Links{{Text: "Sign out", Href: signOut}},
+		ui.Links{{Text: "Your sessions", Href: signOut}},
 	}}
 }
 

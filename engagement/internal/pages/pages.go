@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,12 +24,15 @@ import (
 // Options are what the pages stand on; none of the services may be nil.
 type Options struct {
 	// BaseURL is the house's public URL without trailing slash.
-	BaseURL  string
-	Sessions *tenant.Sessions
-	People   *tenant.People
-	Users    *tenant.Users
-	Setup    *tenant.Setup
-	Log      *slog.Logger // nil discards
+	BaseURL   string
+	Sessions  *tenant.Sessions
+	People    *tenant.People
+	Users     *tenant.Users
+	Setup     *tenant.Setup
+	UnitRoles *tenant.UnitRoles
+	Vouching  *tenant.Vouching
+	Logins    *tenant.LoginHistory
+	Log       *slog.Logger // nil discards
 }
 
 // Server answers the requests for pages.
@@ -39,7 +43,7 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil {
+	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil {
 		return nil, errors.New("pages: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
@@ -60,6 +64,9 @@ func (s *Server) Mount(mux *web.Mux) {
 	for _, base := range usersAt {
 		s.mountUsers(mux, base)
 	}
+	s.mountUnits(mux)
+	s.mountPackages(mux)
+	s.mountSecurity(mux)
 	mux.HandleFunc("GET "+root+"/{rest...}", s.page(func(*visit) (answer, error) {
 		return answer{}, fault.New(fault.NotFound, tenant.CodeNotFound, "There is no such page.")
 	}))
@@ -68,10 +75,10 @@ func (s *Server) Mount(mux *web.Mux) {
 // mountOverviews registers the pages of those places of the menu that have others under them.
 func (s *Server) mountOverviews(mux *web.Mux, places []menu) {
 	for _, m := range places {
-		if len(m.under) > 0 {
+		if len(m.under) > 0 && m.path != "" {
 			s.get(mux, m.path, overview(m))
-			s.mountOverviews(mux, m.under)
 		}
+		s.mountOverviews(mux, m.under)
 	}
 }
 
@@ -200,4 +207,26 @@ func yes(is bool) string {
 		return "Yes"
 	}
 	return "No"
+}
+
+// turns lead through a long list: on to the page at next, and back to the first one; "" for neither. The page before is not
+// led to, since what stands before the first of a page changes.
+func turns(label, first, next string) []ui.Block {
+	var out []ui.Block
+	if next != "" {
+		out = append(out, ui.Pagination{Label: label, Next: next})
+	}
+	if first != "" {
+		out = append(out, ui.Links{{Text: "First page", Href: first}})
+	}
+	return out
+}
+
+// number reads a number of an address; 0 where it is none.
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

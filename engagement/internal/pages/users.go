@@ -97,20 +97,18 @@ func (u userPages) list(v *visit) (answer, error) {
 		})
 	}
 	blocks := []ui.Block{
-		ui.Links{{Text: "Create", Href: u.base + "/new"}},
+		ui.Actions{{Text: "Create", Href: u.base + "/new"}},
 		ui.Form{Get: true, Action: u.base, Fields: []ui.Field{{Name: "q", Label: "Search", Value: search, Hint: "Part of a name, username or email address.", MaxLength: 100}}, Submits: []ui.Submit{{Label: "Search"}}},
 		table,
 	}
-	var turn ui.Links
+	first, next := "", ""
 	if after != "" {
-		turn = append(turn, ui.Link{Text: "First page", Href: u.base + "?" + url.Values{"q": {search}}.Encode()})
+		first = u.base + "?" + url.Values{"q": {search}}.Encode()
 	}
 	if more {
-		turn = append(turn, ui.Link{Text: "Next page", Href: u.base + "?" + url.Values{"q": {search}, "after": {users[len(users)-1].Username}}.Encode()})
+		next = u.base + "?" + url.Values{"q": {search}, "after": {users[len(users)-1].Username}}.Encode()
 	}
-	if turn != nil {
-		blocks = append(blocks, turn)
-	}
+	blocks = append(blocks, turns(u.title(), first, next)...)
 	return answer{page: ui.Page{Title: u.title(), Blocks: blocks}}, nil
 }
 
@@ -155,7 +153,7 @@ func (u userPages) show(v *visit) (answer, error) {
 			{Name: "Created", Value: when(user.Created)},
 			{Name: "Modified", Value: when(user.Modified)},
 		},
-		ui.Links{
+		ui.Actions{
 			{Text: "Edit", Href: at + "/edit"},
 			{Text: "Integrate", Href: at + "/integrate"},
 			{Text: "Manage Roles", Href: at + "/roles"},

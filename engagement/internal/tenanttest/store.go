@@ -168,8 +168,11 @@ func testMissing(t *testing.T, b *bench) {
 		"family":   func() error { _, err := b.s.FamilyByID(ctx, 1); return err },
 		"refresh":  func() error { _, err := b.s.RefreshByID(ctx, 1); return err },
 		"session":  func() error { _, err := b.s.SessionByID(ctx, 1); return err },
-		"failure":  func() error { _, err := b.s.CountFailure(ctx, tenant.LoginEvent{ID: 1, Tenant: b.h.EID, UserID: 1, Outcome: tenant.LoginWrong, At: at}, 3); return err },
-		"unlock":   func() error { return b.s.Unlock(ctx, b.h.EID, 1, at) },
+		"failure": func() error {
+			_, err := b.s.CountFailure(ctx, tenant.LoginEvent{ID: 1, Tenant: b.h.EID, UserID: 1, Outcome: tenant.LoginWrong, At: at}, 3)
+			return err
+		},
+		"unlock": func() error { return b.s.Unlock(ctx, b.h.EID, 1, at) },
 	} {
 		if err := look(); fault.KindOf(err) != fault.NotFound || err == nil {
 			t.Errorf("%s: got %v, want a NotFound fault", name, err)
