@@ -17,7 +17,12 @@ func noteLogin(tx *sqldb.Tx, e tenant.LoginEvent) error {
 
 // Refused implements tenant.UserStore.
 func (s *Store) Refused(ctx context.Context, e tenant.LoginEvent) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return noteLogin(tx, e) })
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := countNobody(tx, e.Username); err != nil {
+			return err
+		}
+		return noteLogin(tx, e)
+	})
 }
 
 // LoginEvents implements tenant.LoginHistoryStore.

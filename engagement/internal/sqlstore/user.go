@@ -117,14 +117,26 @@ func (s *Store) CountFailure(ctx context.Context, e tenant.LoginEvent, lockAfter
 // nobodyPlaces is how many rows share the counts of nobody's logins, so that few wait for the same.
 const nobodyPlaces = 64
 
-// CountNobody implements tenant.UserStore. The rows are read by nobody, and there are few of them.
+// CountNobody implements tenant.UserStore. The rows are read by nobody, and there are few of them. The second write is for
+// what [noteLogin] costs.
 func (s *Store) CountNobody(ctx context.Context, name string) error {
-	sum := sha256.Sum256([]byte(name))
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO login_nobody (place, failed_logins) VALUES ($1, 1)
-			ON CONFLICT (place) DO UPDATE SET failed_logins = login_nobody.failed_logins + 1`, int64(sum[0]%nobodyPlaces))
+		place, err := countNobody(tx, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE login_nobody SET failed_logins = failed_logins WHERE place = $1`, place)
 		return err
 	})
+}
+
+// countNobody counts in the place of the name, which it returns.
+func countNobody(tx *sqldb.Tx, name string) (int64, error) {
+	sum := sha256.Sum256([]byte(name))
+	place := int64(sum[0] % nobodyPlaces)
+	_, err := tx.Exec(`INSERT INTO login_nobody (place, failed_logins) VALUES ($1, 1)
+		ON CONFLICT (place) DO UPDATE SET failed_logins = login_nobody.failed_logins + 1`, place)
+	return place, err
 }
 
 // ClearFailures implements tenant.UserStore.

@@ -29,7 +29,7 @@ type LoginEvent struct {
 	ID       int64 // time-ordered number
 	Tenant   EID
 	UserID   int64
-	Username string // "" where it is to be stored: the user's own is told
+	Username string // as the user is called now, where it is read
 	Address  string // where it came from; "" from inside the program
 	Outcome  LoginOutcome
 	At       time.Time // domain time
@@ -73,7 +73,7 @@ func (s *LoginHistory) List(ctx context.Context, p Principal, username string, b
 
 // attempt is what the history keeps of the user's attempt.
 func (s *SignIns) attempt(ctx context.Context, u User, outcome LoginOutcome) LoginEvent {
-	e := LoginEvent{ID: s.serials.Next(), Tenant: u.Tenant, UserID: u.ID, Outcome: outcome, At: s.clock.Now(u.Tenant)}
+	e := LoginEvent{ID: s.serials.Next(), Tenant: u.Tenant, UserID: u.ID, Username: u.Username, Outcome: outcome, At: s.clock.Now(u.Tenant)}
 	if from := AddressOf(ctx); from.IsValid() {
 		e.Address = from.String()
 	}
