@@ -314,6 +314,12 @@ func (p *Program) join(ctx context.Context, pair journey.Pair) error {
 // Ready is what the ready file says.
 func (p *Program) Ready() Ready { return p.ready }
 
+// ConsoleLink makes the one-time link by which whoever has it opens Connect's console as an administrator of the first pair's
+// connection. The one that was made before works no more.
+func (p *Program) ConsoleLink(ctx context.Context) (string, error) {
+	return p.bridge.ConsoleLink(ctx, p.seed.PairID)
+}
+
 // Run waits until ctx ends, which is no error, or a part fails, and closes.
 func (p *Program) Run(ctx context.Context) error {
 	var err error

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -102,6 +103,8 @@ type Bridge struct {
 	notices   *notice.Service
 	schedule  *upgrade.Scheduler
 	sweeping  background.Work
+	access    *access.Service
+	base      string // where browsers reach it
 }
 
 // LinkSpec are the public parameters of a pair and the secret of its API.
@@ -158,6 +161,8 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	meter := usage.NewMeter()
 	b.links.Metered(meter)
 	b.spent = usage.NewService(b.store, meter, b.links)
+	b.access = access.NewService(b.store, b.links, leases)
+	b.base = base
 	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: leases, Workers: workers})
@@ -200,6 +205,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	guides := guide.NewService(guide.Sources{Doctor: examining, Upgrades: upgrades, TenantOAuth: tenantOAuth, Users: b.mappings, Now: b.links.Now, Base: base})
 	calls := api.New(api.Options{
 		Doctor: examining, Guides: guides,
+		Access: b.access, Secure: strings.HasPrefix(base, "https://"), ConsoleLink: b.ConsoleLink,
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
 		Migrations:  migrations,
@@ -209,7 +215,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Mappings: b.mappings, Upgrades: upgrades, BaseURL: base, Log: o.Log})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Upgrades: upgrades, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
@@ -370,6 +376,13 @@ func (b *Bridge) OpenLink(ctx context.Context, pairID string, apiToken vault.Sec
 		return fault.New(fault.Invalid, link.CodeInvalidLink, "The pair needs an API token.").In("api_token")
 	}
 	return b.links.Open(ctx, pairID, vault.HashToken(apiToken.Reveal()))
+}
+
+// ConsoleLink makes the one-time link by which whoever has it opens the console as an administrator of the pair's connection:
+// for its first use, before a cloud can say who is one. The one that was made before works no more.
+func (b *Bridge) ConsoleLink(ctx context.Context, pairID string) (string, error) {
+	token, err := b.access.OfferLink(ctx, pairID)
+	return b.base + pages.FirstPath + "?token=" + token, err
 }
 
 // DriverJWT is how a span signs in by key; see Drivers.

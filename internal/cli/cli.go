@@ -88,6 +88,7 @@ type grammar struct {
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
 	Tenant     tenantCmd     `cmd:"" help:"Administer the tenant: users, roles, business units, packages, settings."`
+	Tokens     tokensCmd     `cmd:"" help:"API tokens of Connect with a role, and the one-time link that opens its console."`
 	Usage      usageCmd      `cmd:"" help:"Show how much of the org's API was used, and by whom."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

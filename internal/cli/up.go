@@ -40,6 +40,15 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err := a.printReady(p.Ready(), cfg.ReadyFile); err != nil {
 		return err
 	}
+	if !a.json {
+		link, err := p.ConsoleLink(ctx)
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		if err := a.print("console      " + link + "\nthe console's link works once, for an hour; `twinspan tokens link` makes another\n"); err != nil {
+			return err
+		}
+	}
 	return p.Run(ctx)
 }
 

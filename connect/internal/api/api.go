@@ -19,6 +19,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/doctor"
@@ -39,7 +40,6 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
@@ -56,17 +56,22 @@ const (
 
 // Options wire a [Server].
 type Options struct {
-	Links     *link.Service
-	Signins   *signin.Service
-	Mappings  *mapping.Service
-	Leftovers *mapping.Leftovers
-	Imports   *mapping.Importer
-	Sends     *send.Service
-	Mailings  *mailing.Service
-	Tracking  *tracking.Service
-	Triggers  *trigger.Service
-	Usage     *usage.Service
-	Audit     *audit.Service
+	Access *access.Service
+	// Secure says that the console's cookie is that of https.
+	Secure bool
+	// ConsoleLink makes the one-time link of a pair's console.
+	ConsoleLink func(ctx context.Context, pair string) (string, error)
+	Links       *link.Service
+	Signins     *signin.Service
+	Mappings    *mapping.Service
+	Leftovers   *mapping.Leftovers
+	Imports     *mapping.Importer
+	Sends       *send.Service
+	Mailings    *mailing.Service
+	Tracking    *tracking.Service
+	Triggers    *trigger.Service
+	Usage       *usage.Service
+	Audit       *audit.Service
 	// Doctor names the cause of what does not work.
 	Doctor *doctor.Service
 	// Guides are the founding documents as guides.
@@ -208,6 +213,10 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/upgrade/plan", (*Server).upgradePlan, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/schedule", (*Server).upgradeSchedule, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/schedule", (*Server).scheduleUpgrade, 0, false},
+		{http.MethodGet, "/api/v1/tokens", (*Server).tokens, 0, false},
+		{http.MethodPost, "/api/v1/tokens", (*Server).createToken, 0, true},
+		{http.MethodPost, "/api/v1/tokens/{token_id}/revoke", (*Server).revokeToken, 0, false},
+		{http.MethodPost, "/api/v1/console-link", (*Server).consoleLink, 0, true},
 		{http.MethodPost, "/api/v1/upgrade/schedule/withdraw", (*Server).withdrawUpgrade, 0, false},
 	}
 }
@@ -235,6 +244,7 @@ func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 // call is a request, parsed once.
 type call struct {
 	link  link.Link
+	actor string // as the audit chain names who calls: "API", "console: olga@org.example"
 	body  []byte
 	key   string // Idempotency-Key; "" where none was sent
 	value string // of the path
@@ -253,8 +263,8 @@ func (c call) decode(v any) error { return strictjson.Decode(c.body, v, strictjs
 // CodeInvalidActor: a name of who asks that cannot be kept.
 const CodeInvalidActor fault.Code = "invalid_actor"
 
-// decodeChange reads the body of a change into in. At by it leaves how the record names who asked: the API's token, and
-// the name that its caller gave.
+// decodeChange reads the body of a change into in. At by it leaves how the record names who asked: the API's token or the
+// console's user, and the name that the caller gave.
 func (c call) decodeChange(in any, by *string) error {
 	if err := c.decode(in); err != nil {
 		return err
@@ -263,9 +273,9 @@ func (c call) decodeChange(in any, by *string) error {
 	case len(*by) > 250 || strings.ContainsFunc(*by, unicode.IsControl):
 		return fault.New(fault.Invalid, CodeInvalidActor, "Say who asks in one line of at most 250 bytes.").In("by")
 	case *by == "":
-		*by = "API"
+		*by = c.actor
 	default:
-		*by = "API: " + *by
+		*by = c.actor + ": " + *by
 	}
 	return nil
 }
@@ -318,18 +328,14 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, d download) {
 }
 
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (call, error) {
-	token, ok := oauth.Bearer(r)
-	if !ok {
-		return call{}, fault.New(fault.Unauthenticated, CodeUnauthorized, "Send the API token as a bearer token.")
-	}
-	l, err := s.Links.Authenticate(r.Context(), vault.HashToken(token))
-	if fault.CodeOf(err) == link.CodeNotFound {
-		return call{}, fault.New(fault.Unauthenticated, CodeUnauthorized, "The API token is not known.")
-	}
+	who, l, err := s.caller(r)
 	if err != nil {
 		return call{}, err
 	}
-	c := call{link: l, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id"), r.PathValue("guide")), limit: defaultPage}
+	if err := route.permit(who, l, r.PathValue("crm_username")); err != nil {
+		return call{}, err
+	}
+	c := call{link: l, actor: who.Actor, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id"), r.PathValue("guide"), r.PathValue("token_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

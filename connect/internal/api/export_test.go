@@ -18,6 +18,7 @@ func Bodies() map[string]any {
 		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},
 		"UpgradeProgress": progressBody{}, "UpgradeVerification": upgrade.Verification{},
+		"Token":     tokenBody{},
 		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
 	}
 }

@@ -61,6 +61,8 @@ const (
 	MigrationProven    = "migration.proven"      // those who waited for approval were tried again
 	MigrationCancelled = "migration.cancelled"
 	MigrationUndone    = "migration.undone"
+	TokenCreated       = "api_token.created" // Subject of these is its name
+	TokenRevoked       = "api_token.revoked"
 	UsersReconnected   = "users.reconnected" // one entry a batch of outcomes; After has the digest
 )
 

@@ -29,7 +29,8 @@ type Org struct {
 	domain   string            // that userinfo names
 	copied   string            // the org's id where it is a copy
 	logins   logins
-	units    []int64 // business units enabled for the org's users
+	boxes    map[string][2]bool // by user id: the package's two boxes, User and Admin
+	units    []int64            // business units enabled for the org's users
 	key      oauth.SigningKey
 }
 
@@ -56,6 +57,7 @@ func NewOrg(t testing.TB, people []Person, approved ...string) *Org {
 	mux.HandleFunc("GET /services/data/{version}/tooling/query", o.installed)
 	mux.HandleFunc("GET /services/data/{version}/query", o.users)
 	mux.HandleFunc("PATCH /services/data/{version}/sobjects/User/{id}", o.setField)
+	mux.HandleFunc("GET /services/data/{version}/sobjects/User/{id}", o.boxesOf)
 	mux.HandleFunc("POST /services/Soap/u/{version}", o.login)
 	o.start(t, "org_sid", mux, people)
 	return o

@@ -35,8 +35,8 @@ func (v *Tenant) retrieve(w http.ResponseWriter, r *http.Request) {
 	var out strings.Builder
 	for _, p := range v.people {
 		if strings.Contains(asked, ">"+p.Username+"</") {
-			fmt.Fprintf(&out, `<Results><AccountUserID>%s</AccountUserID><UserID>%s</UserID><Name>%s</Name><ActiveFlag>true</ActiveFlag><IsAPIUser>%t</IsAPIUser><IsLocked>%t</IsLocked><DefaultBusinessUnit>%d</DefaultBusinessUnit><SalesforceUsername>%s</SalesforceUsername></Results>`,
-				p.ID, p.Username, html.EscapeString(p.Name), p.Username == v.APIUser && !v.passwords.plain[p.Username], v.passwords.locked[p.Username], EID, v.integrated[p.Username])
+			fmt.Fprintf(&out, `<Results><AccountUserID>%s</AccountUserID><UserID>%s</UserID><Name>%s</Name><ActiveFlag>true</ActiveFlag><IsAPIUser>%t</IsAPIUser><IsLocked>%t</IsLocked><DefaultBusinessUnit>%d</DefaultBusinessUnit><SalesforceUsername>%s</SalesforceUsername>%s</Results>`,
+				p.ID, p.Username, html.EscapeString(p.Name), p.Username == v.APIUser && !v.passwords.plain[p.Username], v.passwords.locked[p.Username], EID, v.integrated[p.Username], v.rolesOf(p.Username))
 		}
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/integration"
@@ -29,6 +30,7 @@ type Store interface {
 	link.Keys
 	signin.Store
 	mappingStore
+	access.Store
 	send.Store
 	api.Calls
 	audit.Store
@@ -76,7 +78,7 @@ func Put(t testing.TB, s Store, pair string, n int) link.Link {
 func RunStore(t *testing.T, open func(*testing.T) Store) {
 	for name, test := range map[string]func(*testing.T, Store){
 		"links": links, "links swap": linksSwap, "keys": keys, "flows": flows, "sessions": sessions, "mappings": mappings, "sends": sends, "calls": calls,
-		"integration user": integrationUser, "credentials": credentials,
+		"integration user": integrationUser, "credentials": credentials, "console sessions": consoleSessions, "API tokens": apiTokens, "console link": consoleLink,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

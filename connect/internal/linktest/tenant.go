@@ -44,6 +44,7 @@ type Tenant struct {
 	messages   map[string]Message
 	passwords  passwords
 	documents  documents
+	roles      map[string][]string // by user name
 }
 
 // Client is an API integration with a secret.

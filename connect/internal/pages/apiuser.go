@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
-	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
 )
@@ -20,13 +20,8 @@ const CodeNotAdmin fault.Code = "marketing_cloud_admin_required"
 
 // isAdmin reports whether the visitor's record in the org makes him an administrator of the connection (connect-facts 1.4).
 func (s *Server) isAdmin(ctx context.Context, l link.Link, v signin.Visitor) (bool, error) {
-	admin, adminBox := false, l.Names().AdminBoxName()
-	err := s.Links.CallOrg(ctx, l, func(org *crm.Session) error {
-		record, err := org.GetRecord(ctx, "User", v.UserID, "Id", adminBox)
-		admin = record.Bool(adminBox)
-		return err
-	})
-	return admin, err
+	role, err := s.Access.RoleInOrg(ctx, l, v.UserID)
+	return role == access.Admin, err
 }
 
 // asksForAPIUser reports whether the tab asks for the API user's credentials: he has not come to tenant-specific OAuth,

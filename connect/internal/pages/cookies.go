@@ -3,15 +3,17 @@ package pages
 import (
 	"net/http"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 )
 
-// cookies are Connect's two: one names the browser, so that a sign-in begun in it can only end in it, and one the
-// visitor's session. Loopback ports share their cookies, so the names say whose they are. Over https they have the
+// cookies are Connect's three: one names the browser, so that a sign-in begun in it can only end in it, one the visitor's
+// session on the Marketing Cloud tab, and one that of the console. Loopback ports share their cookies, so the names say whose they are. Over https they have the
 // __Host- prefix, which ties them to this host and path.
 type cookies struct {
 	visitor string // names the browser
 	session string
+	console string
 	secure  bool
 }
 
@@ -20,7 +22,7 @@ func newCookies(secure bool) cookies {
 	if secure {
 		prefix = "__Host-"
 	}
-	return cookies{visitor: prefix + "twinspan_connect_browser", session: prefix + "twinspan_connect_session", secure: secure}
+	return cookies{visitor: prefix + "twinspan_connect_browser", session: prefix + "twinspan_connect_session", console: access.CookieName(secure), secure: secure}
 }
 
 // get is the cookie's value; "" where it is absent or too long to be ours.

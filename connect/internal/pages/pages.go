@@ -11,6 +11,9 @@
 //	GET  /oauth/crm/callback          back from the org
 //	GET  /oauth/engagement/start      the link for the API user: to the tenant
 //	GET  /oauth/engagement/callback   back from the tenant
+//
+// and the console under /console, in which the connection is run by whoever has a role in it (package access): every page
+// and form there goes through inside and act, which know the person and refuse whoever may not.
 package pages
 
 import (
@@ -20,6 +23,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/signin"
@@ -49,6 +53,7 @@ const (
 type Options struct {
 	Links    *link.Service
 	Signins  *signin.Service
+	Access   *access.Service
 	Mappings *mapping.Service
 	Upgrades *upgrade.Service // nil where there are none
 	BaseURL  string           // without trailing slash; https makes the cookies secure ones
@@ -71,11 +76,8 @@ func New(o Options) *Server {
 
 // Mount registers the pages.
 func (s *Server) Mount(mux *web.Mux) {
-	guard := func(h http.HandlerFunc) http.Handler {
-		return web.ProtectForms(h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s.refuse(w, r, fault.New(fault.Denied, "cross_site", "This form was sent by a page of another site. Open the Marketing Cloud tab and try again."))
-		}))
-	}
+	guard := func(h http.HandlerFunc) http.Handler { return s.guarded(h, "the Marketing Cloud tab") }
+	s.mountConsole(mux)
 	mux.HandleFunc("GET "+TabPath, s.tab)
 	mux.HandleFunc("GET "+TroubleshootPath, s.troubleshoot)
 	mux.Handle("POST "+connectPath, guard(s.connect))
@@ -236,6 +238,10 @@ func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
 		s.ask(w, r, l, signin.Flow{Purpose: signin.ConfirmSystemUser, Username: visitor.Username}, systemUserQuestion(visitor))
 		return
 	}
+	if flow.Purpose == signin.Console {
+		s.enter(w, r, l, access.Person{Cloud: access.ByOrg, OrgID: visitor.OrgID, UserID: visitor.UserID, Username: visitor.Username, Name: visitor.Name}, nil, flow.Return)
+		return
+	}
 	cookie, err := s.Signins.Stay(r.Context(), l, visitor)
 	if err != nil {
 		s.refuse(w, r, err)
@@ -269,6 +275,10 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 	arrival, err := s.Signins.EndTenant(r.Context(), back, s.cookies.get(r, s.cookies.visitor))
 	if err != nil {
 		s.refuse(w, r, err)
+		return
+	}
+	if arrival.Purpose == signin.ConsoleTenant {
+		s.enterTenant(w, r, arrival)
 		return
 	}
 	if arrival.Purpose == signin.MapUser {
@@ -445,11 +455,18 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, p ui.
 
 // refuse shows an error page with a way on, and logs what the visitor may not see.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if status, text := s.refusal(r, err); status != 0 {
+		s.render(w, r, status, failed(text, web.RequestIDFrom(r.Context())))
+	}
+}
+
+// refusal is the one table from faults to what pages say, and logs the rest. Status 0 is for a visitor who is gone.
+func (s *Server) refusal(r *http.Request, err error) (status int, text string) {
 	if r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
-		return // the visitor is gone
+		return 0, ""
 	}
 	f := fault.Of(err)
-	status, text := f.Kind.HTTPStatus(), f.Message
+	status, text = f.Kind.HTTPStatus(), f.Message
 	if f.Kind == fault.Internal {
 		text = "Something went wrong on our side. The log has the details."
 	}
@@ -457,7 +474,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusForbidden // the cloud's status is about Connect's call, not about this page
 	}
 	s.log(r, status, err)
-	s.render(w, r, status, failed(text, web.RequestIDFrom(r.Context())))
+	return status, text
 }
 
 func (s *Server) log(r *http.Request, status int, err error) {

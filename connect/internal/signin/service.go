@@ -58,6 +58,16 @@ func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (
 	return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser)
 }
 
+// BeginConsole sends a browser to the org, or to the tenant, to learn who wants to use the console. back is the path of this
+// server that he comes back to.
+func (s *Service) BeginConsole(ctx context.Context, l link.Link, p Purpose, back, browser string) (location string, err error) {
+	f := Flow{Pair: l.Pair, Purpose: p, Return: back}
+	if p == ConsoleTenant {
+		return s.toTenant(ctx, l, f, browser)
+	}
+	return s.toOrg(ctx, l, f, browser)
+}
+
 func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string) (string, error) {
 	org, err := s.links.SignInClient(ctx, l)
 	if err != nil {
@@ -152,7 +162,7 @@ func (s *Service) toTenant(ctx context.Context, l link.Link, f Flow, browser str
 		return "", err
 	}
 	prompt := "login"
-	if f.Purpose == APIUser && f.Username == "" {
+	if f.Purpose == APIUser && f.Username == "" || f.Purpose == ConsoleTenant { // whoever is signed in there is meant
 		prompt = ""
 	}
 	return tenant.AuthorizeURL(engagement.AuthorizeRequest{
@@ -241,7 +251,7 @@ func (s *Service) open(ctx context.Context, cloud string, r Return, browser stri
 // EndOrg finishes a trip to the org: it proves by id_token and userinfo who came back, and for what.
 func (s *Service) EndOrg(ctx context.Context, r Return, browser string) (Visitor, Flow, link.Link, error) {
 	f, l, sec, err := s.open(ctx, "org", r, browser)
-	if err == nil && f.Purpose != Visit && f.Purpose != SystemUser && f.Purpose != Account {
+	if err == nil && f.Purpose != Visit && f.Purpose != SystemUser && f.Purpose != Account && f.Purpose != Console {
 		err = Unknown()
 	}
 	if err != nil {
@@ -301,6 +311,9 @@ type Arrival struct {
 	links   *link.Service
 }
 
+// Own is the session of who came back, with his own token.
+func (a Arrival) Own() *engagement.Session { return a.session }
+
 // GiveBack clears the grant that signing in made, with the arrived user's own token, and forgets his refresh token: he was
 // not the one who was meant, and Connect shall not be able to act for him.
 func (a Arrival) GiveBack(ctx context.Context) error {
@@ -320,7 +333,7 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
-	if f.Purpose != MapUser && f.Purpose != APIUser {
+	if f.Purpose != MapUser && f.Purpose != APIUser && f.Purpose != ConsoleTenant {
 		return a, Unknown()
 	}
 	tenant, err := s.links.TenantClient(l)

@@ -50,6 +50,9 @@ const (
 	SystemUser Purpose = "system_user"
 	// Account is a trip to the org in which the system user allows the connected app itself (document 003, steps 5 to 8).
 	Account Purpose = "connect_account"
+	// Console and ConsoleTenant are trips to the org and to the tenant: who wants to use the console?
+	Console       Purpose = "console"
+	ConsoleTenant Purpose = "console_engagement"
 	// To nowhere: is he who was found the one who is meant? Nothing is bound before the answer.
 	Confirm           Purpose = "confirm" // a mapping
 	ConfirmAPIUser    Purpose = "confirm_api_user"
@@ -85,6 +88,9 @@ type Flow struct {
 	// MID is the business unit in which the API user is to work, 0 for his default one; of purpose Confirm that in which
 	// the Engagement user came back.
 	MID int64
+	// Return is the path of the console, on this server, that the sign-in was begun for; of the purposes Console and
+	// ConsoleTenant.
+	Return string
 }
 
 // Accept refuses a flow that is not in the step, has expired, or belongs to another browser.

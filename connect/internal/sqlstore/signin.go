@@ -18,7 +18,7 @@ const keepExpired = 24 * time.Hour
 const (
 	keepFlow    = 30 * time.Minute
 	flowsAtOnce = 100
-	// maxVisits bounds the visits of a pair that nobody has come back from yet. The oldest of more are forgotten: who comes
+	// maxVisits bounds the visits of a pair, and the sign-ins to its console, that nobody has come back from yet. The oldest of more are forgotten: who comes
 	// back from one of those begins anew.
 	maxVisits = 10_000
 )
@@ -30,19 +30,24 @@ func (s *Store) AddFlow(ctx context.Context, f signin.Flow) error {
 			f.Pair, ms(f.Expires.Add(-signin.FlowLife-keepFlow)), flowsAtOnce); err != nil {
 			return err
 		}
-		if f.Purpose == signin.Visit {
-			if _, err := tx.Exec(`DELETE FROM signin_flow WHERE flow_hash IN (SELECT flow_hash FROM signin_flow WHERE pair_id = $1 AND purpose = 'visit'
-				ORDER BY expires_at DESC LIMIT $2 OFFSET $3)`, f.Pair, flowsAtOnce, s.maxVisits-1); err != nil {
+		if anybody(f.Purpose) {
+			if _, err := tx.Exec(`DELETE FROM signin_flow WHERE flow_hash IN (SELECT flow_hash FROM signin_flow WHERE pair_id = $1 AND purpose = $4
+				ORDER BY expires_at DESC LIMIT $2 OFFSET $3)`, f.Pair, flowsAtOnce, s.maxVisits-1, string(f.Purpose)); err != nil {
 				return err
 			}
 		}
 		_, err := tx.Exec(`INSERT INTO signin_flow (flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id,
-				crm_username, crm_name, engagement_username, engagement_mid)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+				crm_username, crm_name, engagement_username, engagement_mid, return_to)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			f.Key, f.Pair, string(f.Purpose), string(f.Step), f.Browser, f.Secrets, ms(f.Expires),
-			f.Visitor.OrgID, f.Visitor.UserID, f.Visitor.Username, f.Visitor.Name, f.Username, f.MID)
+			f.Visitor.OrgID, f.Visitor.UserID, f.Visitor.Username, f.Visitor.Name, f.Username, f.MID, f.Return)
 		return err
 	})
+}
+
+// anybody reports whether a purpose is one that a browser begins without being known.
+func anybody(p signin.Purpose) bool {
+	return p == signin.Visit || p == signin.Console || p == signin.ConsoleTenant
 }
 
 // Flow implements signin.Store.
@@ -50,10 +55,10 @@ func (s *Store) Flow(ctx context.Context, key []byte) (signin.Flow, error) {
 	var f signin.Flow
 	var expires int64
 	err := s.db.QueryRow(ctx, `SELECT flow_hash, pair_id, purpose, step, browser_hash, secrets_sealed, expires_at, org_id, crm_user_id, crm_username, crm_name,
-			engagement_username, engagement_mid
+			engagement_username, engagement_mid, return_to
 		FROM signin_flow WHERE flow_hash = $1`, key).
 		Scan(&f.Key, &f.Pair, &f.Purpose, &f.Step, &f.Browser, &f.Secrets, &expires,
-			&f.Visitor.OrgID, &f.Visitor.UserID, &f.Visitor.Username, &f.Visitor.Name, &f.Username, &f.MID)
+			&f.Visitor.OrgID, &f.Visitor.UserID, &f.Visitor.Username, &f.Visitor.Name, &f.Username, &f.MID, &f.Return)
 	if errors.Is(err, sql.ErrNoRows) {
 		return signin.Flow{}, signin.Unknown()
 	}

@@ -1,0 +1,177 @@
+package pages
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/twinspan/twinspan/connect/internal/access"
+	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/web"
+)
+
+// ConsolePath is the console's first page, and begins the paths of all others.
+const ConsolePath = "/console"
+
+// maxConsoleForm is the largest form of the console in bytes.
+const maxConsoleForm = 64 << 10
+
+// formToken is the name of the hidden field with the session's token.
+const formToken = "form_token"
+
+// stay is who is in the console, on one request.
+type stay struct {
+	access.Session
+	link   link.Link
+	cookie string
+}
+
+// form adds the session's token to a form that changes something.
+func (v stay) form(f ui.Form) ui.Form {
+	if !f.Get {
+		f.Fields = append([]ui.Field{{Type: ui.HiddenField, Name: formToken, Value: access.FormToken(v.cookie)}}, f.Fields...)
+	}
+	return f
+}
+
+// guarded is a form's handler behind the cross-site check; back is the page that a refused one is told to open again.
+func (s *Server) guarded(h http.HandlerFunc, back string) http.Handler {
+	return web.ProtectForms(h, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, fault.New(fault.Denied, "cross_site", "This form was sent by a page of another site. Open %s and try again.", back))
+	}))
+}
+
+// inside serves a page of the console to whoever is signed in with one of the roles, or as an administrator. Without roles
+// it is for administrators alone.
+func (s *Server) inside(h func(http.ResponseWriter, *http.Request, stay), roles ...access.Role) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if v, ok := s.admit(w, r, roles...); ok {
+			h(w, r, v)
+		}
+	}
+}
+
+// act serves a form of the console like inside; it has the session's token and comes from no other site's page.
+func (s *Server) act(h func(http.ResponseWriter, *http.Request, stay, url.Values), roles ...access.Role) http.Handler {
+	return s.guarded(func(w http.ResponseWriter, r *http.Request) {
+		form, err := web.ReadForm(w, r, maxConsoleForm)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		v, ok := s.admit(w, r, roles...)
+		if !ok {
+			return
+		}
+		if err := access.CheckForm(v.cookie, form.Get(formToken)); err != nil {
+			s.sorry(w, r, v, err)
+			return
+		}
+		h(w, r, v, form)
+	}, "the console")
+}
+
+// everybody are the roles of a page that is for whoever is signed in.
+var everybody = []access.Role{access.Nobody, access.User, access.Engagement}
+
+// admit finds the session, and sends whoever has none to sign in, and from there back here. It reports whether the person
+// may go on.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.Role) (stay, bool) {
+	cookie := s.cookies.get(r, s.cookies.console)
+	session, l, err := s.Access.Session(r.Context(), cookie)
+	v := stay{session, l, cookie}
+	if fault.KindOf(err) == fault.Unauthenticated {
+		back := r.URL.RequestURI()
+		if r.Method != http.MethodGet {
+			back = ConsolePath
+		}
+		redirect(w, r, SignInPath+"?"+url.Values{"return": {back}}.Encode())
+		return v, false
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return v, false
+	}
+	if err := session.Role.Require(l.Names(), roles...); err != nil {
+		s.sorry(w, r, v, err)
+		return v, false
+	}
+	return v, true
+}
+
+// show renders a page of the console: whose session it is stands on top, the way to the other pages below the title.
+func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, v stay, p ui.Page) {
+	p.Brand, p.User = brand, v.Person.Shown()+" ("+v.Role.Label(v.link.Names())+")"
+	if r.URL.Path != ConsolePath {
+		p.Crumbs = append([]ui.Link{{Text: "The bridge", Href: ConsolePath}}, p.Crumbs...)
+	}
+	p.Blocks = append([]ui.Block{ways(v)}, p.Blocks...)
+	p.Blocks = append(p.Blocks, v.form(ui.Form{Action: consoleOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}}))
+	p.Footer = strings.TrimPrefix(p.Footer+" · Standing: "+v.link.Standing.String(), " · ")
+	s.write(w, r, status, p)
+}
+
+// sorry shows why something was refused, inside the console.
+func (s *Server) sorry(w http.ResponseWriter, r *http.Request, v stay, err error) {
+	status, text := s.refusal(r, err)
+	if status == 0 {
+		return
+	}
+	p := ui.Page{Title: "That did not work", Alerts: []ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: text}}}
+	if fault.CodeOf(err) == access.CodeRoleRequired {
+		p.Title, p.Alerts[0].Title = "Insufficient privileges", "A role is missing"
+		p.Blocks = append(p.Blocks, ui.Text(roleAdvice(v)))
+	}
+	if id := web.RequestIDFrom(r.Context()); id != "" {
+		p.Footer = "Request " + id
+	}
+	s.show(w, r, status, v, p)
+}
+
+// roleAdvice says where the roles of the console come from.
+func roleAdvice(v stay) string {
+	n := v.link.Names()
+	switch {
+	case v.Person.Cloud == access.ByEngagement:
+		return "Roles come from Engagement: a user with the role Administrator or Marketing Cloud Administrator takes the steps that are done there. For all others, sign in with Salesforce."
+	case v.link.Org.Username == "":
+		return "Connect is not connected to the org yet, and so cannot read your User record. Open the one-time link that twinspan up prints, and connect the Salesforce system user."
+	}
+	return "Roles come from your User record in the org, under Additional Information: the box " + n.AdminBoxLabel + " makes you an administrator of the connection, the box " +
+		n.UserBoxLabel + " lets you map yourself. They are read again every five minutes."
+}
+
+// way is a page of the console that others lead to.
+type way struct {
+	path, label string
+	roles       []access.Role // besides administrators
+}
+
+// paths are the pages in the order of their links.
+func (s *Server) mountConsole(mux *web.Mux) {
+	mux.HandleFunc("GET "+SignInPath, s.signInPage)
+	mux.HandleFunc("GET "+signInOrgPath, s.signInBy)
+	mux.HandleFunc("GET "+signInTenantPath, s.signInBy)
+	mux.HandleFunc("GET "+FirstPath, s.first)
+	mux.Handle("POST "+FirstPath, s.guarded(s.enterFirst, "the one-time link"))
+	mux.Handle("POST "+consoleOutPath, s.act(s.consoleOut, everybody...))
+	mux.HandleFunc("GET "+ConsolePath, s.inside(s.bridge, everybody...))
+}
+
+// ways are the links to the pages that the person may open.
+func ways(v stay) ui.Links {
+	var links ui.Links
+	for _, one := range allWays {
+		if v.Role.May(one.roles...) {
+			links = append(links, ui.Link{Text: one.label, Href: one.path})
+		}
+	}
+	return links
+}
+
+var allWays = []way{
+	{ConsolePath, "The bridge", everybody},
+	{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
+}
