@@ -28,15 +28,20 @@ type Store interface {
 	link.Credentials
 	link.UserTokens
 	link.Keys
-	signin.Store
+	peopleStore
 	mappingStore
-	access.Store
 	send.Store
 	api.Calls
 	audit.Store
 	audit.Keys
 	integration.Store
 	upgrade.Counts
+}
+
+// peopleStore is all that keeps who signs in, and what with.
+type peopleStore interface {
+	signin.Store
+	access.Store
 }
 
 // mappingStore is all that keeps mappings.
