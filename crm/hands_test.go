@@ -162,7 +162,7 @@ func (p *hands) clickIn(n *html.Node, text string) {
 func (p *hands) quickFind(query, click string) {
 	p.t.Helper()
 	p.fill("Quick Find", query)
-	p.press("Search Setup")
+	p.press("Find")
 	p.click(click)
 }
 
@@ -277,4 +277,14 @@ func (p *hands) send(form, button *html.Node) {
 	}
 	res, err := p.client.PostForm(to.String(), v)
 	p.show(res, err)
+}
+
+// form is the form that a field is in.
+func (p *hands) form(label string) *html.Node {
+	p.t.Helper()
+	n := p.field(label)
+	for n.Data != "form" {
+		n = n.Parent
+	}
+	return n
 }

@@ -178,3 +178,140 @@ func TestTheTokenIsRemovedFromTheUserOnPages(t *testing.T) {
 		}
 	})
 }
+
+// newSet makes the permission set of documents 001 and 003, whose page is then shown.
+func (p *hands) newSet() {
+	p.t.Helper()
+	p.click("New")
+	p.fill("Label", "Marketing Cloud Connected App")
+	p.press("Save")
+	p.wants("The API name Marketing_Cloud_Connected_App is generated from the label.")
+	if p.value("API Name") != "Marketing_Cloud_Connected_App" {
+		p.t.Errorf("the API name: %q", p.value("API Name"))
+	}
+	p.fill("API Name", "not a name")
+	p.press("Save")
+	p.wants("Error: The Permission Set Name can only contain underscores and alphanumeric characters.")
+	p.fill("API Name", "Marketing_Cloud_Connected_App")
+	p.press("Save")
+	p.wants("The permission set is saved.")
+}
+
+// policies sets the three of both documents, at the app's form.
+func (p *hands) policies(losing string) {
+	p.t.Helper()
+	p.choose("Permitted Users", "Admin approved users are pre-authorized")
+	p.choose("IP Relaxation", "Relax IP restrictions")
+	p.choose("Refresh Token Policy", "Immediately expire refresh token")
+	p.press("Save")
+	p.wants("Warning", "Nothing is saved yet.", losing)
+	p.press("OK")
+	p.wants("The policies are saved.", "Admin approved users are pre-authorized", "Relax IP restrictions", "Immediately expire refresh token")
+}
+
+// TestDocument001OnPages sets up the connected app by the labels of the document, up to the step that leaves Setup.
+//
+// seed:page S001-01 S001-02 S001-07 S001-08 S001-09 S001-10 S001-11 S001-12 S001-13 S001-14 S001-15 S001-16 S001-17 S001-18 S001-19 S001-20
+// seed:page S001-21 S001-22 S001-23 S001-24 S001-25 S001-26 S001-27 S001-28 S001-29 S001-30 S001-31 S001-32 S001-33 S001-34 S001-35 S001-36 S001-37
+// seed:page S001-38 S001-39 S001-40 S001-41 S001-42 S001-43 S001-44
+func TestDocument001OnPages(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const app, set = "Salesforce Marketing Cloud", "Marketing Cloud Connected App"
+		system, user := h.spec.Users[0], h.spec.Users[1]
+		p := h.adminAt(t)
+		p.click("Setup")
+		p.wants("Administer > Manage Apps")
+		p.click("Connected Apps")
+		p.wants("Manage Connected Apps")
+		p.click(app)
+		p.click("Edit Policies")
+		p.policies(user.Username) // both lose access: no permission set carries the app yet
+		if got := h.one(t, "SELECT Id FROM ConnectedApplication WHERE Name = '"+app+"' AND OptionsAllowAdminApprovedUsersOnly = true"); got == "" {
+			t.Error("the policy is not saved")
+		}
+
+		p.click("Setup")
+		p.wants("Administer > Manage Users")
+		p.click("Permission Sets")
+		p.newSet()
+		// The package's sets, and this one, for the account that the document calls the API User: the system user of the org.
+		p.click("Setup", "Users")
+		p.click("Ada Admin", "Edit Assignments")
+		for _, label := range []string{set, "Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"} {
+			p.tick(label, true)
+		}
+		p.press("Save")
+		p.wants("The permission sets are assigned.", "Marketing Cloud Connector Admin", "Marketing Cloud System User")
+		p.click("Edit Assignments")
+		p.tick(set, false) // so that it is assigned below, as the document goes on
+		p.press("Save")
+
+		p.click("Setup", "Permission Sets", set, "Manage Assignments", "Add Assignments")
+		p.wants("Make sure that the Salesforce system user is selected.")
+		p.tick("Uwe Normal", true)
+		p.press("Assign")
+		p.wants("The Salesforce system user is not among the selected users", system.Username, "Nobody is assigned yet")
+		if n, _ := h.query(t, h.admin, "SELECT Id FROM PermissionSetAssignment WHERE PermissionSet.Label = '"+set+"'"); n != 0 {
+			t.Errorf("%d are assigned before the word was read", n)
+		}
+		p.tick("Ada Admin", true)
+		p.press("Assign")
+		p.wants("Assignment Summary", system.Username, user.Username)
+		p.press("Done")
+		p.wants("Manage Assignments", system.Username, user.Username)
+
+		p.click("Setup", "Connected Apps", app, "Manage Permission Sets")
+		p.tick(set, true)
+		p.press("Save")
+		p.wants("Your changes are saved.", "Marketing_Cloud_Connected_App")
+		_, rows := h.query(t, h.admin, "SELECT Parent.Label FROM SetupEntityAccess WHERE SetupEntityType = 'ConnectedApplication' AND Parent.IsOwnedByProfile = false")
+		if len(rows) != 1 {
+			t.Errorf("carried by %v", rows)
+		}
+
+		// Taking the set off again says who loses access, and so does taking somebody off the set.
+		p.click("Manage Permission Sets")
+		p.tick(set, false)
+		p.press("Save")
+		p.wants("Nothing is saved yet.", system.Username, user.Username)
+		p.click("Setup", "Permission Sets", set, "Manage Assignments")
+		p.tick("Uwe Normal", true)
+		p.press("Remove Assignments")
+		p.wants("The assignments are removed", user.Username+" loses access to the app "+app)
+	})
+}
+
+// TestDocument003OnPages is what the org's administrator does of the upgrade, by Quick Find and by the labels of that document.
+//
+// seed:page S003-17 S003-35 S003-36 S003-37 S003-38 S003-39 S003-40 S003-41 S003-42 S003-43 S003-44 S003-45 S003-46 S003-47 S003-48 S003-49 S003-50
+// seed:page S003-51 S003-52 S003-53 S003-54 S003-55 S003-56 S003-57 S003-58 S003-59
+func TestDocument003OnPages(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const app, set = "Salesforce Marketing Cloud", "Marketing Cloud Connected App"
+		p := h.adminAt(t)
+		p.click("Setup")
+		p.quickFind("Connected Apps", "Connected Apps")
+		p.clickIn(p.row(app), "Edit")
+		p.policies(h.spec.Users[0].Username)
+		p.click("Setup")
+		p.quickFind("Permission Sets", "Permission Sets")
+		p.newSet()
+		p.click("Permission Sets", set, "Manage Assignments", "Add Assignments")
+		p.tick("Ada Admin", true)
+		p.tick("Uwe Normal", true)
+		p.press("Assign")
+		p.press("Done")
+		p.click("Setup")
+		p.quickFind("Connected Apps", "Connected Apps")
+		p.click(app, "Manage Permission Sets")
+		p.tick(set, true)
+		p.press("Save")
+		p.wants("Your changes are saved.", "Marketing_Cloud_Connected_App")
+		// The set that ties users to the app is empty otherwise.
+		if _, rows := h.query(t, h.admin, "SELECT PermissionsApiEnabled, PermissionsModifyAllData FROM PermissionSet WHERE Label = '"+set+"'"); rows[0]["PermissionsModifyAllData"] != false {
+			t.Errorf("the set: %v", rows)
+		}
+	})
+}

@@ -77,3 +77,79 @@ func TestAPersonsOwnSettings(t *testing.T) {
 		user.lacks(h.spec.Users[0].Username)
 	})
 }
+
+// TestConnectedAppsOAuthUsage blocks an app, unblocks it and takes tokens back.
+func TestConnectedAppsOAuthUsage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const app = "Salesforce Marketing Cloud"
+		blocked := func() bool {
+			n, _ := h.query(t, h.admin, "SELECT Id FROM SetupAuditTrail WHERE Section = 'Connected Apps' AND Display LIKE '%Blocked%'")
+			return n%2 == 1
+		}
+		p := h.adminAt(t)
+		p.click("Setup", "Connected Apps OAuth Usage")
+		p.pressIn(p.row(app), "Block")
+		p.wants("Warning", "Nothing is saved yet.")
+		if blocked() {
+			t.Error("the app is blocked before OK")
+		}
+		p.press("OK")
+		p.wants("Blocked Yes")
+		if !blocked() {
+			t.Error("the app is not blocked")
+		}
+		p.press("Unblock")
+		p.wants("Blocked No")
+		p.wants("Nobody uses it now.")
+		// Every input of a policy that is refused says so beside it.
+		p.click("Setup", "Connected Apps", app, "Edit Policies")
+		p.choose("Refresh Token Policy", "Expire refresh token after a time")
+		p.fill("Time of the refresh token", "soon")
+		p.press("Save")
+		p.wants("There is a problem", "Error:")
+		if p.value("Time of the refresh token") != "soon" {
+			t.Errorf("what was typed is gone: %q", p.value("Time of the refresh token"))
+		}
+		p.fill("Time of the refresh token", "30")
+		p.fill("Timeout Value", "0")
+		p.press("Save")
+		p.wants("Enter a number of minutes, 1 to 1440.")
+		p.fill("Timeout Value", "90")
+		p.press("Save")
+		p.wants("The policies are saved.", "Expire refresh token after 30 days", "90 minutes")
+	})
+}
+
+// TestUsersAreFrozenUnlockedAndReset presses the buttons of a user's page.
+func TestUsersAreFrozenUnlockedAndReset(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		user := h.spec.Users[1].Username
+		p := h.adminAt(t)
+		p.click("Setup", "Users")
+		p.fill("Find users by name, user name, email or alias", "UWE")
+		p.pressIn(p.form("Find users by name, user name, email or alias"), "Find")
+		p.lacks("Ada Admin Edit")
+		p.click("Uwe Normal")
+		p.press("Freeze")
+		p.wants("The user is frozen", "Frozen Yes")
+		h.wantLogin(t, user, "user-pw-1TOKEN", "INVALID_LOGIN")
+		p.press("Unfreeze")
+		h.wantLogin(t, user, "user-pw-1TOKEN", "")
+		for range 10 {
+			h.tryLogin(t, user, "wrong")
+		}
+		h.wantLogin(t, user, "user-pw-1TOKEN", "INVALID_LOGIN")
+		p.click("Users", "Uwe Normal")
+		p.wants("Locked out Yes", "Invalid Password")
+		p.press("Unlock")
+		p.wants("The user is no longer locked out.")
+		h.wantLogin(t, user, "user-pw-1TOKEN", "")
+		p.press("Reset Password")
+		p.wants("A link to set a new password is on its way")
+		h.mails.link(t, user)
+		p.click("Users", "W")
+		p.wants("No user fits.")
+	})
+}

@@ -122,15 +122,34 @@ func ReadForm(w http.ResponseWriter, r *http.Request, limit int64) (url.Values, 
 	return parseParameters(string(body))
 }
 
+// maxChosen bounds how often the parameter of a selection may come.
+const maxChosen = 2000
+
+// ReadSelection is ReadForm for a form with check boxes: the parameter name may come up to 2,000 times, once for each box that
+// is checked.
+func ReadSelection(w http.ResponseWriter, r *http.Request, limit int64, name string) (url.Values, error) {
+	if err := CheckContentType(r, "application/x-www-form-urlencoded"); err != nil {
+		return nil, err
+	}
+	body, err := ReadBody(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return parseSelection(string(body), name, maxChosen)
+}
+
 // Query returns the parameters of the URL, as strictly as ReadForm reads a body (RFC 6749 section 3.1: none twice).
 func Query(r *http.Request) (url.Values, error) { return parseParameters(r.URL.RawQuery) }
 
 // ParseQuery is Query for the query of a URL that came inside a request.
 func ParseQuery(raw string) (url.Values, error) { return parseParameters(raw) }
 
-func parseParameters(s string) (url.Values, error) {
-	if strings.Count(s, "&") >= maxParameters {
-		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", maxParameters)
+func parseParameters(s string) (url.Values, error) { return parseSelection(s, "", 0) }
+
+// parseSelection reads parameters of which one may come up to most times; "" for none.
+func parseSelection(s, chosen string, most int) (url.Values, error) {
+	if strings.Count(s, "&") >= maxParameters+most {
+		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", maxParameters+most)
 	}
 	values, err := url.ParseQuery(s)
 	if err != nil {
@@ -138,11 +157,13 @@ func parseParameters(s string) (url.Values, error) {
 		return nil, fault.New(fault.Invalid, CodeMalformedForm, "The parameters are not properly percent-encoded.")
 	}
 	for name, vs := range values {
-		if len(vs) > 1 {
+		if len(vs) > 1 && (name != chosen || most == 0) {
 			return nil, fault.New(fault.Invalid, CodeRepeatedParameter, "A parameter comes more than once.").In(name)
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(vs[0]) || strings.IndexByte(vs[0], 0) >= 0 {
-			return nil, fault.New(fault.Invalid, CodeMalformedForm, "A parameter is not text in UTF-8.").In(name)
+		for _, v := range vs {
+			if !utf8.ValidString(name) || !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
+				return nil, fault.New(fault.Invalid, CodeMalformedForm, "A parameter is not text in UTF-8.").In(name)
+			}
 		}
 	}
 	return values, nil

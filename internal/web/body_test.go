@@ -157,3 +157,22 @@ func TestLimitBody(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestSelectionsMayRepeatOneParameter(t *testing.T) {
+	t.Parallel()
+	read := func(body string) (url.Values, error) {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return web.ReadSelection(httptest.NewRecorder(), r, 1<<20, "user")
+	}
+	if f, err := read("do=add&user=1&user=2"); err != nil || len(f["user"]) != 2 || f.Get("do") != "add" {
+		t.Errorf("%v %v", f, err)
+	}
+	for name, body := range map[string]string{
+		"another twice": "user=1&do=add&do=drop", "too many": strings.Repeat("user=1&", 3000) + "user=1", "no text": "user=1&user=%FF", "NUL": "user=1&user=%00",
+	} {
+		if _, err := read(body); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -39,14 +39,14 @@ func appFields() []appField {
 			}
 			return "All users may self-authorize"
 		}),
-		shown("IP Relaxation", func(a ConnectedApp) string { return a.IPRelaxation.label() }),
+		shown("IP Relaxation", func(a ConnectedApp) string { return a.IPRelaxation.Label() }),
 		shown("Allow-Listed IP Ranges", func(a ConnectedApp) string {
 			if len(a.IPRanges) == 0 {
 				return ""
 			}
 			return rangesText(a.IPRanges)
 		}),
-		shown("Refresh Token Policy", func(a ConnectedApp) string { return a.RefreshTokenPolicy.label() }),
+		shown("Refresh Token Policy", func(a ConnectedApp) string { return a.RefreshTokenPolicy.Label() }),
 		shown("Timeout Value", func(a ConnectedApp) string { return strconv.Itoa(a.SessionTimeoutMinutes) }),
 		shown("High Assurance Session", func(a ConnectedApp) string { return string(a.HighAssurance) }),
 		flagged("Blocked", func(a ConnectedApp) bool { return a.Blocked }),
@@ -72,8 +72,8 @@ func appFields() []appField {
 	}
 }
 
-// label is the policy in the words of Setup.
-func (p IPRelaxation) label() string {
+// Label is the policy in the words of Setup.
+func (p IPRelaxation) Label() string {
 	switch p {
 	case IPEnforce:
 		return "Enforce IP restrictions"
@@ -87,8 +87,8 @@ func (p IPRelaxation) label() string {
 	return string(p)
 }
 
-// label is the policy in the words of Setup.
-func (p RefreshTokenPolicy) label() string {
+// Label is the policy in the words of Setup.
+func (p RefreshTokenPolicy) Label() string {
 	switch p {
 	case RefreshInfinite, "":
 		return "Refresh token is valid until revoked"

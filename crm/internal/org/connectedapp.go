@@ -62,6 +62,11 @@ func RefreshPolicyOf(inactivity bool, hours int) RefreshTokenPolicy {
 	return RefreshTokenPolicy("specific_lifetime:" + strconv.Itoa(hours) + ":HOURS")
 }
 
+// IPRelaxations are the values of the IP policy, in the order of Setup.
+func IPRelaxations() []IPRelaxation {
+	return []IPRelaxation{IPEnforce, IPEnforceRelaxRefresh, IPBypass2Factor, IPBypass}
+}
+
 // ParseIPRelaxation checks an IP policy in the spelling of the Metadata API.
 func ParseIPRelaxation(s string) (IPRelaxation, error) {
 	switch p := IPRelaxation(s); p {

@@ -70,7 +70,7 @@ func chosen(values []string) ([]org.ID, error) {
 }
 
 func removeAssignments(v *visit, set permissionSet) {
-	f, ok := v.form()
+	f, ok := v.selection(fieldUser)
 	if !ok {
 		return
 	}
@@ -210,7 +210,7 @@ func (v *visit) firstRows(set permissionSet, checked []org.ID, rows []userRow) (
 // addAssignments assigns, all or none. Where the system user would still be without the set it says so first: document 001
 // has it made sure, and without it everything that Engagement does in the org is refused.
 func addAssignments(v *visit, set permissionSet) {
-	f, ok := v.form()
+	f, ok := v.selection(fieldUser)
 	if !ok {
 		return
 	}

@@ -58,7 +58,7 @@ func serveFind(v *visit) {
 			links = append(links, ui.Link{Text: n.Also, Href: n.Path})
 		}
 	}
-	v.node = node{Path: login.SetupPath}
+	v.node, v.asked = node{Path: login.SetupPath}, asked
 	blocks := []ui.Block{ui.Text("No page of Setup fits “" + asked + "”. Try another word, or go by the trees of Setup."), ui.Links{{Text: "Setup", Href: login.SetupPath}}}
 	if len(links) > 0 {
 		blocks = []ui.Block{ui.Text("Pages for “" + asked + "”:"), links}

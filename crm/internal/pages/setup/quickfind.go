@@ -6,7 +6,6 @@ import (
 
 	"github.com/twinspan/twinspan/crm/internal/login"
 	"github.com/twinspan/twinspan/crm/internal/org"
-	"github.com/twinspan/twinspan/internal/ui"
 )
 
 // findPath is where Quick Find leads.
@@ -17,14 +16,6 @@ const fieldQuery = "q"
 
 // maxQuery bounds a search, in characters.
 const maxQuery = 80
-
-// quickFindForm is on every page of Setup.
-func quickFindForm(query string) ui.Form {
-	return ui.Form{
-		Get: true, Action: findPath, Submits: []ui.Submit{{Label: "Search Setup", Secondary: true}},
-		Fields: []ui.Field{{Name: fieldQuery, Label: "Quick Find", Value: query, Required: true, Autocomplete: "off", MaxLength: maxQuery}},
-	}
-}
 
 // found is a page with how well it fits: less is better.
 type found struct {

@@ -56,6 +56,8 @@ type visit struct {
 	r *http.Request
 	// node is where in the trees the page is.
 	node node
+	// asked is what Quick Find was asked for; "" elsewhere.
+	asked string
 }
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
@@ -66,6 +68,15 @@ func (v *visit) fail(err error) { v.s.Door.PageError(v.w, v.r, err) }
 // form reads the form that was sent. Where it may not be read the answer is given.
 func (v *visit) form() (url.Values, bool) {
 	f, err := web.ReadForm(v.w, v.r, maxForm)
+	if err != nil {
+		v.fail(err)
+	}
+	return f, err == nil
+}
+
+// selection reads a form whose check boxes have the name. Where it may not be read the answer is given.
+func (v *visit) selection(name string) (url.Values, bool) {
+	f, err := web.ReadSelection(v.w, v.r, maxForm, name)
 	if err != nil {
 		v.fail(err)
 	}
@@ -124,12 +135,24 @@ func (v *visit) showUnder(title string, above []ui.Link, alerts []ui.Alert, bloc
 		alerts = append([]ui.Alert{{Kind: ui.Notice, Text: behind, Links: []ui.Link{{Text: "Log out", Href: login.LogoutPath}}}}, alerts...)
 	}
 	p := pages.Page(title, v.User.Name)
-	p.Crumbs, p.Alerts = append(v.node.crumbs(), above...), alerts
-	if v.User.Permissions[org.PermViewSetup] {
-		p.Blocks = append(p.Blocks, quickFindForm(""))
-	}
-	p.Blocks = append(p.Blocks, blocks...)
+	p.Crumbs, p.Alerts, p.Blocks = append(v.node.crumbs(), above...), alerts, blocks
+	p.Frame = v.frame()
 	v.s.Door.Rendered(v.r, ui.Render(v.w, http.StatusOK, p))
+}
+
+// frame is what stands around every page: where the visitor is, and the ways to the pages that he may see.
+func (v *visit) frame() ui.Frame {
+	f := ui.Frame{
+		Where: v.Org.Name, Current: v.node.Path,
+		Menu:    []ui.Link{{Text: "Home", Href: "/"}, {Text: nodeSettings.Label, Href: nodeSettings.Path}},
+		SignOut: ui.Form{Action: login.LogoutPath, Submits: []ui.Submit{{Label: "Log out", Secondary: true}}},
+		Tree:    navigation(v.User.Permissions),
+	}
+	if v.User.Permissions[org.PermViewSetup] {
+		f.Gear = ui.Link{Text: "Setup", Href: login.SetupPath}
+		f.Find = ui.Find{Action: findPath, Name: fieldQuery, Value: v.asked}
+	}
+	return f
 }
 
 // to sends the browser on after a change, so that going back or reloading repeats nothing.
@@ -180,6 +203,8 @@ func (s *Server) Mount(m *web.Mux) {
 	s.mountPersonal(on)
 	s.mountUsers(on)
 	s.mountSets(on)
+	s.mountApps(on)
+	s.mountUsage(on)
 	s.mountHistory(on)
 	s.mountLayouts(on)
 	s.mountSettings(on)

@@ -326,7 +326,7 @@ func (v *visit) carried(set org.ID) (map[org.ID]string, error) {
 }
 
 func saveSetApps(v *visit, set permissionSet) {
-	f, ok := v.form()
+	f, ok := v.selection(fieldApp)
 	if !ok {
 		return
 	}

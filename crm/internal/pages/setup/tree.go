@@ -94,7 +94,7 @@ var (
 
 // nodes are all pages, in the order of the trees.
 func nodes() []node {
-	all := []node{nodeUsers, nodeSets, nodePackages, nodeDeliverability, nodeHistory, nodeSites, nodeLayouts}
+	all := []node{nodeUsers, nodeSets, nodeApps, nodeUsage, nodePackages, nodeDeliverability, nodeHistory, nodeSites, nodeLayouts}
 	for _, p := range settingPages {
 		all = append(all, nodeOf(p))
 	}
@@ -106,16 +106,15 @@ func (n node) own() bool { return len(n.Lightning) > 0 && n.Lightning[0] == "Pro
 
 // crumbs are where Lightning Experience has the page.
 func (n node) crumbs() []ui.Link {
-	root, href := "Setup", login.SetupPath
 	if n.own() {
 		return []ui.Link{{Text: "Profile", Href: "/"}, {Text: "Settings", Href: login.SettingsPath}}
 	}
-	out := []ui.Link{{Text: root, Href: href}}
-	for _, t := range n.Lightning {
-		if n.Path != login.SetupPath {
-			out = append(out, ui.Link{Text: t, Href: login.SetupPath + "#" + anchor(n.Lightning)})
-			break
-		}
+	if n.Label == "" {
+		return nil
+	}
+	out := []ui.Link{{Text: "Setup", Href: login.SetupPath}}
+	if len(n.Lightning) > 0 && n.Lightning[0] != n.Label { // Users is a page and the folder that it is in
+		out = append(out, ui.Link{Text: n.Lightning[0], Href: login.SetupPath + "#" + anchor(n.Lightning)})
 	}
 	return out
 }
@@ -145,4 +144,31 @@ func tree(p org.Permissions, where func(node) []string) []branch {
 		out[i].Links = append(out[i].Links, ui.Link{Text: n.Label, Href: n.Path})
 	}
 	return out
+}
+
+// navigation is the tree beside the pages: the folders of Lightning Experience, then those of Salesforce Classic.
+func navigation(p org.Permissions) ui.Tree {
+	t := ui.Tree{Label: "Setup"}
+	for _, where := range []func(node) []string{func(n node) []string { return n.Lightning }, func(n node) []string { return n.Classic }} {
+		for _, n := range nodes() {
+			if path := where(n); len(path) > 0 && n.Need.MetBy(p) {
+				t.Nodes = hang(t.Nodes, path, ui.Node{Text: n.Label, Href: n.Path})
+			}
+		}
+	}
+	return t
+}
+
+// hang hangs a page into folders, which it makes where they are not there yet.
+func hang(nodes []ui.Node, path []string, page ui.Node) []ui.Node {
+	if len(path) == 0 {
+		return append(nodes, page)
+	}
+	for i := range nodes {
+		if nodes[i].Text == path[0] && nodes[i].Href == "" {
+			nodes[i].Nodes = hang(nodes[i].Nodes, path[1:], page)
+			return nodes
+		}
+	}
+	return append(nodes, ui.Node{Text: path[0], Nodes: hang(nil, path[1:], page)})
 }

@@ -246,7 +246,7 @@ func saveUserSets(v *visit) {
 	if !ok {
 		return
 	}
-	f, ok := v.form()
+	f, ok := v.selection(fieldSet)
 	if !ok {
 		return
 	}
