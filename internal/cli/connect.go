@@ -9,15 +9,18 @@ import (
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // connectCmd raises the connection.
 type connectCmd struct {
-	Up       connectUpCmd       `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
-	Notify   connectNotifyCmd   `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
-	Settings connectSettingsCmd `cmd:"" help:"The settings of the connection: what becomes of new password connections once Connected App authentication is required."`
-	Renew    connectRenewCmd    `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token, the API user's password."`
+	Up          connectUpCmd          `cmd:"" default:"withargs" help:"Connect both clouds, by key and without passwords; or, with --kind integration-user, an integration user by the OAuth username-password flow."`
+	Notify      connectNotifyCmd      `cmd:"" help:"Who is mailed when the connection breaks: who, what, and once for each cause."`
+	Settings    connectSettingsCmd    `cmd:"" help:"The settings of the connection: what becomes of new password connections once Connected App authentication is required."`
+	Standing    connectStandingCmd    `cmd:"" help:"Whose clouds the connection stands between, and how each thing is done there: by command, by click, or not, and why."`
+	Certificate connectCertificateCmd `cmd:"" help:"Print the certificate that the app in the org holds, PEM."`
+	Renew       connectRenewCmd       `cmd:"" help:"Give new credentials in place of stored ones: the integration user's or the system user's password and security token, the API user's password."`
 }
 
 // Help is what `twinspan connect --help` says beneath the flags' summary.
@@ -31,13 +34,14 @@ package_client_secret and web_client_secret. The package's web app needs the sco
 type connectUpCmd struct {
 	connectFlags
 	secretFlags
+	standingFlags
 	Kind            string `help:"spans: from Engagement into the org and back, by key. integration-user: document 004." enum:"spans,integration-user" default:"spans" placeholder:"KIND" env:"-"`
 	SystemUser      string `help:"User name in the org of the Salesforce system user; the ready file's where not given." placeholder:"NAME" env:"-"`
 	APIUser         string `name:"api-user" help:"User name in Engagement of the Marketing Cloud Connect API user; the ready file's where not given." placeholder:"NAME" env:"-"`
 	MID             int64  `name:"mid" help:"Business unit in which the API user works; his default where not given." placeholder:"MID" env:"-"`
 	Plan            bool   `help:"Print every step and what is left of it, and change nothing; exit code 3 where something is left." env:"-"`
 	Apply           bool   `help:"Do what public APIs allow, read each step back, and print the rest as clicks; doing it again changes nothing." env:"-"`
-	OrgURL          string `help:"With --plan and --apply: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN; instead of a ready file." placeholder:"URL"`
+	OrgURL          string `help:"With --plan, --apply and --standing: URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN, as org_token in --secrets-file, or at a prompt; instead of a ready file." placeholder:"URL"`
 	OrgAuth         string `help:"How Connect signs in to the org. jwt: by key, Connected App authentication. password: by the system user's password and security token, as before; from 1 June 2016 on no new connection is made so. Kept as it is where not given, jwt where nothing is connected." enum:"jwt,password," default:"" placeholder:"HOW" env:"-"`
 	Account         bool   `name:"connect-account" help:"From Engagement, in the browser (Connect Account): print an address at which the Salesforce system user signs in himself, is shown who was found, and says yes." env:"-"`
 	TenantAuth      string `name:"engagement-auth" help:"How Connect signs in to Engagement. jwt: by key, tenant-specific OAuth. password: by the API user's password, as managed packages before 220 have it. web_app: by your own installed package, as in a real tenant: client credentials for the API user's work, one sign-in of each user. Kept as it is, or as the settings say, where not given, jwt where nothing is connected." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
@@ -51,6 +55,10 @@ type connectUpCmd struct {
 
 	names orgNames // what things are called in the org, by key
 	given secrets  // of stored credentials; nil before they are read
+
+	stands string                 // the standing that the connection has, or is to have
+	has    connect.Standing       // as Connect has it; the zero value for embedded clouds
+	say    connect.StandingChange // what --standing says
 }
 
 // Run connects; exit code 3 where the API user has to sign in first.
@@ -61,6 +69,9 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	}
 	if c.Kind == "integration-user" {
 		return c.integrationUser(ctx, a, cl)
+	}
+	if said, err := c.stand(ctx, a, cl); err != nil || said {
+		return err
 	}
 	if c.TenantAuth == "" && c.APIUser == "" {
 		set, err := cl.Settings(ctx)
@@ -109,6 +120,9 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	by := a.who(c.By)
 	if err := c.intoOrg(ctx, a, cl, by); err != nil {
 		return fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
+	}
+	if c.stands == string(standing.BesidePackage) && c.PackageClientID == "" { // Engagement is read by a package of the customer's alone
+		return a.printStatus(ctx, cl)
 	}
 	answer, err := c.intoEngagement(ctx, a, cl, by)
 	if err != nil {

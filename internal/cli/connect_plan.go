@@ -15,6 +15,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 // planStep is one thing that has to be so before the clouds are connected.
@@ -50,19 +51,20 @@ var (
 // locks nobody out: users are approved for the app before the app asks for approval (documents 001 and 003 have it the
 // other way round). A step that waits for another is told and passed. Exit code 3 where something is left.
 func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) error {
-	head, err := c.ways(ctx, cl)
-	if err != nil {
-		return err
+	head := "" // beside the package the ways in are the package's
+	if c.stands != string(standing.BesidePackage) {
+		var err error
+		if head, err = c.ways(ctx, cl); err != nil {
+			return err
+		}
 	}
 	set, err := cl.Settings(ctx)
 	if err != nil {
 		return err
 	}
 	c.names = set.Names
-	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
-	return org.session(ctx, a, func(s *crm.Session) error {
-		steps := append(c.orgSteps(s), c.tenantSteps()...)
-		steps = append(steps, c.spanSteps(a, cl)...)
+	return c.orgSession(ctx, a, func(s *crm.Session) error {
+		steps := c.steps(a, s, cl)
 		left, apply := false, c.Apply
 		for i := range steps {
 			st := &steps[i]
@@ -448,6 +450,9 @@ func (c *connectUpCmd) packageStep(a *app, cl *connect.Client) planStep {
 			return have, err
 		},
 		do: func(ctx context.Context) error {
+			if c.stands != string(standing.Embedded) && c.PackageClientID == "" {
+				return errClick // before the package is made there is nothing to connect by
+			}
 			_, err := c.byPackage(ctx, a, cl, a.who(c.By))
 			return err
 		},

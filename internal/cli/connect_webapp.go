@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -38,7 +39,7 @@ func (c *connectUpCmd) packageClient(a *app, has connect.Span) (connect.PackageC
 	case known, p.WebID != "" && p.WebID != p.ID:
 		names = append(names, webSecret)
 	case p.ID == "":
-		if c.URL != "" {
+		if c.URL != "" || c.stands != "" && c.stands != string(standing.Embedded) {
 			return p, usagef("--package-client-id is missing: the client id of your installed package in Engagement")
 		}
 		r, err := c.ready()

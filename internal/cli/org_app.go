@@ -42,7 +42,7 @@ func (c *orgAppListCmd) Run(ctx context.Context, a *app) error {
 		}
 		var rows [][]string
 		for _, p := range apps {
-			rows = append(rows, []string{p.FullName, p.Label, permittedUsers(p.AdminApproved), ipLabels[p.IPRelaxation], refreshLabel(p.RefreshTokenPolicy), standing(p)})
+			rows = append(rows, []string{p.FullName, p.Label, permittedUsers(p.AdminApproved), ipLabels[p.IPRelaxation], refreshLabel(p.RefreshTokenPolicy), appState(p)})
 		}
 		return a.printTable([]string{"name", "label", "permitted users", "ip relaxation", "refresh token policy", "standing"}, rows)
 	})
@@ -76,7 +76,7 @@ func refreshLabel(policy string) string {
 	return "Expire refresh token after " + n + " " + strings.ToLower(unit)
 }
 
-func standing(p crm.App) string {
+func appState(p crm.App) string {
 	switch {
 	case p.Blocked:
 		return "blocked"
@@ -159,7 +159,7 @@ func (c *orgAppShowCmd) Run(ctx context.Context, a *app) error {
 			{"description", p.Description},
 			{"contact email", p.ContactEmail},
 			{"start url", p.StartURL},
-			{"standing", standing(p)},
+			{"standing", appState(p)},
 			{"permitted users", permittedUsers(p.AdminApproved)},
 			{"ip relaxation", ipLabels[p.IPRelaxation]},
 			{"refresh token policy", refreshLabel(p.RefreshTokenPolicy)},

@@ -119,6 +119,21 @@ type Row struct {
 	Ways       map[Standing]Way
 }
 
+// In is how it is done in a standing, in words that stand alone: "the same" is what the column before says.
+func (r Row) In(s Standing) Way {
+	way, before := r.Ways[s], Embedded
+	for _, one := range All() {
+		if one == s {
+			break
+		}
+		before = one
+	}
+	if rest, same := strings.CutPrefix(way.Text, "the same"); same && before != s {
+		way.Text = r.In(before).Text + rest
+	}
+	return way
+}
+
 // Text is the row as a line of a table in Markdown.
 func (r Row) Text() string {
 	cells := []string{r.What}
@@ -201,7 +216,7 @@ func (s Standing) May(op Operation) error {
 		if r.Section == Steps || !slices.Contains(r.Operations, op) {
 			continue
 		}
-		way := r.Ways[s]
+		way := r.In(s)
 		switch way.How {
 		case Command:
 			return nil

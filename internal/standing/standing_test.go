@@ -72,6 +72,18 @@ func TestWhatTheVendorsKeyDoes(t *testing.T) {
 	}
 }
 
+// "The same" is said in words where a standing stands alone.
+func TestRowsStandAlone(t *testing.T) {
+	t.Parallel()
+	for _, r := range rows(t) {
+		for _, s := range standing.All() {
+			if way := r.In(s); strings.HasPrefix(way.Text, "the same") || way.How != r.Ways[s].How {
+				t.Errorf("%s, %s: %s", r.What, s, way)
+			}
+		}
+	}
+}
+
 // A step that a command does is of an operation that is possible there, and the other way round.
 func TestStepsAgreeWithOperations(t *testing.T) {
 	t.Parallel()

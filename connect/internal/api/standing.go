@@ -85,7 +85,7 @@ func (s *Server) standingOf(ctx context.Context, l link.Link) (standingBody, err
 	}
 	rows, err := standing.Rows()
 	for _, r := range rows {
-		if way, ok := r.Ways[l.Standing]; ok && r.Section != standing.Steps {
+		if way := r.In(l.Standing); way.How != "" && r.Section != standing.Steps {
 			b.Rows = append(b.Rows, standingRow{r.Section, r.What, way.How, way.Text, way.Instead, r.Operations})
 		}
 	}

@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
+	"github.com/twinspan/twinspan/internal/vault"
+)
+
+// orgToken is the name of an administrator's access token among the secrets.
+const orgToken = "org_token"
+
+// standingFlags say where real clouds are, and who joins them.
+type standingFlags struct {
+	Standing          string `help:"own-link: a real org and tenant, joined under an app and an installed package of your own. beside-package: joined by the vendor's managed package; Connect reads, checks and guides. With a Connect of --clouds none." enum:"own-link,beside-package," default:"" placeholder:"STANDING" env:"-"`
+	EngagementAuthURL string `name:"engagement-auth-url" help:"With --standing: the tenant's authentication base URL, such as https://SUBDOMAIN.auth.marketingcloudapis.com/." placeholder:"URL"`
+	ConsumerKey       string `help:"With --standing: consumer key of your external client app in the org, which holds the certificate of 'twinspan connect certificate'. Beside the package it is for reading, and may be absent." placeholder:"KEY" env:"-"`
+	ConsoleClientID   string `name:"console-client-id" help:"With --standing: consumer key of the app through which people sign in to Connect's pages; --consumer-key's where not given." placeholder:"KEY" env:"-"`
+	App               string `help:"With --standing: label of that app in the org; Twinspan where not given." placeholder:"LABEL" env:"-"`
+	EID               int64  `name:"eid" help:"With --standing: enterprise id of the tenant; the first sign-in there tells it where not given." placeholder:"EID" env:"-"`
+}
+
+// wanted is the standing as Connect's API names it; "" where none is asked for.
+func (f standingFlags) wanted() string {
+	return map[string]string{"own-link": string(standing.OwnLink), "beside-package": string(standing.BesidePackage)}[f.Standing]
+}
+
+// change is what is to be said, with what a person at a terminal is asked for.
+func (c *connectUpCmd) change(a *app, has connect.Standing) (connect.StandingChange, error) {
+	s := connect.StandingChange{
+		Standing: c.wanted(), OrgURL: c.OrgURL, EngagementAuthURL: c.EngagementAuthURL, App: c.App, ConsumerKey: c.ConsumerKey, ConsoleClientID: c.ConsoleClientID, EID: c.EID,
+		By: a.who(c.By),
+	}
+	for _, one := range []struct {
+		at        *string
+		has, flag string
+	}{{&s.OrgURL, has.OrgURL, "--org-url"}, {&s.EngagementAuthURL, has.EngagementAuthURL, "--engagement-auth-url"}} {
+		if *one.at != "" || one.has != "" {
+			continue
+		}
+		var err error
+		if *one.at, err = a.askFor(strings.ReplaceAll(strings.TrimPrefix(one.flag, "--"), "-", " ")); err != nil {
+			return s, err
+		}
+		if *one.at == "" {
+			return s, usagef("%s is missing: where the real cloud is", one.flag)
+		}
+	}
+	c.OrgURL = cmp.Or(s.OrgURL, has.OrgURL)
+	return s, nil
+}
+
+// askFor asks a person at a terminal for something that is no secret; "" elsewhere. It reads no byte behind the line: what
+// follows may be asked for without an echo.
+func (a *app) askFor(what string) (string, error) {
+	if !a.Terminal || a.Stdin == nil {
+		return "", nil
+	}
+	_, _ = fmt.Fprintf(a.Stderr, "%s: ", what) // the answer counts
+	var line []byte
+	one := make([]byte, 1)
+	for len(line) < maxLine {
+		n, err := a.Stdin.Read(one)
+		if n > 0 && one[0] != '\n' {
+			line = append(line, one[0])
+		}
+		if n > 0 && one[0] == '\n' || err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return strings.TrimSpace(string(line)), nil
+}
+
+// maxLine bounds an answer at a prompt.
+const maxLine = 4 << 10
+
+// readSecrets reads a secrets file once, for everything that a real cloud may need.
+func (c *connectUpCmd) readSecrets(a *app) error {
+	if c.SecretsFile == "" {
+		return nil
+	}
+	unasked := *a
+	unasked.Terminal = false
+	var err error
+	c.given, err = c.read(&unasked, orgToken, packageSecret, webSecret, systemPassword, systemToken)
+	return err
+}
+
+// orgSession is a session in the org in which the plan looks: the ready file's administrator's; for real clouds by an
+// administrator's access token, from a file, the environment or a prompt.
+func (c *connectUpCmd) orgSession(ctx context.Context, a *app, do func(*crm.Session) error) error {
+	if c.stands == string(standing.Embedded) {
+		org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
+		return org.session(ctx, a, do)
+	}
+	token := c.given[orgToken]
+	if token == "" {
+		s, err := (&secretFlags{}).read(a, orgToken)
+		if err != nil {
+			return err
+		}
+		token = s[orgToken]
+	}
+	if token == "" {
+		return usagef("the org is looked at as an administrator: put his access token in TWINSPAN_ORG_TOKEN, or as %s in a --secrets-file", orgToken)
+	}
+	cl, err := crm.New(crm.Options{BaseURL: c.OrgURL})
+	if err != nil {
+		return usageError{forPeople(err)}
+	}
+	return do(cl.Session(crm.Token{AccessToken: vault.Secret(token), InstanceURL: cl.BaseURL()}))
+}
+
+// stand prepares the command for the standing that the connection has, or is to have, and says it where something is to be
+// done. It reports whether that is all there is to do.
+func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (said bool, err error) {
+	has, err := cl.Standing(ctx)
+	if err != nil {
+		return false, err
+	}
+	if c.stands = cmp.Or(c.wanted(), has.Standing); c.stands == string(standing.Embedded) || c.stands == string(standing.Unset) {
+		return false, nil
+	}
+	if c.has = has; c.stands != has.Standing { // the app was the former standing's
+		c.has.App, c.has.ConsumerKey, c.has.ConsoleClientID = "", "", ""
+	}
+	if c.wanted() == "" {
+		c.OrgURL = cmp.Or(c.OrgURL, has.OrgURL)
+	} else if c.say, err = c.change(a, has); err != nil {
+		return false, err
+	}
+	if err := c.readSecrets(a); err != nil {
+		return false, err
+	}
+	if c.TenantAuth == "" {
+		c.TenantAuth = authWebApp
+	}
+	if c.SystemUser == "" {
+		s, err := cl.Status(ctx)
+		if err != nil {
+			return false, err
+		}
+		if c.SystemUser = s.Org.SystemUser; c.SystemUser == "" {
+			if c.SystemUser, err = a.askFor("system user"); err != nil {
+				return false, err
+			}
+		}
+		if c.SystemUser == "" {
+			return false, usagef("--system-user is missing: user name in the org of the Salesforce system user")
+		}
+	}
+	if c.Plan || c.Apply || c.wanted() == "" {
+		return false, nil
+	}
+	if c.has, err = cl.SetStanding(ctx, c.say, oauth.NewToken(24)); err != nil {
+		return false, err
+	}
+	if c.stands == string(standing.OwnLink) {
+		return false, nil
+	}
+	if c.has.ConsumerKey == "" { // nothing to connect by: what can be done is told
+		return true, a.printStanding(c.has)
+	}
+	return false, nil
+}
+
+// standingStep says the standing, where it is not said so.
+func (c *connectUpCmd) standingStep(cl *connect.Client) planStep {
+	describe := func(standing, org, tenant, key string) string {
+		text := words(standing) + ", org " + strings.TrimRight(org, "/") + ", Engagement " + strings.TrimRight(tenant, "/")
+		if key != "" {
+			text += ", app " + key
+		}
+		return text
+	}
+	want := describe(c.stands, cmp.Or(c.say.OrgURL, c.has.OrgURL), cmp.Or(c.say.EngagementAuthURL, c.has.EngagementAuthURL), cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey))
+	st := planStep{
+		Title: "standing", Want: want,
+		look: func(ctx context.Context) (string, error) {
+			s, err := cl.Standing(ctx)
+			if err != nil || s.Standing == string(standing.Unset) {
+				return "not said", err
+			}
+			return describe(s.Standing, s.OrgURL, s.EngagementAuthURL, s.ConsumerKey), nil
+		},
+		do: func(ctx context.Context) error {
+			_, err := cl.SetStanding(ctx, c.say, oauth.NewToken(24))
+			return err
+		},
+	}
+	if c.stands == string(standing.OwnLink) && cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey) == "" {
+		st.Want, st.do = want+", app KEY", nil
+		st.Click = "Setup > External Client App Manager > New External Client App: Enable OAuth; Callback URL " + cl.BaseURL() + "/oauth/crm/callback; scopes api, refresh_token, openid, id; Enable JWT Bearer Flow with the certificate that `twinspan connect certificate` prints; then again with --consumer-key KEY"
+	}
+	return st
+}
+
+// ownSteps are what an own link wants of the org: a permission set that carries the system user to the customer's app.
+func (c *connectUpCmd) ownSteps(s *crm.Session, cl *connect.Client) []planStep {
+	n := c.names
+	letIn := func(st planStep, click string) planStep {
+		look := st.look
+		st.Click = click
+		st.look = func(ctx context.Context) (string, error) {
+			have, err := look(ctx)
+			if err != errWaits {
+				return have, err
+			}
+			// The Metadata API and SOQL tell nothing of external client apps: that the system user is let in shows it.
+			status, err := cl.Status(ctx)
+			if err == nil && status.Org.State == connect.StateConnected {
+				return st.Want, nil
+			}
+			return "not to be seen by API before Connect signs in", err
+		}
+		return st
+	}
+	at := "Setup > External Client App Manager > " + n["connected_app"] + " > Policies: "
+	return []planStep{
+		approvalSet(s, n), assignedTo(s, n["approval_set"], c.SystemUser),
+		letIn(attached(s, n), at+"Select Permission Sets: "+n["approval_set"]),
+		letIn(policies(s, n), at+"Permitted Users: Admin approved users are pre-authorized; IP Relaxation: Relax IP restrictions; Refresh Token Policy: Immediately expire"),
+	}
+}
+
+// vendorStep is what the vendor's package does itself: it is read back by what it left in Login History.
+func (c *connectUpCmd) vendorStep(s *crm.Session) planStep {
+	st := planStep{
+		Title: "the package's own connection", Want: c.SystemUser + " signed in through " + c.names["connected_app"],
+		Click: "log out of all active Engagement sessions (closing the tab does not end one); Marketing Cloud tab > Connect to Marketing Cloud, as the API user; Engagement: Setup > Salesforce Integration > Connect Account, as " + c.SystemUser,
+	}
+	st.look = func(ctx context.Context) (string, error) {
+		user, err := found(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(c.SystemUser))
+		if err != nil || user == "" {
+			return "no such user", err
+		}
+		rows, err := s.Query(ctx, "SELECT Application, Status FROM LoginHistory WHERE UserId = "+crm.Literal(user)+" ORDER BY LoginTime DESC LIMIT 2000") // Application cannot be asked for
+		for _, row := range rows {
+			if row.String("Application") == c.names["connected_app"] && row.String("Status") == "Success" {
+				return st.Want, nil
+			}
+		}
+		return "no such sign-in in Login History", err
+	}
+	return st
+}
+
+// vendorsApp is the label of the vendor's connected app (document 001).
+const vendorsApp = "Salesforce Marketing Cloud"
+
+// steps are those of the standing.
+func (c *connectUpCmd) steps(a *app, s *crm.Session, cl *connect.Client) []planStep {
+	switch c.stands {
+	case string(standing.OwnLink):
+		c.names["connected_app"] = cmp.Or(c.App, c.has.App, "Twinspan")
+		steps := append([]planStep{c.standingStep(cl)}, c.ownSteps(s, cl)...)
+		return append(steps, c.spanSteps(a, cl)...)
+	case string(standing.BesidePackage):
+		if app := cmp.Or(c.App, c.has.App); app != "" || c.say.Standing != "" {
+			c.names["connected_app"] = cmp.Or(app, vendorsApp)
+		}
+		steps := append([]planStep{c.standingStep(cl)}, c.orgSteps(s)...)
+		steps = append(steps, c.vendorStep(s))
+		spans := c.spanSteps(a, cl) // Connect's own reading, where there is something to read by
+		if cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey) != "" {
+			spans[0].Title = "Connect reads the org"
+			steps = append(steps, spans[0])
+		}
+		if c.PackageClientID != "" {
+			spans[1].Title = "Connect reads Engagement"
+			steps = append(steps, spans[1])
+		}
+		return steps
+	}
+	return append(append(c.orgSteps(s), c.tenantSteps()...), c.spanSteps(a, cl)...)
+}
+
+// printStanding prints where the clouds are and what can be done there.
+func (a *app) printStanding(s connect.Standing) error {
+	if a.json {
+		return a.printJSON(s)
+	}
+	head := fmt.Sprintf("standing         %s\norg              %s\nEngagement       %s\n", oneLine(s.Said), oneLine(s.OrgURL), oneLine(s.EngagementAuthURL))
+	if s.ConsumerKey != "" {
+		head += fmt.Sprintf("app              %s, consumer key %s\n", oneLine(s.App), oneLine(s.ConsumerKey))
+	}
+	if err := a.print(head); err != nil || len(s.Rows) == 0 {
+		return err
+	}
+	rows := make([][]string, len(s.Rows))
+	for i, r := range s.Rows {
+		text := r.Text
+		if r.Instead != "" {
+			text += "; instead " + r.Instead
+		}
+		rows[i] = []string{r.Document, r.What, r.How, text}
+	}
+	return a.printTable([]string{"document", "what", "how", "by what, or why not"}, rows)
+}
+
+// connectStandingCmd says whose clouds they are and what can be done there.
+type connectStandingCmd struct{ connectFlags }
+
+// Run prints the standing; exit code 3 where nobody has said it.
+func (c *connectStandingCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Standing(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.printStanding(s); err != nil {
+		return err
+	}
+	if s.Standing == string(standing.Unset) {
+		return errNo
+	}
+	return nil
+}
+
+// connectCertificateCmd prints Connect's certificate for the org.
+type connectCertificateCmd struct{ connectFlags }
+
+// Run prints PEM.
+func (c *connectCertificateCmd) Run(ctx context.Context, a *app) error {
+	cl, err := c.connect(a)
+	if err != nil {
+		return err
+	}
+	s, err := cl.Standing(ctx)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"org_certificate": s.OrgCertificate})
+	}
+	return a.print(s.OrgCertificate)
+}
