@@ -13,7 +13,7 @@ export GOPROXY := $(subst $(comma)direct,,$(shell go env GOPROXY))
 # watching it takes ten times as long as all our code.
 race := -race '-gcflags=modernc.org/...=-race=false'
 
-.PHONY: build setup test test-go clients lint demo bench soak clean
+.PHONY: build setup test test-go clients look lint demo bench soak clean
 
 build: ## the static binary
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/twinspan
@@ -41,6 +41,12 @@ test/browser/node_modules/.package-lock.json: test/browser/package.json test/bro
 	cd $* && npm ci --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 	touch $@
 
+# The pages' style sheet, of the Salesforce Lightning Design System: run this when a template uses another class.
+look: internal/ui/slds/node_modules/.package-lock.json
+	node internal/ui/slds/build.mjs
+
+internal/ui/slds/node_modules/.package-lock.json: internal/ui/slds/package.json internal/ui/slds/package-lock.json
+
 lint: ## formatting, vet, staticcheck, and go.mod as tidy would leave it
 	@unformatted=$$(go tool -modfile=tools/go.mod gofumpt -l $$(git ls-files '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "gofumpt would change:"; echo "$$unformatted"; exit 1; fi
@@ -59,4 +65,4 @@ soak: ## long fuzzing and crash loops; not part of CI
 	test/postgres/run.sh test/soak.sh
 
 clean:
-	rm -rf bin test/clients/node_modules test/clients/sf/node_modules test/clients/mcdev/node_modules test/browser/node_modules test/browser/screenshots
+	rm -rf bin test/clients/node_modules test/clients/sf/node_modules test/clients/mcdev/node_modules test/browser/node_modules test/browser/screenshots internal/ui/slds/node_modules

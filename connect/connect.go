@@ -41,6 +41,7 @@ import (
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/standing"
+	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
@@ -219,6 +220,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
+	ui.Mount(mux)
 	calls.Mount(mux)
 	views.Mount(mux)
 	b.handler = mux

@@ -175,6 +175,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 		}
 		page(w, r, o.Log, http.StatusMethodNotAllowed, "Method not allowed", "This address exists, but not for the method of your request.")
 	})
+	ui.Mount(mux)
 	logins.Mount(mux)
 	pages := setup.Server{Options: setup.Options{
 		Door: logins, Records: records, Queries: data.Queries, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Settings: logins.Settings(), Apps: apps,

@@ -29,6 +29,7 @@ import (
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
@@ -215,6 +216,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	}
 	mux := web.NewMux()
 	mux.IgnoreCase = true
+	ui.Mount(mux)
 	loginServer.Mount(mux)
 	restServer.Mount(mux)
 	soapServer.Mount(mux)

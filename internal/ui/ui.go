@@ -1,14 +1,13 @@
 // Package ui renders the server-made HTML pages of every house: a frame with title, breadcrumb and messages, and blocks
 // for forms, tables and definitions. Pages work without script, keyboard alone and on paper, meet WCAG 2.2 AA (labels
 // tied to inputs, an error summary that links to the fields, visible focus, contrast, language), load nothing from
-// elsewhere, and go out under a content security policy that allows only their own style sheet.
+// elsewhere, and go out under a content security policy that allows only the style sheet of [Mount] and, where something
+// on them moves, one script by its hash. The look is the Salesforce Lightning Design System's (slds/).
 package ui
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/base64"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -20,15 +19,16 @@ import (
 
 // Page is one HTML page. Every text is plain text; escaping is done here.
 type Page struct {
-	Lang   string // BCP 47, "en" where empty
-	Title  string // of the document and of the first heading
-	Brand  string // what the visitor is in: "Twinspan Org"; in the header and the document title
-	User   string // who is signed in, "" for nobody
-	Crumbs []Link // from the root down to, not including, this page
-	Alerts []Alert
-	Blocks []Block
-	Footer string // where this is: the standing (DESIGN 2), "" for none
-	Narrow bool   // a single column for sign-in and consent
+	Lang    string // BCP 47, "en" where empty
+	Title   string // of the document and of the first heading
+	Brand   string // what the visitor is in: "Twinspan Org"; in the header and the document title
+	User    string // who is signed in, "" for nobody
+	Crumbs  []Link // from the root down to, not including, this page
+	Alerts  []Alert
+	Actions Actions // beside the title
+	Blocks  []Block
+	Footer  string // where this is: the standing (DESIGN 2), "" for none
+	Narrow  bool   // a single column for sign-in and consent
 
 	Frame // what stands around the page
 
@@ -108,6 +108,7 @@ type Cell struct {
 	Form *Form  // a button with what it sends, hidden, in place of the text; nil for none
 	// Links stand before the button, or in place of the text.
 	Links []Link
+	Badge BadgeKind // shows the text as a badge; "" for plain text
 }
 
 // Row makes cells of plain texts.
@@ -128,6 +129,7 @@ type Form struct {
 	// Sections are groups of fields below Fields.
 	Sections []Section
 	Submits  []Submit
+	Inline   bool // fields and buttons in one row: filters of a list
 
 	id int
 }
@@ -161,14 +163,18 @@ type Field struct {
 	MaxLength    int
 	Options      []Option // of a select; Value chooses among them
 	Href         string   // of a StaticField's value
+	Rows         int      // lines of a TextareaField; 4 where 0
 
 	form int
 }
 
-// Option is a choice of a select.
+// Option is a choice of a select or a group.
 type Option struct {
 	Value string
 	Label string
+	// Name and Checked are of a CheckboxesField.
+	Name    string
+	Checked bool
 }
 
 // Submit is a button that sends the form.
@@ -177,6 +183,7 @@ type Submit struct {
 	Name      string // "" where the form has only one
 	Value     string
 	Secondary bool // for the way out: Deny, Cancel
+	Danger    bool // takes something away that does not come back
 }
 
 func (Heading) template() string     { return "heading" }
@@ -202,27 +209,17 @@ func (f Field) DescribedBy() string {
 	return strings.Join(ids, " ")
 }
 
-//go:embed *.html style.css
+//go:embed *.html
 var files embed.FS
 
-// sheet is the parsed template with its style sheet and the sheet's CSP hash.
-type sheet struct {
-	page *template.Template
-	css  template.CSS
-	hash string
-}
-
+// pages is the parsed template.
 var pages = mustLoad()
+
+type sheet struct{ page *template.Template }
 
 // mustLoad parses the embedded files; a fault in them is a fault in the program, found by the first test.
 func mustLoad() sheet {
-	css, err := files.ReadFile("style.css")
-	if err != nil {
-		panic(err)
-	}
-	sum := sha256.Sum256(css)
-	s := sheet{css: template.CSS(css), hash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
-	s.page = template.New("page.html")
+	s := sheet{page: template.New("page.html")}
 	s.page.Funcs(template.FuncMap{"render": s.block})
 	template.Must(s.page.ParseFS(files, "*.html"))
 	return s
@@ -248,9 +245,15 @@ func Render(w http.ResponseWriter, status int, p Page) error {
 	var out bytes.Buffer
 	view := struct {
 		Page
-		CSS    template.CSS
+		Look   asset
+		Script *asset // nil for none
 		Failed bool
-	}{p, pages.css, false}
+	}{p, look(), nil, false}
+	policy := web.PagePolicy{StyleSources: []string{"'self'"}, FormAction: p.FormAction, FrameAncestors: p.FrameAncestors}
+	if moves(p.Blocks) {
+		live := live()
+		view.Script, policy.Script = &live, "'"+live.Integrity+"'"
+	}
 	for i := range p.Alerts {
 		if p.Alerts[i].Kind == "" {
 			p.Alerts[i].Kind = Notice
@@ -260,9 +263,7 @@ func Render(w http.ResponseWriter, status int, p Page) error {
 	if err := pages.page.ExecuteTemplate(&out, "page.html", view); err != nil {
 		return fmt.Errorf("ui: rendering %q: %w", p.Title, err)
 	}
-	web.PageHeaders(w, web.PagePolicy{
-		StyleSources: []string{pages.hash}, FormAction: p.FormAction, FrameAncestors: p.FrameAncestors,
-	})
+	web.PageHeaders(w, policy)
 	w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(out.Bytes())
@@ -274,6 +275,10 @@ func number(blocks []Block) []Block {
 	out := make([]Block, len(blocks))
 	n := 0
 	for i, b := range blocks {
+		if p, ok := b.(Progress); ok {
+			p.id = i
+			b = p
+		}
 		if f, ok := b.(Form); ok {
 			n++
 			f.id = n

@@ -39,6 +39,8 @@ func NoStore(w http.ResponseWriter) {
 type PagePolicy struct {
 	// StyleSources are CSP sources of style sheets: "'self'" or a hash "'sha256-…'".
 	StyleSources []string
+	// Script is the CSP source of the page's script, and lets it read from the page's own origin; "" for no script.
+	Script string
 	// FormAction are further CSP sources that a form's answer may lead to. Browsers apply form-action to the redirects
 	// that follow a form post too, so a login or consent page names the origin of the client's redirect URI here; make
 	// it with [CSPSource].
@@ -54,6 +56,9 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	b.WriteString("default-src 'none'; base-uri 'none'; img-src 'self' data:")
 	if len(p.StyleSources) > 0 {
 		b.WriteString("; style-src " + strings.Join(p.StyleSources, " "))
+	}
+	if p.Script != "" {
+		b.WriteString("; script-src " + p.Script + "; connect-src 'self'")
 	}
 	b.WriteString("; form-action 'self'")
 	for _, s := range p.FormAction {
