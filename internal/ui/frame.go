@@ -81,6 +81,10 @@ type Pagination struct {
 // Actions are links that stand as buttons in a row.
 type Actions []Link
 
+// Index is a row of short links: the letters of a list.
+type Index []Link
+
+func (Index) template() string      { return "index" }
 func (Tabs) template() string       { return "tabs" }
 func (Pagination) template() string { return "pagination" }
 func (Actions) template() string    { return "actions" }
