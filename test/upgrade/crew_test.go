@@ -15,7 +15,6 @@ import (
 	"github.com/twinspan/twinspan/internal/cli"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
-	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/test/spawn"
 )
@@ -351,16 +350,4 @@ func (s *sender) settled(ctx context.Context, t *testing.T) {
 		t.Error("nothing was held: nothing was tested")
 	}
 	t.Logf("%d sends acknowledged, %d of them held, and %d mailings; %d in doubt", len(s.acked), s.held, len(s.jobs), n)
-}
-
-// rows counts rows of Connect's own database.
-func (s *stage) rows(t *testing.T, query string) int {
-	t.Helper()
-	db, err := sqldb.Open(bounded(t), sqldb.Options{DSN: s.dsn("connect"), Schema: "connect", Relaxed: true})
-	noError(t, err)
-	var n int
-	err = db.QueryRow(bounded(t), query).Scan(&n)
-	noError(t, db.Close())
-	noError(t, err)
-	return n
 }
