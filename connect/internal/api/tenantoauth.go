@@ -81,15 +81,18 @@ func (s *Server) moveUsers(ctx context.Context, c call) (any, error) {
 }
 
 // verifying is the link as what verifies an upgrade to tenant-specific OAuth needs it: without the outage that is for it.
-func (s *Server) verifying(ctx context.Context, l link.Link) link.Link {
+func (s *Server) verifying(ctx context.Context, l link.Link) (link.Link, error) {
 	if s.Links.Interrupted(l) == nil {
-		return l
+		return l, nil
 	}
 	u, err := s.Upgrades.Last(ctx, l)
+	if err != nil && !noUpgrade(err) {
+		return l, err
+	}
 	if err == nil && u.Verifies(upgrade.TenantOAuth) {
 		l.Outage = link.Outage{}
 	}
-	return l
+	return l, nil
 }
 
 // testTenantOAuth is the triggered send test by which an upgrade is confirmed outside Enterprise 2.0, in its outage.

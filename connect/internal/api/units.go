@@ -34,7 +34,11 @@ func unitsOf(all []units.Unit) unitsBody {
 }
 
 func (s *Server) businessUnits(ctx context.Context, c call) (any, error) {
-	all, err := s.Units.List(ctx, s.verifying(ctx, c.link))
+	l, err := s.verifying(ctx, c.link)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Units.List(ctx, l)
 	return unitsOf(all), err
 }
 
@@ -51,7 +55,10 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 	}
 	l := c.link
 	if in.Enabled { // what an upgrade is confirmed by
-		l = s.verifying(ctx, l)
+		var err error
+		if l, err = s.verifying(ctx, l); err != nil {
+			return nil, err
+		}
 	}
 	all, err := s.Units.Set(ctx, l, in.AccountIDs, in.Enabled, audit.Change{Actor: in.By})
 	body := unitsOf(all)

@@ -72,6 +72,9 @@ func (s *Server) unavailable(ctx context.Context, l link.Link) error {
 		return refused
 	}
 	u, err := s.Upgrades.Last(ctx, l)
+	if err != nil && fault.CodeOf(err) != upgrade.CodeNotFound {
+		return err
+	}
 	if err == nil && u.Live() && u.Kind == upgrade.TenantOAuth {
 		return nil
 	}

@@ -116,8 +116,12 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		if err = s.Links.Interrupted(l); err != nil && s.unavailable(r.Context(), l) == nil && s.interruptedFor(w, r, l, session.Visitor) {
-			return
+		err = s.unavailable(r.Context(), l)
+		if interrupted := s.Links.Interrupted(l); err == nil && interrupted != nil {
+			if s.interruptedFor(w, r, l, session.Visitor) {
+				return
+			}
+			err = interrupted
 		}
 	}
 	if err != nil {
