@@ -37,11 +37,12 @@ type connectedApp struct {
 	sends  Sends
 	usage  Usage
 	users  Migration
+	looked *lookedAt
 }
 
 // NewConnectedApp is the course of an upgrade to Connected App authentication.
 func NewConnectedApp(p Parts) Course {
-	c := connectedApp{p.Links, p.Mapped, p.Sends, p.Usage, p.Users}
+	c := connectedApp{p.Links, p.Mapped, p.Sends, p.Usage, p.Users, &lookedAt{after: map[string]string{}}}
 	begin := []Step{acknowledge(c.changes), openOutage()}
 	end := []Step{c.prove(), c.verify(), c.closeDown()}
 	order := func(middle ...Step) []Step { return slices.Concat(begin, middle, end) }

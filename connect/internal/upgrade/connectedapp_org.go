@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -195,8 +196,7 @@ func (c connectedApp) undoing(w Work, want, click string) (accessStood, Outcome,
 	return before, Outcome{Reading: Reading{Done: !known, Want: want, Click: click, Command: undoCRM}}, err
 }
 
-// Bounds of a look at the assignments: how many users one query names, how many are named to people who are missing, and how
-// many are looked at one by one.
+// Bounds of a look at the assignments: how many users one query names, and how many are named to people who are missing.
 const (
 	assignedAtOnce = 200
 	missingTold    = 10
@@ -264,8 +264,8 @@ func (c connectedApp) lookAssigned(ctx context.Context, w Work, org *crm.Session
 		f.Done, f.Have = true, "assigned to the system user, and to whom "+w.Record.ToldBy+" chose"
 		return nil
 	}
-	missing, looked := []string(nil), 0
-	for after := ""; looked < maxLooked && len(missing) < missingTold; {
+	missing := []string(nil)
+	for after := c.looked.from(w.Upgrade.ID); len(missing) < missingTold; {
 		page, err := c.mapped.Known(ctx, w.Link.Pair, after, assignedAtOnce)
 		if err != nil {
 			return err
@@ -273,12 +273,14 @@ func (c connectedApp) lookAssigned(ctx context.Context, w Work, org *crm.Session
 		if len(page) == 0 {
 			break
 		}
-		after, looked = page[len(page)-1].Mapping.CRMUsername, looked+len(page)
+		after = page[len(page)-1].Mapping.CRMUsername
 		lacking, err := lacking(ctx, org, in, page)
 		if err != nil {
 			return err
 		}
-		missing = append(missing, lacking...)
+		if missing = append(missing, lacking...); len(missing) == 0 {
+			c.looked.at(w.Upgrade.ID, after)
+		}
 		if len(page) < assignedAtOnce {
 			break
 		}
@@ -291,6 +293,33 @@ func (c connectedApp) lookAssigned(ctx context.Context, w Work, org *crm.Session
 	f.Command += " (--leave-out goes on without those who are not assigned: they wait for approval, and fail in the end)"
 	return nil
 }
+
+// lookedAt remembers up to whom an upgrade's users were all found assigned, in this process, so that every look at a million of
+// them costs the org no more calls than those whom it has not seen yet. Who loses the set after that waits for approval.
+type lookedAt struct {
+	mu    sync.Mutex
+	after map[string]string // user name by id of the upgrade
+}
+
+// from is the user name after which a look begins; "" is the first one.
+func (l *lookedAt) from(upgradeID string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.after[upgradeID]
+}
+
+// at remembers that all up to a user name have it. Other upgrades are forgotten where there are many: they are looked at anew.
+func (l *lookedAt) at(upgradeID, username string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.after[upgradeID]; !known && len(l.after) >= maxLookedAt {
+		clear(l.after)
+	}
+	l.after[upgradeID] = username
+}
+
+// maxLookedAt bounds how many upgrades are remembered.
+const maxLookedAt = 1000
 
 // lacking are the active users of a page who have none of the sets.
 func lacking(ctx context.Context, org *crm.Session, in string, page []mapping.Known) ([]string, error) {
