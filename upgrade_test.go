@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,7 +183,7 @@ var orders = map[string][]string{
 
 // An upgrade that is cancelled after whatever step leaves nothing behind: the connection works by the old credentials again,
 // with the users who were mapped, the outage is over, and the org has the policies, permission sets, assignments and attachments
-// that it had. The CRM admin puts back his own by one command.
+// that it had, and sends go out. The CRM admin puts back his own by one command.
 //
 // seed:api S003-16 S003-17 S003-20 S003-21 S003-26 S003-27 S003-28 S003-29
 func TestUpgradeIsCancelled(t *testing.T) {
@@ -191,7 +193,8 @@ func TestUpgradeIsCancelled(t *testing.T) {
 			t.Parallel()
 			a := newAdmins(t)
 			before := a.orgAs(t)
-			for i, last := range steps[:len(steps)-1] { // the last one goes through to the end
+			contact := a.contacts(t)[0]
+			for i, last := range steps {
 				if order == "documented" && i < 2 {
 					continue // they are the same
 				}
@@ -200,7 +203,12 @@ func TestUpgradeIsCancelled(t *testing.T) {
 				if u.Steps[0].Owner != "engagement_admin" {
 					t.Fatalf("the first step is of %s", u.Steps[0].Owner)
 				}
-				a.until(t, steps, last)
+				if last == "verify" { // told, it would go through to the end
+					a.until(t, steps, steps[i-1])
+					a.await(t, "its verification", func(u *connect.Upgrade) bool { return waits(u, last) })
+				} else {
+					a.until(t, steps, last)
+				}
 				a.command(t, 0, "upgrade", "cancel", "--as", "both", "--reason", "after "+last)
 				s, err := a.connect(t).CheckStatus(bounded(t), oauth.NewToken(16))
 				noError(t, err)
@@ -208,11 +216,111 @@ func TestUpgradeIsCancelled(t *testing.T) {
 					t.Fatalf("cancelled after %s: %s by %s, outage %+v", last, s.State, s.Org.Auth, s.Outage)
 				}
 				a.stands(t, 3, "")
+				if sent, err := a.connect(t).SendTriggered(bounded(t), contact, "welcome", "after-"+last); err != nil || sent.Status != "accepted" && sent.Status != "sent" {
+					t.Fatalf("cancelled after %s: a send is %+v, %v", last, sent, err)
+				}
 				if after := a.orgAs(t); after != before {
 					t.Fatalf("cancelled after %s: the org has %s, had %s", last, after, before)
 				}
 			}
 		})
+	}
+}
+
+// Document 003 word by word takes longer than its window: it says by how much, the outage stays, and it does not stop halfway. What is sent
+// meanwhile is held and goes out afterwards in the order in which it was asked for.
+//
+// seed:api S003-08
+func TestUpgradeTakesLonger(t *testing.T) {
+	t.Parallel()
+	a := newAdmins(t)
+	cl := a.connect(t)
+	found, err := a.admin(t).Query(bounded(t), "SELECT Id FROM Contact WHERE Email != null LIMIT 2")
+	noError(t, err)
+	contacts := []string{found[0].String("Id"), found[1].String("Id")}
+	_, err = cl.StartUpgrade(bounded(t), connect.UpgradeStart{Order: "documented", WindowMinutes: 60, Acknowledged: true, By: "olga"}, oauth.NewToken(16))
+	noError(t, err)
+	var held []string // keys of messages, in the order in which they were asked for
+	hold := func(key string) {
+		t.Helper()
+		sent, err := cl.SendTriggered(bounded(t), contacts[len(held)%len(contacts)], "welcome", key)
+		if err != nil || sent.Status != "held" {
+			t.Fatalf("a send in the outage is %+v, %v", sent, err)
+		}
+		held = append(held, sent.MessageKey)
+	}
+	steps := orders["documented"]
+	a.until(t, steps, "connect_account")
+	hold("one")
+	a.until(t, steps, "attach")
+	hold("two")
+	m, err := cl.StartMailing(bounded(t), connect.MailingRequest{Kind: "contact", IDs: contacts[:2], DefinitionKey: "welcome", As: a.Ready().CRM.Users[0].Username}, oauth.NewToken(16))
+	if err != nil || m.State != "held" {
+		t.Fatalf("a mailing in the outage is %+v, %v", m, err)
+	}
+	a.advance(t, 90*time.Minute)
+	u := a.await(t, "its verification", func(u *connect.Upgrade) bool { return waits(u, "verify") })
+	if left := time.Duration(u.Progress.WindowSeconds) * time.Second; left > -30*time.Minute || left < -40*time.Minute {
+		t.Errorf("the window is over by %v", -left)
+	}
+	if out := a.command(t, 3, "upgrade", "start"); !regexp.MustCompile(`(?m)^window   3\dm\d+s over: the outage goes on until the upgrade is closed or cancelled$`).MatchString(out) {
+		t.Errorf("the command says\n%s", out)
+	}
+	if o, err := cl.Outage(bounded(t)); err != nil || o == nil || !o.Open {
+		t.Errorf("the outage is %+v, %v", o, err)
+	}
+	hold("three")
+	a.tell(t, "verify")
+	u = a.await(t, "closed", func(u *connect.Upgrade) bool { return u.State == "watching" })
+	for _, s := range u.Steps {
+		if s.Step == "close" && !strings.Contains(s.Have, "later than booked") {
+			t.Errorf("closed: %s", s.Have)
+		}
+	}
+	if len(u.Findings) != 1 || u.Findings[0].Code != "not_verified_by_sends" {
+		t.Errorf("found: %+v", u.Findings)
+	}
+	a.released(t, held, m.ID)
+	// Both admins are told, though nobody has booked anything.
+	for _, to := range []string{a.Ready().CRM.Admin.Username, "alma.admin@tenant.example"} {
+		a.mailed(t, to, "Open: outage")
+		a.mailed(t, to, "Over: outage")
+	}
+}
+
+// released waits until what was held has gone out, and checks the order in which the tenant was given it.
+func (a *admins) released(t *testing.T, held []string, mailing string) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := bounded(t); ; {
+		m, err := a.connect(t).Mailing(ctx, mailing)
+		noError(t, err)
+		done := m.State == "completed" && m.Counts.Recipients == 2
+		for _, key := range held {
+			s, err := a.connect(t).Send(ctx, key)
+			noError(t, err)
+			done = done && s.Status == "sent"
+		}
+		if done {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the mailing is %+v", m)
+		}
+	}
+	requests, err := a.control(t).Requests(bounded(t), "engagement", 0)
+	noError(t, err)
+	var given []string
+	for _, r := range requests {
+		if key := r.Path[strings.LastIndexByte(r.Path, '/')+1:]; r.Method == http.MethodPost && slices.Contains(held, key) {
+			given = append(given, key)
+		}
+	}
+	if !slices.Equal(given, held) {
+		t.Errorf("the tenant was given %v, asked for were %v", given, held)
 	}
 }
 

@@ -86,8 +86,9 @@ func TestScheduleIsTold(t *testing.T) {
 		p.mu.Lock()
 		p.down = false
 		p.mu.Unlock()
-		w.openWith(t, connect.Options{SweepEvery: -1, TrackEvery: -1, TickEvery: 10 * time.Millisecond, Mail: p})
-		const booked, soon, withdrawn = "Booked: outage for the upgrade to Connected App authentication", "Tomorrow: outage for the upgrade to Connected App authentication", "Withdrawn: outage for the upgrade to Connected App authentication"
+		w.openWith(t, connect.Options{SweepEvery: -1, TrackEvery: -1, TickEvery: 10 * time.Millisecond, UpgradeLook: 10 * time.Millisecond, Mail: p})
+		const outage = "outage for the upgrade to Connected App authentication"
+		const booked, soon, missed, withdrawn = "Booked: " + outage, "Tomorrow: " + outage, "Not opened: " + outage, "Withdrawn: " + outage
 		told := func(want ...string) {
 			t.Helper()
 			for _, to := range []string{"eve@admin.example", "carl@admin.example"} {
@@ -113,8 +114,23 @@ func TestScheduleIsTold(t *testing.T) {
 		}
 		w.at(t, at.Add(-23*time.Hour))
 		told(booked, booked, soon)
+		// Its hour comes, and nobody has acknowledged: nothing opens, both are told, and it says so. Another hour can be booked.
+		passed := func() bool {
+			_, u := w.call(t, "/api/v1/upgrade", "", nil)
+			found, _ := u["upgrade"].(map[string]any)["findings"].([]any)
+			return len(found) == 1 && found[0].(map[string]any)["code"] == "hour_passed"
+		}
+		w.at(t, at.Add(time.Minute))
+		told(booked, booked, soon, missed)
+		until("the finding", passed)
+		w.wantCall(t, "/api/v1/outage", "", nil, 200, "outage", "")
+		w.wantCall(t, schedulePath, "", map[string]any{"at": at.Add(5 * time.Hour), "by": "olga"}, 200, "schedule.upgrade.state", "booked")
+		told(booked, booked, soon, missed, booked)
+		if passed() {
+			t.Error("the hour of another day has passed")
+		}
 		w.wantCall(t, schedulePath+"/withdraw", "", map[string]any{"by": "olga", "reason": "not this week"}, 200, "upgrade.id", linktest.Text(s, "schedule.upgrade.id"))
-		told(booked, booked, soon, withdrawn)
+		told(booked, booked, soon, missed, booked, withdrawn)
 		w.wantCall(t, schedulePath+"/withdraw", "", map[string]any{"by": "olga"}, 404, "error.code", "not_booked")
 		w.wantCall(t, schedulePath, "", nil, 200, "schedule", "")
 		ids := map[string]bool{}

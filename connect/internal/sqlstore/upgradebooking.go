@@ -49,9 +49,27 @@ func (s *Upgrades) Booking(ctx context.Context, u upgrade.Upgrade) (upgrade.Sche
 // openBookings bounds how many schedules are looked at in one turn.
 const openBookings = 1000
 
-// OpenBookings implements upgrade.Bookings.
-func (s *Upgrades) OpenBookings(ctx context.Context) ([]upgrade.Schedule, error) {
-	rows, err := s.db.Query(ctx, `SELECT pair_id, upgrade_id FROM upgrade_booking WHERE told = 0 ORDER BY pair_id, upgrade_id LIMIT $1`, openBookings)
+// Unbooked implements upgrade.Bookings.
+func (s *Upgrades) Unbooked(ctx context.Context) ([]upgrade.Upgrade, error) {
+	keys, err := s.upgradeKeys(ctx, `SELECT pair_id, upgrade_id FROM upgrade WHERE live = 1 AND state <> 'booked' AND NOT EXISTS
+		(SELECT 1 FROM upgrade_booking b WHERE b.pair_id = upgrade.pair_id AND b.upgrade_id = upgrade.upgrade_id) ORDER BY pair_id, upgrade_id LIMIT $1`)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]upgrade.Upgrade, 0, len(keys))
+	for _, k := range keys {
+		u, err := s.Upgrade(ctx, k[0], k[1])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// upgradeKeys reads pairs and ids of upgrades by a query that takes their greatest number.
+func (s *Upgrades) upgradeKeys(ctx context.Context, query string) ([][2]string, error) {
+	rows, err := s.db.Query(ctx, query, openBookings)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +83,13 @@ func (s *Upgrades) OpenBookings(ctx context.Context) ([]upgrade.Schedule, error)
 		keys = append(keys, k)
 	}
 	_ = rows.Close() // Err tells what went wrong
-	if err := rows.Err(); err != nil {
+	return keys, rows.Err()
+}
+
+// OpenBookings implements upgrade.Bookings.
+func (s *Upgrades) OpenBookings(ctx context.Context) ([]upgrade.Schedule, error) {
+	keys, err := s.upgradeKeys(ctx, `SELECT pair_id, upgrade_id FROM upgrade_booking WHERE told = 0 ORDER BY pair_id, upgrade_id LIMIT $1`)
+	if err != nil {
 		return nil, err
 	}
 	all := make([]upgrade.Schedule, 0, len(keys))

@@ -143,8 +143,10 @@ func TestCallsThatStillCount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			course := upgrade.NewConnectedApp(upgrade.Parts{Usage: spent{
-				{Hour: hour, Cloud: link.IntoOrg, API: usage.REST, Calls: 3}, {Hour: hour.Add(23 * time.Hour), Cloud: link.IntoOrg, API: usage.REST, Calls: 5},
-				{Hour: hour.Add(24 * time.Hour), Cloud: link.IntoOrg, API: usage.REST, Calls: 100}, {Hour: hour, Cloud: link.IntoTenant, API: usage.REST, Calls: 100},
+				{Hour: hour, Cloud: link.IntoOrg, API: usage.REST, Calls: 3},
+				{Hour: hour.Add(23 * time.Hour), Cloud: link.IntoOrg, API: usage.REST, Calls: 5},
+				{Hour: hour.Add(24 * time.Hour), Cloud: link.IntoOrg, API: usage.REST, Calls: 100},
+				{Hour: hour, Cloud: link.IntoTenant, API: usage.REST, Calls: 100},
 			}})
 			w := upgrade.Work{Link: link.Link{Params: link.Params{Standing: c.standing}}, Upgrade: upgrade.Upgrade{Steps: []upgrade.Record{
 				{Step: upgrade.Verify, Kept: []byte(`{"hour_before":7}`)}, {Step: upgrade.CloseDown, EndedAt: closed},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -81,7 +82,7 @@ func (s *Service) round(ctx context.Context, r *jobs.Run, p Payload) (time.Durat
 	case u.State.Over():
 		return over, nil
 	case u.State == Booked:
-		return lookLate, nil
+		return e.booked(ctx)
 	case u.State == Cancelling:
 		return e.backward(ctx)
 	case u.State == Watching:
@@ -116,6 +117,19 @@ func (e *engine) why(action string, n Name, actor string) audit.Change {
 }
 
 func (e *engine) work(r Record) Work { return Work{Link: e.l, Upgrade: e.u, Record: r, Now: e.now} }
+
+// codeHourPassed is the finding of an upgrade whose booked hour has come and that nobody has begun. It goes when it is begun, or
+// moved.
+const codeHourPassed = "hour_passed"
+
+// booked looks whether the hour has come of an upgrade that nobody has begun. It stays booked: only an admin's word opens an outage.
+func (e *engine) booked(ctx context.Context) (time.Duration, error) {
+	if !e.u.missed(e.now) || slices.ContainsFunc(e.u.Findings, func(f link.Finding) bool { return f.Code == codeHourPassed }) {
+		return lookLate, nil
+	}
+	e.u.Findings = append(e.u.Findings, link.Finding{Code: codeHourPassed, Text: "The outage was booked for " + clockTime(e.u.At) + ", and nobody has acknowledged the changes: nothing was opened. `twinspan upgrade start --yes` opens it at once, `twinspan upgrade schedule` books another hour."})
+	return lookLate, e.save(ctx, Effect{}, audit.Change{})
+}
 
 // forward does the step that the upgrade is at, if it can be done now.
 func (e *engine) forward(ctx context.Context) (time.Duration, error) {

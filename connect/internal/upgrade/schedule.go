@@ -5,6 +5,7 @@ import (
 	"context"
 	netmail "net/mail"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -32,7 +33,7 @@ type Schedule struct {
 	Upgrade
 	// AfterSends: the outage opens only once the sends have completed that are due before it would end (document 002).
 	AfterSends bool
-	BookedAt   time.Time // domain time at which it was booked, or moved last
+	BookedAt   time.Time // domain time at which it was booked, or moved last; zero for one that was begun without a booking
 	// EngagementAdmins and CRMAdmins are the addresses of those who are told.
 	EngagementAdmins, CRMAdmins []string
 }
@@ -52,6 +53,8 @@ type Bookings interface {
 	PutBooking(ctx context.Context, s Schedule) error
 	// Booking reads the schedule of an upgrade; a missing one is a NotFound fault with CodeNotBooked.
 	Booking(ctx context.Context, u Upgrade) (Schedule, error)
+	// Unbooked lists upgrades of all pairs that are under way and have no schedule, by pair and id.
+	Unbooked(ctx context.Context) ([]Upgrade, error)
 	// OpenBookings lists those of all pairs of which somebody is told more, by pair and id of the upgrade.
 	OpenBookings(ctx context.Context) ([]Schedule, error)
 	// AddLetters stores letters, of which those that were stored before stay as they are; last says that no more will come.
@@ -80,7 +83,12 @@ type SchedulerOptions struct {
 
 // Scheduler books outages, proposes hours for them, and tells both admins. It is safe for concurrent use, also by several
 // processes.
-type Scheduler struct{ SchedulerOptions }
+type Scheduler struct {
+	SchedulerOptions
+
+	mu    sync.Mutex
+	later time.Time // machine time before which nobody is looked for who is to be told
+}
 
 // NewScheduler wires the scheduler.
 func NewScheduler(o SchedulerOptions) *Scheduler {
@@ -88,7 +96,7 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 		o.Machine = time.Now
 	}
 	o.Retry = cmp.Or(o.Retry, 30*time.Second)
-	return &Scheduler{o}
+	return &Scheduler{SchedulerOptions: o}
 }
 
 // ScheduleRequest asks for an outage.
@@ -166,7 +174,11 @@ func (s *Scheduler) current(ctx context.Context, l link.Link) (Schedule, error) 
 	if err != nil {
 		return Schedule{}, err
 	}
-	return s.Store.Booking(ctx, u)
+	b, err := s.Store.Booking(ctx, u)
+	if err == nil && b.BookedAt.IsZero() {
+		return Schedule{}, fault.New(fault.NotFound, CodeNotBooked, "No outage is booked: the upgrade was begun without.")
+	}
+	return b, err
 }
 
 // Withdraw takes a booking back, as long as nothing was begun.

@@ -23,6 +23,8 @@ const (
 	letterLease   = 2 * time.Minute
 	letterTimeout = 30 * time.Second
 	lettersAtOnce = 50
+	// lookForAdmins is how long is waited after a cloud did not say who its administrators are.
+	lookForAdmins = 15 * time.Second
 )
 
 // Tell makes the letters whose time has come, and sends those that were not sent. Any number of processes may do so.
@@ -34,11 +36,36 @@ func (s *Scheduler) Tell(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var failed []error
+	failed := []error{s.unbooked(ctx)}
 	for _, b := range open {
 		failed = append(failed, s.tell(ctx, b))
 	}
 	return errors.Join(append(failed, s.send(ctx))...)
+}
+
+// unbooked has both admins told of upgrades that were begun without a booking, from their opening on.
+func (s *Scheduler) unbooked(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Machine().Before(s.later) {
+		return nil
+	}
+	begun, err := s.Store.Unbooked(ctx)
+	for _, u := range begun {
+		var r ScheduleRequest
+		l, linkErr := s.Links.Link(ctx, u.Pair)
+		if linkErr == nil {
+			linkErr = s.admins(ctx, l, &r, Schedule{})
+		}
+		if linkErr == nil {
+			linkErr = s.Store.PutBooking(ctx, Schedule{Upgrade: u, EngagementAdmins: r.EngagementAdmins, CRMAdmins: r.CRMAdmins})
+		}
+		err = errors.Join(err, linkErr)
+	}
+	if err != nil {
+		s.later = s.Machine().Add(lookForAdmins)
+	}
+	return err
 }
 
 // tell makes the letters of a schedule that are due.
@@ -67,10 +94,19 @@ func (s *Scheduler) tell(ctx context.Context, b Schedule) error {
 func (b Schedule) events(now time.Time) (all []string, last bool) {
 	key := func(what string) string { return fmt.Sprintf("%s@%d", what, max(b.At.UnixMilli(), 0)) }
 	if b.OpenedAt.IsZero() {
-		if b.State == Cancelled {
+		silent := b.BookedAt.IsZero() && b.At.IsZero() // begun as soon as it was thought of: nobody was told of an hour
+		switch {
+		case b.State == Cancelled && silent:
+			return nil, true
+		case b.State == Cancelled:
 			return []string{"withdrawn"}, true
+		case silent:
+			return nil, false
 		}
 		all = append(all, key("booked"))
+		if b.missed(now) {
+			return append(all, key("missed")), false
+		}
 		if !b.At.IsZero() && b.BookedAt.Before(b.At.Add(-soon)) && !now.Before(b.At.Add(-soon)) && now.Before(b.At) {
 			all = append(all, key("soon"))
 		}
@@ -81,6 +117,12 @@ func (b Schedule) events(now time.Time) (all []string, last bool) {
 		return append(all, "closed"), true
 	}
 	return all, false
+}
+
+// missed reports whether the hour of an upgrade has come and nobody has acknowledged the changes: nothing opens then.
+func (u Upgrade) missed(now time.Time) bool {
+	r := u.Record(Acknowledge)
+	return u.OpenedAt.IsZero() && u.Live() && u.State != Cancelling && !u.At.IsZero() && !now.Before(u.At) && r != nil && r.Status == Planned && r.ToldAt.IsZero()
 }
 
 // letter writes one.
@@ -102,6 +144,9 @@ func (b Schedule) letter(event, side, to string, now time.Time, base string) Let
 	case "soon":
 		subject = "Tomorrow: outage for the " + title
 		body = "The outage is " + from + ".\n\nEnsure that all Marketing Cloud Connect activities are paused. Nothing opens before the Engagement administrator has acknowledged the changes, by `twinspan upgrade start --yes`."
+	case "missed":
+		subject = "Not opened: outage for the " + title
+		body = "The outage was booked " + from + ". Its hour has come, and nobody has acknowledged the changes: nothing was opened, and nothing has changed.\n\n`twinspan upgrade start --yes` acknowledges, and opens it at once. `twinspan upgrade schedule --at TIME` books another hour, `twinspan upgrade schedule --withdraw` none."
 	case "opened":
 		subject = "Open: outage for the " + title
 		body = "The outage was opened at " + clockTime(b.OpenedAt) + " and is planned until " + clockTime(b.OpenedAt.Add(b.Window)) + "; it ends early once the upgrade is verified, and does not stop halfway.\n\n`twinspan upgrade watch` shows how far it is and whose turn it is."
@@ -115,7 +160,7 @@ func (b Schedule) letter(event, side, to string, now time.Time, base string) Let
 			body = "The outage is over. The upgrade was cancelled by " + oneLine(b.CancelledBy) + reasonOf(b.Reason) + "\nEverything is as it was before."
 		}
 	}
-	if b.OpenedAt.IsZero() && what != "withdrawn" {
+	if b.OpenedAt.IsZero() && what != "withdrawn" && what != "missed" {
 		body += "\n\nThe connection between the clouds isn't available then. " + sentence(ModeText(b.Mode))
 	}
 	body += fmt.Sprintf("\n\nWhere: %s, connection %s\nYou are told as the %s administrator.\n", base, b.Pair, side)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -190,6 +191,7 @@ func (s *Service) rebook(u *Upgrade, r StartRequest, state State, now time.Time)
 	if err := u.Check(now); err != nil {
 		return err
 	}
+	u.Findings = slices.DeleteFunc(u.Findings, func(f link.Finding) bool { return f.Code == codeHourPassed })
 	if state == Booked {
 		return nil
 	}
