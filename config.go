@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/internal/webhook"
 )
 
 // Addresses that an empty address in a Config stands for (DESIGN 6).
@@ -116,6 +117,8 @@ type Config struct {
 	KeyFile string
 	// Master is the outer key where it lies in no file; KeyFile is "" then.
 	Master KMS
+	// WebhookTo are addresses with a port, "10.1.2.3:8443", that webhooks of Connect may go to although they are not public.
+	WebhookTo []string
 	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
 	SMTP string
 	// BounceAddr is a host:port on which SMTP is spoken for mail to BounceDomain, so that delivery reports of what SMTP took
@@ -193,6 +196,9 @@ func (c Config) resolve() (Config, error) {
 		if _, err := mail.NewSender(c.SMTP); err != nil { // one that connects to nothing yet
 			return c, &ConfigError{Flag: "--smtp", Err: err}
 		}
+	}
+	if _, err := webhook.New(webhook.Options{Allowed: c.WebhookTo}); err != nil {
+		return c, &ConfigError{Flag: "--webhook-to", Err: err}
 	}
 	switch {
 	case (c.BounceAddr == "") != (c.BounceDomain == ""):

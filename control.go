@@ -42,6 +42,7 @@ func newControl(live context.Context, p *Program) http.Handler {
 	mux.HandleFunc("GET /mail", c.mails)
 	mux.HandleFunc("GET /mail/{id}", c.mail)
 	mux.HandleFunc("GET /requests", c.requests)
+	mux.HandleFunc("GET /metrics", c.metrics)
 	mux.HandleFunc("POST /fixtures", c.fixtures)
 	mux.HandleFunc("POST /keys/rotate", c.rotateKeys)
 	mux.NotFound = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -183,6 +183,7 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 	relaxed := c.Ephemeral
 	p.bridge, err = connect.New(ctx, connect.Options{
 		DSN: p.dsn("connect"), Relaxed: relaxed, BaseURL: p.sites.connect.url, Vault: v, Log: p.log.With("house", "connect"), Machine: c.Machine, Mail: sender,
+		WebhookTo: c.WebhookTo,
 	})
 	if err != nil {
 		return fmt.Errorf("opening Connect: %w", err)

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -45,6 +46,7 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/internal/webhook"
 )
 
 // Options make a [Bridge].
@@ -79,6 +81,11 @@ type Options struct {
 	// Fail is asked at each point of an upgrade and of a migration of users that lies between what is written down and what is
 	// done; its error breaks the work off there as a crash would. nil for none. For tests.
 	Fail func(ctx context.Context, point string) error
+	// ExamineEvery is how often is looked whether a connection's next round of the doctor has come; 0 is 15 seconds, less than 0
+	// never.
+	ExamineEvery time.Duration
+	// WebhookTo are addresses with a port, "10.1.2.3:8443", that webhooks may go to although they are not public.
+	WebhookTo []string
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
@@ -102,6 +109,7 @@ type Bridge struct {
 	keys      *datakeys.Keyring
 	units     *units.Service
 	notices   *notice.Service
+	rounds    *doctor.Rounds
 	schedule  *upgrade.Scheduler
 	sweeping  background.Work
 	access    *access.Service
@@ -136,6 +144,10 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	}
 	if o.Machine == nil {
 		o.Machine = time.Now
+	}
+	hooks, err := webhook.New(webhook.Options{Allowed: o.WebhookTo, Machine: o.Machine})
+	if err != nil {
+		return nil, err
 	}
 	b := &Bridge{log: o.Log}
 	if o.HTTP == nil {
@@ -204,8 +216,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
 	)
 	guides := guide.NewService(guide.Sources{Doctor: examining, Upgrades: upgrades, TenantOAuth: tenantOAuth, Users: b.mappings, Now: b.links.Now, Base: base})
+	b.rounds = doctor.NewRounds(doctor.RoundOptions{Store: b.store, Doctor: examining, Links: b.links, Post: b.notices, Hooks: hooks, Vault: sealing, Base: base, Log: o.Log, Machine: leases})
 	calls := api.New(api.Options{
-		Doctor: examining, Guides: guides,
+		Doctor: examining, Rounds: b.rounds, Guides: guides,
 		Access: b.access, Secure: strings.HasPrefix(base, "https://"), ConsoleLink: b.ConsoleLink,
 		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
@@ -236,6 +249,9 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.sweeping.Every(ctx, flushEvery, b.log, "calls cannot be counted", b.spent.Flush)
 	if o.LookEvery >= 0 {
 		b.sweeping.Every(ctx, cmp.Or(o.LookEvery, 5*time.Second), b.log, "records cannot be looked at", b.triggers.Look)
+	}
+	if o.ExamineEvery >= 0 {
+		b.sweeping.Every(ctx, cmp.Or(o.ExamineEvery, 15*time.Second), b.log, "connections cannot be examined", b.rounds.Tick)
 	}
 	if o.TrackEvery >= 0 {
 		every := cmp.Or(o.TrackEvery, time.Minute)
@@ -345,6 +361,11 @@ func byPrefix(calls, views http.HandlerFunc) http.Handler {
 		}
 		views(w, r)
 	})
+}
+
+// WriteMetrics writes how the doctor last found each connection, in Prometheus' text format.
+func (b *Bridge) WriteMetrics(ctx context.Context, w io.Writer) error {
+	return b.rounds.WriteMetrics(ctx, w)
 }
 
 // Handler answers the API under /api/v1 and the pages.

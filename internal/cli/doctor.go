@@ -17,6 +17,8 @@ import (
 // doctorCmd names the cause of what does not work.
 type doctorCmd struct {
 	Look    doctorLookCmd    `cmd:"" default:"withargs" help:"Look at both clouds and Connect, and say what is wrong, why, and where to mend it."`
+	Rounds  doctorRoundsCmd  `cmd:"" help:"What was found when the connection was looked at by itself, the newest first."`
+	Watch   doctorWatchCmd   `cmd:"" help:"How often the connection is looked at by itself, and whom a change of state is told; show or change it."`
 	Explain doctorExplainCmd `cmd:"" help:"Say what a code or a text means that a cloud or Connect refused with."`
 }
 

@@ -42,13 +42,14 @@ type serveFlags struct {
 	InsecureHTTP      bool   `name:"insecure-http" help:"Allow plain HTTP on addresses that other machines reach: a proxy in front does TLS." group:"Addresses"`
 	TrustedProxies    string `help:"Proxies in front, which say by X-Forwarded-For where a caller comes from; other peers are not believed." placeholder:"CIDR,..." group:"Addresses"`
 
-	ReadyFile    string `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
-	Clouds       string `help:"Whose clouds: embedded, an org and a tenant of its own; or none, Connect alone, which 'twinspan connect --standing' tells where the clouds are." default:"embedded" placeholder:"WHOSE" group:"Running"`
-	SMTP         string `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
-	BounceAddr   string `help:"With --smtp: speak SMTP here for delivery reports." placeholder:"HOST:PORT" group:"Running"`
-	BounceDomain string `help:"With --bounce-addr: the domain whose mail comes there; envelope senders are in it." placeholder:"DOMAIN" group:"Running"`
-	Record       string `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
-	LogLevel     string `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
+	ReadyFile    string   `help:"Write addresses and credentials here when every listener answers; DIR/ready.json where not given." placeholder:"PATH" group:"Running"`
+	Clouds       string   `help:"Whose clouds: embedded, an org and a tenant of its own; or none, Connect alone, which 'twinspan connect --standing' tells where the clouds are." default:"embedded" placeholder:"WHOSE" group:"Running"`
+	SMTP         string   `name:"smtp" help:"Deliver the tenant's mail to this smtp:// URL instead of the built-in inbox." placeholder:"URL" group:"Running"`
+	BounceAddr   string   `help:"With --smtp: speak SMTP here for delivery reports." placeholder:"HOST:PORT" group:"Running"`
+	BounceDomain string   `help:"With --bounce-addr: the domain whose mail comes there; envelope senders are in it." placeholder:"DOMAIN" group:"Running"`
+	Record       string   `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
+	LogLevel     string   `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
+	WebhookTo    []string `help:"Address with a port, in a network of your own, that webhooks may go to; otherwise they go to public addresses at port 443 alone." placeholder:"ADDRESS:PORT" group:"Running"`
 }
 
 // config is the program's configuration. addr and level stand in for an address and a log level that were not given;
@@ -79,7 +80,7 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},
 		ControlAddr: cmp.Or(f.ControlAddr, addr),
 		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP, TrustedProxies: listOf(f.TrustedProxies),
-		ReadyFile: f.ReadyFile, SMTP: f.SMTP, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
+		ReadyFile: f.ReadyFile, SMTP: f.SMTP, WebhookTo: f.WebhookTo, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
 	}, nil
 }
 

@@ -76,6 +76,8 @@ type Options struct {
 	Doctor *doctor.Service
 	// Guides are the founding documents as guides.
 	Guides *guide.Service
+	// Rounds looks again and again, and keeps what was found.
+	Rounds *doctor.Rounds
 	// Integration has the integration users of document 004.
 	Integration *integration.Service
 	Units       *units.Service
@@ -186,6 +188,10 @@ func Routes() []Route {
 		{http.MethodPost, "/api/v1/usage/alerts", (*Server).setUsageAlerts, 0, false},
 		{http.MethodGet, "/api/v1/doctor", (*Server).doctor, 0, false},
 		{http.MethodPost, "/api/v1/doctor", (*Server).doctorLent, 0, true},
+		{http.MethodGet, "/api/v1/doctor/watch", (*Server).watch, 0, false},
+		{http.MethodPost, "/api/v1/doctor/watch", (*Server).setWatch, 0, true},
+		{http.MethodGet, "/api/v1/doctor/rounds", (*Server).rounds, 0, false},
+		{http.MethodPost, "/api/v1/doctor/rounds", (*Server).makeRound, 0, false},
 		{http.MethodPost, "/api/v1/doctor/fixes", (*Server).beginFix, 256 << 10, false},
 		{http.MethodPost, "/api/v1/doctor/fixes/{fix_id}/end", (*Server).endFix, 256 << 10, true},
 		{http.MethodGet, "/api/v1/guides", (*Server).guides, 0, false},

@@ -13,7 +13,7 @@ func Bodies() map[string]any {
 		"Error": errorBody{}, "Cause": causeBody{}, "Status": statusBody{}, "Standing": standingBody{}, "Org": orgBody{}, "Engagement": engagementBody{}, "User": userBody{}, "Send": sendBody{}, "Checked": sweptBody{}, "Import": importBody{}, "Line": lineBody{}, "Entry": entryBody{}, "Verdict": verdictBody{}, "IntegrationUser": integrationBody{}, "BusinessUnit": unitBody{}, "Mailing": mailingBody{}, "Recipient": recipientBody{}, "Outage": outageBody{}, "SendSettings": sendSettingsBody{}, "APIUserPlan": apiUserPlanBody{}, "APIUserChange": apiUserChange{}, "APIUserItem": apiuser.Item{}, "APIUserResumed": apiUserResumedBody{}, "Finding": findingBody{},
 		"Notices": noticesBody{}, "Exception": exceptionBody{}, "Result": resultBody{}, "Tracking": trackingBody{}, "Pulled": pulledBody{}, "Refusal": refusalBody{},
 		"Trigger": triggerBody{}, "Criterion": trigger.Criterion{}, "Firing": firingBody{},
-		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{}, "DoctorMend": doctorMend{}, "DoctorFix": fixBody{}, "DoctorMending": doctor.Mending{}, "DoctorFixed": fixedBody{},
+		"Doctor": doctorBody{}, "DoctorFinding": doctorFinding{}, "DoctorUnchecked": doctorUnchecked{}, "DoctorMend": doctorMend{}, "DoctorFix": fixBody{}, "DoctorWatch": watchBody{}, "DoctorRound": roundBody{}, "DoctorRoundFinding": doctor.RoundFinding{}, "DoctorMending": doctor.Mending{}, "DoctorFixed": fixedBody{},
 		"TenantOAuth": tenantOAuthBody{}, "Check": checkBody{}, "TokenMoves": tokenMovesBody{},
 		"Usage": usageBody{}, "UsageAlerts": alertsBody{}, "UsageCrossing": crossingBody{}, "UsageHour": usageHour{},
 		"Upgrade": upgradeBody{}, "UpgradeStep": upgradeStep{},

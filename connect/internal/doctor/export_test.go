@@ -17,3 +17,9 @@ func Judge(mends []Mending, l *Look, failed []Unmended) []Mending {
 	f.judge(examine(l, Checks(), math.MaxInt), failed)
 	return f.Mends
 }
+
+// RoundAfter is the round of a look that follows another.
+func RoundAfter(l *Look, before Round, s Severity) Round {
+	r := Examine(l, Checks())
+	return roundOf(r, 0).after(before, severe(r, s))
+}

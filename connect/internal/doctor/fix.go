@@ -51,9 +51,6 @@ type Mend struct {
 // Safe reports whether there is such a mend.
 func (m Mend) Safe() bool { return m.By != "" }
 
-// Before a Last mend is made these checks have to find nothing.
-var approvals = []string{"D05", "D06", "D07"}
-
 // maxMends bounds the mends of one fix; what is more is another's.
 const maxMends = 200
 

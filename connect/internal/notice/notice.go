@@ -205,6 +205,18 @@ func (s *Service) Look(ctx context.Context, l link.Link) error {
 	return errors.Join(failed...)
 }
 
+// Mail mails something that another part of Connect has to say; id is the same at each attempt. Its faults are those of
+// package mail.
+func (s *Service) Mail(ctx context.Context, to, subject, text, id string) error {
+	if s.sender == nil {
+		return fault.New(fault.Invalid, mail.CodeRefused, "No mail server is configured.")
+	}
+	hash := sha256.Sum256([]byte(id))
+	return s.sender.Send(ctx, mail.Message{
+		From: s.from, To: mail.Address{Email: to}, Subject: oneLine(subject), Text: text, MessageID: hex.EncodeToString(hash[:16]) + "@" + s.domain, Headers: map[string]string{"Auto-Submitted": "auto-generated"},
+	})
+}
+
 // probe uses both spans, so that one that broke while nobody used it is found so. What it finds stands in the link.
 func (s *Service) probe(ctx context.Context, l link.Link) {
 	_ = s.links.CallOrg(ctx, l, func(org *crm.Session) error { _, err := org.UserInfo(ctx); return err })

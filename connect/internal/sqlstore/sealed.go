@@ -5,6 +5,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/signin"
@@ -56,6 +57,10 @@ func sealed() []datakeys.Place {
 			AAD: func(r []any) []byte {
 				return link.SharedTokenAAD(link.SharedToken{Pair: text(r[0]), Direction: link.Direction(text(r[1])), Key: bytesOf(r[2])})
 			},
+		},
+		{
+			Table: "doctor_watch", Column: "target_sealed", Key: []string{"pair_id"}, More: []string{"t.origin"},
+			AAD: func(r []any) []byte { return doctor.WatchAAD(text(r[0]), text(r[1])) },
 		},
 		{
 			Table: "signin_flow", Column: "secrets_sealed", Key: []string{"flow_hash"},
