@@ -174,20 +174,14 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	people := &tenant.People{Registry: c.registry, Directory: c.store, Store: c.store}
 	unitRoles := &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store}
 	vouching := &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk}
-	pageServer, err := pages.New(pages.Options{
-		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, UnitRoles: unitRoles, Vouching: vouching,
-		Logins: &tenant.LoginHistory{People: people, Store: c.store}, Log: o.Log,
-	})
-	if err != nil {
-		return err
-	}
+	documents := &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk}
 	loginServer, err := login.New(login.Options{
 		BaseURL: o.BaseURL, Registry: c.registry, SignIns: signIns, Auth: auth, Clock: clk, Log: o.Log,
 		Issuer:    &tenant.Issuer{Registry: c.registry, Tokens: c.store, Grants: c.store, Serials: serials, Clock: clk},
 		Sessions:  sessions,
 		Setup:     setup,
 		UnitRoles: unitRoles,
-		Documents: &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk},
+		Documents: documents,
 		Requests:  tenant.TokenRequests{Registry: c.registry, Meter: auth.Meter, Budget: tenant.NewMeter(o.Machine, tenant.TokenBudgetWindow), Failures: tenant.NewFailures(o.Machine)},
 		Vouching:  vouching,
 	})
@@ -195,14 +189,25 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		return err
 	}
 	definitions, emails := &tenant.Definitions{Store: sending, Now: clk.Now}, &tenant.Emails{Store: sending, Now: clk.Now}
-	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Queues: &tenant.DefinitionQueues{Definitions: definitions, Store: sending}, Senders: sending, Data: data, Emails: emails, Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
+	queues, subscribers := &tenant.DefinitionQueues{Definitions: definitions, Store: sending}, &tenant.Subscribers{Store: sending, Now: clk.Now}
+	retrieves, sendSetup := &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, &tenant.SendSetup{Store: sending, Now: clk.Now}
+	pageServer, err := pages.New(pages.Options{
+		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, UnitRoles: unitRoles, Vouching: vouching,
+		Logins:  &tenant.LoginHistory{People: people, Store: c.store},
+		Reports: &tenant.Reports{Store: sending, Now: clk.Now}, Definitions: definitions, Queues: queues, Subscribers: subscribers, Retrieves: retrieves, Data: data,
+		SendSetup: sendSetup, Verification: verification, Documents: documents, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	restServer, err := rest.New(rest.Options{Auth: auth, Sends: sends, Definitions: definitions, Registry: c.registry, Queues: queues, Senders: sending, Data: data, Emails: emails, Subscribers: subscribers, Verification: verification, Decisions: &tenant.Decisions{Store: sending, Now: clk.Now}, BaseURL: o.BaseURL, Log: o.Log})
 	if err != nil {
 		return err
 	}
 	soapServer, err := soapapi.New(soapapi.Options{
-		Auth: auth, Sends: sends, Retrieves: &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, Data: data,
-		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: &tenant.SendSetup{Store: sending, Now: clk.Now}, Definitions: definitions,
-		Subscribers: &tenant.Subscribers{Store: sending, Now: clk.Now}, EmailSends: emailSends,
+		Auth: auth, Sends: sends, Retrieves: retrieves, Data: data,
+		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: sendSetup, Definitions: definitions,
+		Subscribers: subscribers, EmailSends: emailSends,
 		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: sending, Sends: emailSends, Now: clk.Now}, Results: &tenant.RequestResults{Store: sending, Now: clk.Now},
 		Users: users, Roles: &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
 		BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,

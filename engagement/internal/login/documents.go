@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -91,15 +92,9 @@ func (s *Server) getDocument(w http.ResponseWriter, r *http.Request) {
 	s.download(w, r, d)
 }
 
-// download sends a document to be saved, never to be shown: whatever is in it runs nowhere.
+// download sends a document to be saved.
 func (s *Server) download(w http.ResponseWriter, r *http.Request, d tenant.Document) {
-	web.NoStore(w)
-	h := w.Header()
-	h.Set("Content-Type", d.MediaType)
-	h.Set("Content-Length", strconv.Itoa(len(d.Content)))
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.Name}))
-	h.Set("X-Content-Type-Options", "nosniff")
-	if _, err := w.Write(d.Content); err != nil {
+	if err := browser.Download(w, d); err != nil {
 		s.o.Log.DebugContext(r.Context(), "the document was not taken")
 	}
 }

@@ -19,6 +19,13 @@ const (
 	emailAdmin            = emailStudio + "/admin"
 	setup                 = root + "/setup"
 	salesforceIntegration = emailAdmin + "/salesforce-integration"
+	profilesPath          = emailAdmin + "/sender-profiles"
+	domainsPath           = emailAdmin + "/domains"
+	documentsPath         = emailStudio + "/my-documents"
+	subscribersPath       = emailStudio + "/subscribers"
+	extensionsPath        = emailStudio + "/data-extensions"
+	triggeredPath         = emailStudio + "/triggered-sends"
+	sendsPath             = emailStudio + "/sends"
 	unitsPath             = setup + "/business-units"
 	packagesPath          = setup + "/packages"
 	securityPath          = setup + "/security"
@@ -38,9 +45,24 @@ type menu struct {
 // Integration (document 003, steps 1 to 3), Email Studio > Admin > My Users and Setup > Users (connect-facts 1.5, 1.6).
 var menus = []menu{
 	{text: "Email Studio", path: emailStudio, under: []menu{
+		{text: "Content", under: []menu{
+			{text: "My Documents", path: documentsPath, hint: "Files, such as the reports of an upgrade."},
+		}},
+		{text: "Subscribers", under: []menu{
+			{text: "All Subscribers", path: subscribersPath, hint: "Who gets mail, and who does not."},
+			{text: "Data Extensions", path: extensionsPath, hint: "Tables of the business unit, with their records."},
+		}},
+		{text: "Interactions", under: []menu{
+			{text: "Triggered Sends", path: triggeredPath, hint: "Start and pause; what became of the messages."},
+		}},
+		{text: "Tracking", under: []menu{
+			{text: "Sends", path: sendsPath, hint: "What went to lists and data extensions, and what became of it."},
+		}},
 		{text: "Admin", path: emailAdmin, hint: "Users, and the connection to Sales and Service Cloud.", under: []menu{
 			{text: "My Users", path: emailAdmin + "/users", hint: "Users, their roles and their Salesforce.com Status."},
 			{text: "Salesforce Integration", path: salesforceIntegration, hint: "Connect Account, Upgrade to Connected App. Opens in Connect."},
+			{text: "Sender Profiles", path: profilesPath, hint: "From whom mail comes."},
+			{text: "Domain Verification", path: domainsPath, hint: "The domains and addresses that mail may come from."},
 		}},
 	}},
 	{text: "Setup", path: setup, under: []menu{
@@ -77,6 +99,12 @@ var notices = map[string]string{
 	"enabled":     "The package is enabled. Sign-ins and grants that ended when it was disabled stay ended.",
 	"revoked":     "The user no longer lets the package act for him. He signs in through it anew.",
 	"removed":     "The package is removed, with everything that was issued to it.",
+	"started":     "The triggered send runs. What waited is sent.",
+	"paused":      "The triggered send is paused. What is asked for waits.",
+	"profile":     "The sender profile is there.",
+	"domain":      "It is registered. What is to be done to prove it stands beside it.",
+	"verified":    "The record is there: the domain is verified.",
+	"undomain":    "It is removed: mail no longer leaves from there.",
 	"unit":        "You work in another business unit now.",
 }
 

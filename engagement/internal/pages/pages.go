@@ -24,15 +24,24 @@ import (
 // Options are what the pages stand on; none of the services may be nil.
 type Options struct {
 	// BaseURL is the house's public URL without trailing slash.
-	BaseURL   string
-	Sessions  *tenant.Sessions
-	People    *tenant.People
-	Users     *tenant.Users
-	Setup     *tenant.Setup
-	UnitRoles *tenant.UnitRoles
-	Vouching  *tenant.Vouching
-	Logins    *tenant.LoginHistory
-	Log       *slog.Logger // nil discards
+	BaseURL      string
+	Sessions     *tenant.Sessions
+	People       *tenant.People
+	Users        *tenant.Users
+	Setup        *tenant.Setup
+	UnitRoles    *tenant.UnitRoles
+	Vouching     *tenant.Vouching
+	Logins       *tenant.LoginHistory
+	Reports      *tenant.Reports
+	Definitions  *tenant.Definitions
+	Queues       *tenant.DefinitionQueues
+	Subscribers  *tenant.Subscribers
+	Retrieves    *tenant.Retrieves
+	Data         *tenant.DataExtensions
+	SendSetup    *tenant.SendSetup
+	Verification *tenant.Verification
+	Documents    *tenant.Documents
+	Log          *slog.Logger // nil discards
 }
 
 // Server answers the requests for pages.
@@ -43,7 +52,8 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil {
+	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil ||
+		o.Reports == nil || o.Definitions == nil || o.Queues == nil || o.Subscribers == nil || o.Retrieves == nil || o.Data == nil || o.SendSetup == nil || o.Verification == nil || o.Documents == nil {
 		return nil, errors.New("pages: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
@@ -67,6 +77,9 @@ func (s *Server) Mount(mux *web.Mux) {
 	s.mountUnits(mux)
 	s.mountPackages(mux)
 	s.mountSecurity(mux)
+	s.mountTracking(mux)
+	s.mountSubscribers(mux)
+	s.mountSenders(mux)
 	mux.HandleFunc("GET "+root+"/{rest...}", s.page(func(*visit) (answer, error) {
 		return answer{}, fault.New(fault.NotFound, tenant.CodeNotFound, "There is no such page.")
 	}))
@@ -100,8 +113,9 @@ func (v *visit) checked(name string) bool { return v.form.Get(name) != "" }
 // answer is what a page answers with: itself, or where the browser goes on.
 type answer struct {
 	page   ui.Page
-	status int    // 200 where 0
-	to     string // path or URL; "" shows the page
+	status int              // 200 where 0
+	to     string           // path or URL; "" shows the page
+	file   *tenant.Document // sent to be saved, in place of a page
 }
 
 // goTo sends the browser on, with a word about what was done, one of the keys of notices.
@@ -148,6 +162,12 @@ func (s *Server) page(h handler) http.HandlerFunc {
 			web.NoStore(w)
 			w.Header().Set("Location", a.to)
 			w.WriteHeader(http.StatusSeeOther)
+			return
+		}
+		if a.file != nil {
+			if err := browser.Download(w, *a.file); err != nil {
+				s.o.Log.DebugContext(r.Context(), "the document was not taken")
+			}
 			return
 		}
 		if a.status == 0 {
