@@ -122,7 +122,7 @@ func TestTheTokenIsRemovedFromTheUserOnPages(t *testing.T) {
 		edit := func() {
 			t.Helper()
 			p.click("Setup")
-			p.wants("Administer > Manage Users")
+			p.wants("Administer Manage Users Users Permission Sets")
 			p.click("Users")
 			p.clickIn(p.row("Uwe Normal"), "Edit")
 			p.wants("Additional Information")
@@ -131,7 +131,7 @@ func TestTheTokenIsRemovedFromTheUserOnPages(t *testing.T) {
 		p.lacks(label) // the layout of a new org hides it
 
 		p.click("Setup")
-		p.wants("Build > Customize > Users")
+		p.wants("Customize Users Page Layouts")
 		p.click("Page Layouts")
 		p.clickIn(p.row("User Layout"), "Edit")
 		p.choose("Field", label)
@@ -221,7 +221,7 @@ func TestDocument001OnPages(t *testing.T) {
 		system, user := h.spec.Users[0], h.spec.Users[1]
 		p := h.adminAt(t)
 		p.click("Setup")
-		p.wants("Administer > Manage Apps")
+		p.wants("Manage Apps Connected Apps Connected Apps OAuth Usage")
 		p.click("Connected Apps")
 		p.wants("Manage Connected Apps")
 		p.click(app)
@@ -232,7 +232,7 @@ func TestDocument001OnPages(t *testing.T) {
 		}
 
 		p.click("Setup")
-		p.wants("Administer > Manage Users")
+		p.wants("Administer Manage Users Users Permission Sets")
 		p.click("Permission Sets")
 		p.newSet()
 		// The package's sets, and this one, for the account that the document calls the API User: the system user of the org.

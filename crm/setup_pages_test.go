@@ -1,8 +1,11 @@
 package crm_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 )
 
 // admin is the org's administrator at its pages.
@@ -16,7 +19,7 @@ func TestSetupIsFoundInTheTreesAndByQuickFind(t *testing.T) {
 	h := open(t, "sqlite")
 	p := h.adminAt(t)
 	p.click("Setup")
-	p.wants("Lightning Experience", "Salesforce Classic", "Administer > Manage Users", "Users", "Identity", "Security")
+	p.wants("Setup Home", "Administer Manage Users Users Permission Sets", "Identity", "Security")
 	for query, page := range map[string]string{
 		"Users": "Users", "permission sets": "Permission Sets", "Permision Stes": "Permission Sets", "Reset Security Token": "Reset Security Token", "reset my security": "Reset My Security Token",
 		"MC Connect": "Installed Packages", "ExactTarget": "Installed Packages", "ET": "Permission Sets", "tracking user": "Users", "Salesforce Connector": "OAuth and OpenID Connect Settings",
@@ -151,5 +154,59 @@ func TestUsersAreFrozenUnlockedAndReset(t *testing.T) {
 		h.mails.link(t, user)
 		p.click("Users", "W")
 		p.wants("No user fits.")
+	})
+}
+
+// TestWhoIsSignedInAndWhatWasDone shows sessions, the trail, the company's usage of the API.
+//
+// seed:page S001-05 S001-06 S003-62
+func TestWhoIsSignedInAndWhatWasDone(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		user := h.handsOf(t, h.spec.Users[1].Username, "user-pw-1")
+		p := h.adminAt(t)
+		p.click("Setup", "Session Management")
+		p.wants("Closing a tab doesn't end an active session.", h.spec.Users[1].Username)
+		p.press("Remove")
+		p.wants("Select at least one session.")
+		for _, box := range all(p.doc, func(n *html.Node) bool { return n.Data == "input" && attr(n, "type") == "checkbox" }) {
+			row := box.Parent
+			for row.Data != "tr" {
+				row = row.Parent
+			}
+			if text := said(row); strings.Contains(text, h.spec.Users[1].Username) && strings.Contains(text, " UI ") {
+				put(box, "checked", "")
+			}
+		}
+		p.press("Remove")
+		user.open("/settings")
+		user.wants("Username", "Log In")
+
+		h.set(t, "OauthOidcSettings", "<blockOAuthUnPwFlow>false</blockOAuthUnPwFlow>")
+		connector := h.appToken(t, 0)
+		before, _ := h.counted(t, h.admin)
+		for range 3 {
+			h.query(t, connector, "SELECT Id FROM Contact")
+		}
+		used, limit := h.counted(t, h.admin)
+		if used != before+1 {
+			t.Errorf("the connector's calls count: %d, then %d", before, used)
+		}
+		p.click("Setup", "Company Information")
+		p.wants("Salesforce.com Organization ID "+h.spec.ID[:15], "User Licenses", "Salesforce Integration")
+		p.click("Setup", "API Usage Last 7 Days")
+		p.wants("API Requests, Last 24 Hours", "any 24 hours that end now", "do not count", h.spec.Users[0].Username)
+		if cells := said(p.row("Salesforce Marketing Cloud")); cells != "Salesforce Marketing Cloud 0 3" {
+			t.Errorf("the connector's calls: %s", cells)
+		}
+		if want := fmt.Sprintf("API Requests, Last 24 Hours %d (%d,%03d,%03d max)", used, limit/1e6, limit/1000%1000, limit%1000); !strings.Contains(p.text(), want) {
+			t.Errorf("not %s: %s", want, p.text())
+		}
+		p.click("Setup", "Permission Sets")
+		p.newSet()
+		p.click("Setup", "View Setup Audit Trail")
+		p.wants("Marketing_Cloud_Connected_App", h.spec.Users[0].Username)
+		p.click("Setup", "Login History")
+		p.wants(h.spec.Users[1].Username, "Success")
 	})
 }

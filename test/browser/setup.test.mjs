@@ -8,7 +8,8 @@ import { mailTo, Org } from './api.mjs';
 test('an administrator allows OAuth username-password flows', async () => {
   const admin = await person('the administrator');
   await admin.signsInToOrg(ready.crm.admin);
-  await admin.follow('Setup: OAuth and OpenID Connect Settings');
+  await admin.follow('Setup');
+  await admin.part('navigation', 'Setup').walk('Identity', 'OAuth and OpenID Connect Settings');
   for (const allow of [false, true]) {
     await admin[allow ? 'check' : 'uncheck']('Allow OAuth Username-Password Flows');
     await admin.press('Save');
@@ -39,11 +40,11 @@ test('an administrator logs in as the integration user and resets its security t
   const letters = (await mailTo(address)).length;
   const admin = await person('the administrator');
   await admin.signsInToOrg(ready.crm.admin);
-  await admin.follow('Setup: Login Access Policies');
+  await admin.follow('Setup');
+  await admin.part('navigation', 'Setup').walk('Security', 'Login Access Policies');
   await admin.check('Administrators Can Log in as Any User');
   await admin.press('Save');
-  await admin.visit('/');
-  await admin.follow('Setup: Users');
+  await admin.part('navigation', 'Setup').walk('Administer', 'Manage Users', 'Users');
   await admin.row(user.username).press('Login');
   await admin.follow('Reset My Security Token');
   await admin.press('Reset Security Token');

@@ -17,28 +17,15 @@ func (s *Server) mountHome(on func(node) routes) {
 	on(nodeFind).get("", viewer, serveFind)
 }
 
-// serveHome is Setup's first page: the two trees.
+// serveHome is Setup's first page: its pages as Lightning Experience has them. The tree beside it has them as Salesforce Classic
+// does too.
 func serveHome(v *visit) {
 	v.node = node{Path: login.SetupPath}
-	blocks := []ui.Block{ui.Text("Setup Home. Search with Quick Find, or go by the trees: that of Lightning Experience, and below it that of Salesforce Classic.")}
-	for _, t := range []struct {
-		name  string
-		where func(node) []string
-		id    bool
-	}{
-		{"Lightning Experience", func(n node) []string { return n.Lightning }, true},
-		{"Salesforce Classic", func(n node) []string { return n.Classic }, false},
-	} {
-		blocks = append(blocks, ui.Heading{Text: t.name})
-		for _, b := range tree(v.User.Permissions, t.where) {
-			h := ui.Heading{Text: strings.Join(b.Path, " > ")}
-			if t.id {
-				h.ID = anchor(b.Path)
-			}
-			blocks = append(blocks, h, ui.Links(b.Links))
-		}
+	blocks := []ui.Block{ui.Text("Find a page with Quick Find, in the list below, or in the tree, which has Administer and Build of Salesforce Classic as well.")}
+	for _, b := range tree(v.User.Permissions, func(n node) []string { return n.Lightning }) {
+		blocks = append(blocks, ui.Heading{Text: strings.Join(b.Path, " > "), ID: anchor(b.Path)}, ui.Links(b.Links))
 	}
-	v.show("Setup", nil, blocks...)
+	v.show("Setup Home", nil, blocks...)
 }
 
 // serveFind is the answer of Quick Find.

@@ -22,6 +22,11 @@ type row []any
 func (r row) text(i int) string { t, _ := r[i].(string); return t }
 func (r row) id(i int) org.ID   { return org.ID(r.text(i)) }
 func (r row) flag(i int) bool   { b, _ := r[i].(bool); return b }
+func (r row) number(i int) int64 {
+	n, _ := r[i].(int64)
+	return n
+}
+
 func (r row) time(i int) time.Time {
 	t, _ := r[i].(time.Time)
 	return t

@@ -94,7 +94,7 @@ var (
 
 // nodes are all pages, in the order of the trees.
 func nodes() []node {
-	all := []node{nodeUsers, nodeSets, nodeApps, nodeUsage, nodePackages, nodeDeliverability, nodeHistory, nodeSites, nodeLayouts}
+	all := []node{nodeUsers, nodeSets, nodeApps, nodeUsage, nodePackages, nodeDeliverability, nodeHistory, nodeSites, nodeSessions, nodeTrail, nodeLayouts, nodeCompany, nodeAPIUsage}
 	for _, p := range settingPages {
 		all = append(all, nodeOf(p))
 	}
