@@ -136,15 +136,15 @@ func serveAPIUsage(v *visit) {
 		{Name: "API Requests, Last 24 Hours", Value: thousands(reading.Used) + " (" + thousands(reading.Max) + " max)"},
 		{Name: "Remaining", Value: thousands(reading.Remaining())},
 	}, ui.Text("The limit is of any 24 hours that end now. Calls that Marketing Cloud Connect makes by its connected app do not count; calls of the Bulk API do.")}
-	day := ui.Table{Caption: "Last 24 hours", Columns: []string{"Hour", "API requests"}}
+	day := ui.Chart{Title: "Last 24 hours", By: "Hour", Unit: "API requests"}
 	for i := int64(23); i >= 0; i-- {
 		hour := now.Unix()/3600 - i
-		day.Rows = append(day.Rows, ui.Row(time.Unix(hour*3600, 0).UTC().Format("15:04"), thousands(entry(byHour, hour, "").counted)))
+		day.Points = append(day.Points, ui.Point{Label: time.Unix(hour*3600, 0).UTC().Format("15:04"), Value: entry(byHour, hour, "").counted})
 	}
-	week := ui.Table{Caption: "Last 7 days", Columns: []string{"Day", "API requests"}}
+	week := ui.Chart{Title: "Last 7 days", By: "Day", Unit: "API requests", Limit: reading.Max, Of: "the org's limit of 24 hours"}
 	for i := 6; i >= 0; i-- {
 		date := now.AddDate(0, 0, -i).Format(time.DateOnly)
-		week.Rows = append(week.Rows, ui.Row(date, thousands(entry(byDay, date, "").counted)))
+		week.Points = append(week.Points, ui.Point{Label: date, Value: entry(byDay, date, "").counted})
 	}
 	blocks = append(blocks, day, week)
 	for _, list := range []struct {
