@@ -240,6 +240,12 @@ func TestUpgradeTakesLonger(t *testing.T) {
 	contacts := []string{found[0].String("Id"), found[1].String("Id")}
 	_, err = cl.StartUpgrade(bounded(t), connect.UpgradeStart{Order: "documented", WindowMinutes: 60, Acknowledged: true, By: "olga"}, oauth.NewToken(16))
 	noError(t, err)
+	watched := make(chan string, 1)
+	go func() {
+		var out bytes.Buffer
+		cli.Main([]string{"upgrade", "watch", "--ready-file", a.ready}, cli.Env{Stdout: &out, Stderr: &out, Lookup: func(string) (string, bool) { return "", false }})
+		watched <- out.String()
+	}()
 	var held []string // keys of messages, in the order in which they were asked for
 	hold := func(key string) {
 		t.Helper()
@@ -281,6 +287,24 @@ func TestUpgradeTakesLonger(t *testing.T) {
 		t.Errorf("found: %+v", u.Findings)
 	}
 	a.released(t, held, m.ID)
+	out := a.command(t, 0, "upgrade", "report")
+	for _, want := range []string{
+		`(?m)^upgrade +connected app, order documented, watching; begun by API: olga at 2016-05-02T`,
+		`(?m)^outage +from 2016-.*, planned until .*, ended .*, 3\dm\d+s later$`,
+		`(?m)^sends +3 in the outage: 3 sent, 0 failed, 0 in doubt, 0 held$`, `(?m)^mailings +1 in the outage: 1 sent, `,
+		`(?m)^users +3: 3 reconnected`, `(?m)^Connect Account +engagement admin +system.user@.* +done +2016-.*by JWT bearer`, `(?m)^Policies of the connected app +crm admin .*done`,
+		`(?m) reconnected *$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("the report has no %s:\n%s", want, out)
+		}
+	}
+	out = <-watched
+	for _, want := range []string{`(?m)^waits   for .*: .*$`, `(?m)^done    Connect Account: `, `(?m), \d+m0s over the window$`, `(?m)^done    Close: ended .* later than booked$`, `(?m)^upgrade  connected app, watching$`} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("who watched was told no %s:\n%s", want, out)
+		}
+	}
 	// Both admins are told, though nobody has booked anything.
 	for _, to := range []string{a.Ready().CRM.Admin.Username, "alma.admin@tenant.example"} {
 		a.mailed(t, to, "Open: outage")

@@ -203,7 +203,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	upgraded := sqlstore.NewUpgrades(b.store, b.queue)
 	b.schedule = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: upgraded, Links: b.links, Mailings: kept, Flush: b.spent.Flush, Sender: o.Mail, Machine: leases, Base: base, Retry: 30 * cmp.Or(max(o.TickEvery, 0), time.Second)})
 	upgrades := upgrade.NewService(upgrade.Options{
-		Users: users, Store: upgraded, Links: b.links, Queue: b.queue, Log: o.Log, Look: o.UpgradeLook, Fail: o.Fail,
+		Users: users, Tallies: upgraded, Store: upgraded, Links: b.links, Queue: b.queue, Log: o.Log, Look: o.UpgradeLook, Fail: o.Fail,
 		Courses: map[upgrade.Kind]upgrade.Course{
 			upgrade.ConnectedApp: b.schedule.Wait(upgrade.NewConnectedApp(upgrade.Parts{Links: b.links, Mapped: b.store, Sends: sends, Usage: b.spent, Users: users})),
 			upgrade.TenantOAuth:  b.schedule.Wait(upgrade.NewTenantOAuth(b.links, tenantOAuth)),

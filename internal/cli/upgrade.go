@@ -11,7 +11,7 @@ type upgradeCmd struct {
 	Cancel   upgradeCancelCmd   `cmd:"" help:"Undo everything that was begun, so that the connection is as it was before."`
 	Migrate  upgradeMigrateCmd  `cmd:"" help:"Migrate existing users: reconnect without a password who was mapped before the upgrade."`
 	Retry    upgradeRetryCmd    `cmd:"" help:"Migrate those again who failed, within the 14 days."`
-	Report   upgradeReportCmd   `cmd:"" help:"Say what became of each user who was migrated."`
+	Report   upgradeReportCmd   `cmd:"" help:"Say what became of an upgrade: its steps, its outage, the sends of it, and each user who was migrated."`
 	Schedule upgradeScheduleCmd `cmd:"" help:"Book the outage of an upgrade, move it, take it back; or propose an hour."`
 	Plan     upgradePlanCmd     `cmd:"" help:"Say what an upgrade would change, who would fail, and what stands against it; nothing is changed."`
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -185,7 +184,7 @@ func (a *app) followMigration(ctx context.Context, cl *connect.Client, m connect
 	return m, nil
 }
 
-// upgradeReportCmd tells what became of users.
+// upgradeReportCmd tells what became of an upgrade, and of users.
 type upgradeReportCmd struct {
 	connectFlags
 	ID     string `arg:"" optional:"" help:"Migration; the newest, where not given."`
@@ -193,24 +192,29 @@ type upgradeReportCmd struct {
 	Result string `help:"Only users with this result: reconnected, waiting, failed or planned." enum:"reconnected,waiting,failed,planned,intended," default:"" placeholder:"RESULT" env:"-"`
 }
 
-// Run prints a line a user; exit code 3 where there are none.
+// Run prints the upgrade and a line a user; exit code 3 where there is neither.
 func (c *upgradeReportCmd) Run(ctx context.Context, a *app) error {
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
 	}
+	var whole connect.UpgradeReport
 	if c.ID == "" {
 		_, all, err := cl.Migrations(ctx)
 		if err != nil {
 			return err
 		}
-		if len(all) == 0 {
-			if a.json {
-				return errors.Join(a.printJSON([]connect.MigratedUser{}), errNo)
+		if c.CSV == "" && c.Result == "" {
+			if whole, err = cl.UpgradeReport(ctx); err != nil {
+				return err
 			}
-			return errNo
 		}
-		c.ID = all[0].ID
+		if len(all) > 0 {
+			c.ID = all[0].ID
+		}
+	}
+	if c.ID == "" { // nobody was migrated
+		return a.reported(whole, []connect.MigratedUser{})
 	}
 	if c.CSV != "" {
 		out := bufio.NewWriter(a.Stdout)
@@ -223,17 +227,5 @@ func (c *upgradeReportCmd) Run(ctx context.Context, a *app) error {
 	if err := cl.MigratedUsers(ctx, c.ID, c.Result, func(page []connect.MigratedUser) error { users = append(users, page...); return nil }); err != nil {
 		return err
 	}
-	if a.json {
-		err = a.printJSON(users)
-	} else if len(users) > 0 {
-		rows := make([][]string, len(users))
-		for i, u := range users {
-			rows[i] = []string{u.CRMUsername, u.EngagementUsername, unit(u.AccountID), u.Result, u.Reason}
-		}
-		err = a.printTable([]string{"salesforce user", "engagement user", "business unit", "result", "reason"}, rows)
-	}
-	if err == nil && len(users) == 0 {
-		err = errNo
-	}
-	return err
+	return a.reported(whole, users)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -291,7 +292,38 @@ func (c *upgradeWatchCmd) Run(ctx context.Context, a *app) error {
 	}
 	p := &upgradePrinter{a: a, each: true}
 	defer p.bar()()
-	return a.watchUpgrade(ctx, cl, u, p, func(u *connect.Upgrade) (bool, error) { return u.Closed(), nil })
+	for !u.Closed() {
+		if err := a.followUpgrade(ctx, cl, func(now *connect.Upgrade) error {
+			u = now
+			return p.show(u)
+		}); err != nil {
+			return err
+		}
+	}
+	return a.watchUpgrade(ctx, cl, u, p, func(*connect.Upgrade) (bool, error) { return true, nil })
+}
+
+// followUpgrade reads an upgrade's events until they end. Where they break off after some, they are asked for again by the caller, who
+// is let wait a moment.
+func (a *app) followUpgrade(ctx context.Context, cl *connect.Client, each func(*connect.Upgrade) error) error {
+	came := false
+	err := cl.FollowUpgrade(ctx, func(u *connect.Upgrade) error {
+		came = true
+		return each(u)
+	})
+	if ctx.Err() != nil {
+		return fmt.Errorf("the upgrade goes on without this command; `twinspan upgrade watch` picks it up: %w", ctx.Err())
+	}
+	if err != nil && (!came || fault.KindOf(err) != fault.Unavailable) {
+		return err
+	}
+	pause := time.NewTimer(upgradeEvery)
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+	case <-pause.C:
+	}
+	return nil
 }
 
 func (a *app) noUpgrade() error {

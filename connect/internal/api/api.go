@@ -205,6 +205,7 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/upgrade", (*Server).upgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade", (*Server).startUpgrade, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/events", (*Server).upgradeEvents, 0, false},
+		{http.MethodGet, "/api/v1/upgrade/report", (*Server).upgradeReport, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/steps/{step}", (*Server).tellUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/cancel", (*Server).cancelUpgrade, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/connect-account", (*Server).connectAccount, 0, true},

@@ -37,7 +37,9 @@ type Options struct {
 	Courses map[Kind]Course
 	// Users are those whom an upgrade takes along; nil where nobody is.
 	Users Migration
-	Log   *slog.Logger
+	// Tallies count the sends of outages, for reports.
+	Tallies Tallies
+	Log     *slog.Logger
 	// Look is the shortest pause between two looks at what is waited for, machine time; 0 is two seconds.
 	Look time.Duration
 	// Fail is asked at "STEP intended", "STEP did", "STEP undoing" and "STEP undid", between what is written down and what is
@@ -54,6 +56,7 @@ type Service struct {
 	links   *link.Service
 	courses map[Kind]Course
 	users   Migration
+	tallies Tallies
 	log     *slog.Logger
 	look    time.Duration
 	fail    func(ctx context.Context, point string) error
@@ -61,7 +64,7 @@ type Service struct {
 
 // NewService wires the service and gives the queue its handler.
 func NewService(o Options) *Service {
-	s := &Service{store: o.Store, links: o.Links, courses: o.Courses, users: o.Users, log: o.Log, look: cmp.Or(o.Look, lookSoon), fail: o.Fail}
+	s := &Service{store: o.Store, links: o.Links, courses: o.Courses, users: o.Users, tallies: o.Tallies, log: o.Log, look: cmp.Or(o.Look, lookSoon), fail: o.Fail}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
