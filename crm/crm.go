@@ -25,6 +25,7 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/sfdx"
 	"github.com/twinspan/twinspan/crm/internal/soql"
 	"github.com/twinspan/twinspan/crm/internal/sqlstore"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
@@ -81,6 +82,8 @@ type Cloud struct {
 	long    *jobs.Queue // of work without a bound
 	handler http.Handler
 	keys    *datakeys.Keyring
+	// measuring compares this machine's clock with the database's, by which jobs are leased.
+	measuring background.Work
 }
 
 // New opens the house: its database, brought up to date, and everything that serves it.
@@ -105,14 +108,17 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	}
 	domain := clock.NewDomain(o.Machine)
 	store.UseClock(domain)
-	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
+	shared, err := store.DB().Clock(ctx, o.Machine) // jobs' leases are compared by every process on the database
+	if err != nil {
+		return nil, err
+	}
+	queue := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: shared.Now})
 	// Loads and what follows a delete take as long as they are large; letters and deployments do not wait behind them.
-	long := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine})
+	long := jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: shared.Now})
 	store.UseQueue(queue)
 	meter := org.NewMeter(store, domain, o.Log)
 	var keys *datakeys.Keyring
 	if o.Vault != nil {
-		var err error
 		if keys, err = datakeys.Open(ctx, store.DB(), o.Vault, o.Machine, sqlstore.Sealed(login.SigningKeyAAD)...); err != nil {
 			return nil, err
 		}
@@ -190,10 +196,12 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	queue.Handle(sqlstore.JobLetter, logins.Deliver)
 	queue.Start(context.WithoutCancel(ctx)) // Close stops them
 	long.Start(context.WithoutCancel(ctx))
-	return &Cloud{
+	c := &Cloud{
 		store: store, clock: domain, control: ctl, meter: meter, logins: logins, queue: queue, long: long, keys: keys,
 		handler: web.SecurityHeaders(web.CleanPath(mux)),
-	}, nil
+	}
+	c.measuring.Every(ctx, time.Minute, o.Log, "the database's clock cannot be read", shared.Measure)
+	return c, nil
 }
 
 // DataKeys are the keys under which the house's secrets are sealed in its database; nil without a vault.
@@ -315,6 +323,7 @@ const stopJobs = 2 * time.Second
 // Close ends the house's own work and closes its database. Stop serving its Handler first.
 func (c *Cloud) Close() error {
 	c.control.Stop()
+	c.measuring.Stop()
 	// A job that runs goes on from its last step when the program is started again.
 	ctx, cancel := context.WithTimeout(context.Background(), stopJobs)
 	defer cancel()

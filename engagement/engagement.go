@@ -25,6 +25,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/sqlstore"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/engagement/internal/track"
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
@@ -99,8 +100,10 @@ type Cloud struct {
 	sender   *sender.Sender
 	control  *control.Control
 	handler  http.Handler
-	once     sync.Once
-	closed   error
+	// measuring compares this machine's clock with the database's, by which messages are leased.
+	measuring background.Work
+	once      sync.Once
+	closed    error
 }
 
 // sendWorkers is how many messages are handed over at the same time, and so how many a crash may leave in doubt. More
@@ -131,7 +134,12 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engagement: %w", err)
 	}
-	c := &Cloud{store: store, queue: jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: o.Machine, Workers: sendWorkers, Lease: sendLease})}
+	shared, err := store.DB().Clock(ctx, o.Machine) // messages' leases are compared by every process on the database
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("engagement: %w", err), store.Close())
+	}
+	c := &Cloud{store: store, queue: jobs.New(store.DB(), jobs.Options{Log: o.Log, Machine: shared.Now, Workers: sendWorkers, Lease: sendLease})}
+	c.measuring.Every(ctx, time.Minute, o.Log, "the database's clock cannot be read", shared.Measure)
 	if err := c.wire(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("engagement: %w", err), c.Close())
 	}
@@ -324,6 +332,7 @@ func (c *Cloud) Close() error {
 		if c.control != nil {
 			c.control.Stop()
 		}
+		c.measuring.Stop()
 		c.closed = errors.Join(c.closed, c.store.Close())
 	})
 	return c.closed

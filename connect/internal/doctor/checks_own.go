@@ -20,13 +20,16 @@ func ownChecks() []Check {
 			Look: func(l *Look) Outcome {
 				var out Outcome
 				org, tenant := l.Link.Org, l.Link.Tenant
+				beside := l.Link.Standing == link.BesidePackage // where the joining is the package's, and Connect may read or not
 				switch {
+				case beside && org.Username == "":
 				case org.State == link.SpanDown || org.Username == "":
 					out.Found = append(out.Found, Found{Subject: "into the org", Seen: "not connected"})
 				case org.State == link.SpanBroken && !l.explained(l.blame()):
 					out.Found = append(out.Found, Found{Subject: "into the org", Seen: refusedIn("the org", org.Cause) + " (" + org.Username + ")"})
 				}
 				switch {
+				case beside && tenant.Username == "":
 				case tenant.State == link.SpanDown || tenant.Username == "":
 					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: "not connected"})
 				case tenant.State == link.SpanBroken && !l.explained(l.blameTenant()) && !l.explained("D24"):

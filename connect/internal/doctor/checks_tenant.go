@@ -237,7 +237,8 @@ func tenantChecks() []Check {
 				var out Outcome
 				if app, why := l.App.Get(); why != "" {
 					out.Unread = why
-				} else if len(app.CallbackURLs) > 0 && !slices.Contains(app.CallbackURLs, l.Callbacks.Org) {
+				} else if l.Link.Standing != link.BesidePackage && len(app.CallbackURLs) > 0 && // there they are the vendor's
+					!slices.Contains(app.CallbackURLs, l.Callbacks.Org) {
 					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Value: l.Callbacks.Org, Seen: names(app.CallbackURLs), Expected: l.Callbacks.Org})
 				}
 				packages, why := l.Packages.Get()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // readOrg reads the org as the system user and, what he does not see, through the session that was lent. Where neither
@@ -30,6 +31,9 @@ func (r *reader) readOrg(ctx context.Context, down error) {
 		r.lostOrg(why)
 	}
 }
+
+// codeNotTold: no API tells what was asked.
+const codeNotTold fault.Code = "not_told"
 
 // lostOrg remembers why the org was not read, where nothing says so yet.
 func (r *reader) lostOrg(why string) {
@@ -82,6 +86,9 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 			if !a.Exists || one.ConsumerKey == l.ConsumerKey {
 				a.Exists, a.ConnectedApp = true, one
 			}
+		}
+		if !a.Exists && len(rows) == 0 && l.Standing == link.OwnLink && l.Org.State == link.SpanUp {
+			return App{}, fault.New(fault.Unavailable, codeNotTold, "Neither SOQL nor the Metadata API's ConnectedApp tells of an external client app; that the system user is let in shows that it is there. See Setup > External Client App Manager.")
 		}
 		if len(rows) > 0 {
 			a.ID = rows[0].String("Id")
