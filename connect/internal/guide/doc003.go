@@ -40,9 +40,9 @@ func upgradeApp(p places) Guide {
 			},
 			{
 				Title: "The Engagement admin", Steps: []Step{
-					{Rows: []string{"S003-18"}, Number: "1", Text: "In the Marketing Cloud, navigate to Email Studio.", Whose: EngagementAdmin, Page: integration, look: acknowledged},
-					{Rows: []string{"S003-19"}, Number: "2", Text: "Click Admin.", Whose: EngagementAdmin, Page: integration, look: acknowledged},
-					{Rows: []string{"S003-20"}, Number: "3", Text: "Click Salesforce Integration.", Whose: EngagementAdmin, Page: integration, look: acknowledged},
+					{Rows: []string{"S003-18"}, Number: "1", Text: "In the Marketing Cloud, navigate to Email Studio.", Whose: EngagementAdmin, Page: at(p.tenant, emailStudio), look: acknowledged},
+					{Rows: []string{"S003-19"}, Number: "2", Text: "Click Admin.", Whose: EngagementAdmin, Page: at(p.tenant, emailAdmin), look: acknowledged},
+					{Rows: []string{"S003-20"}, Number: "3", Text: "Click Salesforce Integration.", Whose: EngagementAdmin, Page: at(p.tenant, emailIntegration), look: acknowledged},
 					{Rows: []string{"S003-21"}, Number: "4", Text: "Click Upgrade to Connected App.", Whose: EngagementAdmin, Page: integration, Command: begin + " --yes", look: acknowledged},
 					{
 						Rows: []string{"S003-26", "S003-22", "S003-23", "S003-24", "S003-25"}, Number: "5", Text: "Click Connect Account.", Whose: EngagementAdmin, Page: wizard, Command: begin,

@@ -37,12 +37,19 @@ const (
 	layoutsPage    = "/setup/page-layouts"
 )
 
+// Pages of the embedded tenant: Email Studio > Admin > Salesforce Integration, which leads to Connect's.
+const (
+	emailStudio      = "/cloud/email"
+	emailAdmin       = emailStudio + "/admin"
+	emailIntegration = emailAdmin + "/salesforce-integration"
+	tenantLogout     = "/v2/logout"
+)
+
 // Pages of Connect.
 const (
 	tabPage          = "/marketing-cloud"
 	integrationPage  = "/salesforce-integration"
 	upgradePage      = "/upgrade"
-	tenantLogout     = "/v2/logout"
 	troubleshootPage = "/troubleshoot-connected-app"
 )
 

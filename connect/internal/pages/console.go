@@ -173,5 +173,8 @@ func ways(v stay) ui.Links {
 
 var allWays = []way{
 	{ConsolePath, "The bridge", everybody},
+	{GuidesPath, "Guides", []access.Role{access.Engagement}},
+	{IntegrationPath, "Salesforce Integration", []access.Role{access.Engagement}},
+	{UpgradePath, "Upgrade", []access.Role{access.Engagement}},
 	{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
 }

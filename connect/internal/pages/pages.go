@@ -11,21 +11,27 @@
 //	GET  /oauth/crm/callback          back from the org
 //	GET  /oauth/engagement/start      the link for the API user: to the tenant
 //	GET  /oauth/engagement/callback   back from the tenant
+//	GET  /guides                      the five founding documents as guides; /guides/{guide} is one, with the state of each step
+//	GET  /salesforce-integration      what Engagement's Email Studio > Admin > Salesforce Integration leads to; forms below it
+//	GET  /upgrade                     the upgrade wizard of two admins; forms below it
 //
 // and the console under /console, in which the connection is run by whoever has a role in it (package access): every page
 // and form there goes through inside and act, which know the person and refuse whoever may not.
 package pages
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
+	"github.com/twinspan/twinspan/connect/internal/guide"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/client"
@@ -56,8 +62,13 @@ type Options struct {
 	Access   *access.Service
 	Mappings *mapping.Service
 	Upgrades *upgrade.Service // nil where there are none
-	BaseURL  string           // without trailing slash; https makes the cookies secure ones
-	Log      *slog.Logger
+	// Guides are the founding documents as guides; the others are the upgrade wizard's and the Salesforce Integration page's.
+	Guides     *guide.Service
+	Planner    *upgrade.Planner
+	Schedule   *upgrade.Scheduler
+	Migrations *migration.Service
+	BaseURL    string // without trailing slash; https makes the cookies secure ones
+	Log        *slog.Logger
 }
 
 // Server answers the pages. It is safe for concurrent use.
@@ -78,6 +89,10 @@ func New(o Options) *Server {
 func (s *Server) Mount(mux *web.Mux) {
 	guard := func(h http.HandlerFunc) http.Handler { return s.guarded(h, "the Marketing Cloud tab") }
 	s.mountConsole(mux)
+	s.mountIntegration(mux.Handle)
+	s.mountWizard(mux.Handle)
+	mux.HandleFunc("GET "+GuidesPath, s.inside(s.guides, access.Engagement))
+	mux.HandleFunc("GET "+GuidesPath+"/{guide}", s.inside(s.guide, access.Engagement))
 	mux.HandleFunc("GET "+TabPath, s.tab)
 	mux.HandleFunc("GET "+TroubleshootPath, s.troubleshoot)
 	mux.Handle("POST "+connectPath, guard(s.connect))
@@ -491,14 +506,19 @@ func (s *Server) log(r *http.Request, status int, err error) {
 }
 
 // tenantSource lets a form's answer lead to the tenant's sign-in.
-func tenantSource(l link.Link) []string {
-	u, err := url.Parse(l.AuthURL)
-	if err != nil {
-		return nil
+func tenantSource(l link.Link) []string { return formSource(l.AuthURL) }
+
+// orgSource lets it lead to where the org's users sign in.
+func (s *Server) orgSource(ctx context.Context, l link.Link) []string {
+	return formSource(l.CRMURL, s.Links.SignInURL(ctx, l))
+}
+
+func formSource(bases ...string) []string {
+	var all []string
+	for _, base := range bases {
+		if source, err := web.CSPSource(base); err == nil && !slices.Contains(all, source) {
+			all = append(all, source)
+		}
 	}
-	source, err := web.CSPSource(u.String())
-	if err != nil {
-		return nil
-	}
-	return []string{source}
+	return all
 }

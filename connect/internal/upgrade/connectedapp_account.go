@@ -71,7 +71,7 @@ func (c connectedApp) connectAccount() Step {
 // step 8), or, where it is for approved users alone, an administrator approves him.
 func notAllowed(w Work, byAdmin bool) Reading {
 	f := Reading{
-		Have: "the org: " + w.Link.Org.Username + " hasn't approved the connected app", Want: w.Link.Org.Username + " logs in and allows " + w.Link.Names().App + " to access the data",
+		Have: "the org: " + w.Link.Org.Username + " " + unapproved, Want: w.Link.Org.Username + " logs in and allows " + w.Link.Names().App + " to access the data",
 		Click:   "Connect Account: log in to the org as " + w.Link.Org.Username + ", and press Allow",
 		Command: "twinspan upgrade start --as engagement-admin prints the address, and with the system user's password opens it",
 	}
