@@ -112,7 +112,7 @@ class Part {
   async open(...names) {
     let at = this.root;
     for (const name of names) {
-      const fold = at.locator('details', { has: this.person.page.locator('> summary', { hasText: labelled(name) }) }).last();
+      const fold = at.locator('details', { has: this.person.page.locator('> summary', { hasText: labelled(name) }) }).first();
       await fold.waitFor();
       if ((await fold.getAttribute('open')) === null) await fold.locator('> summary').click();
       at = fold;

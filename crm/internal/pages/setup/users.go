@@ -110,13 +110,13 @@ func (v *visit) listed(f userFilter, also string) (rows []userRow, more bool, er
 
 // finder are the blocks above and below a list of users: search, the letters, and the next page.
 func (f userFilter) finder(path string, rows []userRow, more bool) (above []ui.Block, below ui.Links) {
-	letters := ui.Links{}
+	letters := ui.Index{}
 	for c := 'A'; c <= 'Z'; c++ {
 		letters = append(letters, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
 	}
 	letters = append(letters, ui.Link{Text: "All", Href: path})
 	above = []ui.Block{ui.Form{
-		Get: true, Action: path, Submits: []ui.Submit{{Label: "Find", Secondary: true}},
+		Get: true, Inline: true, Action: path, Submits: []ui.Submit{{Label: "Find", Secondary: true}},
 		Fields: []ui.Field{{Name: fieldQuery, Label: "Find users by name, user name, email or alias", Value: f.asked, Autocomplete: "off", MaxLength: maxQuery}},
 	}, letters}
 	if f.after != "" {
