@@ -157,7 +157,8 @@ func showApp(v *visit, a org.AppRecord, alerts []ui.Alert) {
 // carrier is a kind of permission sets that carry an app: those of an org's own, or those of its profiles.
 type carrier struct {
 	path, title, button string
-	query               string // id, label and name of all of the kind
+	query               string // id, label and what the other columns show, of all of the kind
+	columns             []string
 	of                  func(org.AppRecord) []string
 	name                func(row) string // as the app's record has it
 	change              func(*org.AppChange, *[]string)
@@ -165,14 +166,16 @@ type carrier struct {
 
 var carriers = []carrier{
 	{
-		path: "profiles", title: "Profiles", button: "Manage Profiles", query: "SELECT Id, Name, Name, UserLicense.Name FROM Profile ORDER BY Name",
-		of: func(a org.AppRecord) []string { return a.Profiles }, name: func(r row) string { return r.text(1) },
+		path: "profiles", title: "Profiles", button: "Manage Profiles", query: "SELECT Id, Name, UserType, UserLicense.Name FROM Profile ORDER BY Name",
+		columns: []string{"Name", "User Type", "User License"},
+		of:      func(a org.AppRecord) []string { return a.Profiles }, name: func(r row) string { return r.text(1) },
 		change: func(c *org.AppChange, names *[]string) { c.Profiles = names },
 	},
 	{
 		path: "permission-sets", title: "Permission Sets", button: "Manage Permission Sets",
-		query: "SELECT Id, Label, Name, NamespacePrefix FROM PermissionSet WHERE IsOwnedByProfile = false ORDER BY Label",
-		of:    func(a org.AppRecord) []string { return a.PermissionSets },
+		query:   "SELECT Id, Label, Name, NamespacePrefix FROM PermissionSet WHERE IsOwnedByProfile = false ORDER BY Label",
+		columns: []string{"Name", "API Name", "Namespace"},
+		of:      func(a org.AppRecord) []string { return a.PermissionSets },
 		name: func(r row) string {
 			if r.text(3) == "" {
 				return r.text(2)
@@ -201,7 +204,7 @@ func showCarriers(v *visit, a org.AppRecord, c carrier, alerts []ui.Alert) {
 		carries[name] = true
 	}
 	s := ui.Selection{
-		Action: appPath(a) + "/" + c.path, Name: fieldCarrier, Caption: "Application " + c.title + " Assignment", Columns: []string{"Name", "API Name", "License or Package"},
+		Action: appPath(a) + "/" + c.path, Name: fieldCarrier, Caption: "Application " + c.title + " Assignment", Columns: c.columns,
 		Submits: []ui.Submit{{Label: "Save"}}, Empty: "The org has none.",
 	}
 	for _, r := range rows {
