@@ -27,6 +27,7 @@ setup:
 test-go:
 	go test $(race) -timeout 15m ./...
 	TWINSPAN_TEST_CROWD=10000 go test -timeout 10m -count=1 -run 'TestImport$$' ./test/contract
+	TWINSPAN_TEST_CROWD=10000 TWINSPAN_TEST_DOCTOR_PAIRS=200 go test -timeout 10m -count=1 -run 'TestTheDoctor(FindsPairs|sCallsAreBounded)$$' .
 
 # The client libraries and the browser's driver, at the versions that the lock files name. The Salesforce CLI is apart: it takes 480 MB, and 40 s
 # on a quiet machine.

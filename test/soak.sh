@@ -29,6 +29,10 @@ TWINSPAN_TEST_MAILS=${MAILS:-100000} go test -count 1 -timeout 2h -v -run TestKi
 echo "== an upload of ${UPLOAD_MB:-100} MB, its load and its results, within 40 MB of memory"
 TWINSPAN_TEST_UPLOAD_MB=${UPLOAD_MB:-100} go test -count 1 -timeout 30m -v -run TestUploadsStayOutOfMemory .
 
+seed=${SEED:-$RANDOM}
+echo "== ${PAIRS:-2000} random pairs of broken things before the doctor, seed $seed"
+TWINSPAN_TEST_DOCTOR_PAIRS=${PAIRS:-2000} TWINSPAN_TEST_DOCTOR_SEED=$seed go test -count 1 -timeout 1h -v -run 'TestTheDoctorFindsPairs$' .
+
 echo "== a migration of users, killed ${KILLS:-100} times while the clouds spoil calls"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestMigrationIsKilled ./connect
 

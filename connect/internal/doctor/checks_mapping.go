@@ -102,7 +102,11 @@ func mappingChecks() []Check {
 				}
 				var out Outcome
 				for _, m := range l.mapped() {
-					if g, there := grants[fold(m.EngagementUser)]; there && g.Stale {
+					g, there := grants[fold(m.EngagementUser)]
+					if !there {
+						out.Unread = "Engagement has no token of " + m.EngagementUser + " (D30), so nobody knows what it carries."
+					}
+					if g.Stale {
 						out.Found = append(out.Found, Found{Subject: m.CRMUsername, Seen: "the permissions of " + m.EngagementUser + " have changed since " + day(g.MadeAt)})
 					}
 				}

@@ -98,12 +98,21 @@ func peopleChecks() []Check {
 			Why:   "The org does not let him in otherwise, and nothing goes from Engagement into the org.",
 			Click: click, Command: "twinspan org permset assign {set} {user}", Document: docInitial + "; " + docApproval,
 			Mend: Mend{By: OrgAdmin, Effect: "Lets the system user in through the app."},
-			Look: ofSystem("D06", func(l *Look, u OrgUser) []Found {
-				if carriers, why := l.Carriers.Get(); !u.Approved && why == "" && len(carriers) > 0 && u.Active {
-					return []Found{{Subject: u.Username, Seen: "assigned to none of " + carrierNames(carriers)}}
+			Look: func(l *Look) Outcome {
+				u, why := l.SystemUser.Get()
+				carriers, carriersWhy := l.Carriers.Get()
+				switch {
+				case why != "" || carriersWhy != "":
+					return l.orUnread("D06", or(why, carriersWhy))
+				case u.ID == "":
+					return Outcome{} // D08 says that he is gone
+				case len(carriers) == 0:
+					return unread(noCarrier)
+				case !u.Approved:
+					return foundAt(u.Username, "assigned to none of "+carrierNames(carriers))
 				}
-				return nil
-			}),
+				return Outcome{}
+			},
 		},
 		{
 			ID: "D07", Name: "Every impacted user is assigned", Severity: Error, Wants: "everybody who is mapped or integrated has a permission set or profile that carries the app",
@@ -117,7 +126,7 @@ func peopleChecks() []Check {
 				case why != "" || carriersWhy != "":
 					return unread(or(why, carriersWhy))
 				case len(carriers) == 0:
-					return Outcome{} // D05 says so
+					return unread(noCarrier)
 				}
 				integrated := map[string]bool{}
 				members, _ := l.Members.Get()
@@ -130,7 +139,7 @@ func peopleChecks() []Check {
 				}
 				var out Outcome
 				for id, u := range people.ByID {
-					if !u.Approved && u.Active && id != l.Link.Org.UserID && (isMapped[id] || integrated[fold(u.Username)]) {
+					if !u.Approved && id != l.Link.Org.UserID && (isMapped[id] || integrated[fold(u.Username)]) {
 						out.Found = append(out.Found, Found{Subject: u.Username, Seen: "assigned to none of " + carrierNames(carriers)})
 					}
 				}
@@ -195,7 +204,7 @@ func peopleChecks() []Check {
 			Click: clickUser + " > Marketing User", Command: "twinspan org user update {user} UserPermissionsMarketingUser=true", Document: docInitial,
 			Mend: Mend{By: OrgAdmin, Effect: "Lets the user make campaigns; it takes one of the org's Marketing User licences."},
 			Look: ofEverybody("D11", func(_ *Look, u OrgUser, _ bool) (Found, bool) {
-				return Found{Seen: yes(false)}, u.Active && !u.Marketing
+				return Found{Seen: yes(false)}, !u.Marketing
 			}),
 		},
 		{
@@ -203,7 +212,7 @@ func peopleChecks() []Check {
 			Why:   "Without it the Marketing Cloud tab says \"Insufficient User Permissions. You have not been designated as an integrated Marketing Cloud user\", also to who has the Admin box.",
 			Click: clickUser + " > Additional Information > {user_box_label}", Command: "twinspan org user update {user} {user_box}=true", Document: docInitial + "; " + docSetup,
 			Mend: Mend{By: OrgAdmin, Effect: "Opens the Marketing Cloud tab and the package's pages to the user."},
-			Look: ofEverybody("D12", func(_ *Look, u OrgUser, _ bool) (Found, bool) { return Found{Seen: yes(false)}, u.Active && !u.User }),
+			Look: ofEverybody("D12", func(_ *Look, u OrgUser, _ bool) (Found, bool) { return Found{Seen: yes(false)}, !u.User }),
 		},
 		{
 			ID: "D13", Name: "Marketing Cloud for AppExchange Admin", Severity: Error, Wants: "ticked on the system user; on others as needed",
@@ -285,6 +294,9 @@ func peopleChecks() []Check {
 		},
 	}
 }
+
+// noCarrier is why nobody knows who is approved.
+const noCarrier = "No permission set and no profile carries the app (D05), so nobody can be assigned to one."
 
 func carrierNames(all []Carrier) string {
 	labels := make([]string, len(all))

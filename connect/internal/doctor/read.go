@@ -148,6 +148,7 @@ type reader struct {
 	link  link.Link
 	look  *Look
 	eyes  Eyes
+	own   bool // the org is being read as the system user
 }
 
 // fetch reads one thing, unless it was read already, and remembers why it could not.

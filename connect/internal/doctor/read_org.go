@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -24,7 +25,12 @@ func (r *reader) readOrg(ctx context.Context, down error) {
 		r.readSetup(ctx, org)
 		r.readPackage(ctx, org)
 	}
-	if why := r.ownOrg(ctx, down, all); why != "" {
+	own := func(org *crm.Session) {
+		r.own = true
+		all(org)
+		r.own = false
+	}
+	if why := r.ownOrg(ctx, down, own); why != "" {
 		r.lostOrg(why)
 	}
 	if why := r.lentOrg(ctx, all); why != "" {
@@ -253,7 +259,7 @@ func (r *reader) readApprovals(ctx context.Context, org *crm.Session, p *People,
 	if why != "" {
 		return nil // the checks say so
 	}
-	where := "IsActive = TRUE AND " + who
+	where := who
 	if len(carriers) > 0 {
 		sets := make([]string, len(carriers))
 		for i, c := range carriers {
@@ -362,10 +368,22 @@ func (r *reader) readSettings(ctx context.Context, org *crm.Session) {
 	})
 }
 
+// hidden says why what the system user sees of the package's records says nothing: where he is no administrator, rows and fields
+// are kept from him without a word. nil where he sees them.
+func (r *reader) hidden() error {
+	if u, why := r.look.SystemUser.Get(); r.own && why == "" && u.ID != "" && u.Profile != "System Administrator" {
+		return fault.New(fault.Denied, client.CodeRefused, "The system user %s is no System Administrator (D10), and may not see the package's records.", u.Username)
+	}
+	return nil
+}
+
 func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 	k, n := r.look, r.link.Names()
 	q := func(name string) string { return n.Of(name + "__c") }
 	fetch(&k.OrgUnits, func() ([]OrgUnit, error) {
+		if err := r.hidden(); err != nil {
+			return nil, err
+		}
 		rows, err := org.Query(ctx, "SELECT Id, Name, "+n.UnitMID()+", "+n.UnitEnabled()+", "+n.UnitSaved()+" FROM "+n.UnitObject()+" LIMIT 2000")
 		out := make([]OrgUnit, 0, len(rows))
 		for _, row := range rows {
@@ -380,6 +398,9 @@ func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 			fields = append(fields, q("Auth_API_URL"), q("Root_Rest_API_URL"), q("Root_SOAP_API_URL"))
 		}
 		var c PackageConf
+		if err := r.hidden(); err != nil {
+			return c, err
+		}
 		rows, err := org.Query(ctx, "SELECT "+strings.Join(fields, ", ")+" FROM "+n.Of(n.Configuration)+" LIMIT 1")
 		if err != nil {
 			return c, err
