@@ -371,8 +371,8 @@ func (r *reader) readSettings(ctx context.Context, org *crm.Session) {
 // hidden says why what the system user sees of the package's records says nothing: where he is no administrator, rows and fields
 // are kept from him without a word. nil where he sees them.
 func (r *reader) hidden() error {
-	if u, why := r.look.SystemUser.Get(); r.own && why == "" && u.ID != "" && u.Profile != "System Administrator" {
-		return fault.New(fault.Denied, client.CodeRefused, "The system user %s is no System Administrator (D10), and may not see the package's records.", u.Username)
+	if u, why := r.look.SystemUser.Get(); r.own && (why != "" || u.ID != "" && u.Profile != "System Administrator") { // or may not even see who he is
+		return fault.New(fault.Denied, client.CodeRefused, "The system user %s is no System Administrator (D10), and may not see the package's records.", r.link.Org.Username)
 	}
 	return nil
 }
