@@ -83,7 +83,7 @@ func TestSendPages(t *testing.T) {
 			}
 
 			p := s.person(t, h.Admin).Click("Email Studio").Click("Triggered Sends").Sees("1 in all", "Running").Click("Welcome")
-			p.Sees("External Key welcome", "Targeted 3", "Sent 3", "Delivered 2", "Opens 2", "Unique Opens 1", "Unique Clicks 1", "Bounces 1", "Unsubscribes 1", "By day (UTC)")
+			p.Sees("External Key welcome", "Targeted 3", "Sent 3", "Delivered 2", "Opens 2", "Unique Opens 1", "Unique Clicks 1", "Bounces 1", "Unsubscribes 1", "What became of the messages", "By day (UTC)")
 
 			// Paused, it takes what is asked for and keeps it; started, it goes out.
 			p.Press("Pause").Sees("The triggered send is paused.", "Status Paused")

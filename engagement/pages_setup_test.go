@@ -60,7 +60,8 @@ func TestInstalledPackagePages(t *testing.T) {
 // TestBusinessUnitPages: the units, what works in each, and roles given in one.
 func TestBusinessUnitPages(t *testing.T) {
 	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
-		p := s.person(t, h.Admin).Click("Setup").Click("Business Units").Sees("North", "South", "none: the top of the account")
+		p := s.person(t, h.Admin).Click("Setup").Click("Roles").Sees("Marketing Cloud Content Editor/Publisher").Click("Analyst").Sees("TrackingEvents Read", "System-defined Yes")
+		p.Click("Business Units").Sees("North", "South", "none: the top of the account")
 		p.Click("North").Sees("Installed Packages that work here", "Marketing Cloud Connect", "Roles in this business unit: none")
 		p.Choose("Role", "Analyst").Press("Give Role").Sees("The role is given.", "Analyst everybody in the business unit")
 		p.Choose("Role", "Content Creator").Fill("Username", "nobody").Press("Give Role").Sees("There is no such user.")
@@ -100,7 +101,7 @@ func TestSecurityPages(t *testing.T) {
 		one, two, three := s.person(t, h.Sender), s.person(t, h.Sender), s.person(t, h.Analyst)
 		p.Click("Active Sessions").Sees("this session", h.Analyst).PressIn(h.Analyst, "End").Sees("The session has ended")
 		three.Open("/cloud").Sees("Sign in to go on")
-		p.PressIn(h.Sender, "End all of this user").Sees("All sessions of the user have ended").SeesNot(h.Sender + " (")
+		p.PressIn(h.Sender, "End All").Sees("All sessions of the user have ended").SeesNot(h.Sender + " (")
 		one.Open("/cloud").Sees("Sign in to go on")
 		two.Open("/cloud").Sees("Sign in to go on")
 

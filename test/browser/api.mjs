@@ -66,3 +66,28 @@ export async function mailTo(address) {
   const all = await control('GET', '/mail');
   return all.messages.filter((m) => m.to.some((to) => to.includes(address)));
 }
+
+/** tenant reads objects of the tenant by SOAP's Retrieve, those of which a property has a value, as the package for tests. */
+export async function tenant(object, property, value, properties) {
+  const { auth_url: auth, soap_url: soap, installed_package: app } = ready.engagement;
+  const token = await fetch(`${auth}v2/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ grant_type: 'client_credentials', client_id: app.client_id, client_secret: app.client_secret }),
+  }).then(answer);
+  const res = await fetch(`${soap}Service.asmx`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/xml; charset=UTF-8', soapaction: 'Retrieve' },
+    body:
+      '<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">' +
+      `<s:Header><fueloauth xmlns="http://exacttarget.com">${token.access_token}</fueloauth></s:Header><s:Body>` +
+      `<RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest><ObjectType>${object}</ObjectType>` +
+      properties.map((p) => `<Properties>${p}</Properties>`).join('') +
+      `<Filter xsi:type="SimpleFilterPart"><Property>${property}</Property><SimpleOperator>equals</SimpleOperator><Value>${quoted(value)}</Value></Filter>` +
+      '</RetrieveRequest></RetrieveRequestMsg></s:Body></s:Envelope>',
+  });
+  const text = await res.text();
+  assert.match(text, /<OverallStatus>OK</, text.slice(0, 500));
+  return [...text.matchAll(/<Results[^>]*>(.*?)<\/Results>/gs)].map(([, one]) =>
+    Object.fromEntries(properties.map((p) => [p, new RegExp(`<${p}>([^<]*)<`).exec(one)?.[1]])));
+}

@@ -27,6 +27,7 @@ const (
 	triggeredPath         = emailStudio + "/triggered-sends"
 	sendsPath             = emailStudio + "/sends"
 	unitsPath             = setup + "/business-units"
+	rolesPath             = setup + "/roles"
 	packagesPath          = setup + "/packages"
 	securityPath          = setup + "/security"
 	sessionsPath          = setup + "/sessions"
@@ -68,6 +69,7 @@ var menus = []menu{
 	{text: "Setup", path: setup, under: []menu{
 		{text: "Administration", under: []menu{
 			{text: "Users", path: setup + "/users", hint: "Users, Manage Roles."},
+			{text: "Roles", path: rolesPath, hint: "What each role allows and denies."},
 			{text: "Business Units", path: unitsPath, hint: "The account's business units, who works there and with which packages."},
 		}},
 		{text: "Apps", under: []menu{

@@ -74,6 +74,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	for _, base := range usersAt {
 		s.mountUsers(mux, base)
 	}
+	s.mountRoles(mux)
 	s.mountUnits(mux)
 	s.mountPackages(mux)
 	s.mountSecurity(mux)

@@ -140,7 +140,7 @@ func (s *Server) sessions(v *visit) (answer, error) {
 			return ui.Cell{Form: &ui.Form{Action: sessionsPath, Fields: []ui.Field{v.token, {Type: ui.HiddenField, Name: field, Value: strconv.FormatInt(id, 10)}}, Submits: []ui.Submit{{Label: label, Secondary: true}}}}
 		}
 		table.Rows = append(table.Rows, []ui.Cell{
-			{Text: name}, {Text: when(one.Created)}, {Text: when(one.Seen)}, {Text: one.UserAgent}, button("End", "session", one.ID), button("End all of this user", "user", one.UserID),
+			{Text: name}, {Text: when(one.Created)}, {Text: when(one.Seen)}, {Text: one.UserAgent}, button("End", "session", one.ID), button("End All", "user", one.UserID),
 		})
 	}
 	first, next := "", ""

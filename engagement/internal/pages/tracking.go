@@ -75,7 +75,7 @@ func (s *Server) send(v *visit) (answer, error) {
 	return answer{page: ui.Page{Title: e.Email.Name, Blocks: append(blocks, tracking(report)...)}}, nil
 }
 
-// tracking shows what became of messages: in numbers and by day.
+// tracking shows what became of messages: in numbers, as bars, and by day.
 func tracking(r tenant.Report) []ui.Block {
 	t := r.Tally
 	numbers := ui.Definitions{
@@ -94,11 +94,19 @@ func tracking(r tenant.Report) []ui.Block {
 	if t.InDoubt > 0 {
 		numbers = append(numbers, ui.Definition{Name: "In doubt", Value: count(t.InDoubt) + ": handed over or not, nobody knows; they are not sent again by themselves"})
 	}
+	bars := ui.Chart{Title: "What became of the messages", By: "Outcome", Unit: "messages", Points: []ui.Point{
+		{Label: "Sent", Value: int64(t.Sent)},
+		{Label: "Delivered", Value: int64(t.Delivered)},
+		{Label: "Opened", Value: int64(t.UniqueOpens)},
+		{Label: "Clicked", Value: int64(t.UniqueClicks)},
+		{Label: "Bounced", Value: int64(t.Bounces)},
+		{Label: "Unsubscribed", Value: int64(t.Unsubscribes)},
+	}}
 	days := ui.Table{Caption: "By day (UTC)", Columns: []string{"Day", "Sent", "Opens", "Clicks", "Bounces", "Unsubscribes"}, Empty: "nothing yet"}
 	for _, d := range r.Days {
 		days.Rows = append(days.Rows, ui.Row(d.Day.Format("2006-01-02"), count(d.Sent), count(d.Opens), count(d.Clicks), count(d.Bounces), count(d.Unsubscribe)))
 	}
-	return []ui.Block{ui.Heading{Text: "Tracking"}, numbers, days}
+	return []ui.Block{ui.Heading{Text: "Tracking"}, numbers, bars, days}
 }
 
 // definitionsPage is how many triggered sends a page of the list holds.
