@@ -200,6 +200,9 @@ func (s *selection) orderTerms() []orderTerm {
 		}
 		terms = append(terms, orderTerm{sorted + s.key(o.Expr), s.collation(o.Expr) + tail})
 	}
+	if !s.plan.Aggregate && s.byID() {
+		return terms // nothing is left to tell apart, and SQLite would sort everything for the same id again
+	}
 	if !s.plan.Aggregate {
 		// The id as the server's locale orders it, unlike what a query says to sort by: so PostgreSQL's primary key serves.
 		return append(terms, orderTerm{expr: sorted + s.alias(0) + ".id"})
@@ -215,6 +218,15 @@ func (s *selection) orderTerms() []orderTerm {
 		terms = append(terms, orderTerm{s.key(g), s.collation(g) + " NULLS FIRST"})
 	}
 	return terms
+}
+
+// byID reports whether the query itself sorts by the record's id in the end.
+func (s *selection) byID() bool {
+	if len(s.plan.Order) == 0 {
+		return false
+	}
+	last := s.plan.Order[len(s.plan.Order)-1].Expr
+	return last.Func == "" && last.Join == 0 && !last.TypeName && len(last.Or) == 0 && last.Field != nil && last.Field.Name == "Id"
 }
 
 // maxPlaces is up to how many values a picklist is sorted by their order and not by letters.
