@@ -75,6 +75,18 @@ func TestUpgradeOnThePages(t *testing.T) {
 	sees(t, crm.at("/upgrade?kind=connected_app"), 200, "You are here as the Sales or Service Cloud admin.", "The Engagement admin begins the upgrade")
 	sees(t, crm.at("/guides/003"), 200, "Next step", "Schedule a 2-hour sending outage", "Warning", "Closing the tab doesn't end an active session.")
 
+	// The other kind, document 002's, begins in the same way; either admin may take it back, who says why and reads what is undone.
+	other := sees(t, eng.at("/upgrade?kind=tenant_oauth"), 200, "Upgrade to tenant-specific OAuth", "You are here as the Engagement admin.")
+	sees(t, eng.sendForm(other, "Upgrade to tenant-specific OAuth", url.Values{"acknowledged": {"1"}}), 200, "Upgrade to tenant-specific OAuth", "Let scheduled sends complete", "Install the managed package")
+	a.await(t, "the CRM admin's turn", func(u *connect.Upgrade) bool { return waits(u, "package") })
+	sees(t, eng.at("/upgrade"), 200, "The upgrade waits for the Sales or Service Cloud admin.")
+	sees(t, crm.at("/upgrade"), 200, "It is your turn.", "Installed Packages")
+	asked := sees(t, crm.at("/upgrade/cancel"), 200, "Cancel the upgrade", "Connect signs in by the old credentials again", "Undone, by Engagement admin: Acknowledge the changes")
+	asked = sees(t, crm.sendForm(asked, "Cancel the upgrade", nil), http.StatusUnprocessableEntity, "Error: Say why.")
+	crm.sendForm(asked, "Cancel the upgrade", url.Values{"reason": {"not this month"}})
+	a.await(t, "cancelled", func(u *connect.Upgrade) bool { return u.State == "cancelled" })
+	sees(t, crm.at("/upgrade/cancel"), http.StatusConflict, "There is nothing to cancel: the last upgrade is cancelled.")
+
 	// A booking keeps what was typed where it is refused, with the reason beside the field.
 	refused := sees(t, eng.sendForm(p, "Schedule", url.Values{"at": {"tomorrow"}, "minutes": {"95"}, "mode": {"fail"}}), 400, "Error: Write the time as")
 	if f := refused.Forms[slices.IndexFunc(refused.Forms, func(f *browser.Form) bool { return f.Field("at") != nil })]; f.Field("at").Value != "tomorrow" || f.Field("minutes").Value != "95" || f.Field("mode").Value != "fail" {

@@ -238,7 +238,7 @@ func (s *Server) askCancel(w http.ResponseWriter, r *http.Request, v stay) {
 func (s *Server) showCancel(w http.ResponseWriter, r *http.Request, v stay, status int, reason, wrong string) {
 	u, err := s.Upgrades.Last(r.Context(), v.link)
 	if err == nil && (!u.Live() || u.State == upgrade.Cancelling) {
-		_, err = u.State.Next(upgrade.Cancel)
+		err = fault.New(fault.Conflict, upgrade.CodeOver, "There is nothing to cancel: the last upgrade is %s.", u.State)
 	}
 	if err != nil {
 		s.sorry(w, r, v, err)
