@@ -218,10 +218,11 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	guides := guide.NewService(guide.Sources{Doctor: examining, Upgrades: upgrades, TenantOAuth: tenantOAuth, Users: b.mappings, Now: b.links.Now, Base: base})
 	b.rounds = doctor.NewRounds(doctor.RoundOptions{Store: b.store, Doctor: examining, Links: b.links, Post: b.notices, Hooks: hooks, Vault: sealing, Base: base, Log: o.Log, Machine: leases})
 	planner := upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Upgrades: upgrades, Machine: o.Machine})
+	records := audit.NewService(b.store, chains)
 	calls := api.New(api.Options{
 		Doctor: examining, Rounds: b.rounds, Guides: guides,
 		Access: b.access, Secure: strings.HasPrefix(base, "https://"), ConsoleLink: b.ConsoleLink,
-		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: audit.NewService(b.store, chains),
+		Links: b.links, Signins: signins, Mappings: b.mappings, Leftovers: b.leftovers, Imports: imports, Sends: sends, Mailings: mailings, Tracking: b.tracked, Triggers: b.triggers, Usage: b.spent, Audit: records,
 		Integration: b.accounts, Units: b.units, Notices: b.notices, APIUser: apiUsers,
 		Migrations:  migrations,
 		UpgradePlan: planner,
@@ -230,7 +231,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, BaseURL: base, Log: o.Log})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)

@@ -92,11 +92,7 @@ func (n Names) With(changes map[string]string) (Names, error) {
 		*one.at(&n) = value
 	}
 	if left > 0 {
-		keys := make([]string, len(names))
-		for i, one := range names {
-			keys[i] = one.key
-		}
-		return n, fault.New(fault.Invalid, CodeInvalidLink, "The names are %s.", strings.Join(keys, ", ")).In("names")
+		return n, fault.New(fault.Invalid, CodeInvalidLink, "The names are %s.", strings.Join(NameKeys(), ", ")).In("names")
 	}
 	return n, nil
 }
@@ -194,4 +190,13 @@ func (n Names) PackageSets() []string {
 func (n Names) AppFullNames() []string {
 	plain := strings.ReplaceAll(n.App, " ", "_")
 	return []string{n.Of(plain), plain}
+}
+
+// NameKeys are the keys of all names, in their order.
+func NameKeys() []string {
+	keys := make([]string, len(names))
+	for i, one := range names {
+		keys[i] = one.key
+	}
+	return keys
 }

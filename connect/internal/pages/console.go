@@ -28,10 +28,15 @@ type stay struct {
 	cookie string
 }
 
+// token is the hidden field that every form of the session carries.
+func (v stay) token() ui.Field {
+	return ui.Field{Type: ui.HiddenField, Name: formToken, Value: access.FormToken(v.cookie)}
+}
+
 // form adds the session's token to a form that changes something.
 func (v stay) form(f ui.Form) ui.Form {
 	if !f.Get {
-		f.Fields = append([]ui.Field{{Type: ui.HiddenField, Name: formToken, Value: access.FormToken(v.cookie)}}, f.Fields...)
+		f.Fields = append([]ui.Field{v.token()}, f.Fields...)
 	}
 	return f
 }
@@ -56,21 +61,31 @@ func (s *Server) inside(h func(http.ResponseWriter, *http.Request, stay), roles 
 // act serves a form of the console like inside; it has the session's token and comes from no other site's page.
 func (s *Server) act(h func(http.ResponseWriter, *http.Request, stay, url.Values), roles ...access.Role) http.Handler {
 	return s.guarded(func(w http.ResponseWriter, r *http.Request) {
-		form, err := web.ReadForm(w, r, maxConsoleForm)
+		form, err := web.ReadSelection(w, r, maxConsoleForm, fieldChosen)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
-		v, ok := s.admit(w, r, roles...)
-		if !ok {
-			return
+		if v, ok := s.admitForm(w, r, form.Get(formToken), roles...); ok {
+			h(w, r, v, form)
 		}
-		if err := access.CheckForm(v.cookie, form.Get(formToken)); err != nil {
-			s.sorry(w, r, v, err)
-			return
-		}
-		h(w, r, v, form)
 	}, "the console")
+}
+
+// fieldChosen is the name of check boxes of which several may be checked.
+const fieldChosen = "chosen"
+
+// admitForm is admit for a form, with the token that it came with.
+func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, token string, roles ...access.Role) (stay, bool) {
+	v, ok := s.admit(w, r, roles...)
+	if !ok {
+		return v, false
+	}
+	if err := access.CheckForm(v.cookie, token); err != nil {
+		s.sorry(w, r, v, err)
+		return v, false
+	}
+	return v, true
 }
 
 // everybody are the roles of a page that is for whoever is signed in.
@@ -101,14 +116,17 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.R
 	return v, true
 }
 
-// show renders a page of the console: whose session it is stands on top, the way to the other pages below the title.
+// show renders a page of the console: whose session it is stands on top, the tree of its pages beside it.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, v stay, p ui.Page) {
 	p.Brand, p.User = brand, v.Person.Shown()+" ("+v.Role.Label(v.link.Names())+")"
 	if r.URL.Path != ConsolePath {
 		p.Crumbs = append([]ui.Link{{Text: "The bridge", Href: ConsolePath}}, p.Crumbs...)
 	}
-	p.Blocks = append([]ui.Block{ways(v)}, p.Blocks...)
-	p.Blocks = append(p.Blocks, v.form(ui.Form{Action: consoleOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}}))
+	if p.Current == "" {
+		p.Current = r.URL.Path
+	}
+	p.Tree = tree(v)
+	p.SignOut = v.form(ui.Form{Action: consoleOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}})
 	p.Footer = strings.TrimPrefix(p.Footer+" · Standing: "+v.link.Standing.String(), " · ")
 	s.write(w, r, status, p)
 }
@@ -143,13 +161,7 @@ func roleAdvice(v stay) string {
 		n.UserBoxLabel + " lets you map yourself. They are read again every five minutes."
 }
 
-// way is a page of the console that others lead to.
-type way struct {
-	path, label string
-	roles       []access.Role // besides administrators
-}
-
-// paths are the pages in the order of their links.
+// mountConsole registers the console.
 func (s *Server) mountConsole(mux *web.Mux) {
 	mux.HandleFunc("GET "+SignInPath, s.signInPage)
 	mux.HandleFunc("GET "+signInOrgPath, s.signInBy)
@@ -158,23 +170,98 @@ func (s *Server) mountConsole(mux *web.Mux) {
 	mux.Handle("POST "+FirstPath, s.guarded(s.enterFirst, "the one-time link"))
 	mux.Handle("POST "+consoleOutPath, s.act(s.consoleOut, everybody...))
 	mux.HandleFunc("GET "+ConsolePath, s.inside(s.bridge, everybody...))
+	mux.Handle("POST "+ConsolePath, s.act(s.checkBridge, access.Engagement))
+	mux.HandleFunc("GET "+settingsPath, s.inside(s.settings, access.Engagement))
+	mux.Handle("POST "+settingsPath, s.act(s.saveSettings))
+	mux.HandleFunc("GET "+unitsPath, s.inside(s.units, access.Engagement))
+	mux.Handle("POST "+unitsPath, s.act(s.saveUnits))
+	mux.HandleFunc("GET "+mappingsPath, s.inside(s.mappings))
+	mux.HandleFunc("GET "+mappingPath, s.inside(s.mapping))
+	mux.Handle("POST "+clearPath, s.act(s.clearMappings))
+	mux.HandleFunc("GET "+importsPath, s.inside(s.imports))
+	mux.Handle("POST "+importsPath, s.guarded(s.startImport, "Import mappings"))
+	mux.HandleFunc("GET "+importPath, s.inside(s.importOne))
+	mux.Handle("POST "+importPath, s.act(s.cancelImport))
+	mux.HandleFunc("GET "+importPath+"/result.csv", s.inside(s.importResult))
+	mux.HandleFunc("GET "+usagePath, s.inside(s.usage))
+	mux.HandleFunc("GET "+auditPath, s.inside(s.audit))
+	mux.Handle("POST "+auditPath, s.act(s.verifyAudit))
+	mux.HandleFunc("GET "+tokensPath, s.inside(s.tokens))
+	mux.Handle("POST "+tokensPath, s.act(s.createToken))
+	mux.Handle("POST "+tokensPath+"/revoke", s.act(s.revokeToken))
 }
 
-// ways are the links to the pages that the person may open.
-func ways(v stay) ui.Links {
-	var links ui.Links
-	for _, one := range allWays {
-		if v.Role.May(one.roles...) {
-			links = append(links, ui.Link{Text: one.label, Href: one.path})
+// way is a page of the console that others lead to.
+type way struct {
+	path, label string
+	roles       []access.Role // besides administrators
+}
+
+// tree is the console's navigation: the pages that the person may open.
+func tree(v stay) ui.Tree {
+	t := ui.Tree{Label: "Connect"}
+	nodes := func(ways []way) (out []ui.Node) {
+		for _, one := range ways {
+			if v.Role.May(one.roles...) {
+				out = append(out, ui.Node{Text: one.label, Href: one.path})
+			}
+		}
+		return out
+	}
+	for _, f := range folders() {
+		within := nodes(f.ways)
+		switch {
+		case f.label == "":
+			t.Nodes = append(t.Nodes, within...)
+		case len(within) > 0:
+			t.Nodes = append(t.Nodes, ui.Node{Text: f.label, Nodes: within, Open: true})
 		}
 	}
-	return links
+	return t
 }
 
-var allWays = []way{
-	{ConsolePath, "The bridge", everybody},
-	{GuidesPath, "Guides", []access.Role{access.Engagement}},
-	{IntegrationPath, "Salesforce Integration", []access.Role{access.Engagement}},
-	{UpgradePath, "Upgrade", []access.Role{access.Engagement}},
-	{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
+// folder is a group of pages; those of label "" stand by themselves.
+type folder struct {
+	label string
+	ways  []way
+}
+
+// folders are the pages in the order of the tree.
+func folders() []folder {
+	steps := []access.Role{access.Engagement}
+	return []folder{
+		{"", []way{
+			{ConsolePath, "The bridge", everybody}, {GuidesPath, "Guides", steps}, {IntegrationPath, "Salesforce Integration", steps}, {UpgradePath, "Upgrade", steps},
+			{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
+		}},
+		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}}},
+		{"Users", []way{{mappingsPath, "Mappings", nil}, {importsPath, "Import mappings", nil}}},
+		{"Record", []way{{usagePath, "API usage", nil}, {auditPath, "Audit", nil}, {tokensPath, "API tokens", nil}}},
+	}
+}
+
+// fieldError marks the field of a form that a refusal is about, and reports whether there is one.
+func fieldError(f *ui.Form, err error) bool {
+	about := fault.Of(err).Field
+	for i := range f.Fields {
+		if about != "" && f.Fields[i].Name == about {
+			f.Fields[i].Error = fault.Of(err).Message
+			return true
+		}
+	}
+	return false
+}
+
+// badForm shows a page again whose form was refused: what was typed stays, the reason stands beside its field where it is
+// about one, else on top.
+func (s *Server) badForm(w http.ResponseWriter, r *http.Request, v stay, p ui.Page, f *ui.Form, err error) {
+	status, text := s.refusal(r, err)
+	if status == 0 {
+		return
+	}
+	if !fieldError(f, err) {
+		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Error, Title: "That did not work", Text: text})
+	}
+	p.Blocks = append(p.Blocks, v.form(*f))
+	s.show(w, r, status, v, p)
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -28,11 +29,67 @@ func (s *Server) bridge(w http.ResponseWriter, r *http.Request, v stay) {
 		s.show(w, r, http.StatusOK, v, p)
 		return
 	}
-	for _, f := range l.Findings(s.Links.Now(l)) {
-		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Warning, Title: f.Code, Text: f.Text})
+	p.Alerts = s.findings(l)
+	s.showBridge(w, r, v, p)
+}
+
+// showBridge is the page for those who run the connection.
+func (s *Server) showBridge(w http.ResponseWriter, r *http.Request, v stay, p ui.Page) {
+	l := v.link
+	p.Blocks = append(
+		p.Blocks, ui.Text(stateText(l.State())+"."),
+		v.form(ui.Form{Action: ConsolePath, Submits: []ui.Submit{{Label: "Ask both clouds now"}}}),
+		ui.Heading{Text: "From Engagement into the org"}, orgSpan(l),
+		ui.Heading{Text: "From the org into Engagement"}, tenantSpan(l),
+	)
+	expiries, err := s.Links.Expiries(r.Context(), l.Pair)
+	if err != nil {
+		s.log(r, http.StatusOK, err)
 	}
-	p.Blocks = append(p.Blocks, ui.Text(stateText(l.State())+"."), ui.Heading{Text: "From Engagement into the org"}, orgSpan(l), ui.Heading{Text: "From the org into Engagement"}, tenantSpan(l))
+	if len(expiries) > 0 {
+		t := ui.Table{Caption: "What expires next", Columns: []string{"What", "Expires", "In"}}
+		for _, e := range expiries {
+			t.Rows = append(t.Rows, ui.Row(e.What, stamp(e.At), countdown(e.At.Sub(s.Links.Now(l)))))
+		}
+		p.Blocks = append(p.Blocks, t)
+	}
 	s.show(w, r, http.StatusOK, v, p)
+}
+
+// checkBridge asks both clouds who Connect is there, and shows what they say.
+func (s *Server) checkBridge(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
+	l, err := s.Links.Check(r.Context(), v.link.Pair)
+	if err != nil {
+		s.sorry(w, r, v, err)
+		return
+	}
+	v.link = l
+	p := ui.Page{Title: "The bridge", Alerts: s.findings(l)}
+	if l.State() == link.Connected {
+		p.Alerts = append([]ui.Alert{{Kind: ui.Success, Title: "Both clouds let Connect in", Text: "Asked on " + stamp(s.Links.Now(l)) + "."}}, p.Alerts...)
+	}
+	s.showBridge(w, r, v, p)
+}
+
+// findings are what stands against the connection as it is.
+func (s *Server) findings(l link.Link) (alerts []ui.Alert) {
+	for _, f := range l.Findings(s.Links.Now(l)) {
+		alerts = append(alerts, ui.Alert{Kind: ui.Warning, Title: f.Code, Text: f.Text})
+	}
+	return alerts
+}
+
+// countdown says a time that is left.
+func countdown(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "now"
+	case d < time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + " h " + strconv.Itoa(int(d%time.Hour/time.Minute)) + " min"
+	}
+	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
 }
 
 // orgSpan and tenantSpan tell of one direction each.

@@ -28,12 +28,15 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
+	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/guide"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
+	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/standing"
@@ -61,6 +64,10 @@ type Options struct {
 	Signins  *signin.Service
 	Access   *access.Service
 	Mappings *mapping.Service
+	Imports  *mapping.Importer
+	Units    *units.Service
+	Usage    *usage.Service
+	Audit    *audit.Service
 	Upgrades *upgrade.Service // nil where there are none
 	// Guides are the founding documents as guides; the others are the upgrade wizard's and the Salesforce Integration page's.
 	Guides     *guide.Service
