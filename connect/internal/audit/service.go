@@ -82,7 +82,9 @@ func (s *Service) List(ctx context.Context, pair string, after int64, limit int)
 }
 
 // Head is where a pair's chain ends.
-func (s *Service) Head(ctx context.Context, pair string) (Head, error) { return s.store.ChainHead(ctx, pair) }
+func (s *Service) Head(ctx context.Context, pair string) (Head, error) {
+	return s.store.ChainHead(ctx, pair)
+}
 
 // Verdict is what verifying a chain found.
 type Verdict struct {

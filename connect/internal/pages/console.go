@@ -231,7 +231,10 @@ func folders() []folder {
 	steps := []access.Role{access.Engagement}
 	return []folder{
 		{"", []way{
-			{ConsolePath, "The bridge", everybody}, {GuidesPath, "Guides", steps}, {IntegrationPath, "Salesforce Integration", steps}, {UpgradePath, "Upgrade", steps},
+			{ConsolePath, "The bridge", everybody},
+			{GuidesPath, "Guides", steps},
+			{IntegrationPath, "Salesforce Integration", steps},
+			{UpgradePath, "Upgrade", steps},
 			{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
 		}},
 		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}}},
