@@ -278,13 +278,3 @@ func (p *hands) send(form, button *html.Node) {
 	res, err := p.client.PostForm(to.String(), v)
 	p.show(res, err)
 }
-
-// form is the form that a field is in.
-func (p *hands) form(label string) *html.Node {
-	p.t.Helper()
-	n := p.field(label)
-	for n.Data != "form" {
-		n = n.Parent
-	}
-	return n
-}

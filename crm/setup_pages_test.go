@@ -132,7 +132,7 @@ func TestUsersAreFrozenUnlockedAndReset(t *testing.T) {
 		p := h.adminAt(t)
 		p.click("Setup", "Users")
 		p.fill("Find users by name, user name, email or alias", "UWE")
-		p.pressIn(p.form("Find users by name, user name, email or alias"), "Find")
+		p.press("Search Users")
 		p.lacks("Ada Admin Edit")
 		p.click("Uwe Normal")
 		p.press("Freeze")

@@ -116,7 +116,7 @@ func (f userFilter) finder(path string, rows []userRow, more bool) (above []ui.B
 	}
 	letters = append(letters, ui.Link{Text: "All", Href: path})
 	above = []ui.Block{ui.Form{
-		Get: true, Inline: true, Action: path, Submits: []ui.Submit{{Label: "Find", Secondary: true}},
+		Get: true, Inline: true, Action: path, Submits: []ui.Submit{{Label: "Search Users", Secondary: true}},
 		Fields: []ui.Field{{Name: fieldQuery, Label: "Find users by name, user name, email or alias", Value: f.asked, Autocomplete: "off", MaxLength: maxQuery}},
 	}, letters}
 	if f.after != "" {
