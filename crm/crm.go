@@ -185,7 +185,7 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	logins.Mount(mux)
 	pages := setup.Server{Options: setup.Options{
 		Door: logins, Records: records, Queries: data.Queries, Accounts: logins.Accounts(), Senders: logins.Deliverability(), Settings: logins.Settings(), Apps: apps,
-		Layouts: meta.Layouts, Setup: meta.Setup, Meter: meter,
+		Layouts: meta.Layouts, Setup: meta.Setup, Meter: meter, Users: store,
 	}}
 	pages.Mount(mux)
 	data.Mount(mux)

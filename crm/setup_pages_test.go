@@ -2,10 +2,13 @@ package crm_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/twinspan/twinspan/crm"
 )
 
 // admin is the org's administrator at its pages.
@@ -208,5 +211,76 @@ func TestWhoIsSignedInAndWhatWasDone(t *testing.T) {
 		p.wants("Marketing_Cloud_Connected_App", h.spec.Users[0].Username)
 		p.click("Setup", "Login History")
 		p.wants(h.spec.Users[1].Username, "Success")
+	})
+}
+
+// TestUsersAreListedAPageAtATime walks through 120 users by pages, letters, search and permission set.
+func TestUsersAreListedAPageAtATime(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		var more []crm.UserSpec
+		for i := range 120 {
+			name := fmt.Sprintf("Person%03d", i)
+			if i == 7 {
+				name = "Öst_100%"
+			}
+			more = append(more, crm.UserSpec{Username: fmt.Sprintf("p%d@%s.example", i, h.spec.MyDomain), FirstName: "Pat", LastName: name, Profile: "Standard User"})
+		}
+		if _, err := h.cloud.AddUsers(t.Context(), h.spec.ID, more, []string{"Marketing Cloud Connector"}, 500); err != nil {
+			t.Fatal(err)
+		}
+		names := func(p *hands) []string {
+			var out []string
+			for _, tr := range all(p.doc, func(n *html.Node) bool { return n.Data == "tr" }) {
+				for _, th := range all(tr, func(n *html.Node) bool { return n.Data == "th" && attr(n, "scope") == "row" }) {
+					out = append(out, said(th))
+				}
+			}
+			return out
+		}
+		walk := func(p *hands) []string {
+			out := names(p)
+			for range 5 {
+				if !strings.Contains(p.text(), "Next Page") {
+					return out
+				}
+				if len(names(p)) != 50 {
+					t.Errorf("a page of %d", len(names(p)))
+				}
+				p.click("Next Page")
+				out = append(out, names(p)...)
+			}
+			t.Error("there is no end")
+			return out
+		}
+		p := h.adminAt(t)
+		p.click("Setup", "Users")
+		seen := walk(p)
+		if unique := slices.Compact(slices.Sorted(slices.Values(seen))); len(seen) != 122 || len(unique) != 122 {
+			t.Errorf("%d users, %d of them different", len(seen), len(unique))
+		}
+		p.click("First Page")
+		if got := names(p); len(got) != 50 || got[0] != "Ada Admin" {
+			t.Errorf("the first page: %v", got)
+		}
+		p.click("N")
+		if got := names(p); !slices.Equal(got, []string{"Uwe Normal"}) {
+			t.Errorf("by letter: %v", got)
+		}
+		for text, want := range map[string][]string{"T_100%": {"Pat Öst_100%"}, "öST": {"Pat Öst_100%"}, "person01_": {}, "P11@": {"Pat Person011"}, "'; --": {}} {
+			p.fill("Find users by name, user name, email or alias", text)
+			p.press("Search Users")
+			if got := names(p); p.status != 200 || !slices.Equal(got, want) && len(got)+len(want) > 0 {
+				t.Errorf("%q finds %v", text, got)
+			}
+		}
+		p.click("Setup", "Permission Sets", "Marketing Cloud Connector", "Manage Assignments")
+		if got := walk(p); len(got) != 120 {
+			t.Errorf("%d are assigned", len(got))
+		}
+		p.click("Add Assignments")
+		if got := names(p); !slices.Equal(got, []string{"Ada Admin", "Uwe Normal"}) {
+			t.Errorf("who is not: %v", got)
+		}
 	})
 }

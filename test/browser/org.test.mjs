@@ -196,15 +196,3 @@ test('the page layout of users is edited by keyboard, and a caution is in the pl
   await admin.sees('Caution: from version 5.493');
   await admin.leaves();
 });
-
-test('every page of Setup is looked at', async () => {
-  const admin = await setup('the administrator');
-  const paths = await admin.page.locator('nav[aria-label="Setup"] a').evaluateAll((all) => [...new Set(all.map((a) => a.getAttribute('href')))]);
-  assert.ok(paths.length > 18, `${paths.length} pages`);
-  for (const path of paths) await admin.visit(path);
-  await admin.leaves();
-  const phone = await person('the administrator, away from his desk', { phone: true });
-  await phone.signsInToOrg(administrator);
-  await phone.visit('/setup/users');
-  await phone.leaves();
-});

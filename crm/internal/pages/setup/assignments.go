@@ -21,11 +21,6 @@ func assignment(set, user org.ID) org.Op {
 	return org.Op{Action: org.ActionCreate, Object: org.ObjectPermissionSetAssignment, Values: map[string]any{"AssigneeId": string(user), "PermissionSetId": string(set)}}
 }
 
-// assignees is the condition that users have the set.
-func assignees(set org.ID) string {
-	return "Id IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId = " + literal(string(set)) + ")"
-}
-
 // showAssignments is Manage Assignments: who has the set.
 func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 	q, ok := v.query()
@@ -33,7 +28,7 @@ func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, assignees(set.id))
+	rows, more, err := v.listed(f, func(f *org.UserFilter) { f.Set = set.id })
 	if err != nil {
 		v.fail(err)
 		return
@@ -45,7 +40,7 @@ func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 		Submits: []ui.Submit{{Label: "Remove Assignments", Secondary: true}}, Empty: "No user that fits has this permission set.",
 	}
 	for _, u := range rows {
-		s.Rows = append(s.Rows, ui.Choice{Value: string(u.id), Label: u.name, Cells: ui.Row(u.alias, u.username, check(u.active), u.profile)})
+		s.Rows = append(s.Rows, ui.Choice{Value: string(u.ID), Label: u.Name, Cells: ui.Row(u.Alias, u.Username, check(u.Active), u.Profile)})
 	}
 	var blocks []ui.Block
 	if assignSets.MetBy(v.User.Permissions) {
@@ -106,7 +101,7 @@ func removeAssignments(v *visit, set permissionSet) {
 
 // systemUsers are the users who write back what Engagement did, as far as the org can know them: those with the package's
 // permission set for that. lacking are those of them who do not have the set, by name.
-func (v *visit) systemUsers() ([]userRow, error) {
+func (v *visit) systemUsers() ([]org.UserEntry, error) {
 	name := ""
 	for _, s := range packages.PermissionSets() {
 		if s.Permission == packages.PermSystemUser {
@@ -115,26 +110,26 @@ func (v *visit) systemUsers() ([]userRow, error) {
 	}
 	rows, err := v.rows("SELECT AssigneeId, Assignee.Name, Assignee.Username FROM PermissionSetAssignment WHERE PermissionSet.Name = " + literal(name) +
 		" AND PermissionSet.NamespacePrefix = " + literal(packages.Namespace) + " AND Assignee.IsActive = true LIMIT " + strconv.Itoa(shownUsers))
-	out := make([]userRow, len(rows))
+	out := make([]org.UserEntry, len(rows))
 	for i, r := range rows {
-		out[i] = userRow{id: r.id(0), name: r.text(1), username: r.text(2), active: true}
+		out[i] = org.UserEntry{ID: r.id(0), Name: r.text(1), Username: r.text(2), Active: true}
 	}
 	return out, err
 }
 
 // without the set are the system users who do not have it and are not among those chosen.
-func (v *visit) forgotten(set org.ID, users []org.ID) ([]userRow, error) {
+func (v *visit) forgotten(set org.ID, users []org.ID) ([]org.UserEntry, error) {
 	all, err := v.systemUsers()
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
 	ids := make([]org.ID, len(all))
 	for i, u := range all {
-		ids[i] = u.id
+		ids[i] = u.ID
 	}
 	have, err := v.rows("SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId = " + literal(string(set)) + " AND AssigneeId IN " + list(ids))
-	return slices.DeleteFunc(all, func(u userRow) bool {
-		return slices.Contains(users, u.id) || slices.ContainsFunc(have, func(r row) bool { return r.id(0) == u.id })
+	return slices.DeleteFunc(all, func(u org.UserEntry) bool {
+		return slices.Contains(users, u.ID) || slices.ContainsFunc(have, func(r row) bool { return r.id(0) == u.ID })
 	}), err
 }
 
@@ -146,8 +141,8 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, "IsActive = true AND Id NOT IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId = "+literal(string(set.id))+")")
-	var first []userRow
+	rows, more, err := v.listed(f, func(f *org.UserFilter) { f.Set, f.Without, f.Active = set.id, true, true })
+	var first []org.UserEntry
 	if err == nil {
 		first, err = v.firstRows(set, checked, rows)
 	}
@@ -171,10 +166,10 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 	}
 	for _, u := range append(first, rows...) {
 		note := ""
-		if slices.ContainsFunc(system, func(x userRow) bool { return x.id == u.id }) {
+		if slices.ContainsFunc(system, func(x org.UserEntry) bool { return x.ID == u.ID }) {
 			note = "Salesforce system user"
 		}
-		s.Rows = append(s.Rows, ui.Choice{Value: string(u.id), Label: u.name, Checked: slices.Contains(checked, u.id), Cells: ui.Row(u.alias, u.username, u.profile, note)})
+		s.Rows = append(s.Rows, ui.Choice{Value: string(u.ID), Label: u.Name, Checked: slices.Contains(checked, u.ID), Cells: ui.Row(u.Alias, u.Username, u.Profile, note)})
 	}
 	lead := ui.Text("Select the users who need access, typically all users with access to Marketing Cloud Connect. Make sure that the Salesforce system user is selected.")
 	v.showUnder("Add Assignments", append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), alerts,
@@ -183,7 +178,7 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 
 // firstRows are users who stand before a page of the list that they are not on: those who were chosen on another page, and
 // the system users who were forgotten.
-func (v *visit) firstRows(set permissionSet, checked []org.ID, rows []userRow) ([]userRow, error) {
+func (v *visit) firstRows(set permissionSet, checked []org.ID, rows []org.UserEntry) ([]org.UserEntry, error) {
 	if checked == nil {
 		return nil, nil
 	}
@@ -192,7 +187,7 @@ func (v *visit) firstRows(set permissionSet, checked []org.ID, rows []userRow) (
 		return nil, err
 	}
 	onPage := func(id org.ID) bool {
-		return slices.ContainsFunc(append(slices.Clone(out), rows...), func(u userRow) bool { return u.id == id })
+		return slices.ContainsFunc(append(slices.Clone(out), rows...), func(u org.UserEntry) bool { return u.ID == id })
 	}
 	missing := slices.DeleteFunc(slices.Clone(checked), onPage)
 	if len(missing) > 0 {
@@ -201,10 +196,12 @@ func (v *visit) firstRows(set permissionSet, checked []org.ID, rows []userRow) (
 			return nil, err
 		}
 		for _, r := range found {
-			out = append(out, userRow{id: r.id(0), name: r.text(1), alias: r.text(2), username: r.text(3), profile: r.text(4), active: true})
+			out = append(out, org.UserEntry{ID: r.id(0), Name: r.text(1), Alias: r.text(2), Username: r.text(3), Profile: r.text(4), Active: true})
 		}
 	}
-	return slices.DeleteFunc(out, func(u userRow) bool { return slices.ContainsFunc(rows, func(r userRow) bool { return r.id == u.id }) }), nil
+	return slices.DeleteFunc(out, func(u org.UserEntry) bool {
+		return slices.ContainsFunc(rows, func(r org.UserEntry) bool { return r.ID == u.ID })
+	}), nil
 }
 
 // addAssignments assigns, all or none. Where the system user would still be without the set it says so first: document 001
@@ -231,7 +228,7 @@ func addAssignments(v *visit, set permissionSet) {
 	if len(forgotten) > 0 && f.Get(fieldAnyway) == "" {
 		names := make([]string, len(forgotten))
 		for i, u := range forgotten {
-			names[i] = u.username
+			names[i] = u.Username
 		}
 		showAdd(v, set, users, true, []ui.Alert{{
 			Kind: ui.Warning, Title: "The Salesforce system user is not among the selected users",

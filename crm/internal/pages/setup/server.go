@@ -34,6 +34,7 @@ type Options struct {
 	Layouts  *org.Layouts
 	Setup    *org.Setup
 	Meter    *org.Meter
+	Users    org.UserLister
 }
 
 // Server serves Setup for all orgs.

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/login"
@@ -17,7 +16,7 @@ const shownUsers = 50
 // Parameters of lists of users.
 const (
 	paramLetter = "letter" // of the last name
-	paramAfter  = "after"  // name of the last user of the page before
+	paramAfter  = "after"  // last name of the last user of the page before
 	paramID     = "after_id"
 )
 
@@ -69,39 +68,16 @@ func filterOf(q url.Values) userFilter {
 	return f
 }
 
-// userRow is a user in a list.
-type userRow struct {
-	id                             org.ID
-	name, alias, username, profile string
-	active                         bool
-	lastLogin                      string
-}
-
-// listed reads a page of users, one more than it shows where there are more. also is a further condition; "" for none.
-func (v *visit) listed(f userFilter, also string) (rows []userRow, more bool, err error) {
-	var where []string
-	if also != "" {
-		where = append(where, also)
+// listed reads a page of users, and whether there are more. with adds to the filter; nil for nothing.
+func (v *visit) listed(f userFilter, with func(*org.UserFilter)) (rows []org.UserEntry, more bool, err error) {
+	filter := org.UserFilter{Text: f.asked, Letter: f.letter, Limit: shownUsers + 1}
+	if id, err := org.ParseID(f.id); err == nil {
+		filter.AfterName, filter.AfterID = f.after, id
 	}
-	if f.asked != "" {
-		like := like(f.asked)
-		where = append(where, "(Name LIKE "+like+" OR Username LIKE "+like+" OR Email LIKE "+like+" OR Alias LIKE "+like+")")
+	if with != nil {
+		with(&filter)
 	}
-	if f.letter != "" {
-		where = append(where, "LastName LIKE '"+f.letter+"%'")
-	}
-	if _, err := org.ParseID(f.id); err == nil && f.after != "" {
-		name := literal(f.after)
-		where = append(where, "(Name > "+name+" OR (Name = "+name+" AND Id > "+literal(f.id)+"))")
-	}
-	query := "SELECT Id, Name, Alias, Username, IsActive, Profile.Name, LastLoginDate FROM User"
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	found, err := v.rows(query + " ORDER BY Name, Id LIMIT " + strconv.Itoa(shownUsers+1))
-	for _, r := range found {
-		rows = append(rows, userRow{r.id(0), r.text(1), r.text(2), r.text(3), r.text(5), r.flag(4), moment(r.time(6))})
-	}
+	rows, err = v.s.Users.UserList(v.ctx(), v.Org.ID, filter)
 	if len(rows) > shownUsers {
 		return rows[:shownUsers], true, err
 	}
@@ -109,7 +85,7 @@ func (v *visit) listed(f userFilter, also string) (rows []userRow, more bool, er
 }
 
 // finder are the blocks above and below a list of users: search, the letters, and the next page.
-func (f userFilter) finder(path string, rows []userRow, more bool) (above []ui.Block, below ui.Links) {
+func (f userFilter) finder(path string, rows []org.UserEntry, more bool) (above []ui.Block, below ui.Links) {
 	letters := ui.Index{}
 	for c := 'A'; c <= 'Z'; c++ {
 		letters = append(letters, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
@@ -119,12 +95,12 @@ func (f userFilter) finder(path string, rows []userRow, more bool) (above []ui.B
 		Get: true, Inline: true, Action: path, Submits: []ui.Submit{{Label: "Search Users", Secondary: true}},
 		Fields: []ui.Field{{Name: fieldQuery, Label: "Find users by name, user name, email or alias", Value: f.asked, Autocomplete: "off", MaxLength: maxQuery}},
 	}, letters}
-	if f.after != "" {
+	if f.id != "" {
 		below = append(below, ui.Link{Text: "First Page", Href: path + f.query("", "")})
 	}
 	if more {
 		last := rows[len(rows)-1]
-		below = append(below, ui.Link{Text: "Next Page", Href: path + f.query(last.name, string(last.id))})
+		below = append(below, ui.Link{Text: "Next Page", Href: path + f.query(last.LastName, string(last.ID))})
 	}
 	return above, below
 }
@@ -150,7 +126,7 @@ func serveUsers(v *visit) {
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, "")
+	rows, more, err := v.listed(f, nil)
 	var alerts []ui.Alert
 	if err == nil {
 		alerts, err = v.s.Door.Banner(v.ctx(), v.Visit)
@@ -162,15 +138,15 @@ func serveUsers(v *visit) {
 	t := ui.Table{Caption: "All Users", Columns: []string{"Full Name", "Action", "Alias", "Username", "Last Login", "Active", "Profile"}, Empty: "No user fits."}
 	edits := manageUsers.MetBy(v.User.Permissions)
 	for _, u := range rows {
-		path := nodeUsers.Path + "/" + string(u.id)
+		path := nodeUsers.Path + "/" + string(u.ID)
 		var action ui.Cell
 		if edits {
 			action.Links = []ui.Link{{Text: "Edit", Href: path + "/edit"}}
 		}
-		if org.CheckLoginAs(v.Org, v.Session, org.User{Org: v.Org.ID, ID: u.id, Active: u.active}) == nil {
-			action.Form = loginForm(u.id)
+		if org.CheckLoginAs(v.Org, v.Session, org.User{Org: v.Org.ID, ID: u.ID, Active: u.Active}) == nil {
+			action.Form = loginForm(u.ID)
 		}
-		t.Rows = append(t.Rows, append([]ui.Cell{{Text: u.name, Href: path}, action}, ui.Row(u.alias, u.username, u.lastLogin, check(u.active), u.profile)...))
+		t.Rows = append(t.Rows, append([]ui.Cell{{Text: u.Name, Href: path}, action}, ui.Row(u.Alias, u.Username, moment(u.LastLogin), check(u.Active), u.Profile)...))
 	}
 	above, next := f.finder(nodeUsers.Path, rows, more)
 	var first []ui.Block
