@@ -47,6 +47,8 @@ const banner = "Salesforce now sends email only from verified domains."
 
 // The org mails from its own address once the owner of the address and DNS have both said yes, and from the substitute
 // address until then; pages say so, and lead to where it is mended.
+//
+// seed:page S002-02 S002-03
 func TestTheOrgMailsFromVerifiedAddressesAlone(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
@@ -201,6 +203,8 @@ func TestSendersAreRefused(t *testing.T) {
 }
 
 // The page Installed Packages installs for administrators only unless somebody says otherwise, upgrades and removes.
+//
+// seed:page S002-27
 func TestInstalledPackagesPage(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {

@@ -17,6 +17,7 @@ func (h *house) adminAt(t *testing.T) *hands {
 	return h.handsOf(t, h.spec.Users[0].Username, "admin-pw-1")
 }
 
+// seed:page S000-05 S002-05 S002-06 S003-01 S004-02
 func TestSetupIsFoundInTheTreesAndByQuickFind(t *testing.T) {
 	t.Parallel()
 	h := open(t, "sqlite")
@@ -35,7 +36,12 @@ func TestSetupIsFoundInTheTreesAndByQuickFind(t *testing.T) {
 		}
 	}
 	p.open("/setup/find?q=zzzzzz")
-	p.wants("No page of Setup fits")
+	p.wants("No page of Setup fits", "Check the spelling", "a more general word")
+	p.click("Setup", "Login Access Policies")
+	crumbs := all(p.doc, func(n *html.Node) bool { return n.Data == "nav" && attr(n, "aria-label") == "Breadcrumb" })
+	if len(crumbs) != 1 || said(crumbs[0]) != "Setup Security Login Access Policies" {
+		t.Errorf("the breadcrumb: %d of them", len(crumbs))
+	}
 }
 
 // TestWhoLacksAPermissionIsToldWhich goes to every page that Setup lists.
@@ -60,6 +66,7 @@ func TestWhoLacksAPermissionIsToldWhich(t *testing.T) {
 	}
 }
 
+// seed:page S004-19 S004-29
 func TestAPersonsOwnSettings(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
@@ -78,6 +85,10 @@ func TestAPersonsOwnSettings(t *testing.T) {
 		if got := h.one(t, "SELECT Id FROM User WHERE FirstName = 'Ursula' AND Email = 'ursula@mail.example'"); got == "" {
 			t.Error("nothing was saved")
 		}
+		user.click("Settings", "Reset My Security Token") // which goes to the address that he has now
+		user.press("Reset Security Token")
+		user.wants("on its way to ursula@mail.example")
+		h.wantLogin(t, h.spec.Users[1].Username, "user-pw-1"+h.mails.token(t, "ursula@mail.example"), "")
 		user.click("Settings", "Login History")
 		user.wants("Success", "Application")
 		user.lacks(h.spec.Users[0].Username)
@@ -162,7 +173,7 @@ func TestUsersAreFrozenUnlockedAndReset(t *testing.T) {
 
 // TestWhoIsSignedInAndWhatWasDone shows sessions, the trail, the company's usage of the API.
 //
-// seed:page S001-05 S001-06 S003-62
+// seed:page S001-05 S001-06 S002-13 S002-14 S003-62
 func TestWhoIsSignedInAndWhatWasDone(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, h *house) {
@@ -195,11 +206,13 @@ func TestWhoIsSignedInAndWhatWasDone(t *testing.T) {
 		if used != before+1 {
 			t.Errorf("the connector's calls count: %d, then %d", before, used)
 		}
+		h.newJob(t, connector, ingest, map[string]any{"object": "Contact", "operation": "insert"}) // which the Bulk API counts, whoever calls
+		used++
 		p.click("Setup", "Company Information")
 		p.wants("Salesforce.com Organization ID "+h.spec.ID[:15], "User Licenses", "Salesforce Integration")
 		p.click("Setup", "API Usage Last 7 Days")
 		p.wants("API Requests, Last 24 Hours", "any 24 hours that end now", "do not count", h.spec.Users[0].Username)
-		if cells := said(p.row("Salesforce Marketing Cloud")); cells != "Salesforce Marketing Cloud 0 3" {
+		if cells := said(p.row("Salesforce Marketing Cloud")); cells != "Salesforce Marketing Cloud 1 3" {
 			t.Errorf("the connector's calls: %s", cells)
 		}
 		if want := fmt.Sprintf("API Requests, Last 24 Hours %d (%d,%03d,%03d max)", used, limit/1e6, limit/1000%1000, limit%1000); !strings.Contains(p.text(), want) {

@@ -230,7 +230,7 @@ func (s *Server) serveChangePage(w http.ResponseWriter, r *http.Request, v Visit
 func (s *Server) showChange(w http.ResponseWriter, r *http.Request, v Visit, refusal string) {
 	s.render(w, r, pages.SetPassword{
 		Title: "Change My Password", Lead: "Changing your password changes your security token too; the new one is mailed to you.",
-		Action: ChangePasswordPath, Username: v.User.Username, Old: true, Error: refusal, User: v.User.Name,
+		Action: ChangePasswordPath, Username: v.User.Username, Old: true, Error: refusal, User: v.User.Name, Frame: s.Frame(v),
 	})
 }
 
@@ -254,13 +254,13 @@ func (s *Server) serveChange(w http.ResponseWriter, r *http.Request, v Visit) {
 	default:
 		s.render(w, r, pages.Done{
 			Title: "Password changed", Text: "Your password is changed. Your new security token is on its way to " + v.User.Email + ".",
-			Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name,
+			Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name, Frame: s.Frame(v),
 		})
 	}
 }
 
 // tokenCrumbs are Profile > Settings, where document 004 finds the page.
-var tokenCrumbs = []ui.Link{{Text: "Profile", Href: "/"}, {Text: "Settings", Href: "/"}}
+var tokenCrumbs = []ui.Link{{Text: "Profile", Href: "/"}, {Text: "Settings", Href: SettingsPath}}
 
 func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v Visit) {
 	if len(v.User.LoginIPRanges) > 0 {
@@ -272,7 +272,7 @@ func (s *Server) serveResetTokenPage(w http.ResponseWriter, r *http.Request, v V
 		s.pageError(w, r, err)
 		return
 	}
-	s.render(w, r, pages.ResetToken{Alerts: alerts, Action: ResetTokenPath, User: v.User.Name, Crumbs: tokenCrumbs})
+	s.render(w, r, pages.ResetToken{Alerts: alerts, Action: ResetTokenPath, User: v.User.Name, Crumbs: tokenCrumbs, Frame: s.Frame(v)})
 }
 
 func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v Visit) {
@@ -286,6 +286,6 @@ func (s *Server) serveResetToken(w http.ResponseWriter, r *http.Request, v Visit
 	}
 	s.render(w, r, pages.Done{
 		Title: "Security token reset", Text: "Your new security token is on its way to " + u.Email + ". The old one no longer works.",
-		Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name,
+		Links: []ui.Link{{Text: "Home", Href: "/"}}, User: v.User.Name, Frame: s.Frame(v),
 	})
 }

@@ -103,6 +103,18 @@ func (s *Server) Banner(ctx context.Context, v Visit) ([]ui.Alert, error) {
 	}}, nil
 }
 
+// Frame is what stands around the pages of somebody who is signed in: where he is, and the ways that he has.
+func (s *Server) Frame(v Visit) ui.Frame {
+	f := ui.Frame{
+		Where: v.Org.Name, Menu: []ui.Link{{Text: "Home", Href: "/"}, {Text: "Settings", Href: SettingsPath}},
+		SignOut: ui.Form{Action: LogoutPath, Submits: []ui.Submit{{Label: "Log out", Secondary: true}}},
+	}
+	if v.User.Permissions[org.PermViewSetup] {
+		f.Gear = ui.Link{Text: "Setup", Href: SetupPath}
+	}
+	return f
+}
+
 // menu is what a user finds on his first page: Setup as far as he may see it, and his own settings.
 func (s *Server) menu(sess org.Session, u org.User) []ui.Link {
 	var links []ui.Link

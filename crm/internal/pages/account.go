@@ -24,6 +24,7 @@ type SetPassword struct {
 	Old      bool   // asks for the present password too
 	Error    string // why the last try was refused
 	User     string // who is signed in; "" for nobody
+	Frame    ui.Frame
 }
 
 // Render answers with the page.
@@ -40,7 +41,7 @@ func (p SetPassword) Render(w http.ResponseWriter) error {
 	fields = append(fields,
 		ui.Field{Type: ui.PasswordField, Name: FieldNewPassword, Label: "New Password", Required: true, Autocomplete: "new-password"},
 		ui.Field{Type: ui.PasswordField, Name: FieldConfirm, Label: "Confirm New Password", Required: true, Autocomplete: "new-password"})
-	page := ui.Page{Title: p.Title, Brand: brand, Footer: footer, User: p.User, Narrow: true}
+	page := ui.Page{Title: p.Title, Brand: brand, Footer: footer, User: p.User, Narrow: true, Frame: p.Frame}
 	if p.Error != "" {
 		page.Alerts = append(page.Alerts, ui.Alert{Kind: ui.Error, Title: "The password was not set", Text: p.Error})
 	}
@@ -79,11 +80,12 @@ type Done struct {
 	Text  string
 	Links []ui.Link
 	User  string
+	Frame ui.Frame
 }
 
 // Render answers with the page.
 func (p Done) Render(w http.ResponseWriter) error {
-	page := ui.Page{Title: p.Title, Brand: brand, Footer: footer, User: p.User, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Success, Text: p.Text}}}
+	page := ui.Page{Title: p.Title, Brand: brand, Footer: footer, User: p.User, Narrow: true, Frame: p.Frame, Alerts: []ui.Alert{{Kind: ui.Success, Text: p.Text}}}
 	if len(p.Links) > 0 {
 		page.Blocks = append(page.Blocks, ui.Links(p.Links))
 	}
@@ -96,12 +98,13 @@ type ResetToken struct {
 	Action string
 	User   string
 	Crumbs []ui.Link
+	Frame  ui.Frame
 }
 
 // Render answers with the page.
 func (p ResetToken) Render(w http.ResponseWriter) error {
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "Reset Security Token", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs, Alerts: p.Alerts,
+		Title: "Reset Security Token", Brand: brand, Footer: footer, User: p.User, Crumbs: p.Crumbs, Alerts: p.Alerts, Frame: p.Frame,
 		Blocks: []ui.Block{
 			ui.Text("When you log in from outside your org's trusted addresses by a programme, it appends your security token to your password. " +
 				"After you reset your token, you cannot use your old one. The new token is mailed to the address in your personal settings."),

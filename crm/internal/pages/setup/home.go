@@ -46,7 +46,7 @@ func serveFind(v *visit) {
 		}
 	}
 	v.node, v.asked = node{Path: login.SetupPath}, asked
-	blocks := []ui.Block{ui.Text("No page of Setup fits “" + asked + "”. Try another word, or go by the trees of Setup."), ui.Links{{Text: "Setup", Href: login.SetupPath}}}
+	blocks := []ui.Block{ui.Text("No page of Setup fits “" + asked + "”. Check the spelling, try a more general word, or go by the tree of Setup."), ui.Links{{Text: "Setup", Href: login.SetupPath}}}
 	if len(links) > 0 {
 		blocks = []ui.Block{ui.Text("Pages for “" + asked + "”:"), links}
 	}

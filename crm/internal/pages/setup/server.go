@@ -143,14 +143,9 @@ func (v *visit) showUnder(title string, above []ui.Link, alerts []ui.Alert, bloc
 
 // frame is what stands around every page: where the visitor is, and the ways to the pages that he may see.
 func (v *visit) frame() ui.Frame {
-	f := ui.Frame{
-		Where: v.Org.Name, Current: v.node.Path,
-		Menu:    []ui.Link{{Text: "Home", Href: "/"}, {Text: nodeSettings.Label, Href: nodeSettings.Path}},
-		SignOut: ui.Form{Action: login.LogoutPath, Submits: []ui.Submit{{Label: "Log out", Secondary: true}}},
-		Tree:    navigation(v.User.Permissions),
-	}
+	f := v.s.Door.Frame(v.Visit)
+	f.Current, f.Tree = v.node.Path, navigation(v.User.Permissions)
 	if v.User.Permissions[org.PermViewSetup] {
-		f.Gear = ui.Link{Text: "Setup", Href: login.SetupPath}
 		f.Find = ui.Find{Action: findPath, Name: fieldQuery, Value: v.asked}
 	}
 	return f
