@@ -60,11 +60,6 @@ func literal(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`).Replace(text) + "'"
 }
 
-// like is a text that a field contains, in a query.
-func like(text string) string {
-	return "'%" + strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`, "%", `\%`, "_", `\_`).Replace(text) + "%'"
-}
-
 // list is ids in a query.
 func list(ids []org.ID) string {
 	quoted := make([]string, len(ids))
