@@ -14,7 +14,7 @@ var likeEscaper = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 // People implements tenant.PeopleStore. The index on (eid, username_key) gives the order, and where to go on.
 func (s *Store) People(ctx context.Context, eid tenant.EID, q tenant.PeopleQuery) (list []tenant.User, err error) {
 	var args query
-	text := `SELECT ` + userColumns + ` FROM account_user WHERE eid = ` + args.arg(int64(eid)) + ` AND username_key > ` + args.arg(q.After) + ` AND password_hash IS NOT NULL`
+	text := `SELECT eid, id, username, name, COALESCE(email, ''), is_active, is_api_user, COALESCE(locked_at, 0), COALESCE(last_login_at, 0), COALESCE(salesforce_username, '') FROM account_user WHERE eid = ` + args.arg(int64(eid)) + ` AND username_key > ` + args.arg(q.After) + ` AND password_hash IS NOT NULL`
 	if q.Text != "" {
 		like := ` LIKE lower(` + args.arg("%"+likeEscaper.Replace(q.Text)+"%") + `) ESCAPE '!'`
 		text += ` AND (username_key` + like + ` OR lower(name)` + like + ` OR lower(COALESCE(email, ''))` + like + `)`
@@ -29,9 +29,16 @@ func (s *Store) People(ctx context.Context, eid tenant.EID, q tenant.PeopleQuery
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		u, err := scanUser(rows)
-		if err != nil {
+		var u tenant.User
+		var locked, login int64
+		if err := rows.Scan(&u.Tenant, &u.ID, &u.Username, &u.Name, &u.Email, &u.Active, &u.APIUser, &locked, &login, &u.SalesforceUsername); err != nil {
 			return nil, err
+		}
+		if locked != 0 {
+			u.Locked = timeOf(locked)
+		}
+		if login != 0 {
+			u.LastLogin = timeOf(login)
 		}
 		list = append(list, u)
 	}

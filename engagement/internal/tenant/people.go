@@ -10,8 +10,8 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
-// PeoplePage is how many users a page of the list holds.
-const PeoplePage = 50
+// PeoplePage is how many users a page of the list holds: few, so that a page is about as quick with many users as with ten.
+const PeoplePage = 20
 
 // maxSearch bounds the text of a search, in bytes.
 const maxSearch = 100
@@ -26,7 +26,8 @@ type PeopleQuery struct {
 
 // PeopleStore lists users.
 type PeopleStore interface {
-	// People lists the users of a tenant whom a password opens, without the units that they may work in.
+	// People lists the users of a tenant whom a password opens, with what a list shows of them: names, address, state, last
+	// login, and whom in the org they are.
 	People(ctx context.Context, eid EID, q PeopleQuery) ([]User, error)
 }
 
@@ -37,7 +38,7 @@ type People struct {
 	Store     PeopleStore
 }
 
-// List gives a page of the users whom the caller has to do with: part of a name, user name or email address finds them.
+// List gives a page of the users whom the caller has to do with: part of a name, user name or email address finds them. Of each it tells what a list shows.
 // The app users of packages, whom nobody can be, are not among them. more says that others follow the last one.
 func (s *People) List(ctx context.Context, p Principal, text, after string) (list []User, more bool, err error) {
 	if err := mayRead(p, ScopeUsersRead, ScopeUsersWrite); err != nil {
