@@ -58,6 +58,7 @@ func (a *admins) signedIn(t *testing.T, cloud string, who twinspan.Login) houseC
 //
 // seed:page S003-02 S003-03 S003-07 S003-08 S003-18 S003-19 S003-20 S003-10 S003-11 S003-12 S003-13 S003-14 S003-15 S003-16 S003-17 S003-21 S003-22 S003-23
 // seed:page S003-24 S003-25 S003-26 S003-27 S003-28 S003-29 S003-30 S003-31 S003-32 S003-33 S003-34 S003-60 S003-61
+// seed:page S003-04 S003-05 S003-06
 func TestUpgradeOnThePages(t *testing.T) {
 	t.Parallel()
 	a := newAdmins(t)
@@ -70,6 +71,14 @@ func TestUpgradeOnThePages(t *testing.T) {
 	if came.URL.Path != "/salesforce-integration" {
 		t.Errorf("Email Studio > Admin > Salesforce Integration leads to %s", came.URL)
 	}
+	tenant := func(path string) *browser.Page {
+		t.Helper()
+		p, err := anew.Open(bounded(t), r.Engagement.AuthURL+"/cloud"+path)
+		noError(t, err)
+		return p
+	}
+	sees(t, tenant("/email/my-documents"), 409, "My Documents in Content is not enabled.")
+	sees(t, anew.sendForm(tenant("/setup/security"), "Save", url.Values{"documents": {"1"}}), 200, "Your changes are saved.")
 	sees(t, eng.at("/salesforce-integration"), 200, "Salesforce Integration", "Upgrade to Connected App", "required for all Marketing Cloud Connect accounts as of June 1, 2016", r.CRM.SystemUser.Username)
 	p := sees(t, eng.at("/upgrade?kind=connected_app"), 200, "You are here as the Engagement admin.", "What changes", "Admin approved users are pre-authorized", "Length of the outage in minutes", "Schedule")
 	sees(t, crm.at("/upgrade?kind=connected_app"), 200, "You are here as the Sales or Service Cloud admin.", "The Engagement admin begins the upgrade")
@@ -143,6 +152,7 @@ func TestUpgradeOnThePages(t *testing.T) {
 	p = sees(t, eng.at("/upgrade"), 200, "Migrate Existing Users")
 	eng.sendForm(p, "Connect", nil)
 	turn("verify")
+	sees(t, tenant("/email/my-documents"), 200, "migrationsuccess.csv", "migrationfailures.csv")
 	sees(t, eng.at("/upgrade/report"), 200, "Reconnected 3", "Users who are not reconnected: none")
 	sees(t, eng.at("/upgrade/report?report=success"), 200, r.CRM.Users[0].Username)
 	p = sees(t, eng.at("/upgrade"), 200, "Send a test email to yourself")
