@@ -35,7 +35,7 @@ func TestGuidesOnThePages(t *testing.T) {
 	if len(all) != 5 {
 		t.Fatalf("%d guides", len(all))
 	}
-	list := me.at("/guides")
+	list, pages := me.at("/guides"), map[string]bool{}
 	for _, title := range all {
 		sees(t, list, 200, title.Title)
 		g, err := api.Guide(bounded(t), title.Name, connect.GuideQuestion{})
@@ -52,6 +52,9 @@ func TestGuidesOnThePages(t *testing.T) {
 			}
 			for _, one := range s.Steps {
 				words = append(words, one.Text, one.Warning, one.Why)
+				if one.Page != "" {
+					pages[one.Page] = true
+				}
 			}
 		}
 		for _, w := range words {
@@ -60,6 +63,11 @@ func TestGuidesOnThePages(t *testing.T) {
 		printed := sees(t, me.at("/guides/"+title.Name+"?print=1"), 200, title.Title, "Next step")
 		if len(printed.Forms) != 0 {
 			t.Errorf("%s: what is printed has forms", title.Name)
+		}
+	}
+	for address := range pages { // each leads somewhere, for whoever may
+		if page := me.visit(address, r.CRM.Admin, r.Engagement.Admin, "Allow"); page.Status != http.StatusOK {
+			t.Errorf("a guide leads to %s, which answers %d: %s", address, page.Status, page.Text)
 		}
 	}
 	sees(t, me.at("/guides/005"), http.StatusNotFound, "There is no guide of that name.")
