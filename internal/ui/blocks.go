@@ -185,7 +185,7 @@ func (c Chart) Drawing() drawing {
 	y := func(v int64) float64 { return chartTop + plot*(1-float64(v)/float64(top)) }
 	for i := range 3 {
 		v := top * int64(i) / 2
-		d.Lines = append(d.Lines, ruled{X: chartLeft, X2: chartWidth, Y: int(y(v)), TextX: chartLeft - 6, TextY: int(y(v)) + 4, Text: thousands(v)})
+		d.Lines = append(d.Lines, ruled{X: chartLeft, X2: chartWidth, Y: int(y(v)), TextX: chartLeft - 6, TextY: int(y(v)) + 4, Text: short(v)})
 	}
 	step := float64(chartWidth-chartLeft) / float64(len(c.Points))
 	every := 1 + (len(c.Points)-1)/12
@@ -214,6 +214,15 @@ func roundUp(n int64) int64 {
 			}
 		}
 	}
+}
+
+// short writes a number that fits beside an axis: 20,000,000 as 20 M.
+func short(n int64) string {
+	const million = 1_000_000
+	if n < million || n%million != 0 && n%(million/10) != 0 {
+		return thousands(n)
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(float64(n)/million, 'f', 1, 64), ".0") + " M"
 }
 
 // thousands writes 12345 as 12,345.

@@ -35,6 +35,18 @@ const lists = {
     await browser.submit(await browser.open(pair.engagement.auth_url), { username: pair.engagement.admin.username, password: pair.engagement.admin.password });
     return [browser, new URL('/cloud/email/admin/users', pair.engagement.auth_url).href];
   },
+  'Connect’s mappings': async (pair) => {
+    const browser = new Browser();
+    const choice = await browser.open(`${pair.connect.url}/console/sign-in?pair=${pair.id}`);
+    const way = /href="([^"]*)"[^>]*>Sign in with Salesforce</.exec(choice.text)[1].replaceAll('&amp;', '&');
+    let page = await browser.open(new URL(way, pair.connect.url).href);
+    while (page.left) page = await browser.open(page.url);
+    page = await browser.submit(page, { username: pair.crm.system_user.username, password: pair.crm.system_user.password });
+    while (page.left) page = await browser.open(page.url);
+    if (page.text.includes('value="allow"')) page = await browser.submit(page, {}, ['decision', 'allow']);
+    while (page.left) page = await browser.open(page.url);
+    return [browser, `${pair.connect.url}/console/mappings`];
+  },
 };
 
 test('lists of users take no longer for a crowd', async (t) => {

@@ -69,10 +69,16 @@ const houses = {
     await who.signsInToEngagement(ready.engagement.admin);
   },
   connect: async (who) => {
-    await who.visit(`${ready.connect.url}/marketing-cloud`);
-    await who.signsInToOrg(ready.crm.admin, { stay: true });
+    await who.visit(`${ready.connect.url}/console`);
+    await who.follow('Sign in with Salesforce');
+    await who.signsInToOrg(ready.crm.system_user, { stay: true });
     if (await who.page.getByRole('button', { name: 'Allow', exact: true }).count()) await who.press('Allow');
-    await who.visit(ready.connect.url);
+    await who.sees('The bridge');
+  },
+  tab: async (who) => {
+    await who.visit(`${ready.connect.url}/marketing-cloud`);
+    await who.signsInToOrg(ready.crm.users[0], { stay: true });
+    if (await who.page.getByRole('button', { name: 'Allow', exact: true }).count()) await who.press('Allow');
   },
 };
 

@@ -19,8 +19,9 @@ const (
 	clearPath    = mappingsPath + "/clear"
 )
 
-// mappingsPage is how many users stand on a page.
-const mappingsPage = 50
+// mappingsPage is how many users stand on a page. Each costs a look at the tenant's grants, so that a full page of them takes
+// longer than the page of a small connection; a test bounds how much.
+const mappingsPage = 25
 
 // states are the filters in their order, with their words.
 var states = []struct {
