@@ -231,7 +231,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, BaseURL: base, Log: o.Log})
+	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Mailings: mailings, Triggers: b.triggers, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, BaseURL: base, Log: o.Log})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)

@@ -183,6 +183,15 @@ func (s *Server) mountConsole(mux *web.Mux) {
 	mux.HandleFunc("GET "+importPath, s.inside(s.importOne))
 	mux.Handle("POST "+importPath, s.act(s.cancelImport))
 	mux.HandleFunc("GET "+importPath+"/result.csv", s.inside(s.importResult))
+	mux.HandleFunc("GET "+outagePath, s.inside(s.outage, access.Engagement))
+	mux.Handle("POST "+outagePath, s.act(s.saveOutage))
+	mux.HandleFunc("GET "+sendsPath, s.inside(s.sends))
+	mux.HandleFunc("GET "+newSendPath, s.inside(s.newSend))
+	mux.Handle("POST "+newSendPath, s.act(s.startSend))
+	mux.HandleFunc("GET "+sendPath, s.inside(s.send))
+	mux.Handle("POST "+sendPath, s.act(s.cancelSend))
+	mux.HandleFunc("GET "+triggersPath, s.inside(s.triggered))
+	mux.Handle("POST "+triggersPath, s.act(s.changeTrigger))
 	mux.HandleFunc("GET "+usagePath, s.inside(s.usage))
 	mux.HandleFunc("GET "+auditPath, s.inside(s.audit))
 	mux.Handle("POST "+auditPath, s.act(s.verifyAudit))
@@ -237,8 +246,9 @@ func folders() []folder {
 			{UpgradePath, "Upgrade", steps},
 			{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
 		}},
-		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}}},
+		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}, {outagePath, "Outage", steps}}},
 		{"Users", []way{{mappingsPath, "Mappings", nil}, {importsPath, "Import mappings", nil}}},
+		{"Sends", []way{{sendsPath, "Sends", nil}, {triggersPath, "Triggered sends", nil}}},
 		{"Record", []way{{usagePath, "API usage", nil}, {auditPath, "Audit", nil}, {tokensPath, "API tokens", nil}}},
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -42,6 +43,9 @@ func (s *Server) showBridge(w http.ResponseWriter, r *http.Request, v stay, p ui
 		ui.Heading{Text: "From Engagement into the org"}, orgSpan(l),
 		ui.Heading{Text: "From the org into Engagement"}, tenantSpan(l),
 	)
+	if now, until := s.Links.Now(l), l.UpgradedAt.Add(migration.Window); !l.UpgradedAt.IsZero() && now.Before(until) { // document 003
+		p.Blocks = append(p.Blocks, ui.Countdown{Label: "Existing users can be migrated", Now: now, Until: until})
+	}
 	expiries, err := s.Links.Expiries(r.Context(), l.Pair)
 	if err != nil {
 		s.log(r, http.StatusOK, err)

@@ -71,11 +71,19 @@ func (s *Server) usage(w http.ResponseWriter, r *http.Request, v stay) {
 		order = append(order, h)
 	}
 	slices.SortFunc(order, func(a, b time.Time) int { return cmp.Compare(b.Unix(), a.Unix()) })
+	chart := ui.Chart{Title: "Calls into the org that count, by hour", By: "Hour", Unit: "calls"}
+	for _, h := range slices.Backward(order[:min(len(order), 24)]) {
+		chart.Points = append(chart.Points, ui.Point{Label: h.Format("2 Jan, 15:04"), Value: hours[h].counted})
+	}
 	for _, h := range order {
 		sum := hours[h]
 		t.Rows = append(t.Rows, ui.Row(stamp(h), strconv.FormatInt(sum.counted, 10), strconv.FormatInt(sum.exempt, 10), strconv.FormatInt(sum.tenant, 10)))
 	}
-	p.Blocks = append(p.Blocks, d, t, ui.Text("Calls of the vendor's own connected app are exempt from the org's limit; those of your own app count."))
+	p.Blocks = append(p.Blocks, d)
+	if len(chart.Points) > 0 {
+		p.Blocks = append(p.Blocks, chart)
+	}
+	p.Blocks = append(p.Blocks, t, ui.Text("Calls of the vendor's own connected app are exempt from the org's limit; those of your own app count."))
 	s.show(w, r, http.StatusOK, v, p)
 }
 

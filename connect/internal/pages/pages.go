@@ -31,9 +31,11 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/guide"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/connect/internal/usage"
@@ -65,6 +67,8 @@ type Options struct {
 	Access   *access.Service
 	Mappings *mapping.Service
 	Imports  *mapping.Importer
+	Mailings *mailing.Service
+	Triggers *trigger.Service
 	Units    *units.Service
 	Usage    *usage.Service
 	Audit    *audit.Service
