@@ -32,7 +32,7 @@ async function walk(who) {
     await who.visit(ways.shift());
     if (new URL(who.page.url()).host !== house.host) continue; // a page of another house, which has a walk of its own
     assert.notEqual(who.status, 404, `${who}: a link leads nowhere`);
-    walked.push(new URL(who.page.url()).pathname);
+    walked.push(new URL(who.page.url()).pathname + new URL(who.page.url()).search);
     await collect();
   }
   assert.ok(ways.length === 0, `more than ${enough} kinds of pages: ${ways.slice(0, 5)}`);

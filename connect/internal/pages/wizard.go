@@ -223,7 +223,7 @@ func guideOfKind(k upgrade.Kind) string {
 func progressBlock(u upgrade.Upgrade, p upgrade.Progress) ui.Block {
 	bar := ui.Progress{Label: "Progress", Done: int64(p.Percent), Total: 100, Text: progressText(p)}
 	if u.Live() {
-		bar.Live, bar.Reload = upgradeEvents, UpgradePath
+		bar.Live, bar.Reload = upgradeEvents+"?"+shownParam+"="+shownAs(u, p), UpgradePath
 	}
 	return bar
 }

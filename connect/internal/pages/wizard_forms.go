@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -364,7 +366,13 @@ func (s *Server) upgradeEvents(w http.ResponseWriter, r *http.Request, v stay) {
 	defer stop.Stop()
 	tick := time.NewTicker(eventsLook)
 	defer tick.Stop()
-	first, said := "", ""
+	q, err := web.Query(r)
+	if err != nil {
+		s.log(r, http.StatusOK, err)
+		return
+	}
+	// What the page shows, which may be over by the time that its script asks.
+	first, said := q.Get(shownParam), ""
 	for {
 		stands, event, err := s.liveUpgrade(r, v)
 		if err != nil {
@@ -408,9 +416,18 @@ func (s *Server) liveUpgrade(r *http.Request, v stay) (stands, event string, err
 		return "", "", err
 	}
 	text, err := json.Marshal(liveEvent{p.Percent, progressText(p)})
-	stands = fmt.Sprint(u.ID, u.State, u.Step, p.Done, u.Failure)
+	return shownAs(u, p), string(text), err
+}
+
+// shownParam names what a page shows in the address of its events.
+const shownParam = "shown"
+
+// shownAs is another text whenever the page would show something else than how far the upgrade is.
+func shownAs(u upgrade.Upgrade, p upgrade.Progress) string {
+	stands := fmt.Sprint(u.ID, u.State, u.Step, p.Done, u.Failure)
 	if w := u.Waiting; w != nil {
 		stands += fmt.Sprint(w.For, w.Step, w.Undoing, w.Have)
 	}
-	return stands, string(text), err
+	sum := sha256.Sum256([]byte(stands))
+	return hex.EncodeToString(sum[:8])
 }
