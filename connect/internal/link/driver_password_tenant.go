@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -178,6 +179,9 @@ func (d *passwordTenant) byPage(ctx context.Context, l Link, tenant *engagement.
 	return tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: vault.Secret(q.Get("code")), RedirectURI: d.s.callback, Verifier: vault.Secret(verifier), MID: mid})
 }
 
+// ConnectorRole is the role that the API user needs in every edition (connect-facts 1.5).
+const ConnectorRole = "Marketing Cloud Administrator"
+
 const (
 	renewTenant   = "connect renew --kind engagement"
 	refusedByPage = "Engagement refuses the API user's name and password: the password was changed, or he is locked out or disabled. Give the new one to `" + renewTenant + "`."
@@ -214,8 +218,13 @@ func (d *passwordTenant) refused(ctx context.Context, l Link, tenant *engagement
 // noWebServices is why web services refuse what the login page took; said is what the tenant says of it, where it does.
 func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.Client, token engagement.Token, username, said string) error {
 	token.SOAPUser = ""
-	if details, err := tenant.Session(token).UserDetails(ctx, username); err == nil && !details.APIUser {
+	details, err := tenant.Session(token).UserDetails(ctx, username)
+	switch {
+	case err != nil: // he may not ask either
+	case !details.APIUser:
 		return fault.New(fault.Denied, CodeNotAPIUser, "%s is no API User any more: an administrator ticks API User under Setup > Users.", username)
+	case !slices.Contains(details.Roles, ConnectorRole):
+		return fault.New(fault.Denied, CodeNoRole, "%s has no right to web services: he lacks the role %s, which an administrator gives under Setup > Users.", username, ConnectorRole)
 	}
 	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.%s", strings.TrimRight(" "+said, " "))
 }
