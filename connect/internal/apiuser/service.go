@@ -169,7 +169,7 @@ func wantedRoles(accountType string) []string {
 	if accountType != Enterprise2 && accountType != "" {
 		return []string{link.ConnectorRole}
 	}
-	return []string{"Administrator", link.ConnectorRole}
+	return []string{link.AdministratorRole, link.ConnectorRole}
 }
 
 // Prove looks whether the connected API user is as document and guide want him, in the edition of the tenant as it names it. A
