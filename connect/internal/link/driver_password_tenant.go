@@ -179,7 +179,7 @@ func (d *passwordTenant) byPage(ctx context.Context, l Link, tenant *engagement.
 	return tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: vault.Secret(q.Get("code")), RedirectURI: d.s.callback, Verifier: vault.Secret(verifier), MID: mid})
 }
 
-// The roles of the API user (connect-facts 1.5): the first in every edition, the second in Enterprise 2.0. Either gives web services.
+// The roles of the API user (connect-facts 1.5): the first in every edition, the second in Enterprise 2.0.
 const (
 	ConnectorRole     = "Marketing Cloud Administrator"
 	AdministratorRole = "Administrator"
@@ -226,7 +226,7 @@ func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.C
 	case err != nil: // he may not ask either
 	case !details.APIUser:
 		return fault.New(fault.Denied, CodeNotAPIUser, "%s is no API User any more: an administrator ticks API User under Setup > Users.", username)
-	case !slices.Contains(details.Roles, ConnectorRole) && !slices.Contains(details.Roles, AdministratorRole):
+	case strings.Contains(said, "permission") && !slices.Contains(details.Roles, ConnectorRole):
 		return fault.New(fault.Denied, CodeNoRole, "%s has no right to web services: he lacks the role %s, which an administrator gives under Setup > Users.", username, ConnectorRole)
 	}
 	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.%s", strings.TrimRight(" "+said, " "))
