@@ -126,6 +126,27 @@ func TestConsoleRoleIsReadAgain(t *testing.T) {
 	wantPage(t, w.console(t, b, "/console", "", linktest.Person{}, linktest.Person{}), 200, "Sign in to Connect")
 }
 
+// TestConsoleWhoIsShutOut: the org's administrator who is deactivated or frozen there loses the console, too.
+func TestConsoleWhoIsShutOut(t *testing.T) {
+	t.Parallel()
+	for name, shut := range map[string]func(*linktest.Org, string){"deactivated": (*linktest.Org).Deactivate, "frozen": (*linktest.Org).Freeze} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "sqlite")
+			w.connectBoth(t)
+			w.org.Tick(ann.ID, true, true)
+			now := w.restartAt(t)
+			b := browser.New(nil)
+			wantPage(t, w.console(t, b, signInOrg, "", ann, linktest.Person{}), 200, "(Marketing Cloud for AppExchange Admin)")
+			shut(w.org, ann.ID)
+			now(access.RoleLife)
+			if page := w.console(t, b, "/console", "", ann, linktest.Person{}); strings.Contains(page.Text, "AppExchange Admin)") {
+				t.Errorf("he is still an administrator:\n%s", page.Text)
+			}
+		})
+	}
+}
+
 // restartAt opens the bridge anew with a machine time that stands still; the function it returns moves that to so long after.
 func (w *world) restartAt(t *testing.T) func(time.Duration) {
 	t.Helper()

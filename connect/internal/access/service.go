@@ -43,20 +43,31 @@ func NewService(store Store, links *link.Service, machine clock.Machine) *Servic
 }
 
 // RoleInOrg reads which of the package's two boxes a user of the org has (connect-facts 1.4), as the system user. The box
-// Admin counts alone, too.
+// Admin counts alone, too. Who is deactivated or frozen there is nobody: the org would not let him in either.
 func (s *Service) RoleInOrg(ctx context.Context, l link.Link, userID string) (Role, error) {
 	role, names := Nobody, l.Names()
 	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		record, err := org.GetRecord(ctx, "User", userID, "Id", names.AdminBoxName(), names.UserBoxName())
+		record, err := org.GetRecord(ctx, "User", userID, "Id", "IsActive", names.AdminBoxName(), names.UserBoxName())
 		switch {
 		case err != nil:
 			return err
+		case !record.Bool("IsActive"):
+			return nil
 		case record.Bool(names.AdminBoxName()):
 			role = Admin
 		case record.Bool(names.UserBoxName()):
 			role = User
+		default:
+			return nil
 		}
-		return nil
+		logins, err := org.Query(ctx, "SELECT IsFrozen FROM UserLogin WHERE UserId = "+crm.Literal(userID))
+		if fault.CodeOf(err) == client.CodeRefused { // a system user without Manage Users is not told who is frozen
+			return nil
+		}
+		if len(logins) > 0 && logins[0].Bool("IsFrozen") {
+			role = Nobody
+		}
+		return err
 	})
 	return role, err
 }

@@ -30,6 +30,8 @@ type Org struct {
 	copied   string            // the org's id where it is a copy
 	logins   logins
 	boxes    map[string][2]bool // by user id: the package's two boxes, User and Admin
+	inactive map[string]bool    // by user id
+	frozen   map[string]bool    // by user id
 	units    []int64            // business units enabled for the org's users
 	key      oauth.SigningKey
 }
@@ -285,6 +287,11 @@ func (o *Org) users(w http.ResponseWriter, r *http.Request) {
 	defer o.mu.Unlock()
 	query := r.URL.Query().Get("q")
 	if records, ok := o.logins.query(query, o.people); ok {
+		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
+		return
+	}
+	if strings.Contains(query, "FROM UserLogin") {
+		records := o.frozenOf(query)
 		Answer(w, http.StatusOK, map[string]any{"totalSize": len(records), "done": true, "records": records})
 		return
 	}

@@ -14,6 +14,31 @@ func (o *Org) Tick(userID string, user, admin bool) {
 	put(&o.boxes, userID, [2]bool{user, admin})
 }
 
+// Deactivate shuts a user out of the org; what he has there stays.
+func (o *Org) Deactivate(userID string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	put(&o.inactive, userID, true)
+}
+
+// Freeze shuts a user out for a while: that is kept beside his record.
+func (o *Org) Freeze(userID string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	put(&o.frozen, userID, true)
+}
+
+// frozenOf are the rows of a query of UserLogin; the org's lock is held.
+func (o *Org) frozenOf(query string) []map[string]any {
+	rows := []map[string]any{}
+	for _, p := range o.people {
+		if strings.Contains(query, "'"+p.ID+"'") {
+			rows = append(rows, map[string]any{"UserId": p.ID, "IsFrozen": o.frozen[p.ID]})
+		}
+	}
+	return rows
+}
+
 // boxesOf answers with a user's record.
 func (o *Org) boxesOf(w http.ResponseWriter, r *http.Request) {
 	if !o.lives(w, r) {
@@ -25,7 +50,7 @@ func (o *Org) boxesOf(w http.ResponseWriter, r *http.Request) {
 	for _, p := range o.people {
 		if p.ID == id {
 			Answer(w, http.StatusOK, map[string]any{
-				"Id": id, "et4ae5__ExactTargetForAppExchangeUser__c": o.boxes[id][0], "et4ae5__ExactTargetForAppExchangeAdmin__c": o.boxes[id][1],
+				"Id": id, "IsActive": !o.inactive[id], "et4ae5__ExactTargetForAppExchangeUser__c": o.boxes[id][0], "et4ae5__ExactTargetForAppExchangeAdmin__c": o.boxes[id][1],
 			})
 			return
 		}
