@@ -63,6 +63,10 @@ func TestConsoleSignIn(t *testing.T) {
 		wantPage(t, w.console(t, b, path, "Open the console", linktest.Person{}, linktest.Person{}), 200, "The bridge", "Not connected", "operator, by the one-time link (Marketing Cloud for AppExchange Admin)")
 		wantPage(t, w.console(t, browser.New(nil), path, "Open the console", linktest.Person{}, linktest.Person{}), 400, "This link was used already")
 
+		if got := w.entries(t); !strings.Contains(strings.Join(got, "\n"), "console_link.taken") {
+			t.Errorf("the record does not tell who came in by the link: %v", got)
+		}
+
 		// Nobody can be told an administrator by an org that is not connected.
 		wantPage(t, w.console(t, browser.New(nil), signInOrg, "", ann, linktest.Person{}), 200, "ann@org.example of Salesforce (no role)", "Connect is not connected to the org yet")
 		w.connectBoth(t)

@@ -258,8 +258,9 @@ func (s Spec) check() error {
 
 // Store keeps sessions, tokens and one-time links. What is missing is a NotFound fault with CodeNotFound.
 type Store interface {
-	// AddConsoleSession stores a session and removes those of its pair that have expired long ago.
-	AddConsoleSession(ctx context.Context, s Session) error
+	// AddConsoleSession stores a session, with an entry in the audit chain where why is one, and removes those of its pair
+	// that have expired long ago.
+	AddConsoleSession(ctx context.Context, why audit.Change, s Session) error
 	ConsoleSession(ctx context.Context, token []byte) (Session, error)
 	// KeepConsoleSession stores role, use and time of reading the role of a session that is still there.
 	KeepConsoleSession(ctx context.Context, s Session) error

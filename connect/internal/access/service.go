@@ -106,16 +106,16 @@ func (s *Service) Enter(ctx context.Context, l link.Link, p Person, own *engagem
 	if why != nil {
 		role = Nobody
 	}
-	cookie, session, err = s.begin(ctx, l, p, role)
+	cookie, session, err = s.begin(ctx, l, audit.Change{}, p, role)
 	return cookie, session, why, err
 }
 
-func (s *Service) begin(ctx context.Context, l link.Link, p Person, role Role) (string, Session, error) {
+func (s *Service) begin(ctx context.Context, l link.Link, why audit.Change, p Person, role Role) (string, Session, error) {
 	cookie, now := oauth.NewToken(secretBytes), s.machine()
 	session := Session{
 		Token: vault.HashToken(cookie), Pair: l.Pair, Person: p, Role: role, Expires: s.links.Now(l).Add(SessionLife), Seen: now, RoleAt: now,
 	}
-	return cookie, session, s.store.AddConsoleSession(ctx, session)
+	return cookie, session, s.store.AddConsoleSession(ctx, why, session)
 }
 
 // Session finds the session of a cookie, and reads its role again where that is due: a box that was taken away takes the
@@ -204,7 +204,9 @@ func (s *Service) EnterByLink(ctx context.Context, token string) (cookie string,
 	if !s.links.Now(l).Before(expires) {
 		return "", used
 	}
-	cookie, _, err = s.begin(ctx, l, Person{Cloud: ByLink, Username: "operator"}, Admin)
+	operator := Person{Cloud: ByLink, Username: "operator"}
+	why := audit.Change{At: s.links.Now(l), Actor: operator.Actor(), Action: audit.ConsoleLinkTaken}
+	cookie, _, err = s.begin(ctx, l, why, operator, Admin)
 	return cookie, err
 }
 

@@ -63,6 +63,7 @@ const (
 	MigrationUndone    = "migration.undone"
 	TokenCreated       = "api_token.created" // Subject of these is its name
 	TokenRevoked       = "api_token.revoked"
+	ConsoleLinkTaken   = "console_link.taken" // somebody came in by it as an administrator
 	UsersReconnected   = "users.reconnected" // one entry a batch of outcomes; After has the digest
 )
 

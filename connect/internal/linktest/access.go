@@ -18,7 +18,7 @@ func consoleSessions(t *testing.T, s Store) {
 		Token: vault.HashToken("cookie"), Pair: "a", Role: access.Admin, Expires: At(100), Seen: At(1), RoleAt: At(2),
 		Person: access.Person{Cloud: access.ByOrg, OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "Ü"},
 	}
-	ok(t, s.AddConsoleSession(ctx, v))
+	ok(t, s.AddConsoleSession(ctx, audit.Change{}, v))
 	got, err := s.ConsoleSession(ctx, v.Token)
 	ok(t, err)
 	same(t, got, v)
@@ -31,7 +31,7 @@ func consoleSessions(t *testing.T, s Store) {
 	// One that is added sweeps out what ended long ago, and nothing else.
 	late := v
 	late.Token, late.Expires = vault.HashToken("late"), v.Expires.Add(access.SessionLife+25*60*60*1e9)
-	ok(t, s.AddConsoleSession(ctx, late))
+	ok(t, s.AddConsoleSession(ctx, audit.Change{}, late))
 	_, err = s.ConsoleSession(ctx, v.Token)
 	wantCode(t, err, access.CodeNotFound)
 	ok(t, s.KeepConsoleSession(ctx, v)) // it is no more, and stays so

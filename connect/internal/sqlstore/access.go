@@ -11,10 +11,19 @@ import (
 )
 
 // AddConsoleSession implements access.Store.
-func (s *Store) AddConsoleSession(ctx context.Context, v access.Session) error {
+func (s *Store) AddConsoleSession(ctx context.Context, why audit.Change, v access.Session) error {
+	key, err := s.auditKey(ctx, v.Pair)
+	if err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec(`DELETE FROM console_session WHERE pair_id = $1 AND expires_at < $2`, v.Pair, ms(v.Expires.Add(-access.SessionLife-keepExpired))); err != nil {
 			return err
+		}
+		if why.Action != "" {
+			if _, err := note(tx, key, entry(v.Pair, why, nil, nil)); err != nil {
+				return err
+			}
 		}
 		_, err := tx.Exec(`INSERT INTO console_session (token_hash, pair_id, cloud, org_id, user_id, username, name, role, expires_at, seen_at, role_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
