@@ -497,7 +497,7 @@ func describeUpgrade(u *connect.Upgrade) string {
 	}
 	if w := u.Waiting; w != nil && !u.Closed() {
 		fmt.Fprintf(&b, "waits    for %s\n", oneLine(waitsFor(w)))
-		for _, l := range [][2]string{{"error", w.Code}, {"read", w.Have}, {"wanted", w.Want}, {"click", w.Click}, {"or", w.Command}} {
+		for _, l := range [][2]string{{"read", w.Have}, {"wanted", w.Want}, {"click", w.Click}, {"or", w.Command}} {
 			if l[1] != "" {
 				fmt.Fprintf(&b, "%-8s %s\n", l[0], oneLine(l[1]))
 			}

@@ -48,7 +48,7 @@ func changeOf(c apiuser.Change) *apiUserChange {
 func findingsOf(all []apiuser.Finding) []findingBody {
 	body := make([]findingBody, 0, len(all))
 	for _, f := range all {
-		body = append(body, findingBody{f.Name, f.Want, f.Got, f.OK})
+		body = append(body, findingBody(f))
 	}
 	return body
 }

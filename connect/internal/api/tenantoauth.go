@@ -30,7 +30,6 @@ type checkBody struct {
 	Got     string            `json:"got"`
 	OK      bool              `json:"ok"`
 	Advice  bool              `json:"advice,omitempty"` // the upgrade may go on without it
-	Code    fault.Code        `json:"code,omitempty"`
 	Owner   tenantoauth.Owner `json:"owner"`
 	Click   string            `json:"click,omitempty"`
 	Command string            `json:"command,omitempty"`
@@ -45,7 +44,7 @@ type tokenMovesBody struct {
 func checksOf(all []tenantoauth.Check) []checkBody {
 	out := make([]checkBody, 0, len(all))
 	for _, c := range all {
-		b := checkBody{Name: c.Name, Text: c.Text, Got: c.Got, OK: c.OK, Advice: c.Advice, Code: c.Code, Owner: c.Owner}
+		b := checkBody{Name: c.Name, Text: c.Text, Got: c.Got, OK: c.OK, Advice: c.Advice, Owner: c.Owner}
 		if !c.OK { // else there is nothing to do
 			b.Click, b.Command = c.Click, c.Command
 		}

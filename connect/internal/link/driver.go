@@ -33,8 +33,6 @@ const (
 	// CodeNotAPIUser and CodeWebServicesOff: Engagement no longer takes the API user's name and password for web services.
 	CodeNotAPIUser     fault.Code = "not_an_api_user"
 	CodeWebServicesOff fault.Code = "web_services_password_off"
-	// CodeNoRole: the API user lacks the role that gives him web services.
-	CodeNoRole fault.Code = "api_user_role_missing"
 )
 
 // Driver is how a span signs its users in.
@@ -157,7 +155,7 @@ var lasting = map[fault.Code]bool{CodePasswordChanged: true, CodeTokenReset: tru
 // causes are all for which stored credentials are refused.
 var causes = map[fault.Code]bool{
 	CodePasswordChanged: true, CodeTokenReset: true, CodeTokenRequired: true, CodeCredentialsRefused: true, CodePasswordExpired: true, CodeLocked: true,
-	CodeAddressChanged: true, CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeNoRole: true, CodeClientRefused: true,
+	CodeAddressChanged: true, CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeClientRefused: true,
 }
 
 func shut(d Driver, state SpanState, c Cause) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -179,12 +178,6 @@ func (d *passwordTenant) byPage(ctx context.Context, l Link, tenant *engagement.
 	return tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: vault.Secret(q.Get("code")), RedirectURI: d.s.callback, Verifier: vault.Secret(verifier), MID: mid})
 }
 
-// The roles of the API user (connect-facts 1.5): the first in every edition, the second in Enterprise 2.0.
-const (
-	ConnectorRole     = "Marketing Cloud Administrator"
-	AdministratorRole = "Administrator"
-)
-
 const (
 	renewTenant   = "connect renew --kind engagement"
 	refusedByPage = "Engagement refuses the API user's name and password: the password was changed, or he is locked out or disabled. Give the new one to `" + renewTenant + "`."
@@ -221,13 +214,8 @@ func (d *passwordTenant) refused(ctx context.Context, l Link, tenant *engagement
 // noWebServices is why web services refuse what the login page took; said is what the tenant says of it, where it does.
 func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.Client, token engagement.Token, username, said string) error {
 	token.SOAPUser = ""
-	details, err := tenant.Session(token).UserDetails(ctx, username)
-	switch {
-	case err != nil: // he may not ask either
-	case !details.APIUser:
+	if details, err := tenant.Session(token).UserDetails(ctx, username); err == nil && !details.APIUser {
 		return fault.New(fault.Denied, CodeNotAPIUser, "%s is no API User any more: an administrator ticks API User under Setup > Users.", username)
-	case strings.Contains(said, "permission") && !slices.Contains(details.Roles, ConnectorRole):
-		return fault.New(fault.Denied, CodeNoRole, "%s has no right to web services: he lacks the role %s, which an administrator gives under Setup > Users.", username, ConnectorRole)
 	}
 	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.%s", strings.TrimRight(" "+said, " "))
 }

@@ -49,8 +49,7 @@ type Check struct {
 	Text    string // what the document says of it, in our words
 	Got     string // what was found
 	OK      bool
-	Advice  bool       // the upgrade may go on without it
-	Code    fault.Code // what is wrong with the API user; "" for nothing, and in checks of anything else, whose names say it
+	Advice  bool // the upgrade may go on without it
 	Owner   Owner
 	Click   string // where a person does it; "" for nothing to do
 	Command string // how a command does it
@@ -164,9 +163,6 @@ func (s *Service) Org(ctx context.Context, l link.Link) (installed, setting Chec
 func (s *Service) Confirmed(ctx context.Context, l link.Link, active []int64) (Check, error) {
 	l.Outage = link.Outage{}
 	id, err := s.links.ProveTenant(ctx, l)
-	if _, no := link.Refused(err); no {
-		return s.SignsIn(ctx, l)
-	}
 	if err != nil {
 		return Check{}, err
 	}
@@ -234,44 +230,17 @@ func (s *Service) scheduled(ctx context.Context, l link.Link) (Check, error) {
 func signsIn(l link.Link, proof []apiuser.Finding) Check {
 	c := Check{
 		Name: APIUser, Text: "the current API user credentials log in to Engagement", OK: true, Owner: EngagementAdmin,
-		Got: l.Tenant.Username + " signs in, as " + l.TenantChoice().Driver.String(),
+		Got: l.Tenant.Username + " signs in, as " + l.TenantChoice().Driver.String(), Click: "Engagement: Setup > Users > Users",
+		Command: "twinspan connect renew --kind engagement",
 	}
 	for _, f := range proof {
 		if !f.OK {
-			c.OK, c.Code, c.Got = false, f.Code, f.Name+": "+f.Got+" (should be "+f.Want+")"
-			c.Click, c.Command = mends(l, f)
+			c.OK, c.Got = false, f.Name+": "+f.Got+" (should be "+f.Want+")"
 			break
 		}
 	}
 	return c
 }
-
-// mends is how a finding about the API user is mended, by click and by command.
-func mends(l link.Link, f apiuser.Finding) (click, command string) {
-	name := l.Tenant.Username
-	update := "twinspan tenant user update " + name
-	users := "Engagement: Setup > Users > Users > " + name
-	switch f.Code {
-	case apiuser.CodeNoAPIUser:
-		return users + " > API User", update + " --api-user"
-	case apiuser.CodeNotFit:
-		return users + ": he is active and not locked, and has chosen a password of his own", update + " --active --unlock"
-	case apiuser.CodeRole:
-		for role := range strings.SplitSeq(f.Want, ", ") {
-			if !slices.Contains(strings.Split(f.Got, ", "), role) {
-				update += " --role '" + role + "'"
-			}
-		}
-		return users + " > Manage Roles", update
-	case apiuser.CodeUnits:
-		return "Engagement: Setup > Users > Business Units > Users", "twinspan business-units check"
-	}
-	return users + ": unlock or enable him; where his password has changed, twinspan connect renew --kind engagement", update + " --active --unlock"
-}
-
-// CodeNotConverted: the span is by key, and the API user does not sign in by it: "if the API user did not migrate, the tab
-// prompts for the credentials".
-const CodeNotConverted fault.Code = "api_user_not_converted"
 
 // setting reads the org's setting; said is what the org refuses to show.
 func (s *Service) setting(ctx context.Context, l link.Link) (set link.OAuthSetting, said string, err error) {
@@ -329,7 +298,7 @@ func converted(l link.Link, proof []apiuser.Finding) Check {
 	case l.Tenant.Driver != link.JWT:
 		c.Got = l.Tenant.Username + " signs in by stored name and password"
 	case len(proof) == 0 || !proof[0].OK:
-		c.Code, c.Got = CodeNotConverted, l.Tenant.Username+" did not migrate"
+		c.Got = l.Tenant.Username + " did not migrate"
 		if len(proof) > 0 {
 			c.Got += ": " + proof[0].Got
 		}

@@ -269,7 +269,7 @@ func (e *engine) wait(ctx context.Context, rec *Record, f Reading, out Outcome) 
 	if f.For == "" {
 		f.For = rec.Owner
 	}
-	next := Waiting{For: f.For, Step: rec.Step, Undoing: e.u.State == Cancelling, Code: f.Code, Have: f.Have, Want: f.Want, Click: f.Click, Command: f.Command, Until: f.Until, Since: e.now}
+	next := Waiting{For: f.For, Step: rec.Step, Undoing: e.u.State == Cancelling, Have: f.Have, Want: f.Want, Click: f.Click, Command: f.Command, Until: f.Until, Since: e.now}
 	kept, err := encoded(out.Kept)
 	if err != nil {
 		return 0, err

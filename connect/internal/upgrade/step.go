@@ -7,7 +7,6 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
-	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // Name names a step.
@@ -44,8 +43,7 @@ type Step struct {
 // Reading is how a step stands.
 type Reading struct {
 	Done    bool
-	Code    fault.Code // what is wrong, where it has a name
-	Have    string     // what was read
+	Have    string // what was read
 	Want    string
 	For     Owner     // whom it waits for where it is not done; "" for the step's owner
 	Until   time.Time // where it waits for its hour; zero otherwise

@@ -59,7 +59,7 @@ func (c tenantOAuth) changes(l link.Link) string {
 
 // reading is a check as the engine reads it.
 func reading(c tenantoauth.Check) Reading {
-	return Reading{Done: c.OK, Code: c.Code, Have: c.Got, Want: c.Text, For: Owner(c.Owner), Click: c.Click, Command: c.Command}
+	return Reading{Done: c.OK, Have: c.Got, Want: c.Text, For: Owner(c.Owner), Click: c.Click, Command: c.Command}
 }
 
 // scheduledSends: "Allow all scheduled sends to complete before starting the upgrade, if possible."
@@ -153,11 +153,8 @@ func (c tenantOAuth) connectEngagement() Step {
 				return f, nil
 			}
 			check, err := c.checks.SignsIn(ctx, w.Link)
-			if check.OK {
-				f.Done, f.Have = true, check.Got
-				return f, err
-			}
-			return reading(check), err
+			f.Done, f.Have = check.OK, check.Got
+			return f, err
 		},
 		Undo: func(ctx context.Context, w Work) (Outcome, error) {
 			out := Outcome{Reading: Reading{Done: true, Have: "Connect signs in by " + link.Password.String()}}

@@ -78,17 +78,15 @@ type Upgrade struct {
 
 // Waiting is for whom an upgrade waits, and for what.
 type Waiting struct {
-	For     Owner `json:"for"`
-	Step    Name  `json:"step"`
-	Undoing bool  `json:"undoing,omitempty"` // the step is to be put back
-	// Code is what is wrong, where a look gave it a name: "api_user_refused".
-	Code    fault.Code `json:"code,omitempty"`
-	Have    string     `json:"have,omitempty"` // what was read
-	Want    string     `json:"want,omitempty"`
-	Click   string     `json:"click,omitempty"`   // how a person does it in a browser
-	Command string     `json:"command,omitempty"` // how he does it by command
-	Until   time.Time  `json:"until,omitzero"`    // where it waits for its hour, domain time
-	Since   time.Time  `json:"since,omitzero"`    // domain time
+	For     Owner     `json:"for"`
+	Step    Name      `json:"step"`
+	Undoing bool      `json:"undoing,omitempty"` // the step is to be put back
+	Have    string    `json:"have,omitempty"`    // what was read
+	Want    string    `json:"want,omitempty"`
+	Click   string    `json:"click,omitempty"`   // how a person does it in a browser
+	Command string    `json:"command,omitempty"` // how he does it by command
+	Until   time.Time `json:"until,omitzero"`    // where it waits for its hour, domain time
+	Since   time.Time `json:"since,omitzero"`    // domain time
 }
 
 // Status says how far a step has come.

@@ -66,7 +66,6 @@ type UpgradeWaiting struct {
 	For     string    `json:"for"` // "engagement_admin", "crm_admin", "connect" or "time"
 	Step    string    `json:"step,omitempty"`
 	Undoing bool      `json:"undoing,omitempty"` // the step is to be put back
-	Code    string    `json:"code,omitempty"`    // what is wrong, where it has a name: "api_user_refused"
 	Have    string    `json:"have,omitempty"`
 	Want    string    `json:"want,omitempty"`
 	Click   string    `json:"click,omitempty"`
