@@ -96,6 +96,7 @@ type Bridge struct {
 	links     *link.Service
 	mappings  *mapping.Service
 	leftovers *mapping.Leftovers
+	signins   *signin.Service
 	accounts  *integration.Service
 	mailer    *mailing.Worker
 	sends     *send.Service
@@ -177,6 +178,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.access = access.NewService(b.store, b.links, leases)
 	b.base = base
 	signins := signin.NewService(b.store, b.links, sealing, base)
+	b.signins = signins
 	b.mappings = mapping.NewService(b.store, b.links, chains)
 	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: leases, Workers: workers})
 	b.accounts = integration.NewService(b.store, b.links, sealing)
@@ -321,6 +323,8 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 				err = errors.Join(err, b.units.Settle(one, l))
 			}
 		}
+		strangers, tokenErr := b.links.ForgetStrangers(one, l)
+		err = errors.Join(err, tokenErr, b.signins.Forget(one, l))
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
 		err = errors.Join(err, b.accounts.Keep(one, l), b.links.RenewIdle(one, l), b.moveUsers(one, l))
 		if open {
@@ -332,6 +336,9 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		}
 		if len(ended) > 0 {
 			b.log.Warn("grants ended that nothing worked with", "pair", l.Pair, "users", ended)
+		}
+		if len(strangers) > 0 {
+			b.log.Warn("refresh tokens forgotten that nothing worked with", "pair", l.Pair, "users", strangers)
 		}
 		if err != nil && ctx.Err() == nil {
 			b.log.Warn("connection not looked through to the end", "pair", l.Pair, "error", err)

@@ -262,6 +262,9 @@ type Credentials interface {
 	IdleUserTokens(ctx context.Context, pair string, before time.Time, limit int) ([]string, error)
 	// DeleteUserToken forgets a token; one that is not there already is none.
 	DeleteUserToken(ctx context.Context, pair, username string) error
+	// DeleteStrangers forgets tokens that were not used since before, of users who are neither mapped nor the span's own, and
+	// names those.
+	DeleteStrangers(ctx context.Context, pair string, before time.Time) ([]string, error)
 }
 
 // sealCredential seals a span's credentials for the place where they are sent.

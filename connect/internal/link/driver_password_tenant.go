@@ -312,17 +312,25 @@ func (s *Service) UserToken(l Link, username string, token vault.Secret) (UserTo
 	return t, err
 }
 
-// KeepUser keeps the refresh token of a user who has just signed in, where his sessions come of it: by key they do not, and
+// ActsByToken reports whether Connect's sessions of the user come of the refresh token of his sign-in: by key they do not, and
 // the API user has credentials of his own.
-func (s *Service) KeepUser(ctx context.Context, l Link, username string, token vault.Secret) error {
-	if !l.Tenant.Driver.KeepsSecrets() || SameUsername(username, l.Tenant.Username) {
+func (l Link) ActsByToken(username string) bool {
+	return l.Tenant.Driver.KeepsSecrets() && !SameUsername(username, l.Tenant.Username)
+}
+
+// MayKeep refuses a sign-in of which no session could come later, because it gave no refresh token.
+func (l Link) MayKeep(username string, token vault.Secret) error {
+	if token != "" || l.Tenant.Driver != WebApp { // elsewhere what his sign-in lacks is told when it is used
 		return nil
 	}
-	if token == "" {
-		if l.Tenant.Driver != WebApp {
-			return nil // what his sign-in lacks is told when it is used
-		}
-		return fault.New(fault.Conflict, CodeNoRefreshToken, "Engagement gives %s no refresh token through the web app: its package needs the scope offline (Setup > Apps > Installed Packages).", username)
+	return fault.New(fault.Conflict, CodeNoRefreshToken, "Engagement gives %s no refresh token through the web app: its package needs the scope offline (Setup > Apps > Installed Packages).", username)
+}
+
+// KeepUser keeps the refresh token of a user who has signed in and for whom Connect may act, where his sessions come of it;
+// "" changes nothing.
+func (s *Service) KeepUser(ctx context.Context, l Link, username string, token vault.Secret) error {
+	if token == "" || !l.ActsByToken(username) {
+		return nil
 	}
 	t, err := s.UserToken(l, username, token)
 	if err != nil {
@@ -366,6 +374,15 @@ func (s *Service) RenewIdle(ctx context.Context, l Link) error {
 		}
 	}
 	return nil
+}
+
+// strangerAge is how long a refresh token may lie unused with nobody mapped by it: until then the mapping may be in the making.
+const strangerAge = 10 * time.Minute
+
+// ForgetStrangers forgets refresh tokens of users who are neither mapped nor the span's own, and names them: by each, Connect
+// could act for somebody whom no list names. A crash between the token and the mapping leaves one.
+func (s *Service) ForgetStrangers(ctx context.Context, l Link) ([]string, error) {
+	return s.store.DeleteStrangers(ctx, l.Pair, s.Now(l).Add(-strangerAge))
 }
 
 // ForgetUser forgets the refresh token of a user; without one nothing happens.

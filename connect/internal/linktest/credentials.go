@@ -1,10 +1,12 @@
 package linktest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -101,12 +103,41 @@ func credentials(t *testing.T, s Store) {
 	_, err = s.LeaseUserToken(ctx, "a", "ann", At(100), At(160))
 	wantCode(t, err, link.CodeNotFound)
 	tokenMoves(t, s)
+	strangers(t, s)
 	// What is disconnected keeps none.
 	ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: "ann", Sealed: []byte("t")}))
 	_, err = s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) { return l.Disconnected(), nil })
 	ok(t, err)
 	_, err = s.LeaseUserToken(ctx, "a", "ann", At(100), At(100).Add(time.Minute))
 	wantCode(t, err, link.CodeNotFound)
+}
+
+// strangers holds a store to what it says of tokens of people with whom nothing works. It leaves no mapping.
+func strangers(t *testing.T, s Store) {
+	ctx := t.Context()
+	_, err := s.UpdateLink(ctx, "a", Why, func(l link.Link) (link.Link, error) {
+		l.Tenant.Username = "API.User"
+		return l, nil
+	})
+	ok(t, err)
+	m := mapping.Mapping{Pair: "a", CRMUserID: "005A", CRMUsername: "u@x.example", EngagementUserID: "7", EngagementUser: "\u00c4nn.MC", CreatedAt: At(0)}
+	_, err = s.PutMapping(ctx, m, Why)
+	ok(t, err)
+	for name, renewed := range map[string]int{"\u00e4nn.mc": 1, "api.user": 1, "carl": 1, "dora": 1, "emil": 9} {
+		ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: name, Sealed: []byte("t"), RenewedAt: At(renewed)}))
+	}
+	for _, want := range [][]string{{"carl", "dora"}, nil} {
+		gone, err := s.DeleteStrangers(ctx, "a", At(9))
+		ok(t, err)
+		same(t, gone, want)
+	}
+	left, err := s.IdleUserTokens(ctx, "a", At(100), 10)
+	ok(t, err)
+	slices.Sort(left)
+	same(t, left, []string{"api.user", "emil", "\u00e4nn.mc"})
+	cleared, err := s.ClearMapping(ctx, mapping.Clear{ID: "c-strangers", Mapping: m, Actor: "x", Reason: "r", At: At(1)})
+	ok(t, err)
+	same(t, cleared, true)
 }
 
 // tokenMoves holds a store to what it says of tokens on the way to grants; bob and cleo have one, ann has none. It leaves none.

@@ -287,6 +287,18 @@ func flows(t *testing.T, s Store) {
 	}
 	_, err = s.Flow(ctx, f.Key)
 	wantCode(t, err, signin.CodeFlowUnknown)
+	// What has expired keeps no secrets, and is known still.
+	old, young := f, f
+	old.Key, young.Key, young.Expires = vault.HashToken("old"), vault.HashToken("young"), At(1)
+	ok(t, s.AddFlow(ctx, old))
+	ok(t, s.AddFlow(ctx, young))
+	ok(t, s.ForgetSecrets(ctx, "a", At(0)))
+	got, err = s.Flow(ctx, old.Key)
+	ok(t, err)
+	same(t, len(got.Secrets), 0)
+	got, err = s.Flow(ctx, young.Key)
+	ok(t, err)
+	same(t, got, young)
 	// A flow that comes sweeps out what expired half an hour before.
 	late := f
 	late.Key, late.Expires = vault.HashToken("late"), At(0).Add(time.Hour)

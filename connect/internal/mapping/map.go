@@ -195,16 +195,43 @@ func (s *Service) giveBackUnlessPassing(ctx context.Context, l link.Link, m Mapp
 	return err
 }
 
-// Confirm maps a visitor to the Engagement user as whom he came back and who is meant. His sign-in made the grant.
-func (s *Service) Confirm(ctx context.Context, l link.Link, v signin.Visitor, username string, mid int64) (Mapping, error) {
-	if err := s.links.Interrupted(l); err != nil {
-		return Mapping{}, s.giveBackUnlessPassing(ctx, l, Mapping{EngagementUser: username}, err)
+// Confirm maps a visitor to the Engagement user as whom he came back and who is meant, as f, which asked him, says. His sign-in
+// made the grant; where Connect acts by his refresh token instead, it is kept from now on.
+func (s *Service) Confirm(ctx context.Context, l link.Link, f signin.Flow) (Mapping, error) {
+	if err := s.links.Interrupted(l); err != nil { // it passes: the grant is not given back
+		return Mapping{}, err
 	}
-	m, err := s.readyAs(ctx, l, v, username, mid, true)
+	if err := s.keep(ctx, l, f); err != nil {
+		return Mapping{}, err
+	}
+	m, err := s.readyAs(ctx, l, f.Visitor, f.Username, f.MID, true)
 	if err != nil {
 		return Mapping{}, err
 	}
-	return s.put(ctx, l, m, v.Username)
+	return s.put(ctx, l, m, f.Visitor.Username)
+}
+
+// Decline ends the grant of an Engagement user who was asked about and is not meant.
+func (s *Service) Decline(ctx context.Context, l link.Link, f signin.Flow) error {
+	if l.HasGrants() { // which he alone ends for certain
+		if err := s.keep(ctx, l, f); err != nil {
+			return err
+		}
+	}
+	return s.GiveBack(ctx, l, f.Username)
+}
+
+// keep keeps the refresh token that waited for an answer. Where the connection works with the user meanwhile, by an answer in
+// another window, it has one that is as good.
+func (s *Service) keep(ctx context.Context, l link.Link, f signin.Flow) error {
+	if f.Refresh == "" {
+		return nil
+	}
+	needed, err := s.Needs(ctx, l, link.TenantUser{UserID: f.UserID, Username: f.Username})
+	if err != nil || needed {
+		return err
+	}
+	return s.links.KeepUser(ctx, l, f.Username, f.Refresh)
 }
 
 // GiveBack ends the grant of an Engagement user that nothing of the connection works with, as himself: there may be no API

@@ -143,10 +143,11 @@ func NewService(store Store, links *link.Service, keys Keys) *Service {
 }
 
 // Consider says what would come of mapping a visitor to the Engagement user who signed in, and stores nothing: Connect
-// signs that user in by its own key, for a mapping that does not work is none. What is refused needs no question; what is
+// signs that user in by its own key, for a mapping that does not work is none. Where it acts by refresh tokens his is spent with
+// the first use, and own, the session of his sign-in, does instead. What is refused needs no question; what is
 // unusual is the refusal of which Unusual tells, and is asked about; nil is asked about too. A visitor whose stored token is
 // refused is refused himself until it is cleared: somebody may have ended it on purpose.
-func (s *Service) Consider(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser) error {
+func (s *Service) Consider(ctx context.Context, l link.Link, v signin.Visitor, found link.TenantUser, own *engagement.Session) error {
 	if err := s.links.Interrupted(l); err != nil {
 		return err
 	}
@@ -154,10 +155,13 @@ func (s *Service) Consider(ctx context.Context, l link.Link, v signin.Visitor, f
 	if err != nil {
 		return err
 	}
-	if err := s.try(ctx, l, m); err != nil {
+	as := s.as(l, m)
+	if l.ActsByToken(m.EngagementUser) {
+		as = func(_ context.Context, fn func(*engagement.Session) error) error { return fn(own) }
+	} else if err := s.try(ctx, l, m); err != nil {
 		return err
 	}
-	if _, err := s.admit(ctx, l, m); err != nil {
+	if _, err := s.admit(ctx, l, m, as); err != nil {
 		return err
 	}
 	_, err = Decide(l, v, found, false, m.CreatedAt)
@@ -194,7 +198,7 @@ func (m Mapping) Facts() *Facts {
 // settle takes away what stands in the way of a mapping that works, and leaves its handle in the org; its record is all
 // that is missing then.
 func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, error) {
-	old, err := s.admit(ctx, l, m)
+	old, err := s.admit(ctx, l, m, s.as(l, m))
 	if err != nil {
 		return Mapping{}, err
 	}
@@ -210,9 +214,19 @@ func (s *Service) settle(ctx context.Context, l link.Link, m Mapping) (Mapping, 
 	return m, nil
 }
 
+// asUser runs fn with a session of a mapping's Engagement user.
+type asUser func(ctx context.Context, fn func(*engagement.Session) error) error
+
+// as gives the sessions that Connect makes itself.
+func (s *Service) as(l link.Link, m Mapping) asUser {
+	return func(ctx context.Context, fn func(*engagement.Session) error) error {
+		return s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, fn)
+	}
+}
+
 // admit refuses a mapping that cannot be made, and gives the one in whose place it is to come.
-func (s *Service) admit(ctx context.Context, l link.Link, m Mapping) (old Mapping, err error) {
-	if err := s.inUnit(ctx, l, m); err != nil {
+func (s *Service) admit(ctx context.Context, l link.Link, m Mapping, as asUser) (old Mapping, err error) {
+	if err := s.inUnit(ctx, l, m, as); err != nil {
 		return Mapping{}, err
 	}
 	if old, err = s.former(ctx, l, m); err != nil {
@@ -266,7 +280,7 @@ func (s *Service) former(ctx context.Context, l link.Link, m Mapping) (Mapping, 
 
 // try signs the mapping's Engagement user in by key and reads back who he is.
 func (s *Service) try(ctx context.Context, l link.Link, m Mapping) error {
-	return s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, func(tenant *engagement.Session) error {
+	return s.as(l, m)(ctx, func(tenant *engagement.Session) error {
 		id, err := tenant.UserInfo(ctx)
 		if err == nil && id.UserID != m.EngagementUserID {
 			err = fault.New(fault.Denied, link.CodeWrongUser, "Engagement signed in %s where %s was named.", id.Username, m.EngagementUser)

@@ -17,7 +17,7 @@ const CodeOtherUnit fault.Code = "business_unit_not_connected"
 // inUnit refuses an Engagement user whom the business units of the org do not let in (connect-facts 3.6): he reaches none
 // of them, or, where the enterprise has several orgs, he is not signed in to one of this org's. An org in which no
 // business unit is enabled yet takes all.
-func (s *Service) inUnit(ctx context.Context, l link.Link, m Mapping) error {
+func (s *Service) inUnit(ctx context.Context, l link.Link, m Mapping, as asUser) error {
 	enabled, err := s.links.EnabledUnits(ctx, l, false)
 	if err != nil || len(enabled) == 0 || slices.Contains(enabled, m.MID) {
 		return err
@@ -30,7 +30,7 @@ func (s *Service) inUnit(ctx context.Context, l link.Link, m Mapping) error {
 		return fault.New(fault.Denied, CodeOtherUnit, "%s is signed in to business unit %d, which belongs to no business unit of this org. The enterprise has several orgs: switch to a business unit of this one and connect again.", m.EngagementUser, m.MID)
 	}
 	reaches := false
-	err = s.links.CallTenantAs(ctx, l, m.EngagementUser, m.MID, func(tenant *engagement.Session) error {
+	err = as(ctx, func(tenant *engagement.Session) error {
 		found, err := tenant.BusinessUnits(ctx)
 		for _, u := range found {
 			reaches = reaches || slices.Contains(enabled, u.MID)

@@ -312,13 +312,18 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if arrival.Purpose == signin.MapUser {
-		err := s.Mappings.Consider(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User)
+		flow, err := s.hold(r, arrival)
+		if err != nil {
+			s.giveBack(r, arrival)
+			s.refuse(w, r, err)
+			return
+		}
+		err = s.Mappings.Consider(r.Context(), arrival.Link, arrival.Flow.Visitor, arrival.User, arrival.Own())
 		if err != nil && !mapping.Unusual(err) {
 			s.giveBack(r, arrival)
 			s.refuse(w, r, err)
 			return
 		}
-		flow := signin.Flow{Purpose: signin.Confirm, Visitor: arrival.Flow.Visitor, Username: arrival.User.Username, MID: arrival.User.MID}
 		if !s.ask(w, r, arrival.Link, flow, question(arrival, err)) {
 			s.giveBack(r, arrival)
 		}
@@ -409,9 +414,9 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 			s.log(r, http.StatusOK, backErr)
 		}
 	case yes:
-		_, err = s.Mappings.Confirm(r.Context(), l, flow.Visitor, flow.Username, flow.MID)
+		_, err = s.Mappings.Confirm(r.Context(), l, flow)
 	default:
-		err = s.Mappings.GiveBack(r.Context(), l, flow.Username)
+		err = s.Mappings.Decline(r.Context(), l, flow)
 		if err == nil && flow.Purpose == signin.ConfirmAPIUser {
 			s.render(w, r, http.StatusOK, nothingConnected("Engagement"))
 			return
@@ -422,6 +427,18 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	redirect(w, r, TabPath)
+}
+
+// hold is the flow that asks whether who came back is to be mapped. It holds his refresh token until he has said so; but where
+// the connection works with him already, his sign-in may have ended the token that there is, and the new one takes its place.
+func (s *Server) hold(r *http.Request, a signin.Arrival) (signin.Flow, error) {
+	flow := a.Question()
+	needed, err := s.Mappings.Needs(r.Context(), a.Link, a.User)
+	if err != nil || !needed {
+		return flow, err
+	}
+	flow.Refresh = "" // it works once
+	return flow, a.Keep(r.Context())
 }
 
 // giveBack gives up the grant of somebody who was not meant, unless the connection works with it already. A tenant

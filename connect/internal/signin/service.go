@@ -307,12 +307,23 @@ type Arrival struct {
 	User    link.TenantUser
 	Purpose Purpose
 
+	refresh vault.Secret
 	session *engagement.Session
 	links   *link.Service
 }
 
 // Own is the session of who came back, with his own token.
 func (a Arrival) Own() *engagement.Session { return a.session }
+
+// Keep keeps the refresh token of who came back: Connect may act for him.
+func (a Arrival) Keep(ctx context.Context) error {
+	return a.links.KeepUser(ctx, a.Link, a.User.Username, a.refresh)
+}
+
+// Question is the flow that asks whether who came back is to be mapped. Until the answer his refresh token lies in it alone.
+func (a Arrival) Question() Flow {
+	return Flow{Purpose: Confirm, Visitor: a.Flow.Visitor, Username: a.User.Username, MID: a.User.MID, Refresh: a.refresh, UserID: a.User.UserID}
+}
 
 // GiveBack clears the grant that signing in made, with the arrived user's own token, and forgets his refresh token: he was
 // not the one who was meant, and Connect shall not be able to act for him.
@@ -325,8 +336,8 @@ func (a Arrival) GiveBack(ctx context.Context) error {
 }
 
 // EndTenant finishes a trip to the tenant and learns who came back; what follows from it is for the caller. By key the
-// tokens of the exchange are not kept: signing in made the grant, and the span's key works from there. Otherwise the
-// refresh token of who came to be mapped is.
+// tokens of the exchange are not needed: signing in made the grant, and the span's key works from there. Otherwise the
+// arrival of who came to be mapped has his refresh token; nothing is kept yet.
 func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arrival, error) {
 	f, l, sec, err := s.open(ctx, "tenant", r, browser)
 	a := Arrival{Link: l, Flow: f, Purpose: f.Purpose, links: s.links}
@@ -357,10 +368,17 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 		return a, err
 	}
 	a.User = link.TenantUser{EID: id.EID, MID: id.MID, UserID: id.UserID, Username: id.Username, Name: id.Name}
-	if f.Purpose == MapUser {
-		err = s.links.KeepUser(ctx, l, id.Username, token.RefreshToken)
+	if f.Purpose == MapUser && l.ActsByToken(id.Username) {
+		a.refresh, err = token.RefreshToken, l.MayKeep(id.Username, token.RefreshToken)
 	}
 	return a, err
+}
+
+// held is a refresh token that waits for its user's yes.
+type held struct {
+	Refresh string `json:"refresh"`
+	Origin  string `json:"origin"`  // address of the tenant that gave it
+	UserID  string `json:"user_id"` // whose it is
 }
 
 // Ask keeps who was found until somebody has said whether he is meant: f has the purpose, and who. handle goes into the
@@ -368,6 +386,16 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 func (s *Service) Ask(ctx context.Context, l link.Link, f Flow, browser string) (handle string, err error) {
 	handle = oauth.NewToken(tokenBytes)
 	f.Key, f.Pair, f.Step, f.Browser, f.Secrets, f.Expires = vault.HashToken(handle), l.Pair, Away, vault.HashToken(browser), nil, s.links.Now(l).Add(FlowLife)
+	if f.Refresh != "" {
+		plain, err := json.Marshal(held{f.Refresh.Reveal(), l.AuthURL, f.UserID})
+		if err != nil {
+			return "", err
+		}
+		defer clear(plain)
+		if f.Secrets, err = s.vault.Seal(plain, FlowAAD(f.Key)); err != nil {
+			return "", err
+		}
+	}
 	return handle, s.store.AddFlow(ctx, f)
 }
 
@@ -377,7 +405,24 @@ func (s *Service) Answered(ctx context.Context, handle, browser string) (Flow, l
 	if err == nil && !f.Purpose.asks() {
 		err = Unknown()
 	}
+	if err != nil || len(f.Secrets) == 0 {
+		return f, l, err
+	}
+	plain, err := s.vault.Open(f.Secrets, FlowAAD(f.Key))
+	if err != nil {
+		return f, l, fault.Wrap(err, fault.Internal, link.CodeCredentialCorrupt, "The sign-in cannot be continued.")
+	}
+	defer clear(plain)
+	var h held
+	if err = json.Unmarshal(plain, &h); err == nil && h.Origin == l.AuthURL { // it is sent nowhere else
+		f.Refresh, f.UserID = vault.Secret(h.Refresh), h.UserID
+	}
 	return f, l, err
+}
+
+// Forget takes what expired sign-ins kept secret out of the store: nobody can go on with it.
+func (s *Service) Forget(ctx context.Context, l link.Link) error {
+	return s.store.ForgetSecrets(ctx, l.Pair, s.links.Now(l))
 }
 
 // Session finds the session of a cookie. An unknown or expired one is an Unauthenticated fault.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // Codes of the faults that this package returns.
@@ -78,7 +79,9 @@ type Flow struct {
 	Purpose Purpose
 	Step    Step
 	Browser []byte // SHA-256 of the browser's cookie; nil while Offered
-	Secrets []byte // PKCE verifier and nonce, sealed under FlowAAD; nil while Offered
+	// Secrets are sealed under FlowAAD: PKCE verifier and nonce, or the refresh token of who came back, of purpose Confirm; nil
+	// while Offered, and once the flow has expired.
+	Secrets []byte
 	Expires time.Time
 
 	// Visitor is whom the mapping is for; of purposes MapUser and Confirm.
@@ -91,6 +94,10 @@ type Flow struct {
 	// Return is the path of the console, on this server, that the sign-in was begun for; of the purposes Console and
 	// ConsoleTenant.
 	Return string
+	// Refresh is the refresh token of who came back, of purpose Confirm, where Connect is to act for him by it; "" elsewhere.
+	// UserID is his AccountUserID in decimal. Both are stored in Secrets alone.
+	Refresh vault.Secret
+	UserID  string
 }
 
 // Accept refuses a flow that is not in the step, has expired, or belongs to another browser.
@@ -135,6 +142,8 @@ type Store interface {
 	Flow(ctx context.Context, key []byte) (Flow, error)
 	// TakeFlow removes the flow under key; all callers but one get Unknown.
 	TakeFlow(ctx context.Context, key []byte) error
+	// ForgetSecrets takes the secrets out of the pair's flows that have expired at now.
+	ForgetSecrets(ctx context.Context, pair string, now time.Time) error
 	// AddSession stores a session and removes some that have expired long ago.
 	AddSession(ctx context.Context, s Session) error
 	// Session reads a session by the hash of its cookie; a missing one is a NotFound fault with CodeNotFound.

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -132,6 +133,46 @@ func (s *Store) DeleteUserToken(ctx context.Context, pair, username string) erro
 		_, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username = $2`, pair, username)
 		return err
 	})
+}
+
+// DeleteStrangers implements link.Credentials.
+func (s *Store) DeleteStrangers(ctx context.Context, pair string, before time.Time) ([]string, error) {
+	found, err := textsOf(s.db.Query(ctx, `SELECT t.username FROM user_token t WHERE t.pair_id = $1 AND t.renewed_at < $2
+		AND NOT EXISTS (SELECT 1 FROM user_mapping m WHERE m.pair_id = t.pair_id AND lower(m.engagement_username) = t.username) ORDER BY t.username`, pair, ms(before)))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	var gone []string
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		gone = nil
+		// Databases do not lower every letter that Go does: who is mapped is looked up here before anything goes.
+		names, err := textsOf(tx.Query(`SELECT engagement_username FROM user_mapping WHERE pair_id = $1 UNION SELECT engagement_username FROM link WHERE pair_id = $1`, pair))
+		if err != nil {
+			return err
+		}
+		known := make(map[string]bool, len(names))
+		for _, name := range names {
+			known[strings.ToLower(name)] = true
+		}
+		for _, name := range found {
+			if known[name] {
+				continue
+			}
+			res, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1 AND username = $2 AND renewed_at < $3`, pair, name, ms(before))
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				gone = append(gone, name)
+			}
+		}
+		return nil
+	})
+	return gone, err
 }
 
 // WaitingTokens implements link.UserTokens.

@@ -79,6 +79,14 @@ func (s *Store) TakeFlow(ctx context.Context, key []byte) error {
 	return err
 }
 
+// ForgetSecrets implements signin.Store.
+func (s *Store) ForgetSecrets(ctx context.Context, pair string, now time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE signin_flow SET secrets_sealed = NULL WHERE pair_id = $1 AND expires_at <= $2 AND secrets_sealed IS NOT NULL`, pair, ms(now))
+		return err
+	})
+}
+
 // AddSession implements signin.Store.
 func (s *Store) AddSession(ctx context.Context, v signin.Session) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
