@@ -239,6 +239,7 @@ func (s *Service) refreshUser(ctx context.Context, l Link, username string, mid 
 	}
 	plain, err := s.openUser(l, held)
 	if err != nil { // unused, it is given back
+		held.RenewedAt = s.Now(l) // no renewal mends it: see RenewIdle
 		_, swapErr := s.store.SwapUserToken(ctx, held)
 		return engagement.Token{}, errors.Join(err, swapErr)
 	}
@@ -352,7 +353,8 @@ const (
 )
 
 // RenewIdle renews refresh tokens of users that were not used for long, so that who does not come for a month is still
-// mapped. What cannot be renewed because Engagement does not answer is the next time's.
+// mapped. A token that cannot be used is passed until it has lain as long again; whose it is, is told when his mapping is
+// tried. What cannot be renewed because Engagement does not answer is the next time's.
 func (s *Service) RenewIdle(ctx context.Context, l Link) error {
 	if !l.Tenant.Driver.KeepsSecrets() || s.Interrupted(l) != nil || s.Copied(ctx, l) {
 		return nil
@@ -369,11 +371,17 @@ func (s *Service) RenewIdle(ctx context.Context, l Link) error {
 		return err
 	}
 	for _, name := range idle {
-		if _, err := s.refreshUser(ctx, l, name, 0, l.UserClientID(), secret); err != nil && !NeedsGrant(err) {
+		if _, err := s.refreshUser(ctx, l, name, 0, l.UserClientID(), secret); err != nil && !unusable(err) {
 			return err
 		}
 	}
 	return nil
+}
+
+// unusable reports whether a refresh token was of no use by its own fault: others may be.
+func unusable(err error) bool {
+	code := fault.CodeOf(err)
+	return NeedsGrant(err) || code == CodeAddressChanged || code == CodeCredentialCorrupt
 }
 
 // strangerAge is how long a refresh token may lie unused with nobody mapped by it: until then the mapping may be in the making.

@@ -2,6 +2,8 @@ package link_test
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -170,6 +172,66 @@ func TestPasswordDrivers(t *testing.T) {
 			if typed := w.tenant.Calls(page) - before; typed != 1 {
 				t.Errorf("a wrong password was typed %d times", typed)
 			}
+		})
+	}
+}
+
+// A token that cannot be used, of another address or another key, holds up nobody else's: the others are renewed, and it is passed
+// until its time comes again. What is wrong with all of them ends the look.
+func TestRenewIdlePassesUnusable(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := newLegacyWorld(t, kind)
+			s, l := w.both[0], w.link(t)
+			w.tenant.Grant(annMC.Username, true)
+			if err := s.KeepUser(t.Context(), l, annMC.Username, vault.Secret(w.tenant.RefreshToken(annMC.Username))); err != nil {
+				t.Fatal(err)
+			}
+			old := s.Now(l).Add(-time.Hour) // longer idle than his
+			elsewhere := l
+			elsewhere.AuthURL = "https://before.example"
+			moved, err := s.UserToken(elsewhere, "moved.mc", "r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			moved.RenewedAt = old
+			for _, u := range []link.UserToken{moved, {Pair: l.Pair, Username: "torn.mc", Origin: l.AuthURL, Sealed: []byte("torn"), RenewedAt: old}} {
+				if err := w.store.PutUserToken(t.Context(), u); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.SetClock(t.Context(), linktest.Pair, l.ClockOffset+11*24*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			l = w.link(t)
+			const token = "POST /v2/token"
+			idle := func(want ...string) {
+				t.Helper()
+				names, err := w.store.IdleUserTokens(t.Context(), linktest.Pair, s.Now(l).Add(-10*24*time.Hour), 10)
+				if err != nil || !slices.Equal(names, want) {
+					t.Errorf("%v are idle (%v), want %v", names, err, want)
+				}
+			}
+			// A tenant that does not answer is not asked for each.
+			w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+				rw.WriteHeader(http.StatusServiceUnavailable)
+				return true
+			})
+			if err := s.RenewIdle(t.Context(), l); fault.KindOf(err) != fault.Unavailable {
+				t.Errorf("while the tenant does not answer: %v", err)
+			}
+			idle(strings.ToLower(annMC.Username))
+			w.tenant.Before(nil)
+			before := w.tenant.Calls(token)
+			if err := s.RenewIdle(t.Context(), l); err != nil {
+				t.Errorf("with tokens that cannot be used: %v", err)
+			}
+			if n := w.tenant.Calls(token) - before; n != 1 {
+				t.Errorf("%d renewed, want ann's", n)
+			}
+			idle()
 		})
 	}
 }
