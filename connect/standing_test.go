@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twinspan/twinspan/connect"
 	"github.com/twinspan/twinspan/connect/internal/linktest"
+	"github.com/twinspan/twinspan/connect/internal/mapping"
+	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/client/browser"
 )
 
@@ -182,5 +185,54 @@ func TestOpenAgain(t *testing.T) {
 		if err := w.bridge.OpenLink(t.Context(), otherPair, ""); err == nil {
 			t.Error("a connection without a token")
 		}
+	})
+}
+
+// Under an own link the User field and the business units are the vendor's, where the org has its package too: Connect writes
+// nothing there, blanks nothing, and decides nothing by them.
+func TestOwnLinkBesideAnOldPackage(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.stored(t, func(store *sqlstore.Store) error { return store.DeleteLink(t.Context(), linktest.Pair) }) // the tab is of the first connection
+		w.openWith(t, connect.Options{SweepEvery: -1})
+		call := w.real(t)
+		a := call(standingPath, map[string]any{
+			"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "own-key", "console_client_id": "console", "by": "olga",
+		}, 200, "app", "Twinspan")
+		w.org.ConsumerKey, w.org.Certificate = "own-key", linktest.Text(a, "org_certificate")
+		w.tenant.Server, w.tenant.Web, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, linktest.Client{ID: "web-id", Secret: webKey}, apiUser.Username
+		w.org.Install(5, 400)
+		w.org.EnableUnits(linktest.EID + 9) // the vendor's, in which nobody here works
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.package_version", "5.400")
+		call(tenantWebApp, map[string]any{"client_id": "server-id", "client_secret": serverKey, "web_client_id": "web-id", "web_client_secret": webKey}, 200, "engagement.auth", "web_app")
+		const vendors = "the-vendors-own-token"
+		w.org.SetField(ann.ID, vendors)
+		stays := func(when string) {
+			t.Helper()
+			if value := w.org.Field(ann.ID); value != vendors {
+				t.Errorf("%s the field holds %q", when, value)
+			}
+		}
+		wantPage(t, w.visit(t, browser.New(nil), w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.")
+		stays("mapped")
+		checked := call("/api/v1/users/check", map[string]any{}, 200, "next", "")
+		if checked["looked"] != float64(0) || checked["given"] != float64(0) {
+			t.Errorf("checked: %v", checked)
+		}
+		stays("looked through")
+
+		// A release before this one has left a handle there, and the vendor's package took the field back: that clears nothing.
+		w.stored(t, func(store *sqlstore.Store) error {
+			m, err := store.Mapping(t.Context(), otherPair, ann.ID)
+			if err != nil {
+				return err
+			}
+			return store.SetHandle(t.Context(), m, mapping.Handle{1})
+		})
+		w.openWith(t, connect.Options{SweepEvery: -1})
+		call("/api/v1/users/"+ann.Username, nil, 200, "state", "mapped")
+		call("/api/v1/users/check", map[string]any{}, 200, "next", "")
+		stays("with a handle")
+		call("/api/v1/users/clear", map[string]any{"users": []string{ann.Username}, "reason": "why not"}, 200, "next", "")
+		stays("cleared")
 	})
 }

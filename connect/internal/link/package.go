@@ -53,8 +53,15 @@ func (p Package) Before(q Package) bool {
 	return cmp.Or(cmp.Compare(p.Major, q.Major), cmp.Compare(p.Minor, q.Minor)) < 0
 }
 
-// TokenInField reports whether mappings leave a handle in the User field: below 5.493, where there is a package at all.
+// TokenInField reports whether the release keeps tokens in the User field: below 5.493, where there is a package at all.
 func (p Package) TokenInField() bool { return p != Package{} && p.Before(ProtectedSince) }
+
+// VendorsOwn reports whether what the package has put into the org, its fields on users and its records, is the vendor's and not
+// Connect's to work by: in a real org it is, if it is there at all.
+func (l Link) VendorsOwn() bool { return l.Standing != Embedded }
+
+// TokenInField reports whether the link's mappings leave a handle in the User field, where the org has the release p.
+func (l Link) TokenInField(p Package) bool { return !l.VendorsOwn() && p.TokenInField() }
 
 // Retired reports whether the release is older than those that document 000 speaks of ("This applies to V5 only").
 func (p Package) Retired() bool { return p != Package{} && p.Before(oldest) }

@@ -19,7 +19,8 @@ import (
 // tokenField is the User field "Marketing Cloud OAuth Token" (document 000; connect-facts 1.7, 3.1). Below package 5.493
 // Connect leaves a random handle of 40 characters in it, while the token itself stays with Connect: whoever blanks or
 // changes the field clears the mapping. From 5.493 on the token lies where no administrator reaches, the field stays
-// empty, and blanking it changes nothing (DESIGN 5.4).
+// empty, and blanking it changes nothing (DESIGN 5.4). Under an own link the field, where there is one, is the vendor's: Connect
+// leaves nothing in it.
 func tokenField(l link.Link) string {
 	n := l.Names()
 	return n.Of(n.TokenField)
@@ -113,7 +114,7 @@ func (s *Service) leave(ctx context.Context, l link.Link, crmUserID string) (Han
 // blank empties the user's field for a mapping that ends. Only an org that cannot be reached keeps it from ending: one
 // that refuses has lost the field or the user.
 func (s *Service) blank(ctx context.Context, l link.Link, m Mapping) error {
-	if m.Handle == (Handle{}) {
+	if m.Handle == (Handle{}) || l.VendorsOwn() {
 		return nil
 	}
 	err := s.write(ctx, l, m.CRMUserID, "")
@@ -140,6 +141,11 @@ func (s *Service) goneInOrg(ctx context.Context, l link.Link, m *Mapping) (gone 
 	if m.Handle == (Handle{}) {
 		return false, "", nil
 	}
+	if l.VendorsOwn() {
+		err := s.move(ctx, l, *m, "")
+		m.Handle = Handle{}
+		return false, "", err
+	}
 	values, err := s.fields(ctx, l, []string{m.CRMUserID})
 	value, there := values[m.CRMUserID]
 	if err == nil {
@@ -152,7 +158,7 @@ func (s *Service) goneInOrg(ctx context.Context, l link.Link, m *Mapping) (gone 
 		return false, "", err // a refusal: the field has gone with the package
 	}
 	p, err := s.links.Package(ctx, l, true)
-	if err != nil || p.TokenInField() {
+	if err != nil || l.TokenInField(p) {
 		return err == nil, value, err
 	}
 	err = s.move(ctx, l, *m, value)
@@ -185,17 +191,20 @@ func (s *Service) clearInOrg(ctx context.Context, l link.Link, m Mapping, value 
 	return err
 }
 
-// handleFor gives the handle of a mapping that is about to be made: none from 5.493 on; else the one that the user's
+// handleFor gives the handle of a mapping that is about to be made: none from 5.493 on, or where the field is the vendor's; else the one that the user's
 // former mapping left, where it stands, or a new one. A mapping whose handle stands in no field does not exist yet: the
 // field is written first.
 func (s *Service) handleFor(ctx context.Context, l link.Link, crmUserID string, old Mapping) (Handle, error) {
+	if l.VendorsOwn() {
+		return Handle{}, nil
+	}
 	p, err := s.links.Package(ctx, l, false)
 	switch {
 	case err != nil:
 		return Handle{}, err
 	case p.Retired():
 		return Handle{}, fault.New(fault.Denied, CodeRetiredPackage, "The org has version %s of the managed package. Mappings need version 5 or newer: upgrade the package.", p)
-	case !p.TokenInField():
+	case !l.TokenInField(p):
 		return Handle{}, nil
 	case old.Handle != Handle{}:
 		return old.Handle, nil
@@ -238,7 +247,7 @@ func (s *Service) Sweep(ctx context.Context, l link.Link) (Swept, error) {
 				continue
 			}
 			mapped = append(mapped, k.Mapping)
-			if p.TokenInField() || k.Mapping.Handle != (Handle{}) {
+			if l.TokenInField(p) || k.Mapping.Handle != (Handle{}) {
 				page = append(page, k.Mapping)
 			}
 		}
@@ -253,12 +262,17 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 	if len(page) == 0 {
 		return nil
 	}
+	inField := l.TokenInField(out.Package)
 	ids := make([]string, len(page))
 	for i, m := range page {
 		ids[i] = m.CRMUserID
 	}
-	values, err := s.fields(ctx, l, ids)
-	gone := err != nil && fault.CodeOf(err) == client.CodeRefused && !out.Package.TokenInField() // the field, with the package
+	var values map[string]string
+	var err error
+	if !l.VendorsOwn() {
+		values, err = s.fields(ctx, l, ids)
+	}
+	gone := err != nil && fault.CodeOf(err) == client.CodeRefused && !inField // the field, with the package
 	if err != nil && !gone {
 		return err
 	}
@@ -270,7 +284,7 @@ func (s *Service) sweep(ctx context.Context, l link.Link, page []Mapping, out *S
 			return err
 		}
 		switch {
-		case !out.Package.TokenInField():
+		case !inField:
 			if err = s.move(ctx, l, m, value); err == nil {
 				out.Moved++
 			}

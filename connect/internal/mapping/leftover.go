@@ -209,7 +209,7 @@ func (v *Leftovers) ids(ctx context.Context, l link.Link, names []string) (map[s
 // takeBack blanks what Connect left in the User field of somebody who has no mapping.
 func (s *Service) takeBack(ctx context.Context, l link.Link, crmUserID string) error {
 	p, err := s.links.Package(ctx, l, false)
-	if err != nil || !p.TokenInField() {
+	if err != nil || !l.TokenInField(p) {
 		return err
 	}
 	if _, err := s.store.Mapping(ctx, l.Pair, crmUserID); fault.CodeOf(err) != CodeNotFound {

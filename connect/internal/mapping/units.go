@@ -16,8 +16,11 @@ const CodeOtherUnit fault.Code = "business_unit_not_connected"
 
 // inUnit refuses an Engagement user whom the business units of the org do not let in (connect-facts 3.6): he reaches none
 // of them, or, where the enterprise has several orgs, he is not signed in to one of this org's. An org in which no
-// business unit is enabled yet takes all.
+// business unit is enabled yet takes all, and so does one whose business units are the vendor's.
 func (s *Service) inUnit(ctx context.Context, l link.Link, m Mapping, as asUser) error {
+	if l.VendorsOwn() {
+		return nil
+	}
 	enabled, err := s.links.EnabledUnits(ctx, l, false)
 	if err != nil || len(enabled) == 0 || slices.Contains(enabled, m.MID) {
 		return err
