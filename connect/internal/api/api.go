@@ -252,6 +252,7 @@ func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
 type call struct {
 	link  link.Link
 	actor string // as the audit chain names who calls: "API", "console: olga@org.example"
+	role  access.Role
 	body  []byte
 	key   string // Idempotency-Key; "" where none was sent
 	value string // of the path
@@ -342,7 +343,7 @@ func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (cal
 	if err := route.permit(who, l, r.PathValue("crm_username")); err != nil {
 		return call{}, err
 	}
-	c := call{link: l, actor: who.Actor, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id"), r.PathValue("guide"), r.PathValue("token_id")), limit: defaultPage}
+	c := call{link: l, actor: who.Actor, role: who.Role, value: cmp.Or(r.PathValue("message_key"), r.PathValue("crm_username"), r.PathValue("import_id"), r.PathValue("mailing_id"), r.PathValue("trigger_id"), r.PathValue("step"), r.PathValue("migration_id"), r.PathValue("fix_id"), r.PathValue("guide"), r.PathValue("token_id")), limit: defaultPage}
 	query, err := web.Query(r)
 	if err != nil {
 		return call{}, err

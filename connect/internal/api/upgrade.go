@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 )
@@ -124,7 +125,11 @@ func (s *Server) tellUpgrade(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
-	u, err := s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), upgrade.Telling{By: in.By, Anyway: in.Anyway, Verify: in.Verify})
+	told := upgrade.Telling{By: in.By, Anyway: in.Anyway, Verify: in.Verify}
+	if c.role == access.Engagement {
+		told.As = upgrade.EngagementAdmin
+	}
+	u, err := s.Upgrades.Tell(ctx, c.link, upgrade.Name(c.value), told)
 	return s.upgradeAnswer(ctx, c.link, u, err)
 }
 

@@ -64,7 +64,7 @@ const (
 	TokenCreated       = "api_token.created" // Subject of these is its name
 	TokenRevoked       = "api_token.revoked"
 	ConsoleLinkTaken   = "console_link.taken" // somebody came in by it as an administrator
-	UsersReconnected   = "users.reconnected" // one entry a batch of outcomes; After has the digest
+	UsersReconnected   = "users.reconnected"  // one entry a batch of outcomes; After has the digest
 )
 
 // Change is what a caller has to say about a change; the zero value is a change that is not recorded, because nobody made

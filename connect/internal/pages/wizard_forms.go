@@ -47,11 +47,8 @@ func (v stay) ours(o upgrade.Owner) error {
 	if v.plays(o) {
 		return nil
 	}
-	return fault.New(fault.Denied, CodeOthersStep, "This is a step of the %s, who does it in a session of his own; you are here as %s.", ownerText(o), v.part())
+	return fault.New(fault.Denied, upgrade.CodeOthersStep, "This is a step of the %s, who does it in a session of his own; you are here as %s.", ownerText(o), v.part())
 }
-
-// CodeOthersStep: the step is the other admin's.
-const CodeOthersStep fault.Code = "step_of_the_other_admin"
 
 // startRequest reads how an upgrade is to go.
 func startRequest(v stay, form url.Values) (upgrade.StartRequest, error) {

@@ -253,6 +253,8 @@ func (s *Service) Last(ctx context.Context, l link.Link) (Upgrade, error) {
 // Telling is what an admin says of a step of his.
 type Telling struct {
 	By string // who says so
+	// As is whose steps alone he may speak of; "" for both admins'.
+	As Owner
 	// Anyway goes on without what is missing, where the step allows that.
 	Anyway bool
 	Verify Verification // of the step Verify: what by
@@ -273,6 +275,17 @@ func (s *Service) Undisturbed(ctx context.Context, l link.Link) error {
 	return err
 }
 
+// CodeOthersStep: the step is the other admin's.
+const CodeOthersStep fault.Code = "step_of_the_other_admin"
+
+// whose a step is: the owner's, or of whom it waits for.
+func (u Upgrade) whose(r Record) Owner {
+	if u.Waiting != nil && u.Waiting.Step == r.Step {
+		return u.Waiting.For
+	}
+	return r.Owner
+}
+
 // Tell says that an admin's step may be done, or that he did it: Connect looks at once.
 func (s *Service) Tell(ctx context.Context, l link.Link, n Name, t Telling) (Upgrade, error) {
 	u, err := s.store.LastUpgrade(ctx, l.Pair)
@@ -287,6 +300,8 @@ func (s *Service) Tell(ctx context.Context, l link.Link, n Name, t Telling) (Upg
 			return fault.New(fault.NotFound, CodeNotFound, "The upgrade has no step %s.", n)
 		case !u.UnderWay():
 			return fault.New(fault.Conflict, CodeOver, "The upgrade is %s: no step can be done.", u.State)
+		case t.As != "" && u.whose(*rec) != t.As:
+			return fault.New(fault.Denied, CodeOthersStep, "The step %s is not the %s's: the other admin does it in a session of his own.", n, strings.ReplaceAll(string(t.As), "_", " "))
 		case rec.Owner == Connect:
 			return fault.New(fault.Conflict, CodeNotNow, "%s is Connect's own step.", n)
 		case rec.Status == Finished && u.State != Cancelling, rec.Status == Undone:

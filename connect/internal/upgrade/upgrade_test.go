@@ -244,7 +244,11 @@ func TestWayForward(t *testing.T) {
 		wantCode(t, err, upgrade.CodeNotNow)
 		_, err = w.service.Tell(t.Context(), w.link, "none", upgrade.Telling{By: "olga"})
 		wantCode(t, err, upgrade.CodeNotFound)
-		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "carl", As: upgrade.CRMAdmin})
+		wantCode(t, err, upgrade.CodeOthersStep)
+		_, err = w.service.Tell(t.Context(), w.link, "person", upgrade.Telling{By: "olga", As: upgrade.EngagementAdmin})
+		wantCode(t, err, upgrade.CodeOthersStep)
+		_, err = w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga", As: upgrade.EngagementAdmin})
 		noError(t, err)
 		u = w.awaitState(t, upgrade.Waits, "timed")
 		if u.Waiting.For != upgrade.Time || !u.Waiting.Until.Equal(at.UTC().Truncate(time.Millisecond)) || u.Record("told").ToldBy != "olga" {
