@@ -52,8 +52,8 @@ func TestTheDoctorsRounds(t *testing.T) {
 			}
 		}
 		w.wantCall(t, "/api/v1/notifications", "", map[string]any{"recipients": []string{"olga@admin.example"}, "by": "olga"}, 200, "error", "")
-		w.org.Approve(system.Username, false)
-		w.org.DropTokens()
+		w.tenant.Grant(apiUser.Username, false)
+		w.tenant.DropTokens()
 		// The first round is made at once.
 		a := w.wantCall(t, "/api/v1/doctor/watch", "", map[string]any{"every_minutes": 10, "severity": "error", "webhook": hook.URL + "/path-of-a-secret", "webhook_secret": secret, "by": "olga"}, 200, "webhook", hook.URL)
 		if a["every_minutes"] != 10.0 {
@@ -75,14 +75,14 @@ func TestTheDoctorsRounds(t *testing.T) {
 		}
 		found := false
 		for _, b := range e.Began {
-			found = found || b.Check == "D06"
+			found = found || b.Check == "D22"
 		}
-		if m := p.wait(t); !found || !strings.Contains(m.Text, "D06 The system user is assigned") || !strings.Contains(m.Subject, "Something is wrong with the connection") {
+		if m := p.wait(t); !found || !strings.Contains(m.Text, "D22 The API user can log in") || !strings.Contains(m.Subject, "Something is wrong with the connection") {
 			t.Errorf("%+v %+v", e, m)
 		}
-		w.org.Approve(system.Username, true)
+		w.tenant.Grant(apiUser.Username, true)
 		w.call(t, "/api/v1/doctor/rounds", "", map[string]any{})
-		if e = next(); len(e.Ended) == 0 || e.Ended[0].Check != "D06" || e.Was != "error" { // nobody put users and package into this org
+		if e = next(); len(e.Ended) == 0 || e.Ended[0].Check != "D22" || e.Was != "error" { // nobody put users and package into this org
 			t.Errorf("posted: %+v", e)
 		}
 		if m := p.wait(t); !strings.Contains(m.Text, "Gone:\n") {
