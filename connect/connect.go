@@ -313,20 +313,26 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 		one, cancel := context.WithTimeout(ctx, sweepTimeout)
 		var swept mapping.Swept
 		var ended []string
+		does := func(op standing.Operation, work func(context.Context, link.Link) error) error {
+			if l.May(op) != nil {
+				return nil
+			}
+			return work(one, l)
+		}
 		open := b.links.Interrupted(l) == nil // in an outage nobody's mapping is touched, and nobody told what he knows
-		if l.Org.Username != "" && open && l.May(standing.SeeMappings) == nil {
+		if l.Org.Username != "" && open && l.May(standing.SweepMappings) == nil {
 			var lookErr error
 			swept, err = b.mappings.Sweep(one, l)
 			ended, lookErr = b.leftovers.Look(one, l)
 			err = errors.Join(err, lookErr)
 			if b.links.Available(l) == nil {
-				err = errors.Join(err, b.units.Settle(one, l))
+				err = errors.Join(err, does(standing.SettleUnits, b.units.Settle))
 			}
 		}
 		strangers, tokenErr := b.links.ForgetStrangers(one, l)
 		err = errors.Join(err, tokenErr, b.signins.Forget(one, l))
 		// An integration user is a connection of his own: he is watched whether the spans are there or not.
-		err = errors.Join(err, b.accounts.Keep(one, l), b.links.RenewIdle(one, l), b.moveUsers(one, l))
+		err = errors.Join(err, does(standing.WatchIntegrationUser, b.accounts.Keep), does(standing.RenewTokens, b.links.RenewIdle), does(standing.MoveTokens, b.moveUsers))
 		if open {
 			err = errors.Join(err, b.notices.Look(one, l))
 		}

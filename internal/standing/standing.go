@@ -76,12 +76,30 @@ const (
 	IntegrationUser        Operation = "integration-user"
 )
 
+// The operations that nobody asks for: Connect does them in the background, and asks for each pair before it begins.
+const (
+	FireTriggers         Operation = "fire-triggers" // looks at records of the org, and fires triggered sends
+	DeliverSends         Operation = "deliver-sends" // scheduled sends, held ones, and what is left of those that have begun
+	BringBack            Operation = "bring-back"    // results into the org, opt-outs both ways
+	SweepMappings        Operation = "sweep-mappings"
+	SettleUnits          Operation = "settle-units"
+	RenewTokens          Operation = "renew-tokens"
+	MoveTokens           Operation = "move-tokens"
+	TellUpgrades         Operation = "tell-upgrades"
+	WatchIntegrationUser Operation = "watch-integration-user"
+)
+
+// Background are the operations that nobody asks for.
+func Background() []Operation {
+	return []Operation{FireTriggers, DeliverSends, BringBack, SweepMappings, SettleUnits, RenewTokens, MoveTokens, TellUpgrades, WatchIntegrationUser}
+}
+
 // Operations are all of them.
 func Operations() []Operation {
-	return []Operation{
+	return append([]Operation{
 		SeeMappings, ClearMappings, MapUsers, SignInUsers, BusinessUnits, ConnectAPIUser, ConnectAccount, ReadOrg, KeyIntoEngagement, PackageIntoEngagement, PasswordIntoOrg,
 		PasswordIntoEngagement, Upgrade, Outage, APIUserChange, Send, IntegrationUser,
-	}
+	}, Background()...)
 }
 
 // How something is done.
@@ -113,7 +131,7 @@ func (w Way) String() string {
 
 // Row is a line of the table.
 type Row struct {
-	Section    string // the founding document, "000"; Steps for the rows that name requirements
+	Section    string // the founding document, "000"; Steps for the rows that name requirements, Unasked for what runs in the background
 	Operations []Operation
 	What       string
 	Ways       map[Standing]Way
@@ -229,5 +247,8 @@ func (s Standing) May(op Operation) error {
 	return fault.New(fault.Internal, CodeNotPossible, "The table of standings has no row for %s.", op)
 }
 
-// Steps is the section of rows that name requirements.
-const Steps = "steps"
+// Sections beside the founding documents.
+const (
+	Steps   = "steps"      // rows that name requirements
+	Unasked = "background" // what Connect does without being asked
+)

@@ -116,6 +116,8 @@ func TestThePageHasTheTable(t *testing.T) {
 				section = strings.TrimPrefix(title, "Document ")[:3]
 			} else if strings.HasPrefix(title, "Every step") {
 				section = "steps"
+			} else if title == "In the background" {
+				section = "background"
 			}
 		}
 		if section != "" && strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| ---") && !strings.HasSuffix(line, "| beside the package |") {
@@ -130,5 +132,34 @@ func TestThePageHasTheTable(t *testing.T) {
 	}
 	if len(got) > 0 {
 		t.Errorf("docs/real-clouds.md has rows that the table does not: %v", got)
+	}
+}
+
+// What runs in the background is there where what it works for can be asked for, and nowhere else.
+func TestBackgroundIsWhereItsOperationsAre(t *testing.T) {
+	t.Parallel()
+	asked := map[standing.Operation]standing.Operation{
+		standing.FireTriggers: standing.Send, standing.DeliverSends: standing.Send, standing.BringBack: standing.Send, standing.SweepMappings: standing.SeeMappings,
+		standing.SettleUnits: standing.BusinessUnits, standing.RenewTokens: standing.ClearMappings, standing.MoveTokens: standing.Upgrade, standing.TellUpgrades: standing.Upgrade,
+		standing.WatchIntegrationUser: standing.IntegrationUser,
+	}
+	for _, op := range standing.Background() {
+		for _, s := range standing.All() {
+			if op == standing.SettleUnits && s == standing.BesidePackage { // they are changed by REST there: Connect has nothing of its own to settle
+				continue
+			}
+			if works, may := s.May(op), s.May(asked[op]); (works == nil) != (may == nil) {
+				t.Errorf("%s, %s: %v; what it works for: %v", op, s, works, may)
+			}
+		}
+	}
+	n := 0
+	for _, r := range rows(t) {
+		if r.Section == standing.Unasked {
+			n += len(r.Operations)
+		}
+	}
+	if n != len(standing.Background()) {
+		t.Errorf("the table has %d operations in the background, want %d", n, len(standing.Background()))
 	}
 }

@@ -55,6 +55,19 @@ const OwnApp = "Twinspan"
 // May is nil where Connect does the operation in the link's standing; else a refusal that says why not, and what to do instead.
 func (l Link) May(op standing.Operation) error { return l.Standing.May(op) }
 
+// Ends is why work in the background that was possible before a change of the connection is to end with it: what it stands on was
+// taken down, or the standing is another and does not have it. nil where it goes on.
+func (l Link) Ends(before Link, op standing.Operation) error {
+	up := func(l Link) bool { return l.Org.Username != "" || l.Tenant.Username != "" }
+	switch {
+	case l.Standing != before.Standing:
+		return l.May(op)
+	case up(before) && !up(l):
+		return fault.New(fault.Conflict, CodeNotConnected, "The connection was disconnected.")
+	}
+	return nil
+}
+
 // Stand gives the link the standing and the addresses of p; what of them is "" stays as it is. Under an own link it needs the
 // consumer key of the customer's app; beside the package one by which Connect may read the org can be given.
 func (l Link) Stand(p Params) (Link, error) {

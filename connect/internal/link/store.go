@@ -23,7 +23,7 @@ type Store interface {
 	PutLink(ctx context.Context, pair string, tokenHash []byte, why audit.Change, change func(Link) Link) error
 	// UpdateLink applies change to a connection, comparing and swapping on its Revision; change may run several times.
 	// An error of change leaves the connection as it is and is returned. Where something changes and why has an action,
-	// it goes into the audit chain in the same transaction.
+	// it goes into the audit chain in the same transaction, and so does what work in the background ends with it (Link.Ends).
 	UpdateLink(ctx context.Context, pair string, why audit.Change, change func(Link) (Link, error)) (Link, error)
 	// DeleteLink takes a connection away with its keys and everything that hangs on it; one that is not there already is
 	// none.

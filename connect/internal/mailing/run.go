@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 const (
@@ -75,6 +76,9 @@ func (w *Worker) Tick(ctx context.Context) error {
 		l, err := w.links.Link(ctx, pair)
 		if err != nil {
 			return err
+		}
+		if l.May(standing.DeliverSends) != nil {
+			continue
 		}
 		if err := w.bringOn(ctx, l); err != nil {
 			return err
@@ -165,6 +169,13 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 		l, err := w.links.Link(ctx, p.Pair)
 		if err != nil {
 			return err
+		}
+		if why := l.May(standing.DeliverSends); why != nil {
+			f := fault.Of(why)
+			if err := w.end(ctx, l, m, Failed, string(f.Code), f.Message); err != nil {
+				return err
+			}
+			continue
 		}
 		if why := w.links.Interrupted(l); why != nil {
 			if err := w.interrupt(ctx, l, m, why); err != nil {

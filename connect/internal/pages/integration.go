@@ -188,6 +188,7 @@ func disconnectEffects(mapped bool) []string {
 		"Both spans are taken down: nothing goes from Engagement into the org, nor from the org into Engagement.",
 		"All user mappings are removed, and the grants behind them: every user integrates again after you connect anew.",
 		"Scheduled sends to reports, campaigns, contacts, leads and Salesforce data extensions fail.",
+		"Triggered sends are suspended, and what they were about to send fails; Resume starts them again after you connect anew.",
 		"The connected app, the permission sets and the installed package stay in both clouds.",
 	}
 	if !mapped {

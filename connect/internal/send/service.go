@@ -13,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 const (
@@ -127,7 +128,7 @@ func (s *Service) Release(ctx context.Context) error {
 			waiting[one.Pair], failed = true, errors.Join(failed, err)
 			continue
 		}
-		if s.links.Interrupted(l) != nil {
+		if s.links.Interrupted(l) != nil || l.May(standing.DeliverSends) != nil {
 			waiting[one.Pair] = true
 			continue
 		}

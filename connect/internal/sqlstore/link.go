@@ -242,6 +242,10 @@ func (s *Store) updateLink(ctx context.Context, pair string, why audit.Change, c
 				return err
 			}
 			stored.Revision++
+			ended, err := endWork(tx, l, stored, why)
+			if err != nil {
+				return err
+			}
 			if also != nil {
 				if err := also(tx); err != nil {
 					return err
@@ -250,7 +254,7 @@ func (s *Store) updateLink(ctx context.Context, pair string, why audit.Change, c
 			if why.Action == "" {
 				return nil
 			}
-			_, err = note(tx, key, entry(pair, why, l.Facts(), stored.Facts()))
+			_, err = noteAll(tx, key, append(ended, entry(pair, why, l.Facts(), stored.Facts())))
 			return err
 		})
 	}

@@ -121,11 +121,14 @@ func (s *Mailings) Failing(ctx context.Context, m mailing.Mailing, attempts int,
 	})
 }
 
+// noAnswer is why it is in doubt what became of a message.
+const noAnswer = "The tenant may have the message; it could not be asked."
+
 // GiveUp implements mailing.Work.
 func (s *Mailings) GiveUp(ctx context.Context, m mailing.Mailing) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.Exec(`UPDATE mailing_recipient SET status = 'in_doubt', code = $3, reason = $4 WHERE pair_id = $1 AND mailing_id = $2 AND status = 'intended'`,
-			m.Pair, m.ID, string(mailing.CodeNoAnswer), "The tenant may have the message; it could not be asked.")
+			m.Pair, m.ID, string(mailing.CodeNoAnswer), noAnswer)
 		return err
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 const (
@@ -49,11 +50,19 @@ func (s *Service) Claim(ctx context.Context, every time.Duration) ([]link.Link, 
 	var links []link.Link
 	for _, pair := range pairs {
 		l, linkErr := s.links.Link(ctx, pair)
-		if err = errors.Join(err, linkErr); linkErr == nil && s.links.Available(l) == nil {
+		if err = errors.Join(err, linkErr); linkErr == nil && s.possible(l) == nil {
 			links = append(links, l)
 		}
 	}
 	return links, err
+}
+
+// possible refuses to read a pair whose standing does not have it, or that cannot be reached.
+func (s *Service) possible(l link.Link) error {
+	if err := l.May(standing.BringBack); err != nil {
+		return err
+	}
+	return s.links.Available(l)
 }
 
 // State tells how far the pair was read.
@@ -70,7 +79,7 @@ func (s *Service) Results(ctx context.Context, l link.Link, mailing, after strin
 // is of the first that could not. A cloud that refuses a single record is no error: see [Refusal].
 func (s *Service) Pull(ctx context.Context, l link.Link) (Summary, error) {
 	var sum Summary
-	if err := s.links.Available(l); err != nil {
+	if err := s.possible(l); err != nil {
 		return sum, err
 	}
 	had, err := s.store.Lease(ctx, l.Pair, s.machine(), s.machine().Add(leaseTime))

@@ -20,6 +20,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 const (
@@ -141,6 +142,9 @@ func (s *Service) Firings(ctx context.Context, l link.Link, id string, limit int
 // SetActive starts or stops a trigger. What happens while it is stopped fires nothing, also later; firings that wait go out.
 func (s *Service) SetActive(ctx context.Context, l link.Link, id string, active bool, actor string) (Trigger, error) {
 	t, err := s.store.Trigger(ctx, l.Pair, id)
+	if err == nil && active {
+		err = l.May(standing.FireTriggers)
+	}
 	if err != nil || t.Active == active {
 		return t, err
 	}
@@ -168,7 +172,7 @@ func (s *Service) Look(ctx context.Context) error {
 
 func (s *Service) lookAt(ctx context.Context, pair string) (err error) {
 	l, err := s.links.Link(ctx, pair)
-	if err != nil || l.Ready() != nil {
+	if err != nil || l.Ready() != nil || l.May(standing.FireTriggers) != nil {
 		return err
 	}
 	now := s.machine()

@@ -95,16 +95,16 @@ func (s *Planner) readUsers(ctx context.Context, p *Plan, l link.Link, ask bool)
 	return nil
 }
 
-// standing is what both clouds say of the users of a page, by what identifies them there.
-type standing struct {
+// stances is what both clouds say of the users of a page, by what identifies them there.
+type stances struct {
 	active   map[string]bool // by CRM user id; absent for who is gone
 	frozen   map[string]bool // by CRM user id
 	approved map[string]bool // by CRM user id
 	tenant   map[string]engagement.AccountUser
 }
 
-func (s *Planner) lookUp(ctx context.Context, p *Plan, l link.Link, page []mapping.User) (standing, error) {
-	f := standing{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]engagement.AccountUser{}}
+func (s *Planner) lookUp(ctx context.Context, p *Plan, l link.Link, page []mapping.User) (stances, error) {
+	f := stances{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]engagement.AccountUser{}}
 	ids := make([]string, len(page))
 	names := make([]string, len(page))
 	for i, u := range page {
@@ -173,7 +173,7 @@ func (p *Plan) once(err error) error {
 }
 
 // take decides about the users of a page.
-func (p *Plan) take(page []mapping.User, f standing) {
+func (p *Plan) take(page []mapping.User, f stances) {
 	for _, u := range page {
 		p.Users.Looked++
 		if f.approved[u.CRMUserID] {
@@ -195,7 +195,7 @@ func (p *Plan) take(page []mapping.User, f standing) {
 }
 
 // decide says what stands in the way of a user; "" where nothing does. The org is asked first, as the migration does.
-func (p *Plan) decide(u mapping.User, f standing) string {
+func (p *Plan) decide(u mapping.User, f stances) string {
 	active, there := f.active[u.CRMUserID]
 	e, known := f.tenant[strings.ToLower(u.EngagementUser)]
 	left := p.Kind == ConnectedApp && slices.ContainsFunc(p.LeaveOut, func(name string) bool { return link.SameUsername(name, u.CRMUsername) })

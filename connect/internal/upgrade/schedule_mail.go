@@ -13,6 +13,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/standing"
 )
 
 // Times of letters.
@@ -54,6 +55,9 @@ func (s *Scheduler) unbooked(ctx context.Context) error {
 	for _, u := range begun {
 		var r ScheduleRequest
 		l, linkErr := s.Links.Link(ctx, u.Pair)
+		if linkErr == nil && l.May(standing.TellUpgrades) != nil {
+			continue
+		}
 		if linkErr == nil {
 			linkErr = s.admins(ctx, l, &r, Schedule{})
 		}
@@ -74,7 +78,7 @@ func (s *Scheduler) tell(ctx context.Context, b Schedule) error {
 		return nil
 	}
 	l, err := s.Links.Link(ctx, b.Pair)
-	if err != nil {
+	if err != nil || l.May(standing.TellUpgrades) != nil {
 		return err
 	}
 	events, last := b.events(s.Links.Now(l))
