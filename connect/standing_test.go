@@ -154,6 +154,7 @@ func TestBesideThePackage(t *testing.T) {
 		// Under an app of the customer's it reads the org, and the customer's package Engagement.
 		a := call(standingPath, map[string]any{"standing": "beside_the_package", "consumer_key": "reader"}, 200, "consumer_key", "reader")
 		w.org.ConsumerKey, w.org.Certificate = "reader", linktest.Text(a, "org_certificate")
+		w.org.Install(5, 400)
 		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.state", "connected")
 		w.tenant.Server, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, apiUser.Username
 		w.tenant.Web = linktest.Client{ID: "web-id", Secret: webKey}
@@ -165,6 +166,10 @@ func TestBesideThePackage(t *testing.T) {
 			}
 		}
 		call("/api/v1/users", nil, 409, "error.code", refused)
+		// Its looking ends, and it may stand elsewhere, whichever package the org has: that is the vendor's connection's (connect-facts 3.5).
+		call("/api/v1/connection/disconnect", map[string]any{"reason": "seen enough"}, 200, "error.code", "")
+		call("/api/v1/status", nil, 200, "state", "not_connected")
+		call(standingPath, map[string]any{"standing": "own_link", "consumer_key": "own-key"}, 200, "standing", "own_link")
 		// The world's own connection is what it was.
 		w.wantCall(t, standingPath, "", nil, 200, "standing", "embedded")
 		w.wantCall(t, standingPath, "", map[string]any{"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "k"}, 409, "error.code", "standing_fixed")

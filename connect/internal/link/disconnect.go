@@ -18,9 +18,11 @@ func (l Link) Disconnected() Link {
 	return l
 }
 
-// MayDisconnect refuses an org whose package is older than disconnecting (connect-facts 3.5: 5.493 and newer).
+// MayDisconnect refuses an org whose package is older than disconnecting (connect-facts 3.5: 5.493 and newer). That holds for the
+// package's own connection, which Connect's is where the clouds are the program's; an own link, or looking beside the package,
+// ends whatever the org has installed.
 func (l Link) MayDisconnect() error {
-	if l.Package.TokenInField() {
+	if l.Standing == Embedded && l.Package.TokenInField() {
 		return fault.New(fault.Conflict, CodePackageTooOld, "Disconnecting needs version %s of the managed package or newer; the org has %s.", ProtectedSince, l.Package)
 	}
 	return nil
