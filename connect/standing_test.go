@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -70,7 +71,14 @@ func TestOwnLink(t *testing.T) {
 		if a := call(standingPath, said(map[string]any{"consumer_key": ""}), 400, "error.code", "invalid_link"); !strings.Contains(linktest.Text(a, "error.message"), "external client app") {
 			t.Errorf("without an app: %v", a)
 		}
-		a := call(standingPath, said(nil), 200, "app", "Twinspan")
+		// Where nobody names the app through which people sign in it is the app, also after the key was given wrongly.
+		call(standingPath, said(map[string]any{"consumer_key": "wrong-key"}), 200, "console_client_id", "wrong-key")
+		call(standingPath, said(nil), 200, "console_client_id", "own-key")
+		call(standingPath, said(map[string]any{"console_client_id": "sign-in-key"}), 200, "console_client_id", "sign-in-key")
+		call(standingPath, said(nil), 200, "console_client_id", "sign-in-key")
+		call(standingPath, said(map[string]any{"app": "Our App"}), 200, "app", "Our App")
+		call(standingPath, said(map[string]any{"console_client_id": "own-key"}), 200, "console_client_id", "own-key")
+		a := call(standingPath, said(map[string]any{"app": "Twinspan"}), 200, "app", "Twinspan")
 		// The app that the customer registers holds this certificate.
 		w.org.ConsumerKey, w.org.Certificate = "own-key", linktest.Text(a, "org_certificate")
 		w.tenant.Server, w.tenant.Web, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, linktest.Client{ID: "web-id", Secret: webKey}, apiUser.Username
@@ -92,10 +100,12 @@ func TestOwnLink(t *testing.T) {
 		n := 0
 		for _, e := range entries["entries"].([]any) {
 			if linktest.Text(e.(map[string]any), "action") == "connection.standing" && linktest.Text(e.(map[string]any), "actor") == "API: olga" {
-				n++
+				if n++; reflect.DeepEqual(e.(map[string]any)["before"], e.(map[string]any)["after"]) {
+					t.Errorf("an entry says of no change: %v", e)
+				}
 			}
 		}
-		if n != 1 {
+		if n != 6 { // one for each change
 			t.Errorf("%d entries say the standing: %v", n, entries)
 		}
 		// What comes with the package, or needs grants, is refused with the reason and what to do instead.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
@@ -176,14 +177,31 @@ func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (s
 
 // standingStep says the standing, where it is not said so.
 func (c *connectUpCmd) standingStep(cl *connect.Client) planStep {
-	describe := func(standing, org, tenant, key string) string {
-		text := words(standing) + ", org " + strings.TrimRight(org, "/") + ", Engagement " + strings.TrimRight(tenant, "/")
-		if key != "" {
-			text += ", app " + key
+	// What nobody gave a value for and what follows from something else is left out.
+	describe := func(s connect.Standing) string {
+		text := words(s.Standing) + ", org " + strings.TrimRight(s.OrgURL, "/") + ", Engagement " + strings.TrimRight(s.EngagementAuthURL, "/")
+		if s.ConsumerKey != "" {
+			text += ", app " + s.ConsumerKey
+		}
+		if c.say.App != "" {
+			text += " (" + s.App + ")"
+		}
+		if s.ConsoleClientID != "" && s.ConsoleClientID != s.ConsumerKey {
+			text += ", signing in through " + s.ConsoleClientID
+		}
+		if c.say.EID != 0 {
+			text += ", enterprise " + strconv.FormatInt(s.EID, 10)
 		}
 		return text
 	}
-	want := describe(c.stands, cmp.Or(c.say.OrgURL, c.has.OrgURL), cmp.Or(c.say.EngagementAuthURL, c.has.EngagementAuthURL), cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey))
+	key, console := cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey), c.has.ConsoleClientID
+	if console == c.has.ConsumerKey { // nobody named another app: it goes with the key
+		console = key
+	}
+	want := describe(connect.Standing{
+		Standing: c.stands, OrgURL: cmp.Or(c.say.OrgURL, c.has.OrgURL), EngagementAuthURL: cmp.Or(c.say.EngagementAuthURL, c.has.EngagementAuthURL),
+		App: c.say.App, ConsumerKey: key, ConsoleClientID: cmp.Or(c.say.ConsoleClientID, console), EID: c.say.EID,
+	})
 	st := planStep{
 		Title: "standing", Want: want,
 		look: func(ctx context.Context) (string, error) {
@@ -191,14 +209,14 @@ func (c *connectUpCmd) standingStep(cl *connect.Client) planStep {
 			if err != nil || s.Standing == string(standing.Unset) {
 				return "not said", err
 			}
-			return describe(s.Standing, s.OrgURL, s.EngagementAuthURL, s.ConsumerKey), nil
+			return describe(s), nil
 		},
 		do: func(ctx context.Context) error {
 			_, err := cl.SetStanding(ctx, c.say, oauth.NewToken(24))
 			return err
 		},
 	}
-	if c.stands == string(standing.OwnLink) && cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey) == "" {
+	if c.stands == string(standing.OwnLink) && key == "" {
 		st.Want, st.do = want+", app KEY", nil
 		st.Click = "Setup > External Client App Manager > New External Client App: Enable OAuth; Callback URL " + cl.BaseURL() + "/oauth/crm/callback; scopes api, refresh_token, openid, id; Enable JWT Bearer Flow with the certificate that `twinspan connect certificate` prints; then again with --consumer-key KEY"
 	}

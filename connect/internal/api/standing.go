@@ -76,7 +76,7 @@ type standingRow struct {
 
 func (s *Server) standingOf(ctx context.Context, l link.Link) (standingBody, error) {
 	b := standingBody{
-		Standing: l.Standing, Said: l.Standing.String(), OrgURL: l.CRMURL, EngagementAuthURL: l.AuthURL, App: l.ConnectedApp, ConsumerKey: l.ConsumerKey, ConsoleClientID: l.ConsoleClientID,
+		Standing: l.Standing, Said: l.Standing.String(), OrgURL: l.CRMURL, EngagementAuthURL: l.AuthURL, App: l.ConnectedApp, ConsumerKey: l.ConsumerKey, ConsoleClientID: l.Console(),
 		EID: l.EID, Rows: []standingRow{},
 	}
 	var err error

@@ -8,6 +8,7 @@
 package link
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ type Params struct {
 	CRMURL          string // the org's sign-in host, no trailing slash; "" where Standing is Unset
 	ConnectedApp    string // label: "Salesforce Marketing Cloud"
 	ConsumerKey     string // of the connected app that holds Connect's org certificate
-	ConsoleClientID string // of the org's app "Twinspan Console", through which people sign in
+	ConsoleClientID string // of the org's app "Twinspan Console", through which people sign in; "" where that is ConsumerKey's (Console)
 	AuthURL         string // the tenant's authentication host, no trailing slash
 	PackageClientID string // of the installed package that holds Connect's tenant certificate
 	EID             int64  // enterprise id of the tenant; 0 where it is told by the first sign-in there
@@ -132,16 +133,20 @@ const (
 
 // Facts are what the audit chain keeps of a connection before and after a change.
 type Facts struct {
-	Standing     Standing `json:"standing"`
-	CRMURL       string   `json:"crm_url"`
-	ConsumerKey  string   `json:"consumer_key"`
-	AuthURL      string   `json:"engagement_auth_url"`
-	PackageID    string   `json:"package_client_id"`
-	EID          int64    `json:"eid"`
-	SystemUser   string   `json:"system_user,omitempty"`
-	OrgID        string   `json:"org_id,omitempty"`
-	APIUser      string   `json:"api_user,omitempty"`
-	BusinessUnit int64    `json:"account_id,omitempty"`
+	Standing    Standing `json:"standing"`
+	CRMURL      string   `json:"crm_url"`
+	ConsumerKey string   `json:"consumer_key"`
+	// ConnectedApp is the app's label; ConsoleClientID is Link.Console.
+	ConnectedApp    string `json:"connected_app,omitempty"`
+	ConsoleClientID string `json:"console_client_id,omitempty"`
+
+	AuthURL      string `json:"engagement_auth_url"`
+	PackageID    string `json:"package_client_id"`
+	EID          int64  `json:"eid"`
+	SystemUser   string `json:"system_user,omitempty"`
+	OrgID        string `json:"org_id,omitempty"`
+	APIUser      string `json:"api_user,omitempty"`
+	BusinessUnit int64  `json:"account_id,omitempty"`
 	// OrgAuth and TenantAuth are the drivers; GivenAt is when stored credentials were given, in milliseconds since 1970.
 	OrgAuth       Driver `json:"org_auth,omitempty"`
 	TenantAuth    Driver `json:"engagement_auth,omitempty"`
@@ -157,6 +162,10 @@ type Facts struct {
 	Legacy LegacyPolicy `json:"legacy,omitempty"`
 }
 
+// Console is the consumer key of the app through which people sign in: of an own app for that, else of the one that Connect works
+// through.
+func (l Link) Console() string { return cmp.Or(l.ConsoleClientID, l.ConsumerKey) }
+
 // Facts gives them.
 func (l Link) Facts() Facts {
 	legacy := l.Legacy
@@ -164,7 +173,7 @@ func (l Link) Facts() Facts {
 		legacy = ""
 	}
 	return Facts{
-		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
+		Standing: l.Standing, CRMURL: l.CRMURL, ConsumerKey: l.ConsumerKey, ConnectedApp: l.ConnectedApp, ConsoleClientID: l.Console(), AuthURL: l.AuthURL, PackageID: l.PackageClientID, EID: l.EID,
 		SystemUser: l.Org.Username, OrgID: l.Org.OrgID, APIUser: l.Tenant.Username, BusinessUnit: l.Tenant.MID,
 		OrgAuth: l.Org.Driver, TenantAuth: l.Tenant.Driver, OrgGivenAt: given(l.Org.GivenAt), TenantGivenAt: given(l.Tenant.GivenAt),
 		ClientID: l.Tenant.ClientID, UserClientID: l.Tenant.UserClientID, NextAuth: l.TenantAuth, Names: l.Called.Text(),

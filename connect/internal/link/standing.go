@@ -95,7 +95,13 @@ func (l Link) Stand(p Params) (Link, error) {
 		label = OwnApp
 	}
 	p.ConnectedApp, p.ConsumerKey = cmp.Or(p.ConnectedApp, l.ConnectedApp, label), cmp.Or(p.ConsumerKey, l.ConsumerKey)
-	p.ConsoleClientID, p.PackageClientID, p.EID = cmp.Or(p.ConsoleClientID, l.ConsoleClientID, p.ConsumerKey), "", cmp.Or(p.EID, l.EID)
+	if l.ConsoleClientID == l.ConsumerKey { // nobody named another app: it goes with the key
+		l.ConsoleClientID = ""
+	}
+	p.ConsoleClientID, p.PackageClientID, p.EID = cmp.Or(p.ConsoleClientID, l.ConsoleClientID), "", cmp.Or(p.EID, l.EID)
+	if p.ConsoleClientID == p.ConsumerKey {
+		p.ConsoleClientID = ""
+	}
 	if err := (name{key: "connected_app"}).check(p.ConnectedApp); err != nil {
 		return l, err
 	}

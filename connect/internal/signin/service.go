@@ -84,7 +84,7 @@ func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string
 		}), nil
 	}
 	r := crm.AuthorizeRequest{
-		ClientID: l.ConsoleClientID, RedirectURI: s.base + OrgCallbackPath,
+		ClientID: l.Console(), RedirectURI: s.base + OrgCallbackPath,
 		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier),
 	}
 	if f.Purpose == SystemUser { // whoever has a session there is not taken for him
@@ -277,13 +277,13 @@ func (s *Service) visitor(ctx context.Context, l link.Link, r Return, sec secret
 		return v, err
 	}
 	token, err := org.ExchangeCode(ctx, crm.CodeGrant{
-		ClientID: l.ConsoleClientID, Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
+		ClientID: l.Console(), Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
 		Verifier: vault.Secret(sec.Verifier),
 	})
 	if err != nil {
 		return v, err
 	}
-	proof, err := org.VerifyIDToken(ctx, token.IDToken, l.ConsoleClientID, sec.Nonce, s.links.Now(l))
+	proof, err := org.VerifyIDToken(ctx, token.IDToken, l.Console(), sec.Nonce, s.links.Now(l))
 	if err != nil {
 		return v, err
 	}
