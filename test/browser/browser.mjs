@@ -219,7 +219,7 @@ class Person extends Part {
     const title = await page.title();
     const where = `${this.name}, ${script}, “${title}” (${page.url()})`;
     const name = `${script}-${String(++taken).padStart(3, '0')}-${slug(title)}${this.phone ? '-phone' : ''}.png`;
-    await page.screenshot({ path: join(pictures, name), fullPage: true, animations: 'disabled' });
+    await page.screenshot({ path: join(pictures, name), fullPage: true, animations: 'disabled', timeout: 60_000 }); // long pages take long on a busy machine
     assert.ok(this.status < 500, `${where}: ${this.status}`);
     assert.deepEqual(this.complaints.splice(0), [], where);
     const bytes = await page.evaluate(() =>
