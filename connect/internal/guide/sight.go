@@ -263,24 +263,21 @@ func systemAmong(s *sight) reading {
 
 // tenantUp: the API user is connected.
 func tenantUp(s *sight) reading {
-	span := s.link.Tenant
-	switch span.State {
-	case link.SpanUp:
-		return done("connected as " + span.Username)
-	case link.SpanBroken:
-		return open("Engagement refuses " + span.Username + ": " + span.Cause.Code)
-	}
-	return open("not connected")
+	return spanUp("Engagement", s.link.Tenant.State, s.link.Tenant.Username, s.link.Tenant.Cause)
 }
 
 // orgUp: the system user is connected.
 func orgUp(s *sight) reading {
-	span := s.link.Org
-	switch span.State {
+	return spanUp("the org", s.link.Org.State, s.link.Org.Username, s.link.Org.Cause)
+}
+
+// spanUp: a span's own user is connected.
+func spanUp(cloud string, state link.SpanState, username string, cause link.Cause) reading {
+	switch state {
 	case link.SpanUp:
-		return done("connected as " + span.Username)
+		return done("connected as " + username)
 	case link.SpanBroken:
-		return open("the org refuses " + span.Username + ": " + span.Cause.Code)
+		return open(cloud + " refuses " + username + ": " + cause.Code)
 	}
 	return open("not connected")
 }
