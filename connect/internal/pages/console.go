@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
@@ -277,4 +278,25 @@ func (s *Server) badForm(w http.ResponseWriter, r *http.Request, v stay, p ui.Pa
 	}
 	p.Blocks = append(p.Blocks, v.form(*f))
 	s.show(w, r, status, v, p)
+}
+
+// turns are the ways through a long list; none where one page holds it.
+func turns(ways ui.Pagination) []ui.Block {
+	if ways.Previous == "" && ways.Next == "" {
+		return nil
+	}
+	return []ui.Block{ways}
+}
+
+// positions leads through a list whose pages begin after a position, and from any of them back to the first. last is the position
+// that this page ends at, 0 where nothing follows it.
+func positions(label, at string, after, last int) []ui.Block {
+	ways := ui.Pagination{Label: label}
+	if after > 0 {
+		ways.Previous = at
+	}
+	if last > 0 {
+		ways.Next = at + "?after=" + strconv.Itoa(last)
+	}
+	return turns(ways)
 }

@@ -168,16 +168,11 @@ func (s *Server) importOne(w http.ResponseWriter, r *http.Request, v stay) {
 		t.Rows = append(t.Rows, ui.Row(strconv.Itoa(l.Position), l.CRMUsername, l.EngagementUsername, string(l.Status), l.Reason))
 	}
 	p.Blocks = append(p.Blocks, t)
-	pages := ui.Pagination{Label: "lines"}
-	if after > 0 {
-		pages.Previous = at
-	}
+	last := 0
 	if len(lines) == importsPage {
-		pages.Next = at + "?after=" + strconv.Itoa(lines[len(lines)-1].Position)
+		last = lines[len(lines)-1].Position
 	}
-	if pages.Previous != "" || pages.Next != "" {
-		p.Blocks = append(p.Blocks, pages)
-	}
+	p.Blocks = append(p.Blocks, positions("lines", at, after, last)...)
 	s.show(w, r, http.StatusOK, v, p)
 }
 

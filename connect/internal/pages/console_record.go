@@ -131,9 +131,7 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, alert
 	if after > 0 {
 		pages.Next = auditPath + "?after=" + strconv.FormatInt(max(0, after-auditPage), 10)
 	}
-	if pages.Previous != "" || pages.Next != "" {
-		p.Blocks = append(p.Blocks, pages)
-	}
+	p.Blocks = append(p.Blocks, turns(pages)...)
 	s.show(w, r, http.StatusOK, v, p)
 }
 

@@ -146,16 +146,11 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, v stay) {
 		t.Rows = append(t.Rows, ui.Row(one.RecordID, one.Name, one.Address, string(one.Status), one.Reason))
 	}
 	p.Blocks = append(p.Blocks, t)
-	pages := ui.Pagination{Label: "recipients"}
-	if after > 0 {
-		pages.Previous = at
-	}
+	last := 0
 	if len(to) == sendsPage {
-		pages.Next = at + "?after=" + strconv.Itoa(to[len(to)-1].Position)
+		last = to[len(to)-1].Position
 	}
-	if pages.Previous != "" || pages.Next != "" {
-		p.Blocks = append(p.Blocks, pages)
-	}
+	p.Blocks = append(p.Blocks, positions("recipients", at, after, last)...)
 	s.show(w, r, http.StatusOK, v, p)
 }
 
