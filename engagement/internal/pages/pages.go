@@ -243,6 +243,18 @@ func turns(label, first, next string) []ui.Block {
 	return out
 }
 
+// counted leads through a list whose pages are numbered from 1, each of so many lines, all in all.
+func counted(label, path string, page, lines, all int) ui.Pagination {
+	ways := ui.Pagination{Label: label, Text: count(all) + " in all"}
+	if page > 1 {
+		ways.Previous = path + "?page=" + count(page-1)
+	}
+	if page*lines < all {
+		ways.Next = path + "?page=" + count(page+1)
+	}
+	return ways
+}
+
 // number reads a number of an address; 0 where it is none.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -120,17 +120,10 @@ func (s *Server) domainsPage(v *visit, refused error) (answer, error) {
 	if v.Account.Settings.AnySender {
 		a.page.Alerts = append(a.page.Alerts, ui.Alert{Kind: ui.Notice, Text: "This account sends from addresses that are not verified, too (Security Settings)."})
 	}
-	turn := ui.Pagination{Label: "domains", Text: count(all) + " in all"}
-	if page > 1 {
-		turn.Previous = domainsPath + "?page=" + count(page-1)
-	}
-	if page*listPage < all {
-		turn.Next = domainsPath + "?page=" + count(page+1)
-	}
 	a.page.Blocks = []ui.Block{
 		ui.Text("Mail leaves only from verified domains and addresses."),
 		ui.Form{Action: domainsPath, Legend: "Add Domain", Fields: fields, Submits: []ui.Submit{{Label: "Add"}}},
-		table, turn,
+		table, counted("domains", domainsPath, page, listPage, all),
 	}
 	return a, nil
 }

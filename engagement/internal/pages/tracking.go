@@ -125,14 +125,7 @@ func (s *Server) triggered(v *visit) (answer, error) {
 	for _, d := range list {
 		table.Rows = append(table.Rows, []ui.Cell{{Text: d.Name, Href: definitionPath(d.Key)}, {Text: d.Key}, {Text: d.EmailKey}, {Text: d.Classification}, {Text: definitionState(d)}})
 	}
-	turn := ui.Pagination{Label: "Triggered Sends", Text: count(all) + " in all"}
-	if page > 1 {
-		turn.Previous = triggeredPath + "?page=" + count(page-1)
-	}
-	if page*definitionsPage < all {
-		turn.Next = triggeredPath + "?page=" + count(page+1)
-	}
-	return answer{page: ui.Page{Title: "Triggered Sends", Blocks: []ui.Block{table, turn}}}, nil
+	return answer{page: ui.Page{Title: "Triggered Sends", Blocks: []ui.Block{table, counted("Triggered Sends", triggeredPath, page, definitionsPage, all)}}}, nil
 }
 
 // definitionState is what the pages call a status: a definition that may be fired is Running, one that is not is Paused.
