@@ -204,6 +204,9 @@ func assemble(ctx context.Context, o Options, store *sqlstore.Store) (*Cloud, er
 	return c, nil
 }
 
+// Analyze tells the database, also of the other houses that share it, that a bulk of rows was stored.
+func (c *Cloud) Analyze(ctx context.Context) error { return c.store.Analyze(ctx) }
+
 // DataKeys are the keys under which the house's secrets are sealed in its database; nil without a vault.
 func (c *Cloud) DataKeys() *datakeys.Keyring { return c.keys }
 

@@ -229,7 +229,10 @@ func TestInstalledPackagesPage(t *testing.T) {
 		if n, _ := h.query(t, token, "SELECT Id FROM PermissionSet WHERE NamespacePrefix = 'et4ae5'"); n != 3 {
 			t.Errorf("%d permission sets", n)
 		}
-		if status, page := admin.post(t, path, "do", "uninstall", "id", "220"); status != 200 || !strings.Contains(page, "The package is removed.") || !strings.Contains(page, "No packages") {
+		if status, page := admin.post(t, path, "do", "uninstall", "id", "220"); status != 200 || !strings.Contains(page, "What is deleted") {
+			t.Errorf("asking: %d %s", status, page)
+		}
+		if status, page := admin.post(t, path, "do", "uninstall", "id", "220", "ok", "true"); status != 200 || !strings.Contains(page, "The package is removed.") || !strings.Contains(page, "No packages") {
 			t.Errorf("removing: %d %s", status, page)
 		}
 		standard := h.person(t)

@@ -50,12 +50,21 @@ func TestWhoLacksAPermissionIsToldWhich(t *testing.T) {
 	h := open(t, "sqlite")
 	user := h.handsOf(t, h.spec.Users[1].Username, "user-pw-1")
 	user.lacks("Setup")
-	for _, path := range []string{"/setup", "/setup/users", "/setup/permission-sets", "/setup/deliverability", "/setup/find?q=users"} {
+	admin := h.adminAt(t)
+	admin.click("Setup")
+	paths := map[string]bool{"/setup": true, "/setup/find?q=users": true}
+	for _, link := range all(admin.doc, func(n *html.Node) bool { return n.Data == "a" && strings.HasPrefix(attr(n, "href"), "/setup/") }) {
+		paths[attr(link, "href")] = true
+	}
+	if len(paths) < 20 {
+		t.Errorf("Setup lists %d pages", len(paths))
+	}
+	for path := range paths {
 		user.open(path)
 		if user.status != 403 {
 			t.Errorf("%s: %d", path, user.status)
 		}
-		user.wants("View Setup and Configuration", h.spec.Users[1].Username)
+		user.wants("You do not have the permission that this page needs: ", h.spec.Users[1].Username)
 	}
 	for _, path := range []string{"/setup/users/new", "/setup/permission-sets/new"} {
 		user.open(path)
@@ -92,6 +101,37 @@ func TestAPersonsOwnSettings(t *testing.T) {
 		user.click("Settings", "Login History")
 		user.wants("Success", "Application")
 		user.lacks(h.spec.Users[0].Username)
+	})
+}
+
+// The package's tab stands on the home page of everybody while its app has a start URL, and leads there.
+func TestTheMarketingCloudTab(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		const app, at = "Salesforce Marketing Cloud", "https://connect.example/marketing-cloud?pair=one"
+		user := h.handsOf(t, h.spec.Users[1].Username, "user-pw-1")
+		tab := func() int {
+			t.Helper()
+			user.open("/")
+			return len(all(user.doc, func(n *html.Node) bool { return n.Data == "a" && attr(n, "href") == at }))
+		}
+		if tab() != 0 {
+			t.Error("a tab that leads nowhere")
+		}
+		id := h.one(t, "SELECT Id FROM ConnectedApplication WHERE Name = '"+app+"'")
+		if status, answer := h.call(t, h.admin, "PATCH", data+"/sobjects/ConnectedApplication/"+id, map[string]any{"StartUrl": at}); status != 204 {
+			t.Fatal(answer)
+		}
+		if tab() != 1 {
+			t.Error("no tab")
+		}
+		p := h.adminAt(t)
+		p.click("Setup", "Connected Apps OAuth Usage")
+		p.pressIn(p.row(app), "Block")
+		p.press("OK")
+		if tab() != 0 {
+			t.Error("the tab of a blocked app")
+		}
 	})
 }
 

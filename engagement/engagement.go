@@ -180,6 +180,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	setup := &tenant.Setup{Registry: c.registry, Directory: c.store, Store: c.store, Sessions: sessions, Serials: serials, Clock: clk}
 	users := &tenant.Users{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk}
 	people := &tenant.People{Registry: c.registry, Directory: c.store, Store: c.store}
+	roles := &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk}
 	unitRoles := &tenant.UnitRoles{Registry: c.registry, Directory: c.store, Store: c.store}
 	vouching := &tenant.Vouching{Registry: c.registry, Grants: c.store, Serials: serials, Clock: clk}
 	documents := &tenant.Documents{Registry: c.registry, Store: c.store, Clock: clk}
@@ -200,7 +201,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 	queues, subscribers := &tenant.DefinitionQueues{Definitions: definitions, Store: sending}, &tenant.Subscribers{Store: sending, Now: clk.Now}
 	retrieves, sendSetup := &tenant.Retrieves{Store: sending, Now: clk.Now, Data: data}, &tenant.SendSetup{Store: sending, Now: clk.Now}
 	pageServer, err := pages.New(pages.Options{
-		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, UnitRoles: unitRoles, Vouching: vouching,
+		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, Roles: roles, UnitRoles: unitRoles, Vouching: vouching,
 		Logins:  &tenant.LoginHistory{People: people, Store: c.store},
 		Reports: &tenant.Reports{Store: sending, Now: clk.Now}, Definitions: definitions, Queues: queues, Subscribers: subscribers, Retrieves: retrieves, Data: data,
 		SendSetup: sendSetup, Verification: verification, Documents: documents, Log: o.Log,
@@ -217,7 +218,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		Lists: &tenant.Lists{Store: sending, Now: clk.Now}, Emails: emails, SendSetup: sendSetup, Definitions: definitions,
 		Subscribers: subscribers, EmailSends: emailSends,
 		EmailSendDefinitions: &tenant.EmailSendDefinitions{Store: sending, Sends: emailSends, Now: clk.Now}, Results: &tenant.RequestResults{Store: sending, Now: clk.Now},
-		Users: users, Roles: &tenant.Roles{Registry: c.registry, Directory: c.store, Store: c.store, Clock: clk},
+		Users: users, Roles: roles,
 		BaseURL: o.BaseURL, Machine: o.Machine, Log: o.Log,
 	})
 	if err != nil {

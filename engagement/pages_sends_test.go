@@ -1,6 +1,7 @@
 package engagement_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,6 +28,28 @@ func (s site) posted(t *testing.T, addresses ...string) map[string]mail.Message 
 		}
 	}
 	return got
+}
+
+// sent waits until the messages are on record as sent, which a letter's arrival alone does not say.
+func (s site) sent(t *testing.T, token string, keys ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for _, key := range keys {
+		for {
+			status, a := call(t, http.MethodGet, s.url+"/messaging/v1/email/messages/"+key, token, nil)
+			if status == 200 && a["eventCategoryType"] == "TransactionalSendEvents.EmailSent" {
+				break
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				t.Fatalf("message %s: %d %v", key, status, a)
+			}
+		}
+	}
 }
 
 var (
@@ -62,6 +85,7 @@ func TestSendPages(t *testing.T) {
 			fire("bob", "bob@example.com")
 			fire("eve", "eve@example.com")
 			mails := s.posted(t, "ann@example.com", "bob@example.com", "eve@example.com")
+			s.sent(t, token, "ann", "bob", "eve")
 			follow := func(method string, link *regexp.Regexp, to string) {
 				t.Helper()
 				found := link.FindStringSubmatch(mails[to].HTML)
@@ -184,7 +208,7 @@ func TestSenderPages(t *testing.T) {
 				t.Error(got)
 			}
 			s.settings(t, s.token(t, h), map[string]any{"my_documents": false})
-			p.Open("/cloud/email/my-documents").Sees("My Documents in Content is not enabled.")
+			p.Open("/cloud/email/my-documents").Sees("My Documents in Content is off", "Setup > Security Settings").SeesNot("This did not work")
 		})
 	}
 }

@@ -35,7 +35,7 @@ func TestInstalledPackagePages(t *testing.T) {
 		}
 
 		// Refused, what was typed stays; then it is there, until it goes.
-		p.Open("/cloud/setup/packages").Click("New").Fill("Name", "Reports").Choose("Integration type", "Web App").Fill("Scope", "email_read no_such_scope").Press("Save").Sees("no_such_scope", "redirect URI")
+		p.Open("/cloud/setup/packages").Click("New").Fill("Name", "Reports").Choose("Integration type", "Web App").Fill("Scope", "email_read no_such_scope").Press("Save").Sees("There is a problem", "Error: The package cannot be made", "no_such_scope", "redirect URI")
 		if p.Value("Name") != "Reports" || p.Value("Integration type") != "web" || p.Status() != http.StatusBadRequest {
 			t.Errorf("%d %q", p.Status(), p.Value("Integration type"))
 		}
@@ -60,7 +60,7 @@ func TestInstalledPackagePages(t *testing.T) {
 // TestBusinessUnitPages: the units, what works in each, and roles given in one.
 func TestBusinessUnitPages(t *testing.T) {
 	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
-		p := s.person(t, h.Admin).Click("Setup").Click("Roles").Sees("Marketing Cloud Content Editor/Publisher").Click("Analyst").Sees("TrackingEvents Read", "System-defined Yes")
+		p := s.person(t, h.Admin).Click("Setup").Click("Roles").Sees("Marketing Cloud Content Editor/Publisher").Click("Analyst").Sees("TrackingEvents Read", "System-defined Yes", "cannot be changed")
 		p.Click("Business Units").Sees("North", "South", "none: the top of the account")
 		p.Click("North").Sees("Installed Packages that work here", "Marketing Cloud Connect", "Roles in this business unit: none")
 		p.Choose("Role", "Analyst").Press("Give Role").Sees("The role is given.", "Analyst everybody in the business unit")
@@ -72,6 +72,43 @@ func TestBusinessUnitPages(t *testing.T) {
 		p.PressIn("everybody in the business unit", "Remove").Sees("The role is taken back.").SeesNot("everybody in the business unit Remove")
 		if p.Open("/cloud/setup/business-units/7").Sees("There is no such business unit."); p.Status() != http.StatusNotFound {
 			t.Error(p.Status())
+		}
+	})
+}
+
+// TestRolePages: a role is made of permissions that it allows and denies, changed, given and deleted; what somebody does not have
+// himself he cannot put into one.
+func TestRolePages(t *testing.T) {
+	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
+		p := s.person(t, h.Admin).Click("Setup").Click("Roles").Click("Create").Press("Save").Sees("A role needs a name")
+		p.Fill("Name", "Night Shift").Fill("External Key", "night").Fill("Description", "Sends, and reads nothing.").Choose("Email Send", "Allow").Choose("TrackingEvents Read", "Deny").
+			Press("Save").Sees("The role is there.", "Night Shift", "Email Send", "TrackingEvents Read", "System-defined No")
+		p.Click("Roles").Click("Create").Fill("Name", "Twin").Fill("External Key", "NIGHT").Choose("Email Read", "Deny").Press("Save")
+		if p.Status() < 400 || p.Value("Name") != "Twin" || p.Value("Email Read") != "deny" {
+			t.Errorf("a key twice: %d %q %q", p.Status(), p.Value("Name"), p.Value("Email Read"))
+		}
+		p.Open("/cloud/setup/roles/night").Click("Edit")
+		if p.Value("Email Send") != "allow" || p.Value("TrackingEvents Read") != "deny" || p.Value("Email Read") != "" {
+			t.Errorf("%q %q %q", p.Value("Email Send"), p.Value("TrackingEvents Read"), p.Value("Email Read"))
+		}
+		p.Choose("Email Read", "Allow").Choose("TrackingEvents Read", "Not set").Fill("Name", "Late Shift").Press("Save").Sees("The role is saved.", "Late Shift", "Read, Send").SeesNot("TrackingEvents")
+
+		// Given to somebody it stays, and taken back it goes.
+		p.Open("/cloud/setup/users?q="+h.Local).Click(h.Local).Click("Manage Roles").Tick("Late Shift", true).Press("Save").Sees("Late Shift All business units")
+		p.Open("/cloud/setup/roles/night").Click("Delete").Sees("goes for good").Press("Delete")
+		if p.Status() != http.StatusConflict {
+			t.Errorf("a role that somebody has: %d", p.Status())
+		}
+		p.Open("/cloud/setup/users?q="+h.Local).Click(h.Local).Click("Manage Roles").Tick("Late Shift", false).Press("Save")
+		p.Open("/cloud/setup/roles/night").Click("Delete").Press("Delete").Sees("The role is deleted.").SeesNot("Late Shift")
+		if p.Open("/cloud/setup/roles/SYS_DEF_ANALYST/edit").Press("Save").Sees("system-defined"); p.Status() != http.StatusBadRequest {
+			t.Error(p.Status())
+		}
+
+		// Who may not manage users is told what is missing.
+		a := s.person(t, h.Analyst).Open("/cloud/setup/roles/new").Fill("Name", "Mine").Press("Save").Sees("Users.Write is missing")
+		if a.Value("Name") != "Mine" {
+			t.Error(a.Value("Name"))
 		}
 	})
 }

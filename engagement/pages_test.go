@@ -40,7 +40,7 @@ func (s site) person(t *testing.T, username string) *uitest.Person {
 }
 
 func signIn(p *uitest.Person, username, password string) *uitest.Person {
-	return p.Fill("User name", username).Fill("Password", password).Press("Sign in")
+	return p.Fill("User name", username).Fill("Password", password).Press("Login")
 }
 
 // TestWaysToSalesforceIntegration: an Engagement administrator goes the documents' way through Email Studio, and arrives at
@@ -53,6 +53,21 @@ func TestWaysToSalesforceIntegration(t *testing.T) {
 		p.Click("Email Studio").Click("Admin").Sees("My Users").Click("Salesforce Integration")
 		if p.At() != connectPage || p.Status() != http.StatusSeeOther {
 			t.Fatalf("led to %s with %d", p.At(), p.Status())
+		}
+		// Quick Find knows the way too, by older words and with a letter missing, and the others by what people call them.
+		for query, page := range map[string]string{
+			"MC Connect": "Salesforce Integration", "ExactTarget": "Salesforce Integration", "ET": "Salesforce Integration", "Salesforce Conector": "Salesforce Integration",
+			"tracking user": "My Users", "api user": "My Users", "instaled packages": "Installed Packages", "unsubscribe": "All Subscribers",
+		} {
+			p.Open("/cloud").Fill("Quick Find", query).Press("Find").Sees("Pages for “" + query + "”: " + page)
+			if p.Value("Quick Find") != query {
+				t.Errorf("%q went away", query)
+			}
+		}
+		p.Fill("Quick Find", "xyzzy").Press("Find").Sees("No page of Marketing Cloud Engagement fits “xyzzy”.")
+		p.Fill("Quick Find", "connect acount").Press("Find").Click("Salesforce Integration")
+		if p.At() != connectPage {
+			t.Fatalf("led to %s", p.At())
 		}
 		// A package without a page is told of; the package's API gives it one.
 		token := s.token(t, h)

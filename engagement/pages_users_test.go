@@ -21,6 +21,7 @@ func TestUserPages(t *testing.T) {
 		p := s.person(t, h.Admin)
 		name := "mc-api-user@" + h.Sender
 		p.Click("Email Studio").Click("Admin").Click("My Users").Click("Create")
+		p.Press("Save").Sees("There is a problem", "Error: Name is missing.", "Error: Temporary Password is missing.")
 		// What was typed stays, but for passwords, with the reason beside the field.
 		p.Fill("Name", "MC API User").Fill("Username", h.Sender).Fill("Reply Email Address", "api@example.com").Tick("API User", true)
 		p.Fill("Temporary Password", "a temporary one").Fill("Confirm Temporary Password", "another one").Press("Save").Sees("The two passwords are not the same.")
@@ -70,7 +71,8 @@ func TestUserPages(t *testing.T) {
 		signIn(n, name, password[1]).Sees("Choose a new password")
 
 		// Inactive, locked, and back.
-		p.Click("Done").Press("Deactivate").Sees("The user is inactive", "Status Inactive")
+		p.Click("Done").Press("Deactivate").Sees("sends to Sales and Service Cloud audiences fail").Click("Cancel").Sees("Status Active")
+		p.Press("Deactivate").Press("Deactivate").Sees("The user is inactive", "Status Inactive")
 		signIn(n.Open("/v2/signin"), name, password[1]).Sees("You are not signed in")
 		p.Press("Activate").Sees("Status Active")
 		for range 5 {

@@ -55,7 +55,7 @@ type Inbox struct {
 	storing sync.WaitGroup // deliveries under way; none begins once closed is set
 }
 
-// Mail is a mail in the inbox. List leaves Text and HTML empty.
+// Mail is a mail in the inbox. List leaves Text, HTML and Headers empty.
 type Mail struct {
 	ID           string    `json:"id"` // digits, increasing in order of arrival
 	Received     time.Time `json:"received"`
@@ -67,7 +67,14 @@ type Mail struct {
 	Subject      string    `json:"subject"`
 	Text         string    `json:"text,omitempty"` // first text/plain part, at most 1 MB, in UTF-8
 	HTML         string    `json:"html,omitempty"` // first text/html part, likewise
-	Size         int64     `json:"size"`           // bytes on disk
+	Headers      []Header  `json:"headers,omitempty"`
+	Size         int64     `json:"size"` // bytes on disk
+}
+
+// Header is one line of a message's header.
+type Header struct {
+	Name  string `json:"name"`  // as it was written
+	Value string `json:"value"` // decoded, at most 4 KB
 }
 
 // Filter chooses mails.
@@ -170,7 +177,7 @@ func (b *Inbox) load() error {
 		if err != nil {
 			return err
 		}
-		m.Text, m.HTML = "", ""
+		m.Text, m.HTML, m.Headers = "", "", nil
 		b.mails = append(b.mails, m)
 		b.total += m.Size
 		b.last = max(b.last, n)
@@ -313,7 +320,7 @@ func (b *Inbox) deliver(from string, to []string, data []byte) error {
 	fmt.Fprintf(&head, "Received: by localhost with ESMTP; %s\r\n", now.Format(receivedFormat))
 	full := append(head.Bytes(), data...)
 	m := parse(full)
-	m.Text, m.HTML = "", ""
+	m.Text, m.HTML, m.Headers = "", "", nil
 
 	temp, err := os.CreateTemp(b.options.Dir, "*"+tempSuffix)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,9 @@ func TestSendAndReceive(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.EnvelopeTo, got.EnvelopeTo); diff != "" || got.EnvelopeFrom != want.EnvelopeFrom || !strings.Contains(got.From, "team@example.test") || !strings.Contains(got.From, "Grüße") {
 		t.Errorf("%+v %s", got, diff)
+	}
+	if !slices.Contains(got.Headers, mail.Header{Name: "X-Key", Value: "Ä"}) || list[0].Headers != nil {
+		t.Errorf("headers %+v, in the list %+v", got.Headers, list[0].Headers)
 	}
 	raw, err := b.Raw(got.ID)
 	if err != nil {

@@ -15,6 +15,8 @@ const (
 	maxPartDepth = 8
 	maxParts     = 64
 	maxPartText  = 1 << 20
+	maxShown     = 200     // lines of the header
+	maxValue     = 4 << 10 // bytes of one of them
 )
 
 // receivedFormat is the date of a Received line, to the millisecond where RFC 5322 ends at the second: it is ours.
@@ -33,9 +35,26 @@ func parse(data []byte) Mail {
 	m.To = headerText(e, "To")
 	m.Subject = headerText(e, "Subject")
 	m.MessageID = strings.Trim(e.Header.Get("Message-Id"), "<> ")
+	m.Headers = headers(e)
 	parts := 0
 	m.bodies(e, 0, &parts)
 	return m
+}
+
+// headers are the lines of the message's header in their order.
+func headers(e *message.Entity) []Header {
+	var out []Header
+	for fields := e.Header.Fields(); fields.Next() && len(out) < maxShown; {
+		value, err := fields.Text()
+		if err != nil { // an unknown charset: as it came
+			value = fields.Value()
+		}
+		if len(value) > maxValue {
+			value = value[:maxValue] + "…"
+		}
+		out = append(out, Header{strings.ToValidUTF8(fields.Key(), "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD")})
+	}
+	return out
 }
 
 // envelope reads the inbox's own lines and returns what follows them. They end with the Received line, so lines of the

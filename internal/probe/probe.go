@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -24,8 +25,11 @@ type Exchange struct {
 	Time      time.Time `json:"time"`                 // machine time at which the request came
 	Millis    float64   `json:"ms"`
 	Method    string    `json:"method"`
-	Path      string    `json:"path"` // with the query
-	Status    int       `json:"status"`
+	Path      string    `json:"path"`            // with the query
+	Status    int       `json:"status"`          // 0 where a fault let the connection end without an answer
+	User      string    `json:"user,omitempty"`  // who made it, where the house came to know him
+	App       string    `json:"app,omitempty"`   // through which app or token, likewise
+	Fault     string    `json:"fault,omitempty"` // id of the fault that was put in its way
 
 	RequestHeader  http.Header `json:"request_header"`
 	RequestBody    string      `json:"request_body,omitempty"`
@@ -58,23 +62,22 @@ func (r *Recorder) Wrap(house string, h http.Handler) http.Handler {
 		seen := *req // handlers further in may change what they got
 		url := *req.URL
 		seen.Header = req.Header.Clone()
+		told := new(notes)
+		req = req.WithContext(context.WithValue(req.Context(), notesKey{}, told))
 		if req.Body != nil && req.Body != http.NoBody {
-			inner := new(http.Request)
-			*inner = *req
-			inner.Body = in
-			req = inner
+			req.Body = in
 		}
 		start := time.Now()
 		defer func() {
 			seen.URL = &url
-			r.keep(house, &seen, in, out, start)
+			r.keep(house, &seen, in, out, start, told)
 		}()
 		h.ServeHTTP(out, req)
 	})
 }
 
 // keep redacts and stores an exchange.
-func (r *Recorder) keep(house string, req *http.Request, in *tee, out *answer, start time.Time) {
+func (r *Recorder) keep(house string, req *http.Request, in *tee, out *answer, start time.Time, told *notes) {
 	e := Exchange{
 		House: house, RequestID: web.RequestIDFrom(req.Context()), Time: start.UTC(), Method: limit(req.Method, 16),
 		Millis: float64(time.Since(start).Microseconds()) / 1000, Status: out.status,
@@ -82,6 +85,7 @@ func (r *Recorder) keep(house string, req *http.Request, in *tee, out *answer, s
 	if e.Status == 0 {
 		e.Status = http.StatusOK
 	}
+	told.tell(&e)
 	s := &scrubber{}
 	path := req.URL.EscapedPath()
 	query := s.form(req.URL.RawQuery)
@@ -119,8 +123,8 @@ func limit(s string, n int) string {
 	return s
 }
 
-// List returns the exchanges after the id since (0 for all) of one house ("" for all), oldest first.
-func (r *Recorder) List(since int64, house string) []Exchange {
+// List returns the exchanges that pass the filter, oldest first.
+func (r *Recorder) List(f Filter) []Exchange {
 	out := []Exchange{}
 	if r == nil {
 		return out
@@ -128,17 +132,29 @@ func (r *Recorder) List(since int64, house string) []Exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.ring {
-		e := r.ring[(r.next+i)%len(r.ring)]
-		if e.ID > since && (house == "" || house == e.House) {
-			out = append(out, e)
+		if e := &r.ring[(r.next+i)%len(r.ring)]; f.takes(e) {
+			out = append(out, *e)
 		}
 	}
 	return out
 }
 
-// Follow calls yield for each exchange after the id since, those to come included, until yield returns false or ctx
+// CodeNotRecorded is the fault of an id that no exchange has, or no longer, of kind NotFound.
+const CodeNotRecorded fault.Code = "no_such_request"
+
+// Get returns the exchange of the id.
+func (r *Recorder) Get(id int64) (Exchange, error) {
+	for _, e := range r.List(Filter{Since: id - 1}) {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return Exchange{}, fault.New(fault.NotFound, CodeNotRecorded, "There is no request of that number, or none any more: the newest are kept (--record).")
+}
+
+// Follow calls yield for each exchange that passes the filter, those to come included, until yield returns false or ctx
 // ends. One who is slower than the traffic misses those that the ring has pushed out; the ids tell.
-func (r *Recorder) Follow(ctx context.Context, since int64, house string, yield func(Exchange) bool) {
+func (r *Recorder) Follow(ctx context.Context, f Filter, yield func(Exchange) bool) {
 	if r == nil {
 		return
 	}
@@ -146,8 +162,8 @@ func (r *Recorder) Follow(ctx context.Context, since int64, house string, yield 
 		r.mu.Lock()
 		changed := r.changed
 		r.mu.Unlock()
-		for _, e := range r.List(since, house) {
-			since = e.ID
+		for _, e := range r.List(f) {
+			f.Since = e.ID
 			if ctx.Err() != nil || !yield(e) {
 				return
 			}

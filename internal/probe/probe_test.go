@@ -22,7 +22,7 @@ func record(t *testing.T, r *http.Request, h http.HandlerFunc) probe.Exchange {
 	t.Helper()
 	rec := probe.NewRecorder(1)
 	rec.Wrap("crm", h).ServeHTTP(httptest.NewRecorder(), r)
-	list := rec.List(0, "")
+	list := rec.List(probe.Filter{})
 	if len(list) != 1 {
 		t.Fatalf("%d exchanges", len(list))
 	}
@@ -211,7 +211,7 @@ func TestHandlerSeesTheRequestAsItCame(t *testing.T) {
 	if w.Body.String() != "secretsecret is answered as it is" {
 		t.Errorf("the answer was changed: %q", w.Body)
 	}
-	if e := rec.List(0, "")[0]; e.Path != "/token" || e.Status != 201 {
+	if e := rec.List(probe.Filter{})[0]; e.Path != "/token" || e.Status != 201 {
 		t.Errorf("%s %d", e.Path, e.Status)
 	}
 }
@@ -220,7 +220,7 @@ func TestPanicsAreRecordedAndGoOn(t *testing.T) {
 	t.Parallel()
 	rec := probe.NewRecorder(2)
 	defer func() {
-		if recover() == nil || len(rec.List(0, "")) != 1 {
+		if recover() == nil || len(rec.List(probe.Filter{})) != 1 {
 			t.Error("the panic was swallowed or not recorded")
 		}
 	}()
@@ -246,10 +246,10 @@ func TestRing(t *testing.T) {
 		return strings.Join(out, " ")
 	}
 	for got, want := range map[string]string{
-		paths(rec.List(0, "")):           "3/2 4/3 5/4",
-		paths(rec.List(4, "")):           "5/4",
-		paths(rec.List(0, "engagement")): "4/3",
-		paths(rec.List(9, "")):           "",
+		paths(rec.List(probe.Filter{})):                    "3/2 4/3 5/4",
+		paths(rec.List(probe.Filter{Since: 4})):            "5/4",
+		paths(rec.List(probe.Filter{House: "engagement"})): "4/3",
+		paths(rec.List(probe.Filter{Since: 9})):            "",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -267,7 +267,7 @@ func TestFollow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() {
-		rec.Follow(ctx, 0, "crm", func(e probe.Exchange) bool { seen <- e.Path; return true })
+		rec.Follow(ctx, probe.Filter{House: "crm"}, func(e probe.Exchange) bool { seen <- e.Path; return true })
 	})
 	if got := <-seen; got != "/before" {
 		t.Errorf("first %q", got)
@@ -279,7 +279,7 @@ func TestFollow(t *testing.T) {
 	cancel()
 	done.Wait()
 	n := 0
-	rec.Follow(t.Context(), 0, "", func(probe.Exchange) bool { n++; return false })
+	rec.Follow(t.Context(), probe.Filter{}, func(probe.Exchange) bool { n++; return false })
 	if n != 1 {
 		t.Errorf("yield was called %d times after it had said no", n)
 	}
@@ -290,8 +290,8 @@ func TestNilRecordsNothing(t *testing.T) {
 	var rec *probe.Recorder
 	w := httptest.NewRecorder()
 	rec.Wrap("crm", http.NotFoundHandler()).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	rec.Follow(t.Context(), 0, "", func(probe.Exchange) bool { return true })
-	if w.Code != 404 || len(rec.List(0, "")) != 0 {
+	rec.Follow(t.Context(), probe.Filter{}, func(probe.Exchange) bool { return true })
+	if w.Code != 404 || len(rec.List(probe.Filter{})) != 0 {
 		t.Error("a nil recorder is in the way")
 	}
 }

@@ -72,10 +72,15 @@ func migrateOne(ctx context.Context, db *sql.DB, postgres bool, where string, m 
 		}
 	}
 	results, err := p.Up(ctx)
+	applied, version := 0, int64(0)
 	for _, r := range results {
 		if r.Error == nil {
-			log.InfoContext(ctx, "migration applied", "database", where, "part", m.Name, "version", r.Source.Version, "took", r.Duration)
+			applied, version = applied+1, r.Source.Version
+			log.DebugContext(ctx, "migration applied", "database", where, "part", m.Name, "version", r.Source.Version, "took", r.Duration)
 		}
+	}
+	if applied > 0 && exists { // a new database has no history to tell of
+		log.InfoContext(ctx, "migrations applied", "database", where, "part", m.Name, "number", applied, "version", version)
 	}
 	if ended := context.Cause(ctx); err != nil && ended != nil { // the database tells it in words of its own
 		return fmt.Errorf("%s: migrations %s: %w (%w)", where, m.Name, ended, err)

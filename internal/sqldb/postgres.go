@@ -20,6 +20,13 @@ const (
 	maxBackoff = 250 * time.Millisecond
 )
 
+const (
+	// idleInTransaction is PostgreSQL's setting of how long a session may do nothing in a transaction, in milliseconds; the URL may set it.
+	idleInTransaction = "idle_in_transaction_session_timeout"
+	// maxIdleInTransaction is it where the URL does not: shorter than a lease. Between two statements of ours lies no call of anybody.
+	maxIdleInTransaction = 15 * time.Second
+)
+
 type postgresEngine struct {
 	db       *sql.DB
 	appender *appender
@@ -43,6 +50,11 @@ func openPostgres(ctx context.Context, o Options) (_ *DB, err error) {
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "twinspan"
+	}
+	// A process that stops in the middle of a transaction, as on a machine that is suspended, must not keep its rows locked: the
+	// others take its work over when its lease is over, and would wait for them.
+	if config.RuntimeParams[idleInTransaction] == "" {
+		config.RuntimeParams[idleInTransaction] = strconv.Itoa(int(maxIdleInTransaction / time.Millisecond))
 	}
 	if o.Schema != "" {
 		if !identifier.MatchString(o.Schema) {

@@ -173,3 +173,48 @@ func TestAppendsOutliveTheirConnections(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A process that stops in the middle of a transaction keeps its rows locked for a moment alone: the server ends its session, and what
+// it had not committed is not stored.
+func TestAStoppedTransactionLocksForAMoment(t *testing.T) {
+	t.Parallel()
+	dsn := sqldbtest.DSN(t, "postgres")
+	db := sqldbtest.Open(t, dsn, thing())
+	const setting = "idle_in_transaction_session_timeout"
+	var most string
+	if err := db.QueryRow(t.Context(), "SHOW "+setting).Scan(&most); err != nil || most != "15s" {
+		t.Errorf("%s is %s: %v", setting, most, err)
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set(setting, "100")
+	u.RawQuery = q.Encode()
+	stops := sqldbtest.Open(t, u.String(), thing())
+	if err := db.Write(t.Context(), insert("a", 1)); err != nil {
+		t.Fatal(err)
+	}
+	update := func(n int) func(*sqldb.Tx) error {
+		return func(tx *sqldb.Tx) error {
+			_, err := tx.Exec("UPDATE thing SET n = $1 WHERE id = 'a'", n)
+			return err
+		}
+	}
+	err = stops.Write(t.Context(), func(tx *sqldb.Tx) error {
+		if err := update(2)(tx); err != nil {
+			return err
+		}
+		return db.Write(t.Context(), update(3)) // somebody else, who would wait for ever
+	})
+	if err == nil {
+		t.Error("a transaction that was ended was committed")
+	}
+	if got := things(t, db); got["a"] != 3 {
+		t.Errorf("stored: %v", got)
+	}
+	if err := stops.Write(t.Context(), insert("b", 1)); err != nil {
+		t.Errorf("the next write: %v", err)
+	}
+}

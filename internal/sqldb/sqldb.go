@@ -35,6 +35,9 @@ type Options struct {
 	Migrations []Migrations
 	// Relaxed switches fsync off on SQLite (synchronous=OFF), for databases that nobody will miss after a power cut.
 	Relaxed bool
+	// PageCache is how much of an SQLite file its connections keep in memory together, in bytes; 0 is 16 MB for the writing one and 8 MB for
+	// each of the others. What is read often stays in the system's own cache of files anyway. PostgreSQL ignores it.
+	PageCache int64
 	// Log gets migrations that were applied and writes that were stopped; nil discards.
 	Log *slog.Logger
 
@@ -181,6 +184,18 @@ func (db *DB) Shared() bool { return db.engine.postgres() }
 
 // Postgres reports whether the database is PostgreSQL, for the few texts that differ.
 func (db *DB) Postgres() bool { return db.engine.postgres() }
+
+// Analyze has PostgreSQL look at what the tables hold now, as after a bulk of rows: until it does by itself, which can take a minute,
+// it plans queries as if the tables were still empty. On SQLite it does nothing.
+func (db *DB) Analyze(ctx context.Context) error {
+	if !db.engine.postgres() {
+		return nil
+	}
+	return db.Write(ctx, func(tx *Tx) error {
+		_, err := tx.Exec("ANALYZE")
+		return err
+	})
+}
 
 // Ping asks the database for an answer.
 func (db *DB) Ping(ctx context.Context) error {

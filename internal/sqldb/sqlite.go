@@ -58,12 +58,13 @@ func openSQLiteFile(ctx context.Context, path string, o Options, lock *fileLock)
 	if o.synchronous != "" {
 		synchronous = o.synchronous
 	}
+	writing, reading := caches(o.PageCache)
 	writer, err := openSQLitePool(path, o.vfs, 1, "busy_timeout(10000)", "journal_mode(WAL)", "synchronous("+synchronous+")", "foreign_keys(1)",
-		"temp_store(MEMORY)", "cache_size(-16000)", fmt.Sprintf("wal_autocheckpoint(%d)", cmp.Or(o.checkpoint, 2000)), "journal_size_limit(67108864)")
+		"temp_store(MEMORY)", writing, fmt.Sprintf("wal_autocheckpoint(%d)", cmp.Or(o.checkpoint, 2000)), "journal_size_limit(67108864)")
 	if err != nil {
 		return nil, err
 	}
-	readers, err := openSQLitePool(path, o.vfs, sqliteReaders(), "busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", "cache_size(-8000)")
+	readers, err := openSQLitePool(path, o.vfs, sqliteReaders(), "busy_timeout(10000)", "query_only(1)", "temp_store(MEMORY)", reading)
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
@@ -83,6 +84,15 @@ func openSQLiteFile(ctx context.Context, path string, o Options, lock *fileLock)
 		return nil, err
 	}
 	return &DB{readers: readers, stmts: newStmtCache(readers), engine: &sqliteEngine{writer: w, pool: writer, lock: lock}}, nil
+}
+
+// caches are the pragmas of how much of the file the writing connection keeps, and each of those that read.
+func caches(together int64) (writing, reading string) {
+	if together <= 0 {
+		return "cache_size(-16000)", "cache_size(-8000)"
+	}
+	half := together >> 11 // KiB
+	return fmt.Sprintf("cache_size(-%d)", max(1, half)), fmt.Sprintf("cache_size(-%d)", max(1, half/int64(sqliteReaders())))
 }
 
 // openSQLitePool opens at most n connections with the pragmas.

@@ -52,6 +52,14 @@ func (s Standing) where() string {
 	return "here"
 }
 
+// CodeFixed: whose clouds a connection stands between cannot be said anew.
+const CodeFixed fault.Code = "standing_fixed"
+
+// Fixed refuses another standing for embedded clouds.
+func Fixed() *fault.Error {
+	return fault.New(fault.Conflict, CodeFixed, "The org and the tenant of this connection are the program's own. Start one with --clouds none for real ones.")
+}
+
 // Operation is something that Connect's API does and that is not possible in every standing; "" is what always is.
 type Operation string
 
@@ -74,6 +82,7 @@ const (
 	APIUserChange          Operation = "api-user-change"
 	Send                   Operation = "send"
 	IntegrationUser        Operation = "integration-user"
+	MendFindings           Operation = "mend-findings" // what of the doctor's findings a command mends, one by one as its check has it
 )
 
 // The operations that nobody asks for: Connect does them in the background, and asks for each pair before it begins.
@@ -98,7 +107,7 @@ func Background() []Operation {
 func Operations() []Operation {
 	return append([]Operation{
 		SeeMappings, ClearMappings, MapUsers, SignInUsers, BusinessUnits, ConnectAPIUser, ConnectAccount, ReadOrg, KeyIntoEngagement, PackageIntoEngagement, PasswordIntoOrg,
-		PasswordIntoEngagement, Upgrade, Outage, APIUserChange, Send, IntegrationUser,
+		PasswordIntoEngagement, Upgrade, Outage, APIUserChange, Send, IntegrationUser, MendFindings,
 	}, Background()...)
 }
 
@@ -241,7 +250,11 @@ func (s Standing) May(op Operation) error {
 		case No:
 			return fault.New(fault.Conflict, CodeNotPossible, "Not possible %s (%s): %s. Instead: %s.", s.where(), r.What, way.Text, way.Instead)
 		default:
-			return fault.New(fault.Conflict, CodeNotPossible, "Not possible %s (%s): it needs the key of the vendor's app, which Connect does not hold. Instead, by hand: %s.", s.where(), r.What, way.Text)
+			why := "no public API does it"
+			if s == BesidePackage {
+				why = "it is for the vendor's package to do, which keeps the key of its app and the mappings"
+			}
+			return fault.New(fault.Conflict, CodeNotPossible, "Not possible %s (%s): %s. Instead, by hand: %s.", s.where(), r.What, why, way.Text)
 		}
 	}
 	return fault.New(fault.Internal, CodeNotPossible, "The table of standings has no row for %s.", op)

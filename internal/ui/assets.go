@@ -93,7 +93,13 @@ func moves(blocks []Block) bool {
 			if !b.Over() {
 				return true
 			}
+		case Board:
+			return true
 		case Progress:
+			if b.Live != "" {
+				return true
+			}
+		case Feed:
 			if b.Live != "" {
 				return true
 			}

@@ -109,7 +109,13 @@ type Cell struct {
 	// Links stand before the button, or in place of the text.
 	Links []Link
 	Badge BadgeKind // shows the text as a badge; "" for plain text
+
+	of string // header of the row that the cell's links and button are of; set by Render
 }
+
+// Of is what a link or button of the cell is about, where several of a table are called the same: the header of its row. Its
+// accessible name is then "Edit: Integration User", and begins with what stands to be read.
+func (c Cell) Of() string { return c.of }
 
 // Row makes cells of plain texts.
 func Row(texts ...string) []Cell {
@@ -184,7 +190,12 @@ type Submit struct {
 	Value     string
 	Secondary bool // for the way out: Deny, Cancel
 	Danger    bool // takes something away that does not come back
+
+	of string // of the row that the button is in; set by Render
 }
+
+// Of is [Cell.Of] for a button.
+func (s Submit) Of() string { return s.of }
 
 func (Heading) template() string     { return "heading" }
 func (Text) template() string        { return "text" }
@@ -279,6 +290,10 @@ func number(blocks []Block) []Block {
 			p.id = i
 			b = p
 		}
+		if t, ok := b.(Table); ok {
+			t.Rows = about(t.Rows)
+			b = t
+		}
 		if f, ok := b.(Form); ok {
 			n++
 			f.id = n
@@ -290,6 +305,33 @@ func number(blocks []Block) []Block {
 			b = f
 		}
 		out[i] = b
+	}
+	return out
+}
+
+// about says of which row the links and buttons in the cells of a table are, on a copy. Rows without a header, or with a link or
+// button in its place, say nothing.
+func about(rows [][]Cell) [][]Cell {
+	out := make([][]Cell, len(rows))
+	for i, row := range rows {
+		out[i] = row
+		if len(row) == 0 || row[0].Text == "" {
+			continue
+		}
+		out[i] = append([]Cell(nil), row...)
+		for j := 1; j < len(row); j++ {
+			c := &out[i][j]
+			c.of = row[0].Text
+			if c.Form == nil {
+				continue
+			}
+			f := *c.Form
+			f.Submits = append([]Submit(nil), f.Submits...)
+			for k := range f.Submits {
+				f.Submits[k].of = row[0].Text
+			}
+			c.Form = &f
+		}
 	}
 	return out
 }

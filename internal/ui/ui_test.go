@@ -243,3 +243,27 @@ func TestContrast(t *testing.T) {
 		}
 	}
 }
+
+// TestButtonsOfRowsSayWhichRow: links and buttons that are called the same in every row of a table have names of their own, which
+// begin with what stands to be read; nothing changes where they stand alone.
+func TestButtonsOfRowsSayWhichRow(t *testing.T) {
+	t.Parallel()
+	row := []ui.Cell{
+		{Text: "Ada <Admin>", Href: "/ada"},
+		{Links: []ui.Link{{Text: "Edit", Href: "/ada/edit"}}, Form: &ui.Form{Action: "/login-as", Submits: []ui.Submit{{Label: "Login"}}}},
+	}
+	table := ui.Table{Caption: "All Users", Columns: []string{"Full Name", "Action"}, Rows: [][]ui.Cell{row, {{}, {Links: []ui.Link{{Text: "Edit", Href: "/nobody/edit"}}}}}}
+	answer, _ := render(t, ui.Page{Title: "Users", Blocks: []ui.Block{table, ui.Form{Submits: []ui.Submit{{Label: "Save"}}}}})
+	body := answer.Body.String()
+	for _, want := range []string{
+		`<a href="/ada">Ada &lt;Admin&gt;</a>`, `<a href="/ada/edit" aria-label="Edit: Ada &lt;Admin&gt;">Edit</a>`, `aria-label="Login: Ada &lt;Admin&gt;" class="slds-button slds-button_brand">Login<`,
+		`<a href="/nobody/edit">Edit</a>`, `<button type="submit" class="slds-button slds-button_brand">Save<`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not have %s:\n%s", want, body)
+		}
+	}
+	if row[1].Form.Submits[0].Of() != "" || row[1].Of() != "" {
+		t.Error("rendering changed the caller's row")
+	}
+}

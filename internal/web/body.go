@@ -138,6 +138,18 @@ func ReadSelection(w http.ResponseWriter, r *http.Request, limit int64, name str
 	return parseSelection(string(body), name, maxChosen)
 }
 
+// ReadFields is ReadForm for a form of many check boxes that have a name each: up to most parameters. Ask who sends it first.
+func ReadFields(w http.ResponseWriter, r *http.Request, limit int64, most int) (url.Values, error) {
+	if err := CheckContentType(r, "application/x-www-form-urlencoded"); err != nil {
+		return nil, err
+	}
+	body, err := ReadBody(w, r, limit)
+	if err != nil {
+		return nil, err
+	}
+	return parseBounded(string(body), "", most)
+}
+
 // Query returns the parameters of the URL, as strictly as ReadForm reads a body (RFC 6749 section 3.1: none twice).
 func Query(r *http.Request) (url.Values, error) { return parseParameters(r.URL.RawQuery) }
 
@@ -148,8 +160,13 @@ func parseParameters(s string) (url.Values, error) { return parseSelection(s, ""
 
 // parseSelection reads parameters of which one may come up to most times; "" for none.
 func parseSelection(s, chosen string, most int) (url.Values, error) {
-	if strings.Count(s, "&") >= maxParameters+most {
-		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", maxParameters+most)
+	return parseBounded(s, chosen, maxParameters+most)
+}
+
+// parseBounded reads up to most parameters, of which one may come more than once; "" for none.
+func parseBounded(s, chosen string, most int) (url.Values, error) {
+	if strings.Count(s, "&") >= most {
+		return nil, fault.New(fault.Invalid, CodeMalformedForm, "There are more than %d parameters.", most)
 	}
 	values, err := url.ParseQuery(s)
 	if err != nil {
@@ -157,7 +174,7 @@ func parseSelection(s, chosen string, most int) (url.Values, error) {
 		return nil, fault.New(fault.Invalid, CodeMalformedForm, "The parameters are not properly percent-encoded.")
 	}
 	for name, vs := range values {
-		if len(vs) > 1 && (name != chosen || most == 0) {
+		if len(vs) > 1 && (name != chosen || chosen == "") {
 			return nil, fault.New(fault.Invalid, CodeRepeatedParameter, "A parameter comes more than once.").In(name)
 		}
 		for _, v := range vs {

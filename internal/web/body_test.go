@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,6 +172,30 @@ func TestSelectionsMayRepeatOneParameter(t *testing.T) {
 	for name, body := range map[string]string{
 		"another twice": "user=1&do=add&do=drop", "too many": strings.Repeat("user=1&", 3000) + "user=1", "no text": "user=1&user=%FF", "NUL": "user=1&user=%00",
 	} {
+		if _, err := read(body); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestFieldsAreManyAndNoneComesTwice(t *testing.T) {
+	t.Parallel()
+	read := func(body string) (url.Values, error) {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return web.ReadFields(httptest.NewRecorder(), r, 1<<10, 200)
+	}
+	many := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString("&" + strconv.Itoa(i))
+		}
+		return b.String()[1:]
+	}
+	if f, err := read(many(200)); err != nil || len(f) != 200 {
+		t.Errorf("%d %v", len(f), err)
+	}
+	for name, body := range map[string]string{"too many": many(201), "twice": "a=1&a=2", "no name twice": "=1&=2", "no text": "a=%FF"} {
 		if _, err := read(body); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}

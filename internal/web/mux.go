@@ -123,6 +123,28 @@ func (m *Mux) fold(seg string) string {
 	return seg
 }
 
+// Patterns are all that were registered, sorted.
+func (m *Mux) Patterns() []string {
+	var all []string
+	var walk func(*node)
+	walk = func(n *node) {
+		for _, routes := range []map[string]*route{n.routes, n.rest} {
+			for _, rt := range routes {
+				all = append(all, rt.pattern)
+			}
+		}
+		for _, next := range n.literal {
+			walk(next)
+		}
+		if n.wild != nil {
+			walk(n.wild)
+		}
+	}
+	walk(&m.root)
+	slices.Sort(all)
+	return all
+}
+
 // ServeHTTP calls the handler of the best match.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var room, values [16]string

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,6 +109,18 @@ func TestMuxIgnoresCaseAndKeepsValues(t *testing.T) {
 	w := serve(house(true), "POST", "//MESSAGEdefinitionsends/Key:My_Key/SEND")
 	if want := "POST /messageDefinitionSends/{key}/send key=Key:My_Key"; w.Body.String() != want {
 		t.Errorf("got %q, want %q", w.Body, want)
+	}
+}
+
+func TestMuxPatterns(t *testing.T) {
+	t.Parallel()
+	m := web.NewMux()
+	want := []string{"/b", "GET /", "GET /a/{id}/x", "GET /a/{rest...}", "POST /a/{id}/x"}
+	for _, p := range want {
+		m.HandleFunc(p, func(http.ResponseWriter, *http.Request) {})
+	}
+	if got := m.Patterns(); !slices.Equal(got, want) {
+		t.Errorf("the patterns are %q, want %q", got, want)
 	}
 }
 

@@ -1,6 +1,4 @@
-// Package webhook posts signed events to an address that somebody configured. It goes to public addresses alone, and to
-// those that the operator listed: the address is judged when it is saved and again at every connection, after names were
-// resolved, so that no name leads into the operator's own network.
+// Package webhook posts signed events to an address that somebody configured, within the bounds of package egress.
 package webhook
 
 import (
@@ -14,15 +12,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/egress"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -53,7 +49,7 @@ const (
 // Sender posts events. It is safe for concurrent use.
 type Sender struct {
 	hc      *http.Client
-	allowed []netip.AddrPort
+	guard   *egress.Guard
 	machine clock.Machine
 }
 
@@ -73,93 +69,22 @@ func New(o Options) (*Sender, error) {
 	if s.machine == nil {
 		s.machine = time.Now
 	}
-	for _, text := range o.Allowed {
-		a, err := netip.ParseAddrPort(text)
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Invalid, CodeAddress, "%q is no address with a port, such as 10.1.2.3:8443.", text)
-		}
-		s.allowed = append(s.allowed, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+	var err error
+	if s.guard, err = egress.New(egress.Options{What: "A webhook", Code: CodeAddress, Lists: "`up --webhook-to ADDRESS:PORT`", Allowed: o.Allowed, Timeout: timeout / 2, Resolver: o.Resolver}); err != nil {
+		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: timeout / 2, Resolver: o.Resolver, ControlContext: s.control}
 	s.hc = &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: timeout / 2, ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: 32 << 10, DisableKeepAlives: true, Proxy: nil},
+		Transport:     &http.Transport{DialContext: s.guard.DialContext, TLSHandshakeTimeout: timeout / 2, ResponseHeaderTimeout: timeout, MaxResponseHeaderBytes: 32 << 10, DisableKeepAlives: true, Proxy: nil},
 	}
 	return s, nil
 }
 
-// control judges an address right before it is connected to.
-func (s *Sender) control(_ context.Context, network, address string, _ syscall.RawConn) error {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil || !strings.HasPrefix(network, "tcp") || !s.may(a) {
-		return fault.New(fault.Denied, CodeAddress, "Events are not posted to %s.", address)
-	}
-	return nil
-}
-
-func (s *Sender) may(a netip.AddrPort) bool {
-	addr := a.Addr().Unmap()
-	return a.Addr().Zone() == "" && (slices.Contains(s.allowed, netip.AddrPortFrom(addr, a.Port())) || a.Port() == 443 && Public(addr))
-}
-
-// special are networks that are not public and that netip does not tell (IANA special-purpose registries): shared, protocol
-// assignments, documentation, 6to4 and benchmark nets of IPv4, "this" net, reserved; NAT64, discard, Teredo and ORCHID,
-// documentation and 6to4 of IPv6, which carry or hide addresses of IPv4.
-var special = func() (all []netip.Prefix) {
-	for _, text := range []string{
-		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "::/96", "fec0::/10",
-	} {
-		all = append(all, netip.MustParsePrefix(text))
-	}
-	return all
-}()
-
-// Public reports whether an address is one of the open internet.
-func Public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !a.IsUnspecified() &&
-		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
-}
-
 // Check refuses addresses that events cannot be posted to, as far as that shows without asking anybody.
 func (s *Sender) Check(address string) error {
-	bad := func(want string) error {
-		return fault.New(fault.Invalid, CodeAddress, "A webhook is %s.", want).In("webhook")
-	}
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || len(address) > 2000 || u.Host == "" || u.Opaque != "":
-		return bad("an https address")
-	case u.User != nil || u.Fragment != "" || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return bad("an https address of plain ASCII without a user and a fragment")
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return bad("an https address")
-	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	if a, err := netip.ParseAddr(host); err == nil {
-		if !s.may(netip.AddrPortFrom(a, uint16(n))) || u.Scheme == "http" && !slices.Contains(s.allowed, netip.AddrPortFrom(a.Unmap(), uint16(n))) {
-			return bad("an https address of the open internet at port 443; the operator may list others")
-		}
-		return nil
-	}
-	labels := strings.Split(host, ".")
-	last := labels[len(labels)-1]
-	switch {
-	case u.Scheme != "https":
-		return bad("an https address")
-	case len(labels) < 2, slices.Contains(labels, ""), last == "localhost", last == "local", last == "internal", last == "localdomain", last[0] >= '0' && last[0] <= '9':
-		return bad("an https address with the full name of a host of the open internet")
-	}
-	if n != 443 && !slices.ContainsFunc(s.allowed, func(a netip.AddrPort) bool { return uint64(a.Port()) == n }) {
-		return bad("an https address at port 443; the operator may list others")
+	if err := s.guard.Check(address); err != nil {
+		return fault.Of(err).In("webhook")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package webhook_test
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,10 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/egress/egresstest"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/webhook"
 )
@@ -30,33 +29,19 @@ func sender(t *testing.T, o webhook.Options) *webhook.Sender {
 	return s
 }
 
-// TestCheck: what leads nowhere but into a network of one's own is refused when it is saved (security SF-01, SF-04).
+// TestCheck: what an address may be is package egress's to say.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	s := sender(t, webhook.Options{Allowed: []string{"10.1.2.3:8443"}})
-	for _, good := range []string{"https://hooks.example.com/x?y=1", "https://hooks.example.com:443/", "https://8.8.8.8/", "https://[2606:4700::1111]/", "https://10.1.2.3:8443/x", "http://10.1.2.3:8443/x", "https://hooks.example.com:8443/"} {
-		if err := s.Check(good); err != nil {
-			t.Errorf("%s: %v", good, err)
-		}
-	}
-	for _, bad := range []string{
-		"", "http://hooks.example.com/", "ftp://hooks.example.com/", "unix:/x", "javascript:1", "https://", "https:///x", "https://u:p@hooks.example.com/", "https://hooks.example.com/#x", "https://hooks.example.com:25/", "https://hooks.example.com:99999/",
-		"https://127.0.0.1/", "https://[::1]/", "https://0.0.0.0/", "https://10.0.0.1/", "https://172.16.0.1/", "https://192.168.1.1/", "https://169.254.169.254/", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[fd00::1]/",
-		"https://100.64.0.1/", "https://224.0.0.1/", "https://localhost/", "https://localhost./", "https://a.localhost/", "https://0177.0.0.1/", "https://2130706433/", "https://127.1/", "https://0x7f.1/", "https://[::ffff:127.0.0.1]/",
-		"https://[64:ff9b::7f00:1]/", "https://[2002:7f00:1::]/", "https://intranet/", "https://db.internal/", "https://10.1.2.3/", "http://8.8.8.8/", "https://10.1.2.4:8443/", "https://hooks..example.com/", "https://hooks.exämple.com/",
-		"https://hooks.example.com/" + strings.Repeat("x", 2000),
+	for address, want := range map[string]fault.Code{
+		"https://hooks.example.com/x": "", "http://10.1.2.3:8443/x": "", "http://hooks.example.com/": webhook.CodeAddress, "https://127.0.0.1/": webhook.CodeAddress, "https://localhost/": webhook.CodeAddress,
 	} {
-		if err := s.Check(bad); fault.CodeOf(err) != webhook.CodeAddress {
-			t.Errorf("%s: %v", bad, err)
+		if err := s.Check(address); fault.CodeOf(err) != want || err != nil && fault.Of(err).Field != "webhook" {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
-	for _, bad := range []string{"10.1.2.3", "host:443", "10.0.0.0/8"} {
-		if _, err := webhook.New(webhook.Options{Allowed: []string{bad}}); err == nil {
-			t.Errorf("%s may be listed", bad)
-		}
-	}
-	if webhook.Public(netip.Addr{}) {
-		t.Error("no address is public")
+	if _, err := webhook.New(webhook.Options{Allowed: []string{"10.1.2.3"}}); fault.CodeOf(err) != webhook.CodeAddress {
+		t.Errorf("an address without a port may be listed: %v", err)
 	}
 }
 
@@ -102,47 +87,9 @@ func TestNamesThatLeadInside(t *testing.T) {
 	defer srv.Close()
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	// The port is listed for another address, so that the check at saving passes.
-	s := sender(t, webhook.Options{Allowed: []string{"10.1.2.3:" + port}, Resolver: loopbackResolver(t)})
+	s := sender(t, webhook.Options{Allowed: []string{"10.1.2.3:" + port}, Resolver: egresstest.Resolver(t, netip.MustParseAddr("127.0.0.1"))})
 	err := s.Send(t.Context(), "https://hooks.example.com:"+port+"/", "secret", "p-1", nil)
 	if fault.CodeOf(err) != webhook.CodeAddress || asked {
 		t.Errorf("%v, asked %v", err, asked)
 	}
-}
-
-// loopbackResolver answers 127.0.0.1 for every name, over UDP on this machine.
-func loopbackResolver(t *testing.T) *net.Resolver {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	go func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			_, _ = conn.WriteTo(answerTo(buf[:n]), from)
-		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
-	}}
-}
-
-// answerTo is a DNS answer with the address 127.0.0.1 where an A record is asked for, else with none.
-func answerTo(q []byte) []byte {
-	end := 12
-	for q[end] != 0 {
-		end += int(q[end]) + 1
-	}
-	question := q[12 : end+5]
-	out := append([]byte{q[0], q[1], 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0}, question...)
-	if question[len(question)-3] == 1 {
-		out[7] = 1
-		out = append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1)
-	}
-	return out
 }

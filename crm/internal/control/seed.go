@@ -189,7 +189,7 @@ func (p *plan) planApps() error {
 	for _, s := range p.spec.ConnectedApps {
 		a := org.ConnectedApp{
 			Org: p.org.ID, ID: org.NewID(org.PrefixConnectedApplication), Name: s.Name, DeveloperName: s.DeveloperName, Namespace: s.Namespace,
-			ContactEmail: s.ContactEmail, ConsumerKey: s.ConsumerKey, CallbackURLs: s.CallbackURLs, Scopes: s.Scopes, Certificate: s.Certificate,
+			ContactEmail: s.ContactEmail, ConsumerKey: s.ConsumerKey, CallbackURLs: s.CallbackURLs, StartURL: s.StartURL, Scopes: s.Scopes, Certificate: s.Certificate,
 			AdminApproved: s.AdminApproved, PKCERequired: s.PKCERequired, SecretOptional: s.SecretOptional,
 			SecretRequiredForRefresh: s.Secret != "" && !s.SecretOptional, Installed: true,
 			IPRelaxation: org.IPEnforce, RefreshTokenPolicy: org.RefreshInfinite, Flows: s.Flows,

@@ -72,18 +72,18 @@ func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 // authorizeError tells the client where the client is to know, else the user.
 func (s *Server) authorizeError(w http.ResponseWriter, r *http.Request, t *transaction, err error) {
 	if ce, ok := err.(*clientError); ok && t != nil && t.Redirect != "" {
-		s.answer(w, t, url.Values{"error": {ce.code}, "error_description": {ce.description}})
+		s.answer(w, r, t, url.Values{"error": {ce.code}, "error_description": {ce.description}})
 		return
 	}
 	s.pageError(w, r, err)
 }
 
 // answer sends the browser back to the client.
-func (s *Server) answer(w http.ResponseWriter, t *transaction, values url.Values) {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, t *transaction, values url.Values) {
 	if t.HasState {
 		values.Set("state", t.State)
 	}
-	Redirect(w, http.StatusFound, oauth.AppendQuery(t.Redirect, values))
+	s.leave(w, r, http.StatusFound, oauth.AppendQuery(t.Redirect, values))
 }
 
 // maxState bounds state and nonce, in bytes, so that they fit the URL they go back in.
@@ -280,7 +280,7 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, t *transaction, a
 	if err != nil {
 		return err
 	}
-	s.answer(w, t, url.Values{"code": {code}})
+	s.answer(w, r, t, url.Values{"code": {code}})
 	return nil
 }
 

@@ -31,11 +31,21 @@ func (s *Server) pageError(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case f.Code == codeTransactionClosed:
 		p = pages.Refused{Status: f.Kind.HTTPStatus(), Title: "Please start again", Description: f.Message}
+	case !expected && f.Kind != fault.Internal: // a refusal of the rules, whose sentence is for people; OAuth has no word for it
+		p = pages.Refused{Status: f.Kind.HTTPStatus(), Title: RefusalTitle(f.Kind), Description: f.Message}
 	case !expected:
 		s.unexpected(r, err)
 	}
 	retryAfter(w, err)
 	s.render(w, r, p)
+}
+
+// RefusalTitle is what a page is called that says why there is no other.
+func RefusalTitle(k fault.Kind) string {
+	if k == fault.NotFound {
+		return "There is nothing here"
+	}
+	return "This did not work"
 }
 
 // denyForm answers a form that another site's page sent.
@@ -53,6 +63,9 @@ func (s *Server) visitor(r *http.Request) (sess org.Session, u org.User, ok bool
 	if fault.CodeOf(err) == org.CodeInvalidSession {
 		return org.Session{}, org.User{}, false, nil
 	}
+	if err == nil {
+		s.tellCaller(r.Context(), sess, u)
+	}
 	return sess, u, err == nil && sess.Browser(), err
 }
 
@@ -66,28 +79,15 @@ func (s *Server) grantor(r *http.Request) (sess org.Session, u org.User, ok bool
 	return sess, u, ok, err
 }
 
-func (s *Server) serveHome(w http.ResponseWriter, r *http.Request) {
-	sess, u, ok, err := s.visitor(r)
+func (s *Server) serveHome(w http.ResponseWriter, r *http.Request, v Visit) {
+	as, err := s.asText(r.Context(), v.Session)
 	if err != nil {
 		s.pageError(w, r, err)
 		return
 	}
-	if !ok {
-		s.showPlainLogin(w, r, "/")
-		return
-	}
-	o, err := s.known.OrgByID(r.Context(), u.Org)
-	if err != nil {
-		s.pageError(w, r, err)
-		return
-	}
-	as, err := s.asText(r.Context(), sess)
-	if err != nil {
-		s.pageError(w, r, err)
-		return
-	}
-	s.leaveOnTimeout(w, o, sess, "/")
-	s.render(w, r, pages.Home{As: as, User: u.Name, Org: o.Name, Username: u.Username, Profile: u.ProfileName, Logout: LogoutPath, Links: s.menu(sess, u)})
+	s.render(w, r, pages.Home{
+		As: as, User: v.User.Name, Org: v.Org.Name, Username: v.User.Username, Profile: v.User.ProfileName, Logout: LogoutPath, Links: append(s.menu(v.Session, v.User), v.Apps...),
+	})
 }
 
 // serveLoginPage is the sign-in page for who comes by himself; startURL or retURL is where he wants to go.
@@ -218,16 +218,17 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, t *transaction, 
 		return err
 	}
 	s.setCookie(w, sessionCookie, token)
-	to := t.Then
 	if t.Consumer != "" {
 		t.Session = session.ID
 		sealed, err := s.seal(t, s.browser(w, r))
 		if err != nil {
 			return err
 		}
-		to = authorizePath + "?" + url.Values{pages.FieldTransaction: {sealed}}.Encode()
+		// Where nothing more is asked, the app's own address is next.
+		s.leave(w, r, http.StatusSeeOther, authorizePath+"?"+url.Values{pages.FieldTransaction: {sealed}}.Encode())
+		return nil
 	}
-	Redirect(w, http.StatusSeeOther, to)
+	Redirect(w, http.StatusSeeOther, t.Then)
 	return nil
 }
 
@@ -257,6 +258,11 @@ func (s *Server) endBrowser(w http.ResponseWriter, r *http.Request) error {
 		s.setCookie(w, adminCookie, "")
 	}
 	return nil
+}
+
+// leave leads a browser on to where another origin answers, now or next.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, status int, to string) {
+	s.render(w, r, pages.Leave{Request: r, Status: status, To: to})
 }
 
 // Redirect leads a browser on. Its Location is kept by no cache and sent to nobody as a Referer.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/crm/internal/org/packages"
 	"github.com/twinspan/twinspan/crm/internal/pages"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -25,6 +26,8 @@ type Visit struct {
 	Session org.Session
 	User    org.User
 	Org     org.Org
+	// Apps are the ways to the apps that he opens from here.
+	Apps []ui.Link
 }
 
 // SignedIn lets a page's handler see only visitors who are signed in; others sign in first and come back.
@@ -39,12 +42,16 @@ func (s *Server) SignedIn(h func(http.ResponseWriter, *http.Request, Visit)) htt
 		if err == nil {
 			o, err = s.known.OrgByID(r.Context(), u.Org)
 		}
+		var apps []ui.Link
+		if err == nil {
+			apps, err = s.apps(r.Context(), o, u)
+		}
 		if err != nil {
 			s.pageError(w, r, err)
 			return
 		}
 		s.leaveOnTimeout(w, o, sess, pagePath(r))
-		h(w, r, Visit{sess, u, o})
+		h(w, r, Visit{sess, u, o, apps})
 	}
 }
 
@@ -106,13 +113,31 @@ func (s *Server) Banner(ctx context.Context, v Visit) ([]ui.Alert, error) {
 // Frame is what stands around the pages of somebody who is signed in: where he is, and the ways that he has.
 func (s *Server) Frame(v Visit) ui.Frame {
 	f := ui.Frame{
-		Where: v.Org.Name, Menu: []ui.Link{{Text: "Home", Href: "/"}, {Text: "Settings", Href: SettingsPath}},
+		Where: v.Org.Name, Menu: append([]ui.Link{{Text: "Home", Href: "/"}, {Text: "Settings", Href: SettingsPath}}, v.Apps...),
 		SignOut: ui.Form{Action: LogoutPath, Submits: []ui.Submit{{Label: "Log out", Secondary: true}}},
 	}
 	if v.User.Permissions[org.PermViewSetup] {
 		f.Gear = ui.Link{Text: "Setup", Href: SetupPath}
 	}
 	return f
+}
+
+// apps are the connected apps that have a Start URL and let the user in, as links to there: in the real system they stand in
+// the App Launcher, and the package's app is a tab.
+func (s *Server) apps(ctx context.Context, o org.Org, u org.User) ([]ui.Link, error) {
+	all, err := s.known.AppsToStart(ctx, o.ID, u.ID)
+	var links []ui.Link
+	for _, a := range all {
+		one := ui.Link{Text: a.Name, Href: a.StartURL}
+		if a.Namespace == packages.Namespace {
+			if o.Package == "" {
+				continue
+			}
+			one.Text = packages.Name
+		}
+		links = append(links, one)
+	}
+	return links, err
 }
 
 // menu is what a user finds on his first page: Setup as far as he may see it, and his own settings.

@@ -96,7 +96,7 @@ func (s *Server) issueTokens(w http.ResponseWriter, r *http.Request, t *transact
 	if t.HasState {
 		values.Set("state", t.State)
 	}
-	Redirect(w, http.StatusFound, t.Redirect+"#"+strings.ReplaceAll(values.Encode(), "+", "%20"))
+	s.leave(w, r, http.StatusFound, t.Redirect+"#"+strings.ReplaceAll(values.Encode(), "+", "%20"))
 	return nil
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -227,7 +228,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET "+authorizePath, s.moved(s.serveAuthorize))
 	m.HandleFunc("POST "+authorizePath, s.serveAuthorize)
 	m.Handle("POST "+consentPath, form(s.serveConsent))
-	m.HandleFunc("GET /", s.moved(s.serveHome))
+	m.HandleFunc("GET /", s.moved(s.SignedIn(s.serveHome)))
 	m.HandleFunc("GET "+loginPath, s.moved(s.serveLoginPage))
 	m.Handle("POST "+loginPath, form(s.serveLogin))
 	m.HandleFunc("GET "+devicePath, s.moved(s.serveConnect))
@@ -284,7 +285,25 @@ func (s *Server) invite(tx org.RecordTx, session org.Session, object string, row
 
 // Authenticate implements org.Authenticator.
 func (s *Server) Authenticate(ctx context.Context, token string, from org.Origin) (org.Session, error) {
-	return s.sessions.Authenticate(ctx, token, from)
+	session, u, err := s.sessions.Use(ctx, token, from)
+	if err == nil {
+		s.tellCaller(ctx, session, u)
+	}
+	return session, err
+}
+
+// tellCaller tells the recording of the request, where there is one, whose session it is.
+func (s *Server) tellCaller(ctx context.Context, session org.Session, u org.User) {
+	if !probe.Recording(ctx) {
+		return
+	}
+	name := ""
+	if session.App != "" {
+		if app, err := s.known.AppByID(ctx, session.Org, session.App); err == nil { // an app that is gone has no name
+			name = app.Name
+		}
+	}
+	probe.CalledBy(ctx, u.Username, name)
 }
 
 // End implements org.Authenticator.

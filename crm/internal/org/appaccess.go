@@ -86,7 +86,7 @@ func (a Access) warning(app string) string {
 		text = fmt.Sprintf("%s loses access to %s%s.", names[0], app, map[bool]string{true: ", which he uses now"}[a.LosingUsing == 1])
 	}
 	if a.Allowed == 0 {
-		text += " Nobody is left who may use it: no profile or permission set that carries the app is anybody's."
+		text += " Nobody is left who may use it: nobody has a profile or permission set that carries it."
 	}
 	return text
 }

@@ -5,6 +5,9 @@ import "strings"
 // Fold makes names that differ in case alone equal: user names, API names. It is what *_key columns hold.
 func Fold(s string) string { return strings.ToLower(s) }
 
+// SearchKey is a text as searches compare it: whatever the case of its letters, a final sigma being one like others.
+func SearchKey(s string) string { return strings.ReplaceAll(Fold(s), "ς", "σ") }
+
 // APIName makes the name that Setup proposes for a label: "Marketing Cloud Connected App" becomes
 // "Marketing_Cloud_Connected_App". It may be "" where the label holds nothing usable.
 func APIName(label string) string {

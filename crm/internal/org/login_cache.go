@@ -150,6 +150,7 @@ type Known struct {
 	keys      *cache[string, remembered[*App]]
 	apps      *cache[pair, remembered[*App]]
 	admin     *cache[triple, remembered[bool]]
+	starts    *cache[ID, remembered[[]ConnectedApp]]
 	self      *cache[triple, remembered[[]string]]
 }
 
@@ -166,7 +167,7 @@ func NewKnown(dir Directory, grants GrantStore, machine func() time.Time, parseK
 		orgs: newCache[ID, remembered[Org]](knownOrgs), users: newCache[pair, remembered[User]](knownMany),
 		usernames: newCache[string, remembered[User]](knownMany), keys: newCache[string, remembered[*App]](knownMany),
 		apps: newCache[pair, remembered[*App]](knownMany), admin: newCache[triple, remembered[bool]](knownMany),
-		self: newCache[triple, remembered[[]string]](knownMany),
+		self: newCache[triple, remembered[[]string]](knownMany), starts: newCache[ID, remembered[[]ConnectedApp]](knownOrgs),
 	}
 }
 
@@ -280,6 +281,29 @@ func (k *Known) AdminApproved(ctx context.Context, org, user, app ID) (bool, err
 		ok, err := k.dir.AdminApproved(ctx, org, user, app)
 		return ok, org, err
 	})
+}
+
+// maxStarts is how many apps stand in the org's header.
+const maxStarts = 8
+
+// AppsToStart are the apps that a user opens from the org's pages: those that have a Start URL and let him in, by name. An app of
+// a managed package is opened by everybody, as its tab is, and tells himself whom it does not let in.
+func (k *Known) AppsToStart(ctx context.Context, org, user ID) ([]ConnectedApp, error) {
+	all, err := recall(k, k.starts, org, func() ([]ConnectedApp, ID, error) {
+		apps, err := k.dir.AppsToStart(ctx, org, maxStarts)
+		return apps, org, err
+	})
+	var out []ConnectedApp
+	for _, a := range all {
+		in := !a.AdminApproved || a.Namespace != ""
+		if !in && err == nil {
+			in, err = k.AdminApproved(ctx, org, user, a.ID)
+		}
+		if in {
+			out = append(out, a)
+		}
+	}
+	return out, err
 }
 
 // ApprovedScopes is GrantStore's. Approving and revoking begin a new epoch in their own process. That a user has approved

@@ -48,7 +48,7 @@ func setMyDomain(s *Settings, name string) error {
 		bad = bad || (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-'
 	}
 	if bad {
-		return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is no name of a My Domain: letters, digits and single hyphens between them, %d at most", clip(name), maxMyDomain)
+		return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is no name of a My Domain: letters, digits and single hyphens between them, %d at most", clip(name), maxMyDomain).In("myDomainName")
 	}
 	if name != s.MyDomain {
 		s.MyDomain, s.PreviousMyDomain = name, s.MyDomain

@@ -82,7 +82,7 @@ func PoliciesOf(o Org, u User) PasswordPolicies {
 func (p PasswordPolicies) Check() error {
 	p = p.Resolved()
 	bad := func(name, value string) error {
-		return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s", clip(value), name)
+		return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s", clip(value), name).In(name)
 	}
 	if !slices.Contains(complexities, p.Complexity) {
 		return bad("complexity", p.Complexity)
@@ -97,10 +97,10 @@ func (p PasswordPolicies) Check() error {
 		return bad("lockoutInterval", p.LockoutInterval)
 	}
 	if *p.History < 0 || *p.History > 24 {
-		return fault.New(fault.Invalid, CodeInvalidSetting, "historyRestriction takes 0 to 24")
+		return fault.New(fault.Invalid, CodeInvalidSetting, "historyRestriction takes 0 to 24").In("historyRestriction")
 	}
 	if p.MinimumLength < 5 || p.MinimumLength > 50 {
-		return fault.New(fault.Invalid, CodeInvalidSetting, "minimumPasswordLength takes 5 to 50")
+		return fault.New(fault.Invalid, CodeInvalidSetting, "minimumPasswordLength takes 5 to 50").In("minimumPasswordLength")
 	}
 	return nil
 }

@@ -193,6 +193,7 @@ func userObject() *Object {
 			text("FirstName", "First Name", 40),
 			text("MiddleName", "Middle Name", 40), text("Suffix", "Suffix", 40),
 			text("Name", "Full Name", 121).filled().readOnly().name(),
+			text("FoundBy", "Found By", 400).hidden(), // what lists of users are searched in: a SearchKey of a line each
 			text("CompanyName", "Company Name", 80),
 			text("Division", "Division", 80),
 			text("Department", "Department", 80),

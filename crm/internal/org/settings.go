@@ -109,7 +109,7 @@ func SettingDefs() []SettingDef {
 			func(s *Settings, v string) error {
 				n, err := strconv.Atoi(v)
 				if err != nil {
-					return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes a number", clip(v), name)
+					return fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes a number", clip(v), name).In(name)
 				}
 				set(&s.Passwords, n)
 				return nil
@@ -309,7 +309,7 @@ func (c SettingsChange) checked(s Session) (func(tx RecordTx, at time.Time, now 
 			return nil, insufficientAccess("")
 		}
 		if d.Values != nil && !slices.Contains(d.Values, v) {
-			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes %s", clip(v), d.Name(), strings.Join(d.Values, ", "))
+			return nil, fault.New(fault.Invalid, CodeInvalidSetting, "'%s' is not a valid value for %s: it takes %s", clip(v), d.Name(), strings.Join(d.Values, ", ")).In(d.Path)
 		}
 		changes[i] = v
 	}

@@ -57,6 +57,7 @@ type ConnectedAppSpec struct {
 	ConsumerKey           string // unique on the server; made where it is ""
 	Secret                vault.Secret
 	CallbackURLs          []string
+	StartURL              string   // where the app is opened from the org's pages; "" for nowhere
 	Scopes                []string // OAuth names
 	Certificate           string   // PEM
 	AdminApproved         bool

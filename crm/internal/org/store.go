@@ -15,6 +15,8 @@ type Directory interface {
 	AppByConsumerKey(ctx context.Context, key string) (ConnectedApp, error)
 	// AppByID reads one connected app of the org.
 	AppByID(ctx context.Context, org, app ID) (ConnectedApp, error)
+	// AppsToStart lists the apps of the org that have a Start URL and are not blocked, by name, at most limit of them.
+	AppsToStart(ctx context.Context, org ID, limit int) ([]ConnectedApp, error)
 	// AdminApproved reports whether the user's profile or one of his permission sets carries the app
 	// (SetupEntityAccess, crm-wire 5.2).
 	AdminApproved(ctx context.Context, org, user, app ID) (bool, error)

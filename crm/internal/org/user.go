@@ -47,6 +47,7 @@ func beforeUser(c *change) error {
 		c.values["CommunityNickname"] = "User" + c.id.Short()
 	}
 	c.values["Name"] = PersonName(PersonName(c.text("FirstName"), c.text("MiddleName")), PersonName(c.text("LastName"), c.text("Suffix")))
+	c.values["FoundBy"] = SearchKey(strings.Join([]string{c.text("Name"), c.text("Username"), c.text("Email"), c.text("Alias")}, "\n"))
 	if c.old == nil {
 		c.values["UserType"] = "Standard"
 	}

@@ -26,10 +26,25 @@ type UserFilter struct {
 	AfterName string
 	AfterID   ID
 	Limit     int
+	// Reach is at most how many users are looked at for a page of those who do not have a set: a set that nearly all have would
+	// be looked for in vain among all of them. 0 looks at all.
+	Reach int
 }
 
-// UserLister lists users for a page. What it costs does not grow with the users of the org where Text is "" and the filter takes
-// most of them.
+// UserPage is a page of a list of users.
+type UserPage struct {
+	Users []UserEntry // at most as many as the filter's Limit
+	// More is whether the list goes on, after NextName and NextID: the last of Users, or further on the last user who was
+	// looked at.
+	More     bool
+	NextName string
+	NextID   ID
+	// Short is whether fewer than Limit are there because the filter's Reach was over.
+	Short bool
+}
+
+// UserLister lists users for a page. What it costs does not grow with the users of the org where Text is "", and for those
+// without a set with Reach.
 type UserLister interface {
-	UserList(ctx context.Context, org ID, f UserFilter) ([]UserEntry, error)
+	UserList(ctx context.Context, org ID, f UserFilter) (UserPage, error)
 }

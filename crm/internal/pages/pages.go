@@ -153,7 +153,7 @@ type Home struct {
 // Render answers with the page.
 func (p Home) Render(w http.ResponseWriter) error {
 	page := ui.Page{
-		Title: "Home", Brand: brand, Footer: footer, User: p.User,
+		Title: "Home", Brand: brand, Footer: footer, User: p.User, Frame: ui.Frame{Where: p.Org},
 		Blocks: []ui.Block{
 			ui.Definitions{{Name: "Org", Value: p.Org}, {Name: "Username", Value: p.Username}, {Name: "Profile", Value: p.Profile}},
 			ui.Links(append(append([]ui.Link{}, p.Links...), ui.Link{Text: "Log out", Href: p.Logout})),
@@ -188,6 +188,18 @@ func (p StillIn) Render(w http.ResponseWriter) error {
 		Title: "This page was left alone", Brand: brand, Footer: footer, Narrow: true,
 		Blocks: []ui.Block{ui.Text("Your session goes on in another window."), ui.Links{{Text: "Go on here", Href: p.Then}}},
 	})
+}
+
+// Leave sends a browser on to an app; see [ui.Leave].
+type Leave struct {
+	Request *http.Request // the one that is answered
+	Status  int           // of a redirect
+	To      string        // path or URL
+}
+
+// Render answers with the page, or with a redirect.
+func (p Leave) Render(w http.ResponseWriter) error {
+	return ui.Leave(w, p.Request, p.Status, ui.Page{Brand: brand, Footer: footer}, p.To)
 }
 
 // formAction lets the answer to a form lead to the client in the end.

@@ -20,8 +20,9 @@ var computed = withPermissions(withMembers(map[string]string{
 	"ConnectedApplication.MobileStartUrl":                       `NULLIF(%[1]s.id, %[1]s.id)`,
 	"ConnectedApplication.UvidTimeout":                          `NULLIF(%[1]s.created_date, %[1]s.created_date)`,
 	"ConnectedApplication.NamedUserUvidTimeout":                 `NULLIF(%[1]s.created_date, %[1]s.created_date)`,
-	"UserLicense.UsedLicenses": `(SELECT COUNT(*) FROM user_account u JOIN profile p ON p.org_id = u.org_id AND p.id = u.profile_id
- WHERE u.org_id = %[1]s.org_id AND u.is_active = 1 AND p.user_license_id = %[1]s.id)`,
+	// By profile, so that an index counts and no user is read.
+	"UserLicense.UsedLicenses": `(SELECT CAST(COALESCE(SUM((SELECT COUNT(*) FROM user_account u WHERE u.org_id = p.org_id AND u.profile_id = p.id AND u.is_active = 1)), 0) AS BIGINT)
+ FROM profile p WHERE p.org_id = %[1]s.org_id AND p.user_license_id = %[1]s.id)`,
 	// No licence of ours counts logins, and used ones are counted when they are asked for.
 	"UserLicense.UsedLicensesLastUpdated":  `NULLIF(%[1]s.system_modstamp, %[1]s.system_modstamp)`,
 	"UserLicense.MonthlyLoginsEntitlement": `NULLIF(%[1]s.total_licenses, %[1]s.total_licenses)`,

@@ -205,6 +205,25 @@ func (s *Store) AppByID(ctx context.Context, orgID, app org.ID) (org.ConnectedAp
 	return readApp(pool{ctx, s.db}, `org_id = $1 AND id = $2`, string(orgID), string(app))
 }
 
+// AppsToStart implements org.Directory.
+func (s *Store) AppsToStart(ctx context.Context, orgID org.ID, limit int) ([]org.ConnectedApp, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+appColumns+` FROM connected_application a
+ WHERE a.org_id = $1 AND a.start_url IS NOT NULL AND a.is_blocked = 0 ORDER BY a.name, a.id LIMIT $2`, string(orgID), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var apps []org.ConnectedApp
+	for rows.Next() {
+		a, err := scanApp(rows)
+		if err != nil {
+			return nil, err
+		}
+		apps = append(apps, a)
+	}
+	return apps, rows.Err()
+}
+
 // AdminApproved implements org.Directory.
 func (s *Store) AdminApproved(ctx context.Context, orgID, user, app org.ID) (bool, error) {
 	var profile string

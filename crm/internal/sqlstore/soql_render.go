@@ -261,13 +261,19 @@ func selective(c soql.Cond) bool {
 		if c.Not || c.Func != "" {
 			return false
 		}
-		return c.Op == soql.Equal && mayBeIndexed(c.Field) || c.Op != soql.Like && c.Field.Name == "SystemModstamp"
+		return c.Op == soql.Equal && mayBeIndexed(c.Field) && !inOrder(c.Ref) || c.Op != soql.Like && c.Field.Name == "SystemModstamp"
 	case soql.In:
 		return !c.Not && !c.Null && c.Func == "" && mayBeIndexed(c.Field)
 	case soql.InQuery:
 		return !c.Not
 	}
 	return false
+}
+
+// inOrder reports whether the index of the field has those of one value in the order of their ids, so that many of them cost
+// no more than few: a permission set that everybody has.
+func inOrder(r soql.Ref) bool {
+	return r.Object != nil && r.Object.Name == org.ObjectPermissionSetAssignment && r.Field.Name == "PermissionSetId" && r.Join == 0
 }
 
 func mayBeIndexed(f *org.Field) bool {

@@ -79,6 +79,9 @@ func (s *Store) DB() *sqldb.DB { return s.db }
 // Shared reports whether other processes may write to the same database.
 func (s *Store) Shared() bool { return s.db.Shared() }
 
+// Analyze tells the database that a bulk of rows was stored.
+func (s *Store) Analyze(ctx context.Context) error { return s.db.Analyze(ctx) }
+
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }
 

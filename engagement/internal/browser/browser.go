@@ -13,7 +13,8 @@ import (
 	"github.com/twinspan/twinspan/internal/web"
 )
 
-// Cookies of the tenant's pages. Cookies do not keep ports apart, so the names are not those of the other houses.
+// Cookies of the tenant's pages. Cookies do not keep ports apart, so the names are not those of the other houses. Over https they
+// have the prefix that ties them to this host and path: no neighbour under the same domain sets them.
 const (
 	sessionCookie = "mce_session"
 	formCookie    = "mce_form"
@@ -25,8 +26,13 @@ const CodeForgedForm fault.Code = "forged_form"
 // TokenField is the hidden field of every form that changes something.
 const TokenField = "form_token"
 
-// maxForm bounds the body of a form, in bytes.
-const maxForm = 16 << 10
+// Bounds of forms: maxForm of one that anybody may send, in bytes; maxFields and maxBoxes of one of somebody who is signed in, in
+// bytes and parameters. A form of business units, roles or permissions has a check box for each.
+const (
+	maxForm   = 16 << 10
+	maxFields = 64 << 10
+	maxBoxes  = 2000
+)
 
 // Texts of every page.
 const (
@@ -43,17 +49,17 @@ type Browsers struct {
 
 // Session gives the browser's live session and its user, or a fault with tenant.CodeNoSession.
 func (b Browsers) Session(r *http.Request) (tenant.Session, tenant.User, error) {
-	return b.Sessions.Find(r.Context(), cookie(r, sessionCookie))
+	return b.Sessions.Find(r.Context(), b.cookie(r, sessionCookie))
 }
 
 // Visitor gives who is signed in and what he may do, or a fault with tenant.CodeNoSession.
 func (b Browsers) Visitor(r *http.Request) (tenant.Visitor, error) {
-	return b.Sessions.Visitor(r.Context(), cookie(r, sessionCookie))
+	return b.Sessions.Visitor(r.Context(), b.cookie(r, sessionCookie))
 }
 
 // Known gives the browser's session whether or not it can still be used, as tenant.Sessions.Known does.
 func (b Browsers) Known(r *http.Request) (tenant.Session, error) {
-	return b.Sessions.Known(r.Context(), cookie(r, sessionCookie))
+	return b.Sessions.Known(r.Context(), b.cookie(r, sessionCookie))
 }
 
 // SetSession gives the browser a session's text; "" takes it away.
@@ -61,8 +67,8 @@ func (b Browsers) SetSession(w http.ResponseWriter, text string) { b.setCookie(w
 
 // FormToken gives the token that ties a form to this browser, and sets its cookie where there is none.
 func (b Browsers) FormToken(w http.ResponseWriter, r *http.Request) string {
-	if c, err := r.Cookie(formCookie); err == nil && len(c.Value) == len(oauth.NewToken(32)) {
-		return c.Value
+	if held := b.cookie(r, formCookie); len(held) == len(oauth.NewToken(32)) {
+		return held
 	}
 	token := oauth.NewToken(32)
 	b.setCookie(w, formCookie, token)
@@ -77,26 +83,42 @@ func (b Browsers) FormField(w http.ResponseWriter, r *http.Request) ui.Field {
 // ReadForm reads a form that came from a page of ours in the same browser: the hidden token is the cookie's, and the
 // browser, where it says so, does not call the request cross-site. Anything else is a Denied fault with CodeForgedForm.
 func (b Browsers) ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	return b.read(r, func() (url.Values, error) { return web.ReadForm(w, r, maxForm) })
+}
+
+// ReadFields is ReadForm for a form of somebody who is signed in, which may have a check box for each of many things.
+func (b Browsers) ReadFields(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	return b.read(r, func() (url.Values, error) { return web.ReadFields(w, r, maxFields, maxBoxes) })
+}
+
+func (b Browsers) read(r *http.Request, read func() (url.Values, error)) (url.Values, error) {
 	forged := fault.New(fault.Denied, CodeForgedForm, "The form is out of date or came from another page. Start again.")
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 	default:
 		return nil, forged
 	}
-	form, err := web.ReadForm(w, r, maxForm)
+	form, err := read()
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.Cookie(formCookie)
-	if err != nil || !oauth.EqualSecret(c.Value, form.Get(TokenField)) {
+	if held := b.cookie(r, formCookie); held == "" || !oauth.EqualSecret(held, form.Get(TokenField)) {
 		return nil, forged
 	}
 	return form, nil
 }
 
+// named is the name that a cookie goes by.
+func (b Browsers) named(cookie string) string {
+	if b.Secure {
+		return "__Host-" + cookie
+	}
+	return cookie
+}
+
 // cookie is the value of a cookie; "" where the request has none.
-func cookie(r *http.Request, name string) string {
-	c, err := r.Cookie(name)
+func (b Browsers) cookie(r *http.Request, name string) string {
+	c, err := r.Cookie(b.named(name))
 	if err != nil {
 		return ""
 	}
@@ -105,7 +127,7 @@ func cookie(r *http.Request, name string) string {
 
 // setCookie sets a cookie for as long as the browser runs; "" takes it away.
 func (b Browsers) setCookie(w http.ResponseWriter, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: b.Secure, SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: b.named(name), Value: value, Path: "/", HttpOnly: true, Secure: b.Secure, SameSite: http.SameSiteLaxMode}
 	if value == "" {
 		c.MaxAge = -1
 	}

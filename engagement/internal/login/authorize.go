@@ -7,6 +7,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -177,13 +178,13 @@ func (s *Server) refuseAuthorization(w http.ResponseWriter, r *http.Request, a a
 	s.redirect(w, r, oauth.AppendQuery(a.redirect, values))
 }
 
-// redirect sends the browser on: with 303 after a form, so that the password is not posted again, else with 302.
+// redirect sends the browser on, with 303 after a form or by a page (ui.Leave), else with 302.
 func (s *Server) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	status := http.StatusFound
 	if r.Method == http.MethodPost {
 		status = http.StatusSeeOther
 	}
-	web.NoStore(w)
-	w.Header().Set("Location", to) // http.Redirect would rewrite what it takes for a relative address
-	w.WriteHeader(status)
+	if err := ui.Leave(w, r, status, ui.Page{Brand: brand, Footer: footer}, to); err != nil {
+		s.notWritten(r, err)
+	}
 }

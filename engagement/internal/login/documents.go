@@ -4,13 +4,9 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
-	"github.com/twinspan/twinspan/internal/fault"
-	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -23,7 +19,7 @@ func (s *Server) mountDocuments(mux *web.Mux) {
 	mux.HandleFunc("PUT /v2/documents/{name}", s.setup(s.putDocument))
 	mux.HandleFunc("DELETE /v2/documents/{name}", s.setup(s.deleteDocument))
 	mux.HandleFunc("GET /v2/mydocuments", s.documentsPage)
-	mux.HandleFunc("GET /v2/mydocuments/{name}", s.documentOfPage)
+	mux.HandleFunc("GET /v2/mydocuments/{name}", s.documentsPage)
 }
 
 // wireDocument is a document without its content.
@@ -99,62 +95,14 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request, d tenant.Docum
 	}
 }
 
-// visitor is the principal of the browser's session: the person, with his permissions of now and no scopes to narrow them.
-func (s *Server) visitor(r *http.Request) (tenant.Principal, error) {
-	v, err := s.browsers.Visitor(r)
-	if err != nil {
-		return tenant.Principal{}, err
-	}
-	if !v.Can(tenant.PermDocumentsRead) {
-		return tenant.Principal{}, fault.New(fault.Denied, tenant.CodeInsufficientPrivileges, "You may not see documents; the permission %s is missing.", tenant.PermDocumentsRead)
-	}
-	return v.Principal, nil
-}
-
-// documentsPage lists the documents to whoever is signed in to the tenant in this browser.
+// documentsPage leads to the page of Email Studio, which shows My Documents: the address of before is on record elsewhere.
 func (s *Server) documentsPage(w http.ResponseWriter, r *http.Request) {
-	p, err := s.visitor(r)
-	if fault.CodeOf(err) == tenant.CodeNoSession {
-		s.signInFirst(w, r)
-		return
+	to := documentsPath
+	if name := r.PathValue("name"); name != "" {
+		to += "/" + url.PathEscape(name)
 	}
-	var list []tenant.Document
-	more := false
-	if err == nil {
-		list, more, err = s.o.Documents.List(r.Context(), p, r.URL.Query().Get("after"))
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
 	}
-	if err != nil {
-		s.errorPage(w, r, err)
-		return
-	}
-	table := ui.Table{Caption: "Documents", Columns: []string{"Name", "Size in bytes", "Written"}}
-	for _, d := range list {
-		row := ui.Row("", strconv.FormatInt(d.Size, 10), d.Modified.Format(time.RFC3339))
-		row[0] = ui.Cell{Text: d.Name, Href: "/v2/mydocuments/" + url.PathEscape(d.Name)}
-		table.Rows = append(table.Rows, row)
-	}
-	blocks := []ui.Block{table}
-	if len(list) == 0 {
-		blocks = []ui.Block{ui.Text("There are no documents.")}
-	}
-	if more {
-		blocks = append(blocks, ui.Links{{Text: "More", Href: "/v2/mydocuments?after=" + url.QueryEscape(list[len(list)-1].Name)}})
-	}
-	s.render(w, r, http.StatusOK, ui.Page{Title: "My Documents", Brand: brand, Footer: footer, User: p.Username, Blocks: blocks})
-}
-
-func (s *Server) documentOfPage(w http.ResponseWriter, r *http.Request) {
-	p, err := s.visitor(r)
-	var d tenant.Document
-	if err == nil {
-		d, err = s.o.Documents.Get(r.Context(), p, r.PathValue("name"))
-	}
-	switch {
-	case fault.CodeOf(err) == tenant.CodeNoSession:
-		s.signInFirst(w, r)
-	case err != nil:
-		s.errorPage(w, r, err)
-	default:
-		s.download(w, r, d)
-	}
+	s.redirect(w, r, to)
 }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -26,18 +25,21 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, err)
 		return
 	}
-	table := ui.Table{Caption: "Your sessions", Columns: []string{"Since", "Last used", "Browser", ""}}
+	table := ui.Table{Caption: "Your sessions", Columns: []string{"Since", "Last used", "Browser", "Which"}}
 	for _, one := range all {
 		mark := ""
 		if one.ID == session.ID {
 			mark = "this one"
 		}
-		table.Rows = append(table.Rows, ui.Row(one.Created.Format(time.RFC3339), one.Seen.Format(time.RFC3339), one.UserAgent, mark))
+		table.Rows = append(table.Rows, ui.Row(one.Created.UTC().Format(shownTime), one.Seen.UTC().Format(shownTime), one.UserAgent, mark))
 	}
 	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, User: user.Username, Narrow: true, Blocks: []ui.Block{
-		ui.Text("Applications that may work offline keep their access; others lose it."), table, s.logoutForm(w, r),
+		ui.Text("Applications that may work offline keep their access, and the connection to Sales and Service Cloud stays; other applications lose their access."), table, s.logoutForm(w, r),
 	}})
 }
+
+// shownTime is how the page writes times, which people read.
+const shownTime = "2 January 2006, 15:04 MST"
 
 func (s *Server) logoutForm(w http.ResponseWriter, r *http.Request) ui.Form {
 	return ui.Form{Action: "/v2/logout", Fields: []ui.Field{s.browsers.FormField(w, r)}, Submits: []ui.Submit{
@@ -88,6 +90,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, ui.Page{
 		Title: "You are signed out", Brand: brand, Footer: footer, Narrow: true,
-		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser.")},
+		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser."), ui.Links{{Text: "Sign in", Href: signInPath}}},
 	})
 }

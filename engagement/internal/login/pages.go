@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -39,11 +40,17 @@ type target struct {
 	intro  string // a sentence that says what for
 	name   string // of what follows
 	origin string // a URL of the origin that answers after the form; "" where that is this one
+	button string // its label; "" is Login
 }
 
-// target is the application that an authorization is for.
+// target is the application that an authorization is for. The documents spell the label in two ways: Login (S001-51) and, where the
+// API user gives his credentials for tenant-specific OAuth, Log-in (S002-31).
 func (a authorization) target() target {
-	return target{action: "/v2/authorize?" + a.query, intro: "Sign in to let " + a.pkg.Name + " act for you.", name: a.pkg.Name, origin: a.redirect}
+	to := target{action: "/v2/authorize?" + a.query, intro: "Sign in to let " + a.pkg.Name + " act for you.", name: a.pkg.Name, origin: a.redirect}
+	if a.pkg.Type == tenant.ConnectIntegration && a.prompt == promptLogin {
+		to.button = "Log-in"
+	}
+	return to
 }
 
 // signInPage renders the sign-in form, without or with the fields for a new password.
@@ -60,7 +67,7 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 		hidden,
 		{Name: "username", Label: "User name", Value: in.username, Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
 		{Type: ui.PasswordField, Name: "password", Label: "Password", Required: true, Autocomplete: "current-password", MaxLength: tenant.MaxPassword},
-	}, Submits: []ui.Submit{{Label: "Sign in"}}}
+	}, Submits: []ui.Submit{{Label: cmp.Or(a.button, "Login")}}}
 	intro := a.intro
 	if in.changing {
 		page.Title = "Choose a new password"
@@ -125,6 +132,10 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, page
 		w.Header().Set("WWW-Authenticate", `Form realm="`+s.o.BaseURL+`"`)
 	}
 	if err := ui.Render(w, status, page); err != nil {
-		s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
+		s.notWritten(r, err)
 	}
+}
+
+func (s *Server) notWritten(r *http.Request, err error) {
+	s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
 }

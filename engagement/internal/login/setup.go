@@ -150,6 +150,7 @@ type wirePackage struct {
 	Active        bool     `json:"active"`
 	SecretExpires string   `json:"secret_expires,omitempty"` // RFC 3339; absent where it does not
 	Staged        bool     `json:"staged_secret"`
+	Certificate   string   `json:"certificate,omitempty"` // PEM; absent where none is set
 }
 
 func (s *Server) listPackages(_ http.ResponseWriter, r *http.Request, p tenant.Principal) (any, error) {
@@ -167,7 +168,7 @@ func (s *Server) listPackages(_ http.ResponseWriter, r *http.Request, p tenant.P
 func showPackage(k tenant.Package) wirePackage {
 	w := wirePackage{
 		ClientID: k.ClientID, Name: k.Name, Type: string(k.Type), Scopes: noNil(k.Scopes), RedirectURIs: noNil(k.RedirectURIs),
-		MID: int64(k.MID), MIDs: []int64{}, LoginEndpoint: k.LoginEndpoint, Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0,
+		MID: int64(k.MID), MIDs: []int64{}, LoginEndpoint: k.LoginEndpoint, Active: k.Active, SecretExpires: when(k.SecretExpires), Staged: len(k.StagedHash) > 0, Certificate: k.Certificate,
 	}
 	for _, mid := range k.MIDs {
 		w.MIDs = append(w.MIDs, int64(mid))

@@ -72,23 +72,17 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, to target, eid t
 // signInPath is where people sign in to the tenant's own pages, without an application that sent them.
 const signInPath = "/v2/signin"
 
-// Pages that need that: all under homePath, and the documents at their own address.
+// Pages that need that: all under homePath, of package pages.
 const (
 	homePath      = "/cloud"
-	documentsPath = "/v2/mydocuments"
+	documentsPath = homePath + "/email/my-documents"
 )
-
-// signInFirst sends the browser to the sign-in page and, from there, back.
-func (s *Server) signInFirst(w http.ResponseWriter, r *http.Request) {
-	web.NoStore(w)
-	http.Redirect(w, r, signInPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
-}
 
 // next is the page of ours to go to after signing in: whatever the URL says, it is one that needs it.
 func next(r *http.Request) string {
 	to := r.URL.Query().Get("next")
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsAny(to, "\\\r\n") || !within(u.Path, documentsPath) && !within(u.Path, homePath) {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || strings.ContainsAny(to, "\\\r\n") || !within(u.Path, homePath) {
 		return homePath
 	}
 	return u.RequestURI()
@@ -122,9 +116,9 @@ func (s *Server) signInAlone(w http.ResponseWriter, r *http.Request) {
 	s.signInPage(w, r, http.StatusOK, alone(r), signInForm{})
 }
 
-// signInAloneForm answers POST /v2/signin.
+// signInAloneForm answers POST /v2/signin. The page to go on to may lead to Connect's origin: Salesforce Integration.
 func (s *Server) signInAloneForm(w http.ResponseWriter, r *http.Request) {
 	if _, _, ok := s.signIn(w, r, alone(r), 0); ok {
-		http.Redirect(w, r, next(r), http.StatusSeeOther)
+		s.redirect(w, r, next(r))
 	}
 }

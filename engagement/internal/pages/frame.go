@@ -93,6 +93,9 @@ var notices = map[string]string{
 	"unlocked":    "The user can sign in again.",
 	"integrated":  "Salesforce.com Status is set. The CRM user opens the Marketing Cloud tab once, and signs in with his Engagement user.",
 	"separated":   "Salesforce.com Status is cleared.",
+	"role":        "The role is there. It is given on the page of a user, Manage Roles, or of a business unit.",
+	"rolesaved":   "The role is saved. Whoever connected before keeps the permissions that he had then, until his mapping is cleared.",
+	"roledeleted": "The role is deleted.",
 	"given":       "The role is given.",
 	"taken":       "The role is taken back.",
 	"ended":       "The session has ended, with the access of applications that do not work offline.",
@@ -119,6 +122,7 @@ func frame(v *visit, p ui.Page) ui.Page {
 	}
 	p.User, p.Where = fmt.Sprintf("%s (%s)", v.User.Name, v.Username), fmt.Sprintf("%s (MID %d)", v.Unit.Name, v.Unit.MID)
 	p.SignOut = ui.Form{Action: signOut, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Sign out", Name: "which", Value: "this", Secondary: true}}}
+	p.Find = finder(v)
 	way := wayTo(menus, strings.ToLower(v.r.URL.Path))
 	for _, m := range menus {
 		p.Menu = append(p.Menu, ui.Link{Text: m.text, Href: m.path})

@@ -9,7 +9,7 @@ import (
 )
 
 // packageFields tells beside which field stands what a service says of the field that it names.
-var packageFields = map[string]string{"type": "type"}
+var packageFields = map[string]string{"type": "type", "name": "name", "scopes": "scopes", "redirect_uris": "uris", "login_endpoint": "endpoint"}
 
 func (v *visit) packageForm(value func(string) string, types, uris bool) []ui.Field {
 	fields := []ui.Field{v.token, {Name: "name", Label: "Name", Value: value("name"), Required: true, Autocomplete: "off", MaxLength: 200}}

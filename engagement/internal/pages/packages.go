@@ -186,7 +186,7 @@ func (s *Server) packageAccess(v *visit) (answer, error) {
 		grants = grants[:accessPage]
 		next = at + "/access?after=" + strconv.FormatInt(grants[accessPage-1].ID, 10)
 	}
-	table := ui.Table{Caption: "Users who let the package act for them", Columns: []string{"Username", "Since", "Made by", "Permissions", ""}, Empty: "nobody"}
+	table := ui.Table{Caption: "Users who let the package act for them", Columns: []string{"Username", "Since", "Made by", "Permissions", "Action"}, Empty: "nobody"}
 	for _, g := range grants {
 		cached := "as of now"
 		if g.Stale {

@@ -17,6 +17,7 @@ import (
 	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -29,6 +30,7 @@ type Options struct {
 	People       *tenant.People
 	Users        *tenant.Users
 	Setup        *tenant.Setup
+	Roles        *tenant.Roles
 	UnitRoles    *tenant.UnitRoles
 	Vouching     *tenant.Vouching
 	Logins       *tenant.LoginHistory
@@ -52,7 +54,7 @@ type Server struct {
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
-	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil ||
+	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.Roles == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil ||
 		o.Reports == nil || o.Definitions == nil || o.Queues == nil || o.Subscribers == nil || o.Retrieves == nil || o.Data == nil || o.SendSetup == nil || o.Verification == nil || o.Documents == nil {
 		return nil, errors.New("pages: a service is missing")
 	}
@@ -68,6 +70,7 @@ func New(o Options) (*Server, error) {
 // Mount registers the pages. The mux ignores case.
 func (s *Server) Mount(mux *web.Mux) {
 	s.get(mux, root, s.home)
+	s.get(mux, findPath, s.find)
 	s.post(mux, root+"/unit", s.enterUnit)
 	s.mountOverviews(mux, menus)
 	s.get(mux, salesforceIntegration, s.salesforceIntegration)
@@ -151,6 +154,7 @@ func (s *Server) page(h handler) http.HandlerFunc {
 			http.Redirect(w, r, signInPath+"?next="+url.QueryEscape(to), http.StatusSeeOther)
 			return
 		}
+		probe.CalledBy(r.Context(), who.Username, "")
 		v := &visit{Visitor: who, r: r}
 		var a answer
 		if err == nil {
@@ -187,7 +191,7 @@ func (s *Server) answer(w http.ResponseWriter, v *visit, h handler) (answer, err
 		return answer{}, err
 	}
 	if v.r.Method == http.MethodPost {
-		if v.form, err = s.browsers.ReadForm(w, v.r); err != nil {
+		if v.form, err = s.browsers.ReadFields(w, v.r); err != nil {
 			return answer{}, err
 		}
 	}
@@ -209,6 +213,9 @@ func (s *Server) refusal(r *http.Request, err error) answer {
 	case f.Code == tenant.CodeInsufficientPrivileges:
 		title = "You may not see or do this"
 		text += " Somebody who may Manage Roles can give you a role that has it."
+	case f.Code == tenant.CodeDocumentsOff:
+		title = "My Documents in Content is off"
+		text = "An administrator turns it on: Setup > Security Settings, My Documents in Content. Reports of an upgrade are kept there as files."
 	case f.Kind == fault.NotFound:
 		title = "There is nothing here"
 	}

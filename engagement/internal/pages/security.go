@@ -130,7 +130,7 @@ func (s *Server) sessions(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	table := ui.Table{Caption: "Active Sessions", Columns: []string{"User", "Since", "Last used", "Browser", "", ""}, Empty: "none"}
+	table := ui.Table{Caption: "Active Sessions", Columns: []string{"User", "Since", "Last used", "Browser", "Action", "All his sessions"}, Empty: "none"}
 	for _, one := range list {
 		name := one.Name + " (" + one.Username + ")"
 		if one.ID == v.Session.ID {

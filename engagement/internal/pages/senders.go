@@ -89,7 +89,7 @@ func (s *Server) domainsPage(v *visit, refused error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	table := ui.Table{Caption: "Domains and addresses", Columns: []string{"Domain", "Type", "Status", "What is to be done", "", ""}, Empty: "none"}
+	table := ui.Table{Caption: "Domains and addresses", Columns: []string{"Domain", "Type", "Status", "What is to be done", "Action", "Removal"}, Empty: "none"}
 	for _, one := range list {
 		button := func(action, label string) ui.Cell {
 			return ui.Cell{Form: &ui.Form{Action: domainsPath + "/" + action, Fields: []ui.Field{v.token, {Type: ui.HiddenField, Name: "domain", Value: one.Domain}}, Submits: []ui.Submit{{Label: label, Secondary: true}}}}

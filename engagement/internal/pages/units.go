@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -82,7 +83,8 @@ func (s *Server) unitPage(v *visit, refused error) (answer, error) {
 	if unit == nil {
 		return answer{}, fault.New(fault.NotFound, tenant.CodeNotFound, "There is no such business unit.")
 	}
-	given, err := s.o.UnitRoles.List(ctx, v.Principal, mid)
+	after := tenant.Assignment{UserID: number(v.query.Get("after")), RoleID: v.query.Get("role")}
+	given, next, err := s.o.UnitRoles.Page(ctx, v.Principal, mid, after)
 	if err != nil {
 		return answer{}, err
 	}
@@ -90,7 +92,7 @@ func (s *Server) unitPage(v *visit, refused error) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	table := ui.Table{Caption: "Roles in this business unit", Columns: []string{"Role", "Given to", ""}, Empty: "none"}
+	table := ui.Table{Caption: "Roles in this business unit", Columns: []string{"Role", "Given to", "Action"}, Empty: "none"}
 	for _, g := range given {
 		to := g.Username
 		if to == "" {
@@ -126,8 +128,16 @@ func (s *Server) unitPage(v *visit, refused error) (answer, error) {
 			{Name: "Created", Value: when(unit.Created)},
 		},
 		packages, table,
-		ui.Form{Action: unitPath(mid) + "/give", Legend: "Manage Roles", Fields: fields, Submits: []ui.Submit{{Label: "Give Role"}}},
 	}
+	first, on := "", ""
+	if after.RoleID != "" {
+		first = unitPath(mid)
+	}
+	if next.RoleID != "" {
+		on = unitPath(mid) + "?" + url.Values{"after": {strconv.FormatInt(next.UserID, 10)}, "role": {next.RoleID}}.Encode()
+	}
+	a.page.Blocks = append(append(a.page.Blocks, turns("Roles in this business unit", first, on)...),
+		ui.Form{Action: unitPath(mid) + "/give", Legend: "Manage Roles", Fields: fields, Submits: []ui.Submit{{Label: "Give Role"}}})
 	return a, nil
 }
 

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 
@@ -79,7 +80,15 @@ func (u userPages) newPage(v *visit, value func(string) string, checked func(str
 		ui.Field{Type: ui.CheckboxField, Name: "change", Label: "Must change password at first login", Checked: checked("change")},
 	)
 	a := answer{page: ui.Page{Title: "Create User", Crumbs: crumbs(u.base + "/x")}}
-	if refused != nil {
+	switch {
+	case fault.CodeOf(refused) == tenant.CodeMissingUserFields: // which names four at once; those that are empty are meant
+		for i, f := range fields {
+			if f.Required && v.form.Get(f.Name) == "" {
+				fields[i].Error = f.Label + " is missing."
+			}
+		}
+		a.status = http.StatusBadRequest
+	case refused != nil:
 		refuse(&a.page, fields, userFields, refused)
 		a.status = fault.KindOf(refused).HTTPStatus()
 	}

@@ -199,6 +199,9 @@ func (u userPages) setActive(v *visit) (answer, error) {
 	if !active && user.ID == v.User.ID {
 		return answer{}, fault.New(fault.Invalid, tenant.CodeInvalidUser, "This is you. Somebody else can make you inactive.")
 	}
+	if !active && user.APIUser && v.Principal.Can(tenant.PermUsersWrite) && !v.checked("confirmed") {
+		return u.askDeactivate(v, user), nil
+	}
 	if _, err := u.s.o.Users.Change(v.r.Context(), v.Principal, tenant.UserChange{ID: user.ID, Active: &active}); err != nil {
 		return answer{}, err
 	}
@@ -206,6 +209,16 @@ func (u userPages) setActive(v *visit) (answer, error) {
 		return goTo(u.of(user.ID), "activated"), nil
 	}
 	return goTo(u.of(user.ID), "deactivated"), nil
+}
+
+// askDeactivate says what stands and falls with an API user before he can sign in no more.
+func (u userPages) askDeactivate(v *visit, user tenant.User) answer {
+	return answer{page: ui.Page{Title: "Deactivate " + user.Name, Crumbs: u.crumbs(user), Blocks: []ui.Block{ui.Confirm{
+		Action: u.of(user.ID) + "/active",
+		Texts:  []string{"This is an API user. While he is inactive Marketing Cloud Connect cannot sign in as him: sends to Sales and Service Cloud audiences fail until he is active again."},
+		Hidden: []ui.Field{v.token, {Name: "active", Value: "no"}, {Name: "confirmed", Value: "1"}}, Submits: []ui.Submit{{Label: "Deactivate", Danger: true}},
+		Cancel: ui.Link{Text: "Cancel", Href: u.of(user.ID)},
+	}}}}
 }
 
 func (u userPages) unlock(v *visit) (answer, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -141,7 +142,9 @@ func (s *Server) principal(r *http.Request) (tenant.Principal, error) {
 		}
 		return tenant.Principal{}, fault.New(fault.Unauthenticated, tenant.CodeInvalidToken, "Not Authorized")
 	}
-	return s.o.Auth.Token(r.Context(), token)
+	p, err := s.o.Auth.Token(r.Context(), token)
+	probe.CalledBy(r.Context(), p.Username, p.ClientID)
+	return p, err
 }
 
 // parameters are the URL's parameters under their names in lower case and without a leading $: clients write $pageSize,

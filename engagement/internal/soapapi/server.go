@@ -14,6 +14,7 @@ import (
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/soap"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -162,6 +163,7 @@ func (s *Server) answer(ctx context.Context, c *call, env *soap.Envelope) (func(
 		return nil, unknownAction(c.action)
 	}
 	p, err := s.authenticate(ctx, env)
+	probe.CalledBy(ctx, p.Username, p.ClientID)
 	if err != nil {
 		return nil, err
 	}

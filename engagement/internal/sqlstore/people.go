@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/sqldb"
 )
 
 // likeEscaper makes a text one that LIKE takes literally, with "!" as its escape.
@@ -16,8 +17,7 @@ func (s *Store) People(ctx context.Context, eid tenant.EID, q tenant.PeopleQuery
 	var args query
 	text := `SELECT eid, id, username, name, COALESCE(email, ''), is_active, is_api_user, COALESCE(locked_at, 0), COALESCE(last_login_at, 0), COALESCE(salesforce_username, '') FROM account_user WHERE eid = ` + args.arg(int64(eid)) + ` AND username_key > ` + args.arg(q.After) + ` AND password_hash IS NOT NULL`
 	if q.Text != "" {
-		like := ` LIKE lower(` + args.arg("%"+likeEscaper.Replace(q.Text)+"%") + `) ESCAPE '!'`
-		text += ` AND (username_key` + like + ` OR lower(name)` + like + ` OR lower(COALESCE(email, ''))` + like + `)`
+		text += ` AND found_by LIKE ` + args.arg("%"+likeEscaper.Replace(sqldb.FoldCase(q.Text))+"%") + ` ESCAPE '!'`
 	}
 	if q.In != 0 {
 		mid := args.arg(int64(q.In))

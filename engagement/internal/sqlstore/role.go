@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -37,17 +38,19 @@ func (s *Store) Roles(ctx context.Context, eid tenant.EID) ([]tenant.Role, error
 
 // Assignments implements tenant.Directory.
 func (s *Store) Assignments(ctx context.Context, eid tenant.EID, userID int64) ([]tenant.Assignment, error) {
-	return s.assignments(ctx, eid, `user_id IN (0, $2)`, userID)
+	return s.assignments(ctx, eid, `user_id IN (0, $2) ORDER BY user_id, mid, role_id`, userID)
 }
 
 // AssignmentsIn implements tenant.UnitRoleStore.
-func (s *Store) AssignmentsIn(ctx context.Context, eid tenant.EID, mid tenant.MID) ([]tenant.Assignment, error) {
-	return s.assignments(ctx, eid, `mid = $2`, int64(mid))
+func (s *Store) AssignmentsIn(ctx context.Context, eid tenant.EID, mid tenant.MID, after tenant.Assignment, limit int) ([]tenant.Assignment, error) {
+	if limit == 0 {
+		limit = math.MaxInt32
+	}
+	return s.assignments(ctx, eid, `mid = $2 AND user_id >= $3 AND (user_id > $3 OR role_id > $4) ORDER BY user_id, role_id LIMIT $5`, int64(mid), after.UserID, after.RoleID, limit)
 }
 
 func (s *Store) assignments(ctx context.Context, eid tenant.EID, where string, args ...any) ([]tenant.Assignment, error) {
-	rows, err := s.db.Query(ctx, `SELECT user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND `+where+`
-		ORDER BY user_id, mid, role_id`, append([]any{int64(eid)}, args...)...)
+	rows, err := s.db.Query(ctx, `SELECT user_id, mid, role_id FROM role_assignment WHERE eid = $1 AND `+where, append([]any{int64(eid)}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s *Store) AddSeeded(ctx context.Context, all []tenant.Seeded) (ids []int64
 }
 
 var (
-	insertUsers       = sqldb.NewAppend("account_user", columnsOf("username_key, "+userColumns)...)
+	insertUsers       = sqldb.NewAppend("account_user", columnsOf("found_by, username_key, "+userColumns)...)
 	insertUserUnits   = sqldb.NewAppend("account_user_business_unit", "eid", "user_id", "mid")
 	insertAssignments = sqldb.NewAppend("role_assignment", "eid", "user_id", "mid", "role_id")
 	insertGrants      = sqldb.NewAppend("package_grant", "id", "eid", "client_id", "user_id", "snapshot", "made_at", "made_by")

@@ -73,11 +73,16 @@ func (s *Store) user(ctx context.Context, row *sql.Row) (tenant.User, error) {
 func userRow(u tenant.User) ([]any, error) {
 	permissions, err := listJSON(u.Permissions)
 	return []any{
-		tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
+		foundBy(u), tenant.FoldUsername(u.Username), int64(u.Tenant), u.ID, u.CustomerKey, u.Username, u.Name, nullText(u.Email), nullText(u.PasswordHash),
 		nullMillis(u.PasswordChanged), bit(u.Active), bit(u.APIUser), bit(u.MustChange), u.FailedLogins, nullMillis(u.Locked), nullMillis(u.LastLogin),
 		int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone, millis(u.Created), millis(u.Modified),
 		u.NotificationEmail, permissions, u.ModifiedBy,
 	}, err
+}
+
+// foundBy is what lists of users are searched in: a line each, whatever the case.
+func foundBy(u tenant.User) string {
+	return sqldb.FoldCase(u.Username + "\n" + u.Name + "\n" + u.Email)
 }
 
 func insertUser(tx *sqldb.Tx, u tenant.User) error {
@@ -85,8 +90,8 @@ func insertUser(tx *sqldb.Tx, u tenant.User) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(`INSERT INTO account_user (username_key, `+userColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)`, row...); err != nil {
+	if _, err := tx.Exec(`INSERT INTO account_user (found_by, username_key, `+userColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`, row...); err != nil {
 		return err
 	}
 	for _, mid := range u.MIDs {

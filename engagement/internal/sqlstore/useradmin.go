@@ -41,11 +41,11 @@ func (s *Store) EditUser(ctx context.Context, e tenant.UserEdit, now time.Time) 
 	return takenName(s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		n, err := change(tx, `UPDATE account_user SET customer_key = $4, username = $5, username_key = $6, name = $7, email = $8, is_active = $9,
 			is_api_user = $10, must_change_password = $11, default_mid = $12, salesforce_username = $13, locale = $14, time_zone = $15,
-			notification_email = $16, user_permissions = $17, modified_at = $18, modified_by = $19
+			notification_email = $16, user_permissions = $17, modified_at = $18, modified_by = $19, found_by = $20
 			WHERE eid = $1 AND id = $2 AND modified_at = $3`,
 			int64(u.Tenant), u.ID, millis(e.Old.Modified), u.CustomerKey, u.Username, tenant.FoldUsername(u.Username), u.Name, nullText(u.Email), bit(u.Active),
 			bit(u.APIUser), bit(u.MustChange), int64(u.DefaultMID), nullText(u.SalesforceUsername), u.Locale, u.TimeZone,
-			u.NotificationEmail, permissions, millis(u.Modified), u.ModifiedBy)
+			u.NotificationEmail, permissions, millis(u.Modified), u.ModifiedBy, foundBy(u))
 		if err != nil {
 			return err
 		}

@@ -128,7 +128,7 @@ func (s *Setup) changed(ctx context.Context, p Principal, old Package, c Package
 	}
 	plan.described(fmt.Sprintf("package %q", clip(fresh.Name)), spec)
 	if err := errors.Join(plan.wrong...); err != nil {
-		return Package{}, fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be changed: %s.", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return Package{}, fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be changed: %s.", strings.ReplaceAll(err.Error(), "\n", "; ")).In(plan.about)
 	}
 	if !p.holds(fresh) {
 		return Package{}, insufficient("access to the package's business units")

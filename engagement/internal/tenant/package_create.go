@@ -44,7 +44,7 @@ func (s *Setup) CreatePackage(ctx context.Context, p Principal, spec PackageSpec
 	}
 	plan.pkg(spec)
 	if err := errors.Join(plan.wrong...); err != nil {
-		return Package{}, "", fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be made: %s.", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return Package{}, "", fault.Wrap(err, fault.Invalid, CodeInvalidPackage, "The package cannot be made: %s.", strings.ReplaceAll(err.Error(), "\n", "; ")).In(plan.about)
 	}
 	pkg = plan.out.Packages[0]
 	err = s.Store.AddPackage(ctx, pkg, plan.out.Users)

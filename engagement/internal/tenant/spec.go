@@ -151,10 +151,19 @@ type planner struct {
 	ids   map[int64]bool
 	mids  map[MID]bool
 	wrong []error
+	about string // the field of a package that the first refusal is about; "" for none
 }
 
 func (p *planner) refuse(format string, args ...any) {
 	p.wrong = append(p.wrong, fmt.Errorf(format, args...))
+}
+
+// refuseIn is refuse for a field of a package.
+func (p *planner) refuseIn(field, format string, args ...any) {
+	if len(p.wrong) == 0 {
+		p.about = field
+	}
+	p.refuse(format, args...)
 }
 
 func (p *planner) account() {
@@ -339,30 +348,30 @@ func (p *planner) pkg(s PackageSpec) {
 // described judges what of a package can be changed later, with its type, and gives the units that it may reach.
 func (p *planner) described(owner string, s PackageSpec) []MID {
 	if s.Name == "" || len(s.Name) > 200 {
-		p.refuse("a package needs a name of at most 200 bytes")
+		p.refuseIn("name", "a package needs a name of at most 200 bytes")
 	}
 	mids := p.units(owner, s.MIDs)
 	for _, scope := range s.Scopes {
 		if !KnownScope(scope) {
-			p.refuse("%s has the scope %q, which there is not", owner, clip(scope))
+			p.refuseIn("scopes", "%s has the scope %q, which there is not", owner, clip(scope))
 		}
 	}
 	for _, uri := range s.RedirectURIs {
 		if err := oauth.CheckRedirect(uri); err != nil {
-			p.refuse("%s: %s", owner, reason(err))
+			p.refuseIn("redirect_uris", "%s: %s", owner, reason(err))
 		}
 	}
 	if s.LoginEndpoint != "" && !validEndpoint(s.LoginEndpoint) {
-		p.refuse("%s has a login endpoint that is no http or https URL of at most 500 bytes", owner)
+		p.refuseIn("login_endpoint", "%s has a login endpoint that is no http or https URL of at most 500 bytes", owner)
 	}
 	switch s.Type {
 	case ServerIntegration, LegacyIntegration:
 		if len(s.RedirectURIs) > 0 {
-			p.refuse("%s is of a type that has no redirect URIs", owner)
+			p.refuseIn("redirect_uris", "%s is of a type that has no redirect URIs", owner)
 		}
 	case WebIntegration, PublicIntegration, ConnectIntegration:
 		if len(s.RedirectURIs) == 0 {
-			p.refuse("%s needs a redirect URI", owner)
+			p.refuseIn("redirect_uris", "%s needs a redirect URI", owner)
 		}
 	default:
 		p.refuse("%s has the type %q, which is none of server, web, public, connect, legacy", owner, clip(string(s.Type)))

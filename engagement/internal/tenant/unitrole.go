@@ -19,8 +19,9 @@ type UnitRole struct {
 
 // UnitRoleStore keeps who has which role where.
 type UnitRoleStore interface {
-	// AssignmentsIn lists what is given in the business unit, to everybody first, then by user.
-	AssignmentsIn(ctx context.Context, eid EID, mid MID) ([]Assignment, error)
+	// AssignmentsIn lists what is given in the business unit, to everybody first, then by user and role: what comes after an
+	// assignment, at most limit of them. After the zero value is from the first, and limit 0 all.
+	AssignmentsIn(ctx context.Context, eid EID, mid MID, after Assignment, limit int) ([]Assignment, error)
 	// Assign gives a role; giving it twice is no error.
 	Assign(ctx context.Context, a Assignment) error
 	// Unassign takes a role back; taking one that is not given is no error.
@@ -37,21 +38,44 @@ type UnitRoles struct {
 
 // List gives the roles that are given in the unit.
 func (s *UnitRoles) List(ctx context.Context, p Principal, mid MID) ([]UnitRole, error) {
+	all, _, err := s.list(ctx, p, mid, Assignment{}, 0)
+	return all, err
+}
+
+// unitRolePage is how many of them a page has.
+const unitRolePage = 50
+
+// Page gives a page of them, after what next said of the page before; the zero value for the first. next is the zero value
+// on the last one.
+func (s *UnitRoles) Page(ctx context.Context, p Principal, mid MID, after Assignment) (page []UnitRole, next Assignment, err error) {
+	return s.list(ctx, p, mid, after, unitRolePage)
+}
+
+// list gives at most limit of them, all where it is 0.
+func (s *UnitRoles) list(ctx context.Context, p Principal, mid MID, after Assignment, limit int) (out []UnitRole, next Assignment, err error) {
 	if err := mayRead(p, ScopeUsersRead, ScopeUsersWrite); err != nil {
-		return nil, err
+		return nil, next, err
 	}
 	if err := s.unit(ctx, p, mid); err != nil {
-		return nil, err
+		return nil, next, err
 	}
 	roles, err := s.Directory.Roles(ctx, p.Tenant)
 	if err != nil {
-		return nil, err
+		return nil, next, err
 	}
-	given, err := s.Store.AssignmentsIn(ctx, p.Tenant, mid)
+	ask := limit
+	if limit > 0 {
+		ask++
+	}
+	given, err := s.Store.AssignmentsIn(ctx, p.Tenant, mid, after, ask)
 	if err != nil {
-		return nil, err
+		return nil, next, err
 	}
-	out := make([]UnitRole, 0, len(given))
+	if limit > 0 && len(given) > limit {
+		given = given[:limit]
+		next = given[limit-1]
+	}
+	out = make([]UnitRole, 0, len(given))
 	for _, a := range given {
 		i := slices.IndexFunc(roles, func(r Role) bool { return r.ID == a.RoleID })
 		if i < 0 {
@@ -61,13 +85,13 @@ func (s *UnitRoles) List(ctx context.Context, p Principal, mid MID) ([]UnitRole,
 		if a.UserID != 0 {
 			user, err := s.Registry.User(ctx, p.Tenant, a.UserID)
 			if err != nil {
-				return nil, err
+				return nil, next, err
 			}
 			one.Username = user.Username
 		}
 		out = append(out, one)
 	}
-	return out, nil
+	return out, next, nil
 }
 
 // Give gives a role, by customer key or name, in the unit: to the user, to everybody where the name is "".
@@ -85,7 +109,7 @@ func (s *UnitRoles) Take(ctx context.Context, p Principal, mid MID, role, userna
 	if err != nil {
 		return err
 	}
-	given, err := s.Store.AssignmentsIn(ctx, p.Tenant, mid)
+	given, err := s.Store.AssignmentsIn(ctx, p.Tenant, mid, Assignment{}, 0)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (s *Server) mountApps(on func(node) routes) {
 	apps.get("/{id}/edit", changeApps, func(v *visit) { v.withApp(func(a org.AppRecord) { showPolicies(v, a, policiesOf(a), "", "") }) })
 	apps.post("/{id}/edit", changeApps, func(v *visit) { v.withApp(func(a org.AppRecord) { savePolicies(v, a) }) })
 	for _, c := range carriers {
-		apps.get("/{id}/"+c.path, carryApps, func(v *visit) { v.withApp(func(a org.AppRecord) { showCarriers(v, a, c, nil) }) })
+		apps.get("/{id}/"+c.path, carryApps, func(v *visit) { v.withApp(func(a org.AppRecord) { showCarriers(v, a, c, nil, nil) }) })
 		apps.post("/{id}/"+c.path, carryApps, func(v *visit) { v.withApp(func(a org.AppRecord) { saveCarriers(v, a, c) }) })
 	}
 }
@@ -115,7 +115,8 @@ func showApp(v *visit, a org.AppRecord, alerts []ui.Alert) {
 	}
 	var blocks []ui.Block
 	if changeApps.MetBy(v.User.Permissions) {
-		blocks = append(blocks, ui.Actions{{Text: "Edit Policies", Href: appPath(a) + "/edit"}})
+		// Document 001 says Edit Policies, document 003 Edit.
+		blocks = append(blocks, ui.Actions{{Text: "Edit Policies", Href: appPath(a) + "/edit"}, {Text: "Edit", Href: appPath(a) + "/edit"}})
 	}
 	timeout := "that of the profile or the org"
 	if a.SessionTimeoutMinutes > 0 {
@@ -192,8 +193,8 @@ const (
 	fieldOK      = "ok" // the warning was read
 )
 
-// showCarriers is Manage Profiles or Manage Permission Sets; alerts are of a form that was refused.
-func showCarriers(v *visit, a org.AppRecord, c carrier, alerts []ui.Alert) {
+// showCarriers is Manage Profiles or Manage Permission Sets; p and alerts are of a form that was refused.
+func showCarriers(v *visit, a org.AppRecord, c carrier, p *picked, alerts []ui.Alert) {
 	rows, err := v.rows(c.query)
 	if err != nil {
 		v.fail(err)
@@ -211,6 +212,7 @@ func showCarriers(v *visit, a org.AppRecord, c carrier, alerts []ui.Alert) {
 		name := c.name(r)
 		s.Rows = append(s.Rows, ui.Choice{Value: name, Label: r.text(1), Checked: carries[name], Cells: ui.Row(r.text(2), r.text(3))})
 	}
+	p.show(&s)
 	var note []ui.Block
 	if !a.AdminApproved {
 		note = append(note, ui.Text("Permitted Users of this app is “"+selfAuthorize+"”: who carries it decides nothing until that is “"+adminApproved+"”."))
@@ -224,16 +226,17 @@ func saveCarriers(v *visit, a org.AppRecord, c carrier) {
 	if !ok {
 		return
 	}
-	names := append([]string{}, f[fieldCarrier]...)
+	p := pickedOf(f, fieldCarrier, c.of(a))
+	names := append([]string{}, p.applied(c.of(a))...)
 	var change org.AppChange
 	c.change(&change, &names)
-	again := make([]ui.Field, 0, len(names))
-	for _, n := range names {
+	again := []ui.Field{p.field()}
+	for _, n := range p.now {
 		again = append(again, hidden(fieldCarrier, n))
 	}
 	v.changeApp(a, change, f.Get(fieldOK) != "", asking{
 		title: c.button, action: appPath(a) + "/" + c.path, again: again, done: appPath(a) + "?done=carriers",
-		refused: func(said string, _ error) { showCarriers(v, a, c, notSaved(said)) },
+		refused: func(said string, _ error) { showCarriers(v, a, c, &p, notSaved(said)) },
 	})
 }
 
@@ -275,7 +278,7 @@ func (v *visit) changeApp(a org.AppRecord, c org.AppChange, ok bool, ask asking)
 		t.Rows = append(t.Rows, ui.Row(name, check(i < access.LosingUsing)))
 	}
 	text := strings.TrimSpace(ask.warning + " " + access.Warning())
-	v.showUnder(ask.title, aboveApp(a), []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: text + " Nothing is saved yet."}},
+	v.showUnder(ask.title, aboveApp(a), []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: text + " Nothing is saved yet. OK saves."}},
 		t,
 		ui.Definitions{{Name: "Users who may use the app afterwards", Value: strconv.Itoa(access.Allowed)}},
 		ui.Form{Action: ask.action, Fields: append(ask.again, hidden(fieldOK, "true")), Submits: []ui.Submit{{Label: "OK"}}},

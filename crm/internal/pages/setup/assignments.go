@@ -28,18 +28,18 @@ func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, func(f *org.UserFilter) { f.Set = set.id })
+	page, err := v.listed(f, func(f *org.UserFilter) { f.Set = set.id })
 	if err != nil {
 		v.fail(err)
 		return
 	}
 	path := set.path() + "/assignments"
-	above, next := f.finder(path, rows, more)
+	above, next := f.finder(path, page)
 	s := ui.Selection{
 		Action: path, Name: fieldUser, Caption: "Assigned Users", Columns: []string{"Full Name", "Alias", "Username", "Active", "Profile"},
 		Submits: []ui.Submit{{Label: "Remove Assignments", Secondary: true}}, Empty: "No user that fits has this permission set.",
 	}
-	for _, u := range rows {
+	for _, u := range page.Users {
 		s.Rows = append(s.Rows, ui.Choice{Value: string(u.ID), Label: u.Name, Cells: ui.Row(u.Alias, u.Username, check(u.Active), u.Profile)})
 	}
 	var blocks []ui.Block
@@ -108,8 +108,13 @@ func (v *visit) systemUsers() ([]org.UserEntry, error) {
 			name = s.Name
 		}
 	}
-	rows, err := v.rows("SELECT AssigneeId, Assignee.Name, Assignee.Username FROM PermissionSetAssignment WHERE PermissionSet.Name = " + literal(name) +
-		" AND PermissionSet.NamespacePrefix = " + literal(packages.Namespace) + " AND Assignee.IsActive = true LIMIT " + strconv.Itoa(shownUsers))
+	// The set first: who has it is then found by its id, whatever others have.
+	sets, err := v.rows("SELECT Id FROM PermissionSet WHERE Name = " + literal(name) + " AND NamespacePrefix = " + literal(packages.Namespace) + " LIMIT 1")
+	if err != nil || len(sets) == 0 {
+		return nil, err
+	}
+	rows, err := v.rows("SELECT AssigneeId, Assignee.Name, Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = " + literal(sets[0].text(0)) +
+		" AND Assignee.IsActive = true LIMIT " + strconv.Itoa(shownUsers))
 	out := make([]org.UserEntry, len(rows))
 	for i, r := range rows {
 		out[i] = org.UserEntry{ID: r.id(0), Name: r.text(1), Username: r.text(2), Active: true}
@@ -141,30 +146,39 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, func(f *org.UserFilter) { f.Set, f.Without, f.Active = set.id, true, true })
+	page, err := v.listed(f, func(f *org.UserFilter) { f.Set, f.Without, f.Active = set.id, true, true })
 	var first []org.UserEntry
 	if err == nil {
-		first, err = v.firstRows(set, checked, rows)
+		first, err = v.firstRows(set, checked, page.Users)
 	}
 	if err != nil {
 		v.fail(err)
 		return
 	}
 	path := set.path() + "/assignments/add"
-	above, next := f.finder(path, rows, more)
+	above, next := f.finder(path, page)
 	s := ui.Selection{
 		Action: path, Name: fieldUser, Caption: "All Users", Columns: []string{"Full Name", "Alias", "Username", "Profile", "Note"},
 		Submits: []ui.Submit{{Label: "Assign"}}, Empty: "Every active user that fits has this permission set.",
+	}
+	if page.Short {
+		s.Empty = "Every active user so far has this permission set."
+		above = append(above, ui.Text("So many users have this permission set that only the next "+thousands(reach)+" were looked at, up to the last name "+page.NextName+". Next Page goes on there; a search has to look at those alone whose names fit."))
 	}
 	if anyway {
 		s.Hidden = []ui.Field{hidden(fieldAnyway, "true")}
 	}
 	system, err := v.systemUsers()
+	var without []org.UserEntry
+	if err == nil {
+		without, err = v.forgotten(set.id, nil)
+	}
 	if err != nil {
 		v.fail(err)
 		return
 	}
-	for _, u := range append(first, rows...) {
+	above = append(above, assigned(set, system, without)...)
+	for _, u := range append(first, page.Users...) {
 		note := ""
 		if slices.ContainsFunc(system, func(x org.UserEntry) bool { return x.ID == u.ID }) {
 			note = "Salesforce system user"
@@ -173,7 +187,23 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 	}
 	lead := ui.Text("Select the users who need access, typically all users with access to Marketing Cloud Connect. Make sure that the Salesforce system user is selected.")
 	v.showUnder("Add Assignments", append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), alerts,
-		append(append(append([]ui.Block{lead}, above...), s), next)...)
+		append(append(append([]ui.Block{lead}, above...), s), append(next, ui.Link{Text: "Cancel", Href: set.path() + "/assignments"}))...)
+}
+
+// assigned says whom the list leaves out: who has the set already, with the system users among them by name. Whoever looks for
+// the system user, as the document has it, would miss him otherwise.
+func assigned(set permissionSet, system, without []org.UserEntry) []ui.Block {
+	var names []string
+	for _, u := range system {
+		if !slices.ContainsFunc(without, func(x org.UserEntry) bool { return x.ID == u.ID }) {
+			names = append(names, u.Name+" ("+u.Username+")")
+		}
+	}
+	blocks := []ui.Block{ui.Text("Users who have " + set.label() + " already are not in this list.")}
+	if len(names) > 0 {
+		blocks = append(blocks, ui.Text("Already assigned, as Salesforce system user: "+strings.Join(names, ", ")+"."))
+	}
+	return blocks
 }
 
 // firstRows are users who stand before a page of the list that they are not on: those who were chosen on another page, and

@@ -1,7 +1,10 @@
 package setup
 
 import (
+	"net/url"
+
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -19,12 +22,15 @@ const (
 )
 
 func (s *Server) mountEmail(on func(node) routes) {
-	on(nodeDeliverability).get("", viewer, func(v *visit) { showDeliverability(v, nil) })
+	on(nodeDeliverability).get("", viewer, func(v *visit) { showDeliverability(v, nil, nil, nil) })
 	on(nodeDeliverability).post("", viewer, changeDeliverability)
 }
 
-// showDeliverability is Setup > Email > Deliverability: what the org mails from.
-func showDeliverability(v *visit, alerts []ui.Alert) {
+// emailInputs are which input of the page's forms is which field of a record.
+var emailInputs = map[string]string{"Address": fieldAddress, "DisplayName": fieldDisplayName, "DomainName": fieldDomain}
+
+// showDeliverability is Setup > Email > Deliverability: what the org mails from; typed is a form that was refused, and why that was.
+func showDeliverability(v *visit, typed url.Values, why error, alerts []ui.Alert) {
 	all, err := v.s.Senders.Senders(v.ctx(), v.Org.ID)
 	if err != nil {
 		v.fail(err)
@@ -42,6 +48,25 @@ func showDeliverability(v *visit, alerts []ui.Alert) {
 		from = all.Default
 	case all.Default != "":
 		from = substitute
+	}
+	beside := false
+	input := func(f ui.Field) ui.Field {
+		f.Value = typed.Get(f.Name)
+		if why == nil {
+			return f
+		}
+		for _, name := range splitFields(fault.Of(why).Field) {
+			if emailInputs[name] == f.Name && typed.Has(f.Name) {
+				f.Error, beside = fault.Of(why).Message, true
+			}
+		}
+		return f
+	}
+	address := input(ui.Field{Type: ui.EmailField, Name: fieldAddress, Label: "Email Address", Required: true, Autocomplete: "off", MaxLength: 255})
+	display := input(ui.Field{Name: fieldDisplayName, Label: "Display Name", Required: true, Autocomplete: "off", MaxLength: 100})
+	domain := input(ui.Field{Name: fieldDomain, Label: "Domain", Required: true, Autocomplete: "off", MaxLength: 253})
+	if why != nil && !beside {
+		alerts = append(alerts, notSaved(fault.Of(why).Message)...)
 	}
 	path := nodeDeliverability.Path
 	addresses := ui.Table{
@@ -69,16 +94,12 @@ func showDeliverability(v *visit, alerts []ui.Alert) {
 		addresses,
 		ui.Form{
 			Action: path, Legend: "Add the default no-reply address", Submits: []ui.Submit{{Label: "Add Address"}},
-			Fields: []ui.Field{
-				hidden(fieldDo, doAddAddress),
-				{Type: ui.EmailField, Name: fieldAddress, Label: "Email Address", Required: true, Autocomplete: "off", MaxLength: 255},
-				{Name: fieldDisplayName, Label: "Display Name", Required: true, Autocomplete: "off", MaxLength: 100},
-			},
+			Fields: []ui.Field{hidden(fieldDo, doAddAddress), address, display},
 		},
 		domains,
 		ui.Form{
 			Action: path, Legend: "Authorize a domain", Submits: []ui.Submit{{Label: "Add Domain"}},
-			Fields: []ui.Field{hidden(fieldDo, doAddDomain), {Name: fieldDomain, Label: "Domain", Required: true, Autocomplete: "off", MaxLength: 253}},
+			Fields: []ui.Field{hidden(fieldDo, doAddDomain), domain},
 		},
 	)
 }
@@ -111,12 +132,12 @@ func changeDeliverability(v *visit) {
 	case doDropDomain:
 		err = records.Delete(ctx, session, org.ObjectAuthorizedDomain, id)
 	}
-	switch said := refused(err); {
-	case said != "":
-		showDeliverability(v, notSaved(said))
+	switch {
+	case refused(err) != "":
+		showDeliverability(v, f, err, nil)
 	case err != nil:
 		v.fail(err)
 	default:
-		showDeliverability(v, saved(done))
+		showDeliverability(v, nil, nil, saved(done))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/crm/internal/login"
+	"github.com/twinspan/twinspan/internal/quickfind"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -34,21 +35,8 @@ func serveFind(v *visit) {
 	if !ok {
 		return
 	}
-	asked := strings.TrimSpace(q.Get(fieldQuery))
-	if r := []rune(asked); len(r) > maxQuery {
-		asked = string(r[:maxQuery])
-	}
-	var links ui.Links
-	for _, n := range find(asked, v.User.Permissions) {
-		links = append(links, ui.Link{Text: n.Label, Href: n.Path})
-		if n.Also != "" && n.Also != n.Label {
-			links = append(links, ui.Link{Text: n.Also, Href: n.Path})
-		}
-	}
+	asked := quickfind.Clean(q.Get(quickfind.Name))
 	v.node, v.asked = node{Path: login.SetupPath}, asked
-	blocks := []ui.Block{ui.Text("No page of Setup fits “" + asked + "”. Check the spelling, try a more general word, or go by the tree of Setup."), ui.Links{{Text: "Setup", Href: login.SetupPath}}}
-	if len(links) > 0 {
-		blocks = []ui.Block{ui.Text("Pages for “" + asked + "”:"), links}
-	}
+	blocks := quickfind.Answer(asked, find(asked, v.User.Permissions), ui.Link{Text: "Setup", Href: login.SetupPath})
 	v.show("Quick Find", nil, blocks...)
 }

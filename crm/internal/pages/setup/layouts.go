@@ -23,6 +23,7 @@ const (
 	fieldState   = "state"   // what is where, before it is saved
 	fieldPicked  = "field"   // the field that a button is about
 	fieldSection = "section" // number of the section that it goes to
+	fieldBefore  = "before"  // the field that it comes before; "" for the end
 
 	doMove   = "move"
 	doUp     = "up"
@@ -127,8 +128,9 @@ func placeOf(l org.Layout, name string) (place, bool) {
 	return place{}, false
 }
 
-// move does what a button says about a field; it tells what there is to be told.
-func move(l *org.Layout, do string, f *org.Field, section int) string {
+// move does what a button says about a field; it tells what there is to be told. Into a section it comes before a field there,
+// or at the end of the first column.
+func move(l *org.Layout, do string, f *org.Field, section int, before string) string {
 	at, there := placeOf(*l, f.Name)
 	column := func(p place) *[]org.LayoutItem { return &l.Sections[p.section].Columns[p.column] }
 	switch {
@@ -141,8 +143,12 @@ func move(l *org.Layout, do string, f *org.Field, section int) string {
 			item = (*column(at))[at.at]
 			*column(at) = slices.Delete(*column(at), at.at, at.at+1)
 		}
-		to := column(place{section: section})
-		*to = append(*to, item)
+		next, ok := placeOf(*l, before)
+		if !ok || next.section != section {
+			next = place{section: section, at: len(*column(place{section: section}))}
+		}
+		to := column(next)
+		*to = slices.Insert(*to, next.at, item)
 		return f.Label + " is in the section " + l.Sections[section].Label + " now. Nothing is saved yet."
 	case !there:
 		return f.Label + " is not on the layout."
@@ -159,59 +165,54 @@ func move(l *org.Layout, do string, f *org.Field, section int) string {
 	return f.Label + " is moved. Nothing is saved yet."
 }
 
-// showLayout is the layout's editor: what is where, and one form that moves a field, by keyboard as well. picked is the field
-// that was moved last.
+// showLayout is the layout's editor: what is where, and one form that moves a field, by keyboard as well, which dragging sends.
+// picked is the field that was moved last.
 func showLayout(v *visit, l org.Layout, picked string, alerts []ui.Alert) {
 	o := v.Session.Seen().Object(org.ObjectUser, nil)
 	choose := ui.Field{Type: ui.SelectField, Name: fieldPicked, Label: "Field", Required: true, Value: picked}
 	to := ui.Field{Type: ui.SelectField, Name: fieldSection, Label: "Section", Required: true}
-	var blocks []ui.Block
+	board := ui.Board{Pick: fieldPicked, To: fieldSection, Before: fieldBefore, Move: doMove, Off: doRemove, Columns: []string{"Field", "Column", "Behavior"}, Rest: ui.Rest{Label: "Not on the layout"}}
 	for i, s := range l.Sections {
 		to.Options = append(to.Options, ui.Option{Value: strconv.Itoa(i), Label: s.Label})
 		if s.Label == org.AdditionalInformation {
 			to.Value = strconv.Itoa(i)
 		}
-		t := ui.Table{Caption: s.Label, Columns: []string{"Field", "Column", "Behavior"}, Empty: "no fields"}
+		lane := ui.Lane{Label: s.Label, Value: strconv.Itoa(i)}
 		for j, c := range s.Columns {
 			for _, item := range c {
 				label := item.Field
 				if f := o.Field(item.Field); f != nil {
 					label = f.Label
 				}
-				t.Rows = append(t.Rows, ui.Row(label, strconv.Itoa(j+1), item.Behavior))
+				lane.Pieces = append(lane.Pieces, ui.Piece{Value: item.Field, Cells: ui.Row(label, strconv.Itoa(j+1), item.Behavior)})
 			}
 		}
-		blocks = append(blocks, t)
+		board.Lanes = append(board.Lanes, lane)
 	}
-	var off []string
 	for _, f := range o.Fields {
 		if f.Hidden || f.Absent || f.Type == org.TypeID {
 			continue
 		}
 		if _, there := placeOf(l, f.Name); !there {
-			off = append(off, f.Label)
+			board.Rest.Pieces = append(board.Rest.Pieces, ui.Option{Value: f.Name, Label: f.Label})
 		}
 		choose.Options = append(choose.Options, ui.Option{Value: f.Name, Label: f.Label})
 	}
-	slices.SortStableFunc(choose.Options, func(a, b ui.Option) int { return strings.Compare(a.Label, b.Label) })
-	slices.Sort(off)
+	for _, options := range [][]ui.Option{choose.Options, board.Rest.Pieces} {
+		slices.SortStableFunc(options, func(a, b ui.Option) int { return strings.Compare(a.Label, b.Label) })
+	}
 	button := func(label, do string) ui.Submit {
 		return ui.Submit{Label: label, Name: fieldDo, Value: do, Secondary: true}
 	}
 	form := ui.Form{
-		Action: nodeLayouts.Path + "/user-layout", Legend: "Move a field", Fields: []ui.Field{hidden(fieldState, stateOf(l)), choose, to},
+		Action: nodeLayouts.Path + "/user-layout", Legend: "Move a field", Fields: []ui.Field{hidden(fieldState, stateOf(l)), hidden(fieldBefore, ""), choose, to},
 		Submits: []ui.Submit{
 			button("Move to Section", doMove), button("Move Up", doUp), button("Move Down", doDown), button("Remove from Layout", doRemove),
 			{Label: "Save", Name: fieldDo, Value: doSave},
 		},
 	}
-	first := []ui.Block{
-		ui.Text("Choose a field and the section that it goes to, and click Move to Section. Nothing is saved before you click Save."), form,
-		ui.Heading{Text: "Not on the layout"},
-		ui.Text(strings.Join(off, ", ")),
-		ui.Heading{Text: "On the layout"},
-	}
-	v.showUnder("Edit User Layout", []ui.Link{{Text: nodeLayouts.Label, Href: nodeLayouts.Path}}, alerts, append(first, blocks...)...)
+	v.showUnder("Edit User Layout", []ui.Link{{Text: nodeLayouts.Label, Href: nodeLayouts.Path}}, alerts,
+		ui.Text("Choose a field and the section that it goes to, and click Move to Section; or drag the field there. Nothing is saved before you click Save."), form, ui.Heading{Text: "On the layout"}, board)
 }
 
 // changeLayout moves a field, or saves what was moved.
@@ -242,7 +243,7 @@ func changeLayout(v *visit) {
 		if err != nil {
 			section = -1
 		}
-		showLayout(v, l, picked, []ui.Alert{{Kind: ui.Notice, Text: move(&l, do, field, section)}})
+		showLayout(v, l, picked, []ui.Alert{{Kind: ui.Notice, Text: move(&l, do, field, section, f.Get(fieldBefore))}})
 		return
 	}
 	work := func(tx org.SetupTx) (org.Saved, error) {

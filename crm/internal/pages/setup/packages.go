@@ -59,6 +59,29 @@ func showPackages(v *visit, alerts []ui.Alert) {
 	v.show(nodePackages.Label, alerts, blocks...)
 }
 
+// askUninstall says what goes with the package before it goes: with one click the connection of every user would be gone.
+func askUninstall(v *visit, version string) {
+	if err := v.need(v.tooling().Schema().Named(org.ObjectUninstallRequest).Create); err != nil {
+		v.fail(err)
+		return
+	}
+	if _, ok := packages.Find(version); !ok {
+		showPackages(v, []ui.Alert{{Kind: ui.Error, Title: "Nothing was changed", Text: "This version of the package is not installed."}})
+		return
+	}
+	var lose []string
+	for _, s := range packages.PermissionSets() {
+		lose = append(lose, "the permission set "+s.Label+", with its assignments")
+	}
+	lose = append(lose, "the connected app "+packages.ConnectedApp().Name+", with its policies and what users approved", "its objects, with their records", "its fields of users, with what they hold")
+	v.showUnder("Uninstall "+packages.Name, []ui.Link{{Text: nodePackages.Label, Href: nodePackages.Path}}, nil, ui.Confirm{
+		Action: nodePackages.Path, Texts: []string{"Uninstalling deletes at once, and for good, what the package brought. Whatever Marketing Cloud Connect does in this org ends with it."},
+		LoseTitle: "What is deleted", Lose: lose,
+		Hidden:  []ui.Field{hidden(fieldDo, doUninstall), hidden(fieldRecord, version), hidden(fieldOK, "true")},
+		Submits: []ui.Submit{{Label: "Uninstall", Danger: true}}, Cancel: ui.Link{Text: "Cancel", Href: nodePackages.Path},
+	})
+}
+
 // changePackage installs, upgrades and removes as the Tooling API does.
 func changePackage(v *visit) {
 	f, ok := v.form()
@@ -75,6 +98,10 @@ func changePackage(v *visit) {
 			"SubscriberPackageVersionKey": f.Get(fieldVersion), "SecurityType": f.Get(fieldAccess),
 		})
 	case doUninstall:
+		if f.Get(fieldOK) == "" {
+			askUninstall(v, f.Get(fieldRecord))
+			return
+		}
 		done = "The package is removed."
 		if release, ok := packages.Find(f.Get(fieldRecord)); ok {
 			_, err = v.s.Records.Create(v.ctx(), session, org.ObjectUninstallRequest, map[string]any{"SubscriberPackageVersionId": release.ID})

@@ -1,7 +1,9 @@
 package setup
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,16 +62,24 @@ func showPolicies(v *visit, a org.AppRecord, now url.Values, wrong, said string)
 	for _, p := range org.IPRelaxations() {
 		relaxations = append(relaxations, ui.Option{Value: string(p), Label: p.Label()})
 	}
+	if !now.Has(fieldHad) {
+		now = maps.Clone(now)
+		now.Set(fieldHad, now.Encode())
+	}
+	permittedUsers := choice(inputPermitted, "Permitted Users", ui.Option{Value: selfAuthorize, Label: selfAuthorize}, ui.Option{Value: adminApproved, Label: adminApproved})
+	if !a.AdminApproved { // the document has the warning and its OK before the next settings; without script they come on Save
+		permittedUsers.Hint = "Where you choose “" + adminApproved + "”, Save warns, lists who loses access, and saves after OK."
+	}
 	var alerts []ui.Alert
 	if said != "" && wrong == "" {
 		alerts = notSaved(said)
 	}
 	v.showUnder("Edit Policies", aboveApp(a), alerts, ui.Form{
-		Action: appPath(a) + "/edit", Legend: "Connected App Edit: " + a.Name, Submits: []ui.Submit{{Label: "Save"}},
+		Action: appPath(a) + "/edit", Legend: "Connected App Edit: " + a.Name, Fields: []ui.Field{hidden(fieldHad, now.Get(fieldHad))}, Submits: []ui.Submit{{Label: "Save"}},
 		Sections: []ui.Section{
 			{Legend: "Basic Information", Fields: []ui.Field{field(ui.Field{Name: inputStart, Label: "Start URL", MaxLength: 2000, Autocomplete: "off"})}},
 			{Legend: "OAuth Policies", Fields: []ui.Field{
-				choice(inputPermitted, "Permitted Users", ui.Option{Value: selfAuthorize, Label: selfAuthorize}, ui.Option{Value: adminApproved, Label: adminApproved}),
+				permittedUsers,
 				choice(inputIP, "IP Relaxation", relaxations...),
 				choice(
 					inputRefresh, "Refresh Token Policy",
@@ -130,7 +140,37 @@ func policyChange(a org.AppRecord, f url.Values) (c org.AppChange, wrong, said s
 		c.StartURL = &start
 	}
 	c.IPRelaxation, c.RefreshTokenPolicy, c.SessionTimeoutMinutes, c.HighAssurance = &ip, &refresh, &minutes, &assurance
+	leaveUntouched(&c, f)
 	return c, "", ""
+}
+
+// leaveUntouched takes out of a change what the form sends as it showed it: somebody else may have changed that meanwhile.
+func leaveUntouched(c *org.AppChange, f url.Values) {
+	had, err := url.ParseQuery(f.Get(fieldHad))
+	if err != nil || !f.Has(fieldHad) {
+		return // no form of ours; it says how all of it is to be
+	}
+	same := func(inputs ...string) bool {
+		return !slices.ContainsFunc(inputs, func(name string) bool { return text(f, name) != strings.TrimSpace(had.Get(name)) })
+	}
+	if same(inputPermitted) {
+		c.AdminApproved = nil
+	}
+	if same(inputIP) {
+		c.IPRelaxation = nil
+	}
+	if same(inputRefresh, inputPeriod, inputUnit) {
+		c.RefreshTokenPolicy = nil
+	}
+	if same(inputTimeout) {
+		c.SessionTimeoutMinutes = nil
+	}
+	if same(inputAssurance) {
+		c.HighAssurance = nil
+	}
+	if same(inputStart) {
+		c.StartURL = nil
+	}
 }
 
 // approvalWarning is said before Permitted Users becomes admin-approved (document 001, step 7). The vendor's text is not public.
@@ -147,11 +187,11 @@ func savePolicies(v *visit, a org.AppRecord) {
 		return
 	}
 	var again []ui.Field
-	for _, name := range []string{inputPermitted, inputIP, inputRefresh, inputPeriod, inputUnit, inputTimeout, inputAssurance, inputStart} {
+	for _, name := range []string{inputPermitted, inputIP, inputRefresh, inputPeriod, inputUnit, inputTimeout, inputAssurance, inputStart, fieldHad} {
 		again = append(again, hidden(name, f.Get(name)))
 	}
 	warning := ""
-	if *c.AdminApproved && !a.AdminApproved {
+	if c.AdminApproved != nil && *c.AdminApproved && !a.AdminApproved {
 		warning = approvalWarning
 	}
 	v.changeApp(a, c, f.Get(fieldOK) != "", asking{

@@ -63,8 +63,23 @@ type visit struct {
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// fail shows why the visitor cannot go on.
-func (v *visit) fail(err error) { v.s.Door.PageError(v.w, v.r, err) }
+// fail shows why the visitor cannot go on: what the rules refuse, with the ways that he has around it.
+func (v *visit) fail(err error) {
+	f := fault.Of(err)
+	var above []ui.Link
+	switch f.Kind {
+	case fault.Denied:
+	case fault.Invalid, fault.NotFound, fault.Conflict:
+		above = v.node.crumbs()
+		if v.node.Label != "" && v.r.URL.Path != v.node.Path {
+			above = append(above, ui.Link{Text: v.node.Label, Href: v.node.Path})
+		}
+	default:
+		v.s.Door.PageError(v.w, v.r, err)
+		return
+	}
+	v.answer(f.Kind.HTTPStatus(), login.RefusalTitle(f.Kind), above, []ui.Alert{{Kind: ui.Error, Text: f.Message}})
+}
 
 // form reads the form that was sent. Where it may not be read the answer is given.
 func (v *visit) form() (url.Values, bool) {
@@ -127,18 +142,23 @@ func (v *visit) show(title string, alerts []ui.Alert, blocks ...ui.Block) {
 
 // showUnder is show for a page below the node's own, to which above leads.
 func (v *visit) showUnder(title string, above []ui.Link, alerts []ui.Alert, blocks ...ui.Block) {
+	v.answer(http.StatusOK, title, append(v.node.crumbs(), above...), alerts, blocks...)
+}
+
+// answer writes a page with its status; crumbs lead to it.
+func (v *visit) answer(status int, title string, crumbs []ui.Link, alerts []ui.Alert, blocks ...ui.Block) {
 	behind, err := v.s.Door.Behind(v.ctx(), v.Session)
 	if err != nil {
-		v.fail(err)
+		v.s.Door.PageError(v.w, v.r, err)
 		return
 	}
 	if behind != "" {
 		alerts = append([]ui.Alert{{Kind: ui.Notice, Text: behind, Links: []ui.Link{{Text: "Log out", Href: login.LogoutPath}}}}, alerts...)
 	}
 	p := pages.Page(title, v.User.Name)
-	p.Crumbs, p.Alerts, p.Blocks = append(v.node.crumbs(), above...), alerts, blocks
+	p.Crumbs, p.Alerts, p.Blocks = crumbs, alerts, blocks
 	p.Frame = v.frame()
-	v.s.Door.Rendered(v.r, ui.Render(v.w, http.StatusOK, p))
+	v.s.Door.Rendered(v.r, ui.Render(v.w, status, p))
 }
 
 // frame is what stands around every page: where the visitor is, and the ways to the pages that he may see.

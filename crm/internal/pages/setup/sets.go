@@ -38,7 +38,7 @@ func (s *Server) mountSets(on func(node) routes) {
 	sets.post("/{id}/assignments", assignSets, func(v *visit) { v.withSet(func(set permissionSet) { removeAssignments(v, set) }) })
 	sets.get("/{id}/assignments/add", assignSets, func(v *visit) { v.withSet(func(set permissionSet) { showAdd(v, set, nil, false, nil) }) })
 	sets.post("/{id}/assignments/add", assignSets, func(v *visit) { v.withSet(func(set permissionSet) { addAssignments(v, set) }) })
-	sets.get("/{id}/assigned-connected-apps", carryApps, func(v *visit) { v.withSet(func(set permissionSet) { showSetApps(v, set, nil) }) })
+	sets.get("/{id}/assigned-connected-apps", carryApps, func(v *visit) { v.withSet(func(set permissionSet) { showSetApps(v, set, nil, nil) }) })
 	sets.post("/{id}/assigned-connected-apps", carryApps, func(v *visit) { v.withSet(func(set permissionSet) { saveSetApps(v, set) }) })
 }
 
@@ -115,6 +115,12 @@ func showSetForm(v *visit, id org.ID, now org.Values, typed, errors map[string]s
 		set := permissionSet{id, now}
 		title, action, above = "Edit Properties", set.path()+"/edit", set.above()
 		form.Submits = form.Submits[:1]
+		shown, err := shownField(setInputs[:4], now, typed)
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		form.Fields = append(form.Fields, shown)
 	} else {
 		license, err := v.licenseField(typed)
 		if err != nil {
@@ -179,7 +185,9 @@ func saveSet(v *visit, set permissionSet) {
 	if !ok {
 		return
 	}
-	in, typed := changed(v.Session.Seen().Object(org.ObjectPermissionSet, nil), setInputs[:4], f, set.values)
+	o := v.Session.Seen().Object(org.ObjectPermissionSet, nil)
+	in, typed := changed(o, setInputs[:4], f, asShown(f, o, setInputs[:4], set.values))
+	typed[fieldHad] = f.Get(fieldHad)
 	session, lost := v.hearing()
 	err := v.s.Records.Update(v.ctx(), session, org.ObjectPermissionSet, string(set.id), in)
 	switch {
@@ -293,8 +301,8 @@ func deleteSet(v *visit, set permissionSet) {
 // fieldApp are the check boxes of connected apps.
 const fieldApp = "app"
 
-// showSetApps is Assigned Connected Apps of a set.
-func showSetApps(v *visit, set permissionSet, alerts []ui.Alert) {
+// showSetApps is Assigned Connected Apps of a set; p is a form that was refused.
+func showSetApps(v *visit, set permissionSet, p *picked, alerts []ui.Alert) {
 	has, err := v.carried(set.id)
 	if err != nil {
 		v.fail(err)
@@ -312,6 +320,7 @@ func showSetApps(v *visit, set permissionSet, alerts []ui.Alert) {
 	for _, r := range apps {
 		s.Rows = append(s.Rows, ui.Choice{Value: r.text(0), Label: r.text(1), Checked: has[r.id(0)] != ""})
 	}
+	p.show(&s)
 	v.showUnder("Assigned Connected Apps", set.above(), alerts, s)
 }
 
@@ -335,26 +344,18 @@ func saveSetApps(v *visit, set permissionSet) {
 		v.fail(err)
 		return
 	}
-	var ops []org.Op
-	for _, app := range f[fieldApp] {
-		id, err := org.ParseID(app)
-		if err != nil {
-			v.fail(err)
-			return
-		}
-		if _, ok := has[id]; ok {
-			delete(has, id)
-			continue
-		}
-		ops = append(ops, org.Op{Action: org.ActionCreate, Object: org.ObjectSetupEntityAccess, Values: map[string]any{"ParentId": string(set.id), "SetupEntityId": string(id)}})
-	}
-	for _, row := range has {
-		ops = append(ops, org.Op{Action: org.ActionDelete, Object: org.ObjectSetupEntityAccess, ID: row})
+	p := pickedOf(f, fieldApp, idTexts(has))
+	ops, err := p.ops(has, org.ObjectSetupEntityAccess, func(app org.ID) org.Op {
+		return org.Op{Action: org.ActionCreate, Object: org.ObjectSetupEntityAccess, Values: map[string]any{"ParentId": string(set.id), "SetupEntityId": string(app)}}
+	})
+	if err != nil {
+		v.fail(err)
+		return
 	}
 	lost, err := v.batch(ops)
 	switch said := refused(err); {
 	case said != "":
-		showSetApps(v, set, notSaved(said))
+		showSetApps(v, set, &p, notSaved(said))
 	case err != nil:
 		v.fail(err)
 	case lost != "":

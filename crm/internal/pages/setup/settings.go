@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ const fieldRanges = "ranges"
 func (s *Server) mountSettings(on func(node) routes) {
 	for _, page := range settingPages {
 		n := nodeOf(page)
-		on(n).get("", viewer, func(v *visit) { showSettings(v, page, v.Org.Settings, nil, nil) })
+		on(n).get("", viewer, func(v *visit) { showSettings(v, page, v.Org.Settings, nil, nil, nil) })
 		on(n).post("", viewer, func(v *visit) { saveSettings(v, page) })
 	}
 }
@@ -33,8 +34,25 @@ func shownValue(d org.SettingDef, have org.Settings) string {
 // settingLabel is what people read in place of a spelling of the Metadata API: "ThirtyMinutes" is Thirty Minutes.
 func settingLabel(value string) string { return org.PermissionLabel(value) }
 
-// showSettings is a page of settings; typed is a form that was refused.
-func showSettings(v *visit, page org.SettingPage, have org.Settings, typed url.Values, alerts []ui.Alert) {
+// settingInputs are which input a refusal is about that names no setting.
+var settingInputs = map[fault.Code]string{org.CodeMyDomainTaken: "myDomainName"}
+
+// settingWrong is what a refusal says of an input of a page of settings; "" where it is about another or none.
+func settingWrong(page org.SettingPage, input string, why error) string {
+	if why == nil {
+		return ""
+	}
+	f := fault.Of(why)
+	about := cmp.Or(f.Field, settingInputs[f.Code])
+	switch {
+	case about != "" && (input == about || strings.HasSuffix(input, "."+about)), about == "" && input == fieldRanges && page.Path == org.PageNetwork.Path:
+		return f.Message
+	}
+	return ""
+}
+
+// showSettings is a page of settings; typed is a form that was refused, and why that was.
+func showSettings(v *visit, page org.SettingPage, have org.Settings, typed url.Values, why error, alerts []ui.Alert) {
 	form := ui.Form{Action: below(page.Path)}
 	missing := map[string]bool{}
 	for _, d := range org.SettingDefs() {
@@ -59,6 +77,7 @@ func showSettings(v *visit, page org.SettingPage, have org.Settings, typed url.V
 		default:
 			f.Required, f.Autocomplete = true, "off"
 		}
+		f.Error = settingWrong(page, d.Path, why)
 		form.Fields = append(form.Fields, f)
 	}
 	if page.Path == org.PageNetwork.Path {
@@ -72,10 +91,11 @@ func showSettings(v *visit, page org.SettingPage, have org.Settings, typed url.V
 		if typed != nil {
 			f.Value = typed.Get(fieldRanges)
 		}
-		if typed != nil && len(alerts) > 0 {
-			f.Error, alerts = alerts[0].Text, nil
-		}
+		f.Error = settingWrong(page, fieldRanges, why)
 		form.Fields = append(form.Fields, f)
+	}
+	if why != nil && !slices.ContainsFunc(form.Fields, func(f ui.Field) bool { return f.Error != "" }) {
+		alerts = append(alerts, notSaved(fault.Of(why).Message)...)
 	}
 	for m := range missing {
 		alerts = append(alerts, ui.Alert{Kind: ui.Notice, Text: "You can look at this page and not change it: that takes the permission " + m + "."})
@@ -111,7 +131,7 @@ func saveSettings(v *visit, page org.SettingPage) {
 	}
 	err := v.s.Settings.Change(v.ctx(), v.Session, c)
 	if code := fault.CodeOf(err); code == org.CodeInvalidSetting || code == org.CodeMyDomainTaken {
-		showSettings(v, page, v.Org.Settings, f, notSaved(fault.Of(err).Message))
+		showSettings(v, page, v.Org.Settings, f, err, nil)
 		return
 	}
 	var o org.Org
@@ -122,7 +142,7 @@ func saveSettings(v *visit, page org.SettingPage) {
 		v.fail(err)
 		return
 	}
-	showSettings(v, page, o.Settings, nil, saved("Your changes are saved."))
+	showSettings(v, page, o.Settings, nil, nil, saved("Your changes are saved."))
 }
 
 // rangesText writes ranges as parseRanges reads them.

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"net/url"
+	"slices"
 
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -22,7 +23,7 @@ const (
 )
 
 func (s *Server) mountSites(on func(node) routes) {
-	on(nodeSites).get("", viewer, func(v *visit) { showSites(v, nil, "", nil) })
+	on(nodeSites).get("", viewer, func(v *visit) { showSites(v, nil, nil, nil) })
 	on(nodeSites).post("", viewer, changeSites)
 }
 
@@ -30,8 +31,8 @@ func (s *Server) mountSites(on func(node) routes) {
 var siteInputs = map[string]string{"SiteName": fieldSiteName, "EndpointUrl": fieldURL, "Description": fieldDescription}
 
 // showSites is Setup > Security > Remote Site Settings: which sites the org's code may call. typed is a form that was refused
-// because of one of its inputs, wrong which that is.
-func showSites(v *visit, typed url.Values, wrong string, alerts []ui.Alert) {
+// because of its inputs, wrong which those are.
+func showSites(v *visit, typed url.Values, wrong []string, alerts []ui.Alert) {
 	all, err := (&org.RemoteSites{Records: v.s.Records}).List(v.ctx(), v.Session)
 	if err != nil {
 		v.fail(err)
@@ -62,9 +63,12 @@ func showSites(v *visit, typed url.Values, wrong string, alerts []ui.Alert) {
 	for i := range form.Fields[1:4] {
 		f := &form.Fields[i+1]
 		f.Value = typed.Get(f.Name)
-		if f.Name == wrong && len(alerts) > 0 {
-			f.Error, alerts = alerts[0].Text, nil
+		if slices.ContainsFunc(wrong, func(name string) bool { return siteInputs[name] == f.Name }) && len(alerts) > 0 {
+			f.Error = alerts[0].Text
 		}
+	}
+	if slices.ContainsFunc(form.Fields, func(f ui.Field) bool { return f.Error != "" }) {
+		alerts = nil
 	}
 	v.show(nodeSites.Label, alerts, t, form)
 }
@@ -91,10 +95,10 @@ func changeSites(v *visit) {
 	}
 	switch said := refused(err); {
 	case said != "":
-		showSites(v, typed, siteInputs[fault.Of(err).Field], notSaved(said))
+		showSites(v, typed, splitFields(fault.Of(err).Field), notSaved(said))
 	case err != nil:
 		v.fail(err)
 	default:
-		showSites(v, nil, "", saved("Your changes are saved."))
+		showSites(v, nil, nil, saved("Your changes are saved."))
 	}
 }

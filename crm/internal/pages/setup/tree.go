@@ -3,6 +3,7 @@ package setup
 import (
 	"github.com/twinspan/twinspan/crm/internal/login"
 	"github.com/twinspan/twinspan/crm/internal/org"
+	"github.com/twinspan/twinspan/internal/quickfind"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -21,8 +22,8 @@ func below(path string) string { return login.SetupPath + "/" + path }
 
 // The words that the documents and their readers have for the two clouds and what joins them (document 000, connect-facts 1.1).
 var (
-	wordsConnector = []string{"MC Connect", "Marketing Cloud Connect", "ExactTarget", "ET", "Marketing Cloud"}
-	wordsPerson    = []string{"tracking user", "API user", "system user", "integration user", "Salesforce Connector"}
+	wordsConnector = quickfind.Connector()
+	wordsPerson    = quickfind.Person()
 )
 
 func words(lists ...[]string) []string {

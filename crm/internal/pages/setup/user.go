@@ -202,8 +202,8 @@ func (v *visit) userTables(id org.ID) ([]ui.Block, error) {
 // fieldSet are the check boxes of permission sets.
 const fieldSet = "set"
 
-// showUserSets is Permission Set Assignments of one user: which sets he has.
-func showUserSets(v *visit, id org.ID, alerts []ui.Alert) {
+// showUserSets is Permission Set Assignments of one user: which sets he has; p is a form that was refused.
+func showUserSets(v *visit, id org.ID, p *picked, alerts []ui.Alert) {
 	u, err := v.s.Door.UserNow(v.ctx(), v.Org.ID, id)
 	if err != nil {
 		v.fail(err)
@@ -227,6 +227,7 @@ func showUserSets(v *visit, id org.ID, alerts []ui.Alert) {
 	for _, r := range sets {
 		s.Rows = append(s.Rows, ui.Choice{Value: r.text(0), Label: r.text(1), Checked: has[r.id(0)] != "", Cells: ui.Row(r.text(2), r.text(3))})
 	}
+	p.show(&s)
 	v.showUnder("Permission Set Assignments", []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, alerts, ui.Text("Which permission sets "+u.Username+" has."), s)
 }
 
@@ -240,7 +241,7 @@ func (v *visit) assigned(user org.ID) (map[org.ID]string, error) {
 	return out, err
 }
 
-// saveUserSets makes the user's permission sets be those that were checked, all or none.
+// saveUserSets gives and takes what was checked and unchecked, all or none.
 func saveUserSets(v *visit) {
 	id, ok := v.record()
 	if !ok {
@@ -255,26 +256,16 @@ func saveUserSets(v *visit) {
 		v.fail(err)
 		return
 	}
-	var ops []org.Op
-	for _, set := range f[fieldSet] {
-		key, err := org.ParseID(set)
-		if err != nil {
-			v.fail(err)
-			return
-		}
-		if _, ok := has[key]; ok {
-			delete(has, key)
-			continue
-		}
-		ops = append(ops, assignment(key, id))
-	}
-	for _, row := range has {
-		ops = append(ops, org.Op{Action: org.ActionDelete, Object: org.ObjectPermissionSetAssignment, ID: row})
+	p := pickedOf(f, fieldSet, idTexts(has))
+	ops, err := p.ops(has, org.ObjectPermissionSetAssignment, func(set org.ID) org.Op { return assignment(set, id) })
+	if err != nil {
+		v.fail(err)
+		return
 	}
 	lost, err := v.batch(ops)
 	switch said := refused(err); {
 	case said != "":
-		showUserSets(v, id, notSaved(said))
+		showUserSets(v, id, &p, notSaved(said))
 	case err != nil:
 		v.fail(err)
 	case lost != "":

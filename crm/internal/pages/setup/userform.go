@@ -86,6 +86,15 @@ func showUserForm(v *visit, id org.ID, typed, errors map[string]string, alerts [
 		return
 	}
 	f.addLicense(sections, typed)
+	var fields []ui.Field
+	if id != "" {
+		shown, err := shownField(f.names, f.now, typed)
+		if err != nil {
+			v.fail(err)
+			return
+		}
+		fields = append(fields, shown)
+	}
 	title, path, above := "New User", nodeUsers.Path+"/new", []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}}
 	lead := ui.Text("The user is mailed a link to verify the account and to set a password.")
 	if id != "" {
@@ -93,7 +102,7 @@ func showUserForm(v *visit, id org.ID, typed, errors map[string]string, alerts [
 		above = append(above, ui.Link{Text: f.now.Text("Name"), Href: nodeUsers.Path + "/" + string(id)})
 		lead = ui.Text("User: " + f.now.Text("Name"))
 	}
-	v.showUnder(title, above, alerts, lead, ui.Form{Action: path, Sections: sections, Submits: []ui.Submit{{Label: "Save"}}})
+	v.showUnder(title, above, alerts, lead, ui.Form{Action: path, Fields: fields, Sections: sections, Submits: []ui.Submit{{Label: "Save"}}})
 }
 
 // profileField chooses a profile.
@@ -168,12 +177,12 @@ func (v *visit) saveUser(id org.ID) {
 		v.fail(err)
 		return
 	}
-	now := f.now
+	now := asShown(sent, f.object, f.names, f.now)
 	if id == "" { // what a new user begins with is nothing that he has
 		now = org.Values{}
 	}
 	in, typed := changed(f.object, f.names, sent, now)
-	typed[fieldLicense] = sent.Get(fieldLicense)
+	typed[fieldLicense], typed[fieldHad] = sent.Get(fieldLicense), sent.Get(fieldHad)
 	if id == "" && typed["IsActive"] == "" {
 		in["IsActive"] = false
 	}

@@ -90,6 +90,6 @@ func (v *visit) userSections(l org.Layout, o *org.Object, one func(*org.Field, o
 }
 
 // without takes a name out of names.
-func without(names []string, name string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
+func without(names []string, gone ...string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(gone, n) })
 }

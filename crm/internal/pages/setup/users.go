@@ -39,7 +39,7 @@ func (s *Server) mountUsers(on func(node) routes) {
 	users.post("/{id}/edit", manageUsers, saveUser)
 	users.get("/{id}/permission-sets", assignSets, func(v *visit) {
 		if id, ok := v.record(); ok {
-			showUserSets(v, id, nil)
+			showUserSets(v, id, nil, nil)
 		}
 	})
 	users.post("/{id}/permission-sets", assignSets, saveUserSets)
@@ -68,24 +68,23 @@ func filterOf(q url.Values) userFilter {
 	return f
 }
 
-// listed reads a page of users, and whether there are more. with adds to the filter; nil for nothing.
-func (v *visit) listed(f userFilter, with func(*org.UserFilter)) (rows []org.UserEntry, more bool, err error) {
-	filter := org.UserFilter{Text: f.asked, Letter: f.letter, Limit: shownUsers + 1}
+// reach is how many users are looked at for a page of those who do not have a permission set.
+const reach = 500
+
+// listed reads a page of users. with adds to the filter; nil for nothing.
+func (v *visit) listed(f userFilter, with func(*org.UserFilter)) (org.UserPage, error) {
+	filter := org.UserFilter{Text: f.asked, Letter: f.letter, Limit: shownUsers, Reach: reach}
 	if id, err := org.ParseID(f.id); err == nil {
 		filter.AfterName, filter.AfterID = f.after, id
 	}
 	if with != nil {
 		with(&filter)
 	}
-	rows, err = v.s.Users.UserList(v.ctx(), v.Org.ID, filter)
-	if len(rows) > shownUsers {
-		return rows[:shownUsers], true, err
-	}
-	return rows, false, err
+	return v.s.Users.UserList(v.ctx(), v.Org.ID, filter)
 }
 
 // finder are the blocks above and below a list of users: search, the letters, and the next page.
-func (f userFilter) finder(path string, rows []org.UserEntry, more bool) (above []ui.Block, below ui.Links) {
+func (f userFilter) finder(path string, page org.UserPage) (above []ui.Block, below ui.Links) {
 	letters := ui.Index{}
 	for c := 'A'; c <= 'Z'; c++ {
 		letters = append(letters, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
@@ -98,9 +97,8 @@ func (f userFilter) finder(path string, rows []org.UserEntry, more bool) (above 
 	if f.id != "" {
 		below = append(below, ui.Link{Text: "First Page", Href: path + f.query("", "")})
 	}
-	if more {
-		last := rows[len(rows)-1]
-		below = append(below, ui.Link{Text: "Next Page", Href: path + f.query(last.LastName, string(last.ID))})
+	if page.More {
+		below = append(below, ui.Link{Text: "Next Page", Href: path + f.query(page.NextName, string(page.NextID))})
 	}
 	return above, below
 }
@@ -126,7 +124,7 @@ func serveUsers(v *visit) {
 		return
 	}
 	f := filterOf(q)
-	rows, more, err := v.listed(f, nil)
+	page, err := v.listed(f, nil)
 	var alerts []ui.Alert
 	if err == nil {
 		alerts, err = v.s.Door.Banner(v.ctx(), v.Visit)
@@ -137,7 +135,7 @@ func serveUsers(v *visit) {
 	}
 	t := ui.Table{Caption: "All Users", Columns: []string{"Full Name", "Action", "Alias", "Username", "Last Login", "Active", "Profile"}, Empty: "No user fits."}
 	edits := manageUsers.MetBy(v.User.Permissions)
-	for _, u := range rows {
+	for _, u := range page.Users {
 		path := nodeUsers.Path + "/" + string(u.ID)
 		var action ui.Cell
 		if edits {
@@ -148,7 +146,7 @@ func serveUsers(v *visit) {
 		}
 		t.Rows = append(t.Rows, append([]ui.Cell{{Text: u.Name, Href: path}, action}, ui.Row(u.Alias, u.Username, moment(u.LastLogin), check(u.Active), u.Profile)...))
 	}
-	above, next := f.finder(nodeUsers.Path, rows, more)
+	above, next := f.finder(nodeUsers.Path, page)
 	var first []ui.Block
 	if edits {
 		first = append(first, ui.Links{{Text: "New User", Href: nodeUsers.Path + "/new"}})
