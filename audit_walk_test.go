@@ -42,11 +42,11 @@ var notChanges = map[string]string{
 	"/api/v1/tracking/pull":                  "reads both clouds",
 	"/api/v1/sends/triggered":                "a message, with a record of its own",
 	"/api/v1/sends/test":                     "a message, with a record of its own",
-	"/api/v1/imports/{import_id}/cancel":     "sqlstore.TestImports: only one that is under way is cancelled",
+	"/api/v1/imports/{import_id}/cancel":     "test/contract.TestImport: only one that is under way is cancelled",
 	"/api/v1/connection/engagement":          "connect.TestAudit: the API user has to sign in",
 	"/api/v1/connection/engagement/web-app":  "with the upgrade to tenant-specific OAuth",
-	"/api/v1/connection/org/password":        "connect.TestLegacy…: before 1 June 2016",
-	"/api/v1/connection/engagement/password": "connect.TestLegacy…: with packages before 220",
+	"/api/v1/connection/org/password":        "connect.TestPasswordIntoOrg: before 1 June 2016",
+	"/api/v1/connection/engagement/password": "connect.TestPasswordIntoEngagement: with packages before 220",
 }
 
 // TestEveryChangeIsOnRecord walks the calls of openapi.yaml that change something: each leaves one entry with who asked, what

@@ -44,9 +44,20 @@ func newLoneSeed() *seed {
 	return &seed{Version: seedVersion, Clouds: CloudsNone, PairID: newSlug(), APIToken: "tsp_" + newSecret(), ControlToken: "tsc_" + newSecret()}
 }
 
+// otherFolder refuses a database that was made with another data folder.
+func (p *Program) otherFolder() error {
+	return configError("--data", "the database has the connection of another data folder: processes that share one need the same seed.json and keys.json; copy both from that folder into %s, and start again", p.folder.path)
+}
+
 // open makes the connection that a program without clouds of its own has, where it is not there yet: nothing is said of its
 // clouds before somebody does.
 func (p *Program) open(ctx context.Context, s *seed) error {
+	switch first, err := p.bridge.FirstPair(ctx); {
+	case err != nil:
+		return err
+	case first != "" && first != s.PairID:
+		return p.otherFolder()
+	}
 	if _, _, err := p.bridge.Certificates(ctx, s.PairID); err != nil {
 		return fmt.Errorf("opening Connect's keys, sealed under --key-file: %w", err)
 	}

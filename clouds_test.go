@@ -2,6 +2,8 @@ package twinspan_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/control"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/test/spawn"
 )
 
 // Connect runs alone: its ready file has its own address and tokens and no cloud's, nothing is connected before somebody says
@@ -115,5 +118,42 @@ func TestCloudsOfAFolder(t *testing.T) {
 		if !ok || bad.Flag != flag {
 			t.Errorf("%s: %v", flag, err)
 		}
+	}
+}
+
+// Processes on one database have one folder's secrets: another folder is refused, and made good by copying two files.
+func TestCloudsNoneOnOneDatabase(t *testing.T) {
+	t.Parallel()
+	dsn := spawn.DSN(t, "postgres")
+	lone := func() twinspan.Config {
+		c := freePorts(t.TempDir())
+		c.Clouds, c.DB = twinspan.CloudsNone, dsn
+		return c
+	}
+	one, two := lone(), lone()
+	p := start(t, one)
+	if !p.FirstStart() {
+		t.Error("the first start is none")
+	}
+	for name, keyFile := range map[string]string{"keys and seed of its own": "", "the same keys": filepath.Join(one.DataDir, "keys.json")} {
+		c := two
+		c.KeyFile = keyFile
+		_, err := twinspan.New(bounded(t), c)
+		if bad, ok := errors.AsType[*twinspan.ConfigError](err); !ok || bad.Flag != "--data" || !strings.Contains(err.Error(), "the same seed.json and keys.json") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, file := range []string{"seed.json", "keys.json"} {
+		text, err := os.ReadFile(filepath.Join(one.DataDir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(two.DataDir, file), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replica := start(t, two)
+	if replica.FirstStart() || replica.Ready().Connect.APIToken != p.Ready().Connect.APIToken {
+		t.Error("the second process is not one of the same connection")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/egress"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/web"
 	"github.com/twinspan/twinspan/internal/webhook"
@@ -119,6 +120,9 @@ type Config struct {
 	Master KMS
 	// WebhookTo are addresses with a port, "10.1.2.3:8443", that webhooks of Connect may go to although they are not public.
 	WebhookTo []string
+	// CloudsAt are addresses with a port, "10.1.2.3:8443", at which the clouds of a Connect that runs alone may be although they
+	// are not public, also by plain HTTP. On this machine they may be while ConnectURL is on it, too.
+	CloudsAt []string
 	// SMTP is an smtp:// or smtps:// URL that takes the mails of the tenant. "" is the built-in inbox.
 	SMTP string
 	// BounceAddr is a host:port on which SMTP is spoken for mail to BounceDomain, so that delivery reports of what SMTP took
@@ -199,6 +203,9 @@ func (c Config) resolve() (Config, error) {
 	}
 	if _, err := webhook.New(webhook.Options{Allowed: c.WebhookTo}); err != nil {
 		return c, &ConfigError{Flag: "--webhook-to", Err: err}
+	}
+	if _, err := egress.New(egress.Options{Allowed: c.CloudsAt}); err != nil {
+		return c, &ConfigError{Flag: "--clouds-at", Err: err}
 	}
 	switch {
 	case (c.BounceAddr == "") != (c.BounceDomain == ""):

@@ -60,7 +60,7 @@ func TestConsoleOfBothClouds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			page := as().visit(c.address, c.org, c.tenant, c.press)
-			if page.Status != 200 || page.Title != "The bridge | Twinspan Connect" || !strings.Contains(page.Text, c.want) {
+			if page.Status != 200 || page.Title != "The bridge at a glance | Twinspan Connect" || !strings.Contains(page.Text, c.want) {
 				t.Errorf("status %d, %q, want %q: %s", page.Status, page.Title, c.want, page.Text)
 			}
 		})
@@ -116,7 +116,7 @@ func businessUnitsOnAPage(t *testing.T, c houseConsole) {
 	enabled(true)
 	page = send(page, "Remove and save", chosen, "Remove "+mid+"?", "The mappings of the users who work there are cleared")
 	enabled(true)
-	page = send(page, "Remove", nil, "previously active", "was active before and is not now")
+	page = send(page, "Remove", nil, mid+" not enabled reached")
 	enabled(false)
 	send(page, "Add and save", chosen, mid+" enabled reached")
 	enabled(true)

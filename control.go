@@ -33,6 +33,15 @@ type control struct {
 
 func newControl(live context.Context, p *Program) http.Handler {
 	c := &control{p: p, live: live}
+	pages := web.NewMux()
+	p.bench.Mount(pages)
+	pages.NotFound = c.api()
+	pages.MethodNotAllowed = pages.NotFound // pages and API share no path
+	return pages
+}
+
+// api is the control API alone.
+func (c *control) api() http.Handler {
 	mux := web.NewMux()
 	mux.HandleFunc("GET /clock", c.clock)
 	mux.HandleFunc("POST /clock", c.setClock)
@@ -42,6 +51,10 @@ func newControl(live context.Context, p *Program) http.Handler {
 	mux.HandleFunc("GET /mail", c.mails)
 	mux.HandleFunc("GET /mail/{id}", c.mail)
 	mux.HandleFunc("GET /requests", c.requests)
+	mux.HandleFunc("GET /faults", c.listFaults)
+	mux.HandleFunc("POST /faults", c.setFault)
+	mux.HandleFunc("DELETE /faults", c.endFaults)
+	mux.HandleFunc("DELETE /faults/{id}", c.endFault)
 	mux.HandleFunc("GET /metrics", c.metrics)
 	mux.HandleFunc("POST /fixtures", c.fixtures)
 	mux.HandleFunc("POST /keys/rotate", c.rotateKeys)
@@ -69,7 +82,7 @@ func (c *control) caller(r *http.Request) (owner, about *seed, err error) {
 		return owner, owner, nil
 	}
 	if about, ok = c.p.pairs.find(id); !ok {
-		return owner, nil, fault.New(fault.NotFound, codeNoPair, "There is no pair of that id.")
+		return owner, nil, noPair()
 	}
 	return owner, about, nil
 }
@@ -176,11 +189,16 @@ const maxOffset = 50 * 365 * 24 * time.Hour
 
 // domainTime is the pair's.
 func (p *Program) domainTime(s *seed) clockAnswer {
-	var offset time.Duration // real clouds have the time that it is
-	if !p.config.alone() {
-		offset = p.org.Clock(s.OrgID)
-	}
+	offset := p.offset(s)
 	return clockAnswer{Now: time.Now().Add(offset).UTC().Truncate(time.Millisecond), Offset: offset.String()}
+}
+
+// offset is how far the pair's domain time is ahead of the machine's.
+func (p *Program) offset(s *seed) time.Duration {
+	if p.config.alone() { // real clouds have the time that it is
+		return 0
+	}
+	return p.org.Clock(s.OrgID)
 }
 
 // moveClock moves all three houses' clock of the pair. The org's is set last and read first: where a move breaks off

@@ -20,10 +20,12 @@ type mailAnswer struct {
 	Size      int64     `json:"size"`
 	Text      string    `json:"text,omitempty"`
 	HTML      string    `json:"html,omitempty"`
+
+	Headers []mail.Header `json:"headers,omitempty"`
 }
 
 func mailOf(m mail.Mail) mailAnswer {
-	return mailAnswer{ID: m.ID, Received: m.Received.UTC(), From: m.From, To: m.EnvelopeTo, Subject: m.Subject, MessageID: m.MessageID, Size: m.Size, Text: m.Text, HTML: m.HTML}
+	return mailAnswer{ID: m.ID, Received: m.Received.UTC(), From: m.From, To: m.EnvelopeTo, Subject: m.Subject, MessageID: m.MessageID, Size: m.Size, Text: m.Text, HTML: m.HTML, Headers: m.Headers}
 }
 
 // maxWait bounds how long a list of mails waits for the first.

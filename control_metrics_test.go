@@ -54,7 +54,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%q", line)
 		}
 	}
-	for _, want := range []string{`severity="error"} 0`, `state="partly_checked"} 1`, `twinspan_doctor_deliveries{state="due"} 0`} {
+	for _, want := range []string{`severity="error"} 0`, `state="healthy"} 1`, `twinspan_doctor_deliveries{state="due"} 0`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}

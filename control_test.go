@@ -134,7 +134,7 @@ func TestRequestsAreFollowed(t *testing.T) {
 	seen := make(chan control.Request, 100)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- ctl.Follow(context.WithoutCancel(t.Context()), "crm", 0, func(r control.Request) error {
+		ended <- ctl.Follow(context.WithoutCancel(t.Context()), control.Filter{House: "crm"}, func(r control.Request) error {
 			seen <- r
 			return nil
 		})
@@ -157,7 +157,7 @@ func TestRequestsAreFollowed(t *testing.T) {
 	case <-bounded(t).Done():
 		t.Fatal("the login was not seen")
 	}
-	list, err := ctl.Requests(bounded(t), "crm", 0)
+	list, err := ctl.Requests(bounded(t), control.Filter{House: "crm"})
 	if err != nil || len(list) == 0 {
 		t.Errorf("listed %d, %v", len(list), err)
 	}

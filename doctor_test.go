@@ -1,9 +1,16 @@
 package twinspan_test
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
-	"math/rand/v2"
+	"html"
+	mathrand "math/rand/v2"
+	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,11 +19,13 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/cli"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/test/spawn"
 )
 
 // ward is a pair on which things are broken and mended again.
@@ -28,13 +37,16 @@ type ward struct {
 	chief  *engagement.Session // an API user beside the connection's own, who may change that one
 	cl     *connect.Client
 	eyes   connect.Eyes
+	ready  string            // path of the ready file
 	ids    map[string]string // by what they were looked up with
 }
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	r := start(t, freePorts(t.TempDir())).Ready()
-	w := &ward{t: t, r: r, ids: map[string]string{}}
+	config := freePorts(t.TempDir())
+	config.ReadyFile = filepath.Join(t.TempDir(), "ready.json")
+	r := start(t, config).Ready()
+	w := &ward{t: t, r: r, ready: config.ReadyFile, ids: map[string]string{}}
 	c, err := crm.New(crm.Options{BaseURL: r.CRM.URL})
 	w.must(err)
 	token, err := c.Login(bounded(t), r.CRM.Admin.Username, vault.Secret(r.CRM.Admin.Password+r.CRM.Admin.SecurityToken))
@@ -205,6 +217,14 @@ func found(d connect.Diagnosis) []string {
 	return out
 }
 
+// fromOutside are the checks that speak for others where nobody is let in who could tell them apart.
+var fromOutside = map[string]string{"D05": "D06", "T05": "T01", "T17": "T01"}
+
+// unseen reports whether a check could not be made.
+func unseen(d connect.Diagnosis, id string) bool {
+	return slices.ContainsFunc(d.Unchecked, func(u connect.Unchecked) bool { return u.Check == id })
+}
+
 // look asks the doctor, through the administrators' eyes.
 func (w *ward) look() connect.Diagnosis {
 	w.t.Helper()
@@ -218,6 +238,37 @@ type ailment struct {
 	name    string
 	want    string // id of the check
 	inflict func(w *ward) (undo func())
+}
+
+// typed are the checks whose printed command mends what these ailments break, typed as it is printed. What the others
+// print shows more, or is for a person to decide.
+var typed = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D08", "D11", "D12", "D13", "D17", "D19", "D23", "D27", "D31", "D33", "D35", "T15", "T17"}
+
+// undone are ailments of such checks that their command shows, or mends by what is another state than before.
+var undone = []string{"an Engagement user names nobody", "a mapped user is renamed"}
+
+// types runs the commands that findings print, as an administrator with the ready file would.
+func (w *ward) types(all []connect.Ailment) {
+	w.t.Helper()
+	for _, f := range all {
+		words := strings.Split(f.Command, "'") // every other part stands in quotes
+		var args []string
+		for i, part := range words {
+			if i%2 == 1 {
+				args = append(args, part)
+			} else {
+				args = append(args, strings.Fields(part)...)
+			}
+		}
+		if len(args) < 2 || args[0] != "twinspan" {
+			w.t.Fatalf("%s prints no command: %q", f.Check, f.Command)
+		}
+		var out bytes.Buffer
+		env := cli.Env{Stdout: &out, Stderr: &out, Lookup: func(string) (string, bool) { return "", false }}
+		if code := cli.Main(append(args[1:], "--ready-file", w.ready), env); code != cli.ExitDone {
+			w.t.Errorf("%s: %s ends with %d: %s", f.Check, f.Command, code, out.String())
+		}
+	}
 }
 
 func off() *bool { b := false; return &b }
@@ -309,8 +360,38 @@ func ailments() []ailment {
 			return w.madeBySystem("et4ae5__Configuration__c", map[string]any{"et4ae5__Password__c": "old-secret"})
 		}},
 		{"a set of the package is missing", "D17", func(w *ward) func() { return w.without("Marketing Cloud Connector Admin", system(w)) }},
+		{"a set of another's has the label of the package's", "D17", func(w *ward) func() {
+			const label = "Marketing Cloud Connector"
+			undo := w.without(label, system(w))
+			set, err := w.admin.CreateRecord(bounded(w.t), "PermissionSet", map[string]any{"Label": label, "Name": "Fake_Connector"})
+			w.must(err)
+			given, err := w.admin.CreateRecord(bounded(w.t), "PermissionSetAssignment", map[string]any{"PermissionSetId": set, "AssigneeId": w.id("User", "Username", system(w))})
+			w.must(err)
+			return func() {
+				undo()
+				w.must(w.admin.DeleteRecord(bounded(w.t), "PermissionSetAssignment", given))
+				w.must(w.admin.DeleteRecord(bounded(w.t), "PermissionSet", set))
+			}
+		}},
+		{"the app has too few scopes", "T17", func(w *ward) func() {
+			app, err := w.admin.App(bounded(w.t), "et4ae5__Salesforce_Marketing_Cloud")
+			w.must(err)
+			w.must(w.admin.SetApp(bounded(w.t), app.FullName, crm.AppSettings{Scopes: []string{"refresh_token"}}))
+			return func() { w.must(w.admin.SetApp(bounded(w.t), app.FullName, crm.AppSettings{Scopes: app.Scopes})) }
+		}},
 		{"the API user is none", "D18", func(w *ward) func() {
 			return w.member(engagement.UserWrite{Username: api(w), APIUser: off()}, engagement.UserWrite{Username: api(w), APIUser: on()})
+		}},
+		{"the API user has one role of two", "D19", func(w *ward) func() {
+			key := w.role("Marketing Cloud Administrator")
+			return w.member(engagement.UserWrite{Username: api(w), RemoveRoles: []string{key}}, engagement.UserWrite{Username: api(w), AddRoles: []string{key}})
+		}},
+		{"a sending user lacks a role", "D31", func(w *ward) func() {
+			name := "sender-" + strings.ToLower(oauth.NewToken(6))
+			w.must(w.chief.CreateUser(bounded(w.t), engagement.UserWrite{Username: name, Name: "New", Email: "new@tenant.example", Password: "New-Sender-1!", AddRoles: []string{w.role("Data Manager")}, SalesforceUsername: text(system(w))}))
+			return func() {
+				w.must(w.chief.UpdateUser(bounded(w.t), engagement.UserWrite{Username: name, SalesforceUsername: text("")}))
+			}
 		}},
 		{"the API user's default is a child", "D20", func(w *ward) func() {
 			child := w.r.Engagement.BusinessUnits[1].MID
@@ -332,6 +413,16 @@ func ailments() []ailment {
 		{"a token knows less than its user may", "D29", func(w *ward) func() {
 			key := w.role("Administrator")
 			return w.member(engagement.UserWrite{Username: mayaMC(w), AddRoles: []string{key}}, engagement.UserWrite{Username: mayaMC(w), RemoveRoles: []string{key}})
+		}},
+		{"an Engagement user names nobody", "D27", func(w *ward) func() {
+			name := "named-" + strings.ToLower(oauth.NewToken(6))
+			w.must(w.chief.CreateUser(bounded(w.t), engagement.UserWrite{Username: name, Name: "Named", Email: "named@tenant.example", Password: "New-Sender-1!", AddRoles: []string{w.role("Administrator")}, SalesforceUsername: text("left@nobody.example")}))
+			return func() {
+				w.must(w.chief.UpdateUser(bounded(w.t), engagement.UserWrite{Username: name, SalesforceUsername: text("")}))
+			}
+		}},
+		{"a mapped user is renamed", "D27", func(w *ward) func() {
+			return w.user(jonas(w), "Username", "renamed."+jonas(w), jonas(w))
 		}},
 		{"a grant is gone", "D30", func(w *ward) func() {
 			w.must(w.tenant.ClearPackageGrant(bounded(w.t), w.connectPackage().ClientID, mayaMC(w)))
@@ -377,6 +468,34 @@ func ailments() []ailment {
 			set([]string{"https://elsewhere.example/callback"})
 			return func() { set(app.CallbackURLs) }
 		}},
+		{"the org holds another certificate", "T05", func(w *ward) func() {
+			held, err := w.admin.ReadConnectedApps(bounded(w.t), "et4ae5__Salesforce_Marketing_Cloud")
+			w.must(err)
+			set := func(text string) {
+				w.t.Helper()
+				w.must(w.admin.SetApp(bounded(w.t), held[0].FullName, crm.AppSettings{Certificate: &text}))
+			}
+			set(w.strangeCertificate())
+			return func() { set(held[0].Certificate) }
+		}},
+		{"a person works as the system user", "T04", func(w *ward) func() {
+			_, err := w.system().Browser(bounded(w.t))
+			w.must(err)
+			return func() {
+				w.t.Helper()
+				rows, err := w.admin.Query(bounded(w.t), "SELECT Id FROM AuthSession WHERE SessionType = 'UI' AND UsersId = "+crm.Literal(w.id("User", "Username", system(w))))
+				w.must(err)
+				for _, row := range rows {
+					w.must(w.admin.DeleteRecord(bounded(w.t), "AuthSession", row.String("Id")))
+				}
+			}
+		}},
+		{"the system user's profile has login hours", "D25", func(w *ward) func() {
+			w.must(w.admin.SetProfileLogin(bounded(w.t), "System Administrator", map[string]crm.Hours{strings.ToLower(time.Now().UTC().Add(72 * time.Hour).Weekday().String()): {Start: 480, End: 1080}}, nil))
+			return func() {
+				w.must(w.admin.SetProfileLogin(bounded(w.t), "System Administrator", map[string]crm.Hours{}, nil))
+			}
+		}},
 		{"the org is stricter than real ones", "T15", func(w *ward) func() { return w.orgSetting("OauthOidcSettings", "isStrict", "true", "false") }},
 		{"mail leaves from any address", "T15", func(w *ward) func() { return w.tenantSetting("any_sender", true, false) }},
 		{"an outage is open", "T16", func(w *ward) func() {
@@ -385,6 +504,16 @@ func ailments() []ailment {
 			return func() { w.must(w.cl.EndOutage(bounded(w.t), "test", oauth.NewToken(8))) }
 		}},
 	}
+}
+
+// strangeCertificate is of a key that nobody else has.
+func (w *ward) strangeCertificate() string {
+	w.t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	w.must(err)
+	text, err := oauth.NewCertificate("Stranger", key, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0))
+	w.must(err)
+	return text
 }
 
 func (w *ward) connectPackage() engagement.Package {
@@ -409,8 +538,17 @@ func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
 		t.Run(a.want+" "+a.name, func(t *testing.T) {
 			w.t = t
 			undo := a.inflict(w)
+			alone, err := w.cl.Doctor(bounded(t), connect.Question{}, connect.Eyes{})
+			w.must(err)
+			if got := found(alone); !slices.Equal(got, []string{cmp.Or(fromOutside[a.want], a.want)}) && !(len(got) == 0 && unseen(alone, a.want)) {
+				t.Errorf("as the rounds look, alone, found %v: %+v", found(alone), alone.Findings)
+			}
 			d := w.look()
-			undo()
+			if slices.Contains(typed, a.want) && !slices.Contains(undone, a.name) { // what it leaves, the next look finds
+				w.types(d.Findings)
+			} else {
+				undo()
+			}
 			if got := found(d); !slices.Equal(got, []string{a.want}) {
 				t.Errorf("found %v: %+v", got, d.Findings)
 			}
@@ -429,6 +567,48 @@ func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
 	w.t = t
 	if d := w.look(); !d.Healthy {
 		t.Errorf("mended, the pair is not healthy: %+v %+v", d.Findings, d.Unchecked)
+	}
+	if d, err := w.cl.Doctor(bounded(t), connect.Question{}, connect.Eyes{}); err != nil || !d.Healthy {
+		t.Errorf("alone: %v %+v %+v", err, d.Findings, d.Unchecked)
+	}
+	w.signingIn()
+}
+
+// signingIn leaves rows in Login History, which nobody takes away: who was refused and is approved now, who uses the
+// username-password flow, and who SOAP login().
+func (w *ward) signingIn() {
+	w.t.Helper()
+	c, err := crm.New(crm.Options{BaseURL: w.r.CRM.URL})
+	w.must(err)
+	maya, app := w.r.CRM.Users[0], w.r.CRM.ConnectedApps["Salesforce Marketing Cloud"]
+	flow := func(app twinspan.ReadyApp) error {
+		_, err := c.Password(bounded(w.t), crm.PasswordGrant{ClientID: app.ClientID, Secret: vault.Secret(app.ClientSecret), Username: maya.Username, Password: vault.Secret(maya.Password + maya.SecurityToken)})
+		return err
+	}
+	undo := w.without("Marketing Cloud Connected App", maya.Username)
+	if flow(app) == nil {
+		w.t.Error("who is not assigned is let in")
+	}
+	undo()
+	if d := w.look(); !slices.Equal(found(d), []string{"D36"}) {
+		w.t.Errorf("refused before she was assigned: %+v", d.Findings)
+	}
+	w.must(flow(app))
+	if d := w.look(); !slices.Equal(found(d), []string{"T07"}) {
+		w.t.Errorf("the username-password flow is used: %+v", d.Findings)
+	}
+	// What the commands of Twinspan sign in with says its name; this does not.
+	body := `<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body><login xmlns="urn:partner.soap.sforce.com"><username>` + maya.Username + `</username><password>` +
+		html.EscapeString(maya.Password+maya.SecurityToken) + `</password></login></soapenv:Body></soapenv:Envelope>`
+	req, err := http.NewRequestWithContext(bounded(w.t), http.MethodPost, w.r.CRM.URL+"/services/Soap/u/60.0", strings.NewReader(body))
+	w.must(err)
+	req.Header.Set("Content-Type", "text/xml")
+	req.Header.Set("SOAPAction", "login")
+	resp, err := http.DefaultClient.Do(req)
+	w.must(err)
+	w.must(resp.Body.Close())
+	if d := w.look(); resp.StatusCode != http.StatusOK || !slices.Equal(found(d), []string{"T07", "T12"}) {
+		w.t.Errorf("SOAP login() is used: %d %+v", resp.StatusCode, d.Findings)
 	}
 }
 
@@ -453,7 +633,7 @@ func pairsAtOnce(t *testing.T) (n int, seed uint64) {
 // the other way round.
 func (a ailment) rank() int {
 	switch {
-	case slices.Contains([]string{"D15", "D16", "D21", "D30", "D32", "D33", "D40"}, a.want):
+	case slices.Contains([]string{"D15", "D16", "D21", "D30", "D32", "D33", "D40", "T04"}, a.want):
 		return 0
 	case a.want == "T16":
 		return 2
@@ -467,7 +647,7 @@ func TestTheDoctorFindsPairs(t *testing.T) {
 	t.Parallel()
 	n, seed := pairsAtOnce(t)
 	w := newWard(t)
-	random := rand.New(rand.NewPCG(seed, 7))
+	random := mathrand.New(mathrand.NewPCG(seed, 7))
 	all := ailments()
 	for i := range n {
 		a, b := all[random.IntN(len(all))], all[random.IntN(len(all))]
@@ -510,29 +690,34 @@ func TestTheDoctorFindsPairs(t *testing.T) {
 // However many users are mapped, a look makes a few calls more and not one for each, and takes at most 5 s on two cores: 10 s of
 // the CPU of all three houses, which run in this process. TWINSPAN_TEST_CROWD says how many are mapped.
 func TestTheDoctorsCallsAreBounded(t *testing.T) {
-	c := freePorts(t.TempDir())
-	c.FixtureUsers = 2500
+	users := 2500
 	if text := os.Getenv("TWINSPAN_TEST_CROWD"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.FixtureUsers = n
+		users = n
 	}
-	r := start(t, c).Ready()
-	cl, err := connect.New(r.Connect.URL, vault.Secret(r.Connect.APIToken), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	began, spent := time.Now(), cpuTime(t)
-	d, err := cl.Doctor(bounded(t), connect.Question{}, connect.Eyes{})
-	took, spent := time.Since(began), cpuTime(t)-spent
-	t.Logf("%d users: %d calls to the org, %d to Engagement, %v by the clock, %v of CPU", c.FixtureUsers, d.OrgCalls, d.EngagementCalls, took, spent)
-	if err != nil || len(d.Findings) > 0 || d.OrgCalls > 40 || d.EngagementCalls > 30 {
-		t.Errorf("%d and %d calls, %+v, %v", d.OrgCalls, d.EngagementCalls, d.Findings, err)
-	}
-	if c.FixtureUsers == 10_000 && spent > 10*time.Second { // the run that asks for them is without the race detector
-		t.Errorf("%v of CPU", spent)
+	for _, kind := range spawn.Kinds { // one after the other: the CPU is this process's
+		t.Run(kind, func(t *testing.T) {
+			c := freePorts(t.TempDir())
+			c.FixtureUsers, c.DB = users, spawn.DSN(t, kind)
+			r := start(t, c).Ready()
+			cl, err := connect.New(r.Connect.URL, vault.Secret(r.Connect.APIToken), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began, spent := time.Now(), cpuTime(t)
+			d, err := cl.Doctor(bounded(t), connect.Question{}, connect.Eyes{})
+			took, spent := time.Since(began), cpuTime(t)-spent
+			t.Logf("%d users: %d calls to the org, %d to Engagement, %v by the clock, %v of CPU", c.FixtureUsers, d.OrgCalls, d.EngagementCalls, took, spent)
+			if err != nil || len(d.Findings) > 0 || d.OrgCalls > 40 || d.EngagementCalls > 30 {
+				t.Errorf("%d and %d calls, %+v, %v", d.OrgCalls, d.EngagementCalls, d.Findings, err)
+			}
+			if c.FixtureUsers == 10_000 && spent > 10*time.Second { // the run that asks for them is without the race detector
+				t.Errorf("%v of CPU", spent)
+			}
+		})
 	}
 }
 

@@ -16,7 +16,7 @@ const packageNamespace = "et4ae5"
 const (
 	tenantName      = "Twinspan Tenant"
 	testAppName     = "Integration Test"
-	consoleAppName  = "Twinspan Console"
+	consoleAppName  = "Twinspan Connect" // what people know the program by whose console it is
 	testAppSetName  = "Integration_Test_Users"
 	connectPkgName  = "Marketing Cloud Connect"
 	serverPkgName   = "Integration Test"
@@ -68,10 +68,11 @@ func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
 		{
 			Name: journey.PackageApp, DeveloperName: "Salesforce_Marketing_Cloud", Namespace: packageNamespace, ConsumerKey: s.PackageApp.ClientID, Secret: vault.Secret(s.PackageApp.Secret),
 			CallbackURLs: []string{connectURL + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: certificate,
+			StartURL: connectURL + "/marketing-cloud?pair=" + url.QueryEscape(s.PairID), // the Marketing Cloud tab (DESIGN 5.10)
 		},
 		{
-			Name: consoleAppName, DeveloperName: "Twinspan_Console", ConsumerKey: s.ConsoleAppID,
-			CallbackURLs: []string{connectURL + "/oauth/crm/callback"}, Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true,
+			Name: consoleAppName, DeveloperName: "Twinspan_Console", ConsumerKey: s.ConsoleAppID, StartURL: connectURL + "/console?pair=" + url.QueryEscape(s.PairID),
+			CallbackURLs: []string{connectURL + "/oauth/crm/callback"}, Scopes: []string{"openid", "id", "api"}, PKCERequired: true, SecretOptional: true,
 		},
 		test,
 	}
@@ -133,9 +134,10 @@ func (s *seed) tenantSpec(certificate, connectURL string) engagement.TenantSpec 
 		Packages: []engagement.PackageSpec{
 			{
 				Name: connectPkgName, Type: "connect", ClientID: s.ConnectPackageID, Certificate: certificate,
-				RedirectURIs:  []string{connectURL + "/oauth/engagement/callback"},
+				RedirectURIs: []string{connectURL + "/oauth/engagement/callback"},
+				// users_read and accounts_read are for the doctor, who looks at settings, packages and sessions also when nobody lends his eyes.
 				LoginEndpoint: connectURL + "/salesforce-integration?pair=" + url.QueryEscape(s.PairID), // DESIGN 5.10
-				Scopes:        []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "offline"},
+				Scopes:        []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "data_extensions_read", "offline", "users_read", "accounts_read"},
 			},
 			{
 				Name: serverPkgName, Type: "server", ClientID: s.ServerPackage.ClientID, Secret: vault.Secret(s.ServerPackage.Secret), MID: s.EID,

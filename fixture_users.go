@@ -70,6 +70,7 @@ func (p *Program) addUsers(ctx context.Context, s *seed, path string) error {
 	approval := engagement.Approval{ClientID: s.ConnectPackageID, SignedIn: tenantDriver != connect.DriverJWT}
 	total := s.BulkUsers.Number
 	p.log.Info("making the fixture's users", "pair", s.PairID, "users", total, "made", s.BulkUsers.Made)
+	outer := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	inOrg, inTenant := make(chan userPart, 2), make(chan userPart, 2)
 	g.Go(func() error {
@@ -127,6 +128,9 @@ func (p *Program) addUsers(ctx context.Context, s *seed, path string) error {
 		return nil
 	})
 	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := p.org.Analyze(outer); err != nil { // of all three houses, which share the database where it is PostgreSQL
 		return err
 	}
 	return p.keepMade(s, path, total)

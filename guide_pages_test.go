@@ -28,7 +28,7 @@ func TestGuidesOnThePages(t *testing.T) {
 	me := houseConsole{t, r, browser.New(nil)}
 	link, err := p.ConsoleLink(bounded(t))
 	noError(t, err)
-	sees(t, me.visit(link, twinspan.Login{}, twinspan.Login{}, "Open the console"), 200, "The bridge")
+	sees(t, me.visit(link, twinspan.Login{}, twinspan.Login{}, "Open the console"), 200, "The bridge at a glance")
 	api := (&endurance{Program: p}).connect(t)
 	all, err := api.Guides(bounded(t))
 	noError(t, err)
@@ -41,7 +41,7 @@ func TestGuidesOnThePages(t *testing.T) {
 		g, err := api.Guide(bounded(t), title.Name, connect.GuideQuestion{})
 		noError(t, err)
 		page := me.at("/guides/" + title.Name)
-		words := []string{title.Title, title.Article, "The bridge Guides " + title.Title, "Print this page", "Next step"}
+		words := []string{title.Title, title.Article, "Connect Guides " + title.Title, "Print this page", "Next step"}
 		for _, n := range g.Purpose {
 			words = append(words, n.Text)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,9 +16,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/journey"
 	"github.com/twinspan/twinspan/internal/oauth"
-	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/vault"
-	"github.com/twinspan/twinspan/internal/web"
 )
 
 // maxPairs bounds the pairs of one program.
@@ -245,82 +242,42 @@ func (p *Program) raze(ctx context.Context, s *seed) error {
 	return nil
 }
 
-// deletePair answers DELETE /pairs/{id}.
-func (c *control) deletePair(w http.ResponseWriter, r *http.Request) {
-	c.p.pairs.making.Lock()
-	defer c.p.pairs.making.Unlock()
-	s, ok := c.p.pairs.find(r.PathValue("id"))
+// deletePair takes a pair away; not the first one.
+func (p *Program) deletePair(ctx context.Context, id string) error {
+	p.pairs.making.Lock()
+	defer p.pairs.making.Unlock()
+	s, ok := p.pairs.find(id)
 	switch {
-	case !ok || r.PathValue("id") == "":
-		c.refuse(w, fault.New(fault.NotFound, codeNoPair, "There is no pair of that id."))
-		return
-	case s == c.p.seed:
-		c.refuse(w, fault.New(fault.Conflict, codeFirstPair, "The first pair is the program's own; it goes with the data folder."))
-		return
+	case !ok || id == "":
+		return noPair()
+	case s == p.seed:
+		return fault.New(fault.Conflict, codeFirstPair, "The first pair is the program's own; it goes with the data folder.")
 	}
-	if err := c.p.raze(r.Context(), s); err != nil {
-		c.refuse(w, err)
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
+	return p.raze(ctx, s)
 }
 
-// pairAnswer is a new pair: its id beside the ready file's shape.
-type pairAnswer struct {
-	ID string `json:"id"`
-	Ready
+func noPair() error { return fault.New(fault.NotFound, codeNoPair, "There is no pair of that id.") }
+
+// wantedPair is what is said of a pair that is to be made; "" and 0 are what twinspan up takes for them.
+type wantedPair struct {
+	fixture              string
+	users                int
+	accountType, release string
 }
 
-// listPairs answers GET /pairs: ids, the first pair first.
-func (c *control) listPairs(w http.ResponseWriter, _ *http.Request) {
-	type item struct {
-		ID          string `json:"id"`
-		Fixture     string `json:"fixture"`
-		AccountType string `json:"account_type"`
-		OrgID       string `json:"org_id"`
-		EID         int64  `json:"eid"`
-	}
-	items := []item{}
-	for _, s := range c.p.pairs.all() {
-		if c.p.config.alone() { // a connection, and no pair of clouds
-			break
-		}
-		items = append(items, item{s.PairID, s.Fixture, s.accountType(), s.OrgID, s.EID})
-	}
-	c.answer(w, http.StatusOK, map[string]any{"pairs": items})
-}
-
-// newPair answers POST /pairs {"fixture","fixture_users","account_type","package"} with a new org, tenant and connection.
-func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Fixture      string `json:"fixture"`
-		FixtureUsers int    `json:"fixture_users"`
-		AccountType  string `json:"account_type"`
-		Package      string `json:"package"`
-	}
-	if r.ContentLength != 0 {
-		if err := web.ReadJSON(w, r, 4<<10, &in, strictjson.KnownKeysOnly()); err != nil {
-			c.refuse(w, err)
-			return
-		}
-	}
-	conf, err := Config{Ephemeral: true, Fixture: in.Fixture, FixtureUsers: in.FixtureUsers, AccountType: in.AccountType, Package: in.Package}.resolve()
+// makePair makes a pair beside the others. What cannot be made is an Invalid fault in the field of the control API.
+func (p *Program) makePair(ctx context.Context, w wantedPair) (*seed, Ready, error) {
+	conf, err := Config{Ephemeral: true, Fixture: w.fixture, FixtureUsers: w.users, AccountType: w.accountType, Package: w.release}.resolve()
 	if err != nil {
 		field := ""
 		if bad, ok := errors.AsType[*ConfigError](err); ok { // flags are the command line's
 			err, field = bad.Err, strings.ReplaceAll(strings.TrimPrefix(bad.Flag, "--"), "-", "_")
 		}
-		c.refuse(w, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field))
-		return
+		return nil, Ready{}, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field)
 	}
-	if err := unhurried(w, conf.FixtureUsers); err != nil {
-		c.refuse(w, err)
-		return
+	made, ready, err := p.addPair(ctx, conf.pairKind())
+	if fault.KindOf(err) == fault.Invalid && w.release != "" { // all else was looked at; which releases there are the org knows alone
+		err = fault.Of(err).In("package")
 	}
-	s, ready, err := c.p.addPair(r.Context(), conf.pairKind())
-	if err != nil {
-		c.refuse(w, err)
-		return
-	}
-	c.answer(w, http.StatusCreated, pairAnswer{ID: s.PairID, Ready: ready})
+	return made, ready, err
 }

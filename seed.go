@@ -45,7 +45,7 @@ type seed struct {
 	TestApp      seedApp `json:"test_app"`    // "Integration Test"
 	TestAppKey   string  `json:"test_app_key"`
 	TestAppCert  string  `json:"test_app_certificate"`
-	ConsoleAppID string  `json:"console_app_id"` // "Twinspan Console", a public client
+	ConsoleAppID string  `json:"console_app_id"` // the app of API name Twinspan_Console, a public client
 
 	EID              int64               `json:"eid"`
 	Subdomain        string              `json:"subdomain"`

@@ -2,6 +2,7 @@ package twinspan_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -189,7 +190,7 @@ func TestTenantOAuthUpgrade(t *testing.T) {
 			l.visits(t, "Tenant-specific OAuth; the API user’s credentials were converted on")
 
 			// One that was active before and is not is named, added and saved.
-			must[connect.BusinessUnits](t)(l.connect.SetBusinessUnits(ctx, units[1:], false, "test", "", l.key()))
+			l.sleeps(t, units[1])
 			state, checks = l.look(t)
 			wantCheck(t, checks, "business_units", false, "was active before and is not now")
 			if state.Done {
@@ -202,6 +203,19 @@ func TestTenantOAuthUpgrade(t *testing.T) {
 
 			l.unmigrated(ctx, t)
 		})
+	}
+}
+
+// sleeps makes a business unit inactive in the org without anybody removing it, as after an upgrade.
+func (l *legacy) sleeps(t *testing.T, mid int64) {
+	t.Helper()
+	org := signIn(t, l.ready, l.ready.CRM.SystemUser)
+	rows := must[[]crm.Record](t)(org.Query(bounded(t), fmt.Sprintf("SELECT Id FROM et4ae5__Business_Unit__c WHERE et4ae5__Business_Unit_ID__c = '%d'", mid)))
+	if len(rows) != 1 {
+		t.Fatalf("%d records of %d", len(rows), mid)
+	}
+	if err := org.UpdateRecord(bounded(t), "et4ae5__Business_Unit__c", rows[0].String("Id"), map[string]any{"et4ae5__Enabled__c": false}); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -305,6 +319,105 @@ func (l *legacy) signInByTab(t *testing.T) {
 	}
 }
 
+// mender is the session of another administrator, who may change the API user: the package may not.
+func (l *legacy) mender(t *testing.T) *engagement.Session {
+	t.Helper()
+	api, yes, tenant := l.ready.Engagement.APIUser, true, must[*engagement.Client](t)(engagement.New(engagement.Options{AuthURL: l.ready.Engagement.AuthURL}))
+	by := func(username string, password vault.Secret) *engagement.Session {
+		return must[*engagement.Session](t)(tenant.ByPassword(l.ready.Engagement.SOAPURL, username, password))
+	}
+	const name, password = "mender", "a long password 3"
+	noError(t, by(api.Username, vault.Secret(api.Password)).CreateUser(bounded(t), engagement.UserWrite{
+		Username: name, Name: "Mender", Email: "mender@tenant.example", Password: password, APIUser: &yes, AddRoles: []string{"SYS_DEF_ADMIN"},
+	}))
+	return by(name, password)
+}
+
+// lock has the API user locked, by wrong passwords.
+func (l *legacy) lock(t *testing.T) {
+	t.Helper()
+	r := l.ready.Engagement
+	tenant := must[*engagement.Client](t)(engagement.New(engagement.Options{AuthURL: r.AuthURL}))
+	for range 10 {
+		if must[engagement.UserDetails](t)(l.tenant.UserDetails(bounded(t), r.APIUser.Username)).Locked {
+			return
+		}
+		_, err := must[*engagement.Session](t)(tenant.ByPassword(r.SOAPURL, r.APIUser.Username, "wrong")).UserDetails(bounded(t), r.APIUser.Username)
+		if err == nil {
+			t.Fatal("a wrong password opens")
+		}
+	}
+	t.Fatal("ten wrong passwords lock nobody")
+}
+
+// stuck waits until the upgrade waits at one of the steps for what code names, checks that it says how that is mended, and
+// gives the step.
+func (l *legacy) stuck(t *testing.T, steps, code, mends string) string {
+	t.Helper()
+	ctx := bounded(t)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		u := must[*connect.Upgrade](t)(l.connect.Upgrade(ctx))
+		if w := u.Waiting; w != nil && strings.Contains(steps, w.Step) && w.Code == code {
+			if w.For != "engagement_admin" || w.Have == "" || w.Click == "" || !strings.Contains(w.Command, mends) {
+				t.Errorf("%s: %+v", code, w)
+			}
+			return w.Step
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited for %s at %s: %+v, %s", code, steps, u.Waiting, u.Failure)
+		}
+	}
+}
+
+// unfit: the upgrade does not go on from a locked API user, nor from one without his role. Each is named, with what mends it, and
+// mending is all that it takes.
+func (l *legacy) unfit(t *testing.T, mender *engagement.Session) {
+	t.Helper()
+	ctx, api := bounded(t), l.ready.Engagement.APIUser.Username
+	role := []string{"SYS_DEF_IMHADMIN"}
+	l.lock(t)
+	l.tell(t, "scheduled_sends", true, "api_user")
+	l.stuck(t, "api_user", "api_user_not_fit", "tenant user update "+api+" --active --unlock")
+	_, checks := l.look(t)
+	if c := checks["api_user"]; c.OK || c.Code != "api_user_not_fit" || !strings.Contains(c.Got, "locked") {
+		t.Errorf("locked: %+v", c)
+	}
+	noError(t, mender.UpdateUser(ctx, engagement.UserWrite{Username: api, Unlock: true, RemoveRoles: role}))
+	l.tell(t, "api_user", false, "api_user")
+	l.stuck(t, "api_user", "api_user_role_missing", "tenant user update "+api+" --role 'Marketing Cloud Administrator'")
+	noError(t, mender.UpdateUser(ctx, engagement.UserWrite{Username: api, AddRoles: role}))
+	must[*connect.Upgrade](t)(l.connect.TellUpgrade(ctx, "api_user", connect.UpgradeTelling{By: "test"}, l.key()))
+}
+
+// locked: an API user who is locked at Connect to Marketing Cloud is not let in, and the upgrade waits; one who is locked after it did
+// not migrate, by name, and signs in by key again once he is unlocked.
+func (l *legacy) locked(t *testing.T, mender *engagement.Session) {
+	t.Helper()
+	ctx, api := bounded(t), l.ready.Engagement.APIUser
+	unlock := func() { noError(t, mender.UpdateUser(ctx, engagement.UserWrite{Username: api.Username, Unlock: true})) }
+	l.lock(t)
+	offer := must[connect.EngagementAnswer](t)(l.connect.OfferEngagementSignIn(ctx, api.Username, l.ready.Engagement.EID, "test", l.key()))
+	tenant := browser.Origin(must[*url.URL](t)(url.Parse(l.ready.Engagement.AuthURL)))
+	page, err := browser.New(nil).Visit(ctx, offer.AuthorizeURL, browser.Errand{Logins: map[string]browser.Credentials{tenant: {Username: api.Username, Password: api.Password}}, Press: []string{"Allow", "Yes, connect"}})
+	if err == nil && strings.Contains(page.Text, "The org is connected to Engagement") {
+		t.Errorf("who is locked is let in: %s", page.Text)
+	}
+	if u := must[*connect.Upgrade](t)(l.connect.Upgrade(ctx)); u.Waiting == nil || u.Waiting.Step != "connect_marketing_cloud" || !strings.Contains(u.Waiting.Have, "stored name and password") {
+		t.Errorf("with the API user locked: %+v", u)
+	}
+	unlock()
+	l.signInByTab(t)
+	l.lock(t)
+	// The upgrade looks by itself, and may have seen the sign-in before the lock.
+	step := l.stuck(t, "connect_marketing_cloud or verify", "api_user_not_converted", "--sign-in")
+	unlock()
+	must[*connect.Upgrade](t)(l.connect.TellUpgrade(ctx, step, connect.UpgradeTelling{By: "test"}, l.key()))
+}
+
 // The upgrade of document 002 as a durable job, in accounts that are not Enterprise 2.0, where a completed triggered send
 // confirms it: it waits for each admin by name, is cancelled before its end, which leaves everything as it was, and done again.
 //
@@ -324,7 +437,9 @@ func TestTenantOAuthUpgradeElsewhere(t *testing.T) {
 			begin := connect.UpgradeStart{Kind: "tenant_oauth", Acknowledged: true, By: "test"}
 			must[*connect.Upgrade](t)(l.connect.StartUpgrade(ctx, begin, l.key()))
 			l.at(t, "scheduled_sends")
-			if u := l.tell(t, "scheduled_sends", true, "package"); u.Waiting.For != "crm_admin" || u.Waiting.Command == "" || u.Waiting.Have != "219" || !u.OpenedAt.IsZero() {
+			mender := l.mender(t)
+			l.unfit(t, mender)
+			if u := l.at(t, "package"); u.Waiting.For != "crm_admin" || u.Waiting.Command == "" || u.Waiting.Have != "219" || !u.OpenedAt.IsZero() {
 				t.Fatalf("at the package: %+v", u.Waiting)
 			}
 			l.upgradePackage(t, "220")
@@ -337,8 +452,8 @@ func TestTenantOAuthUpgradeElsewhere(t *testing.T) {
 			if o := must[*connect.Outage](t)(l.connect.Outage(ctx)); o == nil {
 				t.Error("no outage is open")
 			}
-			l.signInByTab(t)
-			l.tell(t, "connect_marketing_cloud", false, "verify")
+			l.locked(t, mender)
+			l.at(t, "verify")
 			_, checks := l.look(t)
 			wantCheck(t, checks, "credentials_removed", false, "the way back until the upgrade is closed")
 			wantCheck(t, checks, "users_moved", true, "3 moved")

@@ -25,7 +25,9 @@ import (
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/vault"
+	"github.com/twinspan/twinspan/internal/vault/datakeys"
 	"github.com/twinspan/twinspan/internal/web"
+	"github.com/twinspan/twinspan/internal/workbench"
 )
 
 // Program is a running org, tenant, Connect and control API; with CloudsNone the last two alone.
@@ -34,6 +36,7 @@ type Program struct {
 	log    *slog.Logger
 	folder *folder
 	seed   *seed // of the first pair
+	first  bool  // whether this is the start that makes it
 	pairs  pairs
 	ready  Ready
 	sites  *sites
@@ -45,8 +48,10 @@ type Program struct {
 	inbox    *mail.Inbox     // nil where the mail goes elsewhere
 	bounces  *mail.Inbox     // nil where delivery reports do not come here, or come to the inbox
 	recorder *probe.Recorder // nil where recording is off
-	clock    sync.Mutex      // held while a clock moves in all three houses
-	rotating sync.Mutex      // held while keys are rotated
+	faults   *probe.Faults
+	bench    *workbench.Server
+	clock    sync.Mutex // held while a clock moves in all three houses
+	rotating sync.Mutex // held while keys are rotated
 
 	closers   []func() error // in the order of opening
 	failed    chan error     // gets the error of a part that stopped by itself
@@ -89,6 +94,7 @@ func (p *Program) start(ctx context.Context) error {
 	if p.seed, err = loadSeed(p.folder, c.pairKind()); err != nil {
 		return err
 	}
+	p.first = !p.seed.Complete
 	if err := p.loadPairs(); err != nil {
 		return err
 	}
@@ -182,9 +188,12 @@ func (p *Program) openHouses(ctx context.Context, v *vault.Vault, sender mail.Se
 	c := p.config
 	relaxed := c.Ephemeral
 	p.bridge, err = connect.New(ctx, connect.Options{
-		DSN: p.dsn("connect"), Relaxed: relaxed, BaseURL: p.sites.connect.url, Vault: v, Log: p.log.With("house", "connect"), Machine: c.Machine, Mail: sender,
-		WebhookTo: c.WebhookTo,
+		DSN: p.dsn("connect"), Relaxed: relaxed, BaseURL: p.sites.connect.url, WorkbenchURL: p.sites.control.url + workbench.Path, Vault: v, Log: p.log.With("house", "connect"), Machine: c.Machine, Mail: sender,
+		WebhookTo: c.WebhookTo, CloudsAt: c.CloudsAt,
 	})
+	if c.alone() && p.first && c.KeyFile == "" && errors.Is(err, datakeys.ErrMaster) { // sealed under the key of another folder
+		return p.otherFolder()
+	}
 	if err != nil {
 		return fmt.Errorf("opening Connect: %w", err)
 	}
@@ -242,6 +251,8 @@ func (p *Program) serve() {
 		p.recorder = probe.NewRecorder(p.config.Record)
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	p.faults = probe.NewFaults(houses)
+	p.bench = p.newWorkbench(ctx)
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
@@ -249,9 +260,9 @@ func (p *Program) serve() {
 		*site
 		handler http.Handler
 	}
-	all := []served{{p.sites.connect, p.recorder.Wrap("connect", p.bridge.Handler())}, {p.sites.control, newControl(ctx, p)}}
+	all := []served{{p.sites.connect, p.watched("connect", p.bridge.Handler())}, {p.sites.control, newControl(ctx, p)}}
 	if !p.config.alone() {
-		all = append(all, served{p.sites.crm, p.recorder.Wrap("crm", p.org.Handler())}, served{p.sites.engagement, p.recorder.Wrap("engagement", p.tenant.Handler())})
+		all = append(all, served{p.sites.crm, p.watched("crm", p.org.Handler())}, served{p.sites.engagement, p.watched("engagement", p.tenant.Handler())})
 	}
 	for _, s := range all {
 		running.Go(func() {
@@ -273,6 +284,11 @@ func (p *Program) serve() {
 		running.Wait()
 		return errors.Join(errs...)
 	})
+}
+
+// watched is a house's handler behind the faults that are set, and before these the recording, which sees what they do.
+func (p *Program) watched(house string, h http.Handler) http.Handler {
+	return p.recorder.Wrap(house, p.faults.Wrap(house, h))
 }
 
 // fill completes the fixtures of pairs whose making broke off, and of a new folder's first one.
@@ -315,11 +331,18 @@ func (p *Program) join(ctx context.Context, pair journey.Pair) error {
 // Ready is what the ready file says.
 func (p *Program) Ready() Ready { return p.ready }
 
+// FirstStart reports whether this start made what the program has; a later one finds it.
+func (p *Program) FirstStart() bool { return p.first }
+
 // ConsoleLink makes the one-time link by which whoever has it opens Connect's console as an administrator of the first pair's
 // connection. The one that was made before works no more.
 func (p *Program) ConsoleLink(ctx context.Context) (string, error) {
 	return p.bridge.ConsoleLink(ctx, p.seed.PairID)
 }
+
+// WorkbenchLink makes the one-time link by which whoever has it opens the pages of the control surface as the operator. The one
+// that was made before works no more.
+func (p *Program) WorkbenchLink() string { return p.bench.Link() }
 
 // Run waits until ctx ends, which is no error, or a part fails, and closes.
 func (p *Program) Run(ctx context.Context) error {

@@ -77,7 +77,7 @@ func TestUpgradeOnThePages(t *testing.T) {
 		noError(t, err)
 		return p
 	}
-	sees(t, tenant("/email/my-documents"), 409, "My Documents in Content is not enabled.")
+	sees(t, tenant("/email/my-documents"), 409, "My Documents in Content is off")
 	sees(t, anew.sendForm(tenant("/setup/security"), "Save", url.Values{"documents": {"1"}}), 200, "Your changes are saved.")
 	sees(t, eng.at("/salesforce-integration"), 200, "Salesforce Integration", "Upgrade to Connected App", "required for all Marketing Cloud Connect accounts as of June 1, 2016", r.CRM.SystemUser.Username)
 	p := sees(t, eng.at("/upgrade?kind=connected_app"), 200, "You are here as the Engagement admin.", "What changes", "Admin approved users are pre-authorized", "Length of the outage in minutes", "Schedule")
@@ -101,7 +101,10 @@ func TestUpgradeOnThePages(t *testing.T) {
 	if f := refused.Forms[slices.IndexFunc(refused.Forms, func(f *browser.Form) bool { return f.Field("at") != nil })]; f.Field("at").Value != "tomorrow" || f.Field("minutes").Value != "95" || f.Field("mode").Value != "fail" {
 		t.Errorf("what was typed is gone: %+v", f.Fields)
 	}
-	booked := sees(t, eng.sendForm(p, "Schedule", url.Values{"minutes": {"95"}, "mode": {"fail"}}), 200, "Booked", "1h35m", "The outage opens", "all sends to reports, campaigns, contacts, leads, and Salesforce data extensions fail")
+	// What a booking waits for stands there, and the form that moves it has it ticked.
+	p = sees(t, eng.sendForm(p, "Schedule", url.Values{"minutes": {"95"}, "after_sends": {"1"}}), 200, "once the sends have completed that are due before its end")
+	p = sees(t, eng.sendForm(p, "Schedule", url.Values{"minutes": {"96"}}), 200, "1h36m", "once the sends have completed that are due before its end")
+	booked := sees(t, eng.sendForm(p, "Schedule", url.Values{"minutes": {"95"}, "mode": {"fail"}, "after_sends": nil}), 200, "Booked", "1h35m", "The outage opens", "all sends to reports, campaigns, contacts, leads, and Salesforce data extensions fail")
 	sees(t, eng.at("/guides/003"), 200, "booked for")
 	eng.sendForm(booked, "Take the booking back", url.Values{"reason": {"another week"}})
 	a.await(t, "taken back", func(u *connect.Upgrade) bool { return u.State == "cancelled" })

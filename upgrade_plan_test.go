@@ -90,7 +90,7 @@ func TestUpgradePlan(t *testing.T) {
 	if len(p.Credentials) != 2 || !p.Credentials[0].OK || !p.Credentials[1].OK || p.Credentials[0].User != r.CRM.SystemUser.Username || p.Credentials[1].User != r.Engagement.APIUser.Username {
 		t.Errorf("credentials: %+v", p.Credentials)
 	}
-	if p.Users.Mapped != 3 || p.Users.Looked != 3 || p.Users.Failing != 0 || p.Estimate.Users != 3 || p.Estimate.Rate <= 0 || !p.Estimate.Within || !strings.Contains(p.Estimate.How, "one call took") {
+	if p.Users.Mapped != 3 || p.Users.Looked != 3 || p.Users.Failing != 0 || p.Estimate.Users != 3 || p.Estimate.Rate <= 0 || p.Estimate.Rate > 100 || !p.Estimate.Within || !strings.Contains(p.Estimate.How, "one call took") {
 		t.Errorf("users %+v, estimate %+v", p.Users, p.Estimate)
 	}
 	if p.Live == 0 || len(p.Sessions) != p.Live || slices.ContainsFunc(p.Sessions, func(s connect.UpgradeSession) bool { return s.Username == r.CRM.SystemUser.Username }) {

@@ -44,7 +44,8 @@ func TestUpgradeSchedule(t *testing.T) {
 	if moved, err := cl.UpgradeSchedule(bounded(t), 0); err != nil || moved.Proposal.At.Equal(p.At) || moved.Proposal.Inside != 0 {
 		t.Errorf("proposed with a send inside: %+v, %v", moved.Proposal, err)
 	}
-	book.Mode, book.AfterSends = "", true
+	yes := true
+	book.Mode, book.AfterSends = "", &yes
 	booked, err := cl.ScheduleUpgrade(bounded(t), book, oauth.NewToken(16))
 	noError(t, err)
 	s := booked.Schedule

@@ -18,6 +18,7 @@ import (
 	"github.com/twinspan/twinspan/internal/cli"
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/client/control"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
 
@@ -317,25 +318,26 @@ func (a *admins) released(t *testing.T, held []string, mailing string) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for ctx := bounded(t); ; {
-		m, err := a.connect(t).Mailing(ctx, mailing)
+	for late := time.After(2 * time.Minute); ; {
+		m, err := a.connect(t).Mailing(bounded(t), mailing)
 		noError(t, err)
 		done := m.State == "completed" && m.Counts.Recipients == 2
-		for _, key := range held {
-			s, err := a.connect(t).Send(ctx, key)
+		sends := make([]connect.Send, len(held))
+		for i, key := range held {
+			sends[i], err = a.connect(t).Send(bounded(t), key)
 			noError(t, err)
-			done = done && s.Status == "sent"
+			done = done && sends[i].Status == "sent"
 		}
 		if done {
 			break
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("the mailing is %+v", m)
+		case <-late:
+			t.Fatalf("the mailing is %+v, the sends are %+v", m, sends)
 		}
 	}
-	requests, err := a.control(t).Requests(bounded(t), "engagement", 0)
+	requests, err := a.control(t).Requests(bounded(t), control.Filter{House: "engagement"})
 	noError(t, err)
 	var given []string
 	for _, r := range requests {

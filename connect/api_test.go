@@ -230,8 +230,8 @@ func TestPairsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantPage(t, page, 200, "Connect to Marketing Cloud")
-		// There the package holds another certificate than the pair's: signing in maps nobody, and says why.
-		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud?pair=pair-2", linktest.Person{}, linktest.Person{}), 403, "The assertion is invalid")
+		// There the app holds another certificate than the pair's: nothing is connected, and the page says why.
+		wantPage(t, press(t, b, page, "Connect to Marketing Cloud", nil), 403, "Nothing was connected", "invalid assertion")
 		wantPage(t, w.visit(t, b, w.url+"/marketing-cloud?pair=none", linktest.Person{}, linktest.Person{}), 404, "no such connection")
 		// The other pair's keys are its own: its assertions do not verify by this pair's certificates.
 		status, answer = linktest.Call(t, w.url, "other-token", "/api/v1/connection/org", "", map[string]any{"system_user": system.Username})

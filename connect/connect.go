@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ import (
 	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/egress"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
@@ -57,6 +59,8 @@ type Options struct {
 	Relaxed bool
 	// BaseURL is where browsers reach this Connect, without trailing slash. The clouds hold it in redirect URIs.
 	BaseURL string
+	// WorkbenchURL leads administrators in the console to the control surface's pages; "" for none.
+	WorkbenchURL string
 	// Vault seals keys and other secrets at rest.
 	Vault *vault.Vault
 	// Log gets refusals and failures; nil discards it.
@@ -78,14 +82,22 @@ type Options struct {
 	TrackEvery time.Duration
 	// UpgradeLook is the shortest pause between two looks at what an upgrade waits for; 0 is two seconds.
 	UpgradeLook time.Duration
+	// Lease is how long background work stays with a process that gives no sign of life; 0 is 30 seconds.
+	Lease time.Duration
 	// Fail is asked at each point of an upgrade and of a migration of users that lies between what is written down and what is
 	// done; its error breaks the work off there as a crash would. nil for none. For tests.
 	Fail func(ctx context.Context, point string) error
 	// ExamineEvery is how often is looked whether a connection's next round of the doctor has come; 0 is 15 seconds, less than 0
 	// never.
 	ExamineEvery time.Duration
+	// Patience is how long a cloud may take to let Connect in when the doctor looks; 0 is 8 seconds.
+	Patience time.Duration
 	// WebhookTo are addresses with a port, "10.1.2.3:8443", that webhooks may go to although they are not public.
 	WebhookTo []string
+	// CloudsAt are addresses with a port, "10.1.2.3:8443", at which real clouds may be although they are not public.
+	CloudsAt []string
+	// SignInsPerMinute bounds the sign-ins to Connect's pages that one network begins, ten times as many for loopback; 0 is 300.
+	SignInsPerMinute int
 	// HTTP gives the transport of calls to the clouds; nil takes one with the limits of client.
 	HTTP *http.Client
 }
@@ -106,15 +118,18 @@ type Bridge struct {
 	queue     *jobs.Queue
 	handler   http.Handler
 	own       *http.Transport // of calls to the clouds, where it is the bridge's own
+	guarded   *http.Transport // of calls to clouds whose addresses somebody named
 	log       *slog.Logger
 	keys      *datakeys.Keyring
 	units     *units.Service
-	notices   *notice.Service
-	rounds    *doctor.Rounds
-	schedule  *upgrade.Scheduler
-	sweeping  background.Work
-	access    *access.Service
-	base      string // where browsers reach it
+	// configurer changes the org's Marketing Cloud Configuration Settings.
+	configurer *tenantoauth.Configurer
+	notices    *notice.Service
+	rounds     *doctor.Rounds
+	schedule   *upgrade.Scheduler
+	sweeping   background.Work
+	access     *access.Service
+	base       string // where browsers reach it
 }
 
 // LinkSpec are the public parameters of a pair and the secret of its API.
@@ -124,7 +139,7 @@ type LinkSpec struct {
 	CRMURL            string       // the org's base URL
 	ConnectedApp      string       // label of the connected app: "Salesforce Marketing Cloud"
 	ConsumerKey       string       // of that app, which holds the org certificate of Certificates
-	ConsoleClientID   string       // consumer key of the org's app "Twinspan Console"
+	ConsoleClientID   string       // consumer key of the org's app of API name Twinspan_Console
 	EngagementAuthURL string       // the tenant's authentication base URL
 	PackageClientID   string       // of the installed package that holds the tenant certificate of Certificates
 	EID               int64        // the tenant's enterprise id
@@ -150,11 +165,17 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	if err != nil {
 		return nil, err
 	}
+	guard, err := guardClouds(base, o.CloudsAt)
+	if err != nil {
+		return nil, err
+	}
 	b := &Bridge{log: o.Log}
 	if o.HTTP == nil {
 		b.own = client.NewTransport()
 		o.HTTP = &http.Client{Transport: b.own}
 	}
+	b.guarded = client.NewTransport()
+	b.guarded.DialContext = guard.DialContext
 	if b.store, err = sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, Log: o.Log}); err != nil {
 		return nil, err
 	}
@@ -165,6 +186,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	chains := audit.NewKeyring(b.store, sealing)
 	b.store.Signing(chains)
 	b.links = link.NewService(b.store, link.NewKeyring(b.store, sealing), o.HTTP, o.Machine)
+	b.links.Guarded(&http.Client{Transport: b.guarded}, guard.Check)
 	shared, err := b.store.Clock(ctx, o.Machine)
 	if err != nil {
 		return nil, errors.Join(err, b.store.Close())
@@ -175,12 +197,12 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	meter := usage.NewMeter()
 	b.links.Metered(meter)
 	b.spent = usage.NewService(b.store, meter, b.links)
-	b.access = access.NewService(b.store, b.links, leases)
+	b.access = access.NewService(b.store, b.links, sealing, leases)
 	b.base = base
 	signins := signin.NewService(b.store, b.links, sealing, base)
 	b.signins = signins
 	b.mappings = mapping.NewService(b.store, b.links, chains)
-	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: leases, Workers: workers})
+	b.queue = b.store.Queue(jobs.Options{Log: o.Log, Machine: leases, Workers: workers, Lease: o.Lease})
 	b.accounts = integration.NewService(b.store, b.links, sealing)
 	imported := sqlstore.NewImports(b.store, b.queue)
 	imports := mapping.NewImporter(imported, b.mappings, b.links, b.queue)
@@ -197,11 +219,12 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 
 	migrated := sqlstore.NewMigrationRuns(b.store, b.queue)
 	migration.NewWorker(migrated, migrated, b.links, b.queue, o.Machine).Failing(o.Fail)
-	migrations := migration.NewService(migrated, b.links)
+	migrations := migration.NewService(migrated, b.links, o.Machine)
 	users := upgrade.Reconnect(migrations)
 	b.units = units.NewService(b.links, b.store)
 	apiUsers := apiuser.NewService(b.store, b.links, b.units)
 	tenantOAuth := tenantoauth.NewService(b.links, apiUsers, b.units, kept, b.store, sends)
+	b.configurer = tenantoauth.NewConfigurer(b.links, b.store)
 	upgraded := sqlstore.NewUpgrades(b.store, b.queue)
 	b.schedule = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: upgraded, Links: b.links, Mailings: kept, Flush: b.spent.Flush, Sender: o.Mail, Machine: leases, Base: base, Retry: 30 * cmp.Or(max(o.TickEvery, 0), time.Second)})
 	upgrades := upgrade.NewService(upgrade.Options{
@@ -214,9 +237,12 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 	b.schedule.Upgrades = upgrades
 	b.notices = notice.NewService(notice.Options{Store: b.store, Links: b.links, Accounts: b.accounts, Spent: b.spent, Sender: o.Mail, BaseURL: base, Machine: o.Machine})
 	examining := doctor.NewService(
-		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store, Fixes: b.store}, doctor.NewKnocker(o.HTTP, o.Machine),
+		b.links, doctor.Own{Mappings: b.store, Triggers: b.triggers, Integration: b.accounts, Migrations: migrations, Sends: mailings, Calls: b.store, Fixes: b.store, Rounds: b.store}, doctor.NewKnocker(b.links.Transport, o.Machine),
 		doctor.Callbacks{Org: base + signin.OrgCallbackPath, Tenant: base + signin.TenantCallbackPath},
 	)
+	if o.Patience > 0 {
+		examining = examining.Within(o.Patience)
+	}
 	guides := guide.NewService(guide.Sources{Doctor: examining, Upgrades: upgrades, TenantOAuth: tenantOAuth, Users: b.mappings, Now: b.links.Now, Base: base})
 	b.rounds = doctor.NewRounds(doctor.RoundOptions{Store: b.store, Doctor: examining, Links: b.links, Post: b.notices, Hooks: hooks, Vault: sealing, Base: base, Log: o.Log, Machine: leases})
 	planner := upgrade.NewPlanner(upgrade.Sources{Links: b.links, Users: b.mappings, Counts: b.store, Mailings: kept, Triggers: b.triggers, Upgrades: upgrades, Machine: o.Machine})
@@ -233,7 +259,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Mailings: mailings, Triggers: b.triggers, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, BaseURL: base, Log: o.Log})
+	views := pages.New(pages.Options{Sends: sends, Notices: b.notices, APIUser: apiUsers, Integration: b.accounts, Configurer: b.configurer, TenantOAuth: tenantOAuth, Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Mailings: mailings, Triggers: b.triggers, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, Doctor: examining, Rounds: b.rounds, BaseURL: base, WorkbenchURL: o.WorkbenchURL, Log: o.Log, SignInsPerMinute: o.SignInsPerMinute, Machine: o.Machine})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)
@@ -326,7 +352,7 @@ func (b *Bridge) sweep(ctx context.Context, every time.Duration) error {
 			ended, lookErr = b.leftovers.Look(one, l)
 			err = errors.Join(err, lookErr)
 			if b.links.Available(l) == nil {
-				err = errors.Join(err, does(standing.SettleUnits, b.units.Settle))
+				err = errors.Join(err, does(standing.SettleUnits, b.units.Settle), does(standing.SettleUnits, b.configurer.Settle))
 			}
 		}
 		strangers, tokenErr := b.links.ForgetStrangers(one, l)
@@ -407,6 +433,16 @@ func (b *Bridge) PutLink(ctx context.Context, s LinkSpec) error {
 	})
 }
 
+// guardClouds says where real clouds may be: at public addresses, at those that the operator listed, and on this machine while
+// nobody else is told where Connect is.
+func guardClouds(base string, listed []string) (*egress.Guard, error) {
+	at, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	return egress.New(egress.Options{What: "A cloud's address", Code: link.CodeCloudAddress, Lists: "`up --clouds-at ADDRESS:PORT`", Allowed: listed, Local: egress.Local(at.Hostname()), Timeout: client.DialTimeout})
+}
+
 // OpenLink makes a connection of which nobody has said yet where its clouds are, reachable by its API token; one that is there
 // stays as it is, and takes the token.
 func (b *Bridge) OpenLink(ctx context.Context, pairID string, apiToken vault.Secret) error {
@@ -414,6 +450,15 @@ func (b *Bridge) OpenLink(ctx context.Context, pairID string, apiToken vault.Sec
 		return fault.New(fault.Invalid, link.CodeInvalidLink, "The pair needs an API token.").In("api_token")
 	}
 	return b.links.Open(ctx, pairID, vault.HashToken(apiToken.Reveal()))
+}
+
+// FirstPair is the pair whose connection was made first; "" where there is none.
+func (b *Bridge) FirstPair(ctx context.Context) (string, error) {
+	l, err := b.links.First(ctx)
+	if fault.CodeOf(err) == link.CodeNotFound {
+		return "", nil
+	}
+	return l.Pair, err
 }
 
 // ConsoleLink makes the one-time link by which whoever has it opens the console as an administrator of the pair's connection:
@@ -490,6 +535,7 @@ func (b *Bridge) Close() error {
 	if b.own != nil {
 		b.own.CloseIdleConnections()
 	}
+	b.guarded.CloseIdleConnections()
 	// What was under way may have taken all of that time.
 	last, cancelLast := context.WithTimeout(context.Background(), drainTime)
 	defer cancelLast()

@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -115,7 +116,7 @@ func (w *world) open(t *testing.T) {
 // openWith is open with options, of which those that say where the bridge is are filled in.
 func (w *world) openWith(t *testing.T, o connect.Options) {
 	t.Helper()
-	o.DSN, o.Relaxed, o.BaseURL, o.Vault, o.Log = w.dsn, true, w.url, w.vault, w.logger
+	o.DSN, o.Relaxed, o.BaseURL, o.Vault, o.Log = w.dsn, true, cmp.Or(o.BaseURL, w.url), w.vault, w.logger
 	var err error
 	w.bridge, err = connect.New(t.Context(), o)
 	if err != nil {

@@ -84,6 +84,18 @@ func TestConsoleMappings(t *testing.T) {
 		w.tenant.ChangeRoles(annMC.Username)
 		a.wants(a.open(list+"?state=stale"), 200, "ann.mc", "Stale")
 
+		// Every page has Quick Find, which knows older words and forgives spelling.
+		for query, want := range map[string]string{
+			"ET": "The bridge at a glance", "MC+Connect": "The bridge", "exact+target": "The bridge", "tracking+user": "Mappings", "Salesforce+Conector": "Salesforce Integration",
+			"mapings": "Mappings", "api+usge": "API usage",
+		} {
+			_, found, _ := strings.Cut(a.wants(a.open("/console/find?q="+query), 200, "Pages for").Text, "”: ")
+			if !strings.HasPrefix(found, want+" ") && !strings.HasPrefix(found, want+"\n") {
+				t.Errorf("%s finds %.80q, want %s", query, found, want)
+			}
+		}
+		a.wants(a.open("/console/find?q=xyzzy"), 200, "No page of Connect fits “xyzzy”")
+
 		// Nobody chosen, no reason: nothing is cleared, and what was chosen stays.
 		page := a.open(list)
 		a.wants(a.press(page, "Clear the mappings chosen", nil), 200, "Choose at least one user.")
@@ -102,7 +114,7 @@ func TestConsoleMappings(t *testing.T) {
 		// The record has it, and is as it was written.
 		audit := a.wants(a.open("/console/audit"), 200, "user.cleared", "console: one-time link", "left the company")
 		a.wants(a.press(audit, "Verify the record", nil), 200, "The record is as it was written", "Note the head:")
-		a.wants(a.press(audit, "Verify the record", url.Values{"head": {"nonsense"}}), 200, "That is no head")
+		a.wants(a.press(audit, "Verify the record", url.Values{"head": {"nonsense"}}), 200, "There is a problem", "Error: A head is a number, a colon")
 
 		// In an outage the mappings stay.
 		w.wantCall(t, "/api/v1/outage", "", map[string]any{"mode": "hold", "minutes": 5, "reason": "try"}, 200, "outage.mode", "hold")
@@ -210,7 +222,7 @@ func TestConsoleSettings(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	w.connectBoth(t)
 	a := w.admin(t)
-	page := a.wants(a.open("/console/settings"), 200, "Use Tenant Specific OAuth Endpoints yes", "Admin box label in the org", "Marketing Cloud for AppExchange Admin")
+	page := a.wants(a.open("/console/settings"), 200, "Authentication Tenant-specific OAuth", "Admin box label in the org", "Marketing Cloud for AppExchange Admin")
 	bad := a.wants(a.press(page, "Save", url.Values{"names.namespace": {"not one"}}), 400, "a namespace of at most 15 letters")
 	if got := field(t, bad, "names.namespace"); got != "not one" {
 		t.Errorf("typed was %q", got)
@@ -239,7 +251,7 @@ func TestConsoleSettings(t *testing.T) {
 	}
 
 	// The bridge, asked now; the calls of it are counted.
-	a.wants(a.press(a.open("/console"), "Ask both clouds now", nil), 200, "Both clouds let Connect in", "What expires next", "Certificate in the connected app, into the org")
+	a.wants(a.press(a.open("/console"), "Ask both clouds now", nil), 200, "Both clouds let Connect in", "Next expiry", "Certificate in the connected app, into the org")
 	a.wants(a.open("/console/usage"), 200, "By hour, the newest first", "Into the org, exempt")
 
 	// Who may not is told which role is missing.

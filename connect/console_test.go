@@ -60,7 +60,7 @@ func TestConsoleSignIn(t *testing.T) {
 		path := strings.TrimPrefix(link, w.url)
 		b := browser.New(nil)
 		wantPage(t, w.console(t, browser.New(nil), path, "", linktest.Person{}, linktest.Person{}), 200, "Open the console")
-		wantPage(t, w.console(t, b, path, "Open the console", linktest.Person{}, linktest.Person{}), 200, "The bridge", "Not connected", "operator, by the one-time link (Marketing Cloud for AppExchange Admin)")
+		wantPage(t, w.console(t, b, path, "Open the console", linktest.Person{}, linktest.Person{}), 200, "The bridge at a glance", "Not connected", "operator, by the one-time link (Marketing Cloud for AppExchange Admin)")
 		wantPage(t, w.console(t, browser.New(nil), path, "Open the console", linktest.Person{}, linktest.Person{}), 400, "This link was used already")
 
 		if got := w.entries(t); !strings.Contains(strings.Join(got, "\n"), "console_link.taken") {
@@ -70,6 +70,9 @@ func TestConsoleSignIn(t *testing.T) {
 		// Nobody can be told an administrator by an org that is not connected.
 		wantPage(t, w.console(t, browser.New(nil), signInOrg, "", ann, linktest.Person{}), 200, "ann@org.example of Salesforce (no role)", "Connect is not connected to the org yet")
 		w.connectBoth(t)
+
+		// Quick Find shows no page that the person may not open.
+		wantPage(t, w.console(t, browser.New(nil), signInOrg+"?return=%2Fconsole%2Ffind%3Fq%3Daudit", "", ann, linktest.Person{}), 200, "Quick Find", "No page of Connect fits “audit”")
 
 		// Who is not signed in comes back to the page that he asked for.
 		unknown := w.console(t, browser.New(nil), "/console", "", linktest.Person{}, linktest.Person{})
@@ -82,7 +85,7 @@ func TestConsoleSignIn(t *testing.T) {
 		w.org.Tick(ann.ID, true, true)
 		w.org.Tick(bob.ID, true, false)
 		annB := browser.New(nil)
-		wantPage(t, w.console(t, annB, signInOrg+"?return=%2Fconsole", "", ann, linktest.Person{}), 200, "The bridge", "Both clouds are connected", "ann@org.example of Salesforce (Marketing Cloud for AppExchange Admin)", "Salesforce system user system@org.example")
+		wantPage(t, w.console(t, annB, signInOrg+"?return=%2Fconsole", "", ann, linktest.Person{}), 200, "The bridge at a glance", "Both clouds are connected", "ann@org.example of Salesforce (Marketing Cloud for AppExchange Admin)", "Salesforce system user system@org.example")
 		bobB := browser.New(nil)
 		wantPage(t, w.console(t, bobB, signInOrg, "", bob, linktest.Person{}), 200, "(Marketing Cloud for AppExchange User)", "lets you map yourself")
 		// A return path of somewhere else is none.
@@ -128,6 +131,28 @@ func TestConsoleRoleIsReadAgain(t *testing.T) {
 	wantPage(t, w.console(t, b, "/console", "", ann, linktest.Person{}), 200, "(Marketing Cloud for AppExchange User)")
 	now(access.RoleLife + access.IdleLife)
 	wantPage(t, w.console(t, b, "/console", "", linktest.Person{}, linktest.Person{}), 200, "Sign in to Connect")
+}
+
+// TestConsoleChangesNothingWithoutItsRole: a form asks for the role anew, also of who looks at pages with the one he had.
+func TestConsoleChangesNothingWithoutItsRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.connectBoth(t)
+	w.org.Tick(ann.ID, true, true)
+	now := w.restartAt(t)
+	b := browser.New(nil)
+	w.console(t, b, signInOrg, "", ann, linktest.Person{})
+	page := w.console(t, b, "/console/tokens", "", ann, linktest.Person{})
+	made := func(page *browser.Page, name string) *browser.Page {
+		return press(t, b, page, "Create", url.Values{"name": {name}, "role": {"admin"}, "days": {"9"}})
+	}
+	page = made(page, "mine")
+	wantPage(t, page, 200, "Copy the API token “mine” now")
+	w.org.Deactivate(ann.ID)
+	now(access.ActLife)
+	wantPage(t, w.console(t, b, "/console/tokens", "", ann, linktest.Person{}), 200, "API tokens")
+	wantPage(t, made(page, "another"), 403, "A role is missing")
+	wantPage(t, w.console(t, b, "/console/tokens", "", ann, linktest.Person{}), 403, "A role is missing")
 }
 
 // TestConsoleWhoIsShutOut: the org's administrator who is deactivated or frozen there loses the console, too.
@@ -288,6 +313,20 @@ func TestAPITokens(t *testing.T) {
 		as(own, "/api/v1/users/"+strings.ToUpper(ann.Username), nil, 200, "")
 		as(steps, "/api/v1/status/check", map[string]any{}, 200, "")
 		as(steps, "/api/v1/users", nil, 403, "role_required")
+		// The Engagement admin begins an upgrade, migrates its users, tests, cancels and reads what became of it; the rest is not his.
+		for path, code := range map[string]string{
+			"": "nothing_to_upgrade", "/cancel": "upgrade_not_found", "/schedule/withdraw": "not_booked", "/connect-account": "upgrade_not_found", "/migrations": "nobody_to_migrate",
+			"/migrations/retry": "not_found", "/migrations/x/prove": "not_found", "/migrations/x/cancel": "not_found", "/tenant-oauth/users": "role_required",
+		} {
+			if _, a := linktest.Call(t, w.url, steps, "/api/v1/upgrade"+path, "", map[string]any{}); linktest.Text(a, "error.code") != code {
+				t.Errorf("%s: %v, want %s", path, a, code)
+			}
+		}
+		for path, status := range map[string]int{"/report": 200, "/migrations": 200, "/migrations/x": 404, "/migrations/x/users": 404, "/migrations/x/report?report=success": 404} {
+			if got, a := linktest.Call(t, w.url, steps, "/api/v1/upgrade"+path, "", nil); got != status {
+				t.Errorf("%s answered %d %v, want %d", path, got, a, status)
+			}
+		}
 		as(admin, "/api/v1/console-link", map[string]any{}, 200, "")
 		as(admin+"x", "/api/v1/status", nil, 401, "unauthorized")
 

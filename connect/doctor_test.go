@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,9 +11,34 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect"
+	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/webhook"
 )
+
+// Clouds that take a call and do not answer are named: the look comes to its end, and a round of it is a change of state.
+func TestTheDoctorOfSilentClouds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	w.connectBoth(t)
+	if err := w.bridge.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.openWith(t, connect.Options{SweepEvery: -1, TickEvery: -1, LookEvery: -1, TrackEvery: -1, ExamineEvery: -1, Patience: 50 * time.Millisecond})
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	silent := func(http.ResponseWriter, *http.Request) bool {
+		<-over
+		return true
+	}
+	w.org.Before(silent)
+	w.tenant.Before(silent)
+	status, r := w.call(t, "/api/v1/doctor/rounds", "", map[string]any{})
+	began := fmt.Sprint(r["began"])
+	if status != 200 || linktest.Text(r, "trouble") != "" || !strings.Contains(began, "T03") {
+		t.Errorf("%d began %s: %v", status, began, r)
+	}
+}
 
 // A connection is looked at by itself when its time comes; what is found newly, and what is gone, is mailed and posted, signed.
 func TestTheDoctorsRounds(t *testing.T) {

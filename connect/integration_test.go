@@ -31,6 +31,15 @@ func TestIntegrationUserAlone(t *testing.T) {
 		w.wantCall(t, "/api/v1/notifications", "", map[string]any{"recipients": []string{"olga@admin.example"}}, 200, "error", "")
 		w.wantCall(t, "/api/v1/integration-user", "", map[string]any{"username": "robot@org.example", "password": "canary-robot", "client_id": "app"}, 200, "state", "connected")
 		refused.Store(true)
+		// The doctor tries him, and does not go by what he was when his credentials were given.
+		_, d := w.call(t, "/api/v1/doctor", "", nil)
+		found := false
+		for _, f := range d["findings"].([]any) {
+			found = found || linktest.Text(f.(map[string]any), "check") == "T06" && linktest.Text(f.(map[string]any), "subject") == "robot@org.example"
+		}
+		if !found {
+			t.Errorf("the doctor does not find that the integration user is refused: %v", d)
+		}
 		w.advance(t, 20*time.Minute)
 		if err := w.bridge.Close(); err != nil {
 			t.Fatal(err)

@@ -111,6 +111,8 @@ func TestPasswordIntoEngagement(t *testing.T) {
 		w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username}, 400, "error.code", "credentials_required")
 		w.wantCall(t, tenantPassword, "", map[string]any{"api_user": apiUser.Username, "password": "wrong"}, 403, "error.code", "credentials_refused")
 		w.tenant.WebServicePasswords(false)
+		w.connectTenant(t, 403, "error.code", "api_user_role_missing")
+		w.tenant.GiveRoles(apiUser.Username, "Marketing Cloud Administrator")
 		w.connectTenant(t, 403, "error.code", "web_services_password_off")
 		w.tenant.WebServicePasswords(true)
 		s := w.connectTenant(t, 200, "engagement.auth", "password")

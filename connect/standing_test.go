@@ -1,7 +1,10 @@
 package connect_test
 
 import (
+	"net/http"
+	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +99,16 @@ func TestOwnLink(t *testing.T) {
 		call(standingPath, said(nil), 200, "consumer_key", "own-key")
 		call(standingPath, map[string]any{"standing": "beside_the_package"}, 409, "error.code", "standing_fixed")
 		call("/api/v1/status", nil, 200, "state", "connected")
+		// What would take the working span down, or lead it to another org, is tried before it is kept.
+		call(standingPath, said(map[string]any{"consumer_key": "wrong-key"}), 403, "error.field", "consumer_key")
+		other := linktest.NewOrg(t, []linktest.Person{system, ann}, system.Username)
+		other.Copy(secondOrg)
+		other.Now, other.ConsumerKey, other.Certificate = w.now, "other-key", w.org.Certificate
+		if a := call(standingPath, said(map[string]any{"org_url": other.URL, "consumer_key": "other-key"}), 409, "error.code", "address_changed"); !strings.Contains(linktest.Text(a, "error.message"), secondOrg) {
+			t.Errorf("another org: %v", a)
+		}
+		call(standingPath, said(map[string]any{"org_url": "http://127.0.0.1:1"}), 502, "error.field", "org_url")
+		call("/api/v1/status", nil, 200, "state", "connected")
 		_, entries := linktest.Call(t, w.url, otherToken, "/api/v1/audit", "", nil)
 		n := 0
 		for _, e := range entries["entries"].([]any) {
@@ -119,6 +132,11 @@ func TestOwnLink(t *testing.T) {
 			}
 		}
 		call("/api/v1/sends/triggered", map[string]any{"contact_id": contact, "definition_key": "welcome"}, 200, "status", "accepted")
+
+		// Disconnected it is to be connected as before: no real tenant takes a key, whether or not anybody says so again.
+		call("/api/v1/connection/disconnect", map[string]any{"reason": "to begin anew"}, 200, "error.code", "")
+		call("/api/v1/status", nil, 200, "engagement.auth", "web_app")
+		call("/api/v1/connection/engagement", map[string]any{"api_user": apiUser.Username}, 400, "error.field", "client_id")
 		w.noSecrets(t, serverKey, webKey)
 	})
 }
@@ -183,6 +201,83 @@ func TestBesideThePackage(t *testing.T) {
 		// The world's own connection is what it was.
 		w.wantCall(t, standingPath, "", nil, 200, "standing", "embedded")
 		w.wantCall(t, standingPath, "", map[string]any{"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "k"}, 409, "error.code", "standing_fixed")
+	})
+}
+
+// The console does in each standing what the API does there. Under an own link there is no API user to change: to pause would stop what
+// sends in the tenant, and nothing could resume it.
+func TestOwnLinkConsole(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		call := w.real(t)
+		link, err := w.bridge.ConsoleLink(t.Context(), otherPair)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := browser.New(nil)
+		w.console(t, b, strings.TrimPrefix(link, w.url), "Open the console", linktest.Person{}, linktest.Person{})
+		a := admin{w, t, b}
+		a.wants(a.open("/console/api-user"), 409, "Nobody has said yet where the org and the tenant are")
+
+		said := call(standingPath, map[string]any{
+			"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "own-key", "by": "olga",
+		}, 200, "standing", "own_link")
+		w.org.ConsumerKey, w.org.Certificate = "own-key", linktest.Text(said, "org_certificate")
+		w.tenant.Server, w.tenant.Web, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, linktest.Client{ID: "web-id", Secret: webKey}, apiUser.Username
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.state", "connected")
+		call(tenantWebApp, map[string]any{"client_id": "server-id", "client_secret": serverKey, "web_client_id": "web-id", "web_client_secret": webKey}, 200, "engagement.state", "connected")
+
+		// What the API says, the console says, to a page and to a form that somebody has open still.
+		refusal := func(path string, body any) string {
+			t.Helper()
+			return linktest.Text(call(path, body, 409, "error.code", "not_possible_in_this_standing"), "error.message")
+		}
+		signOut := a.open("/console").Forms
+		send := func(path string, values url.Values) *browser.Page {
+			t.Helper()
+			for _, f := range signOut {
+				button := f.Button("Sign out of Connect")
+				if button == nil {
+					continue
+				}
+				elsewhere := *f
+				elsewhere.Action = f.Action.JoinPath("/")
+				elsewhere.Action.Path = path
+				elsewhere.Fields = slices.Clone(f.Fields)
+				for name := range values {
+					elsewhere.Fields = append(elsewhere.Fields, &browser.Field{Name: name, Type: "text"})
+				}
+				p, err := b.Send(t.Context(), &elsewhere, values, button)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return p
+			}
+			t.Fatal("the console has no form to sign out")
+			return nil
+		}
+		change := refusal("/api/v1/api-user/change/pause", map[string]any{})
+		a.wants(a.open("/console/api-user"), 409, "Not possible here", change)
+		a.wants(send("/console/api-user/pause", nil), 409, change)
+		a.wants(send("/console/api-user/resume", url.Values{"api_user": {apiUser.Username}}), 409, change)
+		units := refusal("/api/v1/business-units", nil)
+		a.wants(a.open("/console/business-units"), 409, units)
+		a.wants(send("/console/business-units", url.Values{"do": {"add"}, "chosen": {"1"}}), 409, units)
+		a.wants(a.open("/upgrade"), 409, refusal("/api/v1/upgrade/plan", nil))
+		// The imports that there were are shown, with the reason in place of the form.
+		imports := refusal("/api/v1/imports", map[string]any{"csv": ""})
+		a.wants(send("/console/imports", nil), 409, imports)
+		p := a.wants(a.open("/console/imports"), 200, imports)
+		for _, f := range p.Forms {
+			if f.Method == http.MethodPost && f.Button("Import") != nil {
+				t.Error("an import is offered")
+			}
+		}
+		// What is possible is offered as before, and nothing stopped.
+		a.wants(a.open("/console/mappings"), 200, "Mappings")
+		if p := a.wants(a.open("/console/outage"), 200, "the connection is available"); !strings.Contains(p.Text, "Open an outage now") {
+			t.Errorf("no outage is offered: %s", p.Text)
+		}
+		call("/api/v1/sends/triggered", map[string]any{"contact_id": contact, "definition_key": "welcome"}, 200, "status", "accepted")
 	})
 }
 

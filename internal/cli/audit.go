@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,6 +15,11 @@ import (
 type auditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List what was changed in the connection, by whom, when and why."`
 	Verify auditVerifyCmd `cmd:"" help:"Say whether the record is as it was written; exit code 3 where it is not."`
+}
+
+// Help is what `twinspan audit list --help` says beneath the flags' summary.
+func (*auditListCmd) Help() string {
+	return "Of what was before and after a change its own members are shown, cut to a line's width; --json has the whole."
 }
 
 // auditListCmd lists entries.
@@ -40,7 +47,8 @@ func (c *auditListCmd) Run(ctx context.Context, a *app) error {
 	} else if len(all) > 0 {
 		rows := make([][]string, len(all))
 		for i, e := range all {
-			rows[i] = []string{strconv.FormatInt(e.Seq, 10), e.At.Format(time.RFC3339), e.Actor, e.Action, e.Subject, e.Reason, string(e.Before), string(e.After)}
+			before, after := changed(e.Before, e.After)
+			rows[i] = []string{strconv.FormatInt(e.Seq, 10), e.At.Format(time.RFC3339), e.Actor, e.Action, e.Subject, e.Reason, cut(before), cut(after)}
 		}
 		err = a.printTable([]string{"no", "at", "actor", "action", "about", "because", "before", "after"}, rows)
 	}
@@ -48,6 +56,40 @@ func (c *auditListCmd) Run(ctx context.Context, a *app) error {
 		err = errNo
 	}
 	return err
+}
+
+// maxChange is how much of what was before and after is shown in a line; --json has the whole.
+const maxChange = 200
+
+// changed is before and after without the members that are alike in both.
+func changed(before, after json.RawMessage) (was, is string) {
+	var b, a map[string]json.RawMessage
+	if json.Unmarshal(before, &b) != nil || json.Unmarshal(after, &a) != nil || b == nil || a == nil {
+		return string(before), string(after) // one of the two is none: it is shown whole
+	}
+	for name, value := range b {
+		if other, both := a[name]; both && bytes.Equal(value, other) {
+			delete(b, name)
+			delete(a, name)
+		}
+	}
+	return compact(b), compact(a)
+}
+
+func compact(members map[string]json.RawMessage) string {
+	text, err := json.Marshal(members)
+	if err != nil {
+		return "?" // not reached: each member was read as JSON
+	}
+	return string(text)
+}
+
+// cut shortens what is too long for a column.
+func cut(s string) string {
+	if all := []rune(s); len(all) > maxChange {
+		return string(all[:maxChange-1]) + "…"
+	}
+	return s
 }
 
 // auditVerifyCmd verifies the chain.

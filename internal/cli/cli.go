@@ -23,6 +23,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/twinspan/twinspan"
+	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -86,6 +88,8 @@ type grammar struct {
 	Fixtures   fixturesCmd   `cmd:"" help:"Bring objects and fields of a project into the org."`
 	Keys       keysCmd       `cmd:"" help:"Rotate the keys that seal secrets in the databases."`
 	Mail       mailCmd       `cmd:"" help:"Read the built-in inbox."`
+	Pairs      pairsCmd      `cmd:"" help:"The pairs of a program, each an org, a tenant and their connection: list, create, delete."`
+	Faults     faultsCmd     `cmd:"" help:"Let requests of a house, path or grant fail, wait, or lose their connection."`
 	Requests   requestsCmd   `cmd:"" help:"Show the requests that were recorded, secrets removed."`
 	Tenant     tenantCmd     `cmd:"" help:"Administer the tenant: users, roles, business units, packages, settings."`
 	Tokens     tokensCmd     `cmd:"" help:"API tokens of Connect with a role, and the one-time link that opens its console."`
@@ -231,7 +235,28 @@ func (a *app) fail(err error) int {
 		return ExitUsage
 	}
 	a.errorf("%v", forPeople(err))
+	a.meaning(err)
 	return ExitFailed
+}
+
+// meaning says how to be told what a refusal means, where the doctor knows it.
+func (a *app) meaning(err error) {
+	if !errors.As(err, new(*fault.Error)) {
+		return
+	}
+	if met := explain.Met(client.Said(err)); met != "" {
+		a.errorf("what it means: twinspan doctor explain %s", shellWord(met))
+	}
+}
+
+// shellWord is a word of a command line, in quotes where it needs them.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '.' && r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // errorf prints one line of trouble.

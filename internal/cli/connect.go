@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -55,6 +56,8 @@ type connectUpCmd struct {
 
 	names orgNames // what things are called in the org, by key
 	given secrets  // of stored credentials; nil before they are read
+
+	own *connect.PackageClient // the package of one's own; nil before it is gathered
 
 	stands string                 // the standing that the connection has, or is to have
 	has    connect.Standing       // as Connect has it; the zero value for embedded clouds
@@ -119,7 +122,12 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 	}
 	by := a.who(c.By)
 	if err := c.intoOrg(ctx, a, cl, by); err != nil {
-		return fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
+		err = fmt.Errorf("from Engagement into the org, as %s: %w", c.SystemUser, err)
+		if r := client.Remote(err); r != nil && r.Code == codeNoSuchApp && c.stands != string(standing.Embedded) {
+			a.errorf("%v", forPeople(err))
+			return errors.New(noSuchApp)
+		}
+		return err
 	}
 	if c.stands == string(standing.BesidePackage) && c.PackageClientID == "" { // Engagement is read by a package of the customer's alone
 		return a.printStatus(ctx, cl)
@@ -220,6 +228,9 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 		now, err := cl.Status(ctx)
 		if err != nil {
 			return err
+		}
+		if now.Engagement.ClientID == "" && now.Engagement.Auth != authPassword {
+			return usagef("--kind engagement: Connect keeps no credentials for Engagement; \"twinspan connect\" connects it")
 		}
 		if now.Engagement.ClientID != "" {
 			if err := c.renewPackage(ctx, a, cl, now.Engagement); err != nil {

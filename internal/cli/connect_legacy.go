@@ -151,7 +151,7 @@ type connectSettingsCmd struct {
 	connectFlags
 	Legacy     string            `help:"New password connections into the org from 1 June 2016 on, by the pair's clock. refuse: none is made. warn: it is made, and has a finding." enum:"refuse,warn," default:"" placeholder:"HOW" env:"-"`
 	TenantAuth string            `name:"engagement-auth" help:"By what the next connection into Engagement is made, where the command does not say: jwt, password, web_app." enum:"jwt,password,web_app," default:"" placeholder:"HOW" env:"-"`
-	Names      map[string]string `name:"name" help:"What something is called in the org, KEY=VALUE, once for each: namespace, connected_app, approval_set, connector_set, connector_admin_set, system_user_set, token_field, token_label, user_box, user_box_label, admin_box, admin_box_label, configuration_object. KEY= takes the default again." placeholder:"KEY=VALUE" env:"-" mapsep:"none"`
+	Names      map[string]string `name:"name" help:"What something is called in the org, KEY=VALUE, once for each: namespace, connected_app, approval_set, connector_set, connector_admin_set, system_user_set, console_admin_set, console_user_set, token_field, token_label, user_box, user_box_label, admin_box, admin_box_label, configuration_object. KEY= takes the default again." placeholder:"KEY=VALUE" env:"-" mapsep:"none"`
 	By         string            `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 

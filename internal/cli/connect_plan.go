@@ -26,6 +26,9 @@ type planStep struct {
 	Done  bool   `json:"done"`
 	// Waits: what was asked is not there before a step above it is done. It is not tried meanwhile.
 	Waits bool `json:"waits,omitempty"`
+	// Unread: what no API shows was seen in part, by its effect, as Have says. It is claimed neither done nor left; Click is where
+	// a person sees the rest.
+	Unread bool `json:"unread,omitempty"`
 	// Click is how a person does it, where no public API does; "" where --apply does it.
 	Click string `json:"click,omitempty"`
 
@@ -33,6 +36,8 @@ type planStep struct {
 	look func(ctx context.Context) (have string, err error)
 	// done tells of what was found whether it is what is wanted; nil where it has to say so word by word.
 	done func(have string) bool
+	// unread tells of what was found whether the rest of it is to be seen by a person alone; nil where all of it is read.
+	unread func(have string) bool
 	// do does it; nil where a person has to. errClick where, on this org, a person has to after all.
 	do func(ctx context.Context) error
 	// after: it is not done while a step before it waits or is left, because it would shut people out.
@@ -46,6 +51,10 @@ var (
 	// errClick: no public API of this org does it.
 	errClick = errors.New("a person has to")
 )
+
+// unseen is what is found of something that shows by its effect alone, when it has had none yet. It is looked at again after
+// the other steps, and holds none of them up: they are its effect.
+const unseen = "not to be seen by API; Connect's sign-in will show it"
 
 // plan looks at every step. With apply it does those that it can, one after the other, and reads each back. The order
 // locks nobody out: users are approved for the app before the app asks for approval (documents 001 and 003 have it the
@@ -63,34 +72,81 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 		return err
 	}
 	c.names = set.Names
+	if c.Apply && c.stands != string(standing.Embedded) && c.TenantAuth == authWebApp && c.PackageClientID != "" {
+		now, err := cl.Status(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := c.packageClient(a, now.Engagement); err != nil { // a secret that is missing is told before anything is done
+			return err
+		}
+	}
 	return c.orgSession(ctx, a, func(s *crm.Session) error {
+		if err := c.whoIsThere(ctx, s); err != nil {
+			return err
+		}
 		steps := c.steps(a, s, cl)
-		left, apply := false, c.Apply
+		held := false
 		for i := range steps {
 			st := &steps[i]
-			if err := st.take(ctx, apply && !(left && st.after)); err != nil { // what was done before it stays done, and is told
+			if err := st.take(ctx, c.Apply && !(held && st.after)); err != nil { // what was done before it stays done, and is told
 				return errors.Join(a.printPlan(head, steps[:i]), fmt.Errorf("%s: %w", st.Title, err))
 			}
-			left = left || !st.Done
+			held = held || st.left() && st.Have != unseen
+		}
+		for i := range steps { // what the steps below it may have shown since
+			if st := &steps[i]; st.Have == unseen {
+				if err := st.read(ctx); err != nil {
+					return errors.Join(a.printPlan(head, steps), fmt.Errorf("%s: %w", st.Title, err))
+				}
+			}
 		}
 		if err := a.printPlan(head, steps); err != nil {
 			return err
 		}
-		if left {
+		if slices.ContainsFunc(steps, planStep.left) {
 			return errNo
 		}
 		return nil
 	})
 }
 
+// whoIsThere refuses names that no user of the org has, before any step is done.
+func (c *connectUpCmd) whoIsThere(ctx context.Context, s *crm.Session) error {
+	if c.stands == string(standing.Embedded) || !c.Apply {
+		return nil
+	}
+	for _, one := range []struct {
+		flag  string
+		names []string
+	}{{"--system-user", []string{c.SystemUser}}, {"--admins", c.Admins}, {"--let-in", c.LetIn}} {
+		for _, name := range one.names {
+			id, err := found(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(name))
+			if err != nil {
+				return err
+			}
+			if id == "" {
+				return usagef("%s: the org has no user %s that the lent session sees; nothing was done", one.flag, oneLine(name))
+			}
+		}
+	}
+	return nil
+}
+
+// left reports whether something is known to be left of the step.
+func (st planStep) left() bool { return !st.Done && !st.Unread }
+
 // take looks at a step, and does it where that is asked and there is something to do.
 func (st *planStep) take(ctx context.Context, apply bool) error {
-	if err := st.read(ctx); err != nil || !apply || st.Done || st.Waits || st.do == nil {
+	if err := st.read(ctx); err != nil || !apply || !st.left() || st.Waits || st.do == nil {
 		return err
 	}
 	if err := st.do(ctx); errors.Is(err, errClick) {
 		if why := client.Remote(err); why != nil {
-			st.Click += "; by API it is refused: " + why.Description
+			st.Click = strings.TrimPrefix(st.Click+"; by API it is refused: "+cmp.Or(why.Description, why.Code), "; ")
+			if why.Code == codeNoSuchApp {
+				st.Click = noSuchApp
+			}
 		}
 	} else if err != nil {
 		return err
@@ -100,6 +156,12 @@ func (st *planStep) take(ctx context.Context, apply bool) error {
 	}
 	return nil
 }
+
+// codeNoSuchApp is the org's answer where no app of its has the consumer key (crm-wire 1.6), and noSuchApp what to do.
+const (
+	codeNoSuchApp = "invalid_client_id"
+	noSuchApp     = "the org answers \"client identifier invalid\": none of its apps has the consumer key that Connect was given. Take it from Setup > External Client App Manager > your app > Settings > Consumer Key, and give it with --consumer-key"
+)
 
 func (st *planStep) read(ctx context.Context) error {
 	have, err := st.look(ctx)
@@ -112,7 +174,8 @@ func (st *planStep) read(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	st.Done = !st.Waits && (have == st.Want || st.done != nil && st.done(have))
+	st.Unread = !st.Waits && st.unread != nil && st.unread(have)
+	st.Done = !st.Waits && !st.Unread && (have == st.Want || st.done != nil && st.done(have))
 	return nil
 }
 
@@ -126,11 +189,14 @@ func (a *app) printPlan(head string, steps []planStep) error {
 		switch {
 		case st.Done:
 			fmt.Fprintf(&b, "done   %s: %s\n", st.Title, oneLine(st.Have))
+			continue
+		case st.Unread:
+			fmt.Fprintf(&b, "unread %s: %s, want %s\n", st.Title, oneLine(st.Have), st.Want)
 		default:
 			fmt.Fprintf(&b, "to do  %s: %s, want %s\n", st.Title, oneLine(st.Have), st.Want)
-			if st.Click != "" {
-				fmt.Fprintf(&b, "       %s\n", oneLine(st.Click))
-			}
+		}
+		if st.Click != "" {
+			fmt.Fprintf(&b, "       %s\n", oneLine(st.Click))
 		}
 	}
 	return a.print(b.String())
@@ -177,15 +243,18 @@ func (c *connectUpCmd) orgSteps(s *crm.Session) []planStep {
 }
 
 // approvalSet is the permission set that carries users to the app.
-func approvalSet(s *crm.Session, n orgNames) planStep {
+func approvalSet(s *crm.Session, n orgNames) planStep { return setThere(s, n["approval_set"]) }
+
+// setThere is a permission set of the customer's own.
+func setThere(s *crm.Session, label string) planStep {
 	return planStep{
-		Title: "permission set " + n["approval_set"], Want: "there",
+		Title: "permission set " + label, Want: "there",
 		look: func(ctx context.Context) (string, error) {
-			id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(n["approval_set"]))
+			id, err := found(ctx, s, "SELECT Id FROM PermissionSet WHERE Label = "+crm.Literal(label))
 			return map[bool]string{true: "there", false: "none"}[id != ""], err
 		},
 		do: func(ctx context.Context) error {
-			_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": n["approval_set"]})
+			_, err := s.CreateRecord(ctx, "PermissionSet", map[string]any{"Label": label})
 			return err
 		},
 	}

@@ -3,16 +3,18 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
+	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/standing"
-	"github.com/twinspan/twinspan/internal/vault"
 )
 
 // orgToken is the name of an administrator's access token among the secrets.
@@ -20,12 +22,14 @@ const orgToken = "org_token"
 
 // standingFlags say where real clouds are, and who joins them.
 type standingFlags struct {
-	Standing          string `help:"own-link: a real org and tenant, joined under an app and an installed package of your own. beside-package: joined by the vendor's managed package; Connect reads, checks and guides. With a Connect of --clouds none." enum:"own-link,beside-package," default:"" placeholder:"STANDING" env:"-"`
-	EngagementAuthURL string `name:"engagement-auth-url" help:"With --standing: the tenant's authentication base URL, such as https://SUBDOMAIN.auth.marketingcloudapis.com/." placeholder:"URL"`
-	ConsumerKey       string `help:"With --standing: consumer key of your external client app in the org, which holds the certificate of 'twinspan connect certificate'. Beside the package it is for reading, and may be absent." placeholder:"KEY" env:"-"`
-	ConsoleClientID   string `name:"console-client-id" help:"With --standing: consumer key of the app through which people sign in to Connect's pages; --consumer-key's where not given." placeholder:"KEY" env:"-"`
-	App               string `help:"With --standing: label of that app in the org; Twinspan where not given." placeholder:"LABEL" env:"-"`
-	EID               int64  `name:"eid" help:"With --standing: enterprise id of the tenant; the first sign-in there tells it where not given." placeholder:"EID" env:"-"`
+	Standing          string   `help:"own-link: a real org and tenant, joined under an app and an installed package of your own. beside-package: joined by the vendor's managed package; Connect reads, checks and guides. With a Connect of --clouds none." enum:"own-link,beside-package," default:"" placeholder:"STANDING" env:"-"`
+	EngagementAuthURL string   `name:"engagement-auth-url" help:"With --standing: the tenant's authentication base URL, such as https://SUBDOMAIN.auth.marketingcloudapis.com/." placeholder:"URL"`
+	ConsumerKey       string   `help:"With --standing: consumer key of your external client app in the org, which holds the certificate of 'twinspan connect certificate'. Beside the package it is for reading, and may be absent." placeholder:"KEY" env:"-"`
+	ConsoleClientID   string   `name:"console-client-id" help:"With --standing: consumer key of the app through which people sign in to Connect's pages; --consumer-key's where not given." placeholder:"KEY" env:"-"`
+	App               string   `help:"With --standing: label of that app in the org; Twinspan where not given." placeholder:"LABEL" env:"-"`
+	LetIn             []string `name:"let-in" help:"With --plan and --apply under an own link: user names in the org of people who sign in to Connect. Each gets the permission set that the app admits, and the one of Connect's users." placeholder:"NAME" env:"-"`
+	Admins            []string `name:"admins" help:"With --plan and --apply under an own link: likewise of those who administer the connection in Connect's console." placeholder:"NAME" env:"-"`
+	EID               int64    `name:"eid" help:"With --standing: enterprise id of the tenant; the first sign-in there tells it where not given." placeholder:"EID" env:"-"`
 }
 
 // wanted is the standing as Connect's API names it; "" where none is asked for.
@@ -104,8 +108,13 @@ func (c *connectUpCmd) orgSession(ctx context.Context, a *app, do func(*crm.Sess
 		org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL}
 		return org.session(ctx, a, do)
 	}
-	token := c.given[orgToken]
+	o, err := a.lend(c.OrgURL)
+	if err != nil {
+		return err
+	}
+	token, from := c.given[orgToken], orgToken+" of --secrets-file"
 	if token == "" {
+		from = "TWINSPAN_ORG_TOKEN"
 		s, err := (&secretFlags{}).read(a, orgToken)
 		if err != nil {
 			return err
@@ -115,11 +124,7 @@ func (c *connectUpCmd) orgSession(ctx context.Context, a *app, do func(*crm.Sess
 	if token == "" {
 		return usagef("the org is looked at as an administrator: put his access token in TWINSPAN_ORG_TOKEN, or as %s in a --secrets-file", orgToken)
 	}
-	cl, err := crm.New(crm.Options{BaseURL: c.OrgURL})
-	if err != nil {
-		return usageError{forPeople(err)}
-	}
-	return do(cl.Session(crm.Token{AccessToken: vault.Secret(token), InstanceURL: cl.BaseURL()}))
+	return o.as(token, from, do)
 }
 
 // stand prepares the command for the standing that the connection has, or is to have, and says it where something is to be
@@ -129,7 +134,17 @@ func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (s
 	if err != nil {
 		return false, err
 	}
-	if c.stands = cmp.Or(c.wanted(), has.Standing); c.stands == string(standing.Embedded) || c.stands == string(standing.Unset) {
+	if c.wanted() != "" && has.Standing == string(standing.Embedded) { // nothing is planned, and nobody's token asked for, that Connect will refuse
+		return false, standing.Fixed()
+	}
+	c.stands = cmp.Or(c.wanted(), has.Standing)
+	if c.stands != string(standing.OwnLink) && len(c.LetIn)+len(c.Admins) > 0 {
+		return false, usagef("--let-in and --admins are for an own link: with the package the boxes on the User record say who may what")
+	}
+	if c.stands == string(standing.Unset) {
+		return false, usagef("--standing is missing: own-link or beside-package, with --org-url and --engagement-auth-url, says whose clouds they are")
+	}
+	if c.stands == string(standing.Embedded) {
 		return false, nil
 	}
 	if c.has = has; c.stands != has.Standing { // the app was the former standing's
@@ -218,59 +233,121 @@ func (c *connectUpCmd) standingStep(cl *connect.Client) planStep {
 	}
 	if c.stands == string(standing.OwnLink) && key == "" {
 		st.Want, st.do = want+", app KEY", nil
-		st.Click = "Setup > External Client App Manager > New External Client App: Enable OAuth; Callback URL " + cl.BaseURL() + "/oauth/crm/callback; scopes api, refresh_token, openid, id; Enable JWT Bearer Flow with the certificate that `twinspan connect certificate` prints; then again with --consumer-key KEY"
+		st.Click = "Setup > External Client App Manager > New External Client App: " + registered(cl) + "; then again with --consumer-key KEY"
 	}
 	return st
 }
 
-// ownSteps are what an own link wants of the org: a permission set that carries the system user to the customer's app.
-func (c *connectUpCmd) ownSteps(s *crm.Session, cl *connect.Client) []planStep {
-	n := c.names
-	letIn := func(st planStep, click string) planStep {
-		look := st.look
-		st.Click = click
-		st.look = func(ctx context.Context) (string, error) {
-			have, err := look(ctx)
-			if err != errWaits {
-				return have, err
-			}
-			// The Metadata API and SOQL tell nothing of external client apps: that the system user is let in shows it.
-			status, err := cl.Status(ctx)
-			if err == nil && status.Org.State == connect.StateConnected {
-				return st.Want, nil
-			}
-			return "not to be seen by API before Connect signs in", err
-		}
-		return st
-	}
-	at := "Setup > External Client App Manager > " + n["connected_app"] + " > Policies: "
-	return []planStep{
-		approvalSet(s, n), assignedTo(s, n["approval_set"], c.SystemUser),
-		letIn(attached(s, n), at+"Select Permission Sets: "+n["approval_set"]),
-		letIn(policies(s, n), at+"Permitted Users: Admin approved users are pre-authorized; IP Relaxation: Relax IP restrictions; Refresh Token Policy: Immediately expire"),
-	}
+// registered is how the customer's app is registered in the org.
+func registered(cl *connect.Client) string {
+	return "Enable OAuth; Callback URL " + cl.BaseURL() + "/oauth/crm/callback; scopes api, refresh_token, openid, id; Enable JWT Bearer Flow with the certificate that `twinspan connect certificate` prints; " +
+		"untick Require secret for Web Server Flow: people sign in with PKCE, and Connect keeps no secret of the app"
 }
 
-// vendorStep is what the vendor's package does itself: it is read back by what it left in Login History.
-func (c *connectUpCmd) vendorStep(s *crm.Session) planStep {
-	st := planStep{
-		Title: "the package's own connection", Want: c.SystemUser + " signed in through " + c.names["connected_app"],
-		Click: "log out of all active Engagement sessions (closing the tab does not end one); Marketing Cloud tab > Connect to Marketing Cloud, as the API user; Engagement: Setup > Salesforce Integration > Connect Account, as " + c.SystemUser,
+// ownSteps are what an own link wants of the org: the permission set that carries users to the customer's app, the two that the
+// roles of Connect's pages come from, and who has them.
+func (c *connectUpCmd) ownSteps(s *crm.Session, cl *connect.Client) []planStep {
+	n := c.names
+	steps := []planStep{approvalSet(s, n), assignedTo(s, n["approval_set"], c.SystemUser)}
+	roles := []planStep{setThere(s, n["console_admin_set"]), setThere(s, n["console_user_set"])}
+	for _, one := range []struct {
+		users []string
+		set   string
+	}{{c.Admins, n["console_admin_set"]}, {c.LetIn, n["console_user_set"]}} {
+		for _, user := range one.users {
+			steps, roles = append(steps, assignedTo(s, n["approval_set"], user)), append(roles, assignedTo(s, one.set, user))
+		}
 	}
+	at := "Setup > External Client App Manager > " + n["connected_app"] + " > Policies: "
+	steps = append(append(steps, roles...),
+		c.byEffect(cl, attached(s, n), at+"Select Permission Sets: "+n["approval_set"]),
+		c.byEffect(cl, policies(s, n), at+"Permitted Users: Admin approved users are pre-authorized; IP Relaxation: Relax IP restrictions; Refresh Token Policy: Immediately expire"))
+	return steps
+}
+
+// byEffect is a step about the customer's app. A connected app, which an org may have from before Spring '26, is read and set by
+// API; of an external client app SOQL and the Metadata API's ConnectedApp tell nothing: a person sets it, and that Connect's
+// sign-in as the system user is let in is all that shows of it.
+func (c *connectUpCmd) byEffect(cl *connect.Client, st planStep, click string) planStep {
+	look, do := st.look, st.do
+	lets := "lets " + c.SystemUser + " in by key; the rest is not to be read by API"
+	st.Click = click
 	st.look = func(ctx context.Context) (string, error) {
+		have, err := look(ctx)
+		if !errors.Is(err, errWaits) {
+			return have, err
+		}
+		status, err := cl.Status(ctx)
+		if err == nil && status.Org.State == connect.StateConnected && strings.EqualFold(status.Org.SystemUser, c.SystemUser) {
+			return lets, nil
+		}
+		return unseen, err
+	}
+	st.unread = func(have string) bool { return have == lets }
+	st.do = func(ctx context.Context) error {
+		if _, err := look(ctx); errors.Is(err, errWaits) {
+			return errClick
+		}
+		return do(ctx)
+	}
+	return st
+}
+
+// ownSpan is the span into the org under an own link. It is tried as soon as the app's key is known; what the org refuses, a
+// person allows in the app first.
+func ownSpan(st planStep) planStep {
+	do := st.do
+	st.do = func(ctx context.Context) error {
+		err := do(ctx)
+		if client.Remote(err) != nil && fault.CodeOf(err) == client.CodeRefused {
+			return errors.Join(errClick, err)
+		}
+		return err
+	}
+	return st
+}
+
+// reads is a span by which Connect reads beside the package. Nobody is shut out by it, so it waits for no other step.
+func reads(st planStep, title, click string) planStep {
+	st = ownSpan(st)
+	st.Title, st.Click, st.after = title, click, false
+	return st
+}
+
+// vendorSteps are what the vendor's package does itself. The span into the org is read back by what it left in Login History;
+// of the other one no API tells.
+func (c *connectUpCmd) vendorSteps(s *crm.Session) []planStep {
+	app := c.names["connected_app"]
+	in := planStep{
+		Title: "the package's own connection into the org", Want: c.SystemUser + " signed in through " + app,
+		Click: "Engagement: Setup > Salesforce Integration > Connect Account, as " + c.SystemUser,
+	}
+	in.look = func(ctx context.Context) (string, error) {
 		user, err := found(ctx, s, "SELECT Id FROM User WHERE Username = "+crm.Literal(c.SystemUser))
 		if err != nil || user == "" {
 			return "no such user", err
 		}
-		rows, err := s.Query(ctx, "SELECT Application, Status FROM LoginHistory WHERE UserId = "+crm.Literal(user)+" ORDER BY LoginTime DESC LIMIT 2000") // Application cannot be asked for
-		for _, row := range rows {
-			if row.String("Application") == c.names["connected_app"] && row.String("Status") == "Success" {
-				return st.Want, nil
+		rows, err := s.Query(ctx, "SELECT Application, Status, LoginTime FROM LoginHistory WHERE UserId = "+crm.Literal(user)+" ORDER BY LoginTime DESC LIMIT 2000") // Application cannot be asked for
+		for _, row := range rows {                                                                                                                                   // the newest tells how it stands
+			switch {
+			case row.String("Application") != app:
+			case row.String("Status") == "Success":
+				return "last signed in on " + row.String("LoginTime") + "; whether it was disconnected since is not to be read by API", nil
+			default:
+				return "last refused on " + row.String("LoginTime") + ": " + row.String("Status"), nil
 			}
 		}
 		return "no such sign-in in Login History", err
 	}
-	return st
+	in.unread = func(have string) bool { return strings.HasPrefix(have, "last signed in") }
+	const kept = "kept in the package's protected setting, which no API shows"
+	out := planStep{
+		Title: "the package's own connection into Engagement", Want: "the API user connected",
+		Click:  "log out of all active Engagement sessions (closing the tab does not end one); Marketing Cloud tab > Connect to Marketing Cloud, as the API user; the tab says as whom it is connected",
+		look:   func(context.Context) (string, error) { return kept, nil },
+		unread: func(string) bool { return true },
+	}
+	return []planStep{in, out}
 }
 
 // vendorsApp is the label of the vendor's connected app (document 001).
@@ -282,21 +359,21 @@ func (c *connectUpCmd) steps(a *app, s *crm.Session, cl *connect.Client) []planS
 	case string(standing.OwnLink):
 		c.names["connected_app"] = cmp.Or(c.App, c.has.App, "Twinspan")
 		steps := append([]planStep{c.standingStep(cl)}, c.ownSteps(s, cl)...)
-		return append(steps, c.spanSteps(a, cl)...)
+		spans := c.spanSteps(a, cl)
+		spans[0] = ownSpan(spans[0])
+		return append(steps, spans...)
 	case string(standing.BesidePackage):
 		if app := cmp.Or(c.App, c.has.App); app != "" || c.say.Standing != "" {
 			c.names["connected_app"] = cmp.Or(app, vendorsApp)
 		}
 		steps := append([]planStep{c.standingStep(cl)}, c.orgSteps(s)...)
-		steps = append(steps, c.vendorStep(s))
+		steps = append(steps, c.vendorSteps(s)...)
 		spans := c.spanSteps(a, cl) // Connect's own reading, where there is something to read by
 		if cmp.Or(c.say.ConsumerKey, c.has.ConsumerKey) != "" {
-			spans[0].Title = "Connect reads the org"
-			steps = append(steps, spans[0])
+			steps = append(steps, reads(spans[0], "Connect reads the org", "Setup > External Client App Manager > your app > Policies: Admin approved users are pre-authorized, with a permission set that "+c.SystemUser+" has; the app itself: "+registered(cl)))
 		}
 		if c.PackageClientID != "" {
-			spans[1].Title = "Connect reads Engagement"
-			steps = append(steps, spans[1])
+			steps = append(steps, reads(spans[1], "Connect reads Engagement", spans[1].Click))
 		}
 		return steps
 	}

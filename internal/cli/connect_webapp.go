@@ -28,8 +28,19 @@ func (c *connectUpCmd) byPackage(ctx context.Context, a *app, cl *connect.Client
 	return cl.ConnectEngagementByPackage(ctx, c.APIUser, c.MID, p, by)
 }
 
-// packageClient gathers client ids and secrets.
+// packageClient gathers client ids and secrets, once: whoever is asked for them is not asked again.
 func (c *connectUpCmd) packageClient(a *app, has connect.Span) (connect.PackageClient, error) {
+	if c.own != nil {
+		return *c.own, nil
+	}
+	p, err := c.gatherPackage(a, has)
+	if err == nil {
+		c.own = &p
+	}
+	return p, err
+}
+
+func (c *connectUpCmd) gatherPackage(a *app, has connect.Span) (connect.PackageClient, error) {
 	p := connect.PackageClient{ID: c.PackageClientID, WebID: c.WebClientID}
 	known := has.ClientID != "" && (p.ID == "" || p.ID == has.ClientID) && (p.WebID == "" || p.WebID == has.WebClientID)
 	reader := *a

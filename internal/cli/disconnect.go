@@ -18,6 +18,8 @@ type disconnectCmd struct {
 const effects = `Disconnecting
   removes the link between the two accounts, and whom Connect signs in with in both
   removes all user mappings and ends their grants in Engagement
+  makes scheduled sends to reports, campaigns, contacts, leads and Salesforce data extensions fail
+  suspends triggered sends, and what they were about to send fails; they are resumed once the clouds are connected anew
   leaves what was sent and tracked in Engagement; tracking of earlier sends is never pushed to the org again
   leaves the certificates in both clouds, and an integration user
 Connecting again means mapping all users again.

@@ -6,9 +6,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
-	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -35,6 +35,9 @@ type doctorLookCmd struct {
 	By       string `help:"With --fix: who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 	OrgURL   string `help:"URL of the org, with an administrator's access token in TWINSPAN_ORG_TOKEN, who lends his eyes and, with --fix, mends; instead of the ready file's." placeholder:"URL"`
 	OrgUser  string `help:"User name of the org's administrator, instead of the ready file's; as the org commands have it." placeholder:"USERNAME"`
+	// Whom the package works as, where the connection has nobody of its own for it.
+	SystemUser string `help:"User name of whom the package works as in the org, where the connection does not know: beside the package, and before it is connected." placeholder:"USERNAME" env:"-"`
+	APIUser    string `name:"api-user" help:"The same in Engagement." placeholder:"USERNAME" env:"-"`
 }
 
 // doctorExplainCmd explains a refusal.
@@ -42,9 +45,10 @@ type doctorExplainCmd struct {
 	Text []string `arg:"" help:"The code, the text, or the whole line, as it was met."`
 }
 
-// Run prints what it means; exit code 3 where nobody knows it.
+// Run prints what it means; exit code 3 where nobody knows it, with what is near.
 func (c *doctorExplainCmd) Run(a *app) error {
-	all := explain.Find(strings.Join(c.Text, " "))
+	met := strings.Join(c.Text, " ")
+	all := explain.Find(met)
 	if a.json {
 		if all == nil {
 			all = []explain.Explanation{}
@@ -64,23 +68,49 @@ func (c *doctorExplainCmd) Run(a *app) error {
 			}
 		}
 	}
-	if len(all) == 0 {
-		a.errorf("nobody knows this code or text; give it as the cloud wrote it")
-		return errNo
+	if len(all) > 0 {
+		return nil
 	}
-	return nil
+	a.errorf("nobody knows this code or text; give it as the cloud wrote it")
+	if near := explain.Near(met); len(near) > 0 {
+		heads := make([]string, len(near))
+		for i, e := range near {
+			heads[i] = "  " + e.Head()
+		}
+		a.errorf("near are:\n%s", strings.Join(heads, "\n"))
+	}
+	return errNo
 }
 
+// explained says what a refusal means, its likely causes in order, and for each of the doctor's checks where to click and what
+// to type.
 func explained(e explain.Explanation) string {
-	head := e.Code
-	if e.Text != "" {
-		head = strings.Trim(head+": "+e.Text, ": ")
+	var b strings.Builder
+	line := func(title, text string) {
+		if text != "" {
+			fmt.Fprintf(&b, "  %-9s %s\n", title, text)
+		}
 	}
-	text := head + "\n  where     " + e.Where + "\n  cause     " + e.Cause + "\n  mend      " + e.Mend + "\n"
+	b.WriteString(e.Head() + "\n")
+	line("where", e.Where)
+	line("cause", e.Cause)
+	for i, cause := range e.Causes {
+		line(map[bool]string{true: "likely"}[i == 0], fmt.Sprintf("%d. %s", i+1, cause))
+	}
+	line("mend", e.Mend)
+	line("click", e.Click)
+	line("command", e.Command)
 	if len(e.Checks) > 0 {
-		text += "  checks    " + strings.Join(e.Checks, ", ") + " of twinspan doctor\n"
+		line("checks", strings.Join(e.Checks, ", ")+" of twinspan doctor")
 	}
-	return text + "  source    " + e.Source + "\n"
+	for _, look := range e.Looks {
+		line(look.Check, look.Name+": "+look.Wants)
+		line(" click", look.Click)
+		line(" command", look.Command)
+		line(" see", look.See)
+	}
+	line("source", e.Source)
+	return b.String()
 }
 
 // Help is what `twinspan doctor --help` says beneath the flags' summary.
@@ -103,14 +133,24 @@ func (c *doctorLookCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	eyes, done := c.eyes(ctx, a)
+	eyes, done, err := c.eyes(ctx, a)
+	if err != nil {
+		return err
+	}
 	defer done()
+	eyes.SystemUser, eyes.APIUser = c.SystemUser, c.APIUser
 	d, err := cl.Doctor(ctx, connect.Question{User: c.User, Before: c.Before}, eyes)
 	if err != nil {
 		return err
 	}
+	if token, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); token != "" && eyes.OrgToken == vault.Secret(token) &&
+		slices.ContainsFunc(d.Unchecked, func(u connect.Unchecked) bool {
+			return strings.Contains(u.Because, "The session that was lent is not taken")
+		}) {
+		a.errorf("%s", staleToken("TWINSPAN_ORG_TOKEN"))
+	}
 	if c.JUnit != "" {
-		report, err := junit(d)
+		report, err := junit(d, c.counts)
 		if err == nil {
 			err = os.WriteFile(c.JUnit, report, 0o644)
 		}
@@ -134,27 +174,29 @@ func (c *doctorLookCmd) Run(ctx context.Context, a *app) error {
 
 // verdict is errNo where something is found that is as bad as --severity says.
 func (c *doctorLookCmd) verdict(d connect.Diagnosis) error {
-	if slices.ContainsFunc(d.Findings, func(f connect.Ailment) bool {
-		return slices.Index(severities, f.Severity) <= slices.Index(severities, c.Severity)
-	}) {
+	if slices.ContainsFunc(d.Findings, c.counts) {
 		return errNo
 	}
 	return nil
 }
 
+// counts reports whether a finding is as bad as --severity says.
+func (c *doctorLookCmd) counts(f connect.Ailment) bool {
+	return slices.Index(severities, f.Severity) <= slices.Index(severities, c.Severity)
+}
+
 // eyes are the sessions of the ready file's administrators, as far as they are let in. done ends them.
-func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func()) {
-	done = func() {}
+func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, done func(), err error) {
 	if c.Alone {
-		return eyes, done
+		return eyes, func() {}, nil
 	}
-	eyes, done = a.orgEyes(ctx, orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}, c.URL != "")
-	if c.URL != "" {
-		return eyes, done
+	eyes, done, err = a.orgEyes(ctx, orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}, c.URL != "")
+	if err != nil || c.URL != "" {
+		return eyes, done, err
 	}
 	r, err := c.ready()
 	if err != nil {
-		return eyes, done
+		return eyes, done, nil
 	}
 	p := r.Engagement.InstalledPackage
 	if tenant, err := engagement.New(engagement.Options{AuthURL: r.Engagement.AuthURL}); err == nil && p.ClientID != "" {
@@ -165,36 +207,48 @@ func (c *doctorLookCmd) eyes(ctx context.Context, a *app) (eyes connect.Eyes, do
 			eyes.TenantToken, eyes.TenantRESTURL, eyes.TenantSOAPURL = token.AccessToken, token.RESTURL, token.SOAPURL
 		}
 	}
-	return eyes, done
+	return eyes, done, nil
 }
 
 // orgEyes is a session of an administrator of the org: the one of TWINSPAN_ORG_TOKEN or, unless only that is asked for, one
 // of the user that the flags or the ready file name, as far as he is let in. done ends it.
-func (a *app) orgEyes(ctx context.Context, flags orgFlags, tokenAlone bool) (eyes connect.Eyes, done func()) {
+// An address at --org-url to which nothing is lent is refused.
+func (a *app) orgEyes(ctx context.Context, flags orgFlags, tokenAlone bool) (eyes connect.Eyes, done func(), err error) {
 	done = func() {}
 	if lent, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); lent != "" && flags.OrgURL != "" {
+		if _, err := a.lend(flags.OrgURL); err != nil {
+			return eyes, done, err
+		}
 		eyes.OrgToken, eyes.OrgInstanceURL = vault.Secret(lent), flags.OrgURL
-		return eyes, done
+		return eyes, done, nil
 	}
 	if tokenAlone {
-		return eyes, done
+		return eyes, done, nil
 	}
 	base, admin, err := flags.login(a)
 	if err != nil || admin.Username == "" {
-		return eyes, done
+		return eyes, done, nil
 	}
-	org, err := crm.New(crm.Options{BaseURL: base})
+	org, err := flags.client(a, base)
 	if err != nil {
-		return eyes, done
+		return eyes, done, err
+	}
+	refused := refusedPath(flags.ReadyFile)
+	if at, before := refusedBefore(refused, base, admin); before { // each try is a wrong password more, and the fifth locks him out
+		a.errorf("looking at the org as Connect's own user alone: %s was refused with this very password on %s, and is not tried with it again; put the present one into TWINSPAN_ORG_PASSWORD, or an access token into TWINSPAN_ORG_TOKEN", oneLine(admin.Username), at.Format("2 January 2006, 15:04 MST"))
+		return eyes, done, nil
 	}
 	token, err := org.Login(ctx, admin.Username, vault.Secret(admin.Password+admin.SecurityToken))
+	if kept := rememberRefused(refused, base, admin, err, time.Now()); kept != nil {
+		a.errorf("whether %s is let in is not remembered: %v", oneLine(admin.Username), kept)
+	}
 	if err != nil {
 		a.errorf("looking at the org as Connect's own user alone, because %s is not let in: %v", oneLine(admin.Username), forPeople(err))
-		return eyes, done
+		return eyes, done, nil
 	}
 	eyes.OrgToken, eyes.OrgInstanceURL = token.AccessToken, token.InstanceURL
 	session := org.Session(token)
-	return eyes, func() { _ = session.Logout(context.WithoutCancel(ctx)) } // a session left behind expires by itself
+	return eyes, func() { _ = session.Logout(context.WithoutCancel(ctx)) }, nil // a session left behind expires by itself
 }
 
 // diagnosis says it in lines.
@@ -216,6 +270,7 @@ func diagnosis(d connect.Diagnosis) string {
 		line("why", f.Why)
 		line("click", f.Click)
 		line("command", f.Command)
+		line("see", f.See)
 		line("document", f.Document)
 	}
 	if len(d.Findings) > 0 {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
@@ -34,7 +35,6 @@ var mendable = [][]string{
 	{"org", "permset", "attach", "*", "*"},
 	{"org", "user", "update", "*", "*=true"},
 	{"tenant", "user", "update", "*", "--crm-username", "*"},
-	{"business-units", "add", "*"},
 }
 
 // mayRun reports whether a command's words, without the program's name, have one of the forms.
@@ -73,7 +73,7 @@ type plannedMend struct {
 func (c *doctorLookCmd) plan(found []connect.Ailment) fixPlan {
 	p := fixPlan{Mends: []plannedMend{}, ByHand: []connect.Ailment{}}
 	for _, f := range found {
-		words := shellWords(f.Command)
+		words := c.withoutOrg(shellWords(f.Command))
 		// Without a ready file nobody is known who could sign in to Engagement.
 		if f.Mend == nil || len(words) < 2 || words[0] != "twinspan" || !mayRun(words[1:]) || c.URL != "" && f.Mend.By == byEngagementAdmin || c.URL != "" && f.Mend.By == byOrgAdmin && c.OrgURL == "" {
 			p.ByHand = append(p.ByHand, f)
@@ -90,6 +90,15 @@ func (c *doctorLookCmd) plan(found []connect.Ailment) fixPlan {
 	return p
 }
 
+// withoutOrg is a command without the address of the org at its end, where that is the one that this command was given: in whose
+// session a mend is made whose says.
+func (c *doctorLookCmd) withoutOrg(words []string) []string {
+	if n := len(words); c.OrgURL != "" && n > 2 && words[n-2] == "--org-url" && client.SameSite(c.OrgURL, words[n-1]) {
+		return words[:n-2]
+	}
+	return words
+}
+
 // String is the plan for people.
 func (p fixPlan) String() string {
 	var b strings.Builder
@@ -98,7 +107,7 @@ func (p fixPlan) String() string {
 	}
 	for _, f := range p.ByHand {
 		fmt.Fprintf(&b, "by hand %s %s%s\n  seen      %s\n", f.Check, oneLine(f.Name), about(f.Subject), oneLine(f.Seen))
-		for _, line := range [][2]string{{"click", f.Click}, {"command", f.Command}} {
+		for _, line := range [][2]string{{"click", f.Click}, {"command", f.Command}, {"see", f.See}} {
 			if line[1] != "" {
 				fmt.Fprintf(&b, "  %-9s %s\n", line[0], oneLine(line[1]))
 			}
@@ -246,10 +255,20 @@ func (c *doctorLookCmd) whose(person string) []string {
 	return flags
 }
 
-// typed runs a command of ours as if it had been typed here, and gives what it printed.
+// values are variables of the environment that commands write into a cloud. Who asks for a fix may have them set for other
+// commands; a fix writes what its plan shows and no more.
+var values = []string{"TWINSPAN_PASSWORD", "TWINSPAN_NEW_PASSWORD"}
+
+// typed runs a command of ours as if it had been typed here, without [values], and gives what it printed.
 func (a *app) typed(ctx context.Context, args []string) (printed string, err error) {
 	var out bytes.Buffer
 	one := &app{Env: a.Env, args: args}
+	one.Lookup = func(name string) (string, bool) {
+		if slices.Contains(values, name) {
+			return "", false
+		}
+		return a.Lookup(name)
+	}
 	one.Stdout, one.Stderr, one.Stdin, one.Terminal = &out, &out, nil, false
 	var g grammar
 	k, err := one.parser(ctx, &g)

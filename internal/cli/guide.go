@@ -40,7 +40,10 @@ func (c *guideCmd) Run(ctx context.Context, a *app) error {
 		q.SystemUser = cmp.Or(q.SystemUser, r.CRM.SystemUser.Username)
 	}
 	if !c.Alone {
-		eyes, done := a.orgEyes(ctx, orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}, c.URL != "")
+		eyes, done, err := a.orgEyes(ctx, orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}, c.URL != "")
+		if err != nil {
+			return err
+		}
 		defer done()
 		q.Eyes = eyes
 	}

@@ -4,23 +4,44 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
-// printHelp is kong's help, with flags of which one is needed shown as a choice in the usage line.
+// printHelp is kong's help, with flags of which one is needed shown as a choice in the usage line, and beneath a family of
+// commands what it does where none of them is named.
 func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	out := ctx.Stdout
-	var b strings.Builder
-	ctx.Stdout = &b
-	err := kong.DefaultHelpPrinter(options, ctx)
-	ctx.Stdout = out
+	text, err := helpText(options, ctx)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, showChoices(b.String(), ctx.Selected()))
+	selected := ctx.Selected()
+	if selected != nil && selected.DefaultCmd != nil {
+		unnamed := *ctx
+		unnamed.Path = append(slices.Clone(ctx.Path), &kong.Path{Parent: selected, Command: selected.DefaultCmd})
+		options.NoAppSummary = true
+		more, err := helpText(options, &unnamed)
+		if err != nil {
+			return err
+		}
+		text = strings.Replace(text, " <command>", " [<command>]", 1) +
+			"\nWithout a command \"twinspan " + selected.Path() + "\" is \"twinspan " + selected.DefaultCmd.Path() + "\":\n" + more
+	}
+	_, err = io.WriteString(ctx.Stdout, text)
 	return err
+}
+
+// helpText is kong's help of the command that ctx has selected.
+func helpText(options kong.HelpOptions, ctx *kong.Context) (string, error) {
+	var b strings.Builder
+	printed := *ctx
+	app := *ctx.Kong
+	app.Stdout = &b
+	printed.Kong = &app
+	err := kong.DefaultHelpPrinter(options, &printed)
+	return showChoices(b.String(), ctx.Selected()), err
 }
 
 // showChoices puts "(--a | --b)" where kong has "--a --b" of flags that exclude each other.

@@ -30,6 +30,7 @@ type orgCmd struct {
 	Permset      orgPermsetCmd      `cmd:"" help:"Permission sets: create, assign, attach to an app."`
 	Layout       orgLayoutCmd       `cmd:"" help:"The page layout of users: show, add."`
 	Profile      orgProfileCmd      `cmd:"" help:"Profiles."`
+	Record       orgRecordCmd       `cmd:"" help:"Records of any object: create."`
 }
 
 // orgFlags say which org a command talks to: that of a ready file, as its administrator, or the one at --org-url with
@@ -44,32 +45,52 @@ type orgFlags struct {
 // session signs in, runs do, and logs out again where it signed in itself.
 func (f *orgFlags) session(ctx context.Context, a *app, do func(*crm.Session) error) error {
 	if token, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); f.OrgURL != "" && token != "" {
-		c, err := crm.New(crm.Options{BaseURL: f.OrgURL})
+		o, err := a.lend(f.OrgURL)
 		if err != nil {
-			return usageError{forPeople(err)}
+			return err
 		}
-		return do(c.Session(crm.Token{AccessToken: vault.Secret(token), InstanceURL: c.BaseURL()}))
+		return o.as(vault.Secret(token), "TWINSPAN_ORG_TOKEN", do)
 	}
+	c, token, err := f.signIn(ctx, a)
+	if err != nil {
+		return err
+	}
+	s := c.Session(token)
+	defer func() { _ = s.Logout(context.WithoutCancel(ctx)) }() // a session left behind expires by itself
+	return do(s)
+}
+
+// signIn signs in by name and password.
+func (f *orgFlags) signIn(ctx context.Context, a *app) (*crm.Client, crm.Token, error) {
 	base, login, err := f.login(a)
 	if err != nil {
-		return err
+		return nil, crm.Token{}, err
 	}
-	c, err := crm.New(crm.Options{BaseURL: base})
+	c, err := f.client(a, base)
 	if err != nil {
-		return err
+		return nil, crm.Token{}, err
 	}
 	token, err := c.Login(ctx, login.Username, vault.Secret(login.Password+login.SecurityToken))
 	if err != nil {
 		err = fmt.Errorf("signing in as %s: %w", login.Username, err)
 		if r := client.Remote(err); r != nil && r.Code == "INVALID_LOGIN" {
 			a.errorf("%v", forPeople(err))
-			return errors.New(staleLogin)
+			err = errors.New(staleLogin)
 		}
-		return err
 	}
-	s := c.Session(token)
-	defer func() { _ = s.Logout(context.WithoutCancel(ctx)) }() // a session left behind expires by itself
-	return do(s)
+	return c, token, err
+}
+
+// client is a client of the org that login found, to which a password goes.
+func (f *orgFlags) client(a *app, base string) (*crm.Client, error) {
+	if f.OrgURL == "" { // where the program itself says that its org is
+		return crm.New(crm.Options{BaseURL: base})
+	}
+	o, err := a.lend(base)
+	if err != nil {
+		return nil, err
+	}
+	return o.Client, nil
 }
 
 // staleLogin is what to do when the ready file's administrator is not let in any more.

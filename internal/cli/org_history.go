@@ -15,6 +15,32 @@ import (
 type orgSessionCmd struct {
 	List   orgSessionListCmd   `cmd:"" help:"List the sessions that live. Closing a tab ends none; logging out does."`
 	Revoke orgSessionRevokeCmd `cmd:"" help:"End a session, or all of a user."`
+	Token  orgSessionTokenCmd  `cmd:"" help:"Log in to the built-in org and print the session's access token, for TWINSPAN_ORG_TOKEN of a Connect that stands beside it."`
+}
+
+// orgSessionTokenCmd logs in and leaves the session.
+type orgSessionTokenCmd struct{ orgFlags }
+
+// Help is what `twinspan org session token --help` says beneath the flags' summary.
+func (*orgSessionTokenCmd) Help() string {
+	return `In a rehearsal, what the org of one program lends to the Connect of another: export TWINSPAN_ORG_TOKEN=$(twinspan org session token --ready-file clouds.json).
+The session is the administrator's, or --org-user's, and ends by "twinspan org session revoke" or the org's session timeout. Of a real org
+"sf org login web", then "SF_TEMP_SHOW_SECRETS=true sf org display --json" shows it as accessToken.`
+}
+
+// Run prints the token, on a line of its own.
+func (c *orgSessionTokenCmd) Run(ctx context.Context, a *app) error {
+	if token, _ := a.Lookup("TWINSPAN_ORG_TOKEN"); c.OrgURL != "" && token != "" {
+		return usagef("--org-url: TWINSPAN_ORG_TOKEN has a token of this org already")
+	}
+	_, token, err := c.signIn(ctx, a)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(map[string]string{"access_token": token.AccessToken.Reveal()})
+	}
+	return a.print(oneLine(token.AccessToken.Reveal()) + "\n")
 }
 
 // orgSession is a session that lives.

@@ -92,21 +92,9 @@ func (c *orgUserUpdateCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		described, err := s.Describe(ctx, "User")
+		changes, err := recordFields(ctx, s, "User", c.Fields)
 		if err != nil {
 			return err
-		}
-		changes := map[string]any{}
-		for _, arg := range c.Fields {
-			name, value, ok := strings.Cut(arg, "=")
-			if !ok {
-				return usagef("%q: want FIELD=VALUE", arg)
-			}
-			i := slices.IndexFunc(described, func(f crm.FieldInfo) bool { return strings.EqualFold(f.Name, name) || strings.EqualFold(f.Label, name) })
-			if i < 0 {
-				return usagef("a user has no field %q; 'twinspan org user show' lists them", name)
-			}
-			changes[described[i].Name] = fieldValue(described[i].Type, value)
 		}
 		if err := s.UpdateRecord(ctx, "User", u.ID, changes); err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 type requestsCmd struct {
 	clientFlags
 	House  string `help:"Only requests to crm, engagement or connect." enum:",crm,engagement,connect" default:"" placeholder:"HOUSE" env:"-"`
+	Path   string `help:"Only requests whose path has this part." placeholder:"PART" env:"-"`
+	Status string `help:"Only requests that were answered so: 404, 4xx, failed (4xx and 5xx), or none." placeholder:"STATUS" env:"-"`
+	Who    string `help:"Only requests of the user or app whose name or client id has this part." placeholder:"PART" env:"-"`
 	Since  int64  `help:"Only requests after this id." placeholder:"ID" env:"-"`
 	Follow bool   `help:"Go on as requests come, until interrupted." env:"-"`
 }
@@ -23,10 +26,11 @@ func (c *requestsCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	which := control.Filter{House: c.House, Path: c.Path, Status: c.Status, Who: c.Who, Since: c.Since}
 	if c.Follow {
-		return cl.Follow(ctx, c.House, c.Since, a.printRequest)
+		return cl.Follow(ctx, which, a.printRequest)
 	}
-	list, err := cl.Requests(ctx, c.House, c.Since)
+	list, err := cl.Requests(ctx, which)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 // secretFlags say where a command's secrets come from: variables, a file, or a prompt; never the command line.
 type secretFlags struct {
-	SecretsFile string `help:"File with lines NAME=VALUE for password, security_token and client_secret, which its owner alone may read; - is standard input. Else the variables TWINSPAN_PASSWORD, TWINSPAN_SECURITY_TOKEN and TWINSPAN_CLIENT_SECRET, or a prompt." placeholder:"FILE" env:"-"`
+	SecretsFile string `help:"File with lines NAME=VALUE for the secrets that the command asks for, such as password, security_token and client_secret, which its owner alone may read; - is standard input. Else variables such as TWINSPAN_PASSWORD, TWINSPAN_SECURITY_TOKEN and TWINSPAN_CLIENT_SECRET, or a prompt." placeholder:"FILE" env:"-"`
 }
 
 // maxSecrets bounds the file.

@@ -33,7 +33,7 @@ type sendTestCmd struct {
 	connectFlags
 	As         string `arg:"" help:"User name in the org of the mapped user who sends."`
 	To         string `required:"" help:"Address to send to." placeholder:"ADDRESS" env:"-"`
-	Definition string `help:"External key of the triggered send definition." default:"welcome" placeholder:"KEY" env:"-"`
+	Definition string `help:"External key of the triggered send definition in Engagement; welcome where not given." default:"welcome" placeholder:"KEY" env:"-"`
 	Key        string `help:"The same key twice sends once." placeholder:"KEY" env:"-"`
 }
 

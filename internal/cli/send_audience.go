@@ -3,7 +3,9 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ const mailingIDLength = 24
 type audienceFlags struct {
 	connectFlags
 	As         string `required:"" help:"User name in the org of the mapped user who sends, with his own grant." placeholder:"USERNAME" env:"-"`
-	Definition string `help:"External key of the triggered send definition." default:"welcome" placeholder:"KEY" env:"-"`
+	Definition string `help:"External key of the triggered send definition in Engagement; welcome where not given." default:"welcome" placeholder:"KEY" env:"-"`
 	At         string `help:"When, by the connection's clock: an RFC 3339 time such as 2026-12-24T18:00:00Z." placeholder:"TIME" env:"-"`
 	Key        string `help:"The same key twice sends once." placeholder:"KEY" env:"-"`
 	By         string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
@@ -56,7 +58,7 @@ func (f *audienceFlags) send(ctx context.Context, a *app, kind string, ids []str
 			return err
 		}
 	}
-	return a.printMailing(m)
+	return a.printMailing(ctx, cl, m)
 }
 
 // sendContactCmd sends to contacts.
@@ -112,18 +114,62 @@ func (c *sendDataExtensionCmd) Run(ctx context.Context, a *app) error {
 	return c.send(ctx, a, "data_extension", []string{c.ExternalKey})
 }
 
-// printMailing prints a send; errNo where it did not go out.
-func (a *app) printMailing(m connect.Mailing) error {
-	var err error
+// printMailing prints a send, with the reasons of recipients whom it did not reach; errNo where it did not go out, or reached
+// nobody of those whom it was for.
+func (a *app) printMailing(ctx context.Context, cl *connect.Client, m connect.Mailing) error {
 	if a.json {
-		err = a.printJSON(m)
-	} else {
-		err = a.print(mailingText(m))
+		if err := a.printJSON(m); err != nil {
+			return err
+		}
+		return reached(m)
 	}
-	if err == nil && m.State == "failed" {
-		err = errNo
+	text := mailingText(m)
+	if m.Counts.Refused+m.Counts.NotSent > 0 {
+		why, err := reasons(ctx, cl, m.ID)
+		if err != nil {
+			return err
+		}
+		text += why
 	}
-	return err
+	if err := a.print(text); err != nil {
+		return err
+	}
+	return reached(m)
+}
+
+// reached is errNo where a send failed, or is over and all its recipients were refused.
+func reached(m connect.Mailing) error {
+	if c := m.Counts; m.State == "failed" || m.State == "completed" && c.Recipients > 0 && c.Refused+c.NotSent == c.Recipients {
+		return errNo
+	}
+	return nil
+}
+
+// maxReasons is how many different reasons are shown without being asked for.
+const maxReasons = 3
+
+// reasons says why recipients were not reached, by the first of them, and where all are listed.
+func reasons(ctx context.Context, cl *connect.Client, id string) (string, error) {
+	enough := errors.New("enough")
+	var b strings.Builder
+	var seen []string
+	err := cl.MailingRecipients(ctx, id, func(page []connect.Recipient) error {
+		for _, r := range page {
+			if r.Reason == nil {
+				continue
+			}
+			if why := r.Reason.Code + ": " + r.Reason.Message; !slices.Contains(seen, why) && len(seen) < maxReasons {
+				seen = append(seen, why)
+				fmt.Fprintf(&b, "%-12s %s\n", "reason", oneLine(why))
+			}
+		}
+		return enough
+	})
+	if err != nil && !errors.Is(err, enough) {
+		return "", err
+	}
+	fmt.Fprintf(&b, "%-12s %s\n", "next", "`twinspan send show "+oneLine(id)+" --recipients` lists each with his reason")
+	return b.String(), nil
 }
 
 func mailingText(m connect.Mailing) string {
@@ -169,7 +215,7 @@ func (a *app) showMailing(ctx context.Context, cl *connect.Client, id string, re
 	m, err := cl.Mailing(ctx, id)
 	if err != nil || !recipients {
 		if err == nil {
-			err = a.printMailing(m)
+			err = a.printMailing(ctx, cl, m)
 		}
 		return err
 	}
@@ -178,10 +224,14 @@ func (a *app) showMailing(ctx context.Context, cl *connect.Client, id string, re
 		return err
 	}
 	if a.json {
-		return a.printJSON(struct {
+		err := a.printJSON(struct {
 			connect.Mailing
 			Recipients []connect.Recipient `json:"recipients"`
 		}{m, all})
+		if err != nil {
+			return err
+		}
+		return reached(m)
 	}
 	rows := make([][]string, len(all))
 	for i, r := range all {
@@ -194,7 +244,10 @@ func (a *app) showMailing(ctx context.Context, cl *connect.Client, id string, re
 	if err := a.print(mailingText(m) + "\n"); err != nil {
 		return err
 	}
-	return a.printTable([]string{"no", "record", "recipient", "status", "reason"}, rows)
+	if err := a.printTable([]string{"no", "record", "recipient", "status", "reason"}, rows); err != nil {
+		return err
+	}
+	return reached(m)
 }
 
 // sendListCmd lists sends.
@@ -262,7 +315,7 @@ func (c *sendCancelCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.printMailing(m)
+	return a.printMailing(ctx, cl, m)
 }
 
 // sendSettingsCmd shows or changes how users send.

@@ -70,7 +70,7 @@ type triggeredAddCmd struct {
 	Where      []string `help:"A criterion; all must hold. FIELD=VALUE, FIELD!=VALUE, FIELD~VALUE (contains), FIELD^VALUE (starts with), FIELD>VALUE, FIELD<VALUE." placeholder:"CRITERION" sep:"none" env:"-"`
 	Person     string   `help:"Field with the contact or lead, where the object is none: ContactId." placeholder:"FIELD" env:"-"`
 	Delay      int      `help:"Hours to wait, at most 720." placeholder:"HOURS" env:"-"`
-	Definition string   `help:"External key of the triggered send definition." default:"welcome" placeholder:"KEY" env:"-"`
+	Definition string   `help:"External key of the triggered send definition in Engagement; welcome where not given." default:"welcome" placeholder:"KEY" env:"-"`
 	By         string   `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 

@@ -21,7 +21,7 @@ type serveFlags struct {
 	DB           string `help:"Keep the houses' rows in PostgreSQL, at this postgres:// URL. TWINSPAN_DB or twinspan.yaml keep a password in it out of the process list." placeholder:"DSN" group:"Data"`
 	KeyFile      string `help:"Key set that seals the secrets in the databases; DIR/keys.json where not given." placeholder:"FILE" group:"Data"`
 	KeyCommand   string `help:"Program that wraps and unwraps keys with a key management service, run as PROGRAM wrap and PROGRAM unwrap with base64 lines (data, then what it is bound to) on standard input; instead of a key file. So is TWINSPAN_KEY, 32 bytes in base64." placeholder:"PROGRAM" group:"Data"`
-	Fixture      string `help:"What a new folder is filled with: demo, new-org or legacy." placeholder:"NAME" group:"Data"`
+	Fixture      string `help:"What a new folder is filled with: demo, a connected pair with mapped users; new-org, a new org and a new tenant, the managed package installed and nothing connected; or legacy, a pair of May 2016 by its own clock, connected by stored passwords, which documents 002 and 003 upgrade." placeholder:"NAME" group:"Data"`
 	FixtureUsers int    `help:"Users that the fixture has beside its three persons, mapped as those are. A folder that has fewer gets the missing ones." placeholder:"N" group:"Data"`
 	AccountType  string `help:"Edition of a new folder's tenant: enterprise-2, core or lock-publish; only the first has business units." placeholder:"TYPE" group:"Data"`
 	Package      string `help:"Release of the managed package that the org of a new folder has: 5.400, 5.493, 5.494, 219 or 220, the newest." placeholder:"VERSION" group:"Data"`
@@ -49,6 +49,7 @@ type serveFlags struct {
 	BounceDomain string   `help:"With --bounce-addr: the domain whose mail comes there; envelope senders are in it." placeholder:"DOMAIN" group:"Running"`
 	Record       string   `help:"How many requests are kept for the control API, or off." placeholder:"N" group:"Running"`
 	LogLevel     string   `help:"Least level of what is logged to standard error: debug, info, warn or error." placeholder:"LEVEL" group:"Running"`
+	CloudsAt     []string `help:"With --clouds none: address with a port, in a network of your own, at which a cloud may be; otherwise clouds are at public addresses by https at port 443, or on this machine while --connect-url is on it." placeholder:"ADDRESS:PORT" group:"Running"`
 	WebhookTo    []string `help:"Address with a port, in a network of your own, that webhooks may go to; otherwise they go to public addresses at port 443 alone." placeholder:"ADDRESS:PORT" group:"Running"`
 }
 
@@ -80,7 +81,7 @@ func (f *serveFlags) config(a *app, addr, level string) (twinspan.Config, error)
 		Connect:     twinspan.HouseConfig{Addr: cmp.Or(f.ConnectAddr, addr), URL: f.ConnectURL, TLSAddr: f.ConnectTLSAddr},
 		ControlAddr: cmp.Or(f.ControlAddr, addr),
 		TLSCert:     f.TLSCert, TLSKey: f.TLSKey, InsecureHTTP: f.InsecureHTTP, TrustedProxies: listOf(f.TrustedProxies),
-		ReadyFile: f.ReadyFile, SMTP: f.SMTP, WebhookTo: f.WebhookTo, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
+		ReadyFile: f.ReadyFile, SMTP: f.SMTP, WebhookTo: f.WebhookTo, CloudsAt: f.CloudsAt, BounceAddr: f.BounceAddr, BounceDomain: f.BounceDomain, Record: record, Log: a.logger(least),
 	}, nil
 }
 

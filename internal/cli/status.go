@@ -60,7 +60,10 @@ func describe(s connect.Status) string {
 		if sp.ConnectedAt != nil {
 			fmt.Fprintf(&b, " since %s", sp.ConnectedAt.Format(time.RFC3339))
 		}
-		fmt.Fprintf(&b, ", %s\n", oneLine(where))
+		if where != "" {
+			fmt.Fprintf(&b, ", %s", oneLine(where))
+		}
+		b.WriteByte('\n')
 		if sp.State != "not_connected" && sp.Auth != "jwt" {
 			fmt.Fprintf(&b, "                 by %s\n", oneLine(authWords(sp.Auth)))
 		}

@@ -17,16 +17,18 @@ import (
 
 // tenantCmd administers the tenant over its public APIs.
 type tenantCmd struct {
-	User     userCmd       `cmd:"" help:"Users: list, show, create, update."`
-	Role     roleCmd       `cmd:"" help:"Roles: list, and give them in a business unit."`
-	BU       buCmd         `cmd:"" name:"bu" help:"List the business units."`
-	Package  packageCmd    `cmd:"" help:"Installed packages: list, create, change, disable, uninstall, rotate the client secret."`
-	Session  sessionCmd    `cmd:"" help:"Browser sessions: list, end."`
-	Grant    grantCmd      `cmd:"" help:"Standing grants for Connect: list, clear."`
-	Domain   domainCmd     `cmd:"" help:"Addresses and domains to send from: list, add, verify, delete."`
-	Send     tenantSendCmd `cmd:"" help:"Messages: list, and decide about those in doubt."`
-	Document documentCmd   `cmd:"" help:"My Documents: list, get, put, delete."`
-	Settings settingsCmd   `cmd:"" help:"Show or change the security settings."`
+	User       userCmd             `cmd:"" help:"Users: list, show, create, update."`
+	Role       roleCmd             `cmd:"" help:"Roles: list, and give them in a business unit."`
+	BU         buCmd               `cmd:"" name:"bu" help:"List the business units."`
+	Package    packageCmd          `cmd:"" help:"Installed packages: list, create, change, disable, uninstall, rotate the client secret."`
+	Session    sessionCmd          `cmd:"" help:"Browser sessions: list, end."`
+	Grant      grantCmd            `cmd:"" help:"Standing grants for Connect: list, clear."`
+	Domain     domainCmd           `cmd:"" help:"Addresses and domains to send from: list, add, verify, delete."`
+	Email      tenantEmailCmd      `cmd:"" help:"Emails: list, create."`
+	Definition tenantDefinitionCmd `cmd:"" help:"Triggered send definitions: list, create, start, pause."`
+	Send       tenantSendCmd       `cmd:"" help:"Messages: list, and decide about those in doubt."`
+	Document   documentCmd         `cmd:"" help:"My Documents: list, get, put, delete."`
+	Settings   settingsCmd         `cmd:"" help:"Show or change the security settings."`
 }
 
 // tenant signs the ready file's server-to-server package in.
@@ -66,7 +68,7 @@ func (f *clientFlags) tenantIn(ctx context.Context, mid int64) (*engagement.Sess
 // may change what the package may not.
 type administering struct {
 	clientFlags
-	As string `name:"as" help:"Act as this API user of the tenant and not as the installed package, which may not change administrators. His password is read from TWINSPAN_AS_PASSWORD; that of the ready file's api_user is known." placeholder:"USER" env:"-"`
+	As string `name:"as" help:"Act as this API user of the tenant and not as the installed package, with his permissions: the package may not change administrators. His password is read from TWINSPAN_AS_PASSWORD; that of the ready file's api_user is known." placeholder:"USER" env:"-"`
 }
 
 func (f *administering) session(ctx context.Context, a *app) (*engagement.Session, error) {
@@ -323,11 +325,11 @@ type roleCmd struct {
 	Take  roleTakeCmd  `cmd:"" help:"Take a role of a business unit back."`
 }
 
-type roleListCmd struct{ clientFlags }
+type roleListCmd struct{ administering }
 
 // Run lists the roles.
 func (c *roleListCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.tenant(ctx)
+	s, err := c.session(ctx, a)
 	if err != nil {
 		return err
 	}

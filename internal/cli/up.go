@@ -40,16 +40,27 @@ func (c *upCmd) Run(ctx context.Context, a *app) error {
 	if err := a.printReady(p.Ready(), cfg.ReadyFile); err != nil {
 		return err
 	}
-	if !a.json {
-		link, err := p.ConsoleLink(ctx)
-		if err != nil {
-			return stopped(ctx, err)
-		}
-		if err := a.print("console      " + link + "\nthe console's link works once, for an hour; `twinspan tokens link` makes another\n"); err != nil {
-			return err
-		}
+	if err := a.printDoors(ctx, p); err != nil {
+		return stopped(ctx, err)
 	}
 	return p.Run(ctx)
+}
+
+// printDoors says how the console and the workbench are opened. A link makes its bearer an administrator: it is made for who
+// starts the program first, or sits at a terminal, and not at each start into whatever keeps the output.
+func (a *app) printDoors(ctx context.Context, p *twinspan.Program) error {
+	switch {
+	case a.json:
+		return nil
+	case !p.FirstStart() && !a.Terminal:
+		return a.print("console      `twinspan tokens link` makes a one-time link to it\nworkbench    letters, requests, faults, clock and pairs; the control API's token opens it\n")
+	}
+	link, err := p.ConsoleLink(ctx)
+	if err != nil {
+		return err
+	}
+	return a.print("console      " + link + "\nthe console's link works once, for an hour; `twinspan tokens link` makes another\n" +
+		"workbench    " + p.WorkbenchLink() + "\nthe workbench has letters, requests, faults, clock and pairs; its link works once, for an hour, and the control API's token opens it too\n")
 }
 
 // readyInData puts the ready file into the data folder where no other place is named.

@@ -187,7 +187,7 @@ func (a *app) followMigration(ctx context.Context, cl *connect.Client, m connect
 // upgradeReportCmd tells what became of an upgrade, and of users.
 type upgradeReportCmd struct {
 	connectFlags
-	ID     string `arg:"" optional:"" help:"Migration; the newest, where not given."`
+	ID     string `arg:"" optional:"" help:"Migration; the last upgrade with its retries, each user as he stands last, where not given."`
 	CSV    string `name:"csv" help:"Write success or failures to standard output, as the files in My Documents have it." enum:"success,failures," default:"" placeholder:"LIST" env:"-"`
 	Result string `help:"Only users with this result: reconnected, waiting, failed or planned." enum:"reconnected,waiting,failed,planned,intended," default:"" placeholder:"RESULT" env:"-"`
 }
@@ -199,6 +199,7 @@ func (c *upgradeReportCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	var whole connect.UpgradeReport
+	runs := []connect.Migration{{ID: c.ID}}
 	if c.ID == "" {
 		_, all, err := cl.Migrations(ctx)
 		if err != nil {
@@ -209,23 +210,26 @@ func (c *upgradeReportCmd) Run(ctx context.Context, a *app) error {
 				return err
 			}
 		}
-		if len(all) > 0 {
-			c.ID = all[0].ID
-		}
+		runs = runsOfUpgrade(all)
 	}
-	if c.ID == "" { // nobody was migrated
-		return a.reported(whole, []connect.MigratedUser{})
-	}
-	if c.CSV != "" {
+	if c.CSV != "" && len(runs) > 0 {
 		out := bufio.NewWriter(a.Stdout)
-		if err := cl.MigrationReport(ctx, c.ID, c.CSV, out); err != nil {
+		if len(runs) == 1 {
+			err = cl.MigrationReport(ctx, runs[0].ID, c.CSV, out)
+		} else {
+			err = csvOfRuns(ctx, cl, runs, c.CSV, out)
+		}
+		if err != nil {
 			return err
 		}
 		return out.Flush()
 	}
-	users := []connect.MigratedUser{}
-	if err := cl.MigratedUsers(ctx, c.ID, c.Result, func(page []connect.MigratedUser) error { users = append(users, page...); return nil }); err != nil {
+	users, err := usersOfRuns(ctx, cl, runs, c.Result)
+	if err != nil {
 		return err
 	}
-	return a.reported(whole, users)
+	if c.ID != "" {
+		runs = nil
+	}
+	return a.reported(whole, runs, users)
 }

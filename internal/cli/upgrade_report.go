@@ -2,23 +2,29 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
+	"github.com/twinspan/twinspan/internal/explain"
 )
 
 // reported prints what became of an upgrade, where there was one, and of users; exit code 3 where there is neither.
-func (a *app) reported(r connect.UpgradeReport, users []connect.MigratedUser) error {
+func (a *app) reported(r connect.UpgradeReport, runs []connect.Migration, users []connect.MigratedUser) error {
 	var err error
 	if a.json {
 		err = a.printJSON(struct {
 			connect.UpgradeReport
-			Users []connect.MigratedUser `json:"users"`
-		}{r, users})
+			Migrations []connect.Migration    `json:"migrations,omitempty"`
+			Users      []connect.MigratedUser `json:"users"`
+		}{r, runs, users})
 	} else {
 		if r.Upgrade != nil {
-			err = a.printUpgradeReport(r)
+			err = a.printUpgradeReport(r, runs)
+		}
+		if err == nil && len(users) > 0 && slices.ContainsFunc(users, func(u connect.MigratedUser) bool { return u.Reason != "" }) {
+			err = a.print("what a reason means: twinspan doctor explain 'REASON'; all of it: Troubleshoot Connected App, at Connect's " + explain.Path + "\n")
 		}
 		if err == nil && len(users) > 0 {
 			rows := make([][]string, len(users))
@@ -34,7 +40,7 @@ func (a *app) reported(r connect.UpgradeReport, users []connect.MigratedUser) er
 	return err
 }
 
-func (a *app) printUpgradeReport(r connect.UpgradeReport) error {
+func (a *app) printUpgradeReport(r connect.UpgradeReport, runs []connect.Migration) error {
 	u := r.Upgrade
 	var b strings.Builder
 	fmt.Fprintf(&b, "upgrade   %s, order %s, %s; begun by %s at %s\n", oneLine(words(u.Kind)), oneLine(u.Order), oneLine(u.State), oneLine(u.By), u.CreatedAt.Format(time.RFC3339))
@@ -48,6 +54,7 @@ func (a *app) printUpgradeReport(r connect.UpgradeReport) error {
 	if p := u.Progress; p.Users > 0 {
 		fmt.Fprintf(&b, "users     %d: %d reconnected, %d waiting for approval, %d failed\n", p.Users, p.Reconnected, p.Waiting, p.Failed)
 	}
+	b.WriteString(runLines(runs))
 	for _, f := range u.Findings {
 		fmt.Fprintf(&b, "found     %s\n", oneLine(f.Message))
 	}

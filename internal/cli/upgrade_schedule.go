@@ -14,7 +14,7 @@ import (
 type upgradeScheduleCmd struct {
 	connectFlags
 	outageFlags
-	AfterSends      bool     `help:"The outage opens only once the sends have completed that are due before it would end." env:"-"`
+	AfterSends      *bool    `help:"The outage opens only once the sends have completed that are due before it would end; --no-after-sends takes that back." negatable:"" env:"-"`
 	Anyway          bool     `help:"With --mode fail: also where sends are scheduled inside, which fail." env:"-"`
 	EngagementAdmin []string `help:"Address of the Engagement administrator, who is told by mail; may be repeated. Whom the tenant names, where not given." placeholder:"EMAIL" env:"-" sep:"none"`
 	CRMAdmin        []string `name:"crm-admin" help:"Address of the Sales or Service Cloud administrator; likewise." placeholder:"EMAIL" env:"-" sep:"none"`
@@ -35,7 +35,7 @@ func (c *upgradeScheduleCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Withdraw && (c.At != "" || c.AfterSends) {
+	if c.Withdraw && (c.At != "" || c.AfterSends != nil) {
 		return usagef("--withdraw takes a booking back: --at and --after-sends make one")
 	}
 	cl, err := c.connect(a)
@@ -52,7 +52,7 @@ func (c *upgradeScheduleCmd) Run(ctx context.Context, a *app) error {
 			return a.printJSON(u)
 		}
 		return a.print("withdrawn\n")
-	case c.At == "" && !c.AfterSends:
+	case c.At == "" && c.AfterSends == nil:
 		s, err := cl.UpgradeSchedule(ctx, c.Window)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/progress"
 	"golang.org/x/term"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -49,7 +51,7 @@ type upgradeStartCmd struct {
 	VerifyTo         string   `help:"Where the test email goes; that user's own address, where not given." placeholder:"ADDRESS" env:"-"`
 	VerifyContact    string   `help:"Contact or lead for the triggered send; none is made, where not given." placeholder:"ID" env:"-"`
 	NoVerify         bool     `help:"Close the upgrade without a test email." env:"-"`
-	Anyway           bool     `help:"With --kind tenant-oauth: go on though scheduled sends have not completed; document 002 has them complete \"if possible\"." env:"-"`
+	Anyway           bool     `help:"With --kind tenant-oauth: go on though scheduled sends have not completed; document 002 has them complete \"if possible\"; and, where it is verified, without business units that Engagement does not have any more. With --as crm-admin: go on though the system user cannot see in the org what was done." env:"-"`
 	By               string   `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
 }
 
@@ -89,11 +91,18 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 		if !plays(c.As, "engagement_admin") {
 			return usagef("no upgrade is under way: the Engagement admin begins it")
 		}
-		if err := c.acknowledged(a); err != nil {
+		kind, err := c.begins(ctx, cl, u)
+		if err != nil {
+			return err
+		}
+		if c.Kind == "" { // whoever named none learns which it is before anything is changed
+			a.errorf("this begins the %s", called(kind))
+		}
+		if err := c.acknowledged(a, kind); err != nil {
 			return err
 		}
 		r := connect.UpgradeStart{
-			Kind: strings.ReplaceAll(c.Kind, "-", "_"), Order: c.Order, Mode: c.Mode, WindowMinutes: int(c.Window / time.Minute), Acknowledged: true, Verify: c.verification(), By: a.who(c.By),
+			Kind: kind, Order: c.Order, Mode: c.Mode, WindowMinutes: int(c.Window / time.Minute), Acknowledged: true, Verify: c.verification(), By: a.who(c.By),
 		}
 		if !at.IsZero() {
 			r.At = &at
@@ -101,6 +110,8 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 		if u, err = cl.StartUpgrade(ctx, r, oauth.NewToken(24)); err != nil {
 			return err
 		}
+	} else if err := c.goesOn(u, at); err != nil {
+		return err
 	}
 	if u.Kind == kindTenantOAuth {
 		return c.playTenantOAuth(ctx, a, cl, u)
@@ -108,17 +119,77 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 	return c.play(ctx, a, cl, u)
 }
 
+// called is what a sentence calls an upgrade of a kind.
+func called(kind string) string {
+	if kind == kindTenantOAuth {
+		return "upgrade to tenant-specific OAuth (document 002)"
+	}
+	return "upgrade to Connected App (document 003)"
+}
+
+// begins is the kind of the upgrade that is about to begin: the one asked for, else the booked one's, else that which the connection
+// needs. The other kind does not follow one that is closed unless it is asked for: the command that brought that one on, given once more,
+// would begin another outage.
+func (c *upgradeStartCmd) begins(ctx context.Context, cl *connect.Client, u *connect.Upgrade) (string, error) {
+	switch {
+	case c.Kind != "":
+		return strings.ReplaceAll(c.Kind, "-", "_"), nil
+	case u != nil && u.State == "booked":
+		return u.Kind, nil
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	kind := "connected_app"
+	if s.Org.Auth != "password" && s.Engagement.Auth == "password" {
+		kind = kindTenantOAuth
+	}
+	if u != nil && u.State != "cancelled" && u.Kind != kind && (s.Org.Auth == "password" || s.Engagement.Auth == "password") {
+		return "", usagef("the %s is closed, and nothing was begun; what the connection needs next is the %s: `twinspan upgrade start --kind %s` begins it", called(u.Kind), called(kind), strings.ReplaceAll(kind, "_", "-"))
+	}
+	return kind, nil
+}
+
+// goesOn refuses flags that say otherwise than the upgrade that is under way: whoever gave them means another one, or one that
+// somebody else has begun meanwhile.
+func (c *upgradeStartCmd) goesOn(u *connect.Upgrade, at time.Time) error {
+	window := time.Duration(u.WindowMinutes) * time.Minute
+	for _, f := range []struct {
+		flag, given, is, change string
+	}{
+		{"kind", c.Kind, strings.ReplaceAll(u.Kind, "_", "-"), "cancel it"},
+		{"order", c.Order, u.Order, "cancel it"},
+		{"mode", c.Mode, u.Mode, "`twinspan upgrade schedule` changes it before the outage opens"},
+		{"window", written(c.Window, c.Window != 0), written(window, true), "`twinspan upgrade schedule` changes it before the outage opens"},
+		{"at", written(at.UTC().Format(time.RFC3339), !at.IsZero()), written(u.At.UTC().Format(time.RFC3339), !u.At.IsZero()), "`twinspan upgrade schedule` changes it before the outage opens"},
+	} {
+		if f.given != "" && f.given != f.is {
+			return usagef("an upgrade is under way, begun by %s, with --%s %s, not %s: leave the flag out to go on with it; %s", oneLine(u.By), f.flag, cmp.Or(f.is, "as soon as may be"), f.given, f.change)
+		}
+	}
+	return nil
+}
+
+// written is a flag's value as text; "" where it was not given.
+func written(value any, given bool) string {
+	if !given {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
 func (c *upgradeStartCmd) verification() connect.UpgradeVerification {
 	return connect.UpgradeVerification{Definition: c.VerifyDefinition, As: c.VerifyAs, To: c.VerifyTo, Contact: c.VerifyContact}
 }
 
 // acknowledged shows the warnings, and refuses to go on where nobody said that they are read.
-func (c *upgradeStartCmd) acknowledged(a *app) error {
+func (c *upgradeStartCmd) acknowledged(a *app, kind string) error {
 	if c.Yes {
 		return nil
 	}
 	text := warnings
-	if c.Kind == "tenant-oauth" {
+	if kind == kindTenantOAuth {
 		text = tenantWarnings
 	}
 	if err := a.print(text); err != nil {
@@ -145,6 +216,7 @@ const answerWithin = 20 * time.Second
 // play does what is this person's to do, until it is somebody else's turn.
 func (c *upgradeStartCmd) play(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) error {
 	told := map[string]time.Time{} // what was told already, and when: the answer takes a moment
+	var hour hourCome
 	return a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) {
 		w := u.Waiting
 		switch {
@@ -152,10 +224,18 @@ func (c *upgradeStartCmd) play(ctx context.Context, a *app, cl *connect.Client, 
 			return true, nil
 		case w == nil || w.For == "connect":
 			return false, nil
+		case hour.opens(u):
+			return false, nil
 		case !plays(c.As, w.For) || w.Undoing:
 			return true, nil
 		}
-		turn := w.Step + w.For + w.Have
+		turn := w.Step + w.For
+		switch { // a refusal changes what was read, and each telling is another attempt: another test email, another row in a history
+		case allows(w):
+			turn += " allow"
+		case w.For == "crm_admin": // of his own, whose effect is read back
+			turn += w.Have
+		}
 		if when, again := told[turn]; again { // refused, or it does not read back as it should
 			return u.ToldBy(w.Step) == "" || time.Since(when) > answerWithin, nil
 		}
@@ -164,10 +244,27 @@ func (c *upgradeStartCmd) play(ctx context.Context, a *app, cl *connect.Client, 
 	})
 }
 
+// hourCome is when the hour that an upgrade waits for was first seen to have come.
+type hourCome struct{ seen time.Time }
+
+// opens reports whether the hour has come and Connect, which looks every few seconds, is about to see it.
+func (h *hourCome) opens(u *connect.Upgrade) bool {
+	w := u.Waiting
+	if w.For != "time" || w.Until.IsZero() || u.Progress.UntilSeconds > 0 {
+		return false
+	}
+	if h.seen.IsZero() {
+		h.seen = time.Now()
+	}
+	return time.Since(h.seen) < answerWithin
+}
+
 // turn does one step of an admin, and tells Connect. It reports whether that is all that can be done now.
 func (c *upgradeStartCmd) turn(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) (bool, error) {
 	t := connect.UpgradeTelling{By: a.who(c.By)}
 	switch w := u.Waiting; {
+	case w.Code == "not_readable" && !c.Anyway:
+		return true, nil
 	case w.For == "crm_admin":
 		s, err := cl.Status(ctx)
 		if err != nil {
@@ -177,12 +274,12 @@ func (c *upgradeStartCmd) turn(ctx context.Context, a *app, cl *connect.Client, 
 		if err != nil || !done {
 			return true, err
 		}
-		t.Anyway = w.Step == "assignments" && len(c.LeaveOut) > 0
+		t.Anyway = w.Step == "assignments" && len(c.LeaveOut) > 0 || w.Code == "not_readable"
 	case w.Step == "acknowledge":
-		if err := c.acknowledged(a); err != nil {
+		if err := c.acknowledged(a, u.Kind); err != nil {
 			return true, err
 		}
-	case w.Step == "connect_account" && strings.Contains(w.Have, "hasn't approved"):
+	case allows(w):
 		return c.allow(ctx, a, cl)
 	case w.Step == "verify":
 		t.Verify = c.verification()
@@ -192,6 +289,11 @@ func (c *upgradeStartCmd) turn(ctx context.Context, a *app, cl *connect.Client, 
 	}
 	_, err := cl.TellUpgrade(ctx, u.Waiting.Step, t, oauth.NewToken(24))
 	return false, err
+}
+
+// allows reports whether the upgrade waits for the system user to allow the connected app.
+func allows(w *connect.UpgradeWaiting) bool {
+	return w.Step == "connect_account" && strings.Contains(w.Have, "hasn't approved")
 }
 
 // allow opens Connect Account as the system user, or prints where he has to.
@@ -239,7 +341,12 @@ const upgradeEvery = 200 * time.Millisecond
 // watchUpgrade looks at an upgrade again and again, prints what is news, and asks turn after each look whether that is enough.
 // Exit code 3 where it is enough and the upgrade is not closed.
 func (a *app) watchUpgrade(ctx context.Context, cl *connect.Client, u *connect.Upgrade, p *upgradePrinter, turn func(*connect.Upgrade) (bool, error)) error {
-	tick := time.NewTicker(upgradeEvery)
+	return a.watchUpgradeEvery(ctx, cl, u, p, upgradeEvery, turn)
+}
+
+// watchUpgradeEvery is watchUpgrade with that pause between looks.
+func (a *app) watchUpgradeEvery(ctx context.Context, cl *connect.Client, u *connect.Upgrade, p *upgradePrinter, every time.Duration, turn func(*connect.Upgrade) (bool, error)) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		if err := p.show(u); err != nil {
@@ -293,29 +400,39 @@ func (c *upgradeWatchCmd) Run(ctx context.Context, a *app) error {
 	p := &upgradePrinter{a: a, each: true}
 	defer p.bar()()
 	for !u.Closed() {
-		if err := a.followUpgrade(ctx, cl, func(now *connect.Upgrade) error {
+		refused, err := a.followUpgrade(ctx, cl, func(now *connect.Upgrade) error {
 			u = now
 			return p.show(u)
-		}); err != nil {
+		})
+		if err != nil {
 			return err
+		}
+		if refused != "" {
+			a.errorf("the events of the upgrade do not come (%s): it is asked for each second instead", refused)
+			return a.watchUpgradeEvery(ctx, cl, u, p, time.Second, func(u *connect.Upgrade) (bool, error) { return u.Closed(), nil })
 		}
 	}
 	return a.watchUpgrade(ctx, cl, u, p, func(*connect.Upgrade) (bool, error) { return true, nil })
 }
 
 // followUpgrade reads an upgrade's events until they end. Where they break off after some, they are asked for again by the caller, who
-// is let wait a moment.
-func (a *app) followUpgrade(ctx context.Context, cl *connect.Client, each func(*connect.Upgrade) error) error {
+// is let wait a moment. refused is why not one came though Connect answers: something in between does not let a stream through.
+func (a *app) followUpgrade(ctx context.Context, cl *connect.Client, each func(*connect.Upgrade) error) (refused string, err error) {
 	came := false
-	err := cl.FollowUpgrade(ctx, func(u *connect.Upgrade) error {
+	err = cl.FollowUpgrade(ctx, func(u *connect.Upgrade) error {
 		came = true
 		return each(u)
 	})
 	if ctx.Err() != nil {
-		return fmt.Errorf("the upgrade goes on without this command; `twinspan upgrade watch` picks it up: %w", ctx.Err())
+		return "", fmt.Errorf("the upgrade goes on without this command; `twinspan upgrade watch` picks it up: %w", ctx.Err())
 	}
-	if err != nil && (!came || fault.KindOf(err) != fault.Unavailable) {
-		return err
+	switch {
+	case !came && err == nil:
+		return "the answer has none", nil
+	case !came && (fault.KindOf(err) != fault.Unavailable || fault.CodeOf(err) == client.CodeProtocol):
+		return oneLine(forPeople(err).Error()), nil
+	case err != nil && (!came || fault.KindOf(err) != fault.Unavailable):
+		return "", err
 	}
 	pause := time.NewTimer(upgradeEvery)
 	defer pause.Stop()
@@ -323,7 +440,7 @@ func (a *app) followUpgrade(ctx context.Context, cl *connect.Client, each func(*
 	case <-ctx.Done():
 	case <-pause.C:
 	}
-	return nil
+	return "", nil
 }
 
 func (a *app) noUpgrade() error {
@@ -496,8 +613,8 @@ func describeUpgrade(u *connect.Upgrade) string {
 		fmt.Fprintf(&b, "window   %s over: the outage goes on until the upgrade is closed or cancelled\n", (time.Duration(-s) * time.Second).Round(time.Second))
 	}
 	if w := u.Waiting; w != nil && !u.Closed() {
-		fmt.Fprintf(&b, "waits    for %s\n", oneLine(waitsFor(w)))
-		for _, l := range [][2]string{{"read", w.Have}, {"wanted", w.Want}, {"click", w.Click}, {"or", w.Command}} {
+		fmt.Fprintf(&b, "waits    for %s%s\n", oneLine(waitsFor(w)), inTime(u))
+		for _, l := range [][2]string{{"error", w.Code}, {"read", w.Have}, {"wanted", w.Want}, {"click", w.Click}, {"or", w.Command}} {
 			if l[1] != "" {
 				fmt.Fprintf(&b, "%-8s %s\n", l[0], oneLine(l[1]))
 			}
@@ -507,6 +624,14 @@ func describeUpgrade(u *connect.Upgrade) string {
 		fmt.Fprintf(&b, "found    %s\n", oneLine(f.Message))
 	}
 	return b.String()
+}
+
+// inTime says how long it is to the hour that an upgrade waits for: the pair's clock may be another one than the reader's.
+func inTime(u *connect.Upgrade) string {
+	if u.Waiting.For != "time" || u.Progress.UntilSeconds == 0 {
+		return ""
+	}
+	return ", in " + (time.Duration(u.Progress.UntilSeconds) * time.Second).String()
 }
 
 func waitsFor(w *connect.UpgradeWaiting) string {

@@ -27,9 +27,15 @@ The connection is unavailable while the outage is open, which is from Connect to
 // actPatience is how long the upgrade may take to see what this command did.
 const actPatience = time.Minute
 
-// playTenantOAuth does what is this person's to do of document 002, each thing once, until it is somebody else's turn.
+// doubtPatience is how long Connect may ask the tenant what became of a test send whose answer was lost.
+const doubtPatience = 5 * time.Second
+
+// playTenantOAuth does what is this person's to do of document 002, each thing once, until it is somebody else's turn. A triggered
+// send test that does not complete ends the command: given again, it sends another.
 func (c *upgradeStartCmd) playTenantOAuth(ctx context.Context, a *app, cl *connect.Client, u *connect.Upgrade) error {
 	acted := map[string]time.Time{}
+	var hour hourCome
+	var test connect.Send
 	return a.watchUpgrade(ctx, cl, u, &upgradePrinter{a: a}, func(u *connect.Upgrade) (bool, error) {
 		w := u.Waiting
 		switch {
@@ -37,14 +43,21 @@ func (c *upgradeStartCmd) playTenantOAuth(ctx context.Context, a *app, cl *conne
 			return true, nil
 		case w == nil || w.For == "connect" || w.For == "time" && plays(c.As, "engagement_admin") && u.At.IsZero():
 			return false, nil
-		case !plays(c.As, w.For):
+		case hour.opens(u):
+			return false, nil
+		case !plays(c.As, w.For) || w.Undoing: // `upgrade cancel` puts back
 			return true, nil
 		}
 		if at, done := acted[w.Step]; done {
+			if w.Step == "verify" && test.MessageKey != "" {
+				if failed, err := a.testFailed(ctx, cl, test.MessageKey, time.Since(at)); failed || err != nil {
+					return true, err
+				}
+			}
 			return time.Since(at) > actPatience, nil
 		}
 		acted[w.Step] = time.Now()
-		can, err := c.act(ctx, a, cl, w.Step)
+		can, err := c.act(ctx, a, cl, w.Step, &test)
 		if err != nil || !can {
 			return true, err
 		}
@@ -53,12 +66,31 @@ func (c *upgradeStartCmd) playTenantOAuth(ctx context.Context, a *app, cl *conne
 	})
 }
 
-// act does a step in the session of whose it is; false where it is not for a command.
-func (c *upgradeStartCmd) act(ctx context.Context, a *app, cl *connect.Client, step string) (bool, error) {
+// testFailed looks at a triggered send test that was asked for so long ago, and reports, here and to the person, that it will not
+// complete.
+func (a *app) testFailed(ctx context.Context, cl *connect.Client, key string, after time.Duration) (bool, error) {
+	s, err := cl.Send(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	if s.Status != "not_sent" && s.Status != "refused" && (s.Status != "in_doubt" || after < doubtPatience) {
+		return false, nil
+	}
+	why := ""
+	if s.Reason != nil {
+		why = ": " + strings.TrimSuffix(s.Reason.Message, ".")
+	}
+	a.errorf("the triggered send test to %s is %s%s; the same command sends another", oneLine(s.Recipient), oneLine(words(s.Status)), oneLine(why))
+	return true, nil
+}
+
+// act does a step in the session of whose it is; false where it is not for a command. The triggered send test that it asked for
+// goes to test.
+func (c *upgradeStartCmd) act(ctx context.Context, a *app, cl *connect.Client, step string, test *connect.Send) (bool, error) {
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
 	switch step {
 	case "acknowledge":
-		return true, c.acknowledged(a)
+		return true, c.acknowledged(a, kindTenantOAuth)
 	case "scheduled_sends":
 		return c.Anyway, nil
 	case "package":
@@ -75,7 +107,7 @@ func (c *upgradeStartCmd) act(ctx context.Context, a *app, cl *connect.Client, s
 	case "connect_marketing_cloud":
 		return c.signInForUpgrade(ctx, a, cl)
 	case "verify":
-		return c.confirmUpgrade(ctx, a, cl)
+		return c.confirmUpgrade(ctx, a, cl, test)
 	}
 	return false, nil
 }
@@ -137,8 +169,8 @@ func (c *upgradeStartCmd) signInForUpgrade(ctx context.Context, a *app, cl *conn
 }
 
 // confirmUpgrade does what confirms the upgrade: in Enterprise 2.0 the business units that were active are added again, elsewhere
-// a triggered send is sent.
-func (c *upgradeStartCmd) confirmUpgrade(ctx context.Context, a *app, cl *connect.Client) (bool, error) {
+// a triggered send is sent, and goes to test.
+func (c *upgradeStartCmd) confirmUpgrade(ctx context.Context, a *app, cl *connect.Client, test *connect.Send) (bool, error) {
 	state, err := cl.TenantOAuth(ctx)
 	if err != nil {
 		return false, err
@@ -150,8 +182,8 @@ func (c *upgradeStartCmd) confirmUpgrade(ctx context.Context, a *app, cl *connec
 				missing = append(missing, u.AccountID)
 			}
 		}
-		if len(missing) == 0 {
-			return false, nil
+		if len(missing) == 0 { // what Engagement does not have any more cannot be added
+			return c.Anyway, nil
 		}
 		_, err := cl.SetBusinessUnits(ctx, missing, true, "", a.who(c.By), oauth.NewToken(24))
 		return true, err
@@ -159,6 +191,6 @@ func (c *upgradeStartCmd) confirmUpgrade(ctx context.Context, a *app, cl *connec
 	if c.VerifyContact == "" || c.VerifyDefinition == "" {
 		return false, a.print("next     --verify-contact ID --verify-definition KEY: a triggered send test confirms the upgrade\n")
 	}
-	_, err = cl.TestTenantOAuth(ctx, c.VerifyContact, c.VerifyDefinition, oauth.NewToken(24))
+	*test, err = cl.TestTenantOAuth(ctx, c.VerifyContact, c.VerifyDefinition, oauth.NewToken(24))
 	return true, err
 }

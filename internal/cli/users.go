@@ -27,12 +27,12 @@ type usersCmd struct {
 }
 
 // states is the flag's list of states.
-const states = ",not_integrated,integrated,mapped,stale,broken,not_reconnected,cleared"
+const states = ",not_integrated,integrated,not_mapped,mapped,stale,broken,not_reconnected,cleared"
 
 // usersListCmd lists users.
 type usersListCmd struct {
 	connectFlags
-	State string `help:"Only users in this state: not_integrated, integrated, mapped, stale, broken, not_reconnected or cleared." enum:"${user_states}" default:"" placeholder:"STATE" env:"-"`
+	State string `help:"Only users in this state: not_integrated, integrated, not_mapped (under an own link), mapped, stale, broken, not_reconnected or cleared." enum:"${user_states}" default:"" placeholder:"STATE" env:"-"`
 }
 
 // Run prints a line a user; exit code 3 where there are none.
@@ -105,6 +105,7 @@ func describeUser(u connect.User) string {
 	line("token in", map[string]string{
 		"user_field":        "the User field Marketing Cloud OAuth Token; blanking it clears the mapping",
 		"protected_setting": "the protected setting; blanking the User field changes nothing",
+		"vault":             "Connect's vault; `twinspan users clear` ends the mapping",
 	}[u.TokenStore])
 	line("notice", map[string]string{
 		connect.CodeAPIUserNamed:    "mapped to the API user; clear the mapping and map the user's own",
@@ -120,12 +121,13 @@ func describeUser(u connect.User) string {
 		line("cause", u.Cause.Code+": "+u.Cause.Message)
 	}
 	line("next", map[string]string{
-		"not_integrated":  "an Engagement administrator sets Salesforce.com Status on the user's page, which then names this user",
+		"not_integrated":  "the user opens the Marketing Cloud tab and connects, with his own Engagement credentials; or an Engagement administrator sets Salesforce.com Status on the user's page, with which `twinspan users map` maps him without them",
+		"not_mapped":      "the user opens Connect's page /marketing-cloud, or `twinspan users visit` does it for him, and connects; the app lets him in where `twinspan connect --let-in` named him",
 		"integrated":      "the user opens the Marketing Cloud tab and connects",
 		"stale":           "clear the mapping, so that the new permissions are taken at the next visit",
 		"broken":          "clear the mapping; the right password is answered \"login denied\" until then",
 		"not_reconnected": "`upgrade migrate` reconnects users who were mapped before the upgrade; or the user opens the Marketing Cloud tab and connects anew",
-		"cleared":         "the user opens the Marketing Cloud tab and connects",
+		"cleared":         "the user opens the Marketing Cloud tab, which is Connect's page /marketing-cloud, and connects",
 	}[u.State])
 	return b.String()
 }

@@ -60,7 +60,7 @@ func (c *usersImportCmd) Run(ctx context.Context, a *app) error {
 	case given == 0:
 		return c.list(ctx, a, cl)
 	case c.Cancel != "":
-		if i, err = cl.CancelImport(ctx, c.Cancel, oauth.NewToken(24)); err != nil {
+		if i, err = cl.CancelImport(ctx, c.Cancel, a.who(c.By), oauth.NewToken(24)); err != nil {
 			return err
 		}
 		return a.printImport(i)

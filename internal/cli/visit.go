@@ -54,6 +54,11 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.EngagementUser == "" {
+		if err := c.needsNoUser(ctx, cl); err != nil {
+			return err
+		}
+	}
 	names := []string{"user_password"}
 	if c.EngagementUser != "" {
 		names = append(names, "engagement_password")
@@ -100,6 +105,18 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 	}
 	if err == nil && (page.Status != 200 || u.State != "mapped") {
 		err = errNo
+	}
+	return err
+}
+
+// needsNoUser refuses a visit that would end at Engagement's sign-in without anybody who signs in there.
+func (c *usersVisitCmd) needsNoUser(ctx context.Context, cl *connect.Client) error {
+	if c.ForAPIUser {
+		return usagef("--engagement-user is missing: user name in Engagement of the API user, whose credentials the tab asks for")
+	}
+	u, err := cl.User(ctx, c.User)
+	if err == nil && u.State != "mapped" && u.State != "stale" {
+		err = usagef("--engagement-user is missing: %s is %s, so the tab asks for his user name and password in Engagement", oneLine(c.User), words(u.State))
 	}
 	return err
 }

@@ -70,6 +70,18 @@ func Remote(err error) *RemoteError {
 	return nil
 }
 
+// Said gives the code and the sentence with which err was refused: a cloud's where a cloud said no, else ours.
+func Said(err error) (code, text string) {
+	f := fault.Of(err)
+	if f == nil {
+		return "", ""
+	}
+	if r := Remote(f); r != nil && r.Code != "" && (f.Code == CodeRefused || f.Code == CodeNotFound) {
+		return r.Code, r.Description
+	}
+	return string(f.Code), f.Message
+}
+
 // Unknown reports whether err leaves open that the cloud acted on the request (security 0.1, finding 3): no whole
 // answer, an answer that makes no sense, or a failure on the cloud's side.
 func Unknown(err error) bool {
@@ -202,8 +214,11 @@ func (c *Caller) Do(ctx context.Context, r Request) (*Answer, error) {
 		if !connected.Load() && ctx.Err() != nil {
 			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The time for the call was over before the %s at %s was reached.", c.cloud, host(r.URL))
 		}
+		if why, ok := errors.AsType[*fault.Error](err); ok && !connected.Load() { // the transport does not go there
+			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The %s at %s cannot be reached: %s", c.cloud, host(r.URL), why.Message)
+		}
 		if !connected.Load() {
-			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The %s at %s cannot be reached.", c.cloud, host(r.URL))
+			return nil, fault.Wrap(err, fault.Unavailable, CodeUnreachable, "The %s at %s cannot be reached: %s.", c.cloud, host(r.URL), unreachable(err))
 		}
 		return nil, c.noAnswer(err, r.URL)
 	}

@@ -80,6 +80,10 @@ var (
 	inTable  = regexp.MustCompile(`\{(?:\d{3}|http\.Status\w+|0), "([A-Za-z_]+)"`)
 	inNumber = regexp.MustCompile(`\{(?:\d{3}|http\.Status\w+), (\d+)\}`)
 	byCode   = regexp.MustCompile(`(?:Code\w+|code\w+|fault\.\w+): +"([A-Z][A-Z_]+)"`)
+	ofSOAP   = regexp.MustCompile(`(?:login|unexpected)Fault\("([A-Z_]+)"`)
+	halted   = regexp.MustCompile(`ErrorCode: "([A-Z_]+)"`)
+	ofBulk   = regexp.MustCompile(`code, message = "([A-Z_]+)"`)
+	ofResult = regexp.MustCompile(`CodePasswordExpired = "(\w+)"`)
 	ofFault  = regexp.MustCompile(`fault\.Code += +"([a-z_]+)"`)
 	ofStatus = regexp.MustCompile(`Status\w+ += "([A-Z][^"]+)"`)
 	ofOAuth  = regexp.MustCompile(`Err\w+ += "([a-z_]+)"`)
@@ -92,12 +96,31 @@ var sources = []struct {
 }{
 	{"crm/internal/rest/errors.go", inTable},
 	{"crm/internal/rest/errors.go", byCode},
+	{"crm/internal/rest/composite.go", halted},
+	{"crm/internal/bulk/worker.go", ofBulk},
 	{"crm/internal/login/wire.go", inTable},
+	{"crm/internal/login/soap.go", ofSOAP},
+	{"internal/client/crm/soap.go", ofResult},
 	{"crm/internal/metadata/metadata.go", byCode},
 	{"crm/internal/org/loginhistory.go", ofStatus},
 	{"engagement/internal/login/errors.go", inNumber},
 	{"engagement/internal/rest/errors.go", inNumber},
 	{"internal/oauth/oauth.go", ofOAuth},
+}
+
+// TestCodesOfRealOrgs: what the embedded org never says and a real one may is explained too (crm-wire 1.3, 2, 3.3, 7).
+func TestCodesOfRealOrgs(t *testing.T) {
+	t.Parallel()
+	for _, code := range strings.Fields(`API_DISABLED_FOR_ORG CLIENT_NOT_ACCESSIBLE_FOR_USER CLIENT_REQUIRE_UPDATE_FOR_USER INVALID_SSO_GATEWAY_URL LOGIN_CHALLENGE_ISSUED
+		LOGIN_CHALLENGE_PENDING MUTUAL_AUTHENTICATION_FAILED ORG_LOCKED PORTAL_NO_ACCESS TRIAL_EXPIRED UNSUPPORTED_CLIENT OAUTH_EC_APP_NOT_FOUND CROSS_ORG_OAUTH_DENIED MULTIPLE_API_ERRORS`) {
+		if len(explain.Find(code)) == 0 {
+			t.Errorf("%s is not explained", code)
+		}
+	}
+	// As the CLI prints it.
+	if len(explain.Find("The org refused: passwordExpired: the user's password has expired.")) == 0 {
+		t.Error("an expired password is not explained")
+	}
 }
 
 // TestEveryCodeIsExplained: whatever the clouds and Connect can refuse with has a row.

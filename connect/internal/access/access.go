@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -41,11 +42,12 @@ const (
 	CodeTokenExpired fault.Code = "token_expired"
 )
 
-// Lifetimes. Those that end by expiry are domain time, IdleLife and RoleLife machine time.
+// Lifetimes. Those that end by expiry are domain time, IdleLife, RoleLife and ActLife machine time.
 const (
 	SessionLife = 12 * time.Hour   // from the sign-in on
 	IdleLife    = 30 * time.Minute // without use
 	RoleLife    = 5 * time.Minute  // until a session's role is read again
+	ActLife     = 10 * time.Second // until it is for what changes something
 	LinkLife    = time.Hour        // of the one-time link
 	// DefaultTokenLife and MaxTokenLife are of API tokens.
 	DefaultTokenLife = 90 * 24 * time.Hour
@@ -73,12 +75,13 @@ const (
 func (r Role) May(allowed ...Role) bool { return r == Admin || slices.Contains(allowed, r) }
 
 // Label says the role in the words of the connection's org and of Engagement.
-func (r Role) Label(n link.Names) string {
+func (r Role) Label(l link.Link) string {
+	admin, user := l.RoleNames()
 	switch r {
 	case Admin:
-		return n.AdminBoxLabel
+		return admin
 	case User:
-		return n.UserBoxLabel
+		return user
 	case Engagement:
 		return "Marketing Cloud Administrator"
 	case Reader:
@@ -88,15 +91,15 @@ func (r Role) Label(n link.Names) string {
 }
 
 // Require refuses a role that is not one of those allowed, and says which is missing.
-func (r Role) Require(n link.Names, allowed ...Role) error {
+func (r Role) Require(l link.Link, allowed ...Role) error {
 	if r.May(allowed...) {
 		return nil
 	}
-	wanted := []string{Admin.Label(n)}
+	wanted := []string{Admin.Label(l)}
 	for _, a := range allowed {
-		wanted = append(wanted, a.Label(n))
+		wanted = append(wanted, a.Label(l))
 	}
-	return fault.New(fault.Denied, CodeRoleRequired, "This needs the role %s; you have %s.", strings.Join(wanted, " or "), r.Label(n))
+	return fault.New(fault.Denied, CodeRoleRequired, "This needs the role %s; you have %s.", strings.Join(wanted, " or "), r.Label(l))
 }
 
 // Cloud says who vouched for a person.
@@ -149,7 +152,13 @@ type Session struct {
 	Expires time.Time // domain time
 	Seen    time.Time // last use, machine time
 	RoleAt  time.Time // when the role was read, machine time
+	// Eyes is the person's own session in the org, sealed under EyesAAD, where Connect could not read the org when he came; nil
+	// for none.
+	Eyes []byte
 }
+
+// EyesAAD binds what was lent to the session that it was lent for.
+func EyesAAD(token []byte) []byte { return fmt.Appendf(nil, "connect/console-eyes/v1|%x", token) }
 
 // Accept refuses a session that has ended. now is domain time, machine machine time; orgID is the connection's org, "" for
 // none: an org that was taken in another's place vouches for nobody who is here.

@@ -42,7 +42,8 @@ func TestSessionsEnd(t *testing.T) {
 // TestRoles: an admin may everything, the others what is named; what is missing is said in the words of the org.
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	n := link.StandardNames()
+	var l link.Link
+	l.Standing = link.Embedded
 	for _, c := range []struct {
 		role    access.Role
 		allowed []access.Role
@@ -57,12 +58,16 @@ func TestRoles(t *testing.T) {
 		{access.Nobody, nil, false},
 		{access.Nobody, []access.Role{access.Nobody}, true},
 	} {
-		if err := c.role.Require(n, c.allowed...); (err == nil) != c.may || err != nil && fault.CodeOf(err) != access.CodeRoleRequired {
+		if err := c.role.Require(l, c.allowed...); (err == nil) != c.may || err != nil && fault.CodeOf(err) != access.CodeRoleRequired {
 			t.Errorf("%q of %q: %v", c.role, c.allowed, err)
 		}
 	}
-	err := access.User.Require(n, access.Engagement)
+	err := access.User.Require(l, access.Engagement)
 	if text := fault.Of(err).Message; text != "This needs the role Marketing Cloud for AppExchange Admin or Marketing Cloud Administrator; you have Marketing Cloud for AppExchange User." {
+		t.Error(text)
+	}
+	l.Standing = link.OwnLink // there is no package, and so no box
+	if text := fault.Of(access.User.Require(l)).Message; text != "This needs the role Twinspan Admin; you have Twinspan User." {
 		t.Error(text)
 	}
 }

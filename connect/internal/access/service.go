@@ -34,41 +34,78 @@ const (
 type Service struct {
 	store   Store
 	links   *link.Service
+	vault   *vault.Vault
 	machine clock.Machine
 }
 
-// NewService wires the service; machine is machine time as all processes have it.
-func NewService(store Store, links *link.Service, machine clock.Machine) *Service {
-	return &Service{store: store, links: links, machine: machine}
+// NewService wires the service; v seals what people lend, machine is machine time as all processes have it.
+func NewService(store Store, links *link.Service, v *vault.Vault, machine clock.Machine) *Service {
+	return &Service{store: store, links: links, vault: v, machine: machine}
 }
 
-// RoleInOrg reads which of the package's two boxes a user of the org has (connect-facts 1.4), as the system user. The box
-// Admin counts alone, too. Who is deactivated or frozen there is nobody: the org would not let him in either.
+// RoleInOrg reads, as the system user, which of the package's two boxes a user of the org has (connect-facts 1.4); under an own
+// link, where there is no package, which of two permission sets. The one that makes an administrator counts alone, too. Who is
+// deactivated or frozen there is nobody: the org would not let him in either.
 func (s *Service) RoleInOrg(ctx context.Context, l link.Link, userID string) (Role, error) {
-	role, names := Nobody, l.Names()
-	err := s.links.CallOrg(ctx, l, func(org *crm.Session) error {
-		record, err := org.GetRecord(ctx, "User", userID, "Id", "IsActive", names.AdminBoxName(), names.UserBoxName())
-		switch {
-		case err != nil:
-			return err
-		case !record.Bool("IsActive"):
-			return nil
-		case record.Bool(names.AdminBoxName()):
-			role = Admin
-		case record.Bool(names.UserBoxName()):
-			role = User
-		default:
-			return nil
-		}
-		logins, err := org.Query(ctx, "SELECT IsFrozen FROM UserLogin WHERE UserId = "+crm.Literal(userID))
-		if fault.CodeOf(err) == client.CodeRefused { // a system user without Manage Users is not told who is frozen
-			return nil
-		}
-		if len(logins) > 0 && logins[0].Bool("IsFrozen") {
-			role = Nobody
-		}
+	role := Nobody
+	err := s.links.CallOrg(ctx, l, func(org *crm.Session) (err error) {
+		role, err = roleOf(ctx, org, l, userID)
 		return err
 	})
+	return role, err
+}
+
+// roleOf is what a user's boxes or permission sets make him, as the session's user sees them.
+func roleOf(ctx context.Context, org *crm.Session, l link.Link, userID string) (Role, error) {
+	has := roleByBox
+	if l.RolesBySet() {
+		has = roleBySet
+	}
+	role, err := has(ctx, org, l.Names(), userID)
+	if err != nil || role == Nobody {
+		return Nobody, err
+	}
+	logins, err := org.Query(ctx, "SELECT IsFrozen FROM UserLogin WHERE UserId = "+crm.Literal(userID))
+	if fault.CodeOf(err) == client.CodeRefused { // one without Manage Users is not told who is frozen
+		return role, nil
+	}
+	if len(logins) > 0 && logins[0].Bool("IsFrozen") {
+		role = Nobody
+	}
+	return role, err
+}
+
+// roleByBox is what the boxes on an active user's record make him.
+func roleByBox(ctx context.Context, org *crm.Session, n link.Names, userID string) (Role, error) {
+	record, err := org.GetRecord(ctx, "User", userID, "Id", "IsActive", n.AdminBoxName(), n.UserBoxName())
+	switch {
+	case err != nil || !record.Bool("IsActive"):
+		return Nobody, err
+	case record.Bool(n.AdminBoxName()):
+		return Admin, nil
+	case record.Bool(n.UserBoxName()):
+		return User, nil
+	}
+	return Nobody, nil
+}
+
+// roleBySet is what the permission sets of an active user make him.
+func roleBySet(ctx context.Context, org *crm.Session, n link.Names, userID string) (Role, error) {
+	record, err := org.GetRecord(ctx, "User", userID, "Id", "IsActive")
+	if err != nil || !record.Bool("IsActive") {
+		return Nobody, err
+	}
+	rows, err := org.Query(ctx, "SELECT PermissionSet.Label FROM PermissionSetAssignment WHERE AssigneeId = "+crm.Literal(userID)+
+		" AND PermissionSet.Label IN ("+crm.Literal(n.ConsoleAdminSet)+", "+crm.Literal(n.ConsoleUserSet)+")")
+	role := Nobody
+	for _, row := range rows {
+		switch label := row.Related("PermissionSet").String("Label"); { // which the org compares without regard to case
+		case strings.EqualFold(label, n.ConsoleAdminSet):
+			return Admin, err
+		case strings.EqualFold(label, n.ConsoleUserSet):
+			role = User
+		}
+	}
 	return role, err
 }
 
@@ -95,25 +132,56 @@ func (s *Service) RoleInEngagement(ctx context.Context, l link.Link, username st
 }
 
 // Enter begins the session of a person whom a cloud signed in. A cloud that refuses to tell of him, or is not connected,
-// gives no role: why is returned beside the session, for the log.
-func (s *Service) Enter(ctx context.Context, l link.Link, p Person, own *engagement.Session) (cookie string, session Session, why, err error) {
+// gives no role: why is returned beside the session, for the log. lent is the access token of a person of the org who lends
+// his session for as long as this one lasts, so that an org without a system user can be looked at; "" for none.
+func (s *Service) Enter(ctx context.Context, l link.Link, p Person, own *engagement.Session, lent vault.Secret) (cookie string, session Session, why, err error) {
 	role := Nobody
-	if p.Cloud == ByEngagement {
+	switch {
+	case p.Cloud == ByEngagement:
 		role, why = s.RoleInEngagement(ctx, l, p.Username, own)
-	} else {
+	case lent != "" && l.Org.Username == "":
+		role, why = s.roleOfLender(ctx, l, p, lent)
+	default:
 		role, why = s.RoleInOrg(ctx, l, p.UserID)
 	}
 	if why != nil {
 		role = Nobody
 	}
-	cookie, session, err = s.begin(ctx, l, audit.Change{}, p, role)
+	cookie, session, err = s.begin(ctx, l, audit.Change{}, p, role, lent)
 	return cookie, session, why, err
 }
 
-func (s *Service) begin(ctx context.Context, l link.Link, why audit.Change, p Person, role Role) (string, Session, error) {
+// roleOfLender reads a person's boxes in his own session.
+func (s *Service) roleOfLender(ctx context.Context, l link.Link, p Person, lent vault.Secret) (Role, error) {
+	org, err := s.links.OrgClient(l)
+	if err != nil {
+		return Nobody, err
+	}
+	return roleOf(ctx, org.Session(crm.Token{AccessToken: lent, InstanceURL: l.CRMURL}), l, p.UserID)
+}
+
+// Eyes is the access token of the org that the session's person lent; "" for none.
+func (s *Service) Eyes(session Session) (vault.Secret, error) {
+	if len(session.Eyes) == 0 {
+		return "", nil
+	}
+	plain, err := s.vault.Open(session.Eyes, EyesAAD(session.Token))
+	if err != nil {
+		return "", fault.Wrap(err, fault.Internal, link.CodeCredentialCorrupt, "The session that you lent cannot be opened. Sign in again.")
+	}
+	return vault.Secret(plain), nil
+}
+
+func (s *Service) begin(ctx context.Context, l link.Link, why audit.Change, p Person, role Role, lent vault.Secret) (string, Session, error) {
 	cookie, now := oauth.NewToken(secretBytes), s.machine()
 	session := Session{
 		Token: vault.HashToken(cookie), Pair: l.Pair, Person: p, Role: role, Expires: s.links.Now(l).Add(SessionLife), Seen: now, RoleAt: now,
+	}
+	if lent != "" {
+		var err error
+		if session.Eyes, err = s.vault.Seal([]byte(lent.Reveal()), EyesAAD(session.Token)); err != nil {
+			return "", session, err
+		}
 	}
 	return cookie, session, s.store.AddConsoleSession(ctx, why, session)
 }
@@ -122,6 +190,17 @@ func (s *Service) begin(ctx context.Context, l link.Link, why audit.Change, p Pe
 // console away within RoleLife. A cloud that cannot be asked leaves the role, because an administrator is needed to mend
 // it. What has no session is an Unauthenticated fault.
 func (s *Service) Session(ctx context.Context, cookie string) (Session, link.Link, error) {
+	return s.session(ctx, cookie, RoleLife)
+}
+
+// Acting is Session for what changes something: the role is not older than ActLife, so that who was shut out of his cloud or
+// lost his box changes nothing more.
+func (s *Service) Acting(ctx context.Context, cookie string) (Session, link.Link, error) {
+	return s.session(ctx, cookie, ActLife)
+}
+
+// session is Session with a role that is at most so old.
+func (s *Service) session(ctx context.Context, cookie string, roleLife time.Duration) (Session, link.Link, error) {
 	if cookie == "" || len(cookie) > 200 {
 		return Session{}, link.Link{}, SignedOut()
 	}
@@ -141,7 +220,7 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, link.Lin
 		return Session{}, l, err
 	}
 	stale := now.Sub(found.Seen).Abs() >= seenEvery
-	if found.Person.Cloud != ByLink && now.Sub(found.RoleAt).Abs() >= RoleLife {
+	if found.Person.Cloud != ByLink && now.Sub(found.RoleAt).Abs() >= roleLife {
 		if role, ok := s.readAgain(ctx, l, found.Person); ok {
 			found.Role = role
 		}
@@ -154,8 +233,13 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, link.Lin
 	return found, l, err
 }
 
+// readAgainFor is how long a cloud has to tell of a role. One that hangs must not keep the person from what mends it.
+const readAgainFor = 5 * time.Second
+
 // readAgain is a person's role as it is now; ok is false where his cloud does not tell.
 func (s *Service) readAgain(ctx context.Context, l link.Link, p Person) (role Role, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, readAgainFor)
+	defer cancel()
 	var err error
 	if p.Cloud == ByEngagement {
 		role, err = s.RoleInEngagement(ctx, l, p.Username, nil)
@@ -206,7 +290,7 @@ func (s *Service) EnterByLink(ctx context.Context, token string) (cookie string,
 	}
 	operator := Person{Cloud: ByLink, Username: "operator"}
 	why := audit.Change{At: s.links.Now(l), Actor: operator.Actor(), Action: audit.ConsoleLinkTaken}
-	cookie, _, err = s.begin(ctx, l, why, operator, Admin)
+	cookie, _, err = s.begin(ctx, l, why, operator, Admin, "")
 	return cookie, err
 }
 

@@ -40,6 +40,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/strictjson"
 	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
@@ -337,6 +338,7 @@ func (s *Server) deliver(w http.ResponseWriter, r *http.Request, d download) {
 
 func (s *Server) parse(w http.ResponseWriter, r *http.Request, route Route) (call, error) {
 	who, l, err := s.caller(r)
+	probe.CalledBy(r.Context(), who.Username, who.Actor)
 	if err != nil {
 		return call{}, err
 	}

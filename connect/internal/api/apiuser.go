@@ -27,13 +27,6 @@ type apiUserChange struct {
 	Items     []apiuser.Item `json:"items"`
 }
 
-// effects are what a change without the procedure does (connect-facts 3.4).
-var apiUserEffects = []string{
-	"a new password, or signing in anew, resets the API user's token and cuts the connection",
-	"triggered sends fail", "scheduled sends of the org stop", "journey entries from Salesforce Data fail",
-	"a quiet hour alone prevents none of it",
-}
-
 func changeOf(c apiuser.Change) *apiUserChange {
 	if c.Revision == 0 {
 		return nil
@@ -48,7 +41,7 @@ func changeOf(c apiuser.Change) *apiUserChange {
 func findingsOf(all []apiuser.Finding) []findingBody {
 	body := make([]findingBody, 0, len(all))
 	for _, f := range all {
-		body = append(body, findingBody(f))
+		body = append(body, findingBody{f.Name, f.Want, f.Got, f.OK})
 	}
 	return body
 }
@@ -59,7 +52,7 @@ func (s *Server) apiUserPlan(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	before, after := apiuser.Clicks()
-	body := apiUserPlanBody{APIUser: c.link.Tenant.Username, Change: changeOf(p.Change), Active: p.Active, Proof: findingsOf(p.Proof), Before: before, After: after, Effects: apiUserEffects}
+	body := apiUserPlanBody{APIUser: c.link.Tenant.Username, Change: changeOf(p.Change), Active: p.Active, Proof: findingsOf(p.Proof), Before: before, After: after, Effects: apiuser.Effects()}
 	if body.Active == nil {
 		body.Active = []apiuser.Item{}
 	}
@@ -92,6 +85,9 @@ func (s *Server) apiUserResume(ctx context.Context, c call) (any, error) {
 		By        string `json:"by"`
 	}
 	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	if err := s.Upgrades.KeepsAPIUser(ctx, c.link, in.APIUser, in.AccountID); err != nil {
 		return nil, err
 	}
 	done, proof, err := s.APIUser.Resume(ctx, c.link, in.APIUser, in.AccountID, in.By)

@@ -32,6 +32,7 @@ type doctorFinding struct {
 	Why      string          `json:"why"`
 	Click    string          `json:"click,omitempty"`
 	Command  string          `json:"command,omitempty"`
+	See      string          `json:"see,omitempty"`
 	Document string          `json:"document,omitempty"`
 	// Mend: the command does it and is safe; absent where a person has to decide.
 	Mend *doctorMend `json:"mend,omitempty"`
@@ -58,7 +59,7 @@ func doctorOf(r doctor.Report) doctorBody {
 		body.Passed = []string{}
 	}
 	for i, f := range r.Findings {
-		body.Findings[i] = doctorFinding{f.Check, f.Name, f.Severity, f.Subject, f.Seen, f.Expected, f.Why, f.Click, f.Command, f.Document, nil}
+		body.Findings[i] = doctorFinding{f.Check, f.Name, f.Severity, f.Subject, f.Seen, f.Expected, f.Why, f.Click, f.Command, f.See, f.Document, nil}
 		if m := f.Mend; m.Safe() {
 			body.Findings[i].Mend = &doctorMend{m.By, m.Effect, m.Last}
 		}
@@ -97,10 +98,12 @@ type lent struct {
 	TenantToken   vault.Secret `json:"engagement_access_token"`
 	TenantRESTURL string       `json:"engagement_rest_url"`
 	TenantSOAPURL string       `json:"engagement_soap_url"`
+	SystemUser    string       `json:"system_user"`
+	APIUser       string       `json:"api_user"`
 }
 
 func (l lent) eyes() doctor.Eyes {
-	return doctor.Eyes{OrgToken: l.OrgToken, OrgInstanceURL: l.OrgInstance, TenantToken: l.TenantToken, TenantRESTURL: l.TenantRESTURL, TenantSOAPURL: l.TenantSOAPURL}
+	return doctor.Eyes{OrgToken: l.OrgToken, OrgInstanceURL: l.OrgInstance, TenantToken: l.TenantToken, TenantRESTURL: l.TenantRESTURL, TenantSOAPURL: l.TenantSOAPURL, SystemUser: l.SystemUser, APIUser: l.APIUser}
 }
 
 // look is about one user, about a change that is to come, or about everything.

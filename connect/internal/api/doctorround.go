@@ -67,6 +67,8 @@ type roundBody struct {
 	doctor.Detail
 }
 
+func roundOf(r doctor.Round) roundBody { return roundBody{r.Seq, r.At, r.State, r.Detail} }
+
 func (s *Server) rounds(ctx context.Context, c call) (any, error) {
 	var before int64
 	if c.after != "" {
@@ -81,7 +83,7 @@ func (s *Server) rounds(ctx context.Context, c call) (any, error) {
 	}
 	body := roundsBody{Rounds: make([]roundBody, len(found))}
 	for i, r := range found {
-		body.Rounds[i] = roundBody{r.Seq, r.At, r.State, r.Detail}
+		body.Rounds[i] = roundOf(r)
 	}
 	if len(found) == c.limit {
 		body.Next = strconv.FormatInt(found[len(found)-1].Seq, 10)
@@ -98,5 +100,5 @@ func (s *Server) makeRound(ctx context.Context, c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return roundBody{r.Seq, r.At, r.State, r.Detail}, nil
+	return roundOf(r), nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -44,6 +45,8 @@ type errorDetail struct {
 	Field   string `json:"field,omitempty"`
 	// Cloud says whose words code and message are: "org" or "tenant"; absent where they are Connect's.
 	Cloud string `json:"cloud,omitempty"`
+	// Help leads to what the refusal means, in "Troubleshoot Connected App": a path with a query, at Connect's own address.
+	Help string `json:"help"`
 }
 
 // translate is the one table from faults to answers. A refusal by a cloud keeps that cloud's code and text.
@@ -54,10 +57,10 @@ func translate(err error) (status int, body errorBody) {
 		status = f.Kind.HTTPStatus()
 	}
 	if f.Kind == fault.Internal {
-		return http.StatusInternalServerError, errorBody{errorDetail{Code: "internal", Message: "An unexpected error occurred."}}
+		return http.StatusInternalServerError, errorBody{errorDetail{Code: "internal", Message: "An unexpected error occurred.", Help: explain.Way("internal", "")}}
 	}
 	if r := client.Remote(f); r != nil && r.Code != "" && (f.Code == client.CodeRefused || f.Code == client.CodeNotFound) {
-		return status, errorBody{errorDetail{Code: r.Code, Message: r.Description, Cloud: r.Cloud}}
+		return status, errorBody{errorDetail{Code: r.Code, Message: r.Description, Cloud: r.Cloud, Help: explain.Way(r.Code, r.Description)}}
 	}
-	return status, errorBody{errorDetail{Code: string(f.Code), Message: f.Message, Field: f.Field}}
+	return status, errorBody{errorDetail{Code: string(f.Code), Message: f.Message, Field: f.Field, Help: explain.Way(string(f.Code), f.Message)}}
 }

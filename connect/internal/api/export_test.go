@@ -5,7 +5,14 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
+	"github.com/twinspan/twinspan/internal/standing"
 )
+
+// Need is the operation of package standing that a route does; "" where it is possible in every standing.
+func (r Route) Need() standing.Operation { return needs[r.Method+" "+r.Path] }
+
+// Needs are the routes that some operation is known of.
+func Needs() map[string]standing.Operation { return needs }
 
 // Bodies are the bodies that the code writes, by the name of their schema.
 func Bodies() map[string]any {
@@ -21,4 +28,10 @@ func Bodies() map[string]any {
 		"Token":     tokenBody{},
 		"Migration": migrationBody{}, "MigrationOffer": offerBody{}, "MigratedUser": migratedBody{},
 	}
+}
+
+// Help is where the answer to a refusal leads.
+func Help(err error) string {
+	_, body := translate(err)
+	return body.Error.Help
 }

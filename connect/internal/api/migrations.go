@@ -113,10 +113,25 @@ func (s *Server) retryMigration(ctx context.Context, c call) (any, error) {
 }
 
 func (s *Server) proveMigration(ctx context.Context, c call) (any, error) {
+	if err := s.keepsRun(ctx, c); err != nil {
+		return nil, err
+	}
 	return s.changeMigration(c, func(actor string) (migration.Run, error) { return s.Migrations.Prove(ctx, c.link, c.value, actor) })
 }
 
+// keepsRun refuses to change a migration that an upgrade under way is at work on.
+func (s *Server) keepsRun(ctx context.Context, c call) error {
+	r, err := s.Migrations.Status(ctx, c.link, c.value)
+	if err != nil {
+		return err
+	}
+	return s.Upgrades.KeepsRun(ctx, c.link, r.Upgrade)
+}
+
 func (s *Server) cancelMigration(ctx context.Context, c call) (any, error) {
+	if err := s.keepsRun(ctx, c); err != nil {
+		return nil, err
+	}
 	return s.changeMigration(c, func(actor string) (migration.Run, error) { return s.Migrations.Cancel(ctx, c.link, c.value, actor) })
 }
 

@@ -150,6 +150,9 @@ func (s *Server) connectOrg(ctx context.Context, c call) (any, error) {
 	if err := c.decodeChange(&in, &in.By); err != nil {
 		return nil, err
 	}
+	if err := s.Upgrades.KeepsSystemUser(ctx, c.link, in.SystemUser); err != nil {
+		return nil, err
+	}
 	if in.SignIn { // nothing is connected before he has said yes
 		if err := maySignIn(c.link, standing.ConnectAccount); err != nil {
 			return nil, err
@@ -183,6 +186,9 @@ func (s *Server) connectOrgPassword(ctx context.Context, c call) (any, error) {
 }
 
 func (s *Server) connectedOrg(ctx context.Context, c call, r link.OrgRequest) (any, error) {
+	if err := s.Upgrades.KeepsSystemUser(ctx, c.link, r.Username); err != nil {
+		return nil, err
+	}
 	if r.Driver != "" && r.Driver != c.link.Org.Driver { // credentials may be renewed, the way in is the upgrade's to change
 		if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
 			return nil, err
@@ -235,6 +241,9 @@ func (s *Server) connectEngagement(ctx context.Context, c call) (any, error) {
 	if in.Auth != "" && in.Auth != string(link.JWT) {
 		return nil, fault.New(fault.Invalid, link.CodeInvalidDriver, "Here auth is jwt or absent; a password goes to /api/v1/connection/engagement/password, the customer's package to /api/v1/connection/engagement/web-app.").In("auth")
 	}
+	if err := s.Upgrades.KeepsAPIUser(ctx, c.link, in.APIUser, in.AccountID); err != nil {
+		return nil, err
+	}
 	if in.SignIn { // "Connect to Marketing Cloud": he gives his credentials, whatever is stored or granted
 		if err := maySignIn(c.link, standing.ConnectAPIUser); err != nil {
 			return nil, err
@@ -279,6 +288,9 @@ func (s *Server) connectEngagementPassword(ctx context.Context, c call) (any, er
 
 // connectedEngagement connects by secrets of a driver, or renews them.
 func (s *Server) connectedEngagement(ctx context.Context, c call, r link.TenantRequest) (any, error) {
+	if err := s.Upgrades.KeepsAPIUser(ctx, c.link, r.Username, r.MID); err != nil {
+		return nil, err
+	}
 	if r.Driver != c.link.Tenant.Driver { // as for the org
 		if err := s.Upgrades.Undisturbed(ctx, c.link); err != nil {
 			return nil, err
@@ -352,6 +364,8 @@ func userOf(l link.Link, u mapping.User) userBody {
 	}
 	switch {
 	case u.CreatedAt.IsZero() || u.State == mapping.Cleared:
+	case l.Standing == link.OwnLink: // there is no package, and so neither of its places
+		b.TokenStore = "vault"
 	case u.Handle == mapping.Handle{}:
 		b.TokenStore = "protected_setting"
 	default:

@@ -43,6 +43,7 @@ var needs = map[string]standing.Operation{
 	"POST /api/v1/upgrade/migrations":                      standing.Upgrade,
 	"POST /api/v1/upgrade/migrations/retry":                standing.Upgrade,
 	"POST /api/v1/upgrade/migrations/{migration_id}/prove": standing.Upgrade,
+	"POST /api/v1/doctor/fixes":                            standing.MendFindings,
 	"GET /api/v1/upgrade/plan":                             standing.Upgrade,
 	"POST /api/v1/upgrade/schedule":                        standing.Upgrade,
 }

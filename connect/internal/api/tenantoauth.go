@@ -30,6 +30,7 @@ type checkBody struct {
 	Got     string            `json:"got"`
 	OK      bool              `json:"ok"`
 	Advice  bool              `json:"advice,omitempty"` // the upgrade may go on without it
+	Code    fault.Code        `json:"code,omitempty"`
 	Owner   tenantoauth.Owner `json:"owner"`
 	Click   string            `json:"click,omitempty"`
 	Command string            `json:"command,omitempty"`
@@ -44,7 +45,7 @@ type tokenMovesBody struct {
 func checksOf(all []tenantoauth.Check) []checkBody {
 	out := make([]checkBody, 0, len(all))
 	for _, c := range all {
-		b := checkBody{Name: c.Name, Text: c.Text, Got: c.Got, OK: c.OK, Advice: c.Advice, Owner: c.Owner}
+		b := checkBody{Name: c.Name, Text: c.Text, Got: c.Got, OK: c.OK, Advice: c.Advice, Code: c.Code, Owner: c.Owner}
 		if !c.OK { // else there is nothing to do
 			b.Click, b.Command = c.Click, c.Command
 		}
@@ -78,21 +79,6 @@ func (s *Server) moveUsers(ctx context.Context, c call) (any, error) {
 	}
 	left, err := s.Links.TokenMoves(ctx, c.link)
 	return tokenMovesBody{Waiting: left.Waiting, Moved: done.Moved, Refused: done.Refused}, err
-}
-
-// verifying is the link as what verifies an upgrade to tenant-specific OAuth needs it: without the outage that is for it.
-func (s *Server) verifying(ctx context.Context, l link.Link) (link.Link, error) {
-	if s.Links.Interrupted(l) == nil {
-		return l, nil
-	}
-	u, err := s.Upgrades.Last(ctx, l)
-	if err != nil && !noUpgrade(err) {
-		return l, err
-	}
-	if err == nil && u.Verifies(upgrade.TenantOAuth) {
-		l.Outage = link.Outage{}
-	}
-	return l, nil
 }
 
 // testTenantOAuth is the triggered send test by which an upgrade is confirmed outside Enterprise 2.0, in its outage.

@@ -34,7 +34,7 @@ func unitsOf(all []units.Unit) unitsBody {
 }
 
 func (s *Server) businessUnits(ctx context.Context, c call) (any, error) {
-	l, err := s.verifying(ctx, c.link)
+	l, err := s.Upgrades.WhileVerifying(ctx, c.link)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Server) setBusinessUnits(ctx context.Context, c call) (any, error) {
 	l := c.link
 	if in.Enabled { // what an upgrade is confirmed by
 		var err error
-		if l, err = s.verifying(ctx, l); err != nil {
+		if l, err = s.Upgrades.WhileVerifying(ctx, l); err != nil {
 			return nil, err
 		}
 	}

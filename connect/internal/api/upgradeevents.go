@@ -27,13 +27,19 @@ type progressBody struct {
 	SecondsLeft float64 `json:"seconds_left,omitempty"`
 	// WindowSeconds is what is left of the booked outage; below 0 by how much the window does not suffice.
 	WindowSeconds float64 `json:"window_seconds_left,omitempty"`
+	// UntilSeconds is how long it is to the hour that the upgrade waits for, to the minute while that is far.
+	UntilSeconds float64 `json:"until_seconds,omitempty"`
 }
 
 func (s *Server) progressOf(ctx context.Context, l link.Link, u upgrade.Upgrade) (progressBody, error) {
 	p, err := s.Upgrades.Progress(ctx, l, u)
+	until := p.Until.Round(time.Second)
+	if until > 2*time.Minute { // who follows is not told each second
+		until = until.Round(time.Minute)
+	}
 	return progressBody{
 		Percent: p.Percent, Done: p.Done, Steps: p.Steps, Users: p.Users.Total, Reconnected: p.Users.Reconnected, Waiting: p.Users.Waiting, Failed: p.Users.Failed,
-		Rate: p.Users.Rate, SecondsLeft: p.Users.Left.Seconds(), WindowSeconds: p.Left.Truncate(time.Second).Seconds(),
+		Rate: p.Users.Rate, SecondsLeft: p.Users.Left.Seconds(), WindowSeconds: p.Left.Truncate(time.Second).Seconds(), UntilSeconds: until.Seconds(),
 	}, err
 }
 

@@ -89,7 +89,7 @@ func (s *Server) scheduleUpgrade(ctx context.Context, c call) (any, error) {
 		Mode             link.OutageMode `json:"mode"`
 		At               *time.Time      `json:"at"`
 		WindowMinutes    int             `json:"window_minutes"`
-		AfterSends       bool            `json:"after_sends"`
+		AfterSends       *bool           `json:"after_sends"` // absent leaves it as it is booked
 		Anyway           bool            `json:"anyway"`
 		EngagementAdmins []string        `json:"engagement_admins"`
 		CRMAdmins        []string        `json:"crm_admins"`
@@ -112,7 +112,7 @@ func (s *Server) scheduleUpgrade(ctx context.Context, c call) (any, error) {
 		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "That time is past; it is %s.", now.Format(time.RFC3339)).In("at")
 	case in.At != nil:
 		r.At = *in.At
-	case !in.AfterSends:
+	case in.AfterSends == nil || !*in.AfterSends:
 		return nil, fault.New(fault.Invalid, upgrade.CodeInvalid, "Say when the outage is to open.").In("at")
 	}
 	b, inside, err := s.Schedule.Book(ctx, c.link, r)

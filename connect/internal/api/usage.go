@@ -73,7 +73,7 @@ func (s *Server) usage(ctx context.Context, c call) (any, error) {
 	}
 	body := usageBody{Hours: make([]usageHour, 0, len(r.Rows)), OrgMax: r.Org.DailyAPIRequests.Max, OrgRemaining: r.Org.DailyAPIRequests.Remaining, OrgUsedPercent: r.Used, Calls: r.Calls, Counted: r.Counted, Alerts: alertsOf(r)}
 	for _, row := range r.Rows {
-		h := usageHour{row.Hour, row.Cloud, row.API, row.Calls, usage.Counted(c.link.Standing, row.Cloud, row.API)}
+		h := usageHour{row.Hour, row.Cloud, row.API, row.Calls, row.Counted(c.link.Standing)}
 		body.Hours = append(body.Hours, h)
 	}
 	if r.OrgError != nil {

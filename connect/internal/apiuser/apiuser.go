@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -32,6 +33,21 @@ const (
 	CodeChanged fault.Code = "api_user_change_moved_on"
 	// CodeTooMany: more sends than a change keeps on record.
 	CodeTooMany fault.Code = "too_many_definitions"
+)
+
+// Codes of what a look at the API user finds not to be as it should.
+const (
+	// CodeRefused: the tenant does not let him in. A name that is wrong, a password that is, a lock and a disabled user are one answer, as
+	// long as Connect has no token of his to look further.
+	CodeRefused fault.Code = "api_user_refused"
+	// CodeNoAPIUser: he is not marked as an API user.
+	CodeNoAPIUser fault.Code = "api_user_not_marked"
+	// CodeNotFit: he is locked or disabled, or his password is temporary.
+	CodeNotFit fault.Code = "api_user_not_fit"
+	// CodeRole: he has not the roles that his edition asks for (connect-facts 1.5).
+	CodeRole = link.CodeNoRole
+	// CodeUnits: a business unit is enabled that he does not reach.
+	CodeUnits fault.Code = "api_user_unit_out_of_reach"
 )
 
 // Actions of the audit chain.
@@ -131,6 +147,24 @@ type Finding struct {
 	Want string
 	Got  string
 	OK   bool
+	Code fault.Code // what it is where it is not OK; "" where it is
+}
+
+// found is a finding that is as it should be, or is what code says.
+func found(name, want, got string, ok bool, code fault.Code) Finding {
+	if ok {
+		code = ""
+	}
+	return Finding{name, want, got, ok, code}
+}
+
+// Effects are what changing the credentials does by itself (connect-facts 3.4).
+func Effects() []string {
+	return []string{
+		"a new password, or signing in anew, resets the API user's token and cuts the connection",
+		"triggered sends fail", "scheduled sends of the org stop", "journey entries from Salesforce Data fail",
+		"a quiet hour alone prevents none of it",
+	}
 }
 
 // Clicks are what no public API reaches (connect-facts 3.4): to do before the change, and to look at after it.

@@ -50,7 +50,7 @@ func (s *Service) Plan(ctx context.Context, l link.Link) (Plan, error) {
 	p := Plan{Change: c}
 	p.Proof, err = s.prove(ctx, l, l.Tenant.Username, l.Tenant.MID)
 	if code, text := refused(err); code {
-		p.Proof, err = []Finding{{"signs in", "yes", text, false}}, nil
+		p.Proof, err = []Finding{found("signs in", "yes", text, false, CodeRefused)}, nil
 	}
 	if err == nil && proven(p.Proof) {
 		p.Active, err = s.active(ctx, l)
@@ -167,22 +167,38 @@ const Enterprise2 = "enterprise"
 // wantedRoles are the roles of the API user in an edition (connect-facts 1.5).
 func wantedRoles(accountType string) []string {
 	if accountType != Enterprise2 && accountType != "" {
-		return []string{"Marketing Cloud Administrator"}
+		return []string{link.ConnectorRole}
 	}
-	return []string{"Administrator", "Marketing Cloud Administrator"}
+	return []string{link.AdministratorRole, link.ConnectorRole}
 }
 
 // Prove looks whether the connected API user is as document and guide want him, in the edition of the tenant as it names it. A
 // refusal to let him in is the first finding, and the only one.
-func (s *Service) Prove(ctx context.Context, l link.Link) (found []Finding, accountType string, err error) {
+func (s *Service) Prove(ctx context.Context, l link.Link) (proof []Finding, accountType string, err error) {
 	id, err := s.links.ProveTenant(ctx, l)
 	if err == nil {
-		found, err = s.prove(ctx, l, l.Tenant.Username, l.Tenant.MID)
+		proof, err = s.prove(ctx, l, l.Tenant.Username, l.Tenant.MID)
 	}
 	if cause, no := link.Refused(err); no {
-		return []Finding{{"signs in", "yes", cause.Text, false}}, id.AccountType, nil
+		return []Finding{refusal(cause)}, id.AccountType, nil
 	}
-	return found, id.AccountType, err
+	return proof, id.AccountType, err
+}
+
+// fit names the finding about a user whom the tenant would let in.
+const fit = "active, not locked, no temporary password"
+
+// refusal is the finding that the tenant does not let him in, and why where that is known.
+func refusal(cause link.Cause) Finding {
+	switch fault.Code(cause.Code) {
+	case link.CodeNoRole:
+		return found("roles", link.ConnectorRole, cause.Text, false, CodeRole)
+	case link.CodeNotAPIUser:
+		return found("API User", "yes", cause.Text, false, CodeNoAPIUser)
+	case link.CodeLocked, link.CodeInactive, link.CodePasswordExpired:
+		return found(fit, "yes", cause.Text, false, CodeNotFit)
+	}
+	return found("signs in", "yes", cause.Text, false, CodeRefused)
 }
 
 // prove looks whether a user is as document and guide want the API user. The first finding is that he signs in; a refusal
@@ -232,11 +248,11 @@ func (s *Service) prove(ctx context.Context, l link.Link, username string, mid i
 	}
 	well := d.Active && !d.Locked && !d.MustChange
 	return []Finding{
-		{"signs in", "yes", "yes", true},
-		{"API User", "yes", yes[d.APIUser], d.APIUser},
-		{"active, not locked, no temporary password", "yes", yes[well], well},
-		{"roles", strings.Join(wanted, ", "), cmp.Or(strings.Join(d.Roles, ", "), "none"), has == len(wanted)},
-		{"reaches every enabled business unit", "yes", units, len(missing) == 0},
+		found("signs in", "yes", "yes", true, ""),
+		found("API User", "yes", yes[d.APIUser], d.APIUser, CodeNoAPIUser),
+		found(fit, "yes", yes[well], well, CodeNotFit),
+		found("roles", strings.Join(wanted, ", "), cmp.Or(strings.Join(d.Roles, ", "), "none"), has == len(wanted), CodeRole),
+		found("reaches every enabled business unit", "yes", units, len(missing) == 0, CodeUnits),
 	}, nil
 }
 

@@ -40,6 +40,9 @@ func ParseChange(text string) (Change, error) {
 	return "", fault.New(fault.Invalid, CodeInvalid, "before is connect, upgrade, reset-api-user, disconnect or sandbox-refresh.").In("before")
 }
 
+// pending are the states of sends that wait or run.
+var pending = []mailing.State{mailing.Scheduled, mailing.Held, mailing.Queued, mailing.Running}
+
 // beforeChecks are made before a change alone.
 func beforeChecks() []Check {
 	return []Check{
@@ -54,8 +57,7 @@ func beforeChecks() []Check {
 				}
 				var out Outcome
 				for _, m := range all {
-					switch m.State {
-					case mailing.Scheduled, mailing.Held, mailing.Queued, mailing.Running:
+					if slices.Contains(pending, m.State) {
 						seen := string(m.State)
 						if m.State == mailing.Scheduled {
 							seen += " for " + day(m.DueAt)
@@ -125,7 +127,7 @@ func beforeChecks() []Check {
 		},
 		{
 			ID: "B06", Name: "Something is to be upgraded", Severity: Notice, Wants: "a span that signs in by a stored password",
-			Why: "An upgrade changes nothing otherwise.", Click: "Connect > Status", Command: "twinspan status", Document: docUpgrade,
+			Why: "An upgrade changes nothing otherwise.", Click: "Connect > The bridge", Command: "twinspan status", Document: docUpgrade,
 			Look: func(l *Look) Outcome {
 				if l.Link.Org.Driver != link.Password && l.Link.Tenant.Driver != link.Password {
 					return found("both spans are as an upgrade would make them")

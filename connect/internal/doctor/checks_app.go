@@ -18,6 +18,7 @@ var (
 )
 
 const (
+	c02           = "Admin approved users are pre-authorized"
 	clickPolicies = "Setup > Apps > Connected Apps > Manage Connected Apps > {app} > Edit Policies"
 	clickSets     = "Setup > Users > Permission Sets"
 )
@@ -34,26 +35,46 @@ func appChecks() []Check {
 				switch {
 				case why != "":
 					return l.orUnread("D01", why)
+				case !app.Exists && l.Link.Standing == link.OwnLink:
+					return Outcome{Found: []Found{{
+						Subject: l.Link.ConnectedApp, Seen: "the org shows no such connected app, and lets nobody in through it", Expected: "an app of your own with Connect's certificate",
+						Click: "Setup > Apps > External Client Apps > External Client App Manager > New External Client App", Command: "twinspan connect --plan",
+					}}}
 				case !app.Exists:
 					return foundAt(l.Link.ConnectedApp, "the org has no such connected app")
 				case app.ConsumerKey != "" && app.ConsumerKey != l.Link.ConsumerKey && l.Link.Standing != link.BesidePackage: // whose app is the vendor's
-					return Outcome{Found: []Found{{Subject: l.Link.ConnectedApp, Seen: "its consumer key is another than the connection's", Expected: "the consumer key that Connect signs in with"}}}
+					return Outcome{Found: []Found{{Subject: l.Link.ConnectedApp, Seen: "its consumer key is another than the connection's", Expected: "the consumer key that Connect signs in with", Command: "twinspan org app show {app}"}}}
 				}
 				return Outcome{}
 			},
 		},
 		{
-			ID: "D02", Name: "Permitted Users", Severity: Error, Wants: "Admin approved users are pre-authorized",
+			ID: "D02", Name: "Permitted Users", Severity: Error, Wants: c02,
 			Why:   "Where users may self-authorize, Connect signs in only those who once did so on a page, and the system user never does.",
 			Click: clickPolicies + " > Permitted Users", Command: "twinspan org app policies {app} --permitted-users admin-approved", Document: docInitial + "; " + docSetup,
 			Mend: Mend{By: OrgAdmin, Last: true, Effect: "Lets in through the app only who has a permission set or profile that carries it."},
 			Look: func(l *Look) Outcome {
 				app, why := l.App.Get()
 				if why != "" {
-					return l.orUnread("D02", why)
+					out := l.orUnread("D02", why)
+					for i := range out.Found { // it may be right, and he renamed or not assigned: nobody looked
+						out.Found[i].Seen += " (said alike of a user name that the org does not know)"
+						out.Found[i].Expected, out.Found[i].NoCommand = "a user of that name, with a permission set that carries the app, and \""+c02+"\"", true
+					}
+					return out
 				}
-				if app.Exists && !app.AdminApproved {
-					return foundAt(l.Link.ConnectedApp, "All users may self-authorize")
+				if !app.Exists {
+					return unread(l.noApp())
+				}
+				if !app.AdminApproved {
+					f := Found{Subject: l.Link.ConnectedApp, Seen: "All users may self-authorize"}
+					_, why := l.Holders.Get()
+					if n := l.unapproved(); n > 0 {
+						f.Seen += "; who did so and is not approved holds " + count(n, "refresh tokens") + " that the change ends"
+						f.ByHand = true
+					}
+					f.ByHand = f.ByHand || why != "" // nobody knows whom it would shut out
+					return Outcome{Found: []Found{f}}
 				}
 				return Outcome{}
 			},
@@ -68,7 +89,10 @@ func appChecks() []Check {
 				if why != "" {
 					return unread(why)
 				}
-				if app.Exists && app.IPRelaxation != "BYPASS" {
+				if !app.Exists {
+					return unread(l.noApp())
+				}
+				if app.IPRelaxation != "BYPASS" {
 					return foundAt(l.Link.ConnectedApp, or(ipWords[app.IPRelaxation], app.IPRelaxation))
 				}
 				return Outcome{}
@@ -84,10 +108,15 @@ func appChecks() []Check {
 				if why != "" {
 					return unread(why)
 				}
-				if app.Exists && app.RefreshTokenPolicy != "zero" {
+				if !app.Exists {
+					return unread(l.noApp())
+				}
+				if app.RefreshTokenPolicy != "zero" {
 					shared, why := l.Integration.Get() // what else lives on this app's refresh tokens would be cut: T13
+					holders, holdersWhy := l.Holders.Get()
 					return Outcome{Found: []Found{{
-						Subject: l.Link.ConnectedApp, Seen: or(refreshWords[app.RefreshTokenPolicy], app.RefreshTokenPolicy), ByHand: why != "" || shared.Username != "" && shared.ClientID == l.Link.ConsumerKey,
+						Subject: l.Link.ConnectedApp, Seen: or(refreshWords[app.RefreshTokenPolicy], app.RefreshTokenPolicy),
+						ByHand: why != "" || holdersWhy != "" || len(holders) > 0 || shared.Username != "" && shared.ClientID == l.Link.ConsumerKey,
 					}}}
 				}
 				return Outcome{}
@@ -103,7 +132,7 @@ func appChecks() []Check {
 				app, appWhy := l.App.Get()
 				switch {
 				case appWhy == "" && !app.Exists:
-					return Outcome{} // D01 says so
+					return unread(l.noApp())
 				case why != "":
 					return unread(why)
 				case len(carriers) == 0:
@@ -126,7 +155,7 @@ func appChecks() []Check {
 				}
 				app, why := l.AppOfOrg.Get()
 				switch {
-				case why != "" && l.Link.Org.State == link.SpanUp:
+				case why != "" && l.orgIn() && l.Link.Standing != link.BesidePackage:
 					return Outcome{} // the sign-in that was just made shows that it is neither
 				case why != "":
 					return unread(why)
@@ -139,7 +168,40 @@ func appChecks() []Check {
 			},
 		},
 		{
-			ID: "D14", Name: "Version of the managed package", Severity: Warning, Wants: "220 or newer",
+			ID: "T17", Name: "Scopes of the app", Severity: Error, Wants: "api, refresh_token and web",
+			Why:   "A token has no more than the app's scopes: without api the system user is signed in and may call nothing, without the others the pages of the sign-in refuse.",
+			Click: "Setup > Apps > App Manager > {app} > Edit > Selected OAuth Scopes", Document: docOurs,
+			Look: func(l *Look) Outcome {
+				app, why := l.App.Get()
+				switch {
+				case why != "":
+					return unread(why)
+				case !app.Exists:
+					return unread(l.noApp())
+				case len(app.Scopes) == 0:
+					return unread("The org tells no scopes of " + l.Link.ConnectedApp + ".")
+				}
+				var lacks []string
+				for _, s := range neededScopes(l.Link.Standing) {
+					if !s.among(app.Scopes) {
+						lacks = append(lacks, s.name)
+					}
+				}
+				if len(lacks) == 0 {
+					return Outcome{}
+				}
+				f := Found{Subject: l.Link.ConnectedApp, Seen: "without " + strings.Join(lacks, ", ")}
+				if l.Link.Standing == link.OwnLink {
+					f.Expected = "api"
+				}
+				if there, why := l.AppOfOrg.Get(); why == "" { // in the words that the command takes, which replace those there are
+					f.Command = "twinspan org app set {app} --scope " + strings.Join(append(slices.Clone(there.Scopes), lacks...), ",")
+				}
+				return Outcome{Found: []Found{f}}
+			},
+		},
+		{
+			ID: "D14", Name: "Version of the managed package", Severity: Warning, In: withPackage, Wants: "220 or newer",
 			Why:   "Tenant-specific OAuth needs 220, several orgs 5.494, disconnecting and the protected token 5.493.",
 			Click: "Setup > Apps > Packaging > Installed Packages", Command: "twinspan package install", Document: docAuth,
 			Look: func(l *Look) Outcome {
@@ -160,9 +222,9 @@ func appChecks() []Check {
 			},
 		},
 		{
-			ID: "D15", Name: "Tenant-specific OAuth endpoints", Severity: Warning, Wants: "the Auth, REST and SOAP URLs of the connection's tenant, and no password",
+			ID: "D15", Name: "Tenant-specific OAuth endpoints", Severity: Warning, In: withPackage, Wants: "the Auth, REST and SOAP URLs of the connection's tenant, and no password",
 			Why:   "Without them the package works with the API user's stored password, or calls another tenant.",
-			Click: "Marketing Cloud tab > Configuration Settings > Enable Tenant Specific OAuth Endpoints", Command: "twinspan connect", Document: docAuth,
+			Click: "Marketing Cloud tab > Configuration Settings > Enable Tenant Specific OAuth Endpoints", Command: "twinspan package settings --tenant-oauth on --org-user {system}", See: "twinspan guide 002", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				if l.Link.Tenant.Driver == link.Password && l.release() != (link.Package{}) && !l.release().Before(link.TenantOAuthSince) {
 					return found("package " + l.release().String() + " has tenant-specific OAuth, and the API user's stored password is used")
@@ -180,16 +242,17 @@ func appChecks() []Check {
 					case url == "":
 						out.Found = append(out.Found, Found{Subject: name, Seen: "empty"})
 					case tenantOf(url) != tenantOf(l.Link.AuthURL):
-						out.Found = append(out.Found, Found{Subject: name, Seen: url, Expected: "an address of the tenant of " + l.Link.AuthURL})
+						out.Found = append(out.Found, Found{Subject: name, Seen: url, Expected: "an address of the tenant of " + l.Link.AuthURL, Value: l.Link.AuthURL, Command: "twinspan package settings --tenant-oauth on --auth-url {value} --org-user {system}"})
 					}
 				}
+				sortFound(out.Found)
 				return out
 			},
 		},
 		{
-			ID: "D16", Name: "No Engagement password in the org", Severity: Warning, Wants: "empty once the package is 220 or newer",
+			ID: "D16", Name: "No Engagement password in the org", Severity: Warning, In: withPackage, Wants: "empty once the package is 220 or newer",
 			Why:   "A password that nothing needs any more can still be read, and used elsewhere.",
-			Click: "Marketing Cloud tab > Configuration Settings", Document: docAuth,
+			Click: "Marketing Cloud tab > Configuration Settings", Command: "twinspan package settings --forget-password --org-user {system}", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				conf, why := l.PackageConf.Get()
 				switch {
@@ -202,6 +265,31 @@ func appChecks() []Check {
 			},
 		},
 	}
+}
+
+// noApp is why nothing can be said of an app that is not there.
+func (l *Look) noApp() string {
+	return "The org has no connected app " + l.Link.ConnectedApp + " (D01)."
+}
+
+// scope is a scope of an app: its name as the OAuth endpoints and Setup have it, and the words of the Metadata API for it and for
+// what comprises it (crm-wire 1.14, metadata ConnectedApp).
+type scope struct {
+	name  string
+	words []string
+}
+
+func (s scope) among(has []string) bool {
+	return slices.ContainsFunc(has, func(word string) bool { return slices.Contains(s.words, word) })
+}
+
+// neededScopes are those that Connect works with: what the package's app has, and of an app of the customer's own api alone.
+func neededScopes(s link.Standing) []scope {
+	all := []scope{{"api", []string{"Api", "Full"}}, {"refresh_token", []string{"RefreshToken", "OfflineAccess"}}, {"web", []string{"Web", "Full"}}}
+	if s == link.OwnLink {
+		return all[:1]
+	}
+	return all
 }
 
 // tenantOf is what is the same in a tenant's addresses: the subdomain, or the host where there is none.

@@ -2,9 +2,14 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 // maxSkew is how far the clocks of the clouds and of Connect may be apart: an assertion lives a few minutes (crm-wire 1.5).
@@ -16,7 +21,7 @@ func ownChecks() []Check {
 		{
 			ID: "T01", Name: "Both spans", Severity: Error, Wants: "connected, and both clouds let Connect in",
 			Why:   "Nothing works over a span that is down.",
-			Click: "Connect > Status", Command: "twinspan connect", Document: docAuth,
+			Click: "Connect > The bridge", Command: "twinspan connect", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				var out Outcome
 				org, tenant := l.Link.Org, l.Link.Tenant
@@ -25,15 +30,24 @@ func ownChecks() []Check {
 				case beside && org.Username == "":
 				case org.State == link.SpanDown || org.Username == "":
 					out.Found = append(out.Found, Found{Subject: "into the org", Seen: "not connected"})
-				case org.State == link.SpanBroken && !l.explained(l.blame()):
-					out.Found = append(out.Found, Found{Subject: "into the org", Seen: refusedIn("the org", org.Cause) + " (" + org.Username + ")"})
+				case org.State == link.SpanBroken && !l.explained(l.blame()) && !late(org.Cause, l.OrgDoor) && !l.otherKey(link.IntoOrg, org.Cause):
+					f := refusedSpan("into the org", "the org", link.IntoOrg, org.Cause, org.Username)
+					if u, why := l.SystemUser.Get(); why == "" && u.ID == org.UserID && u.ID != "" && !link.SameUsername(u.Username, org.Username) {
+						f.Seen += "; he is called " + u.Username + " now"
+						f.Command = "twinspan connect --system-user " + quote(u.Username)
+					}
+					out.Found = append(out.Found, f)
+				case org.State == link.SpanUp && l.OrgDown != "" && l.OrgDoor.why == "" && !l.explained("T17"): // T03 says that nothing answers
+					out.Found = append(out.Found, Found{Subject: "into the org", Seen: "cannot be used now: " + trimmed(l.OrgDown), Command: "twinspan status"})
 				}
 				switch {
 				case beside && tenant.Username == "":
 				case tenant.State == link.SpanDown || tenant.Username == "":
 					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: "not connected"})
-				case tenant.State == link.SpanBroken && !l.explained(l.blameTenant()) && !l.explained("D24"):
-					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: refusedIn("Engagement", tenant.Cause) + " (" + tenant.Username + ")"})
+				case tenant.State == link.SpanBroken && !l.explained(l.blameTenant()) && !l.explained("D24") && !late(tenant.Cause, l.TenantDoor) && !l.otherKey(link.IntoTenant, tenant.Cause):
+					out.Found = append(out.Found, refusedSpan("into Engagement", "Engagement", link.IntoTenant, tenant.Cause, tenant.Username))
+				case tenant.State == link.SpanUp && l.TenantDown != "" && l.TenantDoor.why == "":
+					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: "cannot be used now: " + trimmed(l.TenantDown), Command: "twinspan status"})
 				}
 				return out
 			},
@@ -72,18 +86,48 @@ func ownChecks() []Check {
 			},
 		},
 		{
+			ID: "T05", Name: "Certificates that the clouds hold", Severity: Error, In: connected, Wants: "that of the key with which Connect signs, for another 30 days at least",
+			Why:   "A cloud verifies Connect's assertions with the certificate that it holds: with another, or an ended one, it refuses each of them.",
+			Click: "Setup > Apps > App Manager > {app} > Edit > Use digital signatures: the certificate that the command prints", Command: "twinspan connect certificate", Document: docOurs,
+			Look: func(l *Look) Outcome {
+				own, why := l.Certificate.Get()
+				if why != "" {
+					return unread(why)
+				}
+				var out Outcome
+				for _, c := range own {
+					held, why, found := l.held(c.Direction)
+					switch {
+					case why != "":
+						out.Unread = why
+					case held != "":
+						out.Found = append(out.Found, l.compare(c, held, found)...)
+					}
+				}
+				return out
+			},
+		},
+		{
 			ID: "T06", Name: "The integration user", Severity: Error, Wants: "his password and security token are taken",
 			Why:   "A change of either makes them stale, and the other vendor's connector stops.",
-			Click: "Setup > Users > Users > {user}; his Login History", Command: "twinspan connect renew", Document: docUser,
+			Click: "Setup > Users > Users > {user}; his Login History", Command: "twinspan connect renew --kind integration-user", Document: docUser,
 			Look: func(l *Look) Outcome {
 				a, why := l.Integration.Get()
 				switch {
 				case why != "":
 					return unread(why)
 				case a.State == link.SpanBroken:
-					return foundAt(a.Username, a.Cause.Code+": "+a.Cause.Text)
+					return Outcome{Found: []Found{brokenAccount(a)}}
 				}
-				return Outcome{}
+				var out Outcome
+				for _, f := range l.IntegrationIs {
+					if !f.OK {
+						out.Found = append(out.Found, Found{
+							Subject: a.Username, Seen: f.Name + ": " + or(f.Got, "not shown"), Expected: f.Want, Severity: Warning, Click: clickUser, Command: "twinspan integration-user check",
+						})
+					}
+				}
+				return out
 			},
 		},
 		{
@@ -115,19 +159,29 @@ func ownChecks() []Check {
 			Click: "Setup > Apps > Connected Apps > Connected Apps OAuth Usage", Command: "twinspan org app usage {app}", Document: docSetup,
 			Look: func(l *Look) Outcome {
 				a, why := l.Integration.Get()
-				switch {
-				case why != "":
+				if why != "" {
 					return unread(why)
-				case a.Username != "" && a.ClientID == l.Link.ConsumerKey:
-					return foundAt(a.Username, "the integration user signs in through "+l.Link.ConnectedApp)
 				}
-				return Outcome{}
+				var out Outcome
+				if a.Username != "" && a.ClientID == l.Link.ConsumerKey {
+					out = foundAt(a.Username, "the integration user signs in through "+l.Link.ConnectedApp)
+				}
+				app, appWhy := l.App.Get()
+				holders, why := l.Holders.Get()
+				switch {
+				case appWhy == "" && (!app.Exists || app.RefreshTokenPolicy == "zero"): // under which none is taken
+				case why != "":
+					out.Unread = why
+				case len(holders) > 0:
+					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Seen: count(len(holders), "refresh tokens of the app are held by other clients, and end with the policy that the connection wants")})
+				}
+				return out
 			},
 		},
 		{
 			ID: "T16", Name: "Outage", Severity: Notice, Wants: "none",
 			Why:   "While it lasts the Marketing Cloud tab, mapping and sends to audiences of the org are unavailable.",
-			Click: "Connect > Status", Command: "twinspan status", Document: docUpgrade,
+			Click: "Connect > The bridge", Command: "twinspan status", Document: docUpgrade,
 			Look: func(l *Look) Outcome {
 				if o := l.Link.Outage; o.Open(l.Now) {
 					return found(o.Reason + ", until " + day(o.Until) + ", opened by " + o.Actor)
@@ -136,6 +190,78 @@ func ownChecks() []Check {
 			},
 		},
 	}
+}
+
+// brokenAccount is the finding that the org refuses the integration user, with what mends it: his password and security token where
+// these are the reason.
+func brokenAccount(a integration.Account) Found {
+	f := Found{Subject: a.Username, Seen: a.Cause.Code + ": " + a.Cause.Text}
+	switch fault.Code(a.Cause.Code) {
+	case link.CodeFlowOff:
+		f.Click, f.NoCommand = "Setup > Identity > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows", true
+	case link.CodeInactive:
+		f.Click, f.Command, f.Expected = clickUser+" > Active", "twinspan org user activate {user}", "active, not frozen"
+	case link.CodeLocked:
+		f.Click, f.Command, f.Expected = "Setup > Users > Users > {user} > Unlock", "twinspan org user unlock {user}", "not locked"
+	case link.CodeIPRefused, link.CodeHoursRefused:
+		f.Click, f.NoCommand, f.Expected = "Setup > Users > Profiles > his profile > Login Hours, Login IP Ranges", true, "a profile that lets him in from where the other connector calls"
+	}
+	return f
+}
+
+// held is the certificate with which a cloud verifies Connect's assertions, in PEM, and what a finding about it says; "" where it
+// verifies none, or another check says that what would hold it is not there.
+func (l *Look) held(d link.Direction) (text, why string, f Found) {
+	if d == link.IntoOrg {
+		app, why := l.App.Get()
+		switch {
+		case l.Link.Org.Driver != link.JWT || why == "" && !app.Exists:
+			return "", "", f
+		case why == "" && app.Certificate == "":
+			why = "The org does not tell which certificate " + l.Link.ConnectedApp + " holds."
+		}
+		return app.Certificate, why, Found{Subject: l.Link.ConnectedApp}
+	}
+	packages, why := l.Packages.Get()
+	i := slices.IndexFunc(packages, func(p engagement.Package) bool { return p.ClientID == l.Link.PackageClientID })
+	switch {
+	case l.Link.Tenant.Driver != link.JWT || why == "" && i < 0:
+		return "", "", f
+	case why != "":
+		return "", why, f
+	case packages[i].Certificate == "":
+		return "", "Engagement does not tell which certificate " + packages[i].Name + " holds.", f
+	}
+	return packages[i].Certificate, "", Found{Subject: packages[i].Name, Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > its certificate", NoCommand: true}
+}
+
+// compare judges a certificate that a cloud holds by that of Connect's key.
+func (l *Look) compare(own Certificate, text string, f Found) []Found {
+	mine, err := oauth.ReadCertificate(own.PEM)
+	held, heldErr := oauth.ReadCertificate(text)
+	switch {
+	case err != nil || heldErr != nil:
+		f.Seen = "a certificate that cannot be read"
+	case !held.Public.Equal(mine.Public):
+		f.Seen = fmt.Sprintf("the certificate of another key than Connect signs with (%s, SHA-256 %x...)", or(held.CommonName, "without a name"), held.Thumbprint[:6])
+	case held.Thumbprint == mine.Thumbprint: // T08 says when it ends
+		return nil
+	case held.NotAfter.Sub(l.Now) <= 0:
+		f.Seen = "its certificate ended on " + day(held.NotAfter)
+	case held.NotAfter.Sub(l.Now) < soon:
+		f.Seen, f.Severity = "its certificate ends on "+day(held.NotAfter), Warning
+	default:
+		return nil
+	}
+	return []Found{f}
+}
+
+// otherKey reports whether a cloud refuses assertions because it holds the certificate of another key, which T05 says.
+func (l *Look) otherKey(d link.Direction, c link.Cause) bool {
+	own, _ := l.Certificate.Get()
+	text, why, f := l.held(d)
+	i := slices.IndexFunc(own, func(c Certificate) bool { return c.Direction == d })
+	return ofAssertion(c) && why == "" && text != "" && i >= 0 && len(l.compare(own[i], text, f)) > 0
 }
 
 // explained reports whether a check names a cause of its own.

@@ -38,9 +38,9 @@ func (l *Look) apiUserRoles() []string {
 func tenantChecks() []Check {
 	return []Check{
 		{
-			ID: "D18", Name: "API User", Severity: Error, Wants: "ticked",
+			ID: "D18", Name: "API User", Severity: Error, In: withPackage, Wants: "ticked",
 			Why:   "Only an API user may call Engagement's web services.",
-			Click: clickMCUser + " > API User", Command: "twinspan tenant user update {user} --as {user} --api-user", Document: docAPIUser,
+			Click: "as an administrator of Engagement: " + clickMCUser + " > API User", Document: docAPIUser, // who is no API user changes nobody by API, himself least
 			Look: ofAPIUser("D18", func(_ *Look, u engagement.UserDetails) []Found {
 				if !u.APIUser {
 					return []Found{{Subject: u.Username, Seen: yes(false)}}
@@ -49,9 +49,9 @@ func tenantChecks() []Check {
 			}),
 		},
 		{
-			ID: "D19", Name: "Roles of the API user", Severity: Error, Wants: "Administrator and Marketing Cloud Administrator",
+			ID: "D19", Name: "Roles of the API user", Severity: Error, In: withPackage, Wants: "Administrator and Marketing Cloud Administrator",
 			Why:   "With less he cannot vouch for users, and calls of the connection are refused one by one.",
-			Click: clickMCUser + " > Manage Roles", Command: "twinspan tenant user update {user} --role {value}", Document: docAPIUser,
+			Click: clickMCUser + " > Manage Roles", Command: "twinspan tenant user update {user} --as {user} --role {value}", Document: docAPIUser,
 			Look: ofAPIUser("D19", func(l *Look, u engagement.UserDetails) []Found {
 				var out []Found
 				for _, role := range l.apiUserRoles() {
@@ -63,9 +63,9 @@ func tenantChecks() []Check {
 			}),
 		},
 		{
-			ID: "D20", Name: "Default business unit of the API user", Severity: Warning, Wants: "the top-level business unit; with several orgs, the one that is connected",
+			ID: "D20", Name: "Default business unit of the API user", Severity: Warning, In: withPackage, Wants: "the top-level business unit; with several orgs, the one that is connected",
 			Why:   "A child as default limits his calls to that child.",
-			Click: clickMCUser + " > Default Business Unit", Document: docUnits,
+			Click: "as an administrator of Engagement: " + clickMCUser + " > Default Business Unit", Document: docUnits, // whose calls are a child's changes nothing above
 			Look: ofAPIUser("D20", func(l *Look, u engagement.UserDetails) []Found {
 				units, why := l.Units.Get()
 				if why != "" || u.DefaultMID == 0 {
@@ -81,10 +81,13 @@ func tenantChecks() []Check {
 			}),
 		},
 		{
-			ID: "D21", Name: "The API user reaches every enabled business unit", Severity: Error, Wants: "each business unit that is enabled in the org is active in Engagement and one of his",
+			ID: "D21", Name: "The API user reaches every enabled business unit", Severity: Error, In: withPackage, Wants: "each business unit that is enabled in the org is active in Engagement and one of his",
 			Why:   "Users choose among the enabled ones, and their sends fail in what he does not reach.",
 			Click: clickMCUser + " > Associated Business Units", Command: "twinspan business-units check", Document: docUnits,
 			Look: func(l *Look) Outcome {
+				if l.Link.Standing == link.BesidePackage {
+					return unread("Which business units the package's API user reaches shows only to himself: Connect reads through a package of your own.")
+				}
 				inOrg, why := l.OrgUnits.Get()
 				units, tenantWhy := l.Units.Get()
 				if why != "" || tenantWhy != "" {
@@ -109,22 +112,25 @@ func tenantChecks() []Check {
 		{
 			ID: "D22", Name: "The API user can log in", Severity: Error, Wants: "active, not locked, no temporary password, his grant alive",
 			Why:   "Nothing goes from the org into Engagement without him.",
-			Click: clickMCUser, Command: "twinspan connect", Document: docAuth,
+			Click: "as an administrator of Engagement: " + clickMCUser, Command: "twinspan connect --sign-in", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				u, why := l.APIUser.Get()
+				if why != "" && l.Link.Standing == link.OwnLink && l.tenantIn() {
+					return Outcome{} // the package works as itself, and was just let in
+				}
 				if why != "" {
-					return l.orUnread("D22", why)
+					return alike(l.orUnread("D22", why), l.Link.Tenant.Cause)
 				}
 				var out Outcome
 				switch {
 				case !u.Active:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "disabled", Command: "twinspan tenant user update {user} --active"}}}
+					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "disabled", NoCommand: true}}}
 				case u.Locked:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "locked after too many wrong passwords", Command: "twinspan tenant user update {user} --unlock"}}}
+					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "locked after too many wrong passwords", NoCommand: true}}}
 				case u.MustChange:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "his password is temporary", Expected: "he signs in once and sets his own", Severity: Warning}}}
+					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "his password is temporary", Expected: "he signs in once and sets his own", Severity: Warning, Click: "Engagement's sign-in page, as {user}", NoCommand: true}}}
 				case l.blameTenant() == "D22":
-					return l.orUnread("D22", "")
+					return alike(l.orUnread("D22", ""), l.Link.Tenant.Cause)
 				}
 				return out
 			},
@@ -136,7 +142,11 @@ func tenantChecks() []Check {
 			Look: func(l *Look) Outcome {
 				settings, why := l.Tenant.Get()
 				if why != "" || l.blameTenant() == "D23" {
-					return l.orUnread("D23", why)
+					out := l.orUnread("D23", why)
+					for i := range out.Found {
+						out.Found[i].Click = "Engagement's sign-in page, once, as " + out.Found[i].Subject + "; then Setup > Settings > Security > Security Settings > Login Expires After Inactivity"
+					}
+					return out
 				}
 				if days := whole(settings["inactive_days"]); days > 0 {
 					return foundAt("inactive_days", fmt.Sprintf("after %d days", days))
@@ -149,7 +159,10 @@ func tenantChecks() []Check {
 			Why:   "From an address that is not on the list every call is refused as if the client were unknown.",
 			Click: "Setup > Settings > Security > Login IP Allowlist", Command: "twinspan tenant settings api_addresses=[]", Document: docSecurity,
 			Look: func(l *Look) Outcome {
-				if l.Link.Tenant.State == link.SpanUp {
+				if l.TenantDown != "" && l.Link.Tenant.State == link.SpanUp {
+					return unread(l.TenantDown)
+				}
+				if l.tenantIn() {
 					return Outcome{} // the calls that were just made were let in
 				}
 				settings, why := l.Tenant.Get()
@@ -168,16 +181,23 @@ func tenantChecks() []Check {
 			Click: clickMCUser + " > Manage Roles", Command: "twinspan tenant user update {user} --role {value}", Document: docManage,
 			Look: func(l *Look) Outcome {
 				members, why := l.Members.Get()
+				if l.Link.Standing == link.OwnLink {
+					why = "A real tenant tells no Salesforce.com Status, by which sending users are found."
+				}
 				if why != "" {
 					return unread(why)
 				}
 				var out Outcome
 				for _, m := range members {
-					if link.SameUsername(m.Username, l.Link.Tenant.Username) || !m.Active {
+					if link.SameUsername(m.Username, or(l.APIName, l.Link.Tenant.Username)) || !m.Active {
 						continue
 					}
 					if missing := missingRoles(m.Roles); len(missing) > 0 {
-						out.Found = append(out.Found, Found{Subject: m.Username, Seen: "without " + strings.Join(missing, ", "), Value: missing[0]})
+						command := "twinspan tenant user update {user}"
+						for _, role := range missing {
+							command += " --role " + quote(role)
+						}
+						out.Found = append(out.Found, Found{Subject: m.Username, Seen: "without " + strings.Join(missing, ", "), Value: missing[0], Command: command})
 					}
 				}
 				sortFound(out.Found)
@@ -185,10 +205,9 @@ func tenantChecks() []Check {
 			},
 		},
 		{
-			ID: "D32", Name: "Business units that were active", Severity: Warning, Wants: "all that were active before an upgrade are active",
+			ID: "D32", Name: "Business units that were active", Severity: Warning, In: withPackage, Wants: "all that were active before an upgrade are active",
 			Why:   "After an upgrade on Enterprise 2.0 a business unit that is not active again takes no sends.",
 			Click: "Marketing Cloud tab > Manage Business Units", Command: "twinspan business-units add {subject}", Document: docAuth,
-			Mend: Mend{By: ConnectAdmin, Effect: "Lets the org's users work in the business unit again."},
 			Look: func(l *Look) Outcome {
 				inOrg, why := l.OrgUnits.Get()
 				units, tenantWhy := l.Units.Get()
@@ -232,24 +251,29 @@ func tenantChecks() []Check {
 		{
 			ID: "T10", Name: "Redirect URIs", Severity: Error, Wants: "the app and the package send browsers back to this Connect",
 			Why:   "The sign-in of users and of the API user ends at a page of refusal otherwise.",
-			Click: "Setup > Apps > App Manager > {subject} > Edit > Callback URL", Command: "twinspan org app set {subject} --callback {value}", Document: docOurs,
+			Click: "Setup > Apps > App Manager > {subject} > Edit > Callback URL", Command: "twinspan org app set {subject} --callback WHAT-IS-THERE --callback {value}", Document: docOurs,
 			Look: func(l *Look) Outcome {
 				var out Outcome
 				if app, why := l.App.Get(); why != "" {
 					out.Unread = why
+				} else if !app.Exists {
+					out.Unread = l.noApp()
 				} else if l.Link.Standing != link.BesidePackage && len(app.CallbackURLs) > 0 && // there they are the vendor's
 					!slices.Contains(app.CallbackURLs, l.Callbacks.Org) {
-					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Value: l.Callbacks.Org, Seen: names(app.CallbackURLs), Expected: l.Callbacks.Org})
+					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Seen: names(app.CallbackURLs), Expected: l.Callbacks.Org, Command: "twinspan org app set {subject}" + each(" --callback ", app.CallbackURLs, l.Callbacks.Org)})
 				}
 				packages, why := l.Packages.Get()
+				if l.Link.Standing == link.BesidePackage {
+					packages, why = nil, "" // nobody signs in through the one that Connect reads by
+				}
 				if why != "" {
 					out.Unread = cmp.Or(out.Unread, why)
 				}
 				for _, p := range packages {
-					if p.ClientID == l.Link.PackageClientID && !slices.Contains(p.RedirectURIs, l.Callbacks.Tenant) {
+					if p.ClientID == l.Link.UserClientID() && !slices.Contains(p.RedirectURIs, l.Callbacks.Tenant) {
 						out.Found = append(out.Found, Found{
 							Subject: p.Name, Value: l.Callbacks.Tenant, Seen: or(names(p.RedirectURIs), "none"), Expected: l.Callbacks.Tenant,
-							Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package list",
+							Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package update " + quote(p.ClientID) + each(" --redirect-uri ", p.RedirectURIs, l.Callbacks.Tenant),
 						})
 					}
 				}
@@ -257,6 +281,31 @@ func tenantChecks() []Check {
 			},
 		},
 	}
+}
+
+// alike says of a refused API user what Engagement does not: it has one text for a grant that is gone, a user who is locked and one
+// who is disabled (engagement-wire 2.1), and only who may read users tells them apart.
+func alike(o Outcome, cause link.Cause) Outcome {
+	for i := range o.Found {
+		f := &o.Found[i]
+		if ofPassword(cause.Code) {
+			f.Command = renewOf(link.IntoTenant)
+		}
+		if cause.Code == "invalid_grant" {
+			f.Seen += " (said alike of a user who is locked, is disabled, or has no grant)"
+			f.Click = "as an administrator of Engagement: " + clickMCUser + ", whether he is active and not locked; then Marketing Cloud tab > Connect to Marketing Cloud"
+		}
+	}
+	return o
+}
+
+// each are words of a command that replaces a list: those that stand there and the one that lacks.
+func each(flag string, there []string, lacks string) string {
+	var b strings.Builder
+	for _, one := range append(slices.Clone(there), lacks) {
+		b.WriteString(flag + quote(one))
+	}
+	return b.String()
 }
 
 // soon is how long before it ends something is found.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/connect/internal/trigger"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/crm"
 )
 
@@ -22,7 +24,7 @@ func useChecks() []Check {
 		{
 			ID: "D33", Name: "Triggered sends", Severity: Error, Wants: "the definition of each active triggered send is active in Engagement, and its object can be read",
 			Why:   "A paused definition fails without a word to the user in the org.",
-			Click: "Email Studio > Interactions > Triggered Emails > {value} > Start/Restart", Command: "twinspan send triggered list", Document: docReset,
+			Click: "Email Studio > Interactions > Triggered Emails > {value} > Start/Restart", Command: "twinspan tenant definition start {value}", See: "twinspan send triggered list", Document: docReset,
 			Look: func(l *Look) Outcome {
 				triggers, why := l.Triggers.Get()
 				if why != "" {
@@ -36,15 +38,18 @@ func useChecks() []Check {
 					}
 					i := slices.IndexFunc(definitions, func(d Definition) bool { return strings.EqualFold(d.Key, t.DefinitionKey) })
 					switch {
-					case t.ErrorCode != "":
-						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "its object " + t.Object + " could not be read: " + trimmed(t.Error)})
+					case t.ErrorCode != "" && !shutOut(t):
+						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, NoCommand: true, Seen: "its object " + t.Object + " could not be read: " + trimmed(t.Error)})
 					case why != "":
 						out.Unread = why
 					case i < 0:
-						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "Engagement has no definition " + t.DefinitionKey + " in the API user's business unit"})
+						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, NoCommand: true, Seen: "Engagement has no definition " + t.DefinitionKey + " in the API user's business unit"})
 					case definitions[i].Status != "Active":
 						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "its definition " + t.DefinitionKey + " is " + definitions[i].Status})
 					}
+				}
+				if l.Link.Standing == link.OwnLink || l.Link.Standing == link.BesidePackage { // our tenant has none
+					out.Unread = or(out.Unread, "No public API tells which journeys on Salesforce Data run: look in Journey Builder.")
 				}
 				return out
 			},
@@ -64,7 +69,7 @@ func useChecks() []Check {
 				case sandbox && l.SharedEID != "":
 					return foundAt(l.Link.Org.OrgID, fmt.Sprintf("the org is a sandbox, and enterprise %d is also that of org %s, which is none", l.Link.EID, l.SharedEID))
 				}
-				return Outcome{}
+				return unread(l.SharedUnread)
 			},
 		},
 		{
@@ -97,7 +102,7 @@ func useChecks() []Check {
 		{
 			ID: "D38", Name: "Verified sender", Severity: Warning, Wants: "the org's default no-reply address and its domain are verified",
 			Why:   "The org sends email only from verified domains: until then mails leave from a substitute address, or not at all.",
-			Click: "Setup > Email > Deliverability; Setup > Email > Authorized Email Domains", Command: "twinspan org email show", Document: docDomains,
+			Click: "Setup > Email > Deliverability; Setup > Email > Authorized Email Domains", See: "twinspan org email show", Document: docDomains,
 			Look: func(l *Look) Outcome {
 				senders, why := l.Senders.Get()
 				if why != "" {
@@ -114,14 +119,14 @@ func useChecks() []Check {
 					case !s.Verified:
 						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "the address is not verified"})
 					case !proven:
-						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified"})
+						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified", Value: domain, Command: "twinspan org email domain {value} --verify"})
 					}
 				}
 				return out
 			},
 		},
 		{
-			ID: "D40", Name: "Remote site of the token service", Severity: Warning, Wants: "an active remote site for Engagement's token service",
+			ID: "D40", Name: "Remote site of the token service", Severity: Warning, In: withPackage, Wants: "an active remote site for Engagement's token service",
 			Why:   "After a move of the org to another instance the package's own calls are blocked by the org itself.",
 			Click: "Setup > Security > Remote Site Settings", Command: "twinspan org site list", Document: docAuth,
 			Look: func(l *Look) Outcome {
@@ -143,32 +148,6 @@ func useChecks() []Check {
 			},
 		},
 		{
-			ID: "T07", Name: "Username-password flow in use", Severity: Notice, Wants: "nobody signs in by the username-password flow",
-			Why:   "The flow is blocked in new orgs, breaks with every change of a password or security token, and external client apps do not have it.",
-			Click: "Setup > Identity > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows", Command: "twinspan integration-user check", Document: docUser,
-			Look: func(l *Look) Outcome {
-				account, why := l.Integration.Get()
-				if why != "" {
-					return unread(why)
-				}
-				if account.Username == "" {
-					return Outcome{}
-				}
-				return foundAt(account.Username, "the integration user signs in by it; JWT bearer needs no password")
-			},
-		},
-		{
-			ID: "T12", Name: "SOAP login() retirement", Severity: Warning, Wants: "no span signs in by SOAP login()",
-			Why:   "SOAP login() goes in Summer '27 and is off in new orgs already; Connected App authentication is required since 1 June 2016.",
-			Click: "Email Studio > Admin > Salesforce Integration > Upgrade to Connected App", Command: "twinspan connect", Document: docUpgrade + "; " + docLogin,
-			Look: func(l *Look) Outcome {
-				if l.Link.Org.Driver == link.Password {
-					return foundAt(l.Link.Org.Username, "Connect signs in to the org with the system user's password, by SOAP login()")
-				}
-				return Outcome{}
-			},
-		},
-		{
 			ID: "T14", Name: "API usage by midnight", Severity: Warning, Wants: "at this rate the limit is not reached before midnight",
 			Why:   "Sends of the evening would fail.",
 			Click: "Setup > Environments > System Overview", Command: "twinspan usage --hourly", Document: docAPIUse,
@@ -182,15 +161,20 @@ func useChecks() []Check {
 				if limit.Max <= 0 || 100*used/limit.Max >= muchUsed { // D37 says so then
 					return Outcome{}
 				}
+				// What falls out of the window is in the growth already: a steady rate does not grow, whatever the hour.
+				since, there := l.usedBefore()
+				if !there || used <= since.Used {
+					return Outcome{}
+				}
 				left := l.Now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(l.Now)
-				if more := int64(float64(used) * left.Hours() / 24); used+more >= limit.Max {
-					return foundAt("DailyApiRequests", fmt.Sprintf("%d of %d used in 24 hours; at that rate %d more before midnight UTC", used, limit.Max, more))
+				if more := int64(float64(used-since.Used) * left.Hours() / l.Now.Sub(since.At).Hours()); used+more >= limit.Max {
+					return foundAt("DailyApiRequests", fmt.Sprintf("%d of %d used, %d more than at %s; so on, %d more before midnight UTC", used, limit.Max, used-since.Used, day(since.At), more))
 				}
 				return Outcome{}
 			},
 		},
 		{
-			ID: "T15", Name: "Dialect switches", Severity: Notice, Wants: "the org speaks as real ones do by default",
+			ID: "T15", Name: "Dialect switches", Severity: Notice, In: ours, Wants: "the org speaks as real ones do by default",
 			Why:   "A switch that makes the embedded org stricter or laxer than real ones makes tests say less about them.",
 			Click: "Setup > Identity > OAuth and OpenID Connect Settings", Command: "twinspan org settings set isStrict=false", Document: "docs/divergences.md",
 			Look: func(l *Look) Outcome {
@@ -211,8 +195,27 @@ func useChecks() []Check {
 	}
 }
 
+// usedBefore is the use of the limit as the oldest round saw it of those that tell how it goes now: at least a quarter of an hour
+// ago, and at most some hours.
+func (l *Look) usedBefore() (Use, bool) {
+	const least, most = 15 * time.Minute, 3 * time.Hour
+	var out Use
+	for _, u := range l.Past {
+		if ago := l.Now.Sub(u.At); ago >= least && ago <= most && (out.At.IsZero() || u.At.Before(out.At)) {
+			out = u
+		}
+	}
+	return out, !out.At.IsZero()
+}
+
 // tokenService reports whether a remote site is that of the token service (connect-facts 1.7).
 func tokenService(s Site) bool {
 	name := strings.ToLower(s.Name)
 	return strings.Contains(name, "mcc_tokenservice") || strings.Contains(strings.ToLower(s.URL), "auth.exacttargetapis.com") || strings.Contains(strings.ToLower(s.URL), ".auth.marketingcloudapis.com")
+}
+
+// shutOut reports whether a trigger's object was not read at its last look because the org let Connect not in, or did not answer: the
+// checks of the span tell that, as it is now.
+func shutOut(t trigger.Trigger) bool {
+	return t.ErrorCode == string(client.CodeUnreachable) || strings.Contains(t.Error, "invalid_grant: ")
 }

@@ -65,9 +65,17 @@ type Check struct {
 	Why      string // one sentence: what does not work otherwise
 	Click    string // the way through the product's pages
 	Command  string // of twinspan; "" where only a click mends it. words in braces stand for what was found
+	See      string // a command that shows more and mends nothing, where the check's command is none like that
 	Document string // that asks for it, with the article's number where it has one
 	Mend     Mend   // by the command, where that is safe
-	Look     func(*Look) Outcome
+	// In are the standings in which what is looked at is there at all; nil for every one.
+	In   []link.Standing
+	Look func(*Look) Outcome
+}
+
+// Applies reports whether what the check looks at is there in a standing.
+func (c Check) Applies(s link.Standing) bool {
+	return c.In == nil || s == "" || s == link.Unset || slices.Contains(c.In, s)
 }
 
 // Outcome is what a check says. The zero Outcome is: as it should be.
@@ -86,6 +94,8 @@ type Found struct {
 	Click    string
 	Command  string
 	Value    string // stands for {value} in the command
+	// NoCommand: what mends the check's findings otherwise cannot mend this one.
+	NoCommand bool
 	// ByHand: although the check's findings are safe to mend this one is not. One with a command of its own never is.
 	ByHand bool
 }
@@ -111,7 +121,8 @@ type Finding struct {
 	Expected string
 	Why      string
 	Click    string
-	Command  string // "" where only a click mends it
+	Command  string // that mends it, or does its part of the click; "" where only a click mends it
+	See      string // a command that shows more and mends nothing; "" where there is none
 	Document string
 	Mend     Mend // the zero Mend where a person has to
 }
@@ -145,6 +156,9 @@ func Examine(l *Look, checks []Check) Report { return examine(l, checks, maxSubj
 func examine(l *Look, checks []Check, subjects int) Report {
 	r := Report{At: l.Now, Link: l.Link, OrgCalls: l.orgCalls, TenantCalls: l.tenantCalls}
 	for _, c := range checks {
+		if !c.Applies(l.Link.Standing) {
+			continue
+		}
 		o := c.Look(l)
 		if o.Unread != "" {
 			r.Unchecked = append(r.Unchecked, Unchecked{c.ID, c.Name, o.Unread})
@@ -172,6 +186,14 @@ func (c Check) findings(l *Look, all []Found, subjects int) []Finding {
 			Check: c.ID, Name: c.Name, Severity: or(f.Severity, c.Severity), Subject: f.Subject, Seen: f.Seen, Expected: fill(l, or(f.Expected, c.Wants), f, plain), Why: fill(l, c.Why, f, plain),
 			Click: fill(l, or(f.Click, c.Click), f, plain), Command: fill(l, or(f.Command, c.Command), f, quote), Document: c.Document,
 		}
+		if f.NoCommand {
+			out[i].Command = ""
+		}
+		out[i].See = fill(l, c.See, f, quote)
+		out[i].Command, out[i].See = l.Link.Typed(out[i].Command), l.Link.Typed(out[i].See)
+		if onlyLooks(out[i].Command) {
+			out[i].Command, out[i].See = "", out[i].Command
+		}
 		if f.Command == "" && !f.ByHand && out[i].Command != "" {
 			out[i].Mend = c.Mend
 		}
@@ -180,6 +202,18 @@ func (c Check) findings(l *Look, all []Found, subjects int) []Finding {
 		out[len(out)-1].Seen += more
 	}
 	return out
+}
+
+// looking are the beginnings of the commands that show something and change nothing. None of them is printed as if it mended.
+var looking = []string{
+	"business-units check", "connect --plan", "guide", "integration-user check", "org app list", "org app show", "org app usage", "org email show", "org logins", "org permset show", "org profile show",
+	"org site list", "org user list", "org user show", "send list", "send scheduled", "send triggered list", "status", "tenant package list", "tenant user list", "tenant user show", "upgrade plan", "upgrade watch", "usage", "users list", "users show", "doctor",
+}
+
+// onlyLooks reports whether a command of twinspan shows something and changes nothing.
+func onlyLooks(command string) bool {
+	words, ok := strings.CutPrefix(command, "twinspan ")
+	return ok && slices.ContainsFunc(looking, func(begin string) bool { return words == begin || strings.HasPrefix(words, begin+" ") })
 }
 
 func or[T ~string](a, b T) T {
@@ -192,11 +226,12 @@ func or[T ~string](a, b T) T {
 // fill puts what was found into a command or a click path; word writes one name.
 func fill(l *Look, text string, f Found, word func(string) string) string {
 	n := l.Link.Names()
+	set, _ := l.approvalSet()
 	return strings.NewReplacer(
-		"{user_box}", n.UserBoxName(), "{admin_box}", n.AdminBoxName(), "{user_box_label}", n.UserBoxLabel, "{admin_box_label}", n.AdminBoxLabel, "{token_label}", n.TokenLabel,
+		"{user_box}", n.UserBoxName(), "{admin_box}", n.AdminBoxName(), "{user_box_label}", n.UserBoxLabel, "{admin_box_label}", n.AdminBoxLabel, "{token_label}", n.TokenLabel, "{clear}", l.clickClear(),
 		"{package_sets}", strings.Join(n.PackageSets(), ", "), "{reset}", n.ResetApex(),
-		"{user}", word(or(f.Subject, l.Link.Org.Username)), "{subject}", word(f.Subject), "{value}", word(f.Value),
-		"{app}", word(l.Link.ConnectedApp), "{system}", word(l.Link.Org.Username), "{set}", word(l.approvalSet()),
+		"{user}", word(or(f.Subject, l.systemUsername())), "{subject}", word(f.Subject), "{value}", word(f.Value),
+		"{app}", word(l.Link.ConnectedApp), "{system}", word(l.systemUsername()), "{set}", word(set),
 	).Replace(text)
 }
 
@@ -218,12 +253,24 @@ type Service struct {
 	own   Own
 	doors Pinger
 	back  Callbacks
+
+	patience time.Duration
 }
 
 // NewService wires the service. own tells what Connect knows, doors what the clouds' front doors say, back where the clouds
 // are to send browsers back to.
 func NewService(links *link.Service, own Own, doors Pinger, back Callbacks) *Service {
-	return &Service{links: links, own: own, doors: doors, back: back}
+	return &Service{links: links, own: own, doors: doors, back: back, patience: patience}
+}
+
+// patience is how long a cloud may take to let Connect in.
+const patience = 8 * time.Second
+
+// Within is the service with another patience.
+func (s *Service) Within(patience time.Duration) *Service {
+	other := *s
+	other.patience = patience
+	return &other
 }
 
 // Look reads both clouds and Connect and makes the checks.

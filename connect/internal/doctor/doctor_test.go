@@ -1,9 +1,12 @@
 package doctor_test
 
 import (
-	"math/rand/v2"
+	"crypto/rand"
+	"crypto/rsa"
+	mathrand "math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
+	"github.com/twinspan/twinspan/internal/oauth"
 )
 
 var noon = time.Date(2026, time.November, 22, 12, 0, 0, 0, time.UTC)
@@ -58,9 +62,28 @@ func theMapping() mapping.Mapping {
 
 func theApp() doctor.App {
 	return doctor.App{Exists: true, ID: "0H4", ConnectedApp: crm.ConnectedApp{
-		FullName: "et4ae5__Salesforce_Marketing_Cloud", ConsumerKey: key, AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero", CallbackURLs: []string{"https://c/org"},
+		FullName: "et4ae5__Salesforce_Marketing_Cloud", ConsumerKey: key, AdminApproved: true, IPRelaxation: "BYPASS", RefreshTokenPolicy: "zero", Scopes: []string{"Api", "Web", "RefreshToken"}, CallbackURLs: []string{"https://c/org"}, Certificate: certificates()[0],
 	}}
 }
+
+// certificates are two of one key, that for Connect's own and one that ends in a week, and one of another key.
+var certificates = sync.OnceValue(func() (out [3]string) {
+	var key *rsa.PrivateKey
+	for i, until := range []time.Time{noon.AddDate(9, 0, 0), noon.AddDate(0, 0, 7), noon.AddDate(9, 0, 0)} {
+		if i != 1 {
+			var err error
+			if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+				panic(err)
+			}
+		}
+		text, err := oauth.NewCertificate("Twinspan Connect", key, noon.AddDate(-1, 0, 0), until)
+		if err != nil {
+			panic(err)
+		}
+		out[i] = text
+	}
+	return out
+})
 
 func people(all ...doctor.OrgUser) doctor.Read[doctor.People] {
 	p := doctor.People{ByID: map[string]doctor.OrgUser{}, Gone: map[string]bool{}}
@@ -81,10 +104,11 @@ func well() *doctor.Look {
 	l.Package = doctor.Got(link.Package{Major: 220})
 	l.App, l.AppOfOrg = doctor.Got(theApp()), doctor.Got(crm.App{Installed: true})
 	l.Carriers = doctor.Got([]doctor.Carrier{{SetID: "0PS1", Label: setLabel}})
+	l.Holders = doctor.Got([]string{})
 	l.SystemUser = doctor.Got(systemUser())
 	l.SystemSets = doctor.Got([]string{setLabel, "Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"})
 	l.People = people(systemUser(), maya())
-	l.Logins, l.Refused = doctor.Got([]doctor.LoginRow{}), doctor.Got([]doctor.LoginRow{})
+	l.Logins, l.Day, l.Sessions = doctor.Got([]doctor.LoginRow{}), doctor.Got([]doctor.LoginRow{}), doctor.Got([]doctor.OrgSession{})
 	l.Limits = doctor.Got(crm.Limits{DailyAPIRequests: crm.Limit{Max: 1000, Remaining: 900}, DailyBulkAPIBatches: crm.Limit{Max: 1000, Remaining: 900}})
 	l.Settings = doctor.Got(map[string]string{"OauthOidcSettings.isStrict": "false"})
 	l.LoginRules = doctor.Got(crm.LoginRules{})
@@ -93,15 +117,16 @@ func well() *doctor.Look {
 	l.PackageConf, l.Sandbox = doctor.Got(doctor.PackageConf{}), doctor.Got(false)
 	l.APIUser = doctor.Got(apiUser())
 	l.Units = doctor.Got([]engagement.BusinessUnit{{MID: topMID, Active: true, Name: "Top"}, {MID: childMID, ParentMID: topMID, Active: true, Name: "Child"}})
-	l.Members = doctor.Got([]doctor.Member{mayaMC()})
+	l.Members, l.Nobody = doctor.Got([]doctor.Member{mayaMC()}), doctor.Got([]string{})
 	l.Grants = doctor.Got(map[string]engagement.Grant{"maya": {Username: "maya", MadeAt: noon.Add(-time.Hour)}})
 	l.Tenant = doctor.Got(map[string]any{"inactive_days": 0.0, "any_sender": false})
-	l.Packages = doctor.Got([]engagement.Package{{ClientID: "pkg", Name: "Connect", Active: true, RedirectURIs: []string{"https://c/tenant"}}})
+	l.Packages = doctor.Got([]engagement.Package{{ClientID: "pkg", Name: "Connect", Active: true, RedirectURIs: []string{"https://c/tenant"}, Certificate: certificates()[0]}})
+	l.Visits = doctor.Got([]engagement.WebSession{})
 	l.Definitions = doctor.Got([]doctor.Definition{{Key: "welcome", Status: "Active"}})
 	l.Mappings = doctor.Got([]mapping.Mapping{theMapping()})
 	l.Triggers = doctor.Got([]trigger.Trigger{{Name: "Hello", Object: "Contact", DefinitionKey: "Welcome", Active: true}})
 	l.Integration = doctor.Got(integration.Account{})
-	l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoOrg, Expires: noon.AddDate(9, 0, 0)}})
+	l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoOrg, Expires: noon.AddDate(9, 0, 0), PEM: certificates()[0]}, {Direction: link.IntoTenant, Expires: noon.AddDate(9, 0, 0), PEM: certificates()[0]}})
 	l.Migration = doctor.Got(migration.Offer{Code: migration.CodeNobody})
 	l.OrgDoor, l.TenantDoor = doctor.Got(doctor.Door{}), doctor.Got(doctor.Door{})
 	return l
@@ -154,10 +179,11 @@ func orgRefuses(code, text string) func(*doctor.Look) {
 func unreadOrg(l *doctor.Look, why string) {
 	l.Package, l.App, l.AppOfOrg, l.Carriers = doctor.Lost[link.Package](why), doctor.Lost[doctor.App](why), doctor.Lost[crm.App](why), doctor.Lost[[]doctor.Carrier](why)
 	l.SystemUser, l.SystemSets, l.People = doctor.Lost[doctor.OrgUser](why), doctor.Lost[[]string](why), doctor.Lost[doctor.People](why)
-	l.Logins, l.Refused, l.Limits = doctor.Lost[[]doctor.LoginRow](why), doctor.Lost[[]doctor.LoginRow](why), doctor.Lost[crm.Limits](why)
+	l.Logins, l.Day, l.Limits = doctor.Lost[[]doctor.LoginRow](why), doctor.Lost[[]doctor.LoginRow](why), doctor.Lost[crm.Limits](why)
+	l.Sessions = doctor.Lost[[]doctor.OrgSession](why)
 	l.Settings, l.LoginRules, l.Sites = doctor.Lost[map[string]string](why), doctor.Lost[crm.LoginRules](why), doctor.Lost[[]doctor.Site](why)
 	l.Senders, l.OrgUnits, l.PackageConf = doctor.Lost[[]doctor.Sender](why), doctor.Lost[[]doctor.OrgUnit](why), doctor.Lost[doctor.PackageConf](why)
-	l.Sandbox = doctor.Lost[bool](why)
+	l.Sandbox, l.Holders = doctor.Lost[bool](why), doctor.Lost[[]string](why)
 }
 
 // tenantRefuses is orgRefuses for the API user.
@@ -170,8 +196,9 @@ func tenantRefuses(code, text string) func(*doctor.Look) {
 
 func unreadTenant(l *doctor.Look, why string) {
 	l.APIUser, l.Units, l.Members = doctor.Lost[engagement.UserDetails](why), doctor.Lost[[]engagement.BusinessUnit](why), doctor.Lost[[]doctor.Member](why)
+	l.Nobody = doctor.Lost[[]string](why)
 	l.Grants, l.Tenant, l.Packages = doctor.Lost[map[string]engagement.Grant](why), doctor.Lost[map[string]any](why), doctor.Lost[[]engagement.Package](why)
-	l.Definitions = doctor.Lost[[]doctor.Definition](why)
+	l.Definitions, l.Visits = doctor.Lost[[]doctor.Definition](why), doctor.Lost[[]engagement.WebSession](why)
 }
 
 // broken is every way in which a look can be wrong: the check that is to say so, alone.
@@ -196,6 +223,8 @@ func broken() []struct {
 		{"D06", "refused", orgRefuses("invalid_app_access", "user is not admin approved to access this app")},
 		{"D07", "not assigned", mayaIs(func(u *doctor.OrgUser) { u.Approved = false })},
 		{"D08", "inactive", mayaIs(func(u *doctor.OrgUser) { u.Active = false })},
+		{"D08", "a leaver with nothing left", mayaIs(func(u *doctor.OrgUser) { u.Active, u.Approved, u.User, u.Marketing = false, false, false, false })},
+		{"D08", "locked user", mayaIs(func(u *doctor.OrgUser) { u.Locked = true })},
 		{"D08", "gone", func(l *doctor.Look) {
 			l.People = doctor.Got(doctor.People{ByID: map[string]doctor.OrgUser{systemID: systemUser()}, Gone: map[string]bool{mayaID: true}})
 		}},
@@ -206,6 +235,9 @@ func broken() []struct {
 		{"D08", "refused by password", orgRefuses("user_inactive", "")},
 		{"D09", "platform licence", change(systemOf, func(u *doctor.OrgUser) { u.Licence = "Salesforce Integration" })},
 		{"D10", "another profile", change(systemOf, func(u *doctor.OrgUser) { u.Profile = "Clone of System Administrator" })},
+		{"D10", "who hides himself from himself", func(l *doctor.Look) {
+			l.SystemUser, l.SystemProfile = doctor.Lost[doctor.OrgUser]("No such column"), "Standard User"
+		}},
 		{"D11", "system user", change(systemOf, func(u *doctor.OrgUser) { u.Marketing = false })},
 		{"D11", "user", mayaIs(func(u *doctor.OrgUser) { u.Marketing = false })},
 		{"D12", "system user", change(systemOf, func(u *doctor.OrgUser) { u.User = false })},
@@ -225,6 +257,10 @@ func broken() []struct {
 		{"D16", "password", change(confOf, func(c *doctor.PackageConf) { c.Exists, c.Password = true, true })},
 		{"D17", "a set is missing", func(l *doctor.Look) {
 			l.SystemSets = doctor.Got([]string{setLabel, "Marketing Cloud Connector", "Marketing Cloud Connector Admin"})
+		}},
+		{"D17", "another set has the label", func(l *doctor.Look) {
+			l.SystemSets = doctor.Got([]string{setLabel, "Marketing Cloud Connector", "Marketing Cloud Connector Admin"})
+			l.Namesakes, l.SetNames = []string{"Marketing Cloud System User"}, map[string]string{"Marketing Cloud System User": "et4ae5__Marketing_Cloud_System_User"}
 		}},
 		{"D18", "no API user", change(apiOf, func(u *engagement.UserDetails) { u.APIUser = false })},
 		{"D19", "a role is missing", change(apiOf, func(u *engagement.UserDetails) { u.Roles = u.Roles[:1] })},
@@ -253,13 +289,25 @@ func broken() []struct {
 			l.Mappings, l.Grants = doctor.Got([]mapping.Mapping{m}), doctor.Got(map[string]engagement.Grant{"api": {}})
 		}},
 		{"D26", "the system user as a person", func(l *doctor.Look) {
-			m := theMapping()
-			m.CRMUserID, m.CRMUsername = systemID, "system@org"
-			e := mayaMC()
-			e.SalesforceUsername = "system@org"
-			l.Mappings, l.Members = doctor.Got([]mapping.Mapping{m}), doctor.Got([]doctor.Member{e})
+			m, e := theMapping(), mayaMC()
+			m.CRMUserID, m.CRMUsername, m.EngagementUserID, m.EngagementUser = systemID, "system@org", "3", "sys"
+			e.ID, e.Username, e.SalesforceUsername = 3, "sys", "system@org"
+			l.Mappings = doctor.Got(append(l.Mappings.Must(), m))
+			change(func(l *doctor.Look) *doctor.Read[[]doctor.Member] { return &l.Members }, func(all *[]doctor.Member) { *all = append(*all, e) })(l)
+			change(func(l *doctor.Look) *doctor.Read[map[string]engagement.Grant] { return &l.Grants }, func(all *map[string]engagement.Grant) { (*all)["sys"] = engagement.Grant{Username: "sys"} })(l)
+		}},
+		{"D27", "names who is called otherwise now", mayaIs(func(u *doctor.OrgUser) { u.Username = "maya.weber@org" })},
+		{"D27", "names nobody", func(l *doctor.Look) {
+			m := mayaMC()
+			m.ID, m.Username, m.SalesforceUsername = 9, "gone", "gone@org"
+			l.Members, l.Nobody = doctor.Got([]doctor.Member{mayaMC(), m}), doctor.Got([]string{"gone@org"})
 		}},
 		{"D27", "not integrated", func(l *doctor.Look) { l.Members = doctor.Got([]doctor.Member{}) }},
+		{"D27", "locked in Engagement", func(l *doctor.Look) {
+			m := mayaMC()
+			m.Locked = true
+			l.Members = doctor.Got([]doctor.Member{m})
+		}},
 		{"D27", "names another", func(l *doctor.Look) {
 			m := mayaMC()
 			m.SalesforceUsername = "jonas@org"
@@ -269,7 +317,11 @@ func broken() []struct {
 			l.MultiOrg, l.OrgUnits = true, doctor.Got([]doctor.OrgUnit{{MID: childMID, Enabled: true}})
 		}},
 		{"D29", "stale", func(l *doctor.Look) {
-			l.Grants = doctor.Got(map[string]engagement.Grant{"maya": {Stale: true, MadeAt: noon}})
+			all, _ := l.Grants.Get()
+			for name, g := range all {
+				g.Stale, g.MadeAt = true, noon
+				all[name] = g
+			}
 		}},
 		{"D30", "no grant", func(l *doctor.Look) { l.Grants = doctor.Got(map[string]engagement.Grant{}) }},
 		{"D31", "a role is missing", func(l *doctor.Look) {
@@ -293,7 +345,7 @@ func broken() []struct {
 		{"D35", "not installed", func(l *doctor.Look) { l.AppOfOrg = doctor.Got(crm.App{}) }},
 		{"D35", "refused", orgRefuses("invalid_app_access", "this app is blocked by admin")},
 		{"D36", "refused before he was assigned", func(l *doctor.Look) {
-			l.Refused = doctor.Got([]doctor.LoginRow{{UserID: mayaID, Username: "maya@org", Status: "Failed: Not approved for access", At: noon.Add(-time.Hour)}})
+			l.Day = doctor.Got([]doctor.LoginRow{{UserID: mayaID, Username: "maya@org", Application: appLabel, Status: "Failed: Not approved for access", At: noon.Add(-time.Hour)}})
 		}},
 		{"D37", "much used", change(limitsOf, func(x *crm.Limits) { x.DailyAPIRequests.Remaining = 150 })},
 		{"D37", "bulk used up", change(limitsOf, func(x *crm.Limits) { x.DailyBulkAPIBatches.Remaining = 0 })},
@@ -316,16 +368,35 @@ func broken() []struct {
 		{"T01", "never connected", func(l *doctor.Look) { l.Link.Org = link.OrgSpan{State: link.SpanDown} }},
 		{"T01", "refused with words of no check", orgRefuses("invalid_app_access", "this app requires a high assurance session")},
 		{"T01", "Engagement refuses the client", tenantRefuses("invalid_client", "Client authentication failed.")},
+		{"T01", "the org's answer is not understood", func(l *doctor.Look) {
+			unreadOrg(l, "userinfo names no user")
+			l.OrgDown = "userinfo names no user"
+		}},
+		{"T01", "Engagement fails", func(l *doctor.Look) {
+			unreadTenant(l, "500")
+			l.TenantDown = "500"
+		}},
+		{"T17", "no api", func(l *doctor.Look) {
+			change(theAppOf, func(a *doctor.App) { a.Scopes = []string{"RefreshToken"} })(l)
+			l.OrgDown = "userinfo names no user"
+		}},
+		{"T01", "the org has another certificate", orgRefuses("invalid_grant", "invalid assertion")},
+		{"T01", "the system user's password is another", orgRefuses("password_changed", "The system user's password was changed.")},
+		{"T01", "Engagement has another certificate", tenantRefuses("invalid_grant", "The assertion is invalid.")},
+		{"T02", "assertions from the future", func(l *doctor.Look) {
+			orgRefuses("invalid_grant", "invalid assertion")(l)
+			l.OrgDoor = doctor.Got(doctor.Door{Skew: -5 * time.Minute})
+		}},
 		{"T02", "ahead", func(l *doctor.Look) { l.OrgDoor = doctor.Got(doctor.Door{Skew: 5 * time.Minute}) }},
 		{"T02", "behind", func(l *doctor.Look) { l.TenantDoor = doctor.Got(doctor.Door{Skew: -5 * time.Minute}) }},
 		{"T03", "no answer", func(l *doctor.Look) { l.TenantDoor = doctor.Lost[doctor.Door]("tenant.example does not answer.") }},
 		{"T03", "certificate ends", func(l *doctor.Look) { l.OrgDoor = doctor.Got(doctor.Door{Expires: noon.Add(48 * time.Hour)}) }},
 		{"T03", "in the clear", func(l *doctor.Look) { l.OrgDoor = doctor.Got(doctor.Door{Plain: true}) }},
 		{"T08", "ends soon", func(l *doctor.Look) {
-			l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoOrg, Expires: noon.Add(time.Hour)}})
+			l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoOrg, Expires: noon.Add(time.Hour), PEM: certificates()[0]}})
 		}},
 		{"T08", "ended", func(l *doctor.Look) {
-			l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoTenant, Expires: noon.Add(-time.Hour)}})
+			l.Certificate = doctor.Got([]doctor.Certificate{{Direction: link.IntoTenant, Expires: noon.Add(-time.Hour), PEM: certificates()[0]}})
 		}},
 		{"T09", "ends soon", packages(func(p *engagement.Package) { p.SecretExpires = noon.Add(24 * time.Hour).Format(time.RFC3339) })},
 		{"T09", "ended", packages(func(p *engagement.Package) { p.SecretExpires = noon.Add(-24 * time.Hour).Format(time.RFC3339) })},
@@ -336,12 +407,53 @@ func broken() []struct {
 			m.Handle[0], u.Token = 1, ""
 			l.Mappings, l.People, l.Package = doctor.Got([]mapping.Mapping{m}), people(systemUser(), u), doctor.Got(link.Package{Major: 5, Minor: 400})
 		}},
+		{"T04", "a person works as the system user", func(l *doctor.Look) {
+			l.Sessions = doctor.Got([]doctor.OrgSession{{ID: "0Ak1", Type: "UI", Began: noon, Address: "203.0.113.9"}})
+		}},
+		{"T04", "another app works as the system user", func(l *doctor.Look) {
+			l.Sessions = doctor.Got([]doctor.OrgSession{{ID: "0Ak1", Type: "Oauth2", Began: noon, LoginID: "0Ya1"}})
+			l.Logins = doctor.Got([]doctor.LoginRow{{ID: "0Ya1", UserID: systemID, SubType: "OauthWebServer", Application: "Data Loader", Status: "Success"}})
+		}},
+		{"T04", "Connect's key is used elsewhere", func(l *doctor.Look) {
+			l.Sessions = doctor.Got([]doctor.OrgSession{{ID: "0Ak1", Type: "Oauth2", Current: true, Address: "198.51.100.1"}, {ID: "0Ak2", Type: "Oauth2", Began: noon, LoginID: "0Ya1", Address: "203.0.113.9"}})
+			l.Logins = doctor.Got([]doctor.LoginRow{{ID: "0Ya1", UserID: systemID, SubType: "OauthJwtBearer", Application: appLabel, Status: "Success"}})
+		}},
+		{"T04", "a browser is signed in as the API user", func(l *doctor.Look) {
+			l.Visits = doctor.Got([]engagement.WebSession{{ID: "7", Since: noon.Format(time.RFC3339), UserAgent: "Mozilla"}})
+		}},
+		{"T04", "a stranger comes through the app", func(l *doctor.Look) {
+			l.Day = doctor.Got([]doctor.LoginRow{{UserID: "005000000000077AAA", Username: "who@org", SubType: "OauthWebServer", Application: appLabel, Status: "Success", At: noon}})
+		}},
+		{"T05", "the org holds another's", change(theAppOf, func(a *doctor.App) { a.Certificate = certificates()[2] })},
+		{"T05", "the org's ends", change(theAppOf, func(a *doctor.App) { a.Certificate = certificates()[1] })},
+		{"T05", "Engagement holds another's", packages(func(p *engagement.Package) { p.Certificate = certificates()[2] })},
+		{"T05", "assertions of another key", func(l *doctor.Look) {
+			change(theAppOf, func(a *doctor.App) { a.Certificate = certificates()[2] })(l)
+			l.Link.Org.State, l.Link.Org.Cause = link.SpanBroken, link.Cause{Code: "invalid_grant", Text: "invalid assertion"}
+		}},
+		{"T07", "somebody else", func(l *doctor.Look) {
+			l.Day = doctor.Got([]doctor.LoginRow{{UserID: mayaID, Username: "maya@org", SubType: "OauthUsernamePassword", Type: "Remote Access 2.0", Application: "Data Loader", Status: "Success", At: noon}})
+		}},
+		{"T12", "somebody else", func(l *doctor.Look) {
+			l.Day = doctor.Got([]doctor.LoginRow{{UserID: mayaID, Username: "maya@org", Type: "Other Apex API", Application: "simple-salesforce", Status: "Success", At: noon}})
+		}},
+		{"T11", "another has the name", func(l *doctor.Look) {
+			m := mayaMC()
+			m.ID = 77
+			l.Members, l.Package = doctor.Got([]doctor.Member{m}), doctor.Got(link.Package{Major: 5, Minor: 400})
+		}},
+		{"T06", "not dedicated", func(l *doctor.Look) {
+			account(integration.Account{Username: "suite@org", State: link.SpanUp})(l)
+			l.IntegrationIs = []integration.Finding{{Name: "licence", Want: "Salesforce", Got: "Salesforce", OK: true}, {Name: "dedicated", Want: "an account of its own", Got: "Connect's system user"}}
+		}},
+		{"T06", "locked", account(integration.Account{Username: "suite@org", State: link.SpanBroken, Cause: link.Cause{Code: "user_locked", Text: "locked"}})},
 		{"T06", "broken", account(integration.Account{Username: "suite@org", State: link.SpanBroken, Cause: link.Cause{Code: "token_reset", Text: "reset"}})},
 		{"T07", "there is one", account(integration.Account{Username: "suite@org", State: link.SpanUp})},
 		{"T13", "one app for both", account(integration.Account{Username: "suite@org", State: link.SpanUp, ClientID: key})},
 		{"T12", "SOAP login()", func(l *doctor.Look) { l.Link.Org.Driver = link.Password }},
 		{"T14", "before midnight", func(l *doctor.Look) {
-			l.Limits, l.Now = doctor.Got(crm.Limits{DailyAPIRequests: crm.Limit{Max: 1000, Remaining: 250}}), noon.Add(-11*time.Hour)
+			change(limitsOf, func(x *crm.Limits) { x.DailyAPIRequests.Remaining = 700 })(l)
+			l.Past = []doctor.Use{{At: noon.Add(-time.Hour), Used: 100}, {At: noon.Add(-time.Minute), Used: 299}}
 		}},
 		{"T15", "strict", func(l *doctor.Look) { l.Settings = doctor.Got(map[string]string{"OauthOidcSettings.isStrict": "true"}) }},
 		{"T15", "any sender", func(l *doctor.Look) { l.Tenant = doctor.Got(map[string]any{"any_sender": true}) }},
@@ -387,6 +499,10 @@ func TestEachCheckFindsItsOwn(t *testing.T) {
 			if got := checksFound(r); !slices.Equal(got, want) {
 				t.Errorf("found %v, want %v: %+v", got, want, r.Findings)
 			}
+			down := l.Link.Org.State != link.SpanUp || l.Link.Tenant.State != link.SpanUp
+			if down && !slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Severity == doctor.Error }) {
+				t.Errorf("a span is down, and that is no error: %+v", r.Findings)
+			}
 			for _, f := range r.Findings {
 				if f.Seen == "" || f.Expected == "" || f.Why == "" || f.Click == "" || f.Document == "" || strings.Contains(f.Command+f.Click, "{") {
 					t.Errorf("it says too little: %+v", f)
@@ -397,6 +513,36 @@ func TestEachCheckFindsItsOwn(t *testing.T) {
 	for _, c := range doctor.Checks() {
 		if !tried[c.ID] {
 			t.Errorf("%s %s is tried by no row", c.ID, c.Name)
+		}
+	}
+}
+
+// TestATriggerThatWasShutOut: what kept the last look of a trigger out of the org is the span's, whose checks tell how it stands now.
+func TestATriggerThatWasShutOut(t *testing.T) {
+	t.Parallel()
+	l := well()
+	l.Triggers = doctor.Got([]trigger.Trigger{
+		{Name: "Hello", Object: "Contact", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_refused", Error: "The org refused: invalid_grant: invalid assertion"},
+		{Name: "Hello again", Object: "Lead", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_unreachable", Error: "The org cannot be reached."},
+	})
+	if r := doctor.Examine(l, doctor.Checks()); !r.Healthy() {
+		t.Errorf("the span works again, and of the last look is told: %+v", r.Findings)
+	}
+}
+
+// TestSteadyUse: a rolling limit that is used at a steady rate is not reached, whatever the hour; nor by what was long ago, nor
+// where nobody looked before.
+func TestSteadyUse(t *testing.T) {
+	t.Parallel()
+	for name, past := range map[string][]doctor.Use{
+		"steady": {{At: noon.Add(-12*time.Hour - time.Hour), Used: 520}}, "less than before": {{At: noon.Add(-12 * time.Hour), Used: 700}}, "long ago": {{At: noon.Add(-30 * time.Hour), Used: 1}}, "never": nil,
+		"a minute ago": {{At: noon.Add(-12*time.Hour + 9*time.Minute), Used: 500}},
+	} {
+		l := well()
+		l.Now, l.Past = noon.Add(-12*time.Hour+10*time.Minute), past
+		l.Limits = doctor.Got(crm.Limits{DailyAPIRequests: crm.Limit{Max: 1000, Remaining: 480}})
+		if o := l.Judge("T14"); len(o.Found) > 0 || o.Unread != "" {
+			t.Errorf("%s: %+v", name, o)
 		}
 	}
 }
@@ -416,9 +562,30 @@ func TestWhatWasNotReadIsNotHealthy(t *testing.T) {
 			t.Errorf("%s: %q", u.Check, u.Because)
 		}
 	}
+	// What was let in once is not let in now.
+	l.OrgDown, l.TenantDown = "The org does not answer.", "The tenant does not answer."
+	l.OrgDoor, l.TenantDoor = doctor.Lost[doctor.Door]("It does not answer."), doctor.Lost[doctor.Door]("It does not answer.")
+	r = doctor.Examine(l, doctor.Checks())
+	if got := checksFound(r); !slices.Equal(got, []string{"T03"}) {
+		t.Errorf("nothing answers: found %v", got)
+	}
+	for _, id := range []string{"D24", "D25", "D35"} {
+		if slices.Contains(r.Passed, id) {
+			t.Errorf("%s passes although nothing answers", id)
+		}
+	}
 	if nothing := doctor.Examine(&doctor.Look{Link: well().Link, Now: noon}, doctor.Checks()); nothing.Healthy() {
 		t.Error("a look at nothing is healthy")
 	}
+}
+
+// behind are the checks behind whose findings another has nothing to say: of an app, a user, a package that is not there, or of a
+// mapping that was replaced.
+var behind = map[string][]string{
+	"D02": {"D01"}, "D03": {"D01"}, "D04": {"D01"}, "D05": {"D01"}, "T17": {"D01"}, "T01": {"D01", "D02", "D06", "D08", "D22", "D23", "D25", "D34", "D35", "T02", "T03"},
+	"D06": {"D08"}, "D09": {"D08"}, "D10": {"D08", "T01"}, "D13": {"D08"}, "D17": {"D08"}, "D36": {"D07", "D08"}, "D15": {"D14"}, "D16": {"D14", "T11"},
+	"D07": {"D26"}, "D08": {"D26"}, "D11": {"D08", "D26"}, "D12": {"D08", "D26"}, "D27": {"D26"},
+	"D20": {"D28"}, "D26": {"T01"}, "T05": {"T01"}, "T16": {"T14"}, // what the first said of other orgs, names and the hour
 }
 
 // TestPairsOfBrokenThings: of two things that are broken at the same time each is found, or is not checkable, or waits
@@ -426,7 +593,7 @@ func TestWhatWasNotReadIsNotHealthy(t *testing.T) {
 func TestPairsOfBrokenThings(t *testing.T) {
 	t.Parallel()
 	all := broken()
-	random := rand.New(rand.NewPCG(7, 22))
+	random, lost := mathrand.New(mathrand.NewPCG(7, 22)), 0
 	for range 1000 {
 		a, b := all[random.IntN(len(all))], all[random.IntN(len(all))]
 		l := well()
@@ -434,13 +601,25 @@ func TestPairsOfBrokenThings(t *testing.T) {
 		b.how(l)
 		r := doctor.Examine(l, doctor.Checks())
 		got := checksFound(r)
-		first := slices.Contains(got, a.want)
-		second := slices.Contains(got, b.want) || slices.ContainsFunc(r.Unchecked, func(u doctor.Unchecked) bool { return u.Check == b.want })
-		if !first && !second {
-			t.Errorf("%s %s and %s %s: found %v", a.want, a.name, b.want, b.name, got)
+		// The second may have taken the place of the first, never the other way round.
+		unchecked := func(id string) bool {
+			return slices.ContainsFunc(r.Unchecked, func(u doctor.Unchecked) bool { return u.Check == id })
+		}
+		explained := slices.ContainsFunc(behind[b.want], func(id string) bool { return slices.Contains(got, id) })
+		if !slices.Contains(got, b.want) && !unchecked(b.want) && !explained {
+			t.Errorf("%s %s and %s %s: %s is neither found nor unchecked: %v", a.want, a.name, b.want, b.name, b.want, got)
+		}
+		if !slices.Contains(got, a.want) && !unchecked(a.want) {
+			lost++
 		}
 		allowed := slices.Concat([]string{a.want, b.want}, beside[a.want], beside[b.want])
-		if l.Link.Tenant.State == link.SpanBroken { // the second took away what would have told why
+		if l.Link.Tenant.State == link.SpanBroken || b.want == "T05" { // the second took away what would have told why
+			allowed = append(allowed, "T01")
+		}
+		if slices.Contains([]string{a.want, b.want}, "D26") { // the token of another Engagement user is looked for
+			allowed = append(allowed, "D30", "D27")
+		}
+		if l.OrgDown != "" { // what explained it is not there any more
 			allowed = append(allowed, "T01")
 		}
 		if l.MultiOrg { // it is a matter of other orgs only then
@@ -451,5 +630,8 @@ func TestPairsOfBrokenThings(t *testing.T) {
 				t.Errorf("%s %s and %s %s: found %s besides", a.want, a.name, b.want, b.name, id)
 			}
 		}
+	}
+	if lost > 30 {
+		t.Errorf("the first of two was not seen %d times of 1000", lost)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -20,18 +21,16 @@ const CodeTLS fault.Code = "tls_refused"
 
 // Knocker asks front doors by HTTP.
 type Knocker struct {
-	hc      *http.Client
+	by      func(link.Link) http.RoundTripper
 	machine clock.Machine
 }
 
-// NewKnocker wires it; machine time is what the clouds' clocks are compared with.
-func NewKnocker(hc *http.Client, machine clock.Machine) *Knocker {
+// NewKnocker wires it; by is what the clouds of a link are reached through, machine time what their clocks are compared with.
+func NewKnocker(by func(link.Link) http.RoundTripper, machine clock.Machine) *Knocker {
 	if machine == nil {
 		machine = time.Now
 	}
-	c := *hc
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Knocker{&c, machine}
+	return &Knocker{by, machine}
 }
 
 // knockTimeout bounds one question.
@@ -39,7 +38,7 @@ const knockTimeout = 10 * time.Second
 
 // Ping asks for the list of API versions, which an org tells everybody, and takes whatever a tenant answers: what counts
 // is the clock and the certificate.
-func (k *Knocker) Ping(ctx context.Context, baseURL string) (Door, error) {
+func (k *Knocker) Ping(ctx context.Context, l link.Link, baseURL string) (Door, error) {
 	ctx, cancel := context.WithTimeout(ctx, knockTimeout)
 	defer cancel()
 	u, err := url.Parse(baseURL)
@@ -51,7 +50,8 @@ func (k *Knocker) Ping(ctx context.Context, baseURL string) (Door, error) {
 		return Door{}, err
 	}
 	began := k.machine()
-	resp, err := k.hc.Do(req)
+	hc := http.Client{Transport: k.by(l), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := hc.Do(req)
 	if err != nil {
 		return Door{}, unreachable(err, u.Host)
 	}

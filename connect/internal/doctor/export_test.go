@@ -21,5 +21,8 @@ func Judge(mends []Mending, l *Look, failed []Unmended) []Mending {
 // RoundAfter is the round of a look that follows another.
 func RoundAfter(l *Look, before Round, s Severity) Round {
 	r := Examine(l, Checks())
-	return roundOf(r, 0).after(before, severe(r, s))
+	return roundOf(r, 0).after(before, keysOf(r, s))
 }
+
+// OnlyLooks reports whether a command shows something and changes nothing.
+func OnlyLooks(command string) bool { return onlyLooks(command) }

@@ -74,6 +74,7 @@ type Mending struct {
 	Subject string    `json:"subject,omitempty"`
 	Seen    string    `json:"seen,omitempty"` // before
 	Command string    `json:"command"`
+	Click   string    `json:"click,omitempty"` // where whoever mends it does so on the clouds' own pages
 	By      Person    `json:"by"`
 	State   MendState `json:"state,omitempty"` // "" while it is under way
 	Why     string    `json:"why,omitempty"`
@@ -108,10 +109,10 @@ func (s *Service) BeginFix(ctx context.Context, l link.Link, actor string, mends
 	all := Checks()
 	for i, m := range mends {
 		at := slices.IndexFunc(all, func(c Check) bool { return c.ID == m.Check })
-		if at < 0 || !all[at].Mend.Safe() {
+		if at < 0 || !all[at].Mend.Safe() || !all[at].Applies(l.Standing) {
 			return Fix{}, fault.New(fault.Invalid, CodeInvalid, "A check is named whose findings are mended by hand.").In("mends")
 		}
-		for _, text := range []string{m.Subject, m.Seen, m.Command} {
+		for _, text := range []string{m.Subject, m.Seen, m.Command, m.Click} {
 			if len(text) > 1000 || strings.ContainsFunc(text, unicode.IsControl) {
 				return Fix{}, fault.New(fault.Invalid, CodeInvalid, "Say each thing in one line of at most 1000 bytes.").In("mends")
 			}

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/twinspan/twinspan/connect/internal/doctor"
@@ -25,7 +26,7 @@ func TestWhatIsSafeToMend(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range []string{"D02", "D03", "D04", "D05", "D06", "D07", "D11", "D12", "D13", "D17", "D27", "D32"} {
+	for _, id := range []string{"D02", "D03", "D04", "D05", "D06", "D07", "D11", "D12", "D13", "D17", "D27"} {
 		if safe[id] == 0 {
 			t.Errorf("%s is mended by nothing", id)
 		}
@@ -33,6 +34,38 @@ func TestWhatIsSafeToMend(t *testing.T) {
 	}
 	if len(safe) > 0 {
 		t.Errorf("mended besides: %v", safe)
+	}
+	// What would end another client's refresh token is no matter of a command either, nor a set that may give more than the app.
+	for _, c := range []struct {
+		check string
+		how   func(*doctor.Look)
+	}{
+		{"D04", change(theAppOf, func(a *doctor.App) { a.RefreshTokenPolicy = "infinite" })},
+		{"D02", change(theAppOf, func(a *doctor.App) { a.AdminApproved = false })},
+		{"D07", func(l *doctor.Look) {
+			mayaIs(func(u *doctor.OrgUser) { u.Approved = false })(l)
+			l.Carriers = doctor.Got([]doctor.Carrier{{SetID: "0PS2", Label: "A Power Set"}})
+		}},
+	} {
+		l := well()
+		l.Holders = doctor.Got([]string{"005000000000099AAA"})
+		c.how(l)
+		found := false
+		for _, f := range doctor.Examine(l, doctor.Checks()).Findings {
+			if found = found || f.Check == c.check; f.Check == c.check && f.Mend.Safe() {
+				t.Errorf("%s would be mended by %s", c.check, f.Command)
+			}
+		}
+		if !found {
+			t.Errorf("%s is not found", c.check)
+		}
+	}
+	// Of several that carry the app the one that was made for it is proposed.
+	two := well()
+	mayaIs(func(u *doctor.OrgUser) { u.Approved = false })(two)
+	two.Carriers = doctor.Got([]doctor.Carrier{{SetID: "0PS2", Label: "A Power Set"}, {SetID: "0PS1", Label: setLabel}})
+	if f := doctor.Examine(two, doctor.Checks()).Findings[0]; f.Check != "D07" || !strings.Contains(f.Command, setLabel) || !f.Mend.Safe() {
+		t.Errorf("%+v", f)
 	}
 	// A refresh policy that would cut what else uses the app is no matter of a command.
 	l := well()

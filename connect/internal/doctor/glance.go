@@ -30,6 +30,8 @@ type PermissionSet struct {
 	ID, Name, Label string
 	Assigned        []string // user names of who has it, in their order; at most maxNamed
 	More            bool     // there are more than Assigned names
+	// Without are user names of some who have one of the package's boxes and not the set, where at most one user has it.
+	Without []string
 }
 
 // maxNamed is how many users of a permission set are named.
@@ -67,6 +69,7 @@ func (s *Service) Glance(ctx context.Context, l link.Link, q Question) (*Look, e
 		return nil, err
 	}
 	r.link, r.look.Link = l, l
+	r.look.tried(orgDown, tenantDown)
 	if err := r.glanceOwn(ctx, s.own); err != nil {
 		return nil, err
 	}
@@ -108,6 +111,9 @@ func (l *Look) Judge(id string) Outcome {
 	if i < 0 {
 		return unread("There is no check " + id + ".")
 	}
+	if !all[i].Applies(l.Link.Standing) {
+		return Outcome{}
+	}
 	return all[i].Look(l)
 }
 
@@ -132,20 +138,30 @@ func (r *reader) readSets(ctx context.Context, org *crm.Session, named string) {
 	k, n := r.look, r.link.Names()
 	fetch(&k.Sets, func() (map[string]PermissionSet, error) {
 		labels := append([]string{n.ApprovalSet}, n.PackageSets()...)
-		rows, err := org.Query(ctx, "SELECT Id, Name, Label FROM PermissionSet WHERE Label IN ("+literals(labels)+") LIMIT 20")
+		rows, err := org.Query(ctx, "SELECT Id, Name, Label, NamespacePrefix FROM PermissionSet WHERE Label IN ("+literals(labels)+") LIMIT 20")
 		if err != nil {
 			return nil, err
 		}
 		sets := map[string]PermissionSet{}
 		for _, row := range rows {
+			if !meant(n, row) {
+				continue
+			}
 			set := PermissionSet{ID: row.String("Id"), Name: row.String("Name"), Label: row.String("Label")}
-			who, err := org.Query(ctx, "SELECT Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = "+crm.Literal(set.ID)+" AND Assignee.IsActive = TRUE ORDER BY Assignee.Username LIMIT 21")
+			// Some of those who have it: in the order of names the org would read all of them first.
+			who, err := org.Query(ctx, "SELECT Assignee.Username FROM PermissionSetAssignment WHERE PermissionSetId = "+crm.Literal(set.ID)+" AND Assignee.IsActive = TRUE LIMIT 21")
 			if err != nil {
 				return nil, err
 			}
 			for i, one := range who {
 				if set.More = i == maxNamed; !set.More {
 					set.Assigned = append(set.Assigned, one.Related("Assignee").String("Username"))
+				}
+			}
+			slices.Sort(set.Assigned)
+			if set.Label == n.ApprovalSet && len(set.Assigned) == 1 && r.link.Standing != link.OwnLink {
+				if set.Without, err = r.without(ctx, org, set.ID); err != nil {
+					return nil, err
 				}
 			}
 			sets[set.Label] = set
@@ -164,13 +180,23 @@ func (r *reader) readSets(ctx context.Context, org *crm.Session, named string) {
 	}
 	k.SystemName = named
 	fetch(&k.SystemSets, func() ([]string, error) {
-		rows, err := org.Query(ctx, "SELECT PermissionSet.Label FROM PermissionSetAssignment WHERE Assignee.Username = "+crm.Literal(named)+" LIMIT 500")
-		out := make([]string, 0, len(rows))
-		for _, row := range rows {
-			out = append(out, row.Related("PermissionSet").String("Label"))
-		}
-		return out, err
+		return r.setsOf(ctx, org, "Assignee.Username = "+crm.Literal(named))
 	})
+}
+
+// without are some of those who use the package and do not have a permission set.
+func (r *reader) without(ctx context.Context, org *crm.Session, set string) ([]string, error) {
+	n := r.link.Names()
+	rows, err := org.Query(ctx, "SELECT Username FROM User WHERE IsActive = TRUE AND ("+n.UserBoxName()+" = TRUE OR "+n.AdminBoxName()+" = TRUE) AND Id NOT IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId = "+
+		crm.Literal(set)+") ORDER BY Username LIMIT 5")
+	if fault.CodeOf(err) == client.CodeRefused { // before the package is installed there is no such box
+		return nil, nil
+	}
+	names := make([]string, 0, len(rows))
+	for _, row := range rows {
+		names = append(names, row.String("Username"))
+	}
+	return names, err
 }
 
 // readTokenSection reads where the layout of users shows the mapping's token.
@@ -184,8 +210,16 @@ func (r *reader) readTokenSection(ctx context.Context, org *crm.Session) {
 	})
 }
 
-// checkEyes refuses sessions of other clouds than the connection's.
+// checkEyes refuses sessions of other clouds than the connection's, and names that nobody can have.
 func checkEyes(l link.Link, eyes Eyes) error {
+	for field, name := range map[string]string{"system_user": eyes.SystemUser, "api_user": eyes.APIUser} {
+		if name == "" {
+			continue
+		}
+		if err := link.CheckUsername(name); err != nil {
+			return fault.Of(err).In(field)
+		}
+	}
 	for _, base := range []struct{ of, named string }{{l.CRMURL, eyes.OrgInstanceURL}, {l.AuthURL, eyes.TenantRESTURL}, {l.AuthURL, eyes.TenantSOAPURL}} {
 		if base.named != "" && !client.SameSite(base.of, base.named) {
 			return fault.New(fault.Invalid, CodeWrongEyes, "The session that was lent is of another cloud than this connection's.").In("sessions")

@@ -17,18 +17,20 @@ var update = flag.Bool("update", false, "write the guide anew")
 // seed:page S002-39
 func TestGuide(t *testing.T) {
 	t.Parallel()
-	const path = "../../../" + doctor.GuidePath
-	if *update {
-		if err := os.WriteFile(path, []byte(doctor.Guide()), 0o644); err != nil {
+	for path, made := range map[string]string{doctor.GuidePath: doctor.Guide(), doctor.CheckTablePath: doctor.CheckTable()} {
+		path = "../../../" + path
+		if *update {
+			if err := os.WriteFile(path, []byte(made), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(text) != doctor.Guide() {
-		t.Errorf("%s is not what the checks say: go test ./connect/internal/doctor -run TestGuide -update", doctor.GuidePath)
+		if string(text) != made {
+			t.Errorf("%s is not what the checks say: go test ./connect/internal/doctor -run TestGuide -update", path)
+		}
 	}
 }
 
@@ -38,7 +40,16 @@ func TestCommands(t *testing.T) {
 	seen := map[string]bool{}
 	add := func(r doctor.Report) {
 		for _, f := range r.Findings {
-			seen[f.Command] = true
+			seen[f.Command], seen[f.See] = true, true
+			if doctor.OnlyLooks(f.Command) {
+				t.Errorf("%s: %s is printed as if it mended, and only looks", f.Check, f.Command)
+			}
+			if f.See != "" && !doctor.OnlyLooks(f.See) {
+				t.Errorf("%s: %s is printed as a look, and changes something", f.Check, f.See)
+			}
+			if f.Command+f.Click == "" {
+				t.Errorf("%s: %s has no way to mend it", f.Check, f.Seen)
+			}
 		}
 	}
 	for _, b := range broken() {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,20 +48,36 @@ type Look struct {
 	MultiOrg bool
 	// SharedEID names another connection's org to the same enterprise that is no sandbox; "" where there is none.
 	SharedEID string
+	// SharedUnread is why that is not known; "" where it is.
+	SharedUnread string
+	// MappingsCut: there are more mappings than were read.
+	MappingsCut bool
+
+	// OrgDown and TenantDown are why a span could not be tried, whatever its state says; "" where its user was let in or refused.
+	OrgDown, TenantDown string
 
 	// Callbacks are where the clouds are to send browsers back to.
 	Callbacks Callbacks
 
 	// The org.
-	Package     Read[link.Package] // the version that is installed
-	App         Read[App]
-	AppOfOrg    Read[crm.App] // the policies that no standard API tells
-	Carriers    Read[[]Carrier]
-	SystemUser  Read[OrgUser]
-	SystemSets  Read[[]string] // labels of the permission sets that the system user has
+	Package    Read[link.Package] // the version that is installed
+	App        Read[App]
+	AppOfOrg   Read[crm.App] // the policies that no standard API tells
+	Carriers   Read[[]Carrier]
+	Holders    Read[[]string] // ids of the users who hold refresh tokens of the app, one for each token
+	SystemUser Read[OrgUser]
+	// SystemProfile is the system user's profile, where it is all that he is shown of himself; "" elsewhere.
+	SystemProfile string
+	SystemSets    Read[[]string] // labels of the permission sets that the system user has
+	// SetNames are the API names of the package's permission sets by label, those that the system user has not. Namesakes are
+	// labels of the package's sets under which he has another set, which is not among SystemSets.
+	SetNames    map[string]string
+	Namesakes   []string
 	People      Read[People]
-	Logins      Read[[]LoginRow] // of the system user, the newest first
-	Refused     Read[[]LoginRow] // not approved for the app, in the last day, each user's newest login alone
+	Logins      Read[[]LoginRow]   // of the system user, the newest first
+	Sessions    Read[[]OrgSession] // of the system user, that live
+	Day         Read[[]LoginRow]   // everybody's logins of the last day, the newest first
+	DayCut      bool               // there were more logins in that day than were read
 	Limits      Read[crm.Limits]
 	Settings    Read[map[string]string] // by type and path: "OauthOidcSettings.blockOAuthUnPwFlow"
 	LoginRules  Read[crm.LoginRules]    // of the system user's profile
@@ -73,26 +90,35 @@ type Look struct {
 	// layout with the mapping's token, "" where it is hidden. A Glance alone reads them.
 	Sets         Read[map[string]PermissionSet]
 	TokenSection Read[string]
-	// SystemName is whom a Glance took for the system user of a connection that has none; "" for nobody.
+	// SystemName is who was named, or taken by a Glance, for the system user of a connection that has none; "" for nobody.
 	SystemName string
+
+	// APIName is who was named as the API user of a connection that has none; "" for nobody.
+	APIName string
 
 	// The tenant.
 	APIUser     Read[engagement.UserDetails]
 	Units       Read[[]engagement.BusinessUnit]
 	Members     Read[[]Member] // Engagement users whose Salesforce.com Status is set
+	Nobody      Read[[]string] // user names, in lower case, that such a status has and no user of the org
 	Grants      Read[map[string]engagement.Grant]
 	Tenant      Read[map[string]any] // security settings
 	Packages    Read[[]engagement.Package]
+	Visits      Read[[]engagement.WebSession] // the API user's sessions in browsers
 	Definitions Read[[]Definition]
 
 	// Connect.
 	Mappings    Read[[]mapping.Mapping]
 	Triggers    Read[[]trigger.Trigger]
 	Integration Read[integration.Account] // the zero Account where there is none
-	Certificate Read[[]Certificate]
-	Migration   Read[migration.Offer]
-	Sends       Read[[]mailing.Mailing] // the newest
-	Calls       Read[Calls]
+	// IntegrationIs is what he is beside what document 004 asks for, where he signs in.
+	IntegrationIs []integration.Finding
+	Certificate   Read[[]Certificate]
+	Migration     Read[migration.Offer]
+	Sends         Read[[]mailing.Mailing] // that wait or run, the newest of each state
+	Calls         Read[Calls]
+	// Past is the use of the org's rolling limit as the last rounds saw it.
+	Past []Use
 
 	// Patient is the user whom the look is about; nil where it is about the connection.
 	Patient *Patient
@@ -110,6 +136,8 @@ type Callbacks struct{ Org, Tenant string }
 type App struct {
 	Exists bool
 	ID     string // of ConnectedApplication
+	// Namesakes: another app has the same label, and which of both ID is of is not known.
+	Namesakes bool
 	crm.ConnectedApp
 }
 
@@ -138,12 +166,6 @@ type People struct {
 	Gone map[string]bool
 	// Cut says that there were more than were read.
 	Cut bool
-}
-
-// LoginRow is a row of Login History.
-type LoginRow struct {
-	UserID, Username, Status, Type, SubType, Application, Address string
-	At                                                            time.Time
 }
 
 // Site is a remote site.
@@ -197,6 +219,7 @@ type Door struct {
 type Certificate struct {
 	Direction link.Direction
 	Expires   time.Time
+	PEM       string
 }
 
 // release is the version of the managed package, as it was read or, where it could not be, as it was known last.
@@ -210,15 +233,84 @@ func (l *Look) release() link.Package {
 // Calls are how many calls Connect made to both clouds.
 type Calls struct{ Now, Usual int64 } // in this hour; in an hour of the last seven days
 
-// approvalSet is the permission set that approves users for the app, as commands name it.
-func (l *Look) approvalSet() string {
+// orgIn reports whether the system user was let in by this very look, not by one before.
+func (l *Look) orgIn() bool { return l.Link.Org.State == link.SpanUp && l.OrgDown == "" }
+
+// tenantIn is orgIn for Engagement.
+func (l *Look) tenantIn() bool { return l.Link.Tenant.State == link.SpanUp && l.TenantDown == "" }
+
+// tried remembers which span could not be tried.
+func (l *Look) tried(orgDown, tenantDown error) {
+	if orgDown != nil {
+		l.OrgDown = reason(orgDown)
+	}
+	if tenantDown != nil {
+		l.TenantDown = reason(tenantDown)
+	}
+}
+
+// clickClear is how a user's mapping is cleared by hand: by the field on his record where the release of the package keeps the token
+// there, else by himself, for whom an edit of his record changes nothing (document 000; DESIGN 5.4).
+func (l *Look) clickClear() string {
+	if l.release().TokenInField() {
+		return clearByField(l.Link.Names())
+	}
+	return clearByHimself
+}
+
+// clearByHimself is how a user clears his own mapping, at whatever release.
+const clearByHimself = "as the user: Marketing Cloud tab > Reset my mapping, then sign in to Engagement there once"
+
+// clearByField is how an administrator clears it on the user's record.
+func clearByField(n link.Names) string {
+	return "User record > Additional Information > " + n.TokenLabel + " > delete, then the user's next visit"
+}
+
+// systemUsername is the user name of the system user; "" where nobody knows it.
+func (l *Look) systemUsername() string { return or(l.SystemName, l.Link.Org.Username) }
+
+// systemID is the id of the system user; "" where nobody knows it.
+func (l *Look) systemID() string {
+	if u, why := l.SystemUser.Get(); why == "" && u.ID != "" || l.SystemName != "" {
+		return u.ID
+	}
+	return l.Link.Org.UserID
+}
+
+// Use is how many calls of the org's rolling 24-hour limit were used at a time.
+type Use struct {
+	At   time.Time // domain time
+	Used int64
+}
+
+// approvalSet is the permission set that approves users for the app, as commands name it: the one that was made for it, where
+// that carries the app or nothing does. plain is false of another one, which may give more than the app: a person decides.
+func (l *Look) approvalSet() (label string, plain bool) {
 	carriers, _ := l.Carriers.Get()
+	labels := []string{}
 	for _, c := range carriers {
 		if !c.Profile {
-			return c.Label
+			labels = append(labels, c.Label)
 		}
 	}
-	return l.Link.Names().ApprovalSet
+	if usual := l.Link.Names().ApprovalSet; len(labels) == 0 || slices.Contains(labels, usual) {
+		return usual, true
+	}
+	slices.Sort(labels)
+	return labels[0], false
+}
+
+// unapproved are how many of the app's refresh tokens belong to users whom nothing approves for it, as far as is known.
+func (l *Look) unapproved() int {
+	holders, _ := l.Holders.Get()
+	people, _ := l.People.Get()
+	n := 0
+	for _, id := range holders {
+		if u, known := people.ByID[id]; !known || !u.Approved {
+			n++
+		}
+	}
+	return n
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -122,7 +123,7 @@ func userChecks() []Check {
 			},
 		},
 		{
-			ID: "U02", Name: "The user is integrated", Severity: Error, Wants: "an Engagement user whose Salesforce.com Status names him",
+			ID: "U02", Name: "The user is integrated", Severity: Error, In: withPackage, Wants: "an Engagement user whose Salesforce.com Status names him",
 			Why:   "Without it he has nobody to be in Engagement.",
 			Click: "Email Studio > Admin > My Users > his Engagement user > Salesforce.com Status > Integrate", Command: "twinspan tenant user update ENGAGEMENT-USER --crm-username {user}", Document: docManage,
 			Look: func(l *Look) Outcome {
@@ -130,22 +131,30 @@ func userChecks() []Check {
 				switch u, _ := l.Patient.User.Get(); {
 				case why != "":
 					return unread(why)
-				case e.Username == "" && u.ID != "":
+				case e.Username == "" && u.ID != "" && u.ID != l.systemID(): // who is to be nobody there, or the API user: D26
 					return foundAt(l.Patient.Username, "no Engagement user's Salesforce.com Status names him, and he is not mapped")
 				}
 				return Outcome{}
 			},
 		},
 		{
-			ID: "U03", Name: "The user is mapped", Severity: Error, Wants: "mapped to his Engagement user",
+			ID: "U03", Name: "The user is mapped", Severity: Error, In: connected, Wants: "mapped to his Engagement user",
 			Why:   "Until he has signed in to Engagement once at the Marketing Cloud tab, he can neither open it nor send.",
 			Click: "log in as the user > Marketing Cloud tab", Command: "twinspan users map {user} {value}", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				m, mapped := l.patientMapping()
 				e, _ := l.Patient.Engagement.Get()
+				if u, _ := l.Patient.User.Get(); u.ID != "" && u.ID == l.systemID() {
+					return Outcome{} // as U02
+				}
 				switch {
 				case mapped && m.Earlier(l.Link):
 					return Outcome{Found: []Found{{Subject: l.Patient.Username, Seen: "mapped before the upgrade and not reconnected", Command: "twinspan users list --state not_reconnected", Value: m.EngagementUser}}}
+				case !mapped && l.Link.Standing == link.OwnLink: // a real tenant tells nobody's Salesforce.com Status
+					if u, _ := l.Patient.User.Get(); u.ID == "" {
+						return Outcome{} // U01 says so
+					}
+					return Outcome{Found: []Found{{Subject: l.Patient.Username, Seen: "not mapped", Command: "twinspan users visit {user}", Click: "log in as the user > Connect's page /marketing-cloud"}}}
 				case !mapped && e.Username != "":
 					return Outcome{Found: []Found{{Subject: l.Patient.Username, Seen: "integrated with " + e.Username + ", and not mapped", Value: e.Username}}}
 				}
@@ -192,7 +201,12 @@ func userChecks() []Check {
 				if means := explain.Find(last.Status); len(means) > 0 {
 					seen += ": " + means[0].Cause
 				}
-				return foundAt(l.Patient.Username, seen)
+				f := Found{Subject: l.Patient.Username, Seen: seen}
+				if last.Status == notApproved && userWhy == "" && u.Approved && u.Active && l.Carriers.read { // D36, of him
+					f.Seen += " He is approved now, and has not tried again."
+					f.Severity = Notice
+				}
+				return Outcome{Found: []Found{f}}
 			},
 		},
 		{
@@ -227,15 +241,32 @@ func (s *Service) User(ctx context.Context, l link.Link, eyes Eyes, username str
 	return look.forPatient(), nil
 }
 
-// forPatient makes the checks and keeps what is about the patient, or about everybody.
+// ofPeople are the checks with a finding for each user: of those the patient's own count, and those of the users by whom the
+// spans work.
+var ofPeople = []string{"D07", "D08", "D11", "D12", "D26", "D27", "D28", "D29", "D30", "D31", "D36", "T11"}
+
+// beside are checks of lesser findings that may be what is in his way; an error of the connection always may.
+var beside = []string{"T01", "T02", "T03", "T16", "D02", "D05", "D10", "D13", "D14", "D17", "D18", "D19", "D20", "D21", "D22", "D23", "D24", "D25", "D35", "D37"}
+
+// forPatient makes the checks and keeps what is about the patient, or about what everybody needs.
 func (l *Look) forPatient() Report {
-	r := Examine(l, slices.Concat(Checks(), userChecks()))
+	// None of many subjects is left out: the patient may be the last of them.
+	r := examine(l, slices.Concat(Checks(), userChecks()), math.MaxInt)
 	e, _ := l.Patient.Engagement.Get()
-	general := []string{"T01", "T03", "T16", "D01", "D02", "D05", "D06", "D13", "D17", "D18", "D19", "D22", "D34", "D35", "D37"}
 	r.Findings = slices.DeleteFunc(r.Findings, func(f Finding) bool {
-		his := link.SameUsername(f.Subject, l.Patient.Username) || e.Username != "" && link.SameUsername(f.Subject, e.Username)
-		all := slices.Contains(general, f.Check) || f.Check == "D08" && link.SameUsername(f.Subject, l.Link.Org.Username)
-		return !his && !all && !strings.HasPrefix(f.Check, "U")
+		switch {
+		case strings.HasPrefix(f.Check, "U"):
+			return false
+		case f.Check == "D36" && link.SameUsername(f.Subject, l.Patient.Username):
+			return true // U05 has the same row
+		case f.Check == "D27" && e.Username != "" && link.SameUsername(f.Subject, e.Username) && (!e.Active || e.Locked):
+			return true // U04 says so
+		case slices.Contains(ofPeople, f.Check):
+			return !slices.ContainsFunc([]string{l.Patient.Username, e.Username, l.systemUsername(), l.Link.Tenant.Username}, func(name string) bool {
+				return name != "" && link.SameUsername(f.Subject, name)
+			})
+		}
+		return f.Severity != Error && !slices.Contains(beside, f.Check)
 	})
 	return r
 }

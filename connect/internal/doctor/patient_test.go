@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -73,6 +74,20 @@ func TestWhyAUserCannot(t *testing.T) {
 			l.Members = doctor.Got([]doctor.Member{m})
 		}, []string{"D31"}},
 		{"the whole connection", orgRefuses("invalid_app_access", "user is not admin approved to access this app"), []string{"D06"}},
+		{"the system user's ranges", orgRefuses("invalid_grant", "ip restricted"), []string{"D25"}},
+		{"the last of many", func(l *doctor.Look) {
+			all, mapped := []doctor.OrgUser{systemUser()}, []mapping.Mapping{}
+			for i := range 120 {
+				u, m := maya(), theMapping()
+				if i > 0 {
+					u.ID, u.Username = fmt.Sprintf("0059000000%05dAAA", i), fmt.Sprintf("ann%d@org", i)
+					m.CRMUserID, m.CRMUsername, m.EngagementUser = u.ID, u.Username, u.Username
+				}
+				u.Approved = false
+				all, mapped = append(all, u), append(mapped, m)
+			}
+			l.People, l.Mappings = people(all...), doctor.Got(mapped)
+		}, []string{"D07"}},
 		{"somebody else", func(l *doctor.Look) {
 			u := maya()
 			u.ID, u.Username, u.Approved = "005000000000003AAA", "jonas@org", false
@@ -90,6 +105,53 @@ func TestWhyAUserCannot(t *testing.T) {
 				t.Errorf("found %v, want %v: %+v", got, c.want, r.Findings)
 			}
 		})
+	}
+}
+
+// TestWhoIsAskedAboutIsNotMeant: what a user lacks who has nothing to do with Marketing Cloud is told, and is given to him by no
+// fix: whether he is to use it a person decides. Who is mapped or integrated is meant.
+func TestWhoIsAskedAboutIsNotMeant(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		how  func(l *doctor.Look)
+		safe bool
+	}{
+		"nobody said so": {func(l *doctor.Look) {
+			l.Mappings, l.Members, l.Patient.Engagement = doctor.Got([]mapping.Mapping{}), doctor.Got([]doctor.Member{}), doctor.Got(engagement.UserDetails{})
+		}, false},
+		"integrated": {func(l *doctor.Look) { l.Mappings = doctor.Got([]mapping.Mapping{}) }, true},
+		"mapped":     {func(*doctor.Look) {}, true},
+	} {
+		l := about("maya@org")
+		c.how(l)
+		bare := maya()
+		bare.Approved, bare.Marketing, bare.User = false, false, false
+		l.Patient.User, l.People = doctor.Got(bare), people(systemUser(), bare)
+		r := doctor.ForPatient(l)
+		if got := checksFound(r); !slices.Contains(got, "D07") || !slices.Contains(got, "D11") || !slices.Contains(got, "D12") {
+			t.Errorf("%s: found %v", name, got)
+		}
+		for _, f := range r.Findings {
+			if slices.Contains([]string{"D07", "D11", "D12"}, f.Check) && f.Mend.Safe() != c.safe {
+				t.Errorf("%s: %s: mended by a fix: %v", name, f.Check, f.Mend.Safe())
+			}
+		}
+	}
+}
+
+// TestTheSystemUserIsNobodysIntegratedUser: he is mapped to the API user or to nobody (D26), and lacks nothing for it.
+func TestTheSystemUserIsNobodysIntegratedUser(t *testing.T) {
+	t.Parallel()
+	for _, l := range []*doctor.Look{about("system@org"), ownLink()} {
+		l.Patient = about("system@org").Patient
+		l.Patient.User, l.Patient.Engagement = doctor.Got(systemUser()), doctor.Got(engagement.UserDetails{})
+		if l.Link.Standing == link.OwnLink {
+			u, _ := l.SystemUser.Get()
+			l.Patient.User = doctor.Got(u)
+		}
+		if r := doctor.ForPatient(l); len(r.Findings) > 0 {
+			t.Errorf("%s: %+v", l.Link.Standing, r.Findings)
+		}
 	}
 }
 

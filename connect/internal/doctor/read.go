@@ -2,11 +2,10 @@ package doctor
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +22,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/oauth"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -37,6 +37,10 @@ const (
 const (
 	maxPeople   = 20_000 // users of the org who have one of the package's boxes
 	maxMappings = 20_000
+	maxLogins   = 4_000 // of everybody, in the last day
+	pastRounds  = 8
+	// maxOwnPeople bounds the mapped users of an own link who are read one by one by id, at 400 a call.
+	maxOwnPeople = 8_000
 )
 
 // Own tells what Connect knows of a connection.
@@ -49,6 +53,8 @@ type Own struct {
 	}
 	Integration interface {
 		Account(ctx context.Context, l link.Link) (integration.Account, error)
+		// Check signs him in, unless he is broken already: a wrong password is not tried again and again.
+		Check(ctx context.Context, l link.Link, again bool) (integration.Report, error)
 	}
 	Sends interface {
 		List(ctx context.Context, l link.Link, state mailing.State, limit int) ([]mailing.Mailing, error)
@@ -56,7 +62,10 @@ type Own struct {
 	Calls interface {
 		Calls(ctx context.Context, pair string, from time.Time) ([]usage.Row, error)
 	}
-	Fixes      Fixes
+	Fixes  Fixes
+	Rounds interface {
+		Rounds(ctx context.Context, pair string, before int64, limit int) ([]Round, error)
+	}
 	Migrations interface {
 		Offer(ctx context.Context, l link.Link) (migration.Offer, error)
 	}
@@ -64,7 +73,7 @@ type Own struct {
 
 // Pinger asks the front door of a cloud, without signing in.
 type Pinger interface {
-	Ping(ctx context.Context, baseURL string) (Door, error)
+	Ping(ctx context.Context, l link.Link, baseURL string) (Door, error)
 }
 
 // Eyes are sessions of people who see more than Connect's own users, lent for one look. Without them Connect looks as the
@@ -75,6 +84,20 @@ type Eyes struct {
 	TenantToken    vault.Secret // access token that may read users and settings of the tenant; "" for none
 	TenantRESTURL  string
 	TenantSOAPURL  string
+	// SystemUser and APIUser name whom the package works as, in the org and in Engagement, for a connection that does not know:
+	// beside the package, and before it is connected. "" for nobody.
+	SystemUser, APIUser string
+}
+
+// names gives the look whom the eyes name, where the connection has nobody of its own for it.
+func (e Eyes) names(k *Look) {
+	beside := k.Link.Standing == link.BesidePackage
+	if e.SystemUser != "" && (beside || k.Link.Org.Username == "") {
+		k.SystemName = e.SystemUser
+	}
+	if e.APIUser != "" && (beside || k.Link.Tenant.Username == "") {
+		k.APIName = e.APIUser
+	}
 }
 
 // tally counts the calls of one look and lets no more than the bound through.
@@ -82,6 +105,9 @@ type tally struct{ org, tenant atomic.Int64 }
 
 // errBound is the refusal of a call beyond the bound.
 var errBound = fault.New(fault.Limited, client.CodeLimited, "The look has made as many calls as it may.")
+
+// errNoAnswer is why an org is not asked that did not answer just before.
+var errNoAnswer = fault.New(fault.Unavailable, client.CodeNoAnswer, "The org does not answer.")
 
 // Transport implements link.Meter.
 func (t *tally) Transport(_ link.Link, cloud link.Direction, _ time.Time, next http.RoundTripper) http.RoundTripper {
@@ -115,8 +141,24 @@ func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Pat
 	if err := checkEyes(l, eyes); err != nil {
 		return nil, err
 	}
-	orgDown := r.links.CheckSpan(ctx, l, link.IntoOrg)
-	tenantDown := r.links.CheckSpan(ctx, l, link.IntoTenant)
+	// A cloud that takes a call and does not answer must not take the time of all that can be said without it.
+	var orgDown, tenantDown error
+	try := func(d link.Direction) error {
+		bounded, cancel := context.WithTimeout(ctx, s.patience)
+		defer cancel()
+		return r.links.CheckSpan(bounded, l, d)
+	}
+	var first sync.WaitGroup
+	first.Go(func() { orgDown = try(link.IntoOrg) })
+	first.Go(func() { tenantDown = try(link.IntoTenant) })
+	knock := func(base string) Read[Door] {
+		bounded, cancel := context.WithTimeout(ctx, s.patience)
+		defer cancel()
+		return door(bounded, s.doors, l, base)
+	}
+	first.Go(func() { r.look.OrgDoor = knock(l.CRMURL) })
+	first.Go(func() { r.look.TenantDoor = knock(l.AuthURL) })
+	first.Wait()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -125,6 +167,8 @@ func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Pat
 		return nil, err
 	}
 	r.link, r.look.Link = l, l
+	r.look.tried(orgDown, tenantDown)
+	eyes.names(r.look)
 	if err := r.readOwn(ctx, s.own); err != nil {
 		return nil, err
 	}
@@ -137,7 +181,8 @@ func (s *Service) read(ctx context.Context, l link.Link, eyes Eyes, patient *Pat
 		both.Go(func() { r.readTenant(ctx, tenantDown) })
 		both.Wait()
 	}
-	r.look.OrgDoor, r.look.TenantDoor = door(ctx, s.doors, l.CRMURL), door(ctx, s.doors, l.AuthURL)
+	r.readNobody(ctx, orgDown)
+	r.readProduction(ctx)
 	r.look.orgCalls, r.look.tenantCalls = int(calls.org.Load())+1, int(calls.tenant.Load())+1
 	return r.look, ctx.Err()
 }
@@ -149,6 +194,8 @@ type reader struct {
 	look  *Look
 	eyes  Eyes
 	own   bool // the org is being read as the system user
+	// siblings are the connections of other orgs to the same enterprise.
+	siblings []link.Link
 }
 
 // fetch reads one thing, unless it was read already, and remembers why it could not.
@@ -178,9 +225,9 @@ func reason(err error) string {
 	return "It could not be read."
 }
 
-func door(ctx context.Context, p Pinger, base string) Read[Door] {
+func door(ctx context.Context, p Pinger, l link.Link, base string) Read[Door] {
 	var out Read[Door]
-	fetch(&out, func() (Door, error) { return p.Ping(ctx, base) })
+	fetch(&out, func() (Door, error) { return p.Ping(ctx, l, base) })
 	return out
 }
 
@@ -202,20 +249,30 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 			}
 		}
 	}
-	r.look.Mappings = Got(all)
+	r.look.Mappings, r.look.MappingsCut = Got(all), len(all) >= maxMappings
 	triggers, err := own.Triggers.List(ctx, r.link)
 	if err != nil {
 		return err
 	}
 	r.look.Triggers = Got(triggers)
-	account, err := own.Integration.Account(ctx, r.link)
-	if err != nil && fault.CodeOf(err) != integration.CodeNotFound {
-		return err
-	}
-	r.look.Integration = Got(account)
-	sends, err := own.Sends.List(ctx, r.link, "", 200)
-	if err != nil {
-		return err
+	fetch(&r.look.Integration, func() (integration.Account, error) {
+		if r.look.OrgDoor.why != "" {
+			return integration.Account{}, errNoAnswer
+		}
+		report, err := own.Integration.Check(ctx, r.link, false)
+		if fault.CodeOf(err) == integration.CodeNotFound {
+			return integration.Account{}, nil
+		}
+		r.look.IntegrationIs = report.Findings
+		return report.Account, err
+	})
+	var sends []mailing.Mailing
+	for _, state := range pending {
+		some, err := own.Sends.List(ctx, r.link, state, maxSends)
+		if err != nil {
+			return err
+		}
+		sends = append(sends, some...)
 	}
 	r.look.Sends = Got(sends)
 	rows, err := own.Calls.Calls(ctx, r.link.Pair, r.look.Now.Add(-week))
@@ -223,14 +280,24 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 		return err
 	}
 	r.look.Calls = Got(callsOf(rows, r.look.Now))
+	past, err := own.Rounds.Rounds(ctx, r.link.Pair, 0, pastRounds)
+	if err != nil {
+		return err
+	}
+	for _, one := range past {
+		if one.Used > 0 {
+			r.look.Past = append(r.look.Past, Use{one.At, one.Used})
+		}
+	}
 	offer, err := own.Migrations.Offer(ctx, r.link)
 	if err != nil {
 		return err
 	}
 	r.look.Migration = Got(offer)
-	if r.look.MultiOrg, err = r.links.MultiOrg(ctx, r.link); err != nil {
+	if r.siblings, err = r.links.Siblings(ctx, r.link); err != nil {
 		return err
 	}
+	r.look.MultiOrg = len(r.siblings) > 0
 	orgPEM, tenantPEM, err := r.links.Certificates(ctx, r.link.Pair)
 	if fault.CodeOf(err) == link.CodeCredentialCorrupt {
 		r.look.Certificate = Lost[[]Certificate](fault.Of(err).Message)
@@ -241,19 +308,89 @@ func (r *reader) readOwn(ctx context.Context, own Own) error {
 	}
 	var certificates []Certificate
 	for d, text := range map[link.Direction]string{link.IntoOrg: orgPEM, link.IntoTenant: tenantPEM} {
-		block, _ := pem.Decode([]byte(text))
-		if block == nil {
-			continue
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
+		c, err := oauth.ReadCertificate(text)
 		if err != nil {
 			return err
 		}
-		certificates = append(certificates, Certificate{d, c.NotAfter})
+		certificates = append(certificates, Certificate{d, c.NotAfter, text})
 	}
 	r.look.Certificate = Got(certificates)
 	return nil
 }
+
+// maxSends is how many sends of each state that waits or runs are named.
+const maxSends = 200
+
+// readProduction looks which of the orgs that are connected to the same enterprise is no sandbox, where this one is.
+func (r *reader) readProduction(ctx context.Context) {
+	if sandbox, why := r.look.Sandbox.Get(); why != "" || !sandbox {
+		return
+	}
+	for _, o := range r.siblings[:min(len(r.siblings), maxSiblings)] {
+		err := r.links.CallOrg(ctx, o, func(org *crm.Session) error {
+			rows, err := org.Query(ctx, sandboxQuery)
+			if err == nil && len(rows) > 0 && !rows[0].Bool("IsSandbox") {
+				r.look.SharedEID = o.Org.OrgID
+			}
+			return err
+		})
+		if err != nil {
+			r.look.SharedUnread = "Whether org " + o.Org.OrgID + ", which is connected to the same enterprise, is production was not to be read: " + reason(err)
+		}
+		if r.look.SharedEID != "" {
+			return
+		}
+	}
+	if len(r.siblings) > maxSiblings {
+		r.look.SharedUnread = "More orgs are connected to the same enterprise than are looked at in one go."
+	}
+}
+
+// readNobody asks the org for those whom Engagement users name and who are none of the connection's people.
+func (r *reader) readNobody(ctx context.Context, down error) {
+	k := r.look
+	people, why := k.People.Get()
+	members, membersWhy := k.Members.Get()
+	if why != "" || membersWhy != "" {
+		lose(&k.Nobody, or(why, membersWhy))
+		return
+	}
+	known := make(map[string]bool, len(people.ByID))
+	for _, u := range people.ByID {
+		known[fold(u.Username)] = true
+	}
+	var names []string
+	for _, m := range members {
+		if name := fold(m.SalesforceUsername); !known[name] && !slices.Contains(names, name) && len(names) < atOnce {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		k.Nobody = Got([]string{})
+		return
+	}
+	ask := func(org *crm.Session) {
+		fetch(&k.Nobody, func() ([]string, error) {
+			rows, err := org.Query(ctx, "SELECT Username FROM User WHERE Username IN ("+literals(names)+")")
+			return slices.DeleteFunc(names, func(name string) bool {
+				return slices.ContainsFunc(rows, func(row crm.Record) bool { return fold(row.String("Username")) == name })
+			}), err
+		})
+	}
+	why = r.ownOrg(ctx, down, ask)
+	if k.Nobody.read {
+		return
+	}
+	if lent := r.lentOrg(ctx, ask); lent != "" {
+		why = lent
+	}
+	lose(&k.Nobody, or(why, "The org was not asked."))
+}
+
+// maxSiblings bounds the other orgs of an enterprise that one look asks.
+const maxSiblings = 5
+
+const sandboxQuery = "SELECT Id, IsSandbox FROM Organization LIMIT 1"
 
 const week = 7 * 24 * time.Hour
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client"
@@ -20,6 +19,7 @@ func (r *reader) readOrg(ctx context.Context, down error) {
 		fetch(&r.look.Package, func() (link.Package, error) { return link.InstalledPackage(ctx, org, r.link.Names().Namespace) })
 		r.readApp(ctx, org)
 		r.readSystemUser(ctx, org)
+		r.readHolders(ctx, org)
 		r.readPeople(ctx, org)
 		r.readLogins(ctx, org)
 		r.readSetup(ctx, org)
@@ -30,11 +30,17 @@ func (r *reader) readOrg(ctx context.Context, down error) {
 		all(org)
 		r.own = false
 	}
-	if why := r.ownOrg(ctx, down, own); why != "" {
+	mine := r.ownOrg(ctx, down, own)
+	if mine != "" && (r.link.Org.Username != "" || r.eyes.OrgToken == "") {
+		r.lostOrg(mine)
+	}
+	if why := r.look.OrgDoor.why; why != "" { // whoever lends his eyes gets no answer either
+		r.lostOrg(why)
+	} else if why := r.lentOrg(ctx, all); why != "" {
 		r.lostOrg(why)
 	}
-	if why := r.lentOrg(ctx, all); why != "" {
-		r.lostOrg(why)
+	if mine != "" { // which says less than what the lent session met, where nobody is connected
+		r.lostOrg(mine)
 	}
 }
 
@@ -48,11 +54,13 @@ func (r *reader) lostOrg(why string) {
 	lose(&k.App, why)
 	lose(&k.AppOfOrg, why)
 	lose(&k.Carriers, why)
+	lose(&k.Holders, why)
 	lose(&k.SystemUser, why)
 	lose(&k.SystemSets, why)
 	lose(&k.People, why)
 	lose(&k.Logins, why)
-	lose(&k.Refused, why)
+	lose(&k.Day, why)
+	lose(&k.Sessions, why)
 	lose(&k.Limits, why)
 	lose(&k.Settings, why)
 	lose(&k.LoginRules, why)
@@ -83,7 +91,7 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 		if err != nil {
 			return App{}, err
 		}
-		rows, err := org.Query(ctx, "SELECT Id, Name FROM ConnectedApplication WHERE Name = "+crm.Literal(l.ConnectedApp)+" LIMIT 1")
+		rows, err := org.Query(ctx, "SELECT Id, Name FROM ConnectedApplication WHERE Name = "+crm.Literal(l.ConnectedApp)+" LIMIT 2")
 		if err != nil {
 			return App{}, err
 		}
@@ -99,12 +107,21 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 		if len(rows) > 0 {
 			a.ID = rows[0].String("Id")
 		}
+		if a.Namesakes = len(rows) > 1; a.Namesakes && l.Standing == link.Embedded { // our own org tells them apart
+			one, err := org.App(ctx, a.FullName)
+			if err != nil {
+				return a, err
+			}
+			a.ID, a.Namesakes = one.ID, false
+		}
 		return a, nil
 	})
 	a, why := k.App.Get()
 	switch {
 	case why != "":
 		lose(&k.Carriers, why)
+	case a.Namesakes:
+		lose(&k.Carriers, "The org has two apps of the label "+l.ConnectedApp+", and no API tells what carries which.")
 	case a.ID == "":
 		lose(&k.Carriers, "The org has no connected app "+l.ConnectedApp+".")
 	default:
@@ -128,7 +145,11 @@ func (r *reader) readApp(ctx context.Context, org *crm.Session) {
 // userFields are the fields of a user that the checks want.
 func (r *reader) userFields() string {
 	n := r.link.Names()
-	fields := "Id, Username, Name, IsActive, ProfileId, Profile.Name, Profile.UserLicense.Name, UserPermissionsMarketingUser, LastLoginDate, LastPasswordChangeDate, " + n.UserBoxName() + ", " + n.AdminBoxName()
+	fields := "Id, Username, Name, IsActive, ProfileId, Profile.Name, Profile.UserLicense.Name, UserPermissionsMarketingUser, LastLoginDate, LastPasswordChangeDate"
+	if r.link.Standing == link.OwnLink { // the boxes and the field are the package's
+		return fields
+	}
+	fields += ", " + n.UserBoxName() + ", " + n.AdminBoxName()
 	if r.look.release().TokenInField() {
 		fields += ", " + n.TokenFieldName()
 	}
@@ -147,15 +168,27 @@ func (r *reader) orgUser(row crm.Record) OrgUser {
 
 func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 	l, k := r.link, r.look
-	if l.Org.UserID == "" {
+	if l.Org.UserID == "" && k.SystemName == "" {
 		why := notConnected("org", "system user")
+		if l.Standing == link.BesidePackage {
+			why = "Which user of the org the package works as Connect is not told: name him (`twinspan doctor --system-user`)."
+		}
 		lose(&k.SystemUser, why)
 		lose(&k.SystemSets, why)
 		lose(&k.LoginRules, why)
 		return
 	}
+	who := "Id = " + crm.Literal(l.Org.UserID)
+	if k.SystemName != "" {
+		who = "Username = " + crm.Literal(k.SystemName)
+	}
 	fetch(&k.SystemUser, func() (OrgUser, error) {
-		rows, err := org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE Id = "+crm.Literal(l.Org.UserID))
+		rows, err := org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE "+who+" LIMIT 1")
+		if err != nil && r.own && client.Remote(err) != nil { // what hides the package's fields from him may be his profile
+			if plain, plainErr := org.Query(ctx, "SELECT Id, Profile.Name FROM User WHERE "+who+" LIMIT 1"); plainErr == nil && len(plain) == 1 {
+				k.SystemProfile = plain[0].Related("Profile").String("Name")
+			}
+		}
 		if err != nil || len(rows) == 0 {
 			return OrgUser{}, err
 		}
@@ -167,12 +200,7 @@ func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 		return u, err
 	})
 	fetch(&k.SystemSets, func() ([]string, error) {
-		rows, err := org.Query(ctx, "SELECT PermissionSet.Label, PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = "+crm.Literal(l.Org.UserID)+" LIMIT 500")
-		sets := make([]string, 0, len(rows))
-		for _, row := range rows {
-			sets = append(sets, row.Related("PermissionSet").String("Label"))
-		}
-		return sets, err
+		return r.setsOf(ctx, org, "AssigneeId = "+crm.Literal(or(k.systemID(), noID)))
 	})
 	u, why := k.SystemUser.Get()
 	if why != "" {
@@ -182,12 +210,124 @@ func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 	fetch(&k.LoginRules, func() (crm.LoginRules, error) { return org.ProfileLogin(ctx, u.Profile) })
 }
 
+// noID is an id that no user has.
+const noID = "005000000000000AAA"
+
+// mappedPeople are those whom an own link knows, all of them mapped, and whom the look is about: there is no box of the
+// package's that says for whom the connection is.
+func (r *reader) mappedPeople(ctx context.Context, org *crm.Session) (People, error) {
+	p := People{ByID: map[string]OrgUser{}, Gone: map[string]bool{}}
+	mappings, _ := r.look.Mappings.Get()
+	var ids []string
+	for _, m := range mappings {
+		ids = append(ids, m.CRMUserID)
+	}
+	if p.Cut = len(ids) > maxOwnPeople; p.Cut {
+		ids = ids[:maxOwnPeople]
+	}
+	for chunk := range slices.Chunk(ids, atOnce) {
+		if err := r.readUsers(ctx, org, &p, chunk); err != nil {
+			return p, err
+		}
+	}
+	if err := r.patientIn(ctx, org, &p); err != nil {
+		return p, err
+	}
+	if err := r.readShut(ctx, org, &p); err != nil {
+		return p, err
+	}
+	carriers, why := r.look.Carriers.Get()
+	if why != "" {
+		return p, nil // the checks say so
+	}
+	approved := map[string]bool{}
+	if len(carriers) > 0 {
+		rows, err := org.Query(ctx, "SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId IN ("+setIDs(carriers)+") LIMIT "+strconv.Itoa(maxPeople+1))
+		if err != nil {
+			return p, err
+		}
+		if len(rows) > maxPeople { // who is beyond would pass for somebody whom nothing approves
+			return p, fault.New(fault.Unavailable, codeNotTold, "More than %d users have what carries the app.", maxPeople)
+		}
+		for _, row := range rows {
+			approved[row.String("AssigneeId")] = true
+		}
+	}
+	for id, u := range p.ByID {
+		u.Approved = approved[id]
+		p.ByID[id] = u
+	}
+	if u, why := r.look.SystemUser.Get(); why == "" && u.ID != "" {
+		u.Approved = approved[u.ID]
+		r.look.SystemUser = Got(u)
+	}
+	return p, nil
+}
+
+// readUsers reads users by id, at most atOnce; whom the org does not have is Gone.
+func (r *reader) readUsers(ctx context.Context, org *crm.Session, p *People, ids []string) error {
+	rows, err := org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE Id IN ("+literals(ids)+")")
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		p.Gone[id] = true
+	}
+	for _, row := range rows {
+		u := r.orgUser(row)
+		p.ByID[u.ID] = u
+		delete(p.Gone, u.ID)
+	}
+	return nil
+}
+
+// readShut reads who is frozen or locked.
+func (r *reader) readShut(ctx context.Context, org *crm.Session, p *People) error {
+	rows, err := org.Query(ctx, "SELECT UserId, IsFrozen, IsPasswordLocked FROM UserLogin WHERE IsFrozen = TRUE OR IsPasswordLocked = TRUE LIMIT "+strconv.Itoa(maxPeople+1))
+	p.Cut = p.Cut || len(rows) > maxPeople
+	for _, row := range rows {
+		if u, there := p.ByID[row.String("UserId")]; there {
+			u.Frozen, u.Locked = row.Bool("IsFrozen"), row.Bool("IsPasswordLocked")
+			p.ByID[u.ID] = u
+		}
+	}
+	return err
+}
+
+// setIDs are the ids of the carriers' permission sets, as a query has them.
+func setIDs(carriers []Carrier) string {
+	ids := make([]string, len(carriers))
+	for i, c := range carriers {
+		ids[i] = c.SetID
+	}
+	return literals(ids)
+}
+
+// readHolders reads who holds refresh tokens of the app.
+func (r *reader) readHolders(ctx context.Context, org *crm.Session) {
+	fetch(&r.look.Holders, func() ([]string, error) {
+		if err := r.hidden(); err != nil { // who administers nothing sees his own alone
+			return nil, err
+		}
+		rows, err := org.Query(ctx, "SELECT UserId, AppName FROM OauthToken WHERE AppName = "+crm.Literal(r.link.ConnectedApp)+" LIMIT 500")
+		ids := make([]string, 0, len(rows))
+		for _, row := range rows {
+			ids = append(ids, row.String("UserId"))
+		}
+		return ids, err
+	})
+}
+
 // atOnce is how many ids stand in one query.
 const atOnce = 400
 
 func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
-	l, k := r.link, r.look
+	k := r.look
 	mappings, _ := k.Mappings.Get()
+	if r.link.Standing == link.OwnLink {
+		fetch(&k.People, func() (People, error) { return r.mappedPeople(ctx, org) })
+		return
+	}
 	fetch(&k.People, func() (People, error) {
 		p := People{ByID: map[string]OrgUser{}, Gone: map[string]bool{}}
 		boxes := r.link.Names().UserBoxName() + " = TRUE OR " + r.link.Names().AdminBoxName() + " = TRUE"
@@ -212,16 +352,8 @@ func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
 		among := ""
 		if len(others) > 0 {
 			among = " OR Id IN (" + literals(others) + ")"
-			if rows, err = org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE Id IN ("+literals(others)+")"); err != nil {
+			if err := r.readUsers(ctx, org, &p, others); err != nil {
 				return p, err
-			}
-			for _, id := range others {
-				p.Gone[id] = true
-			}
-			for _, row := range rows {
-				u := r.orgUser(row)
-				p.ByID[u.ID] = u
-				delete(p.Gone, u.ID)
 			}
 		}
 		if err := r.patientIn(ctx, org, &p); err != nil {
@@ -232,16 +364,10 @@ func (r *reader) readPeople(ctx context.Context, org *crm.Session) {
 				among += " OR Id = " + crm.Literal(u.ID)
 			}
 		}
-		if rows, err = org.Query(ctx, "SELECT UserId, IsFrozen, IsPasswordLocked FROM UserLogin WHERE IsFrozen = TRUE OR IsPasswordLocked = TRUE LIMIT 2000"); err != nil {
+		if err := r.readShut(ctx, org, &p); err != nil {
 			return p, err
 		}
-		for _, row := range rows {
-			if u, there := p.ByID[row.String("UserId")]; there {
-				u.Frozen, u.Locked = row.Bool("IsFrozen"), row.Bool("IsPasswordLocked")
-				p.ByID[u.ID] = u
-			}
-		}
-		return p, r.readApprovals(ctx, org, &p, "("+boxes+" OR Id = "+crm.Literal(or(l.Org.UserID, "005000000000000AAA"))+among+")")
+		return p, r.readApprovals(ctx, org, &p, "("+boxes+" OR Id = "+crm.Literal(or(k.systemID(), noID))+among+")")
 	})
 }
 
@@ -261,13 +387,10 @@ func (r *reader) readApprovals(ctx context.Context, org *crm.Session, p *People,
 	}
 	where := who
 	if len(carriers) > 0 {
-		sets := make([]string, len(carriers))
-		for i, c := range carriers {
-			sets[i] = c.SetID
-		}
-		where += " AND Id NOT IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId IN (" + literals(sets) + "))"
+		where += " AND Id NOT IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId IN (" + setIDs(carriers) + "))"
 	}
-	rows, err := org.Query(ctx, "SELECT Id FROM User WHERE "+where+" LIMIT 2000")
+	rows, err := org.Query(ctx, "SELECT Id FROM User WHERE "+where+" LIMIT "+strconv.Itoa(maxPeople+1))
+	p.Cut = p.Cut || len(rows) > maxPeople
 	for _, row := range rows {
 		id := row.String("Id")
 		if u, there := p.ByID[id]; there {
@@ -281,48 +404,6 @@ func (r *reader) readApprovals(ctx context.Context, org *crm.Session, p *People,
 	}
 	return err
 }
-
-func (r *reader) readLogins(ctx context.Context, org *crm.Session) {
-	k := r.look
-	const fields = "SELECT Id, UserId, LoginTime, LoginType, LoginSubType, Status, Application, SourceIp FROM LoginHistory "
-	people, _ := k.People.Get()
-	read := func(rest string) ([]LoginRow, error) {
-		rows, err := org.Query(ctx, fields+rest)
-		out := make([]LoginRow, 0, len(rows))
-		for _, row := range rows {
-			id := row.String("UserId")
-			out = append(out, LoginRow{
-				UserID: id, Username: people.ByID[id].Username, Status: row.String("Status"), Type: row.String("LoginType"), SubType: row.String("LoginSubType"), Application: row.String("Application"),
-				Address: row.String("SourceIp"), At: row.Time("LoginTime"),
-			})
-		}
-		return out, err
-	}
-	r.patientLogins(ctx, org, read)
-	if r.link.Org.UserID == "" {
-		lose(&k.Logins, notConnected("org", "system user"))
-	} else {
-		fetch(&k.Logins, func() ([]LoginRow, error) {
-			return read("WHERE UserId = " + crm.Literal(r.link.Org.UserID) + " ORDER BY LoginTime DESC LIMIT 100")
-		})
-	}
-	fetch(&k.Refused, func() ([]LoginRow, error) {
-		all, err := read("WHERE LoginTime > " + k.Now.Add(-24*time.Hour).Format("2006-01-02T15:04:05Z") + " ORDER BY LoginTime DESC LIMIT 2000")
-		newest, out := map[string]bool{}, []LoginRow{}
-		for _, row := range all {
-			if row.Application != r.link.ConnectedApp || newest[row.UserID] {
-				continue
-			}
-			if newest[row.UserID] = true; row.Status == notApproved {
-				out = append(out, row)
-			}
-		}
-		return out, err
-	})
-}
-
-// notApproved is the Status of Login History that document 003 and connect-facts 5.4 name.
-const notApproved = "Failed: Not approved for access"
 
 func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 	k := r.look
@@ -352,7 +433,7 @@ func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 		return out, err
 	})
 	fetch(&k.Sandbox, func() (bool, error) {
-		rows, err := org.Query(ctx, "SELECT Id, IsSandbox FROM Organization LIMIT 1")
+		rows, err := org.Query(ctx, sandboxQuery)
 		return err == nil && len(rows) > 0 && rows[0].Bool("IsSandbox"), err
 	})
 }
@@ -371,7 +452,7 @@ func (r *reader) readSettings(ctx context.Context, org *crm.Session) {
 // hidden says why what the system user sees of the package's records says nothing: where he is no administrator, rows and fields
 // are kept from him without a word. nil where he sees them.
 func (r *reader) hidden() error {
-	if u, why := r.look.SystemUser.Get(); r.own && (why != "" || u.ID != "" && u.Profile != "System Administrator") { // or may not even see who he is
+	if u, why := r.look.SystemUser.Get(); r.own && (why != "" || u.ID != "" && (u.Profile != "System Administrator" || u.ID != r.link.Org.UserID)) { // or may not even see who he is
 		return fault.New(fault.Denied, client.CodeRefused, "The system user %s is no System Administrator (D10), and may not see the package's records.", r.link.Org.Username)
 	}
 	return nil
@@ -379,6 +460,12 @@ func (r *reader) hidden() error {
 
 func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 	k, n := r.look, r.link.Names()
+	if r.link.Standing == link.OwnLink {
+		const why = "Under an own link there is no managed package."
+		lose(&k.OrgUnits, why)
+		lose(&k.PackageConf, why)
+		return
+	}
 	q := func(name string) string { return n.Of(name + "__c") }
 	fetch(&k.OrgUnits, func() ([]OrgUnit, error) {
 		if err := r.hidden(); err != nil {
@@ -418,4 +505,39 @@ func (r *reader) readPackage(ctx context.Context, org *crm.Session) {
 		}
 		return c, err
 	})
+}
+
+// meant reports whether a row of PermissionSet is the set that its label names here: the package's sets stand in the package's
+// namespace, and anybody may give a set of his own the same label.
+func meant(n link.Names, set crm.Record) bool {
+	return !slices.Contains(link.StandardNames().PackageSets(), set.String("Label")) || strings.EqualFold(set.String("NamespacePrefix"), n.Namespace)
+}
+
+// setsOf are the labels of the permission sets of some assignments. Where one of the package's is not among them, the API names of
+// the package's are read besides: by them a command finds a set whatever else has its label.
+func (r *reader) setsOf(ctx context.Context, org *crm.Session, where string) ([]string, error) {
+	k, n := r.look, r.link.Names()
+	rows, err := org.Query(ctx, "SELECT PermissionSet.Label, PermissionSet.NamespacePrefix, PermissionSetId FROM PermissionSetAssignment WHERE "+where+" LIMIT 500")
+	if err != nil {
+		return nil, err
+	}
+	sets := make([]string, 0, len(rows))
+	k.SetNames, k.Namesakes = map[string]string{}, nil
+	for _, row := range rows {
+		if set := row.Related("PermissionSet"); meant(n, set) {
+			sets = append(sets, set.String("Label"))
+		} else {
+			k.Namesakes = append(k.Namesakes, set.String("Label"))
+		}
+	}
+	if r.link.Standing == link.OwnLink || !slices.ContainsFunc(n.PackageSets(), func(label string) bool { return !slices.Contains(sets, label) }) {
+		return sets, nil
+	}
+	rows, err = org.Query(ctx, "SELECT Name, Label, NamespacePrefix FROM PermissionSet WHERE Label IN ("+literals(n.PackageSets())+") LIMIT 20")
+	for _, set := range rows {
+		if name := set.String("Name"); meant(n, set) && set.String("NamespacePrefix") != "" {
+			k.SetNames[set.String("Label")] = set.String("NamespacePrefix") + "__" + name
+		}
+	}
+	return sets, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 )
 
@@ -11,10 +12,10 @@ import (
 func (r *reader) readTenant(ctx context.Context, down error) {
 	l, k := r.link, r.look
 	all := func(tenant *engagement.Session) {
-		if l.Tenant.Username == "" {
-			lose(&k.APIUser, notConnected("tenant", "API user"))
+		if name, why := k.apiUsername(); why != "" {
+			lose(&k.APIUser, why)
 		} else {
-			fetch(&k.APIUser, func() (engagement.UserDetails, error) { return tenant.UserDetails(ctx, l.Tenant.Username) })
+			fetch(&k.APIUser, func() (engagement.UserDetails, error) { return tenant.UserDetails(ctx, name) })
 		}
 		fetch(&k.Units, func() ([]engagement.BusinessUnit, error) { return tenant.BusinessUnits(ctx) })
 		fetch(&k.Members, func() ([]Member, error) { return members(ctx, tenant) })
@@ -26,14 +27,37 @@ func (r *reader) readTenant(ctx context.Context, down error) {
 		}
 		fetch(&k.Tenant, func() (map[string]any, error) { return tenant.Settings(ctx) })
 		fetch(&k.Packages, func() ([]engagement.Package, error) { return tenant.Packages(ctx) })
+		r.readVisits(ctx, tenant)
 		fetch(&k.Definitions, func() ([]Definition, error) { return definitions(ctx, tenant) })
 	}
-	if why := r.ownTenant(ctx, down, all); why != "" {
+	mine := r.ownTenant(ctx, down, all)
+	if mine != "" && (r.link.Tenant.Username != "" || r.eyes.TenantToken == "") { // as readOrg
+		r.lostTenant(mine)
+	}
+	if why := r.look.TenantDoor.why; why != "" { // as readOrg
+		r.lostTenant(why)
+	} else if why := r.lentTenant(ctx, all); why != "" {
 		r.lostTenant(why)
 	}
-	if why := r.lentTenant(ctx, all); why != "" {
-		r.lostTenant(why)
+	if mine != "" {
+		r.lostTenant(mine)
 	}
+}
+
+// apiUsername is the API user's name, or why there is none to look at. Beside the package the connection's own user in
+// Engagement is the one that a package of the customer's reads as, which says nothing of the vendor's.
+func (l *Look) apiUsername() (name, why string) {
+	switch {
+	case l.APIName != "":
+		return l.APIName, ""
+	case l.Link.Standing == link.OwnLink:
+		return "", "Under an own link the customer's installed package works as itself: there is no API user."
+	case l.Link.Standing == link.BesidePackage:
+		return "", "Which Engagement user the package works as Connect is not told: name him (`twinspan doctor --api-user`)."
+	case l.Link.Tenant.Username == "":
+		return "", notConnected("tenant", "API user")
+	}
+	return l.Link.Tenant.Username, ""
 }
 
 // readGrants reads the standing grants of Connect's package.
@@ -57,6 +81,7 @@ func (r *reader) lostTenant(why string) {
 	lose(&k.Grants, why)
 	lose(&k.Tenant, why)
 	lose(&k.Packages, why)
+	lose(&k.Visits, why)
 	lose(&k.Definitions, why)
 	if k.Patient != nil {
 		lose(&k.Patient.Engagement, why)

@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,9 @@ import (
 
 // CodeInvalidWatch: settings of the rounds that cannot be meant.
 const CodeInvalidWatch fault.Code = "invalid_doctor_watch"
+
+// CodeNoRound: nobody made such a round, or it is kept no more.
+const CodeNoRound fault.Code = "round_not_found"
 
 // ActionWatch is the audit chain's word for a change of how a connection is watched.
 const ActionWatch = "doctor.watch"
@@ -105,11 +110,12 @@ const (
 
 // Bounds of rounds and of what is kept of them.
 const (
-	inRound    = 100             // findings of a round that are kept
-	clipRound  = 300             // bytes of each of their texts
-	keepRounds = 200             // rounds of a connection
-	roundTime  = 2 * time.Minute // of one round
-	deliverFor = 5 * time.Minute // how long a process has to tell what it took
+	inRound     = 100             // findings of a round that are kept
+	clipRound   = 300             // bytes of each of their texts
+	clipCommand = 1000            // bytes of a command, which is kept whole or not at all
+	keepRounds  = 200             // rounds of a connection
+	roundTime   = 2 * time.Minute // of one round
+	deliverFor  = 5 * time.Minute // how long a process has to tell what it took
 )
 
 // Channels of deliveries.
@@ -118,12 +124,43 @@ const (
 	onlyHooks = "webhook"
 )
 
-// RoundFinding is what is kept of a finding.
+// RoundFinding is what is kept of a finding; the rest its check says.
 type RoundFinding struct {
 	Check    string   `json:"check"`
 	Severity Severity `json:"severity"`
 	Subject  string   `json:"subject,omitempty"`
 	Seen     string   `json:"seen"`
+	Expected string   `json:"expected,omitempty"`
+	Click    string   `json:"click,omitempty"`
+	Command  string   `json:"command,omitempty"` // whole, or none
+	See      string   `json:"see,omitempty"`     // likewise
+	Mend     bool     `json:"mend,omitempty"`    // `doctor --fix` may do it
+}
+
+// kept is what is kept of f.
+func kept(f Finding) RoundFinding {
+	r := RoundFinding{f.Check, f.Severity, clip(f.Subject, clipRound), clip(f.Seen, clipRound), clip(f.Expected, clipRound), clip(f.Click, clipRound), f.Command, f.See, f.Mend.Safe()}
+	if len(f.Command) > clipCommand {
+		r.Command, r.Mend = "", false
+	}
+	if len(f.See) > clipCommand {
+		r.See = ""
+	}
+	return r
+}
+
+// Finding is what was found, as the connection's names are now.
+func (r RoundFinding) Finding(l link.Link) Finding {
+	f := Finding{Check: r.Check, Name: r.Check, Severity: r.Severity, Subject: r.Subject, Seen: r.Seen, Expected: r.Expected, Click: r.Click, Command: r.Command, See: r.See}
+	for _, c := range Checks() {
+		if c.ID == r.Check {
+			f.Name, f.Why, f.Document = c.Name, fill(&Look{Link: l}, c.Why, Found{Subject: r.Subject}, plain), c.Document
+			if r.Mend {
+				f.Mend = c.Mend
+			}
+		}
+	}
+	return f
 }
 
 // Round is a look that was made by itself, or when somebody asked for one to be kept.
@@ -132,6 +169,7 @@ type Round struct {
 	At    time.Time // domain time
 	State Condition
 	Detail
+	Traces
 }
 
 // Detail is what of a round is kept as JSON.
@@ -153,6 +191,68 @@ type Detail struct {
 	Ended []string `json:"ended,omitempty"`
 }
 
+// Traces are what of a round is kept for those after it alone.
+type Traces struct {
+	// Keys are what is open more closely: of whom each of them is true, and how bad it is.
+	Keys []Key `json:"keys,omitempty"`
+	// Used is the use of the org's rolling 24-hour limit; 0 where it could not be read.
+	Used int64 `json:"used,omitempty"`
+}
+
+// Key is one thing that is open.
+type Key struct {
+	Check    string   `json:"c"`
+	Severity Severity `json:"s"`
+	// Subject is a digest of whom it is about; "" where the check finds more than maxKeys.
+	Subject string `json:"o,omitempty"`
+}
+
+// maxKeys bounds the keys of one check: beyond it whom it is about is not told apart.
+const maxKeys = 200
+
+// keysOf are the keys of what a report found that is as bad as s, or worse.
+func keysOf(r Report, s Severity) []Key {
+	var out []Key
+	counts := map[string]int{}
+	for _, f := range r.Findings { // the worst come first
+		if f.Severity.AtLeast(s) {
+			counts[f.Check]++
+		}
+	}
+	for _, f := range r.Findings {
+		if !f.Severity.AtLeast(s) {
+			continue
+		}
+		k := Key{f.Check, f.Severity, ""}
+		if counts[f.Check] <= maxKeys {
+			digest := sha256.Sum256([]byte(fold(f.Subject)))
+			k.Subject = hex.EncodeToString(digest[:8])
+		} else if slices.ContainsFunc(out, func(have Key) bool { return have.Check == f.Check }) {
+			continue
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// tells reports whether k is not told by what was open before: nobody said it of this subject, or not as badly.
+func (k Key) tells(before Round) bool {
+	if !slices.Contains(before.Open, k.Check) {
+		return true
+	}
+	worse, closely := true, false
+	for _, have := range before.Keys {
+		if have.Check != k.Check {
+			continue
+		}
+		closely = true
+		if have.Subject == k.Subject || have.Subject == "" || k.Subject == "" {
+			worse = worse && !have.Severity.AtLeast(k.Severity)
+		}
+	}
+	return closely && worse
+}
+
 // Changed reports whether the round found another state than the one before.
 func (r Round) Changed() bool { return len(r.Began)+len(r.Ended) > 0 }
 
@@ -169,7 +269,7 @@ func roundOf(r Report, took time.Duration) Round {
 			out.State = Condition(f.Severity)
 		}
 		if i < inRound {
-			out.Findings = append(out.Findings, RoundFinding{f.Check, f.Severity, clip(f.Subject, clipRound), clip(f.Seen, clipRound)})
+			out.Findings = append(out.Findings, kept(f))
 		}
 		if !slices.Contains(out.Open, f.Check) {
 			out.Open = append(out.Open, f.Check)
@@ -182,32 +282,37 @@ func roundOf(r Report, took time.Duration) Round {
 	return out
 }
 
-// after says what is new in the round and what is gone, by the one before. severe are the checks that found something that
-// counts.
-func (r Round) after(before Round, severe []string) Round {
-	open := slices.Clone(severe)
+// after says what is new in the round and what is gone, by the one before. severe are the keys of what it found that counts.
+func (r Round) after(before Round, severe []Key) Round {
+	var open, began []string
+	add := func(to *[]string, id string) {
+		if !slices.Contains(*to, id) {
+			*to = append(*to, id)
+		}
+	}
+	for _, k := range severe {
+		if add(&open, k.Check); k.tells(before) {
+			add(&began, k.Check)
+		}
+	}
+	r.Keys = severe
 	for _, id := range before.Open {
 		_, unseen := r.Unchecked[id]
-		if (unseen || r.Trouble != "") && !slices.Contains(open, id) {
-			open = append(open, id)
+		if !unseen && r.Trouble == "" {
+			continue
+		}
+		add(&open, id)
+		for _, k := range before.Keys { // who was not looked at is as he was
+			if k.Check == id && !slices.ContainsFunc(severe, func(have Key) bool { return have.Check == id && have.Subject == k.Subject }) {
+				r.Keys = append(r.Keys, k)
+			}
 		}
 	}
 	slices.Sort(open)
-	r.Open = open
-	r.Began = slices.DeleteFunc(slices.Clone(open), func(id string) bool { return slices.Contains(before.Open, id) })
+	slices.Sort(began)
+	r.Open, r.Began = open, began
 	r.Ended = slices.DeleteFunc(slices.Clone(before.Open), func(id string) bool { return slices.Contains(open, id) })
 	return r
-}
-
-// severe are the checks that found something as bad as s, or worse.
-func severe(r Report, s Severity) []string {
-	var out []string
-	for _, f := range r.Findings {
-		if f.Severity.AtLeast(s) && !slices.Contains(out, f.Check) {
-			out = append(out, f.Check)
-		}
-	}
-	return out
 }
 
 // Delivery is a message about a change of state, to one receiver.
@@ -224,8 +329,8 @@ type Delivery struct {
 // tries are the times between the attempts of a webhook, machine time; after the last it is given up.
 var tries = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour}
 
-// name is the name of a check.
-func name(id string) string {
+// CheckName is the name of a check by its id; the id where there is none.
+func CheckName(id string) string {
 	for _, c := range Checks() {
 		if c.ID == id {
 			return c.Name
@@ -243,7 +348,7 @@ func (r Round) tell(l link.Link, base string) (subject, text string) {
 		}
 		b.WriteString(title + ":\n")
 		for _, id := range ids {
-			b.WriteString("  " + id + " " + name(id) + "\n")
+			b.WriteString("  " + id + " " + CheckName(id) + "\n")
 			for _, f := range r.Findings {
 				if f.Check == id {
 					b.WriteString("    " + strings.TrimPrefix(f.Subject+": ", ": ") + f.Seen + "\n")
@@ -262,7 +367,7 @@ func (r Round) tell(l link.Link, base string) (subject, text string) {
 	case len(r.Began) == 0:
 		subject = "Something is mended: " + strings.Join(r.Ended, ", ")
 	default:
-		subject = "Something is wrong with the connection: " + r.Began[0] + " " + name(r.Began[0])
+		subject = "Something is wrong with the connection: " + r.Began[0] + " " + CheckName(r.Began[0])
 		if len(r.Began) > 1 {
 			subject += " and " + count(len(r.Began)-1, "more")
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -118,6 +119,25 @@ func (s *Rounds) List(ctx context.Context, l link.Link, before int64, limit int)
 	return s.o.Store.Rounds(ctx, l.Pair, before, limit)
 }
 
+// Round reads one by its number; a NotFound fault with CodeNoRound where it is not kept, or never was.
+func (s *Rounds) Round(ctx context.Context, l link.Link, seq int64) (Round, error) {
+	if seq > 0 && seq < math.MaxInt64 {
+		found, err := s.o.Store.Rounds(ctx, l.Pair, seq+1, 1)
+		if err != nil {
+			return Round{}, err
+		}
+		if len(found) == 1 && found[0].Seq == seq {
+			return found[0], nil
+		}
+	}
+	return Round{}, fault.New(fault.NotFound, CodeNoRound, "There is no such round: the newest %d are kept.", keepRounds)
+}
+
+// Recipients are who is mailed a change of state.
+func (s *Rounds) Recipients(ctx context.Context, l link.Link) ([]string, error) {
+	return s.o.Post.Recipients(ctx, l)
+}
+
 // Tick makes the rounds that are due, those of each connection in one process of those that share the database, and tells
 // what is to be told.
 func (s *Rounds) Tick(ctx context.Context) error {
@@ -149,18 +169,27 @@ func (s *Rounds) Make(ctx context.Context, l link.Link) (Round, error) {
 	}
 	began := s.o.Machine()
 	bounded, cancel := context.WithTimeout(ctx, roundTime)
-	report, err := s.o.Doctor.Look(bounded, l, Eyes{}, Checks())
+	var report Report
+	var severe []Key
+	look, err := s.o.Doctor.Read(bounded, l, Eyes{})
 	cancel()
+	if err == nil {
+		report, severe = Examine(look, Checks()), keysOf(examine(look, Checks(), math.MaxInt), w.Severity)
+	}
 	if ctx.Err() != nil {
 		return Round{}, ctx.Err() // the program stops; that says nothing of the connection
 	}
 	found := roundOf(report, s.o.Machine().Sub(began))
+	if err == nil {
+		limits, _ := look.Limits.Get()
+		found.Used = limits.DailyAPIRequests.Max - limits.DailyAPIRequests.Remaining
+	}
 	if err != nil {
 		s.o.Log.Warn("a round of the doctor came to no end", "pair", l.Pair, "error", err)
 		found.At, found.State, found.Trouble = s.o.Links.Now(l), Unseen, reason(err)
 	}
 	return s.o.Store.AddRound(ctx, l.Pair, s.o.Machine(), keepRounds, func(before Round) (Round, []Delivery) {
-		r := found.after(before, severe(report, w.Severity))
+		r := found.after(before, severe)
 		r.Seq = before.Seq + 1
 		if !r.Changed() {
 			return r, nil
@@ -187,7 +216,7 @@ func (r Round) event(l link.Link, was Condition, base string) string {
 	list := func(ids []string) []one {
 		out := make([]one, len(ids))
 		for i, id := range ids {
-			out[i] = one{id, name(id), []RoundFinding{}}
+			out[i] = one{id, CheckName(id), []RoundFinding{}}
 			for _, f := range r.Findings {
 				if f.Check == id {
 					out[i].Findings = append(out[i].Findings, f)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -125,6 +126,10 @@ func TestTelling(t *testing.T) {
 // TestRoundAfterRound: what is open counts from a severity on; what could not be checked is as it was.
 func TestRoundAfterRound(t *testing.T) {
 	t.Parallel()
+	inactive := mayaIs(func(u *doctor.OrgUser) { u.Active = false })
+	used := func(left int64) func(*doctor.Look) {
+		return change(limitsOf, func(x *crm.Limits) { x.DailyAPIRequests.Remaining = left })
+	}
 	unassigned := func(l *doctor.Look) { mayaIs(func(u *doctor.OrgUser) { u.Approved = false })(l) }
 	steps := []struct {
 		name               string
@@ -139,6 +144,18 @@ func TestRoundAfterRound(t *testing.T) {
 		{"nothing of the org is read", func(l *doctor.Look) { unreadOrg(l, "no") }, doctor.PartlySeen, []string{"D07"}, nil, nil},
 		{"he is, and something else is wrong", change(theAppOf, func(a *doctor.App) { a.IPRelaxation = "ENFORCE" }), "error", []string{"D03"}, []string{"D03"}, []string{"D07"}},
 		{"well again", func(*doctor.Look) {}, doctor.Healthy, nil, nil, []string{"D03"}},
+		// What is open of one check hides neither another of whom it is true, nor that it has become worse.
+		{"a user is inactive", inactive, "error", []string{"D08"}, []string{"D08"}, nil},
+		{"and the system user is frozen", func(l *doctor.Look) {
+			inactive(l)
+			change(systemOf, func(u *doctor.OrgUser) { u.Frozen = true })(l)
+		}, "error", []string{"D08"}, []string{"D08"}, nil},
+		{"nothing of the org is read again", func(l *doctor.Look) { unreadOrg(l, "no") }, doctor.PartlySeen, []string{"D08"}, nil, nil},
+		{"the system user is not frozen any more", inactive, "error", []string{"D08"}, nil, nil},
+		{"much is used", used(150), "warning", []string{"D37"}, []string{"D37"}, []string{"D08"}},
+		{"a little more", used(140), "warning", []string{"D37"}, nil, nil},
+		{"almost all", used(10), "error", []string{"D37"}, []string{"D37"}, nil},
+		{"less again", used(150), "warning", []string{"D37"}, nil, nil},
 	}
 	var before doctor.Round
 	for _, s := range steps {

@@ -22,7 +22,9 @@ func (p places) assign(label, who string) string {
 func setUp(p places) Guide {
 	create := "twinspan org permset create " + quoted(p.names.ApprovalSet)
 	attach := "twinspan org permset attach " + quoted(p.names.ApprovalSet) + " " + quoted(p.names.App)
-	apps, sets := at(p.org, appsPage), at(p.org, setsPage)
+	apps, sets, people := at(p.org, appsPage), at(p.org, setsPage), at(p.org, usersPage)
+	// Page Users > the user > Edit Assignments gives several permission sets at once.
+	onUser := "Setup > Users > the Salesforce system user > Edit Assignments"
 	app := at(p.org, appsPage)
 	return Guide{
 		Title: "Set Up Connected App Authentication",
@@ -48,7 +50,7 @@ func setUp(p places) Guide {
 					{Rows: []string{"S001-10"}, Number: "4", Text: "Click " + p.names.App + ".", Whose: CRMAdmin, Page: app, look: permittedUsers},
 					{Rows: []string{"S001-11"}, Number: "5", Text: "Click Edit Policies.", Whose: CRMAdmin, Page: app, look: permittedUsers},
 					{Rows: []string{"S001-12"}, Number: "6", Text: permitted, Whose: CRMAdmin, Page: app, Command: p.policies("--permitted-users admin-approved"), look: permittedUsers},
-					{Rows: []string{"S001-13"}, Number: "7", Text: "If a warning message appears, click OK: it lists who loses access.", Whose: CRMAdmin, Page: app, look: permittedUsers},
+					{Rows: []string{"S001-13"}, Number: "7", Text: "If a warning message appears, click OK. In this org it appears on Save, after steps 8 and 9, and lists who loses access; OK saves.", Whose: CRMAdmin, Page: app, look: permittedUsers},
 					{Rows: []string{"S001-14"}, Number: "8", Text: relaxIP, Whose: CRMAdmin, Page: app, Command: p.policies("--ip-relaxation relax"), look: ipRelaxation},
 					{Rows: []string{"S001-15"}, Number: "9", Text: expire, Whose: CRMAdmin, Page: app, Command: p.policies("--refresh-token immediately"), look: refreshToken},
 					{Rows: []string{"S001-16"}, Number: "10", Text: "Save changes.", Whose: CRMAdmin, Page: app, look: policiesSaved},
@@ -68,10 +70,10 @@ func setUp(p places) Guide {
 				Title: "Permission sets of the API User",
 				Notes: []Note{{[]string{"S001-28"}, "Permission sets are there in the org alone: \"API User\" is the Salesforce system user here, not Engagement's API user."}},
 				Steps: []Step{
-					{Rows: []string{"S001-24"}, Text: "Apply " + p.names.ApprovalSet + " to the API User.", Whose: CRMAdmin, Page: sets, Command: p.assign(p.names.ApprovalSet, p.system), look: systemHas(func(n link.Names) string { return n.ApprovalSet })},
-					{Rows: []string{"S001-25"}, Text: "Apply " + p.names.ConnectorSet + ".", Whose: CRMAdmin, Page: sets, Command: p.assign(p.names.ConnectorSet, p.system), look: systemHas(func(n link.Names) string { return n.ConnectorSet })},
-					{Rows: []string{"S001-26"}, Text: "Apply " + p.names.ConnectorAdminSet + ".", Whose: CRMAdmin, Page: sets, Command: p.assign(p.names.ConnectorAdminSet, p.system), look: systemHas(func(n link.Names) string { return n.ConnectorAdminSet })},
-					{Rows: []string{"S001-27"}, Text: "Apply " + p.names.SystemUserSet + ".", Whose: CRMAdmin, Page: sets, Command: p.assign(p.names.SystemUserSet, p.system), look: systemHas(func(n link.Names) string { return n.SystemUserSet })},
+					{Rows: []string{"S001-24"}, Text: "Apply " + p.names.ApprovalSet + " to the API User, which here is the Salesforce system user.", Whose: CRMAdmin, Click: onUser, Page: people, Command: p.assign(p.names.ApprovalSet, p.system), look: systemHas(func(n link.Names) string { return n.ApprovalSet })},
+					{Rows: []string{"S001-25"}, Text: "Apply " + p.names.ConnectorSet + " to it.", Whose: CRMAdmin, Click: onUser, Page: people, Command: p.assign(p.names.ConnectorSet, p.system), look: systemHas(func(n link.Names) string { return n.ConnectorSet })},
+					{Rows: []string{"S001-26"}, Text: "Apply " + p.names.ConnectorAdminSet + " to it.", Whose: CRMAdmin, Click: onUser, Page: people, Command: p.assign(p.names.ConnectorAdminSet, p.system), look: systemHas(func(n link.Names) string { return n.ConnectorAdminSet })},
+					{Rows: []string{"S001-27"}, Text: "Apply " + p.names.SystemUserSet + " to it.", Whose: CRMAdmin, Click: onUser, Page: people, Command: p.assign(p.names.SystemUserSet, p.system), look: systemHas(func(n link.Names) string { return n.SystemUserSet })},
 				},
 			},
 			{
@@ -101,11 +103,11 @@ func setUp(p places) Guide {
 			{
 				Title: "Connect to Marketing Cloud", Steps: []Step{
 					{
-						Rows: []string{"S001-46", "S001-45", "S001-47"}, Text: "Log out of all active Engagement sessions.", Whose: CRMAdmin, Click: "Engagement: Log Out, in every browser", Page: at(p.tenant, tenantLogout),
+						Rows: []string{"S001-46", "S001-45", "S001-47"}, Text: "Log out of all active Engagement sessions.", Whose: CRMAdmin, Click: "Engagement > Log Out, once in each browser in which somebody is signed in", Page: at(p.tenant, tenantLogout),
 						Warning: "During this process, the system connects to any active Engagement session to establish the Marketing Cloud Connect API user. To prevent an incorrect connection, log out of all active Engagement sessions. Closing the tab doesn't end an active session.",
 						look:    signedOut,
 					},
-					{Rows: []string{"S001-48"}, Number: "33", Text: "In Sales or Service Cloud, go to the Marketing Cloud tab.", Whose: CRMAdmin, Page: p.connect + tabPage, look: tenantUp},
+					{Rows: []string{"S001-48"}, Number: "33", Text: "In Sales or Service Cloud, go to the Marketing Cloud tab, as the Salesforce system user.", Whose: CRMAdmin, Page: p.connect + tabPage, look: tenantUp},
 					{Rows: []string{"S001-49"}, Number: "34", Text: "Click Connect to Marketing Cloud.", Whose: CRMAdmin, Page: p.connect + tabPage, Command: "twinspan connect --sign-in", look: tenantUp},
 					{Rows: []string{"S001-50"}, Number: "35", Text: "Enter the username and password of the Marketing Cloud Connect API User.", Whose: CRMAdmin, look: tenantUp},
 					{Rows: []string{"S001-51"}, Number: "36", Text: "Click Login.", Whose: CRMAdmin, look: tenantUp},

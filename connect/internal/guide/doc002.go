@@ -47,12 +47,12 @@ func betweenClouds(p places) Guide {
 					{[]string{"S002-23"}, "To reduce downtime, follow these steps when you upgrade from an older version of the managed package."},
 				},
 				Steps: []Step{
-					{Rows: []string{"S002-24"}, Number: "1", Text: "Allow all scheduled sends to complete before starting the upgrade, if possible.", Whose: EngagementAdmin, Command: "twinspan send scheduled", look: asked(tenantoauth.ScheduledSends)},
+					{Rows: []string{"S002-24"}, Number: "1", Text: "Allow all scheduled sends to complete before starting the upgrade, if possible.", Whose: EngagementAdmin, Page: p.connect + upgradePage + "?kind=tenant_oauth", Command: "twinspan send scheduled", look: asked(tenantoauth.ScheduledSends)},
 					{Rows: []string{"S002-25"}, Number: "2", Text: "Ensure that you can log in to Engagement using the current API user credentials.", Whose: EngagementAdmin, Page: at(p.tenant, "/"), Command: "twinspan status --check", look: asked(tenantoauth.APIUser)},
 					{Rows: []string{"S002-26"}, Number: "3", Text: "Schedule the upgrade during off-peak hours, to minimize downtime if an unexpected error occurs.", Whose: EngagementAdmin, Page: p.connect + upgradePage, Command: "twinspan upgrade schedule --kind tenant-oauth", look: offPeak},
 					{Rows: []string{"S002-27"}, Number: "4", Text: "Install the managed package.", Whose: CRMAdmin, Click: "Setup > Installed Packages", Page: at(p.org, packagesPage), Command: "twinspan package upgrade 220", look: asked(tenantoauth.PackageVersion)},
-					{Rows: []string{"S002-28"}, Number: "5", Text: "In the Marketing Cloud Configuration Settings, enable tenant-specific OAuth Endpoints.", Whose: CRMAdmin, Click: "Marketing Cloud tab > Configuration Settings", Page: tab, Command: "twinspan package settings --tenant-oauth on", look: asked(tenantoauth.Setting)},
-					{Rows: []string{"S002-29"}, Number: "6", Text: "Click Connect to Marketing Cloud.", Whose: CRMAdmin, Page: tab, Command: "twinspan upgrade start --kind tenant-oauth", look: converted},
+					{Rows: []string{"S002-28"}, Number: "5", Text: "In the Marketing Cloud Configuration Settings, enable tenant-specific OAuth Endpoints.", Whose: CRMAdmin, Click: "Marketing Cloud tab > Configuration Settings", Page: p.connect + settingsPage, Command: "twinspan package settings --tenant-oauth on", look: asked(tenantoauth.Setting)},
+					{Rows: []string{"S002-29"}, Number: "6", Text: "Click Connect to Marketing Cloud.", Whose: CRMAdmin, Page: p.connect + settingsPage, Command: "twinspan upgrade start --kind tenant-oauth", look: converted},
 					{Rows: []string{"S002-30"}, Number: "7", Text: "Enter the API user credentials.", Whose: CRMAdmin, look: converted},
 					{Rows: []string{"S002-31"}, Number: "8", Text: "Click Log-in.", Whose: CRMAdmin, Command: "twinspan connect --engagement-auth jwt --sign-in", look: converted},
 				},
@@ -60,9 +60,9 @@ func betweenClouds(p places) Guide {
 			{
 				Title: "When the upgrade completes", Steps: []Step{
 					{Rows: []string{"S002-32", "S002-33"}, Text: "Verify that the API user credentials converted, by navigating to the Marketing Cloud tab: if the API user didn't migrate, you're prompted to enter them.", Whose: CRMAdmin, Page: tab, Command: "twinspan status --check", look: converted},
-					{Rows: []string{"S002-34"}, Text: "Enterprise 2.0 account: click Manage Business Units and confirm that previously active business units are active.", Whose: CRMAdmin, Click: "Marketing Cloud tab > Manage Business Units", Page: tab, Command: "twinspan business-units check", look: ofEdition(tenantoauth.BusinessUnits, "the account is not of Enterprise 2.0")},
-					{Rows: []string{"S002-35"}, Text: "Add business units if needed and save.", Whose: CRMAdmin, Page: tab, Command: "twinspan business-units add MID", look: ofEdition(tenantoauth.BusinessUnits, "the account is not of Enterprise 2.0")},
-					{Rows: []string{"S002-36"}, Text: "Another account: confirm the API user migration by completing a triggered send test.", Whose: EngagementAdmin, Command: "twinspan send contact ID --as USER --definition KEY", look: ofEdition(tenantoauth.TriggeredSend, "asked of accounts that are not Enterprise 2.0")},
+					{Rows: []string{"S002-34"}, Text: "Enterprise 2.0 account: click Manage Business Units and confirm that previously active business units are active.", Whose: CRMAdmin, Click: "Marketing Cloud tab > Manage Business Units", Page: p.connect + unitsPage, Command: "twinspan business-units check", look: ofEdition(tenantoauth.BusinessUnits, "the account is not of Enterprise 2.0")},
+					{Rows: []string{"S002-35"}, Text: "Add business units if needed and save.", Whose: CRMAdmin, Page: p.connect + unitsPage, Command: "twinspan business-units add MID", look: ofEdition(tenantoauth.BusinessUnits, "the account is not of Enterprise 2.0")},
+					{Rows: []string{"S002-36"}, Text: "Another account: confirm the API user migration by completing a triggered send test.", Whose: EngagementAdmin, Page: p.connect + testSendsPage, Command: "twinspan send contact ID --as USER --definition KEY", look: ofEdition(tenantoauth.TriggeredSend, "asked of accounts that are not Enterprise 2.0")},
 				},
 			},
 		},

@@ -147,6 +147,8 @@ func (g Guide) Progress() Progress {
 // Question is what a guide is asked with.
 type Question struct {
 	doctor.Eyes
+	// Alone: the org is looked at with Eyes and not as the system user: who asks may see no more than they do.
+	Alone      bool
 	User       string // of the org: whose mapping, or which integration user; "" for nobody
 	SystemUser string // who is to be the system user, where the connection has none yet
 }
@@ -206,6 +208,15 @@ func (s *Service) text(l link.Link, name, system string) (Guide, error) {
 	}
 	g := documents[i].write(placesOf(l, s.Base, system))
 	g.Name = name
+	if l.Standing == link.OwnLink {
+		underOwnLink(&g, l)
+	}
+	for i := range g.Sections {
+		for j := range g.Sections[i].Steps {
+			step := &g.Sections[i].Steps[j]
+			step.Command = l.Typed(step.Command)
+		}
+	}
 	return g, nil
 }
 
@@ -226,7 +237,10 @@ func (s *Service) Read(ctx context.Context, l link.Link, name string, q Question
 	for i := range g.Sections {
 		for j := range g.Sections[i].Steps {
 			step := &g.Sections[i].Steps[j]
-			r := step.look(seen)
+			r, without := spared(seen.link, name, *step)
+			if !without {
+				r = step.look(seen)
+			}
 			step.State, step.Seen, step.Why = r.state, r.seen, r.why
 		}
 	}

@@ -100,6 +100,14 @@ func connected() *world {
 	}}
 }
 
+// ownLink makes the world one of an own link whose app no API shows, in an org without the package.
+func (w *world) ownLink() {
+	const unseen = "No API tells of an external client app."
+	w.look.Link.Standing, w.look.Link.Tenant.Driver = link.OwnLink, link.WebApp
+	w.look.Package, w.look.App, w.look.Carriers = doctor.Got(link.Package{}), doctor.Lost[doctor.App](unseen), doctor.Lost[[]doctor.Carrier](unseen)
+	w.look.Sets, w.look.SystemSets, w.look.TokenSection = doctor.Got(map[string]doctor.PermissionSet{}), doctor.Got([]string{}), doctor.Got("")
+}
+
 // states are the states of a guide's steps by their rows.
 func (w *world) states(t *testing.T, name string, q guide.Question) map[string]guide.Step {
 	t.Helper()
@@ -293,7 +301,13 @@ func TestStates(t *testing.T) {
 		"004 about somebody": {func(w *world) {
 			w.look.Patient = &doctor.Patient{Username: "robot@org", User: doctor.Got(doctor.OrgUser{ID: "005", Licence: "Salesforce", Profile: "Standard User"})}
 		}, "004", guide.Question{User: "robot@org"}, map[string]guide.State{"S004-09": done, "S004-13": done, "S004-14": open, "S004-16": open}},
-		"004 about nobody": {nil, "004", guide.Question{User: "robot@org"}, map[string]guide.State{"S004-09": open, "S004-14": open}},
+		"an own link without the package": {func(w *world) {
+			w.ownLink()
+		}, "001", guide.Question{}, map[string]guide.State{"S001-02": done, "S001-12": unseen, "S001-21": unseen, "S001-24": unseen, "S001-25": done, "S001-27": done, "S001-35": unseen, "S001-43": unseen, "S001-50": done, "S001-52": done}},
+		"an own link has nothing to upgrade":    {(*world).ownLink, "003", guide.Question{}, map[string]guide.State{"S003-07": done, "S003-21": done, "S003-39": done, "S003-60": done}},
+		"an own link has no protected settings": {(*world).ownLink, "002", guide.Question{}, map[string]guide.State{"S002-18": done, "S002-27": done, "S002-31": done, "S002-36": done}},
+		"an own link has no field":              {(*world).ownLink, "000", guide.Question{}, map[string]guide.State{"S000-24": done, "S000-31": done, "S000-37": unseen}},
+		"004 about nobody":                      {nil, "004", guide.Question{User: "robot@org"}, map[string]guide.State{"S004-09": open, "S004-14": open}},
 		"004 none": {func(w *world) {
 			w.look.Integration = doctor.Got(integration.Account{})
 		}, "004", guide.Question{}, map[string]guide.State{"S004-09": unseen, "S004-17": open}},

@@ -1,6 +1,7 @@
 package guide
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -51,7 +52,28 @@ const (
 	integrationPage  = "/salesforce-integration"
 	upgradePage      = "/upgrade"
 	troubleshootPage = "/troubleshoot-connected-app"
+	settingsPage     = "/console/settings"
+	unitsPage        = "/console/business-units"
+	testSendsPage    = "/console/test-sends"
 )
+
+// pageNames are what the pages are called, by path.
+var pageNames = map[string]string{
+	setupHome: "Setup", usersPage: "Setup: Users", packagesPage: "Setup: Installed Packages", oauthPage: "Setup: OAuth and OpenID Connect Settings", loginAccess: "Setup: Login Access Policies",
+	resetTokenPage: "Reset My Security Token", appsPage: "Setup: Connected Apps", setsPage: "Setup: Permission Sets", layoutsPage: "Setup: Page Layouts",
+	emailStudio: "Email Studio", emailAdmin: "Email Studio: Admin", emailIntegration: "Email Studio: Salesforce Integration", tenantLogout: "Engagement: Log Out",
+	tabPage: "Marketing Cloud tab", integrationPage: "Salesforce Integration", upgradePage: "Upgrade", troubleshootPage: "Troubleshoot Connected App",
+	settingsPage: "Configuration Settings", unitsPage: "Manage Business Units", testSendsPage: "Test sends",
+}
+
+// PageName is what a step's page is called; "" where it has no name of its own.
+func PageName(page string) string {
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	return pageNames[u.Path]
+}
 
 // at is a page of a base URL; "" where there is none.
 func at(base, path string) string {

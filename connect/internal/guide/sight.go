@@ -35,7 +35,7 @@ func (s *Service) sight(ctx context.Context, l link.Link, name string, q Questio
 	case fault.CodeOf(err) != upgrade.CodeNotFound:
 		return nil, err
 	}
-	ask := doctor.Question{Eyes: q.Eyes, SystemUser: q.SystemUser, OrgBlind: out.underWay(upgrade.ConnectedApp)}
+	ask := doctor.Question{Eyes: q.Eyes, SystemUser: q.SystemUser, OrgBlind: q.Alone || out.underWay(upgrade.ConnectedApp)}
 	if name == "004" {
 		ask.User = q.User
 	}
@@ -160,6 +160,9 @@ var (
 func (s *sight) set(label string) (set doctor.PermissionSet, there bool, why string) {
 	sets, why := s.look.Sets.Get()
 	set, there = sets[label]
+	if _, unseen := s.look.Carriers.Get(); why == "" && !there && s.link.Standing == link.OwnLink {
+		why = unseen // by which set an app lets people in that no API shows, only Setup tells
+	}
 	return set, there, why
 }
 
@@ -199,7 +202,8 @@ func apiName(s *sight) reading {
 	return done("API Name " + set.Name)
 }
 
-// assigned: somebody has the permission set.
+// assigned: who needs the app has the permission set, as far as the package's boxes and the assignments tell. Where the system
+// user alone has it nobody here can say whether others need it.
 func assigned(s *sight) reading {
 	set, there, why := s.approval()
 	switch {
@@ -209,6 +213,10 @@ func assigned(s *sight) reading {
 		return open("no permission set " + s.link.Names().ApprovalSet)
 	case len(set.Assigned) == 0 && !set.More:
 		return open("nobody has " + set.Label)
+	case len(set.Without) > 0:
+		return open("only " + set.Assigned[0] + " has " + set.Label + "; " + strings.Join(set.Without, ", ") + " use the package and do not have it")
+	case len(set.Assigned) == 1 && !set.More && strings.EqualFold(set.Assigned[0], s.systemUser()):
+		return unseen("Only the Salesforce system user " + set.Assigned[0] + " has " + set.Label + "; whether others need the app, you know.")
 	}
 	who := strings.Join(set.Assigned, ", ")
 	if set.More {

@@ -152,6 +152,29 @@ func (s *Service) ProveKey(ctx context.Context, l Link) (OrgUser, error) {
 	return OrgUser{OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name, At: id.URLs.CustomDomain}, nil
 }
 
+// CodeNotSystemUser: the user does not have the permission set that document 001 gives the system user.
+const CodeNotSystemUser fault.Code = "not_system_user"
+
+// ProveSystemUser refuses a user who cannot be the system user of an org that is not connected: by key the org lets in only
+// who is approved for the connected app, and of those the one is meant to whom document 001 gave the package's permission set
+// for it. It changes nothing.
+func (s *Service) ProveSystemUser(ctx context.Context, l Link, username string) error {
+	org, err := s.OrgClient(l)
+	if err != nil {
+		return err
+	}
+	token, err := jwtOrg{s}.session(ctx, l, username)
+	if err != nil {
+		return err
+	}
+	set := l.Names().SystemUserSet
+	rows, err := org.Session(token).Query(ctx, "SELECT Id FROM PermissionSetAssignment WHERE Assignee.Username = "+crm.Literal(username)+" AND PermissionSet.Label = "+crm.Literal(set)+" LIMIT 1")
+	if err == nil && len(rows) == 0 {
+		err = fault.New(fault.Denied, CodeNotSystemUser, "%s does not have the permission set %s, so %s is not the Salesforce system user.", username, set, username)
+	}
+	return err
+}
+
 // AllowedApp completes the system user's visit to the org in which he allowed the connected app: who came back, by the code that
 // the org gave. The org keeps his approval as long as the token lives that comes with it; Connect needs none of it. Whoever else
 // came back is refused, and what he allowed is taken back.
@@ -210,6 +233,8 @@ func (r TenantRequest) resolve(l Link) (TenantRequest, error) {
 		same, has = true, l.TenantAuth
 	case r.Username == "" && has == WebApp:
 		same = true
+	case has == "" && l.real():
+		same, has = true, WebApp
 	}
 	var err error
 	if r.Driver, err = chooseDriver(r.Driver, has, same, "Engagement", JWT, Password, WebApp); err != nil {

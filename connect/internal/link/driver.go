@@ -33,6 +33,8 @@ const (
 	// CodeNotAPIUser and CodeWebServicesOff: Engagement no longer takes the API user's name and password for web services.
 	CodeNotAPIUser     fault.Code = "not_an_api_user"
 	CodeWebServicesOff fault.Code = "web_services_password_off"
+	// CodeNoRole: the API user lacks the role that gives him web services.
+	CodeNoRole fault.Code = "api_user_role_missing"
 )
 
 // Driver is how a span signs its users in.
@@ -155,7 +157,7 @@ var lasting = map[fault.Code]bool{CodePasswordChanged: true, CodeTokenReset: tru
 // causes are all for which stored credentials are refused.
 var causes = map[fault.Code]bool{
 	CodePasswordChanged: true, CodeTokenReset: true, CodeTokenRequired: true, CodeCredentialsRefused: true, CodePasswordExpired: true, CodeLocked: true,
-	CodeAddressChanged: true, CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeClientRefused: true,
+	CodeAddressChanged: true, CodeInactive: true, CodeIPRefused: true, CodeHoursRefused: true, CodeNotAPIUser: true, CodeWebServicesOff: true, CodeNoRole: true, CodeClientRefused: true,
 }
 
 func shut(d Driver, state SpanState, c Cause) error {
@@ -184,6 +186,12 @@ func (l Link) OrgChoice() Choice {
 	if l.Org.Driver == Password {
 		return Choice{Password, "SOAP login with the system user's name, password and security token, as before Connected App authentication; a change of any of them breaks it"}
 	}
+	switch l.Standing {
+	case OwnLink:
+		return Choice{JWT, "JWT bearer under your own app: Connect holds the key of the app's certificate, and no password"}
+	case BesidePackage:
+		return Choice{JWT, "JWT bearer under an app of your own, for reading alone; the vendor's app, whose key Connect does not hold, does the joining"}
+	}
 	return Choice{JWT, "Connected App authentication, which every version of the managed package has: Connect holds the key of the connected app's certificate, and no password"}
 }
 
@@ -205,6 +213,12 @@ func (l Link) TenantChoice() Choice {
 		return Choice{Password, "the API user's stored name and password, kept from an older managed package: enable tenant-specific OAuth and connect the API user again"}
 	case l.Tenant.Driver == WebApp:
 		return Choice{WebApp, "the customer's own installed package: client credentials for the API user's work, a sealed refresh token for each mapped user"}
+	}
+	switch l.Standing { // no real tenant takes a key of ours
+	case OwnLink:
+		return Choice{WebApp, "your own installed package: client credentials for its work, a sealed refresh token for each mapped user"}
+	case BesidePackage:
+		return Choice{WebApp, "an installed package of your own, for reading alone; the vendor's package, whose key Connect does not hold, does the joining"}
 	}
 	why := "tenant-specific OAuth: Connect holds the key of the installed package's certificate, and no password; users give grants by signing in once"
 	if l.Package != (Package{}) && l.Package.Before(TenantOAuthSince) {

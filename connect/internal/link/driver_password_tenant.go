@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,10 +130,12 @@ func (d *passwordTenant) signIn(ctx context.Context, l Link, b *browser.Browser,
 	case code == client.CodeUnauthorized && b.Sent() == before:
 		// The page took an old session for a sign-in: a new one tells what has become of the password.
 		return engagement.Token{}, fault.New(fault.Denied, CodeCredentialsRefused, "%s", refusedByPage)
-	case code == client.CodeUnauthorized:
-		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username, "")
-	case code == client.CodeRefused && client.Remote(err).Code == "Client": // a fault in the tenant's own words, with the right password
-		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username, client.Remote(err).Description)
+	case code == client.CodeUnauthorized, code == client.CodeRefused && client.Remote(err).Code == "Client": // with the right password
+		said := ""
+		if r := client.Remote(err); r != nil && r.Code != "Security" { // "Login Failed" says nothing
+			said = r.Description
+		}
+		return engagement.Token{}, d.noWebServices(ctx, tenant, token, who.Username, said)
 	case err != nil:
 		return engagement.Token{}, err
 	}
@@ -178,6 +181,12 @@ func (d *passwordTenant) byPage(ctx context.Context, l Link, tenant *engagement.
 	return tenant.ExchangeCode(ctx, engagement.CodeGrant{ClientID: l.PackageClientID, Code: vault.Secret(q.Get("code")), RedirectURI: d.s.callback, Verifier: vault.Secret(verifier), MID: mid})
 }
 
+// The roles of the API user (connect-facts 1.5): the first in every edition, the second in Enterprise 2.0.
+const (
+	ConnectorRole     = "Marketing Cloud Administrator"
+	AdministratorRole = "Administrator"
+)
+
 const (
 	renewTenant   = "connect renew --kind engagement"
 	refusedByPage = "Engagement refuses the API user's name and password: the password was changed, or he is locked out or disabled. Give the new one to `" + renewTenant + "`."
@@ -214,8 +223,13 @@ func (d *passwordTenant) refused(ctx context.Context, l Link, tenant *engagement
 // noWebServices is why web services refuse what the login page took; said is what the tenant says of it, where it does.
 func (d *passwordTenant) noWebServices(ctx context.Context, tenant *engagement.Client, token engagement.Token, username, said string) error {
 	token.SOAPUser = ""
-	if details, err := tenant.Session(token).UserDetails(ctx, username); err == nil && !details.APIUser {
+	details, err := tenant.Session(token).UserDetails(ctx, username)
+	switch {
+	case err != nil: // he may not ask either
+	case !details.APIUser:
 		return fault.New(fault.Denied, CodeNotAPIUser, "%s is no API User any more: an administrator ticks API User under Setup > Users.", username)
+	case !slices.Contains(details.Roles, ConnectorRole): // his edition asks for it, whatever else is in the way
+		return fault.New(fault.Denied, CodeNoRole, "%s has no right to web services: he lacks the role %s, which an administrator gives under Setup > Users.", username, ConnectorRole)
 	}
 	return fault.New(fault.Denied, CodeWebServicesOff, "Engagement takes the API user's name and password on its login page, and not for web services: an administrator switches on \"Enable Username and Password for Web Services\" under Setup > Security Settings.%s", strings.TrimRight(" "+said, " "))
 }

@@ -50,10 +50,11 @@ func (d webAppTenant) session(ctx context.Context, l Link, username string, mid 
 		return engagement.Token{}, err
 	}
 	if SameUsername(username, l.Tenant.Username) {
-		return d.asItself(ctx, l, c, mid)
+		token, err := d.asItself(ctx, l, c, mid)
+		return token, clientRefused(err, c.ID, true)
 	}
 	token, err := d.s.refreshUser(ctx, l, username, mid, c.UserID, c.UserSecret)
-	return token, clientRefused(err, c.UserID)
+	return token, clientRefused(err, c.UserID, true)
 }
 
 // asItself gets a token of the package's own user, in the business unit of the package where mid is 0.
@@ -62,8 +63,7 @@ func (d webAppTenant) asItself(ctx context.Context, l Link, c PackageClient, mid
 	if err != nil {
 		return engagement.Token{}, err
 	}
-	token, err := tenant.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: c.ID, Secret: c.Secret, MID: mid})
-	return token, clientRefused(err, c.ID)
+	return tenant.ClientCredentials(ctx, engagement.ClientCredentialsGrant{ClientID: c.ID, Secret: c.Secret, MID: mid})
 }
 
 // prove signs the package in, and shows that users may sign in through it: a code that never was is refused for itself by
@@ -71,7 +71,7 @@ func (d webAppTenant) asItself(ctx context.Context, l Link, c PackageClient, mid
 func (d webAppTenant) prove(ctx context.Context, l Link, c PackageClient, mid int64) (engagement.Token, error) {
 	token, err := d.asItself(ctx, l, c, mid)
 	if err != nil {
-		return engagement.Token{}, err
+		return engagement.Token{}, clientRefused(err, c.ID, false)
 	}
 	tenant, err := d.s.TenantClient(l)
 	if err != nil {
@@ -80,7 +80,7 @@ func (d webAppTenant) prove(ctx context.Context, l Link, c PackageClient, mid in
 	_, err = tenant.ExchangeCode(ctx, engagement.CodeGrant{
 		ClientID: c.UserID, Secret: c.UserSecret, Code: vault.Secret(oauth.NewToken(32)), RedirectURI: d.s.callback, Verifier: vault.Secret(oauth.NewVerifier()),
 	})
-	if refused := clientRefused(err, c.UserID); fault.CodeOf(refused) == CodeClientRefused {
+	if refused := clientRefused(err, c.UserID, false); fault.CodeOf(refused) == CodeClientRefused {
 		return engagement.Token{}, refused
 	}
 	if err != nil && fault.CodeOf(err) != client.CodeRefused {
@@ -89,17 +89,21 @@ func (d webAppTenant) prove(ctx context.Context, l Link, c PackageClient, mid in
 	return token, nil
 }
 
-// clientRefused names a refusal of the client itself; err where it is none.
-func clientRefused(err error, id string) error {
+// clientRefused names a refusal of the client itself; err where it is none. kept tells that the secret worked once and is stored;
+// else it was given just now, and there is nothing to renew.
+func clientRefused(err error, id string, kept bool) error {
 	r := client.Remote(err)
 	if r == nil || r.Cloud != "tenant" || r.Code != "invalid_client" && r.Code != "unauthorized_client" {
 		return err
 	}
-	why := "the secret was changed, or the package was deleted or disabled"
+	why, next := "the secret was changed, or the package was deleted or disabled", "give the secret to `"+renewTenant+"`"
+	if !kept {
+		why, next = "client id and secret are not those of one API integration, or the package is disabled", "give both as they stand there"
+	}
 	if r.Code == "unauthorized_client" {
 		why = "its API integration is of another type: Server-to-Server takes client credentials, and users sign in through a Web App"
 	}
-	return fault.New(fault.Denied, CodeClientRefused, "Engagement refuses the installed package of client id %s (%s: %s): %s. Setup > Apps > Installed Packages shows both; give the secret to `%s`.", id, r.Code, client.Clip(r.Description, 200), why, renewTenant)
+	return fault.New(fault.Denied, CodeClientRefused, "Engagement refuses the installed package of client id %s (%s: %s): %s. Setup > Apps > Installed Packages shows both; %s.", id, r.Code, client.Clip(r.Description, 200), why, next)
 }
 
 // packageClient is the package that the span stands on, with its secrets.

@@ -49,7 +49,7 @@ type Params struct {
 	CRMURL          string // the org's sign-in host, no trailing slash; "" where Standing is Unset
 	ConnectedApp    string // label: "Salesforce Marketing Cloud"
 	ConsumerKey     string // of the connected app that holds Connect's org certificate
-	ConsoleClientID string // of the org's app "Twinspan Console", through which people sign in; "" where that is ConsumerKey's (Console)
+	ConsoleClientID string // of the org's app of API name Twinspan_Console, through which people sign in; "" where that is ConsumerKey's (Console)
 	AuthURL         string // the tenant's authentication host, no trailing slash
 	PackageClientID string // of the installed package that holds Connect's tenant certificate
 	EID             int64  // enterprise id of the tenant; 0 where it is told by the first sign-in there
@@ -301,9 +301,17 @@ func (l Link) CheckAPIUser(named string, found TenantUser) error {
 			found.Username, named)
 	}
 	if found.EID != l.EID {
-		return fault.New(fault.Denied, CodeWrongAccount, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
+		return WrongEnterprise(CodeWrongAccount, l, found)
 	}
 	return nil
+}
+
+// WrongEnterprise refuses, with the code given, somebody who belongs to another enterprise than the connection.
+func WrongEnterprise(code fault.Code, l Link, found TenantUser) error {
+	if l.EID == 0 {
+		return fault.New(fault.Denied, code, "%s belongs to enterprise %d; this connection's is not known before Engagement is connected.", found.Username, found.EID)
+	}
+	return fault.New(fault.Denied, code, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
 }
 
 // ConnectTenant puts the tenant span up for the API user named, if it was he who was signed in, in this enterprise and,

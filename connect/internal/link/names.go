@@ -17,6 +17,9 @@ type Names struct {
 	App       string // label of the connected app: "Salesforce Marketing Cloud"
 	// ApprovalSet is the label of the permission set that carries users to the app; the others are the package's three.
 	ApprovalSet, ConnectorSet, ConnectorAdminSet, SystemUserSet string
+	// ConsoleAdminSet and ConsoleUserSet are the labels of the permission sets that the roles of Connect's pages come from under an
+	// own link, where the package's boxes are not there.
+	ConsoleAdminSet, ConsoleUserSet string
 	// API names without the namespace, "ExactTarget_OAuth_Token__c", and labels of the User field that holds the mapping's
 	// token and of the two boxes.
 	TokenField, TokenLabel, UserBox, UserBoxLabel, AdminBox, AdminBoxLabel string
@@ -38,6 +41,8 @@ var names = []name{
 	{"connector_set", "Marketing Cloud Connector", func(n *Names) *string { return &n.ConnectorSet }},
 	{"connector_admin_set", "Marketing Cloud Connector Admin", func(n *Names) *string { return &n.ConnectorAdminSet }},
 	{"system_user_set", "Marketing Cloud System User", func(n *Names) *string { return &n.SystemUserSet }},
+	{"console_admin_set", "Twinspan Admin", func(n *Names) *string { return &n.ConsoleAdminSet }},
+	{"console_user_set", "Twinspan User", func(n *Names) *string { return &n.ConsoleUserSet }},
 	{"token_field", "ExactTarget_OAuth_Token__c", func(n *Names) *string { return &n.TokenField }},
 	{"token_label", "Marketing Cloud OAuth Token", func(n *Names) *string { return &n.TokenLabel }},
 	{"user_box", "ExactTargetForAppExchangeUser__c", func(n *Names) *string { return &n.UserBox }},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -43,7 +44,13 @@ type Service struct {
 	// orgPassword and tenantPassword are the drivers that remember something.
 	orgPassword    *passwordOrg
 	tenantPassword *passwordTenant
-	callback       string // where the tenant's login page sends browsers
+	// guarded makes the calls to clouds whose addresses somebody named, and checkAddress judges these when they are named; nil
+	// where all clouds are the program's own.
+	guarded      *http.Client
+	checkAddress func(address string) error
+	callback     string // where the tenant's login page sends browsers
+	// proofs are when a span's own user last got an answer, by pair and direction, in domain time, since the process began.
+	proofs *sync.Map
 }
 
 // Stores are what the service needs of its store.
@@ -60,7 +67,8 @@ func NewService(store Stores, keys *Keyring, hc *http.Client, machine clock.Mach
 		machine = time.Now
 	}
 	s := &Service{
-		store: store, keys: keys, http: hc, machine: machine, leases: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
+		proofs: &sync.Map{},
+		store:  store, keys: keys, http: hc, machine: machine, leases: machine, org: newCache[crm.Token](10_000), tenant: newCache[engagement.Token](10_000),
 		packages: newCache[Package](10_000), units: newCache[[]int64](10_000), domains: newCache[string](10_000),
 	}
 	s.orgPassword, s.tenantPassword = newPasswordOrg(s), newPasswordTenant(s)
@@ -82,6 +90,28 @@ func (s *Service) First(ctx context.Context) (Link, error) { return s.store.Firs
 
 // Leasing has the service hold leases by another machine time than its process's. Call it before the service is used.
 func (s *Service) Leasing(m clock.Machine) { s.leases = m }
+
+// Guarded has the service reach clouds whose addresses somebody named by hc, and have them judged by check when they are
+// named. Call it before the service is used.
+func (s *Service) Guarded(hc *http.Client, check func(address string) error) {
+	s.guarded, s.checkAddress = hc, check
+}
+
+// Transport is what calls to the link's clouds go through that nobody counts; nil is the default.
+func (s *Service) Transport(l Link) http.RoundTripper {
+	if hc := s.plain(l); hc != nil {
+		return hc.Transport
+	}
+	return nil
+}
+
+// plain is what calls to the link's clouds are made by that nobody counts.
+func (s *Service) plain(l Link) *http.Client {
+	if s.guarded != nil && l.real() {
+		return s.guarded
+	}
+	return s.http
+}
 
 // Authenticate finds the connection that an API token speaks for.
 func (s *Service) Authenticate(ctx context.Context, tokenHash []byte) (Link, error) {
@@ -191,11 +221,12 @@ func (m meters) Transport(l Link, cloud Direction, now time.Time, next http.Roun
 
 // client is what calls of the link to a cloud are made by.
 func (s *Service) client(l Link, cloud Direction) *http.Client {
-	if s.meter == nil || s.http == nil || s.http.Transport == nil {
-		return s.http
+	hc := s.plain(l)
+	if s.meter == nil || hc == nil || hc.Transport == nil {
+		return hc
 	}
-	counted := *s.http
-	counted.Transport = s.meter.Transport(l, cloud, s.Now(l), s.http.Transport)
+	counted := *hc
+	counted.Transport = s.meter.Transport(l, cloud, s.Now(l), hc.Transport)
 	return &counted
 }
 
@@ -207,7 +238,7 @@ func (s *Service) OrgClient(l Link) (*crm.Client, error) {
 // SignInClient is a client of the address at which people sign in to the link's org: its My Domain where it has one, as
 // document 003 has it for Connect Account, else the address that the connection was given.
 func (s *Service) SignInClient(ctx context.Context, l Link) (*crm.Client, error) {
-	return crm.New(crm.Options{BaseURL: s.SignInURL(ctx, l), HTTP: s.http})
+	return crm.New(crm.Options{BaseURL: s.SignInURL(ctx, l), HTTP: s.plain(l)})
 }
 
 // SignInURL asks the org as its system user where its users sign in. An org that is not connected, or does not tell, is
@@ -257,7 +288,23 @@ func NeedsGrant(err error) bool {
 // CallOrg runs fn with a session of the system user. A token that the org no longer takes is replaced and fn runs once
 // more. What the org refuses at sign-in marks the span broken.
 func (s *Service) CallOrg(ctx context.Context, l Link, fn func(*crm.Session) error) error {
-	return s.CallOrgAs(ctx, l, l.Org.Username, fn)
+	return s.proven(l, IntoOrg, s.CallOrgAs(ctx, l, l.Org.Username, fn))
+}
+
+// proven remembers that a span's own user got an answer, where there was no error, which it passes on.
+func (s *Service) proven(l Link, d Direction, err error) error {
+	if err == nil {
+		s.proofs.Store(l.Pair+"|"+string(d), s.Now(l))
+	}
+	return err
+}
+
+// LastProof is when the cloud last answered the span's own user, in domain time, as this process knows it; zero for not since it
+// began.
+func (s *Service) LastProof(l Link, d Direction) time.Time {
+	at, _ := s.proofs.Load(l.Pair + "|" + string(d))
+	t, _ := at.(time.Time)
+	return t
 }
 
 // CallOrgAs runs fn with a session of any user who is approved for the connected app: he sees there what he sees when he
@@ -329,7 +376,7 @@ func (s *Service) CallTenant(ctx context.Context, l Link, fn func(*engagement.Se
 	if l.Tenant.Username == "" {
 		return l.Ready()
 	}
-	return s.CallTenantAs(ctx, l, l.Tenant.Username, l.Tenant.MID, fn)
+	return s.proven(l, IntoTenant, s.CallTenantAs(ctx, l, l.Tenant.Username, l.Tenant.MID, fn))
 }
 
 // CallTenantAs runs fn with a session of any user who has a grant.

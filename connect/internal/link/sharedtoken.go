@@ -138,6 +138,9 @@ func (s *Service) shared(ctx context.Context, l Link, d Direction, key []byte) (
 	return k, t.Expires, true, nil
 }
 
+// settleTime bounds the writing down of what came of a fetch, which goes on where the caller has gone; machine time.
+const settleTime = 10 * time.Second
+
 // fetchShared fetches under a lease, and ends that whatever comes of it.
 func (s *Service) fetchShared(ctx context.Context, t SharedToken, fetch mint) (keptToken, time.Time, error) {
 	within, cancel := context.WithTimeout(ctx, tokenLease)
@@ -147,7 +150,9 @@ func (s *Service) fetchShared(ctx context.Context, t SharedToken, fetch mint) (k
 		t.Sealed, err = s.sealShared(t, k)
 		t.Hash, t.Expires = vault.HashToken(k.Access), expires
 	}
-	if settleErr := s.store.SettleSharedToken(context.WithoutCancel(ctx), t); err == nil {
+	settling, done := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer done()
+	if settleErr := s.store.SettleSharedToken(settling, t); err == nil {
 		err = settleErr
 	}
 	return k, expires, err

@@ -17,6 +17,12 @@ const (
 	CodeOAuthOff fault.Code = "tenant_oauth_endpoints_off"
 	// CodeOAuthElsewhere: the org's configuration names the endpoints of another tenant.
 	CodeOAuthElsewhere fault.Code = "tenant_oauth_endpoints_differ"
+	// CodeOAuthClick: the setting is the vendor's, and no API of ours changes it.
+	CodeOAuthClick fault.Code = "tenant_oauth_endpoints_click"
+	// CodeOAuthNotKept: the org took the setting and reads back another.
+	CodeOAuthNotKept fault.Code = "tenant_oauth_endpoints_not_kept"
+	// CodeOAuthUsed: the span works by what is to be switched off.
+	CodeOAuthUsed fault.Code = "tenant_oauth_in_use"
 )
 
 // Fields of the package's configuration, without its namespace (connect-facts 1.7). The checkbox's name is ours: document 002
@@ -24,6 +30,8 @@ const (
 const (
 	configOAuth    = "Tenant_Specific_OAuth__c"
 	configAuthURL  = "Auth_API_URL__c"
+	configRESTURL  = "Root_Rest_API_URL__c"
+	configSOAPURL  = "Root_SOAP_API_URL__c"
 	configPassword = "Password__c"
 )
 
@@ -33,6 +41,7 @@ type OAuthSetting struct {
 	On      bool    // "enable tenant-specific OAuth Endpoints"
 	AuthURL string  // of the tenant, as the configuration has it; "" where it has none
 	Stored  bool    // the configuration keeps an API user's password, of the time before
+	record  string  // id of the configuration; "" where there is none yet
 }
 
 // Check refuses an upgrade of the link's span for which the org is not ready. An org without the vendor's package has no
@@ -65,14 +74,59 @@ func (s *Service) OAuthSetting(ctx context.Context, l Link) (OAuthSetting, error
 		if l.Standing != Embedded { // the vendor's own package has no field of our name: there the endpoints tell
 			on = ""
 		}
-		records, err := org.Query(ctx, "SELECT "+on+url+", "+password+" FROM "+n.Of(n.Configuration)+" ORDER BY CreatedDate, Id LIMIT 1")
+		records, err := org.Query(ctx, "SELECT Id, "+on+url+", "+password+" FROM "+n.Of(n.Configuration)+" ORDER BY CreatedDate, Id LIMIT 1")
 		for _, r := range records {
-			out.AuthURL, out.Stored = r.String(url), r.String(password) != ""
+			out.AuthURL, out.Stored, out.record = r.String(url), r.String(password) != "", r.String("Id")
 			out.On = r.Bool(box) || on == "" && out.AuthURL != ""
 		}
 		return err
 	})
 	return out, err
+}
+
+// SetOAuthSetting makes the setting so in the org, as the system user, and reads it back. On keeps the tenant's endpoints beside
+// it, off empties them. A password that is kept is deleted where want has none; none can be given. The vendor's own package has
+// no field of our name for it: there it is a click.
+func (s *Service) SetOAuthSetting(ctx context.Context, l Link, have, want OAuthSetting) (OAuthSetting, error) {
+	if l.Standing != Embedded {
+		return have, fault.New(fault.Denied, CodeOAuthClick, "The Marketing Cloud Configuration Settings of a real org are changed on the package's own page: Marketing Cloud tab > Configuration Settings.")
+	}
+	if have.Package.Before(TenantOAuthSince) {
+		return have, have.Check(l)
+	}
+	n := l.Names()
+	fields := map[string]any{n.Of(configOAuth): want.On}
+	switch {
+	case want.On && !have.On:
+		err := s.CallTenant(ctx, l, func(tenant *engagement.Session) error {
+			rest, soap := tenant.Endpoints()
+			fields[n.Of(configAuthURL)], fields[n.Of(configRESTURL)], fields[n.Of(configSOAPURL)] = l.AuthURL, rest+"/", soap+"/"
+			return nil
+		})
+		if err != nil {
+			return have, err
+		}
+	case !want.On:
+		fields[n.Of(configAuthURL)], fields[n.Of(configRESTURL)], fields[n.Of(configSOAPURL)] = nil, nil, nil
+	}
+	if have.Stored && !want.Stored {
+		fields[n.Of(configPassword)] = nil
+	}
+	err := s.CallOrg(ctx, l, func(org *crm.Session) error {
+		if have.record != "" {
+			return org.UpdateRecord(ctx, n.Of(n.Configuration), have.record, fields)
+		}
+		_, err := org.CreateRecord(ctx, n.Of(n.Configuration), fields)
+		return err
+	})
+	if err != nil {
+		return have, err
+	}
+	now, err := s.OAuthSetting(ctx, l)
+	if err == nil && (now.On != want.On || now.Stored && !want.Stored) {
+		err = fault.New(fault.Unavailable, CodeOAuthNotKept, "The Marketing Cloud Configuration Settings read back with tenant-specific OAuth Endpoints %v.", now.On)
+	}
+	return now, err
 }
 
 // mayLeavePassword refuses to take the span from stored credentials to a key before the org is ready for it.

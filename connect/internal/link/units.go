@@ -68,9 +68,14 @@ func (s *Service) siblings(ctx context.Context, l Link, orgID string) ([]Link, e
 	return slices.DeleteFunc(all, func(o Link) bool { return o.EID != l.EID || o.Org.OrgID == "" || o.Org.OrgID == orgID }), err
 }
 
+// Siblings are the connections of other orgs to the link's enterprise.
+func (s *Service) Siblings(ctx context.Context, l Link) ([]Link, error) {
+	return s.siblings(ctx, l, l.Org.OrgID)
+}
+
 // MultiOrg reports whether other orgs are connected to the link's enterprise.
 func (s *Service) MultiOrg(ctx context.Context, l Link) (bool, error) {
-	others, err := s.siblings(ctx, l, l.Org.OrgID)
+	others, err := s.Siblings(ctx, l)
 	return len(others) > 0, err
 }
 
@@ -104,7 +109,7 @@ func (s *Service) mayJoin(ctx context.Context, l Link, orgID string, session *cr
 
 // FreeUnits refuses business units that another org of the enterprise has enabled: one business unit goes to one org.
 func (s *Service) FreeUnits(ctx context.Context, l Link, mids []int64) error {
-	others, err := s.siblings(ctx, l, l.Org.OrgID)
+	others, err := s.Siblings(ctx, l)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func consoleSessions(t *testing.T, s Store) {
 	ctx := t.Context()
 	Put(t, s, "a", 1)
 	v := access.Session{
-		Token: vault.HashToken("cookie"), Pair: "a", Role: access.Admin, Expires: At(100), Seen: At(1), RoleAt: At(2),
+		Token: vault.HashToken("cookie"), Pair: "a", Role: access.Admin, Expires: At(100), Seen: At(1), RoleAt: At(2), Eyes: []byte("sealed"),
 		Person: access.Person{Cloud: access.ByOrg, OrgID: "00D", UserID: "005", Username: "u@x.example", Name: "Ü"},
 	}
 	ok(t, s.AddConsoleSession(ctx, audit.Change{}, v))
@@ -30,10 +30,14 @@ func consoleSessions(t *testing.T, s Store) {
 
 	// One that is added sweeps out what ended long ago, and nothing else.
 	late := v
+	late.Eyes = nil // nothing was lent
 	late.Token, late.Expires = vault.HashToken("late"), v.Expires.Add(access.SessionLife+25*60*60*1e9)
 	ok(t, s.AddConsoleSession(ctx, audit.Change{}, late))
 	_, err = s.ConsoleSession(ctx, v.Token)
 	wantCode(t, err, access.CodeNotFound)
+	got, err = s.ConsoleSession(ctx, late.Token)
+	ok(t, err)
+	same(t, got, late)
 	ok(t, s.KeepConsoleSession(ctx, v)) // it is no more, and stays so
 	_, err = s.ConsoleSession(ctx, v.Token)
 	wantCode(t, err, access.CodeNotFound)

@@ -124,11 +124,11 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	same(t, []int{len(users), users[199].Position, len(take(false, 440, 200))}, []int{200, 200, 9})
 	why := audit.Change{At: At(30), Actor: "admin", Action: audit.UsersReconnected, Subject: "one"}
 	do(func(job *jobs.Run) {
-		if err := migrations.Intend(ctx, job, r, users); err != nil {
+		if err := migrations.Intend(ctx, job, r, users, At(30)); err != nil {
 			t.Error(err)
 		}
 	})
-	same(t, []any{take(false, 0, 1)[0].Attempts, take(false, 0, 1)[0].Result}, []any{0, migration.UserIntended}) // a killed process has tried nobody
+	same(t, []any{take(false, 0, 1)[0].Attempts, take(false, 0, 1)[0].Result, take(false, 0, 1)[0].Since}, []any{0, migration.UserIntended, At(30)}) // a killed process has tried nobody
 	// While it works the mapping of the second is cleared, and the third integrates anew.
 	m, err := s.Mapping(ctx, "a", id(1))
 	ok(t, err)
@@ -182,7 +182,7 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	users = take(false, 0, 200)
 	same(t, []int{users[0].Position, users[1].Position}, []int{6, 201})
 	do(func(job *jobs.Run) {
-		if err := migrations.Intend(ctx, job, r, users); err != nil {
+		if err := migrations.Intend(ctx, job, r, users, At(32)); err != nil {
 			t.Error(err)
 		}
 		for i := range users {
@@ -194,6 +194,7 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	})
 	again := take(false, 0, 2)
 	same(t, []int{again[0].Attempts, again[1].Attempts}, []int{1, 0})
+	same(t, []time.Time{again[0].Since, again[1].Since}, []time.Time{At(30), At(32)}) // when each was tried first
 
 	// Those who wait are taken by themselves, and wait no longer once they are intended.
 	_, err = s.UpdateLink(ctx, "a", audit.Change{}, func(l link.Link) (link.Link, error) { l.UpgradedAt = At(11); return l, nil })
@@ -201,10 +202,12 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	waiting := take(true, 0, 10)
 	same(t, []int{len(waiting), waiting[0].Position}, []int{1, 4})
 	do(func(job *jobs.Run) {
-		if err := migrations.Intend(ctx, job, r, slices.Concat(waiting, again)); err != nil {
+		if err := migrations.Intend(ctx, job, r, slices.Concat(waiting, again), At(33)); err != nil {
 			t.Error(err)
 		}
-		same(t, read().Waiting, 0)
+		same(t, []any{read().Waiting, take(false, 0, 1)[0].Since}, []any{0, At(33)}) // this pass has its own time
+		ok(t, migrations.ResumeRun(ctx, "a", "one", At(34)))
+		same(t, read().ResumedAt, At(34))
 		// Connected otherwise meanwhile, nobody is reconnected by it.
 		waiting[0].Result = migration.UserReconnected
 		wantCode(t, migrations.Settle(ctx, job, r, why, waiting, At(33), false), migration.CodeUndone)
@@ -235,7 +238,7 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	// Cancelled, it intends nothing any more, and what is under way is stored still.
 	ok(t, migrations.CancelRun(ctx, "a", "one", Why))
 	do(func(job *jobs.Run) {
-		wantCode(t, migrations.Intend(ctx, job, r, again[1:]), migration.CodePhase)
+		wantCode(t, migrations.Intend(ctx, job, r, again[1:], At(33)), migration.CodePhase)
 		if err := migrations.Settle(ctx, job, r, why, waiting, At(33), false); err != nil {
 			t.Error(err)
 		}

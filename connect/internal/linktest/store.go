@@ -444,6 +444,11 @@ func mappings(t *testing.T, s Store) {
 	}
 	_, err = s.Mapping(ctx, "a", "005two")
 	wantCode(t, err, mapping.CodeNotFound)
+	for pair, want := range map[string]bool{"a": true, "nowhere": false} {
+		if any, err := s.AnyMapping(ctx, pair); err != nil || any != want {
+			t.Errorf("anybody is mapped in %s: %t, %v", pair, any, err)
+		}
+	}
 	k, err := s.KnownUser(ctx, "a", "two@x.example")
 	ok(t, err)
 	k.Mapping.Era, k.Clear.Mapping.Era = link.JWT, link.JWT // of a cleared one it is not kept

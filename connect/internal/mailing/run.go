@@ -3,6 +3,7 @@ package mailing
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -196,12 +197,12 @@ func (w *Worker) run(ctx context.Context, r *jobs.Run) error {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case final(err):
-			code, reason := wordsOf(err)
+			code, reason := wordsOf(err, m.DefinitionKey)
 			if err := w.end(ctx, l, m, Failed, code, reason); err != nil {
 				return err
 			}
 		default:
-			code, reason := wordsOf(err)
+			code, reason := wordsOf(err, m.DefinitionKey)
 			if m.Attempts+1 >= mailingAttempts {
 				if err := w.end(ctx, l, m, Failed, code, reason); err != nil {
 					return err
@@ -355,18 +356,23 @@ func post(ctx context.Context, tenant *engagement.Session, m Mailing, recipients
 	}
 	queued, err := tenant.SendMessages(ctx, m.DefinitionKey, fresh)
 	if err != nil {
-		return err
+		return notTaken{err}
 	}
 	for n, q := range queued {
 		one := &recipients[places[n]]
 		one.Status, one.Code, one.Reason = Accepted, "", ""
 		if q.Err != nil {
 			one.Status = NotSent
-			one.Code, one.Reason = wordsOf(q.Err)
+			one.Code, one.Reason = wordsOf(q.Err, m.DefinitionKey)
 		}
 	}
 	return nil
 }
+
+// notTaken is the tenant's answer to messages, which may be about the definition; what else it is asked for may be missing, too.
+type notTaken struct{ error }
+
+func (e notTaken) Unwrap() error { return e.error }
 
 // observe takes over what the tenant says about the message.
 func (r Recipient) observe(m engagement.MessageStatus) Recipient {
@@ -393,11 +399,15 @@ func final(err error) bool {
 	return false
 }
 
-// wordsOf are code and text of an error; what a cloud refused is told in its own words.
-func wordsOf(err error) (code, reason string) {
+// wordsOf are code and text of an error; what a cloud refused is told in its own words first. definition is what the mailing
+// sends by.
+func wordsOf(err error, definition string) (code, reason string) {
 	f := fault.Of(err)
-	if r := client.Remote(err); r != nil && r.Code != "" {
-		return r.Code, r.Description
+	if _, ok := errors.AsType[notTaken](err); !ok {
+		definition = ""
+	}
+	if code, reason, ok := send.Words(err, definition); ok {
+		return code, reason
 	}
 	if f.Kind == fault.Internal {
 		return "internal", "An unexpected error occurred."

@@ -114,18 +114,7 @@ func (s *Service) Clear(ctx context.Context, l link.Link, r ClearRequest) (Clear
 
 // Any reports whether anybody is mapped.
 func (s *Service) Any(ctx context.Context, l link.Link) (bool, error) {
-	for after := ""; ; {
-		known, err := s.store.Known(ctx, l.Pair, after, batch)
-		if err != nil || len(known) == 0 {
-			return false, err
-		}
-		for _, k := range known {
-			if k.Clear.At.IsZero() {
-				return true, nil
-			}
-			after = k.Mapping.CRMUsername
-		}
-	}
+	return s.store.AnyMapping(ctx, l.Pair)
 }
 
 // ClearOwn is a visitor's reset of his own mapping: he gives his Engagement credentials again.

@@ -33,6 +33,9 @@ const (
 	handleTag    = 18
 )
 
+// HandleLength is how many characters a handle in the User field has.
+const HandleLength = handleRandom + handleTag
+
 // Keys gives the secret key of a pair.
 type Keys interface {
 	Key(ctx context.Context, pair string) ([]byte, error)

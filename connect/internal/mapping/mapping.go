@@ -56,6 +56,8 @@ type Mapping struct {
 type Store interface {
 	// Mapping reads the mapping of a CRM user; a missing one is a NotFound fault with CodeNotFound.
 	Mapping(ctx context.Context, pair, crmUserID string) (Mapping, error)
+	// AnyMapping reports whether anybody is mapped.
+	AnyMapping(ctx context.Context, pair string) (bool, error)
 	// Known lists users who are mapped or whose mapping was cleared, by CRM user name, at most limit of them after the
 	// user name given.
 	Known(ctx context.Context, pair, after string, limit int) ([]Known, error)
@@ -85,8 +87,7 @@ type Store interface {
 // and said that he is meant.
 func Decide(l link.Link, v signin.Visitor, found link.TenantUser, meant bool, now time.Time) (Mapping, error) {
 	if found.EID != l.EID {
-		return Mapping{}, fault.New(fault.Denied, CodeWrongEnterprise,
-			"%s belongs to enterprise %d; this connection belongs to enterprise %d.", found.Username, found.EID, l.EID)
+		return Mapping{}, link.WrongEnterprise(CodeWrongEnterprise, l, found)
 	}
 	m := Mapping{
 		Pair: l.Pair, CRMUserID: v.UserID, CRMUsername: v.Username, CRMName: v.Name,

@@ -19,6 +19,7 @@ type State string
 const (
 	NotIntegrated State = "not_integrated" // no Engagement user's Salesforce.com Status names him
 	Integrated    State = "integrated"     // one does; he has not signed in for the mapping yet
+	NotMapped     State = "not_mapped"     // under an own link, whose tenant tells no Salesforce.com Status: he has not signed in for the mapping yet
 	Mapped        State = "mapped"
 	Stale         State = "stale"  // mapped; the Engagement user's permissions have changed since, and the token does not know
 	Broken        State = "broken" // mapped; Engagement refuses the sign-in: "login denied"
@@ -33,10 +34,10 @@ const CodeInvalidState fault.Code = "invalid_state"
 // ParseState reads a filter; "" is every user whom Connect knows: mapped, stale, broken or cleared.
 func ParseState(text string) (State, error) {
 	switch s := State(text); s {
-	case "", NotIntegrated, Integrated, Mapped, Stale, Broken, NotReconnected, Cleared:
+	case "", NotIntegrated, Integrated, NotMapped, Mapped, Stale, Broken, NotReconnected, Cleared:
 		return s, nil
 	}
-	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, mapped, stale, broken, not_reconnected or cleared.").In("state")
+	return "", fault.New(fault.Invalid, CodeInvalidState, "state is not_integrated, integrated, not_mapped, mapped, stale, broken, not_reconnected or cleared.").In("state")
 }
 
 // CodeNotMapped: the work needs a mapping that the user does not have.
@@ -82,7 +83,7 @@ const maxScan = 5000
 
 // List gives a page of users by CRM user name, and the name to go on after: "" where there are no more.
 func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, string, error) {
-	if f.State == NotIntegrated || f.State == Integrated {
+	if f.State == NotIntegrated || f.State == Integrated || f.State == NotMapped {
 		return s.unmapped(ctx, l, f)
 	}
 	var users []User
@@ -170,6 +171,9 @@ func (s *Service) grants(ctx context.Context, l link.Link, known []Known) (byNam
 
 // unmapped lists active users of the org whom Connect does not know, integrated or not.
 func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, string, error) {
+	if l.TellsStatus() == (f.State == NotMapped) {
+		return nil, "", nil // the other states are those of such links
+	}
 	integrated, err := s.integrated(ctx, l, nil)
 	if err != nil {
 		return nil, "", err
@@ -189,7 +193,7 @@ func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, 
 				break
 			}
 			after = m.CRMUsername
-			u := named(m, integrated)
+			u := named(l, m, integrated)
 			if u.State != f.State {
 				continue
 			}
@@ -209,8 +213,11 @@ func (s *Service) unmapped(ctx context.Context, l link.Link, f Filter) ([]User, 
 }
 
 // named says whether an Engagement user's Salesforce.com Status names the CRM user.
-func named(m Mapping, integrated map[string]engagement.AccountUser) User {
+func named(l link.Link, m Mapping, integrated map[string]engagement.AccountUser) User {
 	u := User{Mapping: m, State: NotIntegrated, Checked: true}
+	if !l.TellsStatus() {
+		u.State = NotMapped
+	}
 	if e, ok := integrated[fold(m.CRMUsername)]; ok {
 		u.State, u.EngagementUser, u.EngagementName, u.MID = Integrated, e.Username, e.Name, e.DefaultMID
 		u.EngagementUserID = fmt.Sprint(e.ID)
@@ -220,6 +227,9 @@ func named(m Mapping, integrated map[string]engagement.AccountUser) User {
 
 // integrated are the Engagement users whose Salesforce.com Status is set, by the CRM user whom it names.
 func (s *Service) integrated(ctx context.Context, l link.Link, only *engagement.Filter) (map[string]engagement.AccountUser, error) {
+	if !l.TellsStatus() {
+		return nil, nil
+	}
 	if only == nil {
 		only = &engagement.Filter{Property: "SalesforceUsername", Operator: "isNotNull"}
 	}
@@ -427,5 +437,5 @@ func (s *Service) show(ctx context.Context, l link.Link, crmUsername string) (Us
 	if err != nil {
 		return User{}, err
 	}
-	return named(found[0], integrated), nil
+	return named(l, found[0], integrated), nil
 }

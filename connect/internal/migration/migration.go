@@ -45,6 +45,7 @@ const (
 	Planning  Phase = "planning"  // a row for each user is made
 	Migrating Phase = "migrating" // every user is tried
 	Proving   Phase = "proving"   // those who waited for approval are tried again
+	Expiring  Phase = "expiring"  // the 14 days are over: everybody without an outcome fails for that
 	Writing   Phase = "writing"   // the files are written
 	Over      Phase = "over"
 )
@@ -84,6 +85,8 @@ type Run struct {
 	Total, Reconnected, Waiting, Failed int
 	Pace                                Pace
 	Files                               []Files
+	// ResumedAt is when somebody had the run go on that had stopped, machine time; zero for never.
+	ResumedAt time.Time
 }
 
 // Pace is how fast a run goes, in machine time.
@@ -167,6 +170,8 @@ type User struct {
 	Reason             string    // the same in words
 	At                 time.Time // of the outcome, domain time; zero before
 
+	// Since is when he was tried first in this pass, machine time; zero before.
+	Since time.Time
 	// Renamed: the org calls him otherwise than when the run was planned.
 	Renamed bool
 }
@@ -175,6 +180,7 @@ type User struct {
 type Filter struct {
 	Results []Result // empty is all
 	Pass    int      // 0 is any
+	NotIn   []string // other runs of the pair: who is in one of them is left out
 	After   int
 	Limit   int
 }
@@ -201,10 +207,10 @@ type Store interface {
 	Users(ctx context.Context, pair, id string, f Filter) ([]User, error)
 	// CancelRun has a run end: who has no outcome gets none. One that is over stays as it is.
 	CancelRun(ctx context.Context, pair, id string, why audit.Change) error
-	// ResumeRun queues a job for a run that stopped before it was over.
-	ResumeRun(ctx context.Context, pair, id string) error
-	// ProveRun queues the job that tries those who wait again.
-	ProveRun(ctx context.Context, pair, id string, why audit.Change) error
+	// ResumeRun queues a job for a run that stopped before it was over. now is machine time.
+	ResumeRun(ctx context.Context, pair, id string, now time.Time) error
+	// ProveRun queues the job that tries those who wait again (Proving), or has them fail (Expiring).
+	ProveRun(ctx context.Context, pair, id string, phase Phase, why audit.Change) error
 	// UndoRun gives the run up and its mappings back to the time before the upgrade, page by page. One that was undone stays
 	// so.
 	UndoRun(ctx context.Context, pair, id string, why audit.Change) error
@@ -216,9 +222,9 @@ type Work interface {
 	Plan(ctx context.Context, job *jobs.Run, r Run) (more bool, err error)
 	// Take lists users by position, after the one given, who have no outcome; or, with waiting, who wait.
 	Take(ctx context.Context, r Run, waiting bool, after, limit int) ([]User, error)
-	// Intend marks users as intended. A run that is in another phase meanwhile is a Conflict fault with
+	// Intend marks users as intended, tried since now those who were not tried in this pass. A run that is in another phase meanwhile is a Conflict fault with
 	// CodePhase.
-	Intend(ctx context.Context, job *jobs.Run, r Run, users []User) error
+	Intend(ctx context.Context, job *jobs.Run, r Run, users []User, now time.Time) error
 	// Settle stores what became of intended users, with the mappings of those who are reconnected and one entry in the audit
 	// chain about those who have an outcome. Where the mapping was changed meanwhile the user failed with CodeChanged.
 	// Each has had one attempt more, unless dead: no cloud answered anybody. A run that was undone, or whose link was connected otherwise,
@@ -284,11 +290,25 @@ func passing(err error) bool {
 	return false
 }
 
-// maxAttempts is how often a user is tried whose clouds fail or do not answer.
-const maxAttempts = 8
+const (
+	// maxAttempts is how often a user is tried whose clouds fail or do not answer.
+	maxAttempts = 8
+	// maxAge is for how long: whoever was tried first so long ago fails with the reason of his last failure.
+	maxAge = 24 * time.Hour
+)
 
-// after is the user with what came of trying him. final: who is not approved fails.
-func (u User) after(err error, final bool) User {
+// old reports whether the user was tried for so long that a failure of the moment is his outcome. Where somebody had the run go on
+// that had stopped, the time counts from then. now is machine time.
+func (r Run) old(u User, now time.Time) bool {
+	since := u.Since
+	if r.ResumedAt.After(since) {
+		since = r.ResumedAt
+	}
+	return !u.Since.IsZero() && now.Sub(since) >= maxAge
+}
+
+// after is the user with what came of trying him. final: who is not approved fails. old: he is not tried again.
+func (u User) after(err error, final, old bool) User {
 	u.Code, u.Reason = "", ""
 	words := func() (string, string) {
 		f := fault.Of(err)
@@ -309,7 +329,7 @@ func (u User) after(err error, final bool) User {
 		}
 		u.Code = string(CodeNotApproved)
 		u.Reason = "not approved: " + client.Remote(err).Description
-	case passing(err) && u.Attempts < maxAttempts:
+	case passing(err) && u.Attempts < maxAttempts && !old:
 		u.Result = UserPlanned
 	default:
 		u.Result = UserFailed

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -145,7 +146,7 @@ func (w *Worker) goOn(ctx context.Context, at *attempt) error {
 		switch r.Phase {
 		case Planning:
 			err = w.plan(ctx, at, r)
-		case Migrating, Proving:
+		case Migrating, Proving, Expiring:
 			err = w.migrate(ctx, at, r)
 		case Writing:
 			err = w.files(ctx, at, r)
@@ -161,7 +162,7 @@ func (w *Worker) goOn(ctx context.Context, at *attempt) error {
 	}
 }
 
-// plan makes a row for each user.
+// plan makes a row for each user. An upgrade that comes to it after the 14 days has an outcome for each all the same.
 func (w *Worker) plan(ctx context.Context, at *attempt, r Run) error {
 	for more := true; more; {
 		var err error
@@ -172,7 +173,15 @@ func (w *Worker) plan(ctx context.Context, at *attempt, r Run) error {
 	if err := w.fails(ctx, "planned"); err != nil {
 		return err
 	}
-	return w.work.Advance(ctx, at.Run, r, Migrating, w.machine())
+	l, err := w.links.Link(ctx, r.Pair)
+	if err != nil {
+		return err
+	}
+	next := Migrating
+	if r.current(l) && Decide(l, 1, w.links.Now(l)).Code == CodeOver {
+		next = Expiring
+	}
+	return w.work.Advance(ctx, at.Run, r, next, w.machine())
 }
 
 // migrate tries everybody who has no outcome; those whose clouds failed in rounds, each later than the one before.
@@ -195,7 +204,7 @@ func (w *Worker) migrate(ctx context.Context, at *attempt, r Run) error {
 // all begins batches until everybody has an outcome; it returns with those under way that were begun last.
 func (g *progress) all(ctx context.Context) error {
 	w, r := g.worker, g.run
-	for r.Phase == Proving {
+	for r.Phase == Proving || r.Phase == Expiring {
 		users, err := w.work.Take(ctx, r, true, 0, batch)
 		if err != nil {
 			return err
@@ -284,7 +293,13 @@ func (g *progress) batch(ctx context.Context, users []User) error {
 		l, err = g.link(ctx)
 	}
 	if err == nil {
-		err = g.worker.work.Intend(ctx, g.attempt.Run, g.run, users)
+		now := g.worker.machine()
+		for n, u := range users {
+			if u.Since.IsZero() || u.Result == UserWaiting {
+				users[n].Since = now
+			}
+		}
+		err = g.worker.work.Intend(ctx, g.attempt.Run, g.run, users, now)
 	}
 	if err == nil {
 		err = g.worker.fails(ctx, "intended")
@@ -312,19 +327,19 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 	ending := ctx
 	ctx, cancel := jobs.Linger(ctx, batchTimeout, grace)
 	defer cancel()
-	errs := g.tryAll(ctx, l, users)
+	errs := g.outcomes(ctx, l, users)
 	if err := ctx.Err(); err != nil {
 		return err // calls were cut off: what came of them is not known, and they are made again
 	}
 	if err := w.fails(ctx, "tried"); err != nil {
 		return err
 	}
-	dead := true
+	dead, now := true, w.machine()
 	for n, err := range errs {
 		if fault.CodeOf(err) == link.CodeCopied {
 			return err // of the connection, not of the user
 		}
-		dead = dead && err != nil && passing(err)
+		dead = dead && err != nil && passing(err) && !g.run.old(users[n], now)
 		if users[n].Attempts++; users[n].Result == UserWaiting {
 			users[n].Attempts = 1
 		}
@@ -334,10 +349,10 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 			users[n].Result = UserPlanned
 			continue
 		}
-		users[n] = users[n].after(err, g.run.Final)
+		users[n] = users[n].after(err, g.run.Final, g.run.old(users[n], now))
 	}
 	why := audit.Change{At: w.links.Now(l), Actor: g.run.Actor, Action: audit.UsersReconnected, Subject: g.run.ID}
-	if err := w.work.Settle(ctx, g.attempt.Run, g.run, why, users, w.machine(), dead); err != nil {
+	if err := w.work.Settle(ctx, g.attempt.Run, g.run, why, users, now, dead); err != nil {
 		return err
 	}
 	if err := w.fails(ctx, "settled"); err != nil {
@@ -356,6 +371,14 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 		return fmt.Errorf("migration: no cloud answers: %w", errs[0])
 	}
 	return jobs.Pause(ending, min(longest, round<<min(inARow, 10)))
+}
+
+// outcomes tries users; after the 14 days no cloud is asked.
+func (g *progress) outcomes(ctx context.Context, l link.Link, users []User) []error {
+	if g.run.Phase != Expiring {
+		return g.tryAll(ctx, l, users)
+	}
+	return slices.Repeat([]error{Decide(l, len(users), l.UpgradedAt.Add(Window+time.Minute)).Refusal()}, len(users))
 }
 
 // tryAll tries users, some of them at the same time. Those whom the org may know by another name than the run does are

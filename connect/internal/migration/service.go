@@ -6,6 +6,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -13,13 +14,17 @@ import (
 
 // Service migrates users. It is safe for concurrent use.
 type Service struct {
-	store Store
-	links *link.Service
+	store   Store
+	links   *link.Service
+	machine clock.Machine
 }
 
-// NewService wires the service.
-func NewService(store Store, links *link.Service) *Service {
-	return &Service{store: store, links: links}
+// NewService wires the service. A nil machine is time.Now.
+func NewService(store Store, links *link.Service, machine clock.Machine) *Service {
+	if machine == nil {
+		machine = time.Now
+	}
+	return &Service{store: store, links: links, machine: machine}
 }
 
 // Offer says whether the users of a link can be migrated now.
@@ -72,7 +77,7 @@ func (s *Service) start(ctx context.Context, l link.Link, r Run) (Run, error) {
 	case r.Upgrade != "" && !r.Retry && last.Upgrade == r.Upgrade && last.State != Stopped:
 		return last, nil
 	case last.State == Stopped:
-		if err := s.store.ResumeRun(ctx, l.Pair, last.ID); err != nil {
+		if err := s.store.ResumeRun(ctx, l.Pair, last.ID, s.machine()); err != nil {
 			return Run{}, err
 		}
 		return s.store.Run(ctx, l.Pair, last.ID)
@@ -80,7 +85,7 @@ func (s *Service) start(ctx context.Context, l link.Link, r Run) (Run, error) {
 		return Run{}, fault.New(fault.Conflict, CodeRunning, "The connection migrates users already: %s. Wait for its end, or cancel it.", last.ID)
 	}
 	o, err := s.Offer(ctx, l)
-	if err == nil {
+	if err == nil && (o.Code != CodeOver || r.Upgrade == "" || r.Retry) { // an upgrade takes everybody to an outcome, be it that
 		err = o.Refusal()
 	}
 	if err == nil {
@@ -142,25 +147,35 @@ func (s *Service) Results(ctx context.Context, l link.Link, id string, f Filter)
 	return s.store.Users(ctx, l.Pair, id, f)
 }
 
-// Prove tries those again who wait for approval; who is still refused then has failed. A run that is being proven already
-// is returned as it is.
+// Prove tries those again who wait for approval; who is still refused then has failed. After the 14 days nobody is tried, and all
+// of them have failed for that. A run that is being proven already is returned as it is; one that stopped in the middle goes on.
 func (s *Service) Prove(ctx context.Context, l link.Link, id, actor string) (Run, error) {
 	r, err := s.Status(ctx, l, id)
 	switch {
 	case err != nil:
 		return Run{}, err
-	case r.Phase == Proving:
-		return r, nil
+	case r.Phase == Proving || r.Phase == Expiring:
+		if r.State != Stopped {
+			return r, nil
+		}
+		if err := s.store.ResumeRun(ctx, l.Pair, r.ID, s.machine()); err != nil {
+			return Run{}, err
+		}
+		return s.store.Run(ctx, l.Pair, r.ID)
 	case r.State != Waiting:
 		return Run{}, fault.New(fault.Conflict, CodeNothingWaits, "Nobody of migration %s waits for approval.", r.ID)
 	case !r.current(l):
 		return Run{}, fault.New(fault.Conflict, CodeNotUpgraded, "The connection was changed since migration %s.", r.ID)
 	}
-	if o := Decide(l, r.Waiting, s.links.Now(l)); !o.Available() {
+	phase := Proving
+	switch o := Decide(l, r.Waiting, s.links.Now(l)); {
+	case o.Code == CodeOver:
+		phase = Expiring
+	case !o.Available():
 		return Run{}, o.Refusal()
 	}
 	why := audit.Change{At: s.links.Now(l), Actor: actor, Action: audit.MigrationProven, Subject: r.ID}
-	if err := idle(ctx, func() error { return s.store.ProveRun(ctx, l.Pair, r.ID, why) }); err != nil {
+	if err := idle(ctx, func() error { return s.store.ProveRun(ctx, l.Pair, r.ID, phase, why) }); err != nil {
 		return Run{}, err
 	}
 	return s.store.Run(ctx, l.Pair, r.ID)

@@ -24,6 +24,7 @@ import (
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
 )
@@ -245,8 +246,8 @@ func (s *Service) letter(l link.Link, e Exception, m Mail) mail.Message {
 	if e.reached != nil {
 		return s.useLetter(l, e, m, hex.EncodeToString(id[:16])+"@"+s.domain)
 	}
-	text := fmt.Sprintf("%s is broken.\n\nWho:   %s\nWhat:  %s: %s\nSince: %s at the latest\nWhere: %s, connection %s (org %s, Engagement %d)\n\n`twinspan doctor` says why and where to mend it; see also %s/troubleshoot-connected-app. You are told once of each cause.\n",
-		subjects[e.Subject], oneLine(e.Who), oneLine(e.Cause.Code), oneLine(e.Cause.Text), m.SeenAt.Format("2 January 2006, 15:04 MST"), s.base, l.Pair, cmp.Or(l.Org.OrgID, "none"), l.EID, s.base)
+	text := fmt.Sprintf("%s is broken.\n\nWho:   %s\nWhat:  %s: %s\nSince: %s at the latest\nWhere: %s, connection %s (org %s, Engagement %d)\n\n`twinspan doctor` says why and where to mend it; what the refusal means: %s%s. You are told once of each cause.\n",
+		subjects[e.Subject], oneLine(e.Who), oneLine(e.Cause.Code), oneLine(e.Cause.Text), m.SeenAt.Format("2 January 2006, 15:04 MST"), s.base, l.Pair, cmp.Or(l.Org.OrgID, "none"), l.EID, s.base, explain.Way(e.Cause.Code, e.Cause.Text))
 	return mail.Message{
 		From: s.from, To: mail.Address{Email: m.Recipient}, Subject: subjects[e.Subject] + " is broken: " + oneLine(e.Cause.Code), Text: text,
 		MessageID: hex.EncodeToString(id[:16]) + "@" + s.domain, Headers: map[string]string{"Auto-Submitted": "auto-generated"},

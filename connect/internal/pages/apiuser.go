@@ -123,7 +123,7 @@ func (s *Server) apiUser(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	redirect(w, r, location)
+	s.leave(w, r, location)
 }
 
 // apiUserAlert is document 002's: "If the API user didn't migrate, you're prompted to enter the API user credentials."
@@ -151,6 +151,8 @@ func authentication(t link.TenantSpan) string {
 		return "Tenant-specific OAuth"
 	case t.Driver == link.Password:
 		return "The API user’s stored name and password"
+	case t.Driver == link.WebApp:
+		return "Your own installed package; each user’s sign-in is kept sealed"
 	}
 	return "None"
 }

@@ -3,12 +3,16 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/probe"
+	"github.com/twinspan/twinspan/internal/quickfind"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -34,8 +38,8 @@ func (v stay) token() ui.Field {
 	return ui.Field{Type: ui.HiddenField, Name: formToken, Value: access.FormToken(v.cookie)}
 }
 
-// form adds the session's token to a form that changes something.
-func (v stay) form(f ui.Form) ui.Form {
+// signed adds the session's token to a form that changes something.
+func (v stay) signed(f ui.Form) ui.Form {
 	if !f.Get {
 		f.Fields = append([]ui.Field{v.token()}, f.Fields...)
 	}
@@ -56,6 +60,25 @@ func (s *Server) inside(h func(http.ResponseWriter, *http.Request, stay), roles 
 		if v, ok := s.admit(w, r, roles...); ok {
 			h(w, r, v)
 		}
+	}
+}
+
+// arriving serves a page to whoever comes from a cloud's own pages: who he is that cloud says, without asking by which of the two
+// he wants to be known. way is where he signs in by it; always says that nobody else comes here. Parameters: pair, whose connection it is.
+func (s *Server) arriving(way, path string, always bool, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		query, err := web.Query(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		pair := query.Get("pair")
+		session, _, err := s.Access.Session(r.Context(), s.cookies.get(r, s.cookies.console))
+		if fault.KindOf(err) == fault.Unauthenticated && (pair != "" || always) || err == nil && pair != "" && pair != session.Pair {
+			redirect(w, r, way+"?"+url.Values{"return": {path}, "pair": {pair}}.Encode())
+			return
+		}
+		h(w, r)
 	}
 }
 
@@ -93,11 +116,16 @@ func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, token string,
 var everybody = []access.Role{access.Nobody, access.User, access.Engagement}
 
 // admit finds the session, and sends whoever has none to sign in, and from there back here. It reports whether the person
-// may go on.
+// may go on: he has the role, and the connection stands where the page is possible.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.Role) (stay, bool) {
 	cookie := s.cookies.get(r, s.cookies.console)
-	session, l, err := s.Access.Session(r.Context(), cookie)
+	find := s.Access.Session
+	if r.Method == http.MethodPost && !slices.Contains(roles, access.Nobody) {
+		find = s.Access.Acting
+	}
+	session, l, err := find(r.Context(), cookie)
 	v := stay{session, l, cookie}
+	probe.CalledBy(r.Context(), session.Person.Username, "")
 	if fault.KindOf(err) == fault.Unauthenticated {
 		back := r.URL.RequestURI()
 		if r.Method != http.MethodGet {
@@ -110,7 +138,11 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.R
 		s.refuse(w, r, err)
 		return v, false
 	}
-	if err := session.Role.Require(l.Names(), roles...); err != nil {
+	err = session.Role.Require(l, roles...)
+	if err == nil {
+		err = may(l, r.Pattern)
+	}
+	if err != nil {
 		s.sorry(w, r, v, err)
 		return v, false
 	}
@@ -119,15 +151,19 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.R
 
 // show renders a page of the console: whose session it is stands on top, the tree of its pages beside it.
 func (s *Server) show(w http.ResponseWriter, r *http.Request, status int, v stay, p ui.Page) {
-	p.Brand, p.User = brand, v.Person.Shown()+" ("+v.Role.Label(v.link.Names())+")"
+	p.Brand, p.User = brand, v.Person.Shown()+" ("+v.Role.Label(v.link)+")"
 	if r.URL.Path != ConsolePath {
-		p.Crumbs = append([]ui.Link{{Text: "The bridge", Href: ConsolePath}}, p.Crumbs...)
+		p.Crumbs = append([]ui.Link{{Text: "Connect", Href: ConsolePath}}, p.Crumbs...)
 	}
 	if p.Current == "" {
 		p.Current = r.URL.Path
 	}
 	p.Tree = tree(v)
-	p.SignOut = v.form(ui.Form{Action: consoleOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}})
+	if s.WorkbenchURL != "" && v.Role.May() {
+		p.Tree.Nodes = append(p.Tree.Nodes, ui.Node{Text: "For developers", Open: true, Nodes: []ui.Node{{Text: "Workbench: inbox, requests, faults, clock, pairs", Href: s.WorkbenchURL}}})
+	}
+	p.Find = ui.Find{Action: consoleFindPath, Name: quickfind.Name, Value: p.Find.Value}
+	p.SignOut = v.signed(ui.Form{Action: consoleOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}})
 	p.Footer = strings.TrimPrefix(p.Footer+" · Standing: "+v.link.Standing.String(), " · ")
 	s.write(w, r, status, p)
 }
@@ -143,34 +179,54 @@ func (s *Server) sorry(w http.ResponseWriter, r *http.Request, v stay, err error
 		p.Title, p.Alerts[0].Title = "Insufficient privileges", "A role is missing"
 		p.Blocks = append(p.Blocks, ui.Text(roleAdvice(v)))
 	}
+	if code := fault.CodeOf(err); code == standing.CodeNotPossible || code == standing.CodeUnset {
+		p.Title, p.Alerts[0].Title = "Not possible here", "The connection does not stand where this is possible"
+	}
+	p.Blocks = append(p.Blocks, whatItMeans(err))
 	if id := web.RequestIDFrom(r.Context()); id != "" {
 		p.Footer = "Request " + id
 	}
 	s.show(w, r, status, v, p)
 }
 
+// whatItMeans is the link under a refusal.
+func whatItMeans(err error) ui.Links {
+	return ui.Links{{Text: "What this means, in Troubleshoot Connected App", Href: meaningOf(err)}}
+}
+
+// noRoleTitle says by what somebody is known who runs nothing here.
+func noRoleTitle(v stay) string {
+	if v.Role == access.Nobody {
+		return "You are signed in, and have no role here"
+	}
+	return "You are signed in with the role " + v.Role.Label(v.link)
+}
+
 // roleAdvice says where the roles of the console come from.
 func roleAdvice(v stay) string {
-	n := v.link.Names()
+	admin, user := v.link.RoleNames()
 	switch {
 	case v.Person.Cloud == access.ByEngagement:
 		return "Roles come from Engagement: a user with the role Administrator or Marketing Cloud Administrator takes the steps that are done there. For all others, sign in with Salesforce."
 	case v.link.Org.Username == "":
-		return "Connect is not connected to the org yet, and so cannot read your User record. Open the one-time link that twinspan up prints, and connect the Salesforce system user."
+		return "Connect is not connected to the org yet, and so nobody has a role by his User record. The guide Set Up Connected App Authentication says what comes next, and anybody who is signed in reads it; or open the one-time link that twinspan up prints."
+	case v.link.RolesBySet():
+		return "Roles come from your permission sets in the org (Setup > Permission Sets > Manage Assignments): " + admin + " makes you an administrator of the connection, " + user +
+			" lets you map yourself. They are read again every five minutes."
 	}
-	return "Roles come from your User record in the org, under Additional Information: the box " + n.AdminBoxLabel + " makes you an administrator of the connection, the box " +
-		n.UserBoxLabel + " lets you map yourself. They are read again every five minutes."
+	return "Roles come from your User record in the org, under Additional Information: the box " + admin + " makes you an administrator of the connection, the box " + user +
+		" lets you map yourself. They are read again every five minutes."
 }
 
 // mountConsole registers the console.
 func (s *Server) mountConsole(mux *web.Mux) {
 	mux.HandleFunc("GET "+SignInPath, s.signInPage)
-	mux.HandleFunc("GET "+signInOrgPath, s.signInBy)
-	mux.HandleFunc("GET "+signInTenantPath, s.signInBy)
+	mux.HandleFunc("GET "+signInOrgPath, s.paced(s.signInBy))
+	mux.HandleFunc("GET "+signInTenantPath, s.paced(s.signInBy))
 	mux.HandleFunc("GET "+FirstPath, s.first)
-	mux.Handle("POST "+FirstPath, s.guarded(s.enterFirst, "the one-time link"))
+	mux.Handle("POST "+FirstPath, s.guarded(s.paced(s.enterFirst), "the one-time link"))
 	mux.Handle("POST "+consoleOutPath, s.act(s.consoleOut, everybody...))
-	mux.HandleFunc("GET "+ConsolePath, s.inside(s.bridge, everybody...))
+	mux.HandleFunc("GET "+ConsolePath, s.arriving(signInOrgPath, ConsolePath, false, s.inside(s.bridge, everybody...)))
 	mux.Handle("POST "+ConsolePath, s.act(s.checkBridge, access.Engagement))
 	mux.HandleFunc("GET "+settingsPath, s.inside(s.settings, access.Engagement))
 	mux.Handle("POST "+settingsPath, s.act(s.saveSettings))
@@ -186,6 +242,7 @@ func (s *Server) mountConsole(mux *web.Mux) {
 	mux.HandleFunc("GET "+importPath+"/result.csv", s.inside(s.importResult))
 	mux.HandleFunc("GET "+outagePath, s.inside(s.outage, access.Engagement))
 	mux.Handle("POST "+outagePath, s.act(s.saveOutage))
+	mux.Handle("POST "+outageEndPath, s.act(s.endOutage))
 	mux.HandleFunc("GET "+sendsPath, s.inside(s.sends))
 	mux.HandleFunc("GET "+newSendPath, s.inside(s.newSend))
 	mux.Handle("POST "+newSendPath, s.act(s.startSend))
@@ -193,6 +250,21 @@ func (s *Server) mountConsole(mux *web.Mux) {
 	mux.Handle("POST "+sendPath, s.act(s.cancelSend))
 	mux.HandleFunc("GET "+triggersPath, s.inside(s.triggered))
 	mux.Handle("POST "+triggersPath, s.act(s.changeTrigger))
+	mux.HandleFunc("GET "+consoleFindPath, s.inside(s.find, everybody...))
+	mux.HandleFunc("GET "+newTriggerPath, s.inside(s.newTrigger))
+	mux.Handle("POST "+newTriggerPath, s.act(s.addTrigger))
+	mux.HandleFunc("GET "+noticesPath, s.inside(s.notices))
+	mux.Handle("POST "+noticesPath, s.act(s.saveNotices))
+	mux.HandleFunc("GET "+alertsPath, s.inside(s.alerts))
+	mux.Handle("POST "+alertsPath, s.act(s.saveAlerts))
+	mux.HandleFunc("GET "+apiChangePath, s.inside(s.apiChange))
+	mux.Handle("POST "+apiPausePath, s.act(s.apiPause))
+	mux.Handle("POST "+apiResumePath, s.act(s.apiResume))
+	mux.HandleFunc("GET "+robotPath, s.inside(s.robot))
+	mux.Handle("POST "+robotPath, s.act(s.connectRobot))
+	mux.Handle("POST "+robotRenewPath, s.act(s.renewRobot))
+	mux.Handle("POST "+robotCheckPath, s.act(s.checkRobot))
+	mux.Handle("POST "+robotRemovePath, s.act(s.removeRobot))
 	mux.HandleFunc("GET "+usagePath, s.inside(s.usage))
 	mux.HandleFunc("GET "+auditPath, s.inside(s.audit))
 	mux.Handle("POST "+auditPath, s.act(s.verifyAudit))
@@ -218,7 +290,7 @@ func tree(v stay) ui.Tree {
 		}
 		return out
 	}
-	for _, f := range folders() {
+	for _, f := range folders(v) {
 		within := nodes(f.ways)
 		switch {
 		case f.label == "":
@@ -237,20 +309,24 @@ type folder struct {
 }
 
 // folders are the pages in the order of the tree.
-func folders() []folder {
+func folders(v stay) []folder {
 	steps := []access.Role{access.Engagement}
+	var tab []way
+	if v.link.May(standing.SignInUsers) == nil { // else the mappings are the package's
+		tab = []way{{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}}}
+	}
 	return []folder{
-		{"", []way{
-			{ConsolePath, "The bridge", everybody},
-			{GuidesPath, "Guides", steps},
+		{"", append([]way{
+			{ConsolePath, bridgeTitle, everybody},
+			{DoctorPath, "Doctor", steps},
+			{GuidesPath, "Guides", guideRoles(v)},
 			{IntegrationPath, "Salesforce Integration", steps},
 			{UpgradePath, "Upgrade", steps},
-			{TabPath, "Marketing Cloud", []access.Role{access.User, access.Nobody}},
-		}},
-		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}, {outagePath, "Outage", steps}}},
+		}, tab...)},
+		{"Connection", []way{{settingsPath, "Configuration Settings", steps}, {unitsPath, "Manage Business Units", steps}, {outagePath, "Outage", steps}, {apiChangePath, "Change the API user", nil}, {robotPath, "Integration user", nil}}},
 		{"Users", []way{{mappingsPath, "Mappings", nil}, {importsPath, "Import mappings", nil}}},
-		{"Sends", []way{{sendsPath, "Sends", nil}, {triggersPath, "Triggered sends", nil}}},
-		{"Record", []way{{usagePath, "API usage", nil}, {auditPath, "Audit", nil}, {tokensPath, "API tokens", nil}}},
+		{"Sends", []way{{sendsPath, "Sends", nil}, {tryPath, "Test sends", steps}, {triggersPath, "Triggered sends", nil}}},
+		{"Record", []way{{usagePath, "API usage", nil}, {noticesPath, "Notifications", nil}, {auditPath, "Audit", nil}, {tokensPath, "API tokens", nil}}},
 	}
 }
 
@@ -275,6 +351,7 @@ func (s *Server) badForm(w http.ResponseWriter, r *http.Request, v stay, p ui.Pa
 	}
 	if !fieldError(f, err) {
 		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Error, Title: "That did not work", Text: text})
+		p.Blocks = append(p.Blocks, whatItMeans(err))
 	}
 	p.Blocks = append(p.Blocks, v.form(*f))
 	s.show(w, r, status, v, p)

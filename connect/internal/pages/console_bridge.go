@@ -9,6 +9,8 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/migration"
+	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -20,13 +22,32 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2 January 2006, 15:04 MST")
 }
 
+// bridgeTitle is what the first page of the console is called. The program is Twinspan Connect, for people, wherever they are.
+const bridgeTitle = "The bridge at a glance"
+
 // bridge shows the connection at a glance: both spans, by what they sign in, and what stands against them.
 func (s *Server) bridge(w http.ResponseWriter, r *http.Request, v stay) {
 	l := v.link
-	p := ui.Page{Title: "The bridge"}
+	p := ui.Page{Title: bridgeTitle}
 	if v.Role == access.Nobody || v.Role == access.User {
-		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: "You are signed in as " + v.Role.Label(l.Names()), Text: roleAdvice(v)})
-		p.Blocks = append(p.Blocks, ui.Text(stateText(l.State())+"."), ui.Links{{Text: "Marketing Cloud tab: your own mapping", Href: TabPath}})
+		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: noRoleTitle(v), Text: roleAdvice(v)})
+		var links ui.Links
+		if toBeSetUp(l) {
+			links = append(links, ui.Link{Text: "Guide: Set Up Connected App Authentication", Href: GuidesPath + "/" + setUpGuide})
+		}
+		own := "Marketing Cloud tab: your own mapping"
+		if len(links) > 0 {
+			own = "Marketing Cloud tab"
+		}
+		p.Blocks = append(p.Blocks, ui.Text(stateText(l.State())+"."))
+		if err := l.May(standing.SignInUsers); err == nil {
+			links = append(links, ui.Link{Text: own, Href: TabPath})
+		} else {
+			p.Blocks = append(p.Blocks, ui.Text(fault.Of(err).Message))
+		}
+		if len(links) > 0 {
+			p.Blocks = append(p.Blocks, links)
+		}
 		s.show(w, r, http.StatusOK, v, p)
 		return
 	}
@@ -37,11 +58,21 @@ func (s *Server) bridge(w http.ResponseWriter, r *http.Request, v stay) {
 // showBridge is the page for those who run the connection.
 func (s *Server) showBridge(w http.ResponseWriter, r *http.Request, v stay, p ui.Page) {
 	l := v.link
+	if err := l.May(standing.ReadOrg); l.Standing == link.Unset {
+		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: "Nothing can be connected yet", Text: fault.Of(err).Message})
+		s.show(w, r, http.StatusOK, v, p)
+		return
+	}
+	in, out := "From Engagement into the org", "From the org into Engagement"
+	if l.Standing == link.BesidePackage {
+		in, out = "Connect reads the org", "Connect reads Engagement"
+		p.Blocks = append(p.Blocks, ui.Text("The clouds are joined by the vendor’s managed package. What stands here is Connect’s own look at them, and says nothing of the package’s connection."))
+	}
 	p.Blocks = append(
 		p.Blocks, ui.Text(stateText(l.State())+"."),
 		v.form(ui.Form{Action: ConsolePath, Submits: []ui.Submit{{Label: "Ask both clouds now"}}}),
-		ui.Heading{Text: "From Engagement into the org"}, orgSpan(l),
-		ui.Heading{Text: "From the org into Engagement"}, tenantSpan(l),
+		ui.Heading{Text: in}, append(orgSpan(l), s.lastProof(l, link.IntoOrg)),
+		ui.Heading{Text: out}, append(tenantSpan(l), s.lastProof(l, link.IntoTenant)),
 	)
 	if now, until := s.Links.Now(l), l.UpgradedAt.Add(migration.Window); !l.UpgradedAt.IsZero() && now.Before(until) { // document 003
 		p.Blocks = append(p.Blocks, ui.Countdown{Label: "Existing users can be migrated", Now: now, Until: until})
@@ -51,13 +82,22 @@ func (s *Server) showBridge(w http.ResponseWriter, r *http.Request, v stay, p ui
 		s.log(r, http.StatusOK, err)
 	}
 	if len(expiries) > 0 {
-		t := ui.Table{Caption: "What expires next", Columns: []string{"What", "Expires", "In"}}
+		t := ui.Table{Caption: "Next expiry", Columns: []string{"What", "Expires", "In"}}
 		for _, e := range expiries {
 			t.Rows = append(t.Rows, ui.Row(e.What, stamp(e.At), countdown(e.At.Sub(s.Links.Now(l)))))
 		}
 		p.Blocks = append(p.Blocks, t)
 	}
 	s.show(w, r, http.StatusOK, v, p)
+}
+
+// lastProof is when the cloud last let the span's own user in and answered him.
+func (s *Server) lastProof(l link.Link, d link.Direction) ui.Definition {
+	text := "none since Connect was started"
+	if at := s.Links.LastProof(l, d); !at.IsZero() {
+		text = stamp(at)
+	}
+	return ui.Definition{Name: "Last proof", Value: text}
 }
 
 // checkBridge asks both clouds who Connect is there, and shows what they say.
@@ -68,7 +108,7 @@ func (s *Server) checkBridge(w http.ResponseWriter, r *http.Request, v stay, _ u
 		return
 	}
 	v.link = l
-	p := ui.Page{Title: "The bridge", Alerts: s.findings(l)}
+	p := ui.Page{Title: bridgeTitle, Alerts: s.findings(l)}
 	if l.State() == link.Connected {
 		p.Alerts = append([]ui.Alert{{Kind: ui.Success, Title: "Both clouds let Connect in", Text: "Asked on " + stamp(s.Links.Now(l)) + "."}}, p.Alerts...)
 	}
@@ -101,7 +141,7 @@ func orgSpan(l link.Link) ui.Definitions {
 	d := ui.Definitions{
 		{Name: "State", Value: spanText(l.Org.State)},
 		{Name: "Org", Value: l.CRMURL},
-		{Name: "Connected app", Value: l.Names().App},
+		{Name: "Connected app", Value: appOf(l)},
 		{Name: "Salesforce system user", Value: orNone(l.Org.Username)},
 		{Name: "Org ID", Value: orNone(l.Org.OrgID)},
 		{Name: "Managed package", Value: orNone(l.Package.String())},
@@ -109,6 +149,18 @@ func orgSpan(l link.Link) ui.Definitions {
 		{Name: "Connected", Value: stamp(l.Org.ConnectedAt)},
 	}
 	return withCause(d, l.Org.Cause)
+}
+
+// appOf is the app by which the span into the org signs in. Of the customer's own Connect knows the consumer key; what it is called
+// in the org no API tells.
+func appOf(l link.Link) string {
+	switch {
+	case l.Standing == link.Embedded:
+		return l.Names().App
+	case l.ConsumerKey == "":
+		return "none of your own"
+	}
+	return "your own, of the consumer key " + l.ConsumerKey
 }
 
 func tenantSpan(l link.Link) ui.Definitions {

@@ -36,6 +36,7 @@ var states = []struct {
 	{mapping.Cleared, "Cleared"},
 	{mapping.Integrated, "Integrated, not mapped yet"},
 	{mapping.NotIntegrated, "Not integrated"},
+	{mapping.NotMapped, "Not mapped yet (own link)"},
 }
 
 func stateLabel(state mapping.State) string {

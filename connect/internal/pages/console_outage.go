@@ -12,8 +12,11 @@ import (
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
-// outagePath is the page of the connection's outage.
-const outagePath = ConsolePath + "/outage"
+// Paths of the connection's outage.
+const (
+	outagePath    = ConsolePath + "/outage"
+	outageEndPath = outagePath + "/end"
+)
 
 // outageForm asks for an outage that begins now.
 func outageForm(typed url.Values) ui.Form {
@@ -36,7 +39,7 @@ func (s *Server) outage(w http.ResponseWriter, r *http.Request, v stay) {
 	if v.Role.May() {
 		f := outageForm(nil)
 		if v.link.Outage.Mode != "" && (v.link.Outage.Stays || s.Links.Now(v.link).Before(v.link.Outage.Until)) {
-			f = ui.Form{Action: outagePath, Fields: []ui.Field{{Type: ui.HiddenField, Name: "end", Value: "1"}}, Submits: []ui.Submit{{Label: "End the outage"}}}
+			f = ui.Form{Action: outageEndPath, Submits: []ui.Submit{{Label: "End the outage"}}}
 		}
 		p.Blocks = append(p.Blocks, v.form(f))
 	}
@@ -66,16 +69,22 @@ func (s *Server) outagePage(v stay) ui.Page {
 	return p
 }
 
-// saveOutage opens an outage, or ends the one there is; an upgrade under way has its own.
+// endOutage ends the outage that there is; an upgrade under way has its own.
+func (s *Server) endOutage(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
+	err := s.Upgrades.Undisturbed(r.Context(), v.link)
+	if err == nil {
+		_, err = s.Links.Resume(r.Context(), v.link, v.actor())
+	}
+	if err != nil {
+		s.sorry(w, r, v, err)
+		return
+	}
+	redirect(w, r, outagePath)
+}
+
+// saveOutage opens an outage; an upgrade under way has its own.
 func (s *Server) saveOutage(w http.ResponseWriter, r *http.Request, v stay, form url.Values) {
 	err := s.Upgrades.Undisturbed(r.Context(), v.link)
-	if err == nil && form.Get("end") == "1" {
-		_, err = s.Links.Resume(r.Context(), v.link, v.actor())
-		if err == nil {
-			redirect(w, r, outagePath)
-			return
-		}
-	}
 	minutes, parseErr := strconv.Atoi(form.Get("minutes"))
 	switch {
 	case err != nil:

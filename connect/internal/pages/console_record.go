@@ -11,7 +11,6 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/audit"
-	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
@@ -59,7 +58,7 @@ func (s *Server) usage(w http.ResponseWriter, r *http.Request, v stay) {
 		switch {
 		case row.Cloud != "org":
 			sum.tenant += row.Calls
-		case usage.Counted(v.link.Standing, row.Cloud, row.API):
+		case row.Counted(v.link.Standing):
 			sum.counted += row.Calls
 		default:
 			sum.exempt += row.Calls
@@ -83,16 +82,17 @@ func (s *Server) usage(w http.ResponseWriter, r *http.Request, v stay) {
 	if len(chart.Points) > 0 {
 		p.Blocks = append(p.Blocks, chart)
 	}
-	p.Blocks = append(p.Blocks, t, ui.Text("Calls of the vendor's own connected app are exempt from the org's limit; those of your own app count."))
+	p.Blocks = append(p.Blocks, t, ui.Text("Calls of the vendor's own connected app are exempt from the org's limit; those of your own app count, as do Bulk calls and calls under a stored password."), ui.Links{{Text: "Usage alerts", Href: alertsPath}})
 	s.show(w, r, http.StatusOK, v, p)
 }
 
 // audit lists what was changed in the connection, the oldest first.
 func (s *Server) audit(w http.ResponseWriter, r *http.Request, v stay) {
-	s.listAudit(w, r, v, nil)
+	s.listAudit(w, r, v, "", nil, nil)
 }
 
-func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, alerts []ui.Alert) {
+// listAudit shows the page; head is what was typed of a noted head, wrong why that is none.
+func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, head string, wrong error, alerts []ui.Alert) {
 	q, err := web.Query(r)
 	var after int64
 	if err == nil && q.Get("after") != "" {
@@ -101,12 +101,12 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, alert
 		}
 	}
 	var entries []audit.Entry
-	var head audit.Head
+	var now audit.Head
 	if err == nil {
-		head, err = s.Audit.Head(r.Context(), v.link.Pair)
+		now, err = s.Audit.Head(r.Context(), v.link.Pair)
 	}
 	if err == nil && !q.Has("after") { // the newest page comes first, and from it the way back
-		after = max(0, head.Seq-auditPage)
+		after = max(0, now.Seq-auditPage)
 	}
 	if err == nil {
 		entries, err = s.Audit.List(r.Context(), v.link.Pair, after, auditPage)
@@ -116,8 +116,12 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, alert
 		return
 	}
 	p := ui.Page{Title: "Audit", Alerts: alerts}
+	noted := ui.Field{Name: "head", Label: "Head that was noted before", Value: head, Hint: "With it, entries that were cut off since then show too.", MaxLength: 100}
+	if wrong != nil {
+		noted.Error = fault.Of(wrong).Message
+	}
 	p.Blocks = append(p.Blocks, v.form(ui.Form{Action: auditPath, Fields: []ui.Field{
-		{Name: "head", Label: "Head that was noted before", Hint: "With it, entries that were cut off since then show too.", MaxLength: 100},
+		noted,
 	}, Submits: []ui.Submit{{Label: "Verify the record", Secondary: true}}}))
 	t := ui.Table{Caption: "Changes, the newest first", Columns: []string{"No", "At", "Who", "What", "About", "Because", "Before", "After"}, Empty: "nothing was changed yet"}
 	for _, e := range slices.Backward(entries) {
@@ -125,8 +129,8 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request, v stay, alert
 	}
 	p.Blocks = append(p.Blocks, t)
 	pages := ui.Pagination{Label: "changes"}
-	if end := after + int64(len(entries)); end < head.Seq {
-		pages.Previous = auditPath + "?after=" + strconv.FormatInt(min(end, max(0, head.Seq-auditPage)), 10)
+	if end := after + int64(len(entries)); end < now.Seq {
+		pages.Previous = auditPath + "?after=" + strconv.FormatInt(min(end, max(0, now.Seq-auditPage)), 10)
 	}
 	if after > 0 {
 		pages.Next = auditPath + "?after=" + strconv.FormatInt(max(0, after-auditPage), 10)
@@ -152,11 +156,12 @@ func (s *Server) verifyAudit(w http.ResponseWriter, r *http.Request, v stay, for
 		s.sorry(w, r, v, err)
 		return
 	case err != nil:
-		alert = ui.Alert{Kind: ui.Error, Title: "That is no head", Text: fault.Of(err).Message}
+		s.listAudit(w, r, v, form.Get("head"), err, nil)
+		return
 	case found.Problem != "":
 		alert = ui.Alert{Kind: ui.Error, Title: "The record is not as it was written", Text: "Entry " + strconv.FormatInt(found.Seq, 10) + ": " + found.Problem + "."}
 	}
-	s.listAudit(w, r, v, []ui.Alert{alert})
+	s.listAudit(w, r, v, "", nil, []ui.Alert{alert})
 }
 
 // tokenForm asks what an API token is for.
@@ -188,12 +193,12 @@ func (s *Server) tokensPage(r *http.Request, v stay) (ui.Page, error) {
 	p := ui.Page{Title: "API tokens"}
 	p.Current = tokensPath
 	all, err := s.Access.Tokens(r.Context(), v.link)
-	t := ui.Table{Caption: "API tokens that were not revoked", Columns: []string{"Name", "Role", "User", "Made by", "Expires", "Used last", ""}, Empty: "there is none"}
+	t := ui.Table{Caption: "API tokens that were not revoked", Columns: []string{"Name", "Role", "User", "Made by", "Expires", "Used last", "Action"}, Empty: "there is none"}
 	for _, one := range all {
 		if !one.Revoked.IsZero() {
 			continue
 		}
-		revoke := v.form(ui.Form{Action: tokensPath + "/revoke", Fields: []ui.Field{{Type: ui.HiddenField, Name: "id", Value: one.ID}}, Submits: []ui.Submit{{Label: "Revoke " + one.Name, Secondary: true}}})
+		revoke := v.signed(ui.Form{Action: tokensPath + "/revoke", Fields: []ui.Field{{Type: ui.HiddenField, Name: "id", Value: one.ID}}, Submits: []ui.Submit{{Label: "Revoke " + one.Name, Secondary: true}}})
 		t.Rows = append(t.Rows, append(ui.Row(one.Name, string(one.Role), one.Username, one.By, stamp(one.Expires), stamp(one.Used)), ui.Cell{Form: &revoke}))
 	}
 	p.Blocks = append(p.Blocks, t)

@@ -171,19 +171,19 @@ func (s *Server) triggered(w http.ResponseWriter, r *http.Request, v stay) {
 		return
 	}
 	p := ui.Page{Title: "Triggered sends"}
-	t := ui.Table{Caption: "Triggered sends", Columns: []string{"Name", "Object", "On", "Send definition", "State", "Last trouble", ""}, Empty: "there is none"}
+	t := ui.Table{Caption: "Triggered sends", Columns: []string{"Name", "Object", "On", "Send definition", "State", "Last trouble", "Action"}, Empty: "there is none"}
 	for _, one := range all {
 		label, state, to := "Pause ", "active", "0"
 		if !one.Active {
 			label, state, to = "Resume ", "paused", "1"
 		}
-		change := v.form(ui.Form{
+		change := v.signed(ui.Form{
 			Action: triggersPath, Fields: []ui.Field{{Type: ui.HiddenField, Name: "id", Value: one.ID}, {Type: ui.HiddenField, Name: "active", Value: to}},
 			Submits: []ui.Submit{{Label: label + one.Name, Secondary: true}},
 		})
 		t.Rows = append(t.Rows, append(ui.Row(one.Name, one.Object, string(one.On), one.DefinitionKey, state, one.Error), ui.Cell{Form: &change}))
 	}
-	p.Blocks = append(p.Blocks, t)
+	p.Blocks = append(p.Blocks, ui.Actions{{Text: "New triggered send", Href: newTriggerPath}}, t)
 	s.show(w, r, http.StatusOK, v, p)
 }
 

@@ -58,30 +58,40 @@ func nameLabel(key string) string {
 
 // settings is the page Configuration Settings.
 func (s *Server) settings(w http.ResponseWriter, r *http.Request, v stay) {
-	p := ui.Page{Title: "Configuration Settings"}
+	s.showSettings(w, r, v, settingsShown{})
+}
+
+// settingsShown is a form of the page that was refused, by its part, and why.
+type settingsShown struct {
+	pack, own url.Values
+	err       error
+}
+
+// showSettings shows the page: what the org's package is told, and what Connect is.
+func (s *Server) showSettings(w http.ResponseWriter, r *http.Request, v stay, in settingsShown) {
+	p := ui.Page{Title: "Configuration Settings", FormAction: tenantSource(v.link)}
+	p.Current = settingsPath
+	status := http.StatusOK
 	if r.URL.Query().Has("saved") {
 		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Success, Title: "The settings are saved"})
 	}
-	p.Blocks = append(p.Blocks, s.oauthFacts(v.link))
+	own := settingsForm(v.link, in.own)
+	if in.err != nil {
+		var text string
+		if status, text = s.refusal(r, in.err); status == 0 {
+			return
+		}
+		about := fault.Of(in.err).Field
+		if in.own == nil && about != "tenant_oauth" || in.own != nil && !fieldError(&own, in.err) {
+			p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Error, Title: "That did not work", Text: text})
+		}
+	}
+	p.Blocks = append(p.Blocks, s.oauthBlocks(r.Context(), v, in.pack, in.err)...)
+	p.Blocks = append(p.Blocks, ui.Links{{Text: "Verify tenant-specific OAuth", Href: verifyPath}, {Text: "Guide: Authentication Between Clouds", Href: GuidesPath + "/002"}})
 	if v.Role.May() {
-		p.Blocks = append(p.Blocks, v.form(settingsForm(v.link, nil)))
+		p.Blocks = append(p.Blocks, ui.Heading{Text: "Settings of Connect"}, v.form(own))
 	}
-	s.show(w, r, http.StatusOK, v, p)
-}
-
-// oauthFacts are document 002's: whether the org uses tenant-specific OAuth endpoints, and which.
-func (s *Server) oauthFacts(l link.Link) ui.Definitions {
-	yes := "no"
-	if l.Tenant.Driver == link.JWT {
-		yes = "yes"
-	}
-	return ui.Definitions{
-		{Name: "Use Tenant Specific OAuth Endpoints", Value: yes},
-		{Name: "Authentication base URI", Value: l.AuthURL},
-		{Name: "Authentication", Value: authentication(l.Tenant)},
-		{Name: "Managed package", Value: orNone(l.Package.String())},
-		{Name: "Org", Value: l.CRMURL},
-	}
+	s.show(w, r, status, v, p)
 }
 
 func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v stay, form url.Values) {
@@ -93,8 +103,7 @@ func (s *Server) saveSettings(w http.ResponseWriter, r *http.Request, v stay, fo
 		}
 	}
 	if _, err := s.Links.SetSettings(r.Context(), v.link, link.Settings{Legacy: &legacy, TenantAuth: &auth, Names: names}, v.actor()); err != nil {
-		f := settingsForm(v.link, form)
-		s.badForm(w, r, v, ui.Page{Title: "Configuration Settings", Blocks: []ui.Block{s.oauthFacts(v.link)}}, &f, err)
+		s.showSettings(w, r, v, settingsShown{own: form, err: err})
 		return
 	}
 	redirect(w, r, settingsPath+"?saved=1")
@@ -106,7 +115,17 @@ func (s *Server) units(w http.ResponseWriter, r *http.Request, v stay) {
 }
 
 func (s *Server) listUnits(w http.ResponseWriter, r *http.Request, v stay, alerts []ui.Alert) {
-	all, err := s.Units.List(r.Context(), v.link)
+	if v.link.Org.Username == "" || v.link.Tenant.Username == "" {
+		s.show(w, r, http.StatusOK, v, ui.Page{Title: "Manage Business Units", Blocks: []ui.Block{
+			ui.Text(stateText(v.link.State()) + ". The business units are listed once both clouds are connected."), ui.Links{{Text: "Guide: Set Up Connected App Authentication", Href: GuidesPath + "/" + setUpGuide}},
+		}})
+		return
+	}
+	l, err := s.Upgrades.WhileVerifying(r.Context(), v.link)
+	var all []units.Unit
+	if err == nil {
+		all, err = s.Units.List(r.Context(), l)
+	}
 	if err != nil {
 		s.sorry(w, r, v, err)
 		return
@@ -166,7 +185,14 @@ func (s *Server) saveUnits(w http.ResponseWriter, r *http.Request, v stay, form 
 		s.show(w, r, http.StatusOK, v, p)
 		return
 	}
-	if _, err := s.Units.Set(r.Context(), v.link, mids, add, audit.Change{Actor: v.actor()}); err != nil {
+	l, err := v.link, error(nil)
+	if add { // what an upgrade is confirmed by, in its outage too
+		l, err = s.Upgrades.WhileVerifying(r.Context(), l)
+	}
+	if err == nil {
+		_, err = s.Units.Set(r.Context(), l, mids, add, audit.Change{Actor: v.actor()})
+	}
+	if err != nil {
 		s.sorry(w, r, v, err)
 		return
 	}

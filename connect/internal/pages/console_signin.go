@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
@@ -10,7 +11,9 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/signin"
 	"github.com/twinspan/twinspan/internal/client/engagement"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
+	"github.com/twinspan/twinspan/internal/vault"
 	"github.com/twinspan/twinspan/internal/web"
 )
 
@@ -37,21 +40,40 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	on := "?" + url.Values{"return": {localPath(query.Get("return"))}, "pair": {l.Pair}}.Encode()
-	names := l.Names()
-	s.write(w, r, http.StatusOK, ui.Page{
-		Title: "Sign in to Connect", Brand: brand, Narrow: true, Footer: "Standing: " + l.Standing.String(),
-		Blocks: []ui.Block{
-			ui.Text("Connect knows you by your session in one of the two clouds. Whoever is signed in there is signed in here, without another password."),
-			ui.Links{{Text: "Sign in with Salesforce", Href: signInOrgPath + on}, {Text: "Sign in with Engagement", Href: signInTenantPath + on}},
-			ui.Heading{Text: "What you may do then"},
-			ui.Definitions{
-				{Name: names.AdminBoxLabel, Value: "everything: the box on your User record makes you an administrator of the connection"},
-				{Name: names.UserBoxLabel, Value: "your own mapping"},
-				{Name: "Marketing Cloud Administrator", Value: "the steps that are done in Engagement"},
-			},
-			ui.Text("Before the org is connected, and where neither cloud is there, open the one-time link that twinspan up prints when it starts."),
+	admin, user := l.RoleNames()
+	by := "the box on your User record makes"
+	if l.RolesBySet() {
+		by = "the permission set makes"
+	}
+	own := "your own mapping"
+	if l.May(standing.SignInUsers) != nil {
+		own = "nothing here: your mapping is the managed package’s"
+	}
+	var ways ui.Links
+	var closed []ui.Block // a way that ends at a cloud's own refusal is not offered
+	for _, one := range []struct {
+		way ui.Link
+		may error
+	}{{ui.Link{Text: "Sign in with Salesforce", Href: signInOrgPath + on}, l.MaySignIn()}, {ui.Link{Text: "Sign in with Engagement", Href: signInTenantPath + on}, l.MaySignInByTenant()}} {
+		if one.may == nil {
+			ways = append(ways, one.way)
+		} else if text := ui.Text(fault.Of(one.may).Message); !slices.Contains(closed, ui.Block(text)) {
+			closed = append(closed, text)
+		}
+	}
+	blocks := []ui.Block{ui.Text("Connect knows you by your session in one of the two clouds. Whoever is signed in there is signed in here, without another password.")}
+	if len(ways) > 0 {
+		blocks = append(blocks, ways)
+	}
+	blocks = append(append(blocks, closed...),
+		ui.Heading{Text: "What you may do then"},
+		ui.Definitions{
+			{Name: admin, Value: "everything: " + by + " you an administrator of the connection"},
+			{Name: user, Value: own},
+			{Name: "Marketing Cloud Administrator", Value: "the steps that are done in Engagement"},
 		},
-	})
+		ui.Text("Before the org is connected nobody has a role there: sign in with Salesforce as an administrator of the org to follow the guides, which then look at the org in your session. Where neither cloud is there, open the one-time link that twinspan up prints when it starts."))
+	s.write(w, r, http.StatusOK, ui.Page{Title: "Sign in to Connect", Brand: brand, Narrow: true, Footer: "Standing: " + l.Standing.String(), Blocks: blocks})
 }
 
 // pairOf is the connection of a pair; "" is the one that was made first.
@@ -95,9 +117,9 @@ func (s *Server) signInBy(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, location)
 }
 
-// enter begins the session of somebody whom a cloud signed in.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request, l link.Link, p access.Person, own *engagement.Session, back string) {
-	cookie, _, why, err := s.Access.Enter(r.Context(), l, p, own)
+// enter begins the session of somebody whom a cloud signed in; lent is the session in the org that he lends for as long.
+func (s *Server) enter(w http.ResponseWriter, r *http.Request, l link.Link, p access.Person, own *engagement.Session, lent vault.Secret, back string) {
+	cookie, _, why, err := s.Access.Enter(r.Context(), l, p, own, lent)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
@@ -115,10 +137,10 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request, l link.Link, p ac
 func (s *Server) enterTenant(w http.ResponseWriter, r *http.Request, a signin.Arrival) {
 	if a.User.EID != a.Link.EID {
 		s.giveBack(r, a)
-		s.refuse(w, r, fault.New(fault.Denied, link.CodeWrongAccount, "%s belongs to enterprise %d; this connection belongs to enterprise %d.", a.User.Username, a.User.EID, a.Link.EID))
+		s.refuse(w, r, link.WrongEnterprise(link.CodeWrongAccount, a.Link, a.User))
 		return
 	}
-	s.enter(w, r, a.Link, access.Person{Cloud: access.ByEngagement, UserID: a.User.UserID, Username: a.User.Username, Name: a.User.Name}, a.Own(), a.Flow.Return)
+	s.enter(w, r, a.Link, access.Person{Cloud: access.ByEngagement, UserID: a.User.UserID, Username: a.User.Username, Name: a.User.Name}, a.Own(), "", a.Flow.Return)
 	s.giveBack(r, a)
 }
 

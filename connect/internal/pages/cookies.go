@@ -7,13 +7,15 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/signin"
 )
 
-// cookies are Connect's three: one names the browser, so that a sign-in begun in it can only end in it, one the visitor's
-// session on the Marketing Cloud tab, and one that of the console. Loopback ports share their cookies, so the names say whose they are. Over https they have the
+// cookies are Connect's four: one names the browser, so that a sign-in begun in it can only end in it, one the visitor's
+// session on the Marketing Cloud tab, one that of the console, and one keeps
+// what somebody said on the guides' pages. Loopback ports share their cookies, so the names say whose they are. Over https they have the
 // __Host- prefix, which ties them to this host and path.
 type cookies struct {
 	visitor string // names the browser
 	session string
 	console string
+	planned string // who is to be the system user, with the pair
 	secure  bool
 }
 
@@ -22,7 +24,7 @@ func newCookies(secure bool) cookies {
 	if secure {
 		prefix = "__Host-"
 	}
-	return cookies{visitor: prefix + "twinspan_connect_browser", session: prefix + "twinspan_connect_session", console: access.CookieName(secure), secure: secure}
+	return cookies{visitor: prefix + "twinspan_connect_browser", session: prefix + "twinspan_connect_session", console: access.CookieName(secure), planned: prefix + "twinspan_connect_system_user", secure: secure}
 }
 
 // get is the cookie's value; "" where it is absent or too long to be ours.

@@ -16,7 +16,6 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
-	"github.com/twinspan/twinspan/internal/web"
 )
 
 // IntegrationPath is the page that the tenant's Email Studio > Admin > Salesforce Integration leads to (DESIGN 5.10).
@@ -38,7 +37,7 @@ const companyLogin = "If you are using a company-specific login URL, such as htt
 
 // mountIntegration registers the page and its forms, which are the Engagement admin's.
 func (s *Server) mountIntegration(handle func(pattern string, h http.Handler)) {
-	handle("GET "+IntegrationPath, http.HandlerFunc(s.fromEngagement))
+	handle("GET "+IntegrationPath, s.arriving(signInTenantPath, IntegrationPath, true, s.inside(s.integration, access.Engagement)))
 	handle("GET "+connectAccountPath, s.inside(s.askConnectAccount, access.Engagement))
 	handle("POST "+connectAccountPath, s.act(s.connectAccount, access.Engagement))
 	handle("POST "+migratePath, s.act(s.migrate, access.Engagement))
@@ -47,27 +46,14 @@ func (s *Server) mountIntegration(handle func(pattern string, h http.Handler)) {
 	handle("POST "+disconnectPath, s.act(s.disconnect, access.Engagement))
 }
 
-// fromEngagement opens the page to whoever comes from Engagement's menu: who he is Engagement says, without asking by which cloud
-// he wants to be known. Parameters: pair, whose connection it is.
-func (s *Server) fromEngagement(w http.ResponseWriter, r *http.Request) {
-	query, err := web.Query(r)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
-	pair := query.Get("pair")
-	session, _, err := s.Access.Session(r.Context(), s.cookies.get(r, s.cookies.console))
-	if fault.KindOf(err) == fault.Unauthenticated || err == nil && pair != "" && pair != session.Pair {
-		redirect(w, r, signInTenantPath+"?"+url.Values{"return": {IntegrationPath}, "pair": {pair}}.Encode())
-		return
-	}
-	s.inside(s.integration, access.Engagement)(w, r)
-}
-
 // integration shows the connection as Engagement's administrator sees it, and what he can do with it now.
 func (s *Server) integration(w http.ResponseWriter, r *http.Request, v stay) {
 	l := v.link
 	offer, err := s.Migrations.Offer(r.Context(), l)
+	var u upgrade.Upgrade
+	if err == nil {
+		u, err = s.underWayOf(r.Context(), l)
+	}
 	if err != nil {
 		s.sorry(w, r, v, err)
 		return
@@ -82,7 +68,10 @@ func (s *Server) integration(w http.ResponseWriter, r *http.Request, v stay) {
 		},
 	}}
 	p.Blocks = append(p.Blocks, s.outageBlocks(l)...)
-	if l.Org.Driver == link.Password { // offered where there is something to upgrade alone
+	switch {
+	case u.UnderWay():
+		p.Blocks = append(p.Blocks, ui.Heading{Text: kindText(u.Kind)}, ui.Text("The upgrade is under way."), ui.Links{{Text: "Go on with the upgrade", Href: UpgradePath}})
+	case l.Org.Driver == link.Password: // offered where there is something to upgrade alone
 		p.Blocks = append(p.Blocks, ui.Heading{Text: "Upgrade to Connected App"},
 			ui.Text("Your account signs in to the org by a stored password. Connected App Authentication is required for all Marketing Cloud Connect accounts as of June 1, 2016."),
 			ui.Links{{Text: "Upgrade to Connected App", Href: UpgradePath + "?kind=" + string(upgrade.ConnectedApp)}})
@@ -90,7 +79,7 @@ func (s *Server) integration(w http.ResponseWriter, r *http.Request, v stay) {
 	if l.Org.State != link.SpanUp {
 		p.Blocks = append(p.Blocks, ui.Heading{Text: "Connect Account"}, ui.Text("Engagement works in the org as the Salesforce system user."), ui.Links{{Text: "Connect Account", Href: connectAccountPath}})
 	}
-	p.Blocks = append(p.Blocks, s.migrateBlocks(v, offer)...)
+	p.Blocks = append(p.Blocks, s.migrateBlocks(v, offer, u)...)
 	if l.Org.Username != "" || l.Tenant.Username != "" {
 		p.Blocks = append(p.Blocks, ui.Heading{Text: "Disconnect"}, ui.Links{{Text: "Disconnect", Href: disconnectPath}})
 	}
@@ -105,8 +94,23 @@ func driverText(d link.Driver) string {
 	return d.String()
 }
 
-// migrateBlocks offer Migrate Existing Users, while that is available.
-func (s *Server) migrateBlocks(v stay, offer migration.Offer) []ui.Block {
+// underWayOf is the upgrade that is under way, the zero Upgrade where none is.
+func (s *Server) underWayOf(ctx context.Context, l link.Link) (upgrade.Upgrade, error) {
+	u, err := s.Upgrades.Last(ctx, l)
+	if fault.CodeOf(err) == upgrade.CodeNotFound || err == nil && !u.UnderWay() {
+		return upgrade.Upgrade{}, nil
+	}
+	return u, err
+}
+
+// atMigration reports whether the upgrade waits for Migrate Existing Users.
+func atMigration(u upgrade.Upgrade) bool {
+	return u.UnderWay() && u.Waiting != nil && u.Waiting.Step == upgrade.Migrate && !u.Waiting.Undoing && u.Waiting.For == upgrade.EngagementAdmin
+}
+
+// migrateBlocks offer Migrate Existing Users, while that is available. In an upgrade it is one of its steps: u is the one that is
+// under way, the zero Upgrade for none.
+func (s *Server) migrateBlocks(v stay, offer migration.Offer, u upgrade.Upgrade) []ui.Block {
 	if offer.UpgradedAt.IsZero() && !offer.Available() {
 		return nil
 	}
@@ -114,9 +118,12 @@ func (s *Server) migrateBlocks(v stay, offer migration.Offer) []ui.Block {
 	if !offer.Available() {
 		return append(blocks, ui.Text(fault.Of(offer.Refusal()).Message), ui.Links{{Text: "Results", Href: migrateResultsPath}})
 	}
-	return append(blocks, s.countdown(v.link, "Auto-connection is available for 14 days after the upgrade", offer.Until),
-		ui.Text(fmt.Sprintf("%d users were connected before the upgrade and are not reconnected. They are reconnected without a password.", offer.Users)),
-		v.form(ui.Form{Action: migratePath, Submits: []ui.Submit{{Label: "Connect"}}}))
+	blocks = append(blocks, s.countdown(v.link, "Auto-connection is available for 14 days after the upgrade", offer.Until),
+		ui.Text(fmt.Sprintf("%d users were connected before the upgrade and are not reconnected. They are reconnected without a password.", offer.Users)))
+	if u.UnderWay() && !atMigration(u) {
+		return append(blocks, ui.Text("The upgrade that is under way comes to this step by itself."))
+	}
+	return append(blocks, v.form(ui.Form{Action: migratePath, Submits: []ui.Submit{{Label: "Connect"}}}))
 }
 
 // askConnectAccount names whom the connection will be, and who asks, before anything is connected.
@@ -152,33 +159,60 @@ func (s *Server) connectAccount(w http.ResponseWriter, r *http.Request, v stay, 
 	case err != nil:
 		s.sorry(w, r, v, err)
 	default:
-		redirect(w, r, location)
+		s.leave(w, r, location)
 	}
 }
 
-// migrate begins auto-connection: the button Connect.
+// migrate begins auto-connection: the button Connect. An upgrade that waits for it is told, and begins it.
 func (s *Server) migrate(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
-	if _, err := s.Migrations.Start(r.Context(), v.link, "", v.actor()); err != nil {
+	u, err := s.underWayOf(r.Context(), v.link)
+	switch {
+	case err != nil:
+	case atMigration(u):
+		if err = v.ours(u.Waiting.For); err == nil {
+			_, err = s.Upgrades.Tell(r.Context(), v.link, upgrade.Migrate, upgrade.Telling{By: v.actor()})
+		}
+	default:
+		_, err = s.Migrations.Start(r.Context(), v.link, "", v.actor())
+	}
+	if err != nil {
 		s.sorry(w, r, v, err)
 		return
 	}
 	redirect(w, r, migrateResultsPath)
 }
 
-// migrateResults is the results window, with its OK.
+// migrateResults is the results window, with its OK, which leads back to where the step was begun.
 func (s *Server) migrateResults(w http.ResponseWriter, r *http.Request, v stay) {
-	run, err := s.Migrations.Status(r.Context(), v.link, "")
-	if err != nil {
-		s.sorry(w, r, v, err)
-		return
+	u, err := s.underWayOf(r.Context(), v.link)
+	var run migration.Run
+	if err == nil {
+		run, err = s.Migrations.Status(r.Context(), v.link, "")
+	}
+	begins := err == nil && u.UnderWay() && u.Step == upgrade.Migrate && run.Upgrade != u.ID
+	if fault.CodeOf(err) == migration.CodeNotFound && u.UnderWay() {
+		begins, err = true, nil
 	}
 	p := ui.Page{Title: "Auto-connection results", Crumbs: []ui.Link{{Text: "Salesforce Integration", Href: IntegrationPath}}}
-	blocks, err := s.runBlocks(r.Context(), v, run)
+	switch {
+	case err != nil:
+	case begins:
+		p.Blocks = []ui.Block{ui.Text("Auto-connection begins.")}
+	default:
+		p.Blocks, err = s.runBlocks(r.Context(), v, migration.Whole{run}, "")
+	}
 	if err != nil {
 		s.sorry(w, r, v, err)
 		return
 	}
-	p.Blocks = append(blocks, ui.Form{Get: true, Action: IntegrationPath, Submits: []ui.Submit{{Label: "OK"}}})
+	if begins || run.State == migration.Queued || run.State == migration.Running {
+		p.Blocks = append(p.Blocks, ui.Links{{Text: "Look again", Href: migrateResultsPath}})
+	}
+	back := IntegrationPath
+	if u.UnderWay() {
+		back = UpgradePath
+	}
+	p.Blocks = append(p.Blocks, ui.Form{Get: true, Action: back, Submits: []ui.Submit{{Label: "OK"}}})
 	s.show(w, r, http.StatusOK, v, p)
 }
 

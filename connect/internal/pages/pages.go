@@ -1,10 +1,12 @@
 // Package pages are what a visitor's browser sees of Connect: the Marketing Cloud tab, on which a CRM user maps himself,
 // and the redirects of the trips to both clouds. Every trip ends at the tab, and the tab alone decides what is next:
 //
+//	GET  /                            before the clouds are connected what has to be done for that; then the tab
 //	GET  /marketing-cloud             who is the visitor? unknown: to the org; unmapped: the button; mapped: connected as …
 //	POST /marketing-cloud/connect     the button: to the tenant
 //	POST /marketing-cloud/confirm     the answer to whom a cloud signed in: nothing is bound before it
 //	POST /marketing-cloud/api-user    the button of an administrator who is asked for the API user's credentials
+//	POST /marketing-cloud/other-user  the button of a visitor who wants to be somebody else: to the org, which asks
 //	POST /marketing-cloud/reset       clears the visitor's own mapping and asks him to integrate again
 //	POST /marketing-cloud/sign-out    ends the visitor's session in Connect
 //	GET  /oauth/crm/start             the link for the system user ("Connect Account"): to the org
@@ -13,6 +15,7 @@
 //	GET  /oauth/engagement/callback   back from the tenant
 //	GET  /guides                      the five founding documents as guides; /guides/{guide} is one, with the state of each step
 //	GET  /salesforce-integration      what Engagement's Email Studio > Admin > Salesforce Integration leads to; forms below it
+//	GET  /doctor                      what the doctor found; its other pages and forms below it
 //	GET  /upgrade                     the upgrade wizard of two admins; forms below it
 //
 // and the console under /console, in which the connection is run by whoever has a role in it (package access): every page
@@ -28,18 +31,26 @@ import (
 	"strings"
 
 	"github.com/twinspan/twinspan/connect/internal/access"
+	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/audit"
+	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/guide"
+	"github.com/twinspan/twinspan/connect/internal/integration"
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/connect/internal/migration"
+	"github.com/twinspan/twinspan/connect/internal/notice"
+	"github.com/twinspan/twinspan/connect/internal/send"
 	"github.com/twinspan/twinspan/connect/internal/signin"
+	"github.com/twinspan/twinspan/connect/internal/tenantoauth"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
 	"github.com/twinspan/twinspan/connect/internal/units"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/connect/internal/usage"
 	"github.com/twinspan/twinspan/internal/client"
+	"github.com/twinspan/twinspan/internal/clock"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -68,24 +79,41 @@ type Options struct {
 	Mappings *mapping.Service
 	Imports  *mapping.Importer
 	Mailings *mailing.Service
-	Triggers *trigger.Service
-	Units    *units.Service
-	Usage    *usage.Service
-	Audit    *audit.Service
-	Upgrades *upgrade.Service // nil where there are none
+	Sends    *send.Service
+	Notices  *notice.Service
+	APIUser  *apiuser.Service
+	// Integration is the integration user of document 004.
+	Integration *integration.Service
+	Triggers    *trigger.Service
+	Units       *units.Service
+	Usage       *usage.Service
+	Audit       *audit.Service
+	Upgrades    *upgrade.Service // nil where there are none
 	// Guides are the founding documents as guides; the others are the upgrade wizard's and the Salesforce Integration page's.
-	Guides     *guide.Service
-	Planner    *upgrade.Planner
-	Schedule   *upgrade.Scheduler
-	Migrations *migration.Service
-	BaseURL    string // without trailing slash; https makes the cookies secure ones
-	Log        *slog.Logger
+	Guides   *guide.Service
+	Planner  *upgrade.Planner
+	Schedule *upgrade.Scheduler
+	// Configurer changes the org's Marketing Cloud Configuration Settings, TenantOAuth verifies what document 002 has verified.
+	Configurer  *tenantoauth.Configurer
+	TenantOAuth *tenantoauth.Service
+	Migrations  *migration.Service
+	// Doctor looks when it is asked, Rounds by themselves.
+	Doctor *doctor.Service
+	Rounds *doctor.Rounds
+	// WorkbenchURL leads to the pages of the control surface, for administrators; "" for none.
+	WorkbenchURL string
+	BaseURL      string // without trailing slash; https makes the cookies secure ones
+	Log          *slog.Logger
+	// SignInsPerMinute bounds the sign-ins that one network begins, ten times as many for loopback; 0 is SignInsPerMinute.
+	SignInsPerMinute int
+	Machine          clock.Machine // nil is time.Now
 }
 
 // Server answers the pages. It is safe for concurrent use.
 type Server struct {
 	Options
 	cookies cookies
+	pace    pace
 }
 
 // New returns a server.
@@ -93,7 +121,7 @@ func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{o, newCookies(strings.HasPrefix(o.BaseURL, "https://"))}
+	return &Server{o, newCookies(strings.HasPrefix(o.BaseURL, "https://")), newPace(o.SignInsPerMinute, o.Machine)}
 }
 
 // Mount registers the pages.
@@ -102,20 +130,25 @@ func (s *Server) Mount(mux *web.Mux) {
 	s.mountConsole(mux)
 	s.mountIntegration(mux.Handle)
 	s.mountWizard(mux.Handle)
-	mux.HandleFunc("GET "+GuidesPath, s.inside(s.guides, access.Engagement))
-	mux.HandleFunc("GET "+GuidesPath+"/{guide}", s.inside(s.guide, access.Engagement))
+	s.mountOAuth(mux.Handle)
+	s.mountDoctor(mux)
+	mux.HandleFunc("GET "+GuidesPath, s.inside(s.readers(s.guides), everybody...))
+	mux.HandleFunc("GET "+GuidesPath+"/{guide}", s.inside(s.readers(s.guide), everybody...))
+	mux.Handle("POST "+guideSystemPath, s.act(s.planSystemUser, everybody...))
 	mux.HandleFunc("GET "+TabPath, s.tab)
 	mux.HandleFunc("GET "+TroubleshootPath, s.troubleshoot)
-	mux.Handle("POST "+connectPath, guard(s.connect))
+	mux.HandleFunc("GET "+refusalsPath, s.refusals)
+	mux.Handle("POST "+connectPath, guard(s.paced(s.connect)))
 	mux.Handle("POST "+confirmPath, guard(s.confirm))
 	mux.Handle("POST "+resetPath, guard(s.reset))
-	mux.Handle("POST "+apiUserPath, guard(s.apiUser))
+	mux.Handle("POST "+apiUserPath, guard(s.paced(s.apiUser)))
+	mux.Handle("POST "+otherUserPath, guard(s.paced(s.otherUser)))
 	mux.Handle("POST "+signOutPath, guard(s.signOut))
 	mux.HandleFunc("GET "+signin.OrgCallbackPath, s.orgCallback)
-	mux.HandleFunc("GET "+signin.OrgStartPath, s.start)
-	mux.HandleFunc("GET "+signin.TenantStartPath, s.start)
+	mux.HandleFunc("GET "+signin.OrgStartPath, s.paced(s.start))
+	mux.HandleFunc("GET "+signin.TenantStartPath, s.paced(s.start))
 	mux.HandleFunc("GET "+signin.TenantCallbackPath, s.tenantCallback)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { redirect(w, r, TabPath) })
+	mux.HandleFunc("GET /", s.landing)
 }
 
 // NotFound answers addresses that no page has.
@@ -125,7 +158,7 @@ func (s *Server) NotFound(w http.ResponseWriter, r *http.Request) {
 
 // MethodNotAllowed answers pages that are not there for the method.
 func (s *Server) MethodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	s.render(w, r, http.StatusMethodNotAllowed, failed("The page is not there for this method.", web.RequestIDFrom(r.Context())))
+	s.render(w, r, http.StatusMethodNotAllowed, failed("The page is not there for this method.", TroubleshootPath, web.RequestIDFrom(r.Context())))
 }
 
 // tab is the one place that decides what a visitor needs next.
@@ -138,7 +171,7 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 	session, l, err := s.session(r)
 	pair := query.Get("pair")
 	if fault.KindOf(err) == fault.Unauthenticated || err == nil && pair != "" && pair != l.Pair {
-		s.visit(w, r, pair)
+		s.paced(func(w http.ResponseWriter, r *http.Request) { s.visit(w, r, pair) })(w, r)
 		return
 	}
 	if err == nil {
@@ -152,6 +185,10 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.refuse(w, r, err)
+		return
+	}
+	if toBeSetUp(l) {
+		s.render(w, r, http.StatusOK, setUp(session.Visitor, l, ui.Alert{}))
 		return
 	}
 	m, err := s.Mappings.Check(r.Context(), l, session.Visitor.UserID)
@@ -212,10 +249,14 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = s.Links.Interrupted(l)
 	}
+	if err == nil && toBeSetUp(l) {
+		s.beginSetUp(w, r, l, session.Visitor)
+		return
+	}
 	if err == nil {
 		var location string
 		if location, err = s.Signins.BeginMapping(r.Context(), l, session.Visitor, s.cookies.browser(w, r)); err == nil {
-			redirect(w, r, location)
+			s.leave(w, r, location)
 			return
 		}
 	}
@@ -269,7 +310,7 @@ func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if flow.Purpose == signin.Console {
-		s.enter(w, r, l, access.Person{Cloud: access.ByOrg, OrgID: visitor.OrgID, UserID: visitor.UserID, Username: visitor.Username, Name: visitor.Name}, nil, flow.Return)
+		s.enter(w, r, l, access.Person{Cloud: access.ByOrg, OrgID: visitor.OrgID, UserID: visitor.UserID, Username: visitor.Username, Name: visitor.Name}, nil, flow.Lent, flow.Return)
 		return
 	}
 	cookie, err := s.Signins.Stay(r.Context(), l, visitor)
@@ -309,6 +350,10 @@ func (s *Server) tenantCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	if arrival.Purpose == signin.ConsoleTenant {
 		s.enterTenant(w, r, arrival)
+		return
+	}
+	if arrival.Purpose == signin.SetUp {
+		s.askSetUp(w, r, arrival)
 		return
 	}
 	if arrival.Purpose == signin.MapUser {
@@ -400,15 +445,34 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			break
 		}
+		if s.Upgrades != nil { // one may have begun since he was sent here
+			if err = s.Upgrades.KeepsSystemUser(r.Context(), l, flow.Username); err != nil {
+				break
+			}
+		}
 		if l, err = s.Links.ConnectOrg(r.Context(), l.Pair, flow.Username, flow.Username); err == nil {
 			s.render(w, r, http.StatusOK, systemUserConnected(l))
 			return
 		}
+	case flow.Purpose == signin.ConfirmSetUp && yes:
+		pair := l
+		if l, err = s.connectBoth(r, l, flow); err == nil {
+			s.render(w, r, http.StatusOK, setUpDone(l, flow.Visitor.Username))
+			return
+		}
+		if backErr := s.Mappings.GiveBack(r.Context(), pair, flow.Username); backErr != nil {
+			s.log(r, http.StatusOK, backErr)
+		}
 	case flow.Purpose == signin.ConfirmAPIUser && yes:
 		pair := l
-		if l, err = s.Links.ConnectTenantSignedIn(r.Context(), l.Pair, flow.Username, flow.MID, flow.Username); err == nil {
-			s.render(w, r, http.StatusOK, apiUserConnected(l))
-			return
+		if s.Upgrades != nil {
+			err = s.Upgrades.KeepsAPIUser(r.Context(), l, flow.Username, flow.MID)
+		}
+		if err == nil {
+			if l, err = s.Links.ConnectTenantSignedIn(r.Context(), l.Pair, flow.Username, flow.MID, flow.Username); err == nil {
+				s.render(w, r, http.StatusOK, apiUserConnected(l))
+				return
+			}
 		}
 		if backErr := s.Mappings.GiveBack(r.Context(), pair, flow.Username); backErr != nil {
 			s.log(r, http.StatusOK, backErr)
@@ -417,6 +481,10 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		_, err = s.Mappings.Confirm(r.Context(), l, flow)
 	default:
 		err = s.Mappings.Decline(r.Context(), l, flow)
+		if err == nil && flow.Purpose == signin.ConfirmSetUp {
+			s.render(w, r, http.StatusOK, notSetUp())
+			return
+		}
 		if err == nil && flow.Purpose == signin.ConfirmAPIUser {
 			s.render(w, r, http.StatusOK, nothingConnected("Engagement"))
 			return
@@ -473,6 +541,13 @@ func redirect(w http.ResponseWriter, r *http.Request, location string) {
 	http.Redirect(w, r, location, http.StatusSeeOther)
 }
 
+// leave sends it to a cloud, whose address for signing in may lead to others of its own: a real org's does.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, location string) {
+	if err := ui.Leave(w, r, http.StatusSeeOther, ui.Page{Brand: brand}, location); err != nil {
+		s.notWritten(r, err)
+	}
+}
+
 // standing says under every page in which standing the visitor's connection is, or that of the pair that was made
 // first; "" where there is none or it cannot be read, about which the page itself says more.
 func (s *Server) standing(r *http.Request) string {
@@ -496,16 +571,23 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, p ui
 // write is render for a page that is the same for every connection.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, status int, p ui.Page) {
 	if err := ui.Render(w, status, p); err != nil {
-		s.Log.LogAttrs(r.Context(), slog.LevelError, "page not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
+		s.notWritten(r, err)
 	}
+}
+
+func (s *Server) notWritten(r *http.Request, err error) {
+	s.Log.LogAttrs(r.Context(), slog.LevelError, "page not written", slog.String("error", err.Error()), slog.String("request_id", web.RequestIDFrom(r.Context())))
 }
 
 // refuse shows an error page with a way on, and logs what the visitor may not see.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status, text := s.refusal(r, err); status != 0 {
-		s.render(w, r, status, failed(text, web.RequestIDFrom(r.Context())))
+		s.render(w, r, status, failed(text, meaningOf(err), web.RequestIDFrom(r.Context())))
 	}
 }
+
+// meaningOf leads to what a refusal means.
+func meaningOf(err error) string { return explain.Way(client.Said(err)) }
 
 // refusal is the one table from faults to what pages say, and logs the rest. Status 0 is for a visitor who is gone.
 func (s *Server) refusal(r *http.Request, err error) (status int, text string) {

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/twinspan/twinspan/connect/internal/link"
@@ -17,14 +18,19 @@ func signOutForm() ui.Form {
 	return ui.Form{Action: signOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}}
 }
 
-// resetForm clears the visitor's own mapping.
-func resetForm() ui.Form {
-	return ui.Form{Action: resetPath, Submits: []ui.Submit{{Label: "Reset my mapping", Secondary: true}}}
+// credentials is My Credentials, to which the org leads whose mapping is to be cleared (document 000, from 5.493 on): it clears the
+// visitor's own, and the tab then asks for the user that he wants to be.
+func credentials() []ui.Block {
+	return []ui.Block{
+		ui.Heading{Text: "My Credentials"},
+		ui.Text("To be connected as another Engagement user, or with permissions that you were given since, reset your mapping and log in to Engagement once more."),
+		ui.Form{Action: resetPath, Submits: []ui.Submit{{Label: "Reset my mapping", Secondary: true}}},
+	}
 }
 
 // connected is the tab of a mapped user. err, where there is one, kept the mapping from being tried.
 func connected(v signin.Visitor, m mapping.Mapping, l link.Link, err error) ui.Page {
-	p := ui.Page{Title: "Marketing Cloud", Brand: brand, User: v.Username, Blocks: []ui.Block{
+	p := ui.Page{Title: "Marketing Cloud", Brand: brand, User: v.Username, Blocks: append(append([]ui.Block{
 		ui.Text("Connected as " + m.EngagementUser + "."),
 		ui.Definitions{
 			{Name: "Salesforce user", Value: m.CRMUsername},
@@ -34,9 +40,7 @@ func connected(v signin.Visitor, m mapping.Mapping, l link.Link, err error) ui.P
 			{Name: "Connection", Value: stateText(l.State())},
 			{Name: "Authentication", Value: authentication(l.Tenant)},
 		},
-		resetForm(),
-		signOutForm(),
-	}}
+	}, credentials()...), signOutForm())}
 	if err != nil {
 		p.Alerts = []ui.Alert{{Kind: ui.Warning, Title: "Engagement could not be asked", Text: fault.Of(err).Message + " The mapping is shown as it was last known."}}
 	}
@@ -59,6 +63,10 @@ func stateText(s link.State) string {
 
 // unmapped is the tab of a user without a mapping.
 func unmapped(v signin.Visitor, l link.Link) ui.Page {
+	what := "Sign in once with your own Engagement user, not with the API user. After that you are connected without being asked."
+	if link.SameUsername(v.Username, l.Org.Username) {
+		what = "You are the Salesforce system user, by whom the clouds work together: he needs no Engagement user, and there is nothing left to do for him here. Other users sign in to this tab as themselves, and press the button once with an Engagement user of their own."
+	}
 	return ui.Page{
 		Title: "Connect to Marketing Cloud", Brand: brand, User: v.Username, FormAction: tenantSource(l),
 		Alerts: []ui.Alert{{
@@ -67,8 +75,10 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 				"log out of all active Engagement sessions. Closing the tab doesn’t end an active session.",
 		}},
 		Blocks: []ui.Block{
-			ui.Text("Sign in once with your own Engagement user, not with the API user. After that you are connected without being asked."),
+			ui.Text(stateText(l.State()) + "."),
+			ui.Text(what),
 			ui.Form{Action: connectPath, Submits: []ui.Submit{{Label: "Connect to Marketing Cloud"}}},
+			ui.Links{{Text: "All guides", Href: GuidesPath}, {Text: "Troubleshoot Connected App", Href: TroubleshootPath}},
 			signOutForm(),
 		},
 	}
@@ -199,7 +209,7 @@ func broken(v signin.Visitor, m mapping.Mapping, l link.Link) ui.Page {
 		Text: "You are mapped to " + m.EngagementUser + ", and Engagement no longer signs that user in for this connection. " +
 			"Connecting again is answered “login denied” until the mapping is cleared. Reset it here, or ask an administrator to clear it.",
 	}}, p.Alerts...)
-	p.Blocks = append(p.Blocks[:len(p.Blocks)-1:len(p.Blocks)-1], resetForm(), signOutForm())
+	p.Blocks = slices.Concat(p.Blocks[:len(p.Blocks)-1], credentials(), []ui.Block{signOutForm()})
 	return p
 }
 
@@ -211,7 +221,11 @@ func apiUserConnected(l link.Link) ui.Page {
 			Kind: ui.Success, Title: "The org is connected to Engagement",
 			Text: "The Marketing Cloud Connect API user is " + l.Tenant.Username + ", in business unit " + strconv.FormatInt(l.Tenant.MID, 10) + ".",
 		}},
-		Blocks: []ui.Block{ui.Text("You may close this page. Log out of Engagement: the connection stays.")},
+		Blocks: []ui.Block{
+			ui.Heading{Text: "What comes next"},
+			ui.Text("Log out of Engagement, where the API user is still signed in: the connection stays. The Marketing Cloud tab tells whether the credentials were converted."),
+			ui.Links{{Text: "Marketing Cloud tab", Href: TabPath}, {Text: "Verify tenant-specific OAuth", Href: verifyPath}, {Text: "Manage Business Units", Href: unitsPath}},
+		},
 	}
 }
 
@@ -223,10 +237,10 @@ func signedOut() ui.Page {
 }
 
 // failed is the page of every refusal, with a way to begin again.
-func failed(text, requestID string) ui.Page {
+func failed(text, help, requestID string) ui.Page {
 	p := ui.Page{
 		Title: "Marketing Cloud", Brand: brand, Narrow: true, Alerts: []ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: text}},
-		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}, {Text: "Troubleshoot Connected App", Href: TroubleshootPath}}},
+		Blocks: []ui.Block{ui.Links{{Text: "Begin again", Href: TabPath}, {Text: "What this means, in Troubleshoot Connected App", Href: help}}},
 	}
 	if requestID != "" {
 		p.Footer = "Request " + requestID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/migration"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
@@ -157,7 +159,9 @@ func (s *Server) showWizard(w http.ResponseWriter, r *http.Request, v stay, stat
 	}
 	if in.err != nil && in.field == "" {
 		p.Alerts = append([]ui.Alert{{Kind: ui.Error, Title: "That did not work", Text: fault.Of(in.err).Message}}, p.Alerts...)
+		p.Blocks = append(p.Blocks, whatItMeans(in.err))
 	}
+	p.Blocks = append(p.Blocks, ui.Links{{Text: "Troubleshoot Connected App", Href: TroubleshootPath}})
 	s.show(w, r, status, v, p)
 }
 
@@ -233,6 +237,12 @@ func progressText(p upgrade.Progress) string {
 	text := fmt.Sprintf("%d of %d steps done", p.Done, p.Steps)
 	if n := p.Users; n.Total > 0 {
 		text += fmt.Sprintf("; %d of %d users reconnected, %d waiting for approval, %d failed", n.Reconnected, n.Total, n.Waiting, n.Failed)
+		if n.Rate > 0 {
+			text += fmt.Sprintf("; %.0f users a second", n.Rate)
+		}
+		if n.Left > 0 {
+			text += "; about " + n.Left.Round(time.Second).String() + " left"
+		}
 	}
 	return text
 }
@@ -272,6 +282,8 @@ func (s *Server) turn(ctx context.Context, v stay, u upgrade.Upgrade, in wizardI
 	case waits.Step == upgrade.Acknowledge:
 		form.Fields = append(form.Fields, acknowledgement(in))
 		form.Submits[0].Label = "Acknowledge and begin"
+	case waits.Code == upgrade.CodeNotReadable:
+		form.Fields = append(form.Fields, ui.Field{Type: ui.CheckboxField, Name: "anyway", Label: "It is done, though the system user cannot see it: go on"})
 	case waits.Step == upgrade.ConnectAccount:
 		return append(blocks, ui.Links{{Text: "Connect Account", Href: upgradeAccount}}), nil
 	case waits.Step == upgrade.ConnectEngagement:
@@ -337,38 +349,61 @@ func (s *Server) upgradeSteps(v stay, u upgrade.Upgrade) ui.Steps {
 	return steps
 }
 
-// runBlocks are a migration's results: numbers, files, and the users who failed or wait.
-func (s *Server) runBlocks(ctx context.Context, v stay, run migration.Run) ([]ui.Block, error) {
+// runBlocks are the results of migrations that belong together: numbers, files, the users who failed or wait as each stands last, and the
+// migrations by themselves. only is the id of the one that is shown alone, "" for all.
+func (s *Server) runBlocks(ctx context.Context, v stay, runs migration.Whole, only string) ([]ui.Block, error) {
+	run := runs[len(runs)-1]
+	total, reconnected, waiting, failed := runs.Counts()
 	facts := ui.Definitions{
 		{Name: "State", Value: string(run.State)},
-		{Name: "Users", Value: strconv.Itoa(run.Total)},
-		{Name: "Reconnected", Value: strconv.Itoa(run.Reconnected)},
-		{Name: "Waiting for approval", Value: strconv.Itoa(run.Waiting)},
-		{Name: "Failed", Value: strconv.Itoa(run.Failed)},
-		{Name: "Begun", Value: stamp(run.CreatedAt) + " by " + run.Actor},
+		{Name: "Users", Value: strconv.Itoa(total)},
+		{Name: "Reconnected", Value: strconv.Itoa(reconnected)},
+		{Name: "Waiting for approval", Value: strconv.Itoa(waiting)},
+		{Name: "Failed", Value: strconv.Itoa(failed)},
+		{Name: "Begun", Value: stamp(runs[0].CreatedAt) + " by " + runs[0].Actor},
 	}
 	if run.Error != "" {
 		facts = append(facts, ui.Definition{Name: "Stopped", Value: run.Error})
 	}
-	for _, f := range run.Files {
-		if f.Stem != "" {
-			facts = append(facts, ui.Definition{Name: "My Documents", Value: f.Success() + ", " + f.Failures()})
+	for _, one := range runs {
+		for _, f := range one.Files {
+			if f.Stem != "" {
+				facts = append(facts, ui.Definition{Name: "My Documents", Value: f.Success() + ", " + f.Failures()})
+			}
 		}
 	}
-	users, err := s.Migrations.Results(ctx, v.link, run.ID, migration.Filter{Results: []migration.Result{migration.UserFailed, migration.UserWaiting}, Limit: maxListed + 1})
+	users, err := s.Migrations.WholeResults(ctx, runs, []migration.Result{migration.UserFailed, migration.UserWaiting}, maxListed+1)
 	if err != nil {
 		return nil, err
 	}
 	t := ui.Table{Caption: "Users who are not reconnected", Columns: []string{"Salesforce user", "Engagement user", "Result", "Reason"}, Empty: "none"}
 	for _, one := range users[:min(len(users), maxListed)] {
-		t.Rows = append(t.Rows, ui.Row(one.CRMUsername, one.EngagementUsername, string(one.Result), one.Reason))
+		t.Rows = append(t.Rows, []ui.Cell{{Text: one.CRMUsername}, {Text: one.EngagementUsername}, {Text: string(one.Result)}, {Text: one.Reason, Href: explain.Way("", one.Reason)}})
 	}
 	blocks := []ui.Block{facts, t}
 	if len(users) > maxListed {
 		blocks = append(blocks, ui.Text("More are in the report."))
 	}
-	blocks = append(blocks, ui.Links{{Text: "Download the users who were reconnected (CSV)", Href: upgradeReport + "?report=success"}, {Text: "Download those who were not (CSV)", Href: upgradeReport + "?report=failures"}})
-	if run.Failed > 0 && (run.State == migration.Done || run.State == migration.Stopped) {
+	if len(runs) > 1 {
+		several := ui.Table{Caption: "Migrations of the upgrade", Columns: []string{"Migration", "What", "Users", "Reconnected", "Failed", "State"}}
+		for _, one := range runs {
+			several.Rows = append(several.Rows, []ui.Cell{
+				{Text: one.ID, Href: upgradeReport + "?run=" + url.QueryEscape(one.ID)},
+				{Text: map[bool]string{true: "those who had failed, again", false: "everybody"}[one.Retry]},
+				{Text: strconv.Itoa(one.Total)},
+				{Text: strconv.Itoa(one.Reconnected)},
+				{Text: strconv.Itoa(one.Failed)},
+				{Text: string(one.State)},
+			})
+		}
+		blocks = append(blocks, several)
+	}
+	list := upgradeReport + "?"
+	if only != "" {
+		list += "run=" + url.QueryEscape(only) + "&"
+	}
+	blocks = append(blocks, ui.Links{{Text: "Troubleshoot Connected App", Href: TroubleshootPath}, {Text: "Download the users who were reconnected (CSV)", Href: list + "report=success"}, {Text: "Download those who were not (CSV)", Href: list + "report=failures"}})
+	if only == "" && failed > 0 && (run.State == migration.Done || run.State == migration.Stopped) {
 		blocks = append(blocks, v.form(ui.Form{Action: upgradeRetry, Submits: []ui.Submit{{Label: "Try those who failed again", Secondary: true}}}))
 	}
 	return blocks, nil
@@ -398,11 +433,22 @@ func (s *Server) before(ctx context.Context, v stay, u upgrade.Upgrade, there bo
 	}
 	p.Title = kindText(plan.Kind)
 	p.Blocks = append(p.Blocks, planBlocks(plan)...)
-	booked := there && u.State == upgrade.Booked
+	booked, after := there && u.State == upgrade.Booked, false
 	if booked {
+		for _, f := range u.Findings {
+			p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: "Found", Text: f.Text})
+		}
+		if b, err := s.Schedule.Current(ctx, l); err == nil {
+			after = b.AfterSends
+		} else if fault.CodeOf(err) != upgrade.CodeNotBooked {
+			return err
+		}
 		when := "as soon as it is begun"
 		if !u.At.IsZero() {
 			when = stamp(u.At)
+		}
+		if after {
+			when += ", once the sends have completed that are due before its end"
 		}
 		p.Blocks = append(p.Blocks, ui.Heading{Text: "Booked"}, ui.Definitions{{Name: "Outage", Value: when + ", for " + u.Window.String()}, {Name: "Mode", Value: upgrade.ModeText(u.Mode)}, {Name: "Order", Value: string(u.Order)}})
 		if !u.At.IsZero() {
@@ -410,7 +456,7 @@ func (s *Server) before(ctx context.Context, v stay, u upgrade.Upgrade, there bo
 		}
 		p.Blocks = append(p.Blocks, v.form(ui.Form{Action: upgradeWithdraw, Fields: []ui.Field{{Name: "reason", Label: "Why it is taken back", Value: in.value("withdraw_reason", ""), Error: in.wrong("reason"), MaxLength: 500}}, Submits: []ui.Submit{{Label: "Take the booking back", Secondary: true}}}))
 	}
-	blocks, err := s.bookForm(ctx, v, plan, in)
+	blocks, err := s.bookForm(ctx, v, plan, after, in)
 	if err != nil {
 		return err
 	}
@@ -420,6 +466,9 @@ func (s *Server) before(ctx context.Context, v stay, u upgrade.Upgrade, there bo
 		return nil
 	}
 	p.Blocks = append(p.Blocks, ui.Heading{Text: "Begin"}, ui.Text("The outage opens "+map[bool]string{true: "at its hour", false: "at once"}[booked && !u.At.IsZero()]+" after you acknowledge."), v.form(beginForm(plan, booked, in)))
+	if plan.Kind == upgrade.ConnectedApp { // the document's next click
+		p.Blocks = append(p.Blocks, ui.Links{{Text: "Connect Account", Href: upgradeAccount}})
+	}
 	return nil
 }
 
@@ -454,8 +503,11 @@ func outageFields(plan upgrade.Plan, in wizardInput) []ui.Field {
 // timeForm is how a time is written in a form, UTC.
 const timeForm = "2006-01-02 15:04"
 
-// bookForm books the outage for later; the quietest hour is proposed.
-func (s *Server) bookForm(ctx context.Context, v stay, plan upgrade.Plan, in wizardInput) ([]ui.Block, error) {
+// bookForm books the outage for later; the quietest hour is proposed. after: what is booked waits for scheduled sends.
+func (s *Server) bookForm(ctx context.Context, v stay, plan upgrade.Plan, after bool, in wizardInput) ([]ui.Block, error) {
+	if in.values != nil { // what was typed stays
+		after = in.value("after_sends", "") != ""
+	}
 	proposed, err := s.Schedule.Propose(ctx, v.link, plan.Window)
 	if err != nil {
 		return nil, err
@@ -468,7 +520,7 @@ func (s *Server) bookForm(ctx context.Context, v stay, plan upgrade.Plan, in wiz
 		},
 	}, outageFields(plan, in)...)
 	fields = append(fields,
-		ui.Field{Type: ui.CheckboxField, Name: "after_sends", Label: "Open it only once the scheduled sends have completed", Checked: in.value("after_sends", "") != ""},
+		ui.Field{Type: ui.CheckboxField, Name: "after_sends", Label: "Open it only once the scheduled sends have completed", Checked: after},
 		ui.Field{Type: ui.CheckboxField, Name: "anyway", Label: "Book it though scheduled sends inside it fail", Checked: in.value("anyway", "") != "", Error: in.wrong("anyway")})
 	return []ui.Block{
 		ui.Heading{Text: "Schedule"},

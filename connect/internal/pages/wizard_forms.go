@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -91,7 +92,8 @@ func (s *Server) beginUpgrade(w http.ResponseWriter, r *http.Request, v stay, fo
 // bookUpgrade books the outage, or moves it. Both admins may.
 func (s *Server) bookUpgrade(w http.ResponseWriter, r *http.Request, v stay, form url.Values) {
 	q, err := startRequest(v, form)
-	ask := upgrade.ScheduleRequest{StartRequest: q, AfterSends: form.Get("after_sends") != "", Anyway: form.Get("anyway") != ""}
+	after := form.Get("after_sends") != ""
+	ask := upgrade.ScheduleRequest{StartRequest: q, AfterSends: &after, Anyway: form.Get("anyway") != ""}
 	if err == nil {
 		ask.At, err = time.Parse(timeForm, strings.TrimSpace(form.Get("at")))
 		switch now := s.Links.Now(v.link); {
@@ -149,12 +151,29 @@ func (s *Server) tellUpgrade(w http.ResponseWriter, r *http.Request, v stay, for
 		s.again(w, r, v, form, err)
 		return
 	}
+	if step == upgrade.Migrate && !u.Waiting.Undoing { // document 003: the results window, which OK closes
+		redirect(w, r, migrateResultsPath)
+		return
+	}
 	redirect(w, r, UpgradePath)
 }
 
-// askAccount names both identities before Connect Account.
+// askAccount names both identities before Connect Account. Where no upgrade is under way it is where one begins: document 003 has
+// Connect Account before the changes are acknowledged.
 func (s *Server) askAccount(w http.ResponseWriter, r *http.Request, v stay) {
-	u, err := s.current(r, v, upgrade.ConnectAccount)
+	u, err := s.underWayOf(r.Context(), v.link)
+	before := err == nil && !u.UnderWay() && v.link.Org.Driver == link.Password
+	switch {
+	case err != nil:
+	case before:
+		err = v.ours(upgrade.EngagementAdmin)
+	default:
+		u, err = s.current(r, v, upgrade.ConnectAccount)
+	}
+	var form ui.Form
+	if before && err == nil {
+		form, err = s.accountBegins(r.Context(), v)
+	}
 	if err != nil {
 		s.sorry(w, r, v, err)
 		return
@@ -164,14 +183,32 @@ func (s *Server) askAccount(w http.ResponseWriter, r *http.Request, v stay) {
 		ui.Text("From then on Connect signs in to the org as this system user by its own key. Nobody else is connected."),
 	}
 	label := "Connect Account"
-	if u.NeedsAllow() {
+	if !before && u.NeedsAllow() {
 		blocks = append(blocks, ui.Text("The org asks the system user himself: log in there as "+v.link.Org.Username+", and allow "+v.link.Names().App+" to access your data."))
 		label = "Log in and allow"
 	}
+	if !before {
+		form = ui.Form{Action: upgradeAccount, Submits: []ui.Submit{{Label: label}}}
+	}
 	s.show(w, r, http.StatusOK, v, ui.Page{
 		Title: "Connect Account", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, FormAction: s.orgSource(r.Context(), v.link), Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: sessionWarning + " " + companyLogin}},
-		Blocks: append(blocks, v.form(ui.Form{Action: upgradeAccount, Submits: []ui.Submit{{Label: label}}}), ui.Links{{Text: "Back", Href: UpgradePath}}),
+		Blocks: append(blocks, v.form(form), ui.Links{{Text: "Back", Href: UpgradePath}}),
 	})
+}
+
+// accountBegins is the form of an upgrade that is not begun: how it goes, and the acknowledgement.
+func (s *Server) accountBegins(ctx context.Context, v stay) (ui.Form, error) {
+	plan, err := s.Planner.Plan(ctx, v.link, upgrade.Request{Kind: upgrade.ConnectedApp})
+	var u upgrade.Upgrade
+	if err == nil {
+		u, err = s.Upgrades.Last(ctx, v.link)
+	}
+	if fault.CodeOf(err) == upgrade.CodeNotFound {
+		err = nil
+	}
+	form := beginForm(plan, u.State == upgrade.Booked, wizardInput{})
+	form.Submits[0].Label = "Acknowledge and begin"
+	return form, err
 }
 
 // upgradeAccount has Connect take the key, or sends the browser to the org where the system user has to allow the app.
@@ -191,7 +228,7 @@ func (s *Server) upgradeAccount(w http.ResponseWriter, r *http.Request, v stay, 
 		s.again(w, r, v, form, err)
 		return
 	}
-	redirect(w, r, to)
+	s.leave(w, r, to)
 }
 
 // askAPIUser names both identities before Connect to Marketing Cloud (document 002).
@@ -226,7 +263,7 @@ func (s *Server) upgradeAPIUser(w http.ResponseWriter, r *http.Request, v stay, 
 		s.again(w, r, v, form, err)
 		return
 	}
-	redirect(w, r, to)
+	s.leave(w, r, to)
 }
 
 // askCancel says what cancelling does.
@@ -284,44 +321,57 @@ func (s *Server) retryMigration(w http.ResponseWriter, r *http.Request, v stay, 
 	redirect(w, r, upgradeReport)
 }
 
-// upgradeReport shows what became of each user; with the parameter report it is one of the two lists, as a file.
+// upgradeReport shows what became of each user of the upgrade, in all its migrations, or in the one that the parameter run names; with the
+// parameter report it is one of the two lists, as a file.
 func (s *Server) upgradeReport(w http.ResponseWriter, r *http.Request, v stay) {
 	query, err := web.Query(r)
-	var run migration.Run
-	if err == nil {
-		run, err = s.Migrations.Status(r.Context(), v.link, "")
+	if err != nil {
+		s.sorry(w, r, v, err)
+		return
 	}
-	if fault.CodeOf(err) == migration.CodeNotFound {
+	runs, err := s.reported(r.Context(), v, query.Get("run"))
+	if fault.CodeOf(err) == migration.CodeNotFound && query.Get("run") == "" {
 		s.show(w, r, http.StatusOK, v, ui.Page{Title: "Report of the users", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, Blocks: []ui.Block{ui.Text("Nobody was migrated yet.")}})
 		return
 	}
 	if err == nil && query.Get("report") != "" {
-		if err = s.download(w, r, v, run, query.Get("report")); err == nil {
+		if err = s.download(w, r, v, runs, query.Get("report")); err == nil {
 			return
 		}
 	}
 	var blocks []ui.Block
 	if err == nil {
-		blocks, err = s.runBlocks(r.Context(), v, run)
+		blocks, err = s.runBlocks(r.Context(), v, runs, query.Get("run"))
 	}
 	if err != nil {
 		s.sorry(w, r, v, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, v, ui.Page{Title: "Report of the users", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, Blocks: blocks})
+	crumbs := []ui.Link{{Text: "Upgrade", Href: UpgradePath}}
+	title := "Report of the users"
+	if query.Get("run") != "" {
+		crumbs, title = append(crumbs, ui.Link{Text: title, Href: upgradeReport}), "Migration "+query.Get("run")
+	}
+	s.show(w, r, http.StatusOK, v, ui.Page{Title: title, Crumbs: crumbs, Blocks: blocks})
+}
+
+// reported are the migrations of a report: the one with the id, or all of the upgrade whose users were migrated last.
+func (s *Server) reported(ctx context.Context, v stay, id string) (migration.Whole, error) {
+	if id == "" {
+		return s.Migrations.Newest(ctx, v.link)
+	}
+	run, err := s.Migrations.Status(ctx, v.link, id)
+	return migration.Whole{run}, err
 }
 
 // download writes a list as a file. What goes wrong after it has begun ends the connection, so that nobody takes a half for
 // the whole.
-func (s *Server) download(w http.ResponseWriter, r *http.Request, v stay, run migration.Run, which string) error {
+func (s *Server) download(w http.ResponseWriter, r *http.Request, v stay, runs migration.Whole, which string) error {
 	report, err := migration.ParseReport(which)
 	if err != nil {
 		return err
 	}
-	name, write, err := s.Migrations.Report(r.Context(), v.link, run.ID, report)
-	if err != nil {
-		return err
-	}
+	name, write := s.Migrations.WholeReport(r.Context(), v.link, runs, report)
 	web.NoStore(w)
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))

@@ -93,6 +93,22 @@ func (s *Service) Trigger(ctx context.Context, l link.Link, r Request) (Send, er
 	return s.queue(ctx, l, stored, contact, attempt{}, s.links.CallTenant)
 }
 
+// Reaches refuses a triggered send that would be refused for its contact as it stands now: there is none, or it has no address or
+// opted out. Nothing is sent, nor kept.
+func (s *Service) Reaches(ctx context.Context, l link.Link, r Request) error {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	contact, err := s.contact(ctx, l, r.ContactID)
+	if err != nil {
+		return err
+	}
+	if refusal := contact.Mailable(); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
 // hold records a send for the end of an outage. The org cannot be asked now: a send without an idempotency key is one of
 // its own, whatever state the contact is in.
 func (s *Service) hold(ctx context.Context, l link.Link, r Request, why error) (Send, error) {
@@ -278,9 +294,15 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 		}
 		// Ask at once: most often the answer alone was lost, or the refusal is that of a key which is used already.
 		if client.Unknown(err) || fault.CodeOf(err) == client.CodeRefused {
-			if status, statusErr := tenant.MessageStatus(ctx, claimed.MessageKey); statusErr == nil {
+			status, statusErr := tenant.MessageStatus(ctx, claimed.MessageKey)
+			switch {
+			case statusErr == nil:
 				claimed = claimed.observe(status)
 				return nil
+			case fault.CodeOf(err) == client.CodeRefused && fault.CodeOf(statusErr) != client.CodeNotFound && fault.CodeOf(statusErr) != client.CodeRefused:
+				// Which of the two it is nobody knows. A user who may not even ask was refused for what he is.
+				posted = false
+				return statusErr
 			}
 		}
 		return err
@@ -294,8 +316,8 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 		claimed.Reason = "The tenant may have the message: " + fault.Of(err).Message
 	case posted && fault.CodeOf(err) == client.CodeRefused, posted && fault.CodeOf(err) == client.CodeNotFound:
 		claimed.Status, claimed.ReasonCode, claimed.Reason = NotSent, "", ""
-		if r := client.Remote(err); r != nil {
-			claimed.ReasonCode, claimed.Reason = r.Code, r.Description
+		if code, reason, ok := Words(err, claimed.DefinitionKey); ok {
+			claimed.ReasonCode, claimed.Reason = code, reason
 		}
 	default: // the tenant surely does not have it, or is asked again first: the next request continues
 		return s.release(ctx, l, claimed, err)

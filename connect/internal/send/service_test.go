@@ -153,6 +153,48 @@ func TestInDoubt(t *testing.T) {
 	}
 }
 
+// TestRefusedAndNotAsked: a refusal may be that of a key which is used already. While the tenant cannot be asked, nobody says that the
+// message was not sent.
+func TestRefusedAndNotAsked(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/messaging/") {
+				return false
+			}
+			if r.Method != http.MethodPost {
+				drop()
+			}
+			w.tenant.Accept(r) // of a process that was killed, a moment ago
+			linktest.Answer(rw, 400, map[string]any{"errorcode": 30003, "message": "the key is used"})
+			return true
+		})
+		v, err := w.trigger(t, "k")
+		if err == nil || v.Status != send.Queueing {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		w.tenant.Before(nil)
+		if v, err = w.trigger(t, "k"); err != nil || v.Status != send.Accepted || len(w.tenant.Messages()) != 1 {
+			t.Fatalf("asked again: %+v, %v, %d messages", v, err, len(w.tenant.Messages()))
+		}
+	})
+}
+
+// TestRefusedAndMayNotAsk: a user who may neither send nor read what became of a message was refused for that.
+func TestRefusedAndMayNotAsk(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/messaging/") {
+				return false
+			}
+			linktest.Answer(rw, 403, map[string]any{"errorcode": 20002, "message": "Insufficient privileges"})
+			return true
+		})
+		if v, err := w.trigger(t, "k"); err != nil || v.Status != send.NotSent || v.ReasonCode != "20002" {
+			t.Fatalf("%+v, %v", v, err)
+		}
+	})
+}
+
 // TestTenantFails: what each way of failing makes of a send.
 func TestTenantFails(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {

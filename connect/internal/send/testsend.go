@@ -25,14 +25,22 @@ type TestRequest struct {
 	IdempotencyKey string // "" makes a new send of every call
 }
 
+// CheckAddress refuses what is no single email address, or has a name beside it.
+func CheckAddress(to string) error {
+	if a, err := mail.ParseAddress(to); err != nil || a.Address != to || len(to) > 254 {
+		return fault.New(fault.Invalid, CodeBadAddress, "Give one email address, without a name.").In("to")
+	}
+	return nil
+}
+
 // Test sends one definition as the mapped user. A refusal by the tenant is a send with status NotSent, whose reason is
 // the tenant's own.
 func (s *Service) Test(ctx context.Context, l link.Link, r TestRequest) (Send, error) {
 	if err := CheckDefinition(r.DefinitionKey); err != nil {
 		return Send{}, err
 	}
-	if a, err := mail.ParseAddress(r.To); err != nil || a.Address != r.To || len(r.To) > 254 {
-		return Send{}, fault.New(fault.Invalid, CodeBadAddress, "Give one email address, without a name.").In("to")
+	if err := CheckAddress(r.To); err != nil {
+		return Send{}, err
 	}
 	if err := s.links.Available(l); err != nil {
 		return Send{}, err

@@ -55,7 +55,21 @@ func NewCookie() string { return oauth.NewToken(tokenBytes) }
 
 // BeginVisit sends a browser to the org, to its My Domain where it has one, to learn who the visitor is.
 func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (location string, err error) {
-	return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser)
+	return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser, "")
+}
+
+// BeginVisitAnew is BeginVisit for a visitor who wants to be somebody else: the org asks who he is, whatever session is there.
+func (s *Service) BeginVisitAnew(ctx context.Context, l link.Link, browser string) (location string, err error) {
+	return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: Visit}, browser, "login")
+}
+
+// BeginSetUp sends a visitor's browser to the tenant, where the API user gives his grant: the visitor connects the clouds, as
+// their system user.
+func (s *Service) BeginSetUp(ctx context.Context, l link.Link, v Visitor, browser string) (location string, err error) {
+	if err := l.May(standing.ConnectAPIUser); err != nil {
+		return "", err
+	}
+	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: SetUp, Visitor: v}, browser)
 }
 
 // BeginConsole sends a browser to the org, or to the tenant, to learn who wants to use the console. back is the path of this
@@ -63,12 +77,25 @@ func (s *Service) BeginVisit(ctx context.Context, l link.Link, browser string) (
 func (s *Service) BeginConsole(ctx context.Context, l link.Link, p Purpose, back, browser string) (location string, err error) {
 	f := Flow{Pair: l.Pair, Purpose: p, Return: back}
 	if p == ConsoleTenant {
+		if err := l.MaySignInByTenant(); err != nil {
+			return "", err
+		}
 		return s.toTenant(ctx, l, f, browser)
 	}
-	return s.toOrg(ctx, l, f, browser)
+	if err := l.MaySignIn(); err != nil {
+		return "", err
+	}
+	return s.toOrg(ctx, l, f, browser, "")
 }
 
-func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string) (string, error) {
+// lends reports whether who comes back from the trip lends his session: Connect has no user in the embedded org yet with whom it
+// could look how far document 001 has come. Apps of other standings are the customer's, and allow no more than saying who
+// somebody is.
+func (f Flow) lends(l link.Link) bool {
+	return f.Purpose == Console && l.Org.Username == "" && l.Standing == link.Embedded
+}
+
+func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser, prompt string) (string, error) {
 	org, err := s.links.SignInClient(ctx, l)
 	if err != nil {
 		return "", err
@@ -85,7 +112,10 @@ func (s *Service) toOrg(ctx context.Context, l link.Link, f Flow, browser string
 	}
 	r := crm.AuthorizeRequest{
 		ClientID: l.Console(), RedirectURI: s.base + OrgCallbackPath,
-		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier),
+		Scopes: []string{"openid", "id"}, State: state, Nonce: sec.Nonce, Challenge: oauth.Challenge(sec.Verifier), Prompt: prompt,
+	}
+	if f.lends(l) {
+		r.Scopes = append(r.Scopes, "api")
 	}
 	if f.Purpose == SystemUser { // whoever has a session there is not taken for him
 		r.Prompt, r.LoginHint = "login", f.Username
@@ -147,7 +177,7 @@ func (s *Service) Start(ctx context.Context, handle, browser string) (location s
 		return "", err
 	}
 	if f.Purpose == SystemUser || f.Purpose == Account {
-		return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: f.Purpose, Username: f.Username}, browser)
+		return s.toOrg(ctx, l, Flow{Pair: l.Pair, Purpose: f.Purpose, Username: f.Username}, browser, "")
 	}
 	return s.toTenant(ctx, l, Flow{Pair: l.Pair, Purpose: APIUser, Username: f.Username, MID: f.MID}, browser)
 }
@@ -219,11 +249,22 @@ type Return struct {
 	ErrorDescription string
 }
 
+// notApproved is the org's word for a user whom an admin-approved app does not admit (crm-wire 1.7).
+const notApproved = "OAUTH_APP_ACCESS_DENIED"
+
 // check refuses a return without a code, in the cloud's own words.
-func (r Return) check(cloud string) error {
+func (r Return) check(cloud string, l link.Link) error {
 	switch {
 	case r.Error != "":
 		remote := &client.RemoteError{Cloud: cloud, Code: client.Clip(r.Error, 100), Description: client.Clip(r.ErrorDescription, 500)}
+		if l.Standing == link.OwnLink && r.Error == notApproved {
+			return fault.Wrap(remote, fault.Denied, CodeSignInRefused, "The %s refused the sign-in: %s: %s. An administrator gives you the permission set %s, which the app admits: `twinspan connect --let-in` with your user name and --apply.",
+				cloud, remote.Code, remote.Description, l.Names().ApprovalSet)
+		}
+		if l.Standing == link.BesidePackage && r.Error == notApproved {
+			return fault.Wrap(remote, fault.Denied, CodeSignInRefused, "The %s refused the sign-in: %s: %s. An administrator of the org gives you a permission set that your own external client app admits: Setup > External Client App Manager > your app > Policies: Select Permission Sets.",
+				cloud, remote.Code, remote.Description)
+		}
 		return fault.Wrap(remote, fault.Denied, CodeSignInRefused, "The %s refused the sign-in: %s: %s", cloud, remote.Code, remote.Description)
 	case r.Code == "" || len(r.Code) > 2048:
 		return fault.New(fault.Invalid, CodeSignInRefused, "The %s sent no code back.", cloud)
@@ -238,7 +279,7 @@ func (s *Service) open(ctx context.Context, cloud string, r Return, browser stri
 	if err != nil {
 		return f, l, sec, err
 	}
-	if err := r.check(cloud); err != nil {
+	if err := r.check(cloud, l); err != nil {
 		return f, l, sec, err
 	}
 	plain, err := s.vault.Open(f.Secrets, FlowAAD(f.Key))
@@ -261,7 +302,10 @@ func (s *Service) EndOrg(ctx context.Context, r Return, browser string) (Visitor
 		u, err := s.links.AllowedApp(ctx, l, f.Username, crm.CodeGrant{Code: r.Code, RedirectURI: s.base + OrgCallbackPath, Verifier: vault.Secret(sec.Verifier)})
 		return Visitor{Pair: l.Pair, OrgID: u.OrgID, UserID: u.UserID, Username: u.Username, Name: u.Name}, f, l, err
 	}
-	v, err := s.visitor(ctx, l, r, sec)
+	v, token, err := s.visitor(ctx, l, r, sec)
+	if err == nil && f.lends(l) {
+		f.Lent = token
+	}
 	return v, f, l, err
 }
 
@@ -271,33 +315,33 @@ func (s *Service) Stay(ctx context.Context, l link.Link, v Visitor) (cookie stri
 	return cookie, s.store.AddSession(ctx, Session{Token: vault.HashToken(cookie), Visitor: v, Expires: s.links.Now(l).Add(SessionLife)})
 }
 
-func (s *Service) visitor(ctx context.Context, l link.Link, r Return, sec secrets) (v Visitor, err error) {
+func (s *Service) visitor(ctx context.Context, l link.Link, r Return, sec secrets) (v Visitor, own vault.Secret, err error) {
 	org, err := s.links.OrgClient(l)
 	if err != nil {
-		return v, err
+		return v, "", err
 	}
 	token, err := org.ExchangeCode(ctx, crm.CodeGrant{
 		ClientID: l.Console(), Code: r.Code, RedirectURI: s.base + OrgCallbackPath,
 		Verifier: vault.Secret(sec.Verifier),
 	})
 	if err != nil {
-		return v, err
+		return v, "", err
 	}
 	proof, err := org.VerifyIDToken(ctx, token.IDToken, l.Console(), sec.Nonce, s.links.Now(l))
 	if err != nil {
-		return v, err
+		return v, "", err
 	}
 	id, err := org.Session(token).UserInfo(ctx)
 	if err != nil {
-		return v, err
+		return v, "", err
 	}
 	if id.UserID != proof.UserID || id.OrgID != proof.OrgID {
-		return v, fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
+		return v, "", fault.New(fault.Denied, link.CodeWrongUser, "The org's id_token and userinfo name different users.")
 	}
 	if l.Org.OrgID != "" && id.OrgID != l.Org.OrgID {
-		return v, link.WrongOrg(link.OrgName(id.OrgID, id.URLs.CustomDomain), link.OrgName(l.Org.OrgID, s.links.SignInURL(ctx, l)))
+		return v, "", link.WrongOrg(link.OrgName(id.OrgID, id.URLs.CustomDomain), link.OrgName(l.Org.OrgID, s.links.SignInURL(ctx, l)))
 	}
-	return Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}, nil
+	return Visitor{Pair: l.Pair, OrgID: id.OrgID, UserID: id.UserID, Username: id.Username, Name: id.Name}, token.AccessToken, nil
 }
 
 // Arrival is who came back from the tenant, and for what.
@@ -344,7 +388,7 @@ func (s *Service) EndTenant(ctx context.Context, r Return, browser string) (Arri
 	if err != nil {
 		return a, err
 	}
-	if f.Purpose != MapUser && f.Purpose != APIUser && f.Purpose != ConsoleTenant {
+	if f.Purpose != MapUser && f.Purpose != APIUser && f.Purpose != ConsoleTenant && f.Purpose != SetUp {
 		return a, Unknown()
 	}
 	tenant, err := s.links.TenantClient(l)

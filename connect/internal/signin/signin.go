@@ -47,6 +47,9 @@ const (
 	Visit   Purpose = "visit"    // to the org: who is the visitor?
 	MapUser Purpose = "map_user" // to the tenant: which Engagement user is he?
 	APIUser Purpose = "api_user" // to the tenant: the API user gives his grant
+	// SetUp is a trip to the tenant from the Marketing Cloud tab of an org that is not connected (document 001, steps 33 to 36):
+	// the API user gives his grant, and the visitor is the system user. Nobody is named before; who came back is asked about.
+	SetUp Purpose = "set_up"
 	// SystemUser is a trip to the org: the system user says who he is ("Connect Account").
 	SystemUser Purpose = "system_user"
 	// Account is a trip to the org in which the system user allows the connected app itself (document 003, steps 5 to 8).
@@ -58,10 +61,13 @@ const (
 	Confirm           Purpose = "confirm" // a mapping
 	ConfirmAPIUser    Purpose = "confirm_api_user"
 	ConfirmSystemUser Purpose = "confirm_system_user"
+	ConfirmSetUp      Purpose = "confirm_set_up" // both spans
 )
 
 // asks reports whether a flow waits for an answer.
-func (p Purpose) asks() bool { return p == Confirm || p == ConfirmAPIUser || p == ConfirmSystemUser }
+func (p Purpose) asks() bool {
+	return p == Confirm || p == ConfirmAPIUser || p == ConfirmSystemUser || p == ConfirmSetUp
+}
 
 // Step is how far a flow has come.
 type Step string
@@ -84,7 +90,7 @@ type Flow struct {
 	Secrets []byte
 	Expires time.Time
 
-	// Visitor is whom the mapping is for; of purposes MapUser and Confirm.
+	// Visitor is whom the mapping is for, of purposes MapUser and Confirm; who is to be the system user, of SetUp and ConfirmSetUp.
 	Visitor Visitor
 	// Username names who must come back, of the purposes APIUser and SystemUser; or who came back, of those that ask.
 	Username string
@@ -98,6 +104,9 @@ type Flow struct {
 	// UserID is his AccountUserID in decimal. Both are stored in Secrets alone.
 	Refresh vault.Secret
 	UserID  string
+	// Lent is the access token with which a person of the org came back, of purpose Console, where Connect cannot read the org
+	// by itself; "" elsewhere. It is not stored with the flow.
+	Lent vault.Secret
 }
 
 // Accept refuses a flow that is not in the step, has expired, or belongs to another browser.

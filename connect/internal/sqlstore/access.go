@@ -25,9 +25,9 @@ func (s *Store) AddConsoleSession(ctx context.Context, why audit.Change, v acces
 				return err
 			}
 		}
-		_, err := tx.Exec(`INSERT INTO console_session (token_hash, pair_id, cloud, org_id, user_id, username, name, role, expires_at, seen_at, role_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			v.Token, v.Pair, string(v.Person.Cloud), v.Person.OrgID, v.Person.UserID, v.Person.Username, v.Person.Name, string(v.Role), ms(v.Expires), ms(v.Seen), ms(v.RoleAt))
+		_, err := tx.Exec(`INSERT INTO console_session (token_hash, pair_id, cloud, org_id, user_id, username, name, role, expires_at, seen_at, role_at, eyes_sealed)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			v.Token, v.Pair, string(v.Person.Cloud), v.Person.OrgID, v.Person.UserID, v.Person.Username, v.Person.Name, string(v.Role), ms(v.Expires), ms(v.Seen), ms(v.RoleAt), v.Eyes)
 		return err
 	})
 }
@@ -36,8 +36,8 @@ func (s *Store) AddConsoleSession(ctx context.Context, why audit.Change, v acces
 func (s *Store) ConsoleSession(ctx context.Context, token []byte) (access.Session, error) {
 	var v access.Session
 	var expires, seen, role int64
-	err := s.db.QueryRow(ctx, `SELECT token_hash, pair_id, cloud, org_id, user_id, username, name, role, expires_at, seen_at, role_at FROM console_session WHERE token_hash = $1`, token).
-		Scan(&v.Token, &v.Pair, &v.Person.Cloud, &v.Person.OrgID, &v.Person.UserID, &v.Person.Username, &v.Person.Name, &v.Role, &expires, &seen, &role)
+	err := s.db.QueryRow(ctx, `SELECT token_hash, pair_id, cloud, org_id, user_id, username, name, role, expires_at, seen_at, role_at, eyes_sealed FROM console_session WHERE token_hash = $1`, token).
+		Scan(&v.Token, &v.Pair, &v.Person.Cloud, &v.Person.OrgID, &v.Person.UserID, &v.Person.Username, &v.Person.Name, &v.Role, &expires, &seen, &role, &v.Eyes)
 	v.Expires, v.Seen, v.RoleAt = at(expires), at(seen), at(role)
 	return v, found(err, access.CodeNotFound, "session")
 }

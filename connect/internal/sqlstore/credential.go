@@ -21,11 +21,6 @@ func forgetCredentials(tx *sqldb.Tx, before, l link.Link) error {
 			return err
 		}
 	}
-	forget := func(d link.Direction, kind upgrade.Kind) error {
-		_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2
-			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, l.Pair, string(d), string(kind))
-		return err
-	}
 	for d, state := range map[link.Direction]link.SpanState{link.IntoOrg: l.Org.State, link.IntoTenant: l.Tenant.State} {
 		if state != link.SpanDown {
 			continue
@@ -34,20 +29,31 @@ func forgetCredentials(tx *sqldb.Tx, before, l link.Link) error {
 			return err
 		}
 	}
-	if !l.Org.Driver.KeepsSecrets() {
-		if err := forget(link.IntoOrg, upgrade.ConnectedApp); err != nil {
-			return err
-		}
-	}
-	if l.Tenant.Driver.KeepsSecrets() {
-		return nil
-	}
 	if l.Tenant.Driver == "" { // disconnected; one that comes to be connected by key moves its users first
 		if _, err := tx.Exec(`DELETE FROM user_token WHERE pair_id = $1`, l.Pair); err != nil {
 			return err
 		}
 	}
-	return forget(link.IntoTenant, upgrade.TenantOAuth)
+	return forgetUnused(tx, l)
+}
+
+// forgetUnused removes the credentials of spans whose driver uses none. Those of a span whose upgrade is live stay: they are the way
+// back. When that is over nobody else comes past them, so its end asks for this too.
+func forgetUnused(tx *sqldb.Tx, l link.Link) error {
+	for _, span := range []struct {
+		link.Direction
+		link.Driver
+		upgrade.Kind
+	}{{link.IntoOrg, l.Org.Driver, upgrade.ConnectedApp}, {link.IntoTenant, l.Tenant.Driver, upgrade.TenantOAuth}} {
+		if span.KeepsSecrets() {
+			continue
+		}
+		if _, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2
+			AND NOT EXISTS (SELECT 1 FROM upgrade WHERE upgrade.pair_id = $1 AND live = 1 AND kind = $3)`, l.Pair, string(span.Direction), string(span.Kind)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Credential implements link.Credentials.

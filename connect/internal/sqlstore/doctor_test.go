@@ -117,7 +117,7 @@ func TestRounds(t *testing.T) {
 				if n > 1 && (before.Seq != int64(n-1) || !slices.Equal(before.Open, []string{fmt.Sprint(n - 1)})) {
 					t.Errorf("the round before %d: %+v", n, before)
 				}
-				return doctor.Round{At: linktest.At(n), State: doctor.Healthy, Detail: doctor.Detail{Findings: []doctor.RoundFinding{}, Open: []string{fmt.Sprint(n)}}},
+				return doctor.Round{At: linktest.At(n), State: doctor.Healthy, Detail: doctor.Detail{Findings: []doctor.RoundFinding{}, Open: []string{fmt.Sprint(n)}}, Traces: doctor.Traces{Keys: []doctor.Key{{Check: "D08", Severity: doctor.Error, Subject: "ab"}}, Used: 7}},
 					[]doctor.Delivery{{Channel: "mail", Target: "olga@admin.example", Subject: "s", Body: "b"}, {Channel: "webhook", Body: "{}"}}
 			})
 			if err != nil || r.Seq != int64(n) {

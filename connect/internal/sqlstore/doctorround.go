@@ -79,6 +79,12 @@ func (s *Store) ClaimRounds(ctx context.Context, now time.Time, standard time.Du
 
 const roundColumns = `seq, at, state, detail`
 
+// keptRound is a round's JSON text.
+type keptRound struct {
+	*doctor.Detail
+	*doctor.Traces
+}
+
 func scanRound(row scanner) (doctor.Round, error) {
 	var r doctor.Round
 	var when int64
@@ -87,7 +93,8 @@ func scanRound(row scanner) (doctor.Round, error) {
 		return r, err
 	}
 	r.At = at(when)
-	return r, json.Unmarshal([]byte(detail), &r.Detail)
+	kept := keptRound{&r.Detail, &r.Traces}
+	return r, json.Unmarshal([]byte(detail), &kept)
 }
 
 // AddRound implements doctor.RoundStore.
@@ -109,7 +116,7 @@ func (s *Store) AddRound(ctx context.Context, pair string, now time.Time, keep i
 		}
 		r, told := make(before)
 		r.Seq = seq
-		detail, err := json.Marshal(r.Detail)
+		detail, err := json.Marshal(keptRound{&r.Detail, &r.Traces})
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,13 @@ func (s *Store) MappingTo(ctx context.Context, pair, engagementUserID string) (m
 	return scanMapping(s.db.QueryRow(ctx, `SELECT `+mappingColumns+` FROM user_mapping WHERE pair_id = $1 AND engagement_user_id = $2`, pair, engagementUserID))
 }
 
+// AnyMapping implements mapping.Store.
+func (s *Store) AnyMapping(ctx context.Context, pair string) (bool, error) {
+	var any int
+	err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM user_mapping WHERE pair_id = $1 LIMIT 1) AS one`, pair).Scan(&any)
+	return any > 0, err
+}
+
 // Known implements mapping.Store.
 func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]mapping.Known, error) {
 	rows, err := s.db.Query(ctx, knownMapped+`crm_username > $2`+knownCleared+`crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/migration"
@@ -107,15 +108,15 @@ func (s *MigrationRuns) enqueue(tx *sqldb.Tx, r migration.Run) (string, error) {
 }
 
 const runQuery = `SELECT pair_id, run_id, job_id, upgrade_id, upgraded_at, actor, created_at, retry, final, phase, pass, cancelled, undone,
-	total, reconnected, waiting, failed, pace_since, pace_before, pace_last FROM migration_run WHERE pair_id = $1`
+	total, reconnected, waiting, failed, pace_since, pace_before, pace_last, resumed_at FROM migration_run WHERE pair_id = $1`
 
 func scanRun(row scanner) (r migration.Run, job string, err error) {
-	var upgraded, created, since, last int64
+	var upgraded, created, since, last, resumed int64
 	var undone int
 	err = row.Scan(&r.Pair, &r.ID, &job, &r.Upgrade, &upgraded, &r.Actor, &created, &r.Retry, &r.Final, &r.Phase, &r.Pass, &r.Cancelled, &undone,
-		&r.Total, &r.Reconnected, &r.Waiting, &r.Failed, &since, &r.Pace.Before, &last)
+		&r.Total, &r.Reconnected, &r.Waiting, &r.Failed, &since, &r.Pace.Before, &last, &resumed)
 	r.UpgradedAt, r.CreatedAt, r.Undone = at(upgraded), at(created), undone > 0
-	r.Pace.Since, r.Pace.Last = at(since), at(last)
+	r.Pace.Since, r.Pace.Last, r.ResumedAt = at(since), at(last), at(resumed)
 	return r, job, found(err, migration.CodeNotFound, "migration")
 }
 
@@ -223,7 +224,7 @@ func (s *MigrationRuns) Runs(ctx context.Context, pair string, limit int) ([]mig
 	return all, nil
 }
 
-const userColumns = `position, crm_user_id, crm_username, crm_name, engagement_username, engagement_mid, mapped_at, status, attempts, pass, code, reason, settled_at`
+const userColumns = `position, crm_user_id, crm_username, crm_name, engagement_username, engagement_mid, mapped_at, status, attempts, pass, code, reason, settled_at, tried_since`
 
 func (s *MigrationRuns) users(ctx context.Context, query string, args ...any) ([]migration.User, error) {
 	rows, err := s.db.Query(ctx, query, args...)
@@ -234,11 +235,11 @@ func (s *MigrationRuns) users(ctx context.Context, query string, args ...any) ([
 	var all []migration.User
 	for rows.Next() {
 		var u migration.User
-		var mapped, settled int64
-		if err := rows.Scan(&u.Position, &u.CRMUserID, &u.CRMUsername, &u.CRMName, &u.EngagementUsername, &u.MID, &mapped, &u.Result, &u.Attempts, &u.Pass, &u.Code, &u.Reason, &settled); err != nil {
+		var mapped, settled, tried int64
+		if err := rows.Scan(&u.Position, &u.CRMUserID, &u.CRMUsername, &u.CRMName, &u.EngagementUsername, &u.MID, &mapped, &u.Result, &u.Attempts, &u.Pass, &u.Code, &u.Reason, &settled, &tried); err != nil {
 			return nil, err
 		}
-		u.MappedAt, u.At = at(mapped), at(settled)
+		u.MappedAt, u.At, u.Since = at(mapped), at(settled), at(tried)
 		all = append(all, u)
 	}
 	return all, rows.Err()
@@ -255,22 +256,30 @@ func (s *MigrationRuns) Users(ctx context.Context, pair, id string, f migration.
 		args = append(args, f.Pass)
 		only += fmt.Sprintf(` AND pass = $%d`, len(args))
 	}
+	if len(f.NotIn) > 0 {
+		only += ` AND NOT EXISTS (SELECT 1 FROM migration_user AS other WHERE other.pair_id = $1 AND other.crm_user_id = migration_user.crm_user_id AND other.run_id IN (` +
+			marks(&args, f.NotIn, func(id string) any { return id }) + `))`
+	}
 	return s.users(ctx, `SELECT `+userColumns+` FROM migration_user WHERE pair_id = $1 AND run_id = $2 AND position > $3`+only+` ORDER BY position LIMIT $4`, args...)
 }
 
 // CancelRun implements migration.Store.
 func (s *MigrationRuns) CancelRun(ctx context.Context, pair, id string, why audit.Change) error {
-	return s.requeue(ctx, pair, id, why, `cancelled = 1, phase = CASE WHEN phase = 'over' THEN 'over' ELSE 'writing' END`, `(phase IN ('planning', 'migrating', 'proving') OR phase = 'over' AND waiting > 0)`)
+	return s.requeue(ctx, pair, id, why, `cancelled = 1, phase = CASE WHEN phase = 'over' THEN 'over' ELSE 'writing' END`, `(phase IN ('planning', 'migrating', 'proving', 'expiring') OR phase = 'over' AND waiting > 0)`)
 }
 
 // ProveRun implements migration.Store.
-func (s *MigrationRuns) ProveRun(ctx context.Context, pair, id string, why audit.Change) error {
-	return s.requeue(ctx, pair, id, why, `phase = 'proving', pass = 2, final = 1`, `phase = 'over' AND waiting > 0 AND cancelled = 0`)
+func (s *MigrationRuns) ProveRun(ctx context.Context, pair, id string, phase migration.Phase, why audit.Change) error {
+	to := "proving"
+	if phase == migration.Expiring {
+		to = "expiring"
+	}
+	return s.requeue(ctx, pair, id, why, `phase = '`+to+`', pass = 2, final = 1`, `phase = 'over' AND waiting > 0 AND cancelled = 0`)
 }
 
 // ResumeRun implements migration.Store.
-func (s *MigrationRuns) ResumeRun(ctx context.Context, pair, id string) error {
-	return s.requeue(ctx, pair, id, audit.Change{}, `phase = phase`, `phase <> 'over'`)
+func (s *MigrationRuns) ResumeRun(ctx context.Context, pair, id string, now time.Time) error {
+	return s.requeue(ctx, pair, id, audit.Change{}, fmt.Sprintf("resumed_at = %d", ms(now)), `phase <> 'over'`)
 }
 
 // requeue changes a run that is in a state, and sees to it that one that is not over has a job. Where a job of the pair

@@ -43,7 +43,7 @@ func (s *MigrationRuns) Plan(ctx context.Context, job *jobs.Run, r migration.Run
 			return nil
 		}
 		_, err := tx.Exec(`INSERT INTO migration_user (pair_id, run_id, `+userColumns+`, audit_seq)
-			SELECT $1, $4, $5 + ROW_NUMBER() OVER (ORDER BY crm_user_id), crm_user_id, crm_username, crm_name, engagement_username, engagement_mid, created_at, 'planned', 0, 0, '', '', 0, 0
+			SELECT $1, $4, $5 + ROW_NUMBER() OVER (ORDER BY crm_user_id), crm_user_id, crm_username, crm_name, engagement_username, engagement_mid, created_at, 'planned', 0, 0, '', '', 0, 0, 0
 			FROM (SELECT * `+page+`) AS p`, r.Pair, after, planPage, r.ID, total)
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func (s *MigrationRuns) Take(ctx context.Context, r migration.Run, waiting bool,
 }
 
 // Intend implements migration.Work.
-func (s *MigrationRuns) Intend(ctx context.Context, job *jobs.Run, r migration.Run, users []migration.User) error {
+func (s *MigrationRuns) Intend(ctx context.Context, job *jobs.Run, r migration.Run, users []migration.User, now time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := job.SaveTx(tx, nothing); err != nil {
 			return err
@@ -80,9 +80,9 @@ func (s *MigrationRuns) Intend(ctx context.Context, job *jobs.Run, r migration.R
 			if len(part) == 0 {
 				continue
 			}
-			args, set := []any{r.Pair, r.ID}, `attempts = attempts WHERE status IN ('planned', 'intended')`
+			args, set := []any{r.Pair, r.ID, ms(now)}, `tried_since = CASE WHEN tried_since = 0 THEN $3 ELSE tried_since END WHERE status IN ('planned', 'intended')`
 			if waiting {
-				set = `attempts = 0 WHERE status = 'waiting'`
+				set = `attempts = 0, tried_since = $3 WHERE status = 'waiting'`
 			}
 			res, err := tx.Exec(`UPDATE migration_user SET status = 'intended', `+set+` AND pair_id = $1 AND run_id = $2 AND position IN (`+marks(&args, part, func(u migration.User) any { return u.Position })+`)`, args...)
 			if err != nil {

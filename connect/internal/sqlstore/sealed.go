@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 
+	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/api"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/doctor"
@@ -65,6 +66,10 @@ func sealed() []datakeys.Place {
 		{
 			Table: "signin_flow", Column: "secrets_sealed", Key: []string{"flow_hash"},
 			AAD: func(r []any) []byte { return signin.FlowAAD(bytesOf(r[0])) },
+		},
+		{
+			Table: "console_session", Column: "eyes_sealed", Key: []string{"token_hash"},
+			AAD: func(r []any) []byte { return access.EyesAAD(bytesOf(r[0])) },
 		},
 		{
 			Table: "idempotent_call", Column: "answer_sealed", Key: []string{"pair_id", "key_hash"},

@@ -47,6 +47,9 @@ type Store struct {
 	maxVisits int // of a pair, under way
 }
 
+// pageCache bounds what Connect keeps of an SQLite file in memory, in bytes: it has as much of it with 10,000 users as with any number.
+const pageCache = 12 << 20
+
 // Open opens the database and brings its tables up to date. On PostgreSQL they are in the schema "connect", unless the
 // URL's own search_path names another.
 func Open(ctx context.Context, o Options) (*Store, error) {
@@ -54,7 +57,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
 		schema = ""
 	}
-	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations}, Relaxed: o.Relaxed, Log: o.Log})
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations}, Relaxed: o.Relaxed, PageCache: pageCache, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
-	"github.com/twinspan/twinspan/connect/internal/link"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
@@ -33,7 +32,7 @@ const upgradeColumns = `upgrade_id, kind, step_order, state, step, booked_at, wi
 	cancelled_by, reason, job_id, revision`
 
 // AddUpgrade implements upgrade.Store.
-func (s *Upgrades) AddUpgrade(ctx context.Context, u upgrade.Upgrade, why audit.Change) (upgrade.Upgrade, error) {
+func (s *Upgrades) AddUpgrade(ctx context.Context, u upgrade.Upgrade, e upgrade.Effect, why audit.Change) (upgrade.Upgrade, error) {
 	key, err := s.store.auditKey(ctx, u.Pair)
 	if err != nil {
 		return u, err
@@ -67,6 +66,9 @@ func (s *Upgrades) AddUpgrade(ctx context.Context, u upgrade.Upgrade, why audit.
 					append([]any{u.Pair, u.ID, i}, stepValues(r)...)...); err != nil {
 					return err
 				}
+			}
+			if err := s.effect(tx, key, u.Pair, e); err != nil {
+				return err
 			}
 			_, err = note(tx, key, entry(u.Pair, why, nil, upgradeFacts(u)))
 			return err
@@ -208,6 +210,15 @@ func (s *Upgrades) SaveUpgrade(ctx context.Context, r *jobs.Run, u upgrade.Upgra
 			if err := s.effect(tx, key, u.Pair, e); err != nil {
 				return err
 			}
+			if !u.Live() {
+				l, err := scanLink(tx.QueryRow(`SELECT `+linkColumns+` FROM link WHERE pair_id = $1`, u.Pair))
+				if err == nil {
+					err = forgetUnused(tx, l)
+				}
+				if err != nil {
+					return err
+				}
+			}
 			if hurry {
 				if err := s.queue.Hurry(tx, u.JobID); err != nil {
 					return err
@@ -278,14 +289,10 @@ func (s *Upgrades) effect(tx *sqldb.Tx, key []byte, pair string, e upgrade.Effec
 			return err
 		}
 	}
-	if e.Forget == "" {
-		return nil
+	if e.Booking != nil {
+		if err := putBooking(tx, *e.Booking); err != nil {
+			return err
+		}
 	}
-	return forget(tx, pair, e.Forget)
-}
-
-// forget removes the stored credentials of a span.
-func forget(tx *sqldb.Tx, pair string, d link.Direction) error {
-	_, err := tx.Exec(`DELETE FROM span_credential WHERE pair_id = $1 AND direction = $2`, pair, string(d))
-	return err
+	return nil
 }

@@ -13,6 +13,11 @@ import (
 
 // PutBooking implements upgrade.Bookings.
 func (s *Upgrades) PutBooking(ctx context.Context, b upgrade.Schedule) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return putBooking(tx, b) })
+}
+
+// putBooking stores a schedule in place of the one that its upgrade has.
+func putBooking(tx *sqldb.Tx, b upgrade.Schedule) error {
 	engagement, err := json.Marshal(b.EngagementAdmins)
 	if err != nil {
 		return err
@@ -21,12 +26,10 @@ func (s *Upgrades) PutBooking(ctx context.Context, b upgrade.Schedule) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO upgrade_booking (pair_id, upgrade_id, after_sends, booked_at, engagement_admins, crm_admins, told) VALUES ($1, $2, $3, $4, $5, $6, 0)
-			ON CONFLICT (pair_id, upgrade_id) DO UPDATE SET after_sends = excluded.after_sends, booked_at = excluded.booked_at, engagement_admins = excluded.engagement_admins,
-				crm_admins = excluded.crm_admins`, b.Pair, b.ID, flag(b.AfterSends), ms(b.BookedAt), string(engagement), string(crm))
-		return err
-	})
+	_, err = tx.Exec(`INSERT INTO upgrade_booking (pair_id, upgrade_id, after_sends, booked_at, engagement_admins, crm_admins, told) VALUES ($1, $2, $3, $4, $5, $6, 0)
+		ON CONFLICT (pair_id, upgrade_id) DO UPDATE SET after_sends = excluded.after_sends, booked_at = excluded.booked_at, engagement_admins = excluded.engagement_admins,
+			crm_admins = excluded.crm_admins`, b.Pair, b.ID, flag(b.AfterSends), ms(b.BookedAt), string(engagement), string(crm))
+	return err
 }
 
 // Booking implements upgrade.Bookings.

@@ -18,8 +18,8 @@ func (s *Store) AddCalls(ctx context.Context, rows []usage.Row) error {
 	for part := range slices.Chunk(rows, 100) {
 		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			for _, r := range part {
-				if _, err := tx.Exec(`INSERT INTO call_usage (pair_id, hour, cloud, api, calls) VALUES ($1, $2, $3, $4, $5)
-						ON CONFLICT (pair_id, hour, cloud, api) DO UPDATE SET calls = call_usage.calls + excluded.calls`, r.Pair, ms(r.Hour), string(r.Cloud), r.API, r.Calls); err != nil {
+				if _, err := tx.Exec(`INSERT INTO call_usage (pair_id, hour, cloud, api, calls, by_password) VALUES ($1, $2, $3, $4, $5, $6)
+						ON CONFLICT (pair_id, hour, cloud, api, by_password) DO UPDATE SET calls = call_usage.calls + excluded.calls`, r.Pair, ms(r.Hour), string(r.Cloud), r.API, r.Calls, flag(r.Password)); err != nil {
 					return err
 				}
 				if _, err := tx.Exec(`DELETE FROM call_usage WHERE pair_id = $1 AND hour < $2`, r.Pair, ms(r.Hour.Add(-8*24*time.Hour))); err != nil {
@@ -37,7 +37,7 @@ func (s *Store) AddCalls(ctx context.Context, rows []usage.Row) error {
 
 // Calls implements usage.Store.
 func (s *Store) Calls(ctx context.Context, pair string, from time.Time) ([]usage.Row, error) {
-	rows, err := s.db.Query(ctx, `SELECT pair_id, hour, cloud, api, calls FROM call_usage WHERE pair_id = $1 AND hour >= $2 ORDER BY hour, cloud, api`, pair, ms(from))
+	rows, err := s.db.Query(ctx, `SELECT pair_id, hour, cloud, api, calls, by_password FROM call_usage WHERE pair_id = $1 AND hour >= $2 ORDER BY hour, cloud, api, by_password`, pair, ms(from))
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Store) Calls(ctx context.Context, pair string, from time.Time) ([]usage
 	for rows.Next() {
 		var r usage.Row
 		var hour int64
-		if err := rows.Scan(&r.Pair, &hour, &r.Cloud, &r.API, &r.Calls); err != nil {
+		if err := rows.Scan(&r.Pair, &hour, &r.Cloud, &r.API, &r.Calls, &r.Password); err != nil {
 			return nil, err
 		}
 		r.Hour = at(hour)

@@ -4,6 +4,7 @@
 package tenantoauth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -49,7 +50,8 @@ type Check struct {
 	Text    string // what the document says of it, in our words
 	Got     string // what was found
 	OK      bool
-	Advice  bool // the upgrade may go on without it
+	Advice  bool       // the upgrade may go on without it
+	Code    fault.Code // what is wrong with the API user; "" for nothing, and in checks of anything else, whose names say it
 	Owner   Owner
 	Click   string // where a person does it; "" for nothing to do
 	Command string // how a command does it
@@ -80,7 +82,9 @@ type Mailings interface {
 
 // Sends finds triggered sends.
 type Sends interface {
-	// SendsSince lists sends to contacts and leads that were asked for at or after a time, the newest first.
+	// SendsSince lists sends to contacts and leads that were asked for at or after a time and have gone out or may do so now: the
+	// newest of those that were sent first, then others, the newest first. What waits for the end of an outage is not among them, nor
+	// what was refused.
 	SendsSince(ctx context.Context, pair string, since time.Time, limit int) ([]send.Send, error)
 }
 
@@ -133,7 +137,7 @@ func (s *Service) Look(ctx context.Context, l link.Link) (State, error) {
 		return state, err
 	}
 	state.After = []Check{converted(l, proof), forgotten(l, set, kept), moved(l, state.Users)}
-	last, all, err := s.confirmed(ctx, l, accountType, len(proof) > 0 && proof[0].OK)
+	last, all, err := s.confirmed(ctx, l, accountType, len(proof) > 0 && proof[0].OK, nil)
 	state.After, state.Units = append(state.After, last), all
 	return state, err
 }
@@ -163,10 +167,13 @@ func (s *Service) Org(ctx context.Context, l link.Link) (installed, setting Chec
 func (s *Service) Confirmed(ctx context.Context, l link.Link, active []int64) (Check, error) {
 	l.Outage = link.Outage{}
 	id, err := s.links.ProveTenant(ctx, l)
+	if _, no := link.Refused(err); no {
+		return s.SignsIn(ctx, l)
+	}
 	if err != nil {
 		return Check{}, err
 	}
-	c, all, err := s.confirmed(ctx, l, id.AccountType, true)
+	c, all, err := s.confirmed(ctx, l, id.AccountType, true, active)
 	if err != nil || c.Name != BusinessUnits {
 		return c, err
 	}
@@ -230,17 +237,44 @@ func (s *Service) scheduled(ctx context.Context, l link.Link) (Check, error) {
 func signsIn(l link.Link, proof []apiuser.Finding) Check {
 	c := Check{
 		Name: APIUser, Text: "the current API user credentials log in to Engagement", OK: true, Owner: EngagementAdmin,
-		Got: l.Tenant.Username + " signs in, as " + l.TenantChoice().Driver.String(), Click: "Engagement: Setup > Users > Users",
-		Command: "twinspan connect renew --kind engagement",
+		Got: l.Tenant.Username + " signs in, as " + l.TenantChoice().Driver.String(),
 	}
 	for _, f := range proof {
 		if !f.OK {
-			c.OK, c.Got = false, f.Name+": "+f.Got+" (should be "+f.Want+")"
+			c.OK, c.Code, c.Got = false, f.Code, f.Name+": "+f.Got+" (should be "+f.Want+")"
+			c.Click, c.Command = mends(l, f)
 			break
 		}
 	}
 	return c
 }
+
+// mends is how a finding about the API user is mended, by click and by command.
+func mends(l link.Link, f apiuser.Finding) (click, command string) {
+	name := l.Tenant.Username
+	update := "twinspan tenant user update " + name
+	users := "Engagement: Setup > Users > Users > " + name
+	switch f.Code {
+	case apiuser.CodeNoAPIUser:
+		return users + " > API User", update + " --api-user"
+	case apiuser.CodeNotFit:
+		return users + ": he is active and not locked, and has chosen a password of his own", update + " --active --unlock"
+	case apiuser.CodeRole:
+		for role := range strings.SplitSeq(f.Want, ", ") {
+			if !slices.Contains(strings.Split(f.Got, ", "), role) {
+				update += " --role '" + role + "'"
+			}
+		}
+		return users + " > Manage Roles", update
+	case apiuser.CodeUnits:
+		return "Engagement: Setup > Users > Business Units > Users", "twinspan business-units check"
+	}
+	return users + ": unlock or enable him; where his password has changed, twinspan connect renew --kind engagement", update + " --active --unlock"
+}
+
+// CodeNotConverted: the span is by key, and the API user does not sign in by it: "if the API user did not migrate, the tab
+// prompts for the credentials".
+const CodeNotConverted fault.Code = "api_user_not_converted"
 
 // setting reads the org's setting; said is what the org refuses to show.
 func (s *Service) setting(ctx context.Context, l link.Link) (set link.OAuthSetting, said string, err error) {
@@ -298,7 +332,7 @@ func converted(l link.Link, proof []apiuser.Finding) Check {
 	case l.Tenant.Driver != link.JWT:
 		c.Got = l.Tenant.Username + " signs in by stored name and password"
 	case len(proof) == 0 || !proof[0].OK:
-		c.Got = l.Tenant.Username + " did not migrate"
+		c.Code, c.Got = CodeNotConverted, l.Tenant.Username+" did not migrate"
 		if len(proof) > 0 {
 			c.Got += ": " + proof[0].Got
 		}
@@ -367,8 +401,8 @@ func (s *Service) tested(ctx context.Context, l link.Link, c *Check) error {
 }
 
 // confirmed is what confirms it last: in an Enterprise 2.0 account that previously active business units are active, in
-// another account a completed triggered send.
-func (s *Service) confirmed(ctx context.Context, l link.Link, accountType string, signsIn bool) (Check, []units.Unit, error) {
+// another account a completed triggered send. active are units that were known to be active before, whatever the org says now.
+func (s *Service) confirmed(ctx context.Context, l link.Link, accountType string, signsIn bool, active []int64) (Check, []units.Unit, error) {
 	if accountType != apiuser.Enterprise2 && accountType != "" {
 		c := Check{
 			Name: TriggeredSend, Text: "a triggered send test completed after the upgrade", Owner: EngagementAdmin, Got: "none since",
@@ -392,11 +426,11 @@ func (s *Service) confirmed(ctx context.Context, l link.Link, accountType string
 	if err != nil {
 		return c, nil, err
 	}
-	all = slices.DeleteFunc(all, func(u units.Unit) bool { return !u.Saved && !u.Enabled })
+	all = slices.DeleteFunc(all, func(u units.Unit) bool { return !u.Saved && !u.Enabled && !slices.Contains(active, u.MID) })
 	var gone []string
 	for _, u := range all {
 		if !u.Enabled || !u.Reached {
-			gone = append(gone, strconv.FormatInt(u.MID, 10)+" "+u.Name+": "+u.Problem())
+			gone = append(gone, strconv.FormatInt(u.MID, 10)+" "+u.Name+": "+cmp.Or(u.Problem(), "was removed since"))
 		}
 	}
 	if len(all) > 0 {

@@ -30,7 +30,7 @@ type Unit struct {
 	ParentMID int64  // 0 for the top one, or where the tenant does not have it
 	Name      string // as the tenant calls it, else as the org does
 	Enabled   bool   // for the org's users
-	Saved     bool   // was enabled before
+	Saved     bool   // was enabled, and nobody has removed it since
 	Reached   bool   // the tenant has it, active, and the API user reaches it
 	record    string
 }
@@ -186,7 +186,7 @@ type facts struct {
 func (s *Service) write(ctx context.Context, l link.Link, u Unit, enabled bool) error {
 	return s.links.CallOrg(ctx, l, func(org *crm.Session) error {
 		n := l.Names()
-		fields := map[string]any{n.UnitEnabled(): enabled, n.UnitSaved(): true}
+		fields := map[string]any{n.UnitEnabled(): enabled, n.UnitSaved(): enabled} // what somebody removes is missed by nobody
 		if u.record != "" {
 			return org.UpdateRecord(ctx, n.UnitObject(), u.record, fields)
 		}

@@ -116,17 +116,27 @@ func openOutage() Step {
 			if !ours(w.Link.Outage) {
 				return out, nil
 			}
-			var before link.Outage
-			if _, err := w.Record.stood(&before); err != nil {
+			before, err := standsAgain(w)
+			if err != nil {
 				return out, err
-			}
-			if ours(before) || !before.Stays && !w.Now.Before(before.Until) { // its time is over
-				before = link.Outage{}
 			}
 			out.Effect = Effect{Outage: &before, Why: audit.Change{At: w.Now, Actor: w.Upgrade.CancelledBy}}
 			return out, nil
 		},
 	}
+}
+
+// standsAgain is the outage that stood before the upgrade opened its own, and stands again once that has ended: the zero Outage where
+// there was none, or its time is over.
+func standsAgain(w Work) (link.Outage, error) {
+	var before link.Outage
+	if _, err := w.Upgrade.Record(OpenOutage).stood(&before); err != nil {
+		return link.Outage{}, err
+	}
+	if ours(before) || !before.Stays && !w.Now.Before(before.Until) {
+		return link.Outage{}, nil
+	}
+	return before, nil
 }
 
 // ours reports whether an outage is an upgrade's.
@@ -137,11 +147,11 @@ func (c connectedApp) closeDown() Step {
 	return Step{
 		Name: CloseDown, Owner: Connect, Title: "Close",
 		Do: func(_ context.Context, w Work) (Outcome, error) {
-			end := link.Outage{}
+			before, err := standsAgain(w)
 			return Outcome{
 				Reading: Reading{Done: true, Have: ended(w), Want: "the outage ended, and the old credentials gone"},
-				Effect:  Effect{Outage: &end, Forget: link.IntoOrg, Why: audit.Change{At: w.Now, Actor: w.Upgrade.Actor}},
-			}, nil
+				Effect:  Effect{Outage: &before, Why: audit.Change{At: w.Now, Actor: w.Upgrade.Actor}},
+			}, err
 		},
 	}
 }

@@ -41,11 +41,38 @@ func (c connectedApp) asSystemUser(ctx context.Context, w Work, fn func(*crm.Ses
 	return c.links.CallOrg(ctx, w.Link, fn)
 }
 
-// look reads something of the org; what the org does not show the system user is what was read.
+// CodeNotReadable: the org does not show the system user what a step is about.
+const CodeNotReadable fault.Code = "not_readable"
+
+// seesSetUp is what lets a user read the app's policies and who carries it, in Setup's words (crm-wire 5.4).
+const seesSetUp = "View Setup and Configuration and Modify Metadata Through Metadata API Functions"
+
+// notReadable waits for the CRM admin, because the org refused the system user what is read before the first step.
+func notReadable(l link.Link, text string) Reading {
+	return Reading{
+		For: CRMAdmin, Code: CodeNotReadable, Have: "what stands before the upgrade is not to be seen by the system user: " + text,
+		Want:    "the system user " + l.Org.Username + " sees the set-up of the org that the upgrade changes, for the way back",
+		Click:   "Setup > Users > " + l.Org.Username + " > Permission Set Assignments > Edit Assignments: one with " + seesSetUp,
+		Command: commandCRM + withoutSight,
+	}
+}
+
+// withoutSight is how the CRM admin goes on where Connect cannot look.
+const withoutSight = " --anyway (takes his word for what the system user cannot see; the step has no way back then)"
+
+// look reads something of the org; what the org does not show the system user is what was read, unless the CRM admin said that it is
+// done all the same.
 func (c connectedApp) look(ctx context.Context, w Work, f *Reading, fn func(*crm.Session) error) error {
 	err := c.asSystemUser(ctx, w, fn)
 	if said, text := told(err); err != nil && said {
-		f.Done, f.Have = false, "not to be seen by the system user: "+text
+		f.Done, f.Code, f.Have = false, CodeNotReadable, "not to be seen by the system user: "+text
+		switch {
+		case w.Upgrade.State == Cancelling:
+		case w.Record.Anyway:
+			f.Done, f.Have = true, "done, as "+w.Record.ToldBy+" says; "+f.Have
+		default:
+			f.Click, f.Command = f.Click+"; and for the system user: Setup > Users > "+w.Link.Org.Username+" > Permission Set Assignments: one with "+seesSetUp, commandCRM+withoutSight
+		}
 		return nil
 	}
 	return err
@@ -126,7 +153,7 @@ type accessStood struct {
 	App      string   `json:"app"`                // id of the ConnectedApplication
 	Carriers []string `json:"carriers"`           // ids of the permission sets that carry it
 	Approval string   `json:"approval,omitempty"` // id of the permission set of Names.ApprovalSet; "" where it was not there
-	// Since is when assignments begin to be the upgrade's, domain time.
+	// Since is when assignments begin to be the upgrade's, domain time: when this was read, to the second, as an org writes times.
 	Since time.Time `json:"since"`
 }
 
@@ -145,7 +172,7 @@ func (c connectedApp) accessStood(ctx context.Context, w Work) (any, error) {
 		found, err = findAccess(ctx, org, w.Link)
 		return err
 	})
-	return accessStood{App: found.app, Carriers: append([]string{}, found.sets...), Approval: found.approval, Since: w.Upgrade.CreatedAt}, err
+	return accessStood{App: found.app, Carriers: append([]string{}, found.sets...), Approval: found.approval, Since: w.Now.Truncate(time.Second)}, err
 }
 
 // permissionSet are steps 20 to 24. A set that carries the app already will do.

@@ -26,7 +26,7 @@ func (c connectedApp) migrate() Step {
 		if err != nil {
 			return f, err
 		}
-		f.Have, f.Done = s.String(), s.Begun && !s.Running || !s.Begun && s.Total == 0 // one that has just begun has not counted them yet
+		f.Have, f.Done = s.String(), s.Begun && !s.Running || !s.Begun && !s.Stopped && s.Total == 0 // one that has just begun has not counted them yet
 		if s.Begun && s.Running {
 			f.For = Connect
 		}
@@ -68,7 +68,7 @@ func (c connectedApp) prove() Step {
 		if err != nil {
 			return f, err
 		}
-		f.Have, f.Done = s.String(), !s.Running && s.Waiting == 0
+		f.Have, f.Done = s.String(), !s.Running && !s.Stopped && s.Waiting == 0
 		return f, nil
 	}
 	return Step{
@@ -90,8 +90,12 @@ func (s MigrationStatus) String() string {
 		return "counting the users"
 	case s.Total == 0:
 		return "nobody to reconnect"
-	case !s.Begun:
-		return count(s.Total, false, "user to reconnect", "users to reconnect")
+	case !s.Begun && !s.Stopped:
+		text := count(s.Total, false, "user to reconnect", "users to reconnect")
+		if s.Late != "" {
+			text += ", too late: " + s.Late + " Migrated, they have failed for that"
+		}
+		return text
 	}
 	text := fmt.Sprintf("%d of %d reconnected", s.Reconnected, s.Total)
 	if s.Waiting > 0 {

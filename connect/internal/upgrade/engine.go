@@ -133,7 +133,9 @@ func (e *engine) booked(ctx context.Context) (time.Duration, error) {
 
 // forward does the step that the upgrade is at, if it can be done now.
 func (e *engine) forward(ctx context.Context) (time.Duration, error) {
-	if done, err := e.survey(ctx); err != nil || !done {
+	if unread, wait, err := e.survey(ctx); unread {
+		return wait, err
+	} else if err != nil {
 		return e.failed(ctx, nil, err)
 	}
 	i := e.u.at()
@@ -195,33 +197,38 @@ func (e *engine) forward(ctx context.Context) (time.Duration, error) {
 	return e.wait(ctx, rec, out.Reading, out)
 }
 
-// survey reads what stands before the first step, of every step that will want it back. It reports whether all is known.
-func (e *engine) survey(ctx context.Context) (bool, error) {
+// survey reads what stands before the first step, of every step that will want it back. Where the org does not show it, the upgrade
+// waits for the CRM admin, and how long is told; he may go on without, and the step has no way back then.
+func (e *engine) survey(ctx context.Context) (unread bool, wait time.Duration, err error) {
 	changed := false
 	for i := range e.u.Steps {
 		rec := &e.u.Steps[i]
 		step, err := e.step(e.u, rec.Step)
 		if err != nil {
-			return false, err
+			return false, 0, err
 		}
-		if step.Stood == nil || rec.Stood != nil {
+		if step.Stood == nil || rec.Stood != nil || rec.Anyway {
 			continue
 		}
 		one, cancel := context.WithTimeout(ctx, stepTimeout)
 		stood, err := step.Stood(one, e.work(*rec))
 		cancel()
+		if said, text := told(err); err != nil && said && !passing(err) {
+			wait, err = e.wait(ctx, rec, notReadable(e.l, text), Outcome{})
+			return true, wait, err
+		}
 		if err != nil {
-			return false, fmt.Errorf("what stands before %s: %w", rec.Step, err)
+			return false, 0, fmt.Errorf("what stands before %s: %w", rec.Step, err)
 		}
 		if rec.Stood, err = json.Marshal(stood); err != nil {
-			return false, err
+			return false, 0, err
 		}
 		changed = true
 	}
 	if !changed {
-		return true, nil
+		return false, 0, nil
 	}
-	return true, e.save(ctx, Effect{}, audit.Change{})
+	return false, 0, e.save(ctx, Effect{}, audit.Change{})
 }
 
 // goOn leaves the state in which it waits.
@@ -269,7 +276,7 @@ func (e *engine) wait(ctx context.Context, rec *Record, f Reading, out Outcome) 
 	if f.For == "" {
 		f.For = rec.Owner
 	}
-	next := Waiting{For: f.For, Step: rec.Step, Undoing: e.u.State == Cancelling, Have: f.Have, Want: f.Want, Click: f.Click, Command: f.Command, Until: f.Until, Since: e.now}
+	next := Waiting{For: f.For, Step: rec.Step, Undoing: e.u.State == Cancelling, Code: f.Code, Have: f.Have, Want: f.Want, Click: f.Click, Command: f.Command, Until: f.Until, Since: e.now}
 	kept, err := encoded(out.Kept)
 	if err != nil {
 		return 0, err
@@ -394,12 +401,12 @@ func (e *engine) backward(ctx context.Context) (time.Duration, error) {
 	}
 	if !out.Done && rec.Anyway && rec.Owner != Connect { // he says that it stays
 		out.Done = true
-		out.Found = append(out.Found, link.Finding{Code: "left_as_it_is", Text: fmt.Sprintf("%s was left as the upgrade made it: %s. Before, it was %s.", step.Title, out.Have, out.Want)})
+		out.Found = append(out.Found, link.Finding{Code: "left_as_it_is", Text: fmt.Sprintf("%s was left as the upgrade made it: %s. To be put back was: %s.", step.Title, out.Have, out.Want)})
 	}
 	if !out.Done {
 		return e.wait(ctx, rec, out.Reading, out)
 	}
-	rec.Status, rec.Have, rec.Want = Undone, out.Have, out.Want
+	rec.Status, rec.EndedAt, rec.Have, rec.Want = Undone, e.now, out.Have, out.Want
 	e.u.Waiting, e.u.Failure, e.u.Findings = nil, "", append(e.u.Findings, out.Found...)
 	return 0, e.save(ctx, out.Effect, e.why(audit.UpgradeUndone, rec.Step, e.u.CancelledBy))
 }
@@ -435,4 +442,6 @@ func (e *engine) waitWatching(ctx context.Context, out Outcome) (time.Duration, 
 }
 
 // none reports whether the effect changes nothing.
-func (e Effect) none() bool { return e.Link == nil && e.Outage == nil && e.Forget == "" }
+func (e Effect) none() bool {
+	return e.Link == nil && e.Outage == nil && e.Booking == nil
+}

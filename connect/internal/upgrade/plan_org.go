@@ -73,12 +73,35 @@ func (p *Plan) soften(err error, what string) error {
 // told reports whether an error is a cloud's decision, or what is known of one, and its words.
 func told(err error) (bool, string) {
 	if r := client.Remote(err); r != nil && (fault.CodeOf(err) == client.CodeRefused || fault.CodeOf(err) == client.CodeNotFound) {
-		return true, cmp.Or(r.Description, r.Code)
+		return true, cmp.Or(plain(r.Description), r.Code)
 	}
 	if kind := fault.KindOf(err); kind == fault.Denied || kind == fault.Conflict {
 		return true, fault.Of(err).Message
 	}
 	return false, ""
+}
+
+// plain is a refusal without the piece of the query that an org quotes before it (crm-wire 3: "\nSELECT Id\n^\nERROR at
+// Row:1:Column:1\nsObject type 'X' is not supported.").
+func plain(text string) string {
+	if _, after, quoted := strings.Cut(text, "\nERROR at Row:"); quoted {
+		if _, words, more := strings.Cut(after, "\n"); more && words != "" {
+			return words
+		}
+	}
+	return text
+}
+
+// unseen has what the upgrade itself needs to read stop it.
+func (p *Plan) unseen(err error, l link.Link) error {
+	said, text := told(err)
+	if !said {
+		return err
+	}
+	if !slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Level == Blocks && f.Code == string(CodeNotReadable) }) {
+		p.find(Blocks, string(CodeNotReadable), "The system user %s does not see the set-up that the upgrade reads and has changed: %s He needs %s; until then the upgrade waits for the CRM admin.", l.Org.Username, strings.TrimSuffix(text, ".")+".", seesSetUp)
+	}
+	return nil
 }
 
 // findApp finds the connected app of the connection.
@@ -101,7 +124,7 @@ func findApp(ctx context.Context, org *crm.Session, l link.Link) (a crm.Connecte
 func (p *Plan) readPolicies(ctx context.Context, org *crm.Session, l link.Link) error {
 	a, found, err := findApp(ctx, org, l)
 	if err != nil {
-		return p.soften(err, "the org")
+		return p.unseen(err, l)
 	}
 	if !found {
 		p.find(Blocks, "no_connected_app", "The org has no connected app %q with the connection's consumer key: install the managed package first.", l.Names().App)
@@ -148,7 +171,7 @@ func findAccess(ctx context.Context, org *crm.Session, l link.Link) (access, err
 func (p *Plan) readAccess(ctx context.Context, org *crm.Session, l link.Link) error {
 	var err error
 	if p.access, err = findAccess(ctx, org, l); err != nil {
-		return p.soften(err, "the org")
+		return p.unseen(err, l)
 	}
 	made, attached := "not there", "carried by no permission set"
 	if p.access.approval != "" {

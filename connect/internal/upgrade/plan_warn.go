@@ -9,8 +9,8 @@ import (
 
 // warn adds what documents 002 and 003 say to everybody.
 func (p *Plan) warn() {
-	if !p.Estimate.Within && p.Estimate.Rate > 0 {
-		p.find(Warns, "window_too_short", "The users alone take about %s, and the window is %s. An upgrade never stops halfway: the outage would go on for longer.", words(p.Estimate.Takes.Round(time.Minute)), words(p.Window))
+	if 2*p.Estimate.Takes > p.Window && p.Estimate.Rate > 0 { // an estimate is not better than that
+		p.find(Warns, "window_too_short", "The users alone take about %s, it may be twice that, and the window is %s. An upgrade never stops halfway: the outage would go on for longer.", words(p.Estimate.Takes.Round(time.Minute)), words(p.Window))
 	}
 	if p.Users.Fails > 0 {
 		p.find(Warns, "users_will_fail", "%s", count(p.Users.Fails, false, "mapped user will not be reconnected.", "mapped users will not be reconnected."))

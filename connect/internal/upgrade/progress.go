@@ -14,6 +14,8 @@ type Progress struct {
 	Users       MigrationStatus
 	// Left is what is left of the booked window, less than 0 where the outage takes longer than that; 0 while it is not open.
 	Left time.Duration
+	// Until is how long it is to the hour that the upgrade waits for; 0 where that has come, or it waits for none.
+	Until time.Duration
 }
 
 // Progress tells how far an upgrade of the link has come.
@@ -37,8 +39,12 @@ func (s *Service) Progress(ctx context.Context, l link.Link, u Upgrade) (Progres
 	if p.Steps > 0 {
 		p.Percent = 100 * (float64(p.Done) + part) / float64(p.Steps)
 	}
+	now := s.links.Now(l)
 	if ours(l.Outage) {
-		p.Left = l.Outage.Until.Sub(s.links.Now(l))
+		p.Left = l.Outage.Until.Sub(now)
+	}
+	if u.Waiting != nil && u.Waiting.For == Time {
+		p.Until = max(0, u.Waiting.Until.Sub(now))
 	}
 	return p, nil
 }

@@ -42,16 +42,26 @@ func (s *Service) Report(ctx context.Context, l link.Link) (Report, error) {
 		return r, err
 	}
 	r.PlannedUntil = u.OpenedAt.Add(u.Window)
-	switch closed := u.Record(CloseDown); {
-	case closed != nil && closed.Status == Finished:
-		r.OutageEnded = closed.EndedAt
-	case u.State == Cancelled:
-		r.OutageEnded = u.EndedAt
-	}
+	r.OutageEnded = u.outageEnded()
 	to := r.OutageEnded
 	if to.IsZero() {
 		to = s.links.Now(l)
 	}
 	r.Sends, r.Mailings, err = s.tallies.TallyOutage(ctx, l.Pair, u.OpenedAt, to)
 	return r, err
+}
+
+// outageEnded is when the outage of an upgrade was over, domain time; zero before. A cancelled one's is over once Connect has put
+// back what it did, which may be long before the admins have put back theirs.
+func (u Upgrade) outageEnded() time.Time {
+	switch closed, open := u.Record(CloseDown), u.Record(OpenOutage); {
+	case u.OpenedAt.IsZero():
+	case closed != nil && closed.Status == Finished:
+		return closed.EndedAt
+	case open != nil && open.Status == Undone && open.EndedAt.After(u.OpenedAt):
+		return open.EndedAt
+	case u.State == Cancelled:
+		return u.EndedAt
+	}
+	return time.Time{}
 }

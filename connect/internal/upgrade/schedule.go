@@ -3,6 +3,7 @@ package upgrade
 import (
 	"cmp"
 	"context"
+	"fmt"
 	netmail "net/mail"
 	"slices"
 	"sync"
@@ -41,7 +42,7 @@ type Schedule struct {
 // Letter is a mail about a schedule. Its Upgrade, Event and Recipient are its key.
 type Letter struct {
 	Pair, Upgrade string
-	Event         string // "booked@MS", "soon@MS", "opened", "closed" or "withdrawn"
+	Event         string // "booked@", "soon@" or "missed@" with what was booked; "opened", "ended", "closed" or "withdrawn"
 	Recipient     string
 	MadeAt        time.Time // domain time
 	Subject, Text string
@@ -102,7 +103,8 @@ func NewScheduler(o SchedulerOptions) *Scheduler {
 // ScheduleRequest asks for an outage.
 type ScheduleRequest struct {
 	StartRequest
-	AfterSends bool
+	// AfterSends is that of the schedule; nil leaves it as it is booked.
+	AfterSends *bool
 	// EngagementAdmins and CRMAdmins are told; empty is whom the clouds name, or who was told before.
 	EngagementAdmins, CRMAdmins []string
 	// Anyway books an outage of mode fail in which scheduled sends fail.
@@ -117,7 +119,6 @@ func (s *Scheduler) Book(ctx context.Context, l link.Link, r ScheduleRequest) (S
 		}
 	}
 	now := s.Links.Now(l)
-	r.Kind = cmp.Or(r.Kind, needed(l))
 	known, err := s.current(ctx, l)
 	if err != nil && fault.CodeOf(err) != CodeNotBooked {
 		return Schedule{}, nil, err
@@ -127,38 +128,41 @@ func (s *Scheduler) Book(ctx context.Context, l link.Link, r ScheduleRequest) (S
 		from = now
 	}
 	until := from.Add(cmp.Or(r.Window, known.Window, DefaultWindow))
+	after := known.AfterSends
+	if r.AfterSends != nil {
+		after = *r.AfterSends
+	}
 	inside, err := s.inside(ctx, l, from, until)
 	if err != nil {
 		return Schedule{}, nil, err
 	}
-	if len(inside) > 0 && cmp.Or(r.Mode, known.Mode) == link.Fail && !r.AfterSends && !r.Anyway {
+	if len(inside) > 0 && cmp.Or(r.Mode, known.Mode) == link.Fail && !after && !r.Anyway {
 		return Schedule{}, inside, fault.New(fault.Conflict, CodeSendsInside, "%s between %s and %s, and would fail: take another hour, let the outage wait for them, or have it all the same.",
 			count(len(inside), len(inside) > maxTold, "send is scheduled", "sends are scheduled"), clockTime(from), clockTime(until))
 	}
 	if err := s.admins(ctx, l, &r, known); err != nil {
 		return Schedule{}, inside, err
 	}
-	booked := Schedule{Upgrade: known.Upgrade, AfterSends: r.AfterSends, BookedAt: now, EngagementAdmins: r.EngagementAdmins, CRMAdmins: r.CRMAdmins}
-	if known.ID != "" && known.OpenedAt.IsZero() { // before its hour moves, which is what is told
-		if err := s.Store.PutBooking(ctx, booked); err != nil {
-			return known, inside, err
+	booked := Schedule{AfterSends: after, EngagementAdmins: r.EngagementAdmins, CRMAdmins: r.CRMAdmins}
+	r.schedule = func(u Upgrade) Schedule {
+		b := booked
+		b.Upgrade, b.BookedAt = u, now
+		if b.plan() == known.plan() && !known.BookedAt.IsZero() { // asked for twice, it is told once
+			b.BookedAt = known.BookedAt
 		}
+		return b
 	}
-	if booked.Upgrade, err = s.Upgrades.Book(ctx, l, r.StartRequest); err != nil {
+	u, err := s.Upgrades.Book(ctx, l, r.StartRequest)
+	if err != nil {
 		return Schedule{}, inside, err
 	}
-	if err := s.Store.PutBooking(ctx, booked); err != nil {
-		return booked, inside, err
-	}
+	booked = r.schedule(u)
 	return booked, inside, s.tell(ctx, booked)
 }
 
-// needed is the kind that a connection needs.
-func needed(l link.Link) Kind {
-	if l.Org.Driver != link.Password && l.Tenant.Driver == link.Password {
-		return TenantOAuth
-	}
-	return ConnectedApp
+// plan is what was booked, but for when that was done and who is told of it.
+func (b Schedule) plan() string {
+	return fmt.Sprint(b.ID, b.Order, b.At.UnixMilli(), b.Window, b.Mode, b.AfterSends)
 }
 
 // Current reads what is booked, or under way since it was. NotFound with CodeNotBooked where nothing is.
@@ -166,6 +170,7 @@ func (s *Scheduler) Current(ctx context.Context, l link.Link) (Schedule, error) 
 	return s.current(ctx, l)
 }
 
+// current likewise; with CodeNotBooked the upgrade that was begun without a booking, where one was.
 func (s *Scheduler) current(ctx context.Context, l link.Link) (Schedule, error) {
 	u, err := s.Upgrades.Last(ctx, l)
 	if fault.CodeOf(err) == CodeNotFound || err == nil && !u.Live() {
@@ -176,7 +181,7 @@ func (s *Scheduler) current(ctx context.Context, l link.Link) (Schedule, error) 
 	}
 	b, err := s.Store.Booking(ctx, u)
 	if err == nil && b.BookedAt.IsZero() {
-		return Schedule{}, fault.New(fault.NotFound, CodeNotBooked, "No outage is booked: the upgrade was begun without.")
+		return b, fault.New(fault.NotFound, CodeNotBooked, "No outage is booked: the upgrade was begun without.")
 	}
 	return b, err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/standing"
@@ -96,7 +97,10 @@ func (s *Scheduler) tell(ctx context.Context, b Schedule) error {
 
 // events are what is to be told by a time, in the order in which it happened; last is whether nothing more will be.
 func (b Schedule) events(now time.Time) (all []string, last bool) {
-	key := func(what string) string { return fmt.Sprintf("%s@%d", what, max(b.At.UnixMilli(), 0)) }
+	// Whatever is changed of a booking is told, also where it becomes what it was once.
+	key := func(what string) string {
+		return fmt.Sprintf("%s@%d,%d,%d,%s", what, max(b.BookedAt.UnixMilli(), 0), max(b.At.UnixMilli(), 0), b.Window.Milliseconds(), b.Mode)
+	}
 	if b.OpenedAt.IsZero() {
 		silent := b.BookedAt.IsZero() && b.At.IsZero() // begun as soon as it was thought of: nobody was told of an hour
 		switch {
@@ -117,10 +121,33 @@ func (b Schedule) events(now time.Time) (all []string, last bool) {
 		return all, false
 	}
 	all = append(all, "opened")
-	if b.State == Watching || b.State == Done || b.State == Cancelled {
+	switch {
+	case b.State == Watching || b.State == Done || b.State == Cancelled:
 		return append(all, "closed"), true
+	case b.State == Cancelling && !b.outageEnded().IsZero() && (b.Waiting != nil || b.Failure != ""): // the rest may take somebody days
+		return append(all, "ended"), false
 	}
 	return all, false
+}
+
+// left says what is still to be put back once the outage of a cancelled upgrade has ended.
+func (b Schedule) left() string {
+	w := b.Waiting
+	if w == nil {
+		return "Connect still reads how the org stands, and tries again: " + oneLine(b.Failure)
+	}
+	who := map[Owner]string{CRMAdmin: "Sales or Service Cloud administrator", EngagementAdmin: "Engagement administrator"}[w.For]
+	if who == "" {
+		return "Connect is putting back what is left."
+	}
+	text := "Something is left for the " + who + " to put back.\nIt is: " + oneLine(w.Have) + "\nIt was: " + oneLine(w.Want)
+	if w.Click != "" {
+		text += "\nIn the browser: " + oneLine(w.Click)
+	}
+	if w.Command != "" {
+		text += "\nBy command: `" + oneLine(w.Command) + "`"
+	}
+	return text
 }
 
 // missed reports whether the hour of an upgrade has come and nobody has acknowledged the changes: nothing opens then.
@@ -157,6 +184,9 @@ func (b Schedule) letter(event, side, to string, now time.Time, base string) Let
 	case "withdrawn":
 		subject = "Withdrawn: outage for the " + title
 		body = "No outage will be. It was withdrawn by " + oneLine(b.CancelledBy) + reasonOf(b.Reason)
+	case "ended":
+		subject = "Over: outage for the " + title
+		body = "The outage ended at " + clockTime(b.outageEnded()) + ", and the connection works as before. The upgrade was cancelled by " + oneLine(b.CancelledBy) + reasonOf(b.Reason) + "\n\n" + b.left()
 	case "closed":
 		subject = "Over: outage for the " + title
 		body = "The outage is over, and the upgrade is done."
@@ -167,7 +197,7 @@ func (b Schedule) letter(event, side, to string, now time.Time, base string) Let
 	if b.OpenedAt.IsZero() && what != "withdrawn" && what != "missed" {
 		body += "\n\nThe connection between the clouds isn't available then. " + sentence(ModeText(b.Mode))
 	}
-	body += fmt.Sprintf("\n\nWhere: %s, connection %s\nYou are told as the %s administrator.\n", base, b.Pair, side)
+	body += fmt.Sprintf("\n\nTroubleshoot Connected App: %s%s\nWhere: %s, connection %s\nYou are told as the %s administrator.\n", base, explain.Path, base, b.Pair, side)
 	return Letter{Pair: b.Pair, Upgrade: b.ID, Event: event, Recipient: to, MadeAt: now, Subject: subject, Text: body}
 }
 
@@ -187,18 +217,23 @@ func (s *Scheduler) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	storing := context.WithoutCancel(ctx) // what became of a letter is kept, also while the program stops
 	var failed []error
 	for _, one := range letters {
+		if ctx.Err() != nil { // not begun: whoever opens the database next sends it at once
+			failed = append(failed, s.Store.RetryLetter(storing, one, s.Machine()))
+			continue
+		}
 		sending, cancel := context.WithTimeout(ctx, letterTimeout)
 		err := s.Sender.Send(sending, s.message(one))
 		stopped := sending.Err() != nil
 		cancel()
 		switch {
-		case stopped: // its lease ends, and it is tried again
 		case fault.CodeOf(err) == mail.CodeDeferred:
-			err = errors.Join(err, s.Store.RetryLetter(ctx, one, s.Machine().Add(s.Retry)))
+			err = errors.Join(err, s.Store.RetryLetter(storing, one, s.Machine().Add(s.Retry)))
+		case stopped: // its lease ends, and it is tried again
 		default:
-			err = errors.Join(err, s.Store.SentLetter(context.WithoutCancel(ctx), one))
+			err = errors.Join(err, s.Store.SentLetter(storing, one))
 		}
 		failed = append(failed, err)
 	}

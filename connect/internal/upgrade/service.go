@@ -108,27 +108,55 @@ func (s *Service) Title(u Upgrade, n Name) string {
 
 // StartRequest asks for an upgrade.
 type StartRequest struct {
-	Kind  Kind  // "" is ConnectedApp
-	Order Order // "" is Safe
+	Kind  Kind  // "" is that of what is booked, or the one that the connection needs
+	Order Order // "" is that of what is booked, or Safe
 	Booking
 	By string // who asks, for the audit chain
 	// Acknowledged: whoever asks is the Engagement admin, and has read what will change.
 	Acknowledged bool
 	// Verify says what the upgrade is verified by; its zero value waits for somebody to say so.
 	Verify Verification
+	// schedule is stored together with the upgrade that it is about; nil for a start that nobody booked.
+	schedule func(Upgrade) Schedule
+}
+
+// effect is what is stored together with the upgrade that was asked for.
+func (r StartRequest) effect(u Upgrade) Effect {
+	if r.schedule == nil {
+		return Effect{}
+	}
+	b := r.schedule(u)
+	return Effect{Booking: &b}
+}
+
+// needed is the kind that a connection needs.
+func needed(l link.Link) Kind {
+	if l.Org.Driver != link.Password && l.Tenant.Driver == link.Password {
+		return TenantOAuth
+	}
+	return ConnectedApp
+}
+
+// records are the steps of a course in an order of it, none of them begun.
+func (c Course) records(o Order) []Record {
+	var all []Record
+	for _, step := range c.Steps[o] {
+		all = append(all, Record{Step: step.Name, Owner: step.Owner, Status: Planned})
+	}
+	return all
 }
 
 func (s *Service) resolve(l link.Link, r StartRequest) (StartRequest, Course, error) {
 	bad := func(field, format string, args ...any) (StartRequest, Course, error) {
 		return r, Course{}, fault.New(fault.Invalid, CodeInvalid, format, args...).In(field)
 	}
-	r.Kind, r.Order, r.Mode, r.Window = cmp.Or(r.Kind, ConnectedApp), cmp.Or(r.Order, Safe), cmp.Or(r.Mode, link.Hold), cmp.Or(r.Window, DefaultWindow)
+	r.Kind, r.Order, r.Mode, r.Window = cmp.Or(r.Kind, needed(l)), cmp.Or(r.Order, Safe), cmp.Or(r.Mode, link.Hold), cmp.Or(r.Window, DefaultWindow)
 	course, known := s.courses[r.Kind]
 	if !known {
 		return bad("kind", "There is no upgrade of the kind %q.", r.Kind)
 	}
-	if _, known := course.Steps[r.Order]; !known {
-		return bad("order", "An upgrade of the kind %s has no order %q.", r.Kind, r.Order)
+	if err := course.has(r.Kind, r.Order); err != nil {
+		return r, Course{}, err
 	}
 	r.At = r.At.UTC().Truncate(time.Millisecond)
 	if err := r.Verify.Check(); err != nil {
@@ -141,6 +169,14 @@ func (s *Service) resolve(l link.Link, r StartRequest) (StartRequest, Course, er
 		return r, course, nil
 	}
 	return r, course, course.Ready(l)
+}
+
+// has refuses an order that there is not.
+func (c Course) has(k Kind, o Order) error {
+	if _, known := c.Steps[o]; !known {
+		return fault.New(fault.Invalid, CodeInvalid, "An upgrade of the kind %s has no order %q.", k, o).In("order")
+	}
+	return nil
 }
 
 // Start begins an upgrade: the one that is booked, or a new one.
@@ -156,7 +192,12 @@ func (s *Service) Book(ctx context.Context, l link.Link, r StartRequest) (Upgrad
 func (s *Service) add(ctx context.Context, l link.Link, r StartRequest, state State) (Upgrade, error) {
 	now := s.links.Now(l)
 	if u, err := s.store.LastUpgrade(ctx, l.Pair); err == nil && u.Live() && (u.State == Booked || state == Booked) {
-		return s.change(ctx, l, u.ID, audit.UpgradeStarted, r.By, func(u *Upgrade) error { return s.rebook(u, r, state, now) })
+		return s.changeWith(ctx, l, u.ID, audit.UpgradeStarted, r.By, func(u *Upgrade) (Effect, error) {
+			if err := s.rebook(u, r, state, now); err != nil {
+				return Effect{}, err
+			}
+			return r.effect(*u), nil
+		})
 	} else if err != nil && fault.CodeOf(err) != CodeNotFound {
 		return Upgrade{}, err
 	}
@@ -167,16 +208,14 @@ func (s *Service) add(ctx context.Context, l link.Link, r StartRequest, state St
 	u := Upgrade{
 		Pair: l.Pair, ID: oauth.NewToken(16), Kind: r.Kind, Order: r.Order, State: state, Booking: r.Booking, Actor: r.By, CreatedAt: now,
 	}
-	for _, step := range course.Steps[r.Order] {
-		u.Steps = append(u.Steps, Record{Step: step.Name, Owner: step.Owner, Status: Planned})
-	}
+	u.Steps = course.records(r.Order)
 	if r.Acknowledged && state == Running {
 		u.tell(Acknowledge, r.By, now)
 	}
 	if err := u.verifyBy(r.Verify, r.By, now); err != nil {
 		return u, err
 	}
-	return s.store.AddUpgrade(ctx, u, audit.Change{At: now, Actor: r.By, Action: audit.UpgradeStarted, Subject: u.ID, Reason: string(r.Kind)})
+	return s.store.AddUpgrade(ctx, u, r.effect(u), audit.Change{At: now, Actor: r.By, Action: audit.UpgradeStarted, Subject: u.ID, Reason: string(r.Kind)})
 }
 
 // rebook begins a booked upgrade, or moves it.
@@ -186,6 +225,10 @@ func (s *Service) rebook(u *Upgrade, r StartRequest, state State, now time.Time)
 		return fault.New(fault.Conflict, CodeRunning, "An upgrade of another kind is booked or under way: %s.", u.Kind)
 	case state == Booked && (!u.OpenedAt.IsZero() || u.State == Cancelling):
 		return fault.New(fault.Conflict, CodeOver, "The outage of the upgrade is open, or was: it cannot be moved any more.")
+	case r.Order != "" && r.Order != u.Order:
+		if err := s.reorder(u, r.Order); err != nil {
+			return err
+		}
 	}
 	if state == Booked || !r.At.IsZero() {
 		u.At = r.At.UTC().Truncate(time.Millisecond)
@@ -206,6 +249,19 @@ func (s *Service) rebook(u *Upgrade, r StartRequest, state State, now time.Time)
 		u.tell(Acknowledge, r.By, now)
 	}
 	return u.do(Begin)
+}
+
+// reorder has an upgrade that nobody has begun go another way.
+func (s *Service) reorder(u *Upgrade, o Order) error {
+	course := s.courses[u.Kind]
+	if err := course.has(u.Kind, o); err != nil {
+		return err
+	}
+	if u.State != Booked {
+		return fault.New(fault.Conflict, CodeRunning, "The upgrade is under way in the order %s: another one begins anew, once this one is cancelled.", u.Order).In("order")
+	}
+	u.Order, u.Steps = o, course.records(o)
+	return nil
 }
 
 func (u *Upgrade) tell(n Name, by string, now time.Time) {
@@ -230,15 +286,21 @@ func (u *Upgrade) verifyBy(v Verification, by string, now time.Time) error {
 
 // change reads an upgrade, changes it and stores it, however often somebody else does meanwhile, and has its job go on.
 func (s *Service) change(ctx context.Context, l link.Link, id, action, by string, change func(*Upgrade) error) (Upgrade, error) {
+	return s.changeWith(ctx, l, id, action, by, func(u *Upgrade) (Effect, error) { return Effect{}, change(u) })
+}
+
+// changeWith likewise stores what else changes.
+func (s *Service) changeWith(ctx context.Context, l link.Link, id, action, by string, change func(*Upgrade) (Effect, error)) (Upgrade, error) {
 	for try := 0; ; try++ {
 		u, err := s.store.Upgrade(ctx, l.Pair, id)
 		if err != nil {
 			return Upgrade{}, err
 		}
-		if err := change(&u); err != nil {
+		effect, err := change(&u)
+		if err != nil {
 			return u, err
 		}
-		stored, err := s.store.SaveUpgrade(ctx, nil, u, Effect{}, audit.Change{At: s.links.Now(l), Actor: by, Action: action, Subject: u.ID, Reason: string(u.Step)}, true)
+		stored, err := s.store.SaveUpgrade(ctx, nil, u, effect, audit.Change{At: s.links.Now(l), Actor: by, Action: action, Subject: u.ID, Reason: string(u.Step)}, true)
 		if fault.CodeOf(err) != CodeChanged || try == 20 {
 			return stored, err
 		}
@@ -271,6 +333,19 @@ func (s *Service) Undisturbed(ctx context.Context, l link.Link) error {
 		return nil
 	case err == nil && u.UnderWay():
 		return fault.New(fault.Conflict, CodeRunning, "An upgrade of the connection is under way: go on with it (`twinspan upgrade watch` says who is next), or cancel it.")
+	}
+	return err
+}
+
+// KeepsRun refuses that somebody ends or proves a migration of users while the upgrade that it is a step of is under way: each of
+// its users is to have an outcome when that is closed. upgradeID is the migration's upgrade, "" for none.
+func (s *Service) KeepsRun(ctx context.Context, l link.Link, upgradeID string) error {
+	u, err := s.store.LastUpgrade(ctx, l.Pair)
+	switch {
+	case upgradeID == "" || fault.CodeOf(err) == CodeNotFound:
+		return nil
+	case err == nil && u.ID == upgradeID && u.UnderWay():
+		return fault.New(fault.Conflict, CodeRunning, "The migration is a step of the upgrade that is under way, which proves who waits after the last step of the CRM admin: go on with the upgrade, or cancel it (`twinspan upgrade cancel`), and every mapping is as it was.")
 	}
 	return err
 }

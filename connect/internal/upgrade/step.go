@@ -7,6 +7,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/link"
+	"github.com/twinspan/twinspan/internal/fault"
 )
 
 // Name names a step.
@@ -43,7 +44,8 @@ type Step struct {
 // Reading is how a step stands.
 type Reading struct {
 	Done    bool
-	Have    string // what was read
+	Code    fault.Code // what is wrong, where it has a name
+	Have    string     // what was read
 	Want    string
 	For     Owner     // whom it waits for where it is not done; "" for the step's owner
 	Until   time.Time // where it waits for its hour; zero otherwise
@@ -67,8 +69,8 @@ type Effect struct {
 	// Outage is put in the place of the one there is; its zero value ends it. nil leaves it.
 	Outage *link.Outage
 	Why    audit.Change // of the change of Link; an action "" is not recorded
-	// Forget removes the stored credentials of the span that was upgraded.
-	Forget link.Direction
+	// Booking is stored in place of the schedule that the upgrade has; nil leaves it.
+	Booking *Schedule
 }
 
 // Migration reconnects the mapped users whom an upgrade takes along: package migration. All calls may be repeated.
@@ -89,6 +91,7 @@ type Migration interface {
 type MigrationStatus struct {
 	Begun       bool // Start was called for this upgrade
 	Running     bool // somebody is at work, or will be
+	Stopped     bool // it ended before everybody had an outcome: Start or Prove goes on with it
 	Total       int
 	Reconnected int
 	Waiting     int           // not approved yet
@@ -97,6 +100,7 @@ type MigrationStatus struct {
 	Left        time.Duration // at that rate; 0 while unknown
 	Percent     float64       // 0 to 100
 	Failure     string        // of the last attempt that the connection itself broke off
+	Late        string        // why nobody can be reconnected any more: the 14 days are over; "" where they are not
 }
 
 // Settled is how many have an outcome, be it that they wait for approval.

@@ -9,9 +9,9 @@ import (
 
 // Store keeps upgrades. A missing one is a NotFound fault with CodeNotFound.
 type Store interface {
-	// AddUpgrade stores a new upgrade with its steps and queues its job, which is due at once. A pair that has a live one is a
+	// AddUpgrade stores a new upgrade with its steps and the effect, and queues its job, which is due at once. A pair that has a live one is a
 	// Conflict fault with CodeRunning.
-	AddUpgrade(ctx context.Context, u Upgrade, why audit.Change) (Upgrade, error)
+	AddUpgrade(ctx context.Context, u Upgrade, e Effect, why audit.Change) (Upgrade, error)
 	// Upgrade reads one.
 	Upgrade(ctx context.Context, pair, id string) (Upgrade, error)
 	// LastUpgrade reads the one of the pair that was started last.
@@ -19,6 +19,7 @@ type Store interface {
 	// SaveUpgrade stores an upgrade that was read with u.Revision, its steps and the effect, in one transaction, and has its
 	// job looked at now where hurry is set. r is the run under whose lease it is changed; nil for a caller who is none. One
 	// that was changed meanwhile is a Conflict fault with CodeChanged; a lost lease jobs.ErrLeaseLost. why goes into the audit
-	// chain where it has an action.
+	// chain where it has an action. One that is not live any more takes along the stored credentials that neither span signs in
+	// with: until then they were the way back.
 	SaveUpgrade(ctx context.Context, r *jobs.Run, u Upgrade, e Effect, why audit.Change, hurry bool) (Upgrade, error)
 }

@@ -78,15 +78,17 @@ type Upgrade struct {
 
 // Waiting is for whom an upgrade waits, and for what.
 type Waiting struct {
-	For     Owner     `json:"for"`
-	Step    Name      `json:"step"`
-	Undoing bool      `json:"undoing,omitempty"` // the step is to be put back
-	Have    string    `json:"have,omitempty"`    // what was read
-	Want    string    `json:"want,omitempty"`
-	Click   string    `json:"click,omitempty"`   // how a person does it in a browser
-	Command string    `json:"command,omitempty"` // how he does it by command
-	Until   time.Time `json:"until,omitzero"`    // where it waits for its hour, domain time
-	Since   time.Time `json:"since,omitzero"`    // domain time
+	For     Owner `json:"for"`
+	Step    Name  `json:"step"`
+	Undoing bool  `json:"undoing,omitempty"` // the step is to be put back
+	// Code is what is wrong, where a look gave it a name: "api_user_refused".
+	Code    fault.Code `json:"code,omitempty"`
+	Have    string     `json:"have,omitempty"` // what was read
+	Want    string     `json:"want,omitempty"`
+	Click   string     `json:"click,omitempty"`   // how a person does it in a browser
+	Command string     `json:"command,omitempty"` // how he does it by command
+	Until   time.Time  `json:"until,omitzero"`    // where it waits for its hour, domain time
+	Since   time.Time  `json:"since,omitzero"`    // domain time
 }
 
 // Status says how far a step has come.
@@ -110,7 +112,7 @@ type Record struct {
 	ToldAt   time.Time // domain time
 	Anyway   bool      // whoever told it goes on without what is missing
 	BeganAt  time.Time
-	EndedAt  time.Time
+	EndedAt  time.Time       // when it was done or, once it is undone, when that was
 	Have     string          // what was read last
 	Want     string          // what is wanted
 	Stood    json.RawMessage // what stood before it, for the way back; nil for nothing
@@ -164,7 +166,7 @@ func (u Upgrade) back() int {
 		for i := len(u.Steps) - 1; i >= 0; i-- {
 			r := u.Steps[i]
 			// An admin may have begun what Connect has not looked at yet.
-			if (r.Owner == CRMAdmin) == crm && (r.begun() || crm && r.Status == Planned && len(r.Stood) > 0) {
+			if (r.Owner == CRMAdmin) == crm && (r.begun() || r.Owner != Connect && r.Status == Planned && len(r.Stood) > 0) {
 				return i
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/connect/internal/upgrade"
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
@@ -72,7 +73,8 @@ func (w *world) open(t *testing.T) *upgrade.Service {
 	queue := w.store.Queue(jobs.Options{Poll: 10 * time.Millisecond, Lease: time.Second})
 	w.upgrades = sqlstore.NewUpgrades(w.store, queue)
 	s := upgrade.NewService(upgrade.Options{
-		Store: w.upgrades, Links: w.links, Queue: queue, Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: w.course()}, Look: 10 * time.Millisecond,
+		Store: w.upgrades, Links: w.links, Queue: queue, Look: 10 * time.Millisecond, Tallies: w.upgrades,
+		Courses: map[upgrade.Kind]upgrade.Course{upgrade.ConnectedApp: w.course(), upgrade.TenantOAuth: w.outageCourse()},
 		Fail: func(_ context.Context, point string) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -129,10 +131,25 @@ func (w *world) course() upgrade.Course {
 			}},
 			{
 				Name: "person", Owner: upgrade.CRMAdmin, Title: "Person",
-				Stood: func(context.Context, upgrade.Work) (any, error) { return map[string]bool{"ready": false}, nil },
-				Look:  func(context.Context, upgrade.Work) (upgrade.Reading, error) { return person("person", true), nil },
+				Stood: func(context.Context, upgrade.Work) (any, error) {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					return map[string]bool{"ready": false}, w.refuse["stood"]
+				},
+				Look: func(context.Context, upgrade.Work) (upgrade.Reading, error) { return person("person", true), nil },
 				Undo: func(context.Context, upgrade.Work) (upgrade.Outcome, error) {
 					return upgrade.Outcome{Reading: person("person", false)}, nil
+				},
+			},
+			{
+				Name: "browser", Owner: upgrade.EngagementAdmin, Title: "Browser",
+				Stood: func(context.Context, upgrade.Work) (any, error) { return map[string]bool{"ready": false}, nil },
+				Look:  func(context.Context, upgrade.Work) (upgrade.Reading, error) { return person("unfit", false), nil },
+				Undo: func(_ context.Context, work upgrade.Work) (upgrade.Outcome, error) {
+					if !w.changed() {
+						return upgrade.Outcome{Reading: upgrade.Reading{Done: true}}, nil
+					}
+					return did(string(work.Record.Step) + " undone")
 				},
 			},
 			{Name: "last", Owner: upgrade.Connect, Title: "Last", Do: do, Undo: undo},
@@ -141,6 +158,15 @@ func (w *world) course() upgrade.Course {
 			return upgrade.Outcome{Reading: upgrade.Reading{Done: work.Now.After(work.Upgrade.CreatedAt.Add(24 * time.Hour)), Until: work.Upgrade.CreatedAt.Add(24 * time.Hour)}}, nil
 		},
 	}
+}
+
+// changed reports whether somebody did in his browser what Connect has not looked at yet, and forgets it.
+func (w *world) changed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.ready["browser"]
+	w.ready["browser"] = false
+	return was
 }
 
 func (w *world) set(f func()) {
@@ -319,6 +345,29 @@ func TestWayBack(t *testing.T) {
 	})
 }
 
+// TestWayBackBeforeTheLook: what a person changed in his browser is undone though Connect never found the step done: he signed in, and is
+// not as he should be, or nobody has looked yet.
+func TestWayBackBeforeTheLook(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.set(func() { w.ready["person"], w.ready["unfit"] = true, true })
+		w.start(t, upgrade.StartRequest{By: "olga"})
+		_, err := w.service.Tell(t.Context(), w.link, "told", upgrade.Telling{By: "olga"})
+		noError(t, err)
+		u := w.awaitState(t, upgrade.Waits, "browser")
+		if u.Record("browser").Status != upgrade.Planned {
+			t.Fatalf("it is %+v", u.Record("browser"))
+		}
+		w.set(func() { w.ready["browser"], w.ready["person"], w.did = true, false, nil })
+		_, err = w.service.Cancel(t.Context(), w.link, "olga", "not now")
+		noError(t, err)
+		w.awaitState(t, upgrade.Cancelled, "")
+		if got := strings.Join(w.done(), ", "); got != "browser undone, timed undone, told undone" {
+			t.Errorf("undone: %s", got)
+		}
+	})
+}
+
 // TestRefusal: what a cloud refuses waits for its owner, with the refusal's words, and is not tried again before he says so.
 func TestRefusal(t *testing.T) {
 	t.Parallel()
@@ -337,6 +386,37 @@ func TestRefusal(t *testing.T) {
 		w.awaitState(t, upgrade.Waits, "person")
 		if got := len(w.done()); got != 3 { // refused, done, and the next step
 			t.Errorf("done: %v", w.done())
+		}
+	})
+}
+
+// TestUnread: where the org does not show what stands before a step, the upgrade waits for the CRM admin there, in words; it goes on
+// once it is shown, or where he says so, and then nothing is known of before.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		for _, anyway := range []bool{false, true} {
+			w.set(func() {
+				w.refuse["stood"] = fault.Wrap(&client.RemoteError{Cloud: "org", Code: "INVALID_TYPE", Description: "\nSELECT ParentId FROM SetupEntityAccess\n                     ^\nERROR at Row:1:Column:22\nsObject type 'SetupEntityAccess' is not supported."}, fault.Denied, client.CodeRefused, "The org refused.")
+			})
+			w.start(t, upgrade.StartRequest{By: "olga", Acknowledged: true})
+			u := w.await(t, "it is unread", func(u upgrade.Upgrade) bool { return u.State == upgrade.Waits })
+			if at := u.Waiting; at.For != upgrade.CRMAdmin || at.Step != "person" || at.Code != upgrade.CodeNotReadable || !strings.HasSuffix(at.Have, "by the system user: sObject type 'SetupEntityAccess' is not supported.") || at.Click == "" || u.Failure != "" {
+				t.Errorf("it waits for %+v, failure %q", at, u.Failure)
+			}
+			if anyway {
+				_, err := w.service.Tell(t.Context(), w.link, "person", upgrade.Telling{By: "carl", As: upgrade.CRMAdmin, Anyway: true})
+				noError(t, err)
+			} else {
+				w.set(func() { delete(w.refuse, "stood") })
+			}
+			u = w.awaitState(t, upgrade.Waits, "told")
+			if known := u.Record("person").Stood != nil; known == anyway {
+				t.Errorf("anyway %v: what stood is known: %v", anyway, known)
+			}
+			_, err := w.service.Cancel(t.Context(), w.link, "olga", "")
+			noError(t, err)
+			w.awaitState(t, upgrade.Cancelled, "")
 		}
 	})
 }

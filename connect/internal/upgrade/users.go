@@ -13,18 +13,13 @@ func Reconnect(m *migration.Service) Migration { return reconnect{m} }
 
 type reconnect struct{ migrations *migration.Service }
 
-// runsOf is how many runs of a pair are looked through for an upgrade's: its own is among the newest.
-const runsOf = 20
-
 // find is the newest run of an upgrade; found is false where there is none, or it was undone.
 func (r reconnect) find(ctx context.Context, l link.Link, upgradeID string) (run migration.Run, found bool, err error) {
-	runs, err := r.migrations.List(ctx, l, runsOf)
-	for _, run := range runs {
-		if run.Upgrade == upgradeID && run.State != migration.Undone {
-			return run, true, err
-		}
+	runs, err := r.migrations.Whole(ctx, l, upgradeID)
+	if err != nil || len(runs) == 0 {
+		return migration.Run{}, false, err
 	}
-	return migration.Run{}, false, err
+	return runs[len(runs)-1], true, nil
 }
 
 // Start implements Migration.
@@ -38,21 +33,27 @@ func (r reconnect) Start(ctx context.Context, l link.Link, upgradeID, actor stri
 
 // Status implements Migration.
 func (r reconnect) Status(ctx context.Context, l link.Link, upgradeID string) (MigrationStatus, error) {
-	run, found, err := r.find(ctx, l, upgradeID)
+	runs, err := r.migrations.Whole(ctx, l, upgradeID)
 	if err != nil {
 		return MigrationStatus{}, err
 	}
-	if !found {
+	if len(runs) == 0 {
 		o, err := r.migrations.Offer(ctx, l)
 		s := MigrationStatus{Total: o.Users}
-		if o.Code == migration.CodeOver || o.Code == migration.CodeNotUpgraded { // there is nothing to start
+		switch o.Code {
+		case migration.CodeOver: // they have failed, for a reason, once somebody lets them be migrated
+			s.Late = fault.Of(o.Refusal()).Message
+		case migration.CodeNotUpgraded: // there is nothing to start
 			s.Total = 0
 		}
 		return s, err
 	}
+	run := runs[len(runs)-1]
+	total, reconnected, waiting, failed := runs.Counts()
+	stopped := run.State == migration.Stopped
 	return MigrationStatus{
-		Begun: run.State != migration.Stopped, Running: run.State == migration.Queued || run.State == migration.Running, Failure: run.Error, Percent: run.Percent(),
-		Total: run.Total, Reconnected: run.Reconnected, Waiting: run.Waiting, Failed: run.Failed, Rate: run.Rate(), Left: run.Left(),
+		Begun: !stopped, Stopped: stopped, Running: run.State == migration.Queued || run.State == migration.Running, Failure: run.Error, Percent: run.Percent(),
+		Total: total, Reconnected: reconnected, Waiting: waiting, Failed: failed, Rate: run.Rate(), Left: run.Left(),
 	}, nil
 }
 

@@ -1,6 +1,6 @@
 // Package usage counts what Connect's calls cost in each cloud, by hour, and puts the org's own figures beside it
 // (connect-facts 6). With the vendor's connected app REST and SOAP calls do not count against the org's rolling 24-hour
-// limit; Bulk calls do. With an app of the customer's own all of them count. Calls into Engagement never count there.
+// limit; Bulk calls do, and so do all calls under a stored password. With an app of the customer's own all of them count. Calls into Engagement never count there.
 package usage
 
 import (
@@ -30,15 +30,17 @@ type Row struct {
 	Hour  time.Time // its begin, domain time
 	Cloud link.Direction
 	API   string
-	Calls int64
+	// Password: the span signed in by a stored password then, under no app, and the org counts every such call.
+	Password bool
+	Calls    int64
 }
 
-// Counted reports whether calls of an API count against the org's limit, for a connection of a standing.
-func Counted(s link.Standing, cloud link.Direction, api string) bool {
-	if cloud != link.IntoOrg || api == OAuth || api == Other {
+// Counted reports whether the calls count against the org's limit, for a connection of a standing.
+func (r Row) Counted(s link.Standing) bool {
+	if r.Cloud != link.IntoOrg || r.API == OAuth || r.API == Other {
 		return false
 	}
-	return api == Bulk || s == link.OwnLink
+	return r.API == Bulk || s == link.OwnLink || r.Password
 }
 
 // APIOf tells the API of a call from its path.
@@ -87,7 +89,7 @@ func NewMeter() *Meter { return &Meter{counts: map[Row]int64{}} }
 
 // Transport counts the calls of a link to a cloud and makes them by next. now is the link's domain time.
 func (m *Meter) Transport(l link.Link, cloud link.Direction, now time.Time, next http.RoundTripper) http.RoundTripper {
-	return transport{m, Row{Pair: l.Pair, Hour: now.UTC().Truncate(time.Hour), Cloud: cloud}, next}
+	return transport{m, Row{Pair: l.Pair, Hour: now.UTC().Truncate(time.Hour), Cloud: cloud, Password: cloud == link.IntoOrg && l.Org.Driver == link.Password}, next}
 }
 
 type transport struct {
@@ -187,7 +189,7 @@ func (s *Service) report(ctx context.Context, l link.Link, a Alerts, ask bool) (
 	for _, row := range r.Rows {
 		if row.Hour.After(now.Add(-24 * time.Hour)) {
 			r.Calls += row.Calls
-			if Counted(l.Standing, row.Cloud, row.API) {
+			if row.Counted(l.Standing) {
 				r.Counted += row.Calls
 			}
 		}

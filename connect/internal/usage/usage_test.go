@@ -23,20 +23,24 @@ func TestCounted(t *testing.T) {
 		cloud    link.Direction
 		path     string
 		api      string
+		password bool
 		counted  bool
 	}{
-		{link.Embedded, link.IntoOrg, "/services/data/v64.0/query", usage.REST, false},
-		{link.BesidePackage, link.IntoOrg, "/services/Soap/u/64.0", usage.SOAP, false},
-		{link.Embedded, link.IntoOrg, "/services/data/v64.0/jobs/query/750", usage.Bulk, true},
-		{link.OwnLink, link.IntoOrg, "/services/data/v64.0/sobjects/jobs/1", usage.REST, true},
-		{link.OwnLink, link.IntoOrg, "/services/oauth2/token", usage.OAuth, false},
-		{link.OwnLink, link.IntoOrg, "/something", usage.Other, false},
-		{link.OwnLink, link.IntoTenant, "/messaging/v1/email/messages", usage.REST, false},
-		{link.OwnLink, link.IntoTenant, "/Service.asmx", usage.SOAP, false},
-		{link.OwnLink, link.IntoTenant, "/v2/token", usage.OAuth, false},
+		{link.Embedded, link.IntoOrg, "/services/data/v64.0/query", usage.REST, false, false},
+		{link.BesidePackage, link.IntoOrg, "/services/Soap/u/64.0", usage.SOAP, false, false},
+		{link.Embedded, link.IntoOrg, "/services/data/v64.0/jobs/query/750", usage.Bulk, false, true},
+		{link.OwnLink, link.IntoOrg, "/services/data/v64.0/sobjects/jobs/1", usage.REST, false, true},
+		{link.OwnLink, link.IntoOrg, "/services/oauth2/token", usage.OAuth, false, false},
+		{link.OwnLink, link.IntoOrg, "/something", usage.Other, false, false},
+		{link.OwnLink, link.IntoTenant, "/messaging/v1/email/messages", usage.REST, false, false},
+		{link.OwnLink, link.IntoTenant, "/Service.asmx", usage.SOAP, false, false},
+		{link.OwnLink, link.IntoTenant, "/v2/token", usage.OAuth, false, false},
+		{link.Embedded, link.IntoOrg, "/services/data/v64.0/query", usage.REST, true, true},
+		{link.Embedded, link.IntoOrg, "/services/Soap/u/64.0", usage.SOAP, true, true},
+		{link.Embedded, link.IntoOrg, "/services/oauth2/token", usage.OAuth, true, false},
 	} {
 		api := usage.APIOf(c.cloud, c.path)
-		if counted := usage.Counted(c.standing, c.cloud, api); api != c.api || counted != c.counted {
+		if counted := (usage.Row{Cloud: c.cloud, API: api, Password: c.password}).Counted(c.standing); api != c.api || counted != c.counted {
 			t.Errorf("%s %s: %s, counted %v", c.standing, c.path, api, counted)
 		}
 	}

@@ -33,6 +33,7 @@ type Ailment struct {
 	Why      string `json:"why"`
 	Click    string `json:"click,omitempty"`
 	Command  string `json:"command,omitempty"`
+	See      string `json:"see,omitempty"` // shows more, and mends nothing
 	Document string `json:"document,omitempty"`
 	Mend     *Mend  `json:"mend,omitempty"` // nil where a person has to decide
 }
@@ -89,6 +90,8 @@ type Eyes struct {
 	OrgToken, TenantToken        vault.Secret // access tokens; "" for none
 	OrgInstanceURL               string
 	TenantRESTURL, TenantSOAPURL string
+	// SystemUser and APIUser name whom the package works as, for a connection that does not know; "" for nobody.
+	SystemUser, APIUser string
 }
 
 // Question is what the doctor is asked; the zero Question is about everything.
@@ -131,6 +134,7 @@ func (e Eyes) members() map[string]any {
 	for name, value := range map[string]string{
 		"org_access_token": e.OrgToken.Reveal(), "org_instance_url": e.OrgInstanceURL,
 		"engagement_access_token": e.TenantToken.Reveal(), "engagement_rest_url": e.TenantRESTURL, "engagement_soap_url": e.TenantSOAPURL,
+		"system_user": e.SystemUser, "api_user": e.APIUser,
 	} {
 		if value != "" {
 			in[name] = value

@@ -50,6 +50,11 @@ type RoundFinding struct {
 	Severity string `json:"severity"`
 	Subject  string `json:"subject,omitempty"`
 	Seen     string `json:"seen"`
+	Expected string `json:"expected,omitempty"`
+	Click    string `json:"click,omitempty"`
+	Command  string `json:"command,omitempty"`
+	See      string `json:"see,omitempty"`
+	Mend     bool   `json:"mend,omitempty"` // the command does it and is safe
 }
 
 // Watch tells how the connection is looked at.

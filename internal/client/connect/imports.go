@@ -57,10 +57,12 @@ func (c *Client) Imports(ctx context.Context) ([]Import, error) {
 	return out.Imports, err
 }
 
-// CancelImport ends an import.
-func (c *Client) CancelImport(ctx context.Context, id, key string) (Import, error) {
+// CancelImport ends an import; by is who asks, kept on record.
+func (c *Client) CancelImport(ctx context.Context, id, by, key string) (Import, error) {
 	var out Import
-	err := c.do(ctx, http.MethodPost, "/api/v1/imports/"+url.PathEscape(id)+"/cancel", key, struct{}{}, &out)
+	err := c.do(ctx, http.MethodPost, "/api/v1/imports/"+url.PathEscape(id)+"/cancel", key, struct {
+		By string `json:"by"`
+	}{by}, &out)
 	return out, err
 }
 

@@ -25,7 +25,7 @@ type Migration struct {
 	ID          string           `json:"id"`
 	Upgrade     string           `json:"upgrade,omitempty"`
 	State       string           `json:"state"` // "queued", "running", "waiting", "done", "cancelled", "stopped", "undone"
-	Phase       string           `json:"phase"` // "planning", "migrating", "proving", "writing", "over"
+	Phase       string           `json:"phase"` // "planning", "migrating", "proving", "expiring", "writing", "over"
 	Retry       bool             `json:"retry,omitempty"`
 	StartedBy   string           `json:"started_by"`
 	CreatedAt   time.Time        `json:"created_at"`

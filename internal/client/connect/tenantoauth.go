@@ -27,6 +27,7 @@ type Check struct {
 	Got     string `json:"got"`
 	OK      bool   `json:"ok"`
 	Advice  bool   `json:"advice,omitempty"`
+	Code    string `json:"code,omitempty"` // what is wrong with the API user: "api_user_refused"
 	Owner   string `json:"owner"`
 	Click   string `json:"click,omitempty"`
 	Command string `json:"command,omitempty"`

@@ -44,6 +44,7 @@ type UpgradeProgress struct {
 	Rate          float64 `json:"rate,omitempty"`                // users a second; 0 while not known
 	SecondsLeft   float64 `json:"seconds_left,omitempty"`        // until all users have an outcome; 0 while not known
 	WindowSeconds float64 `json:"window_seconds_left,omitempty"` // below 0 by how much the window does not suffice
+	UntilSeconds  float64 `json:"until_seconds,omitempty"`       // to the hour that it waits for, by the pair's clock; 0 where that has come
 }
 
 // Closed reports whether the upgrade is over, or waits for nobody but the day after.
@@ -66,6 +67,7 @@ type UpgradeWaiting struct {
 	For     string    `json:"for"` // "engagement_admin", "crm_admin", "connect" or "time"
 	Step    string    `json:"step,omitempty"`
 	Undoing bool      `json:"undoing,omitempty"` // the step is to be put back
+	Code    string    `json:"code,omitempty"`    // what is wrong, where it has a name: "api_user_refused"
 	Have    string    `json:"have,omitempty"`
 	Want    string    `json:"want,omitempty"`
 	Click   string    `json:"click,omitempty"`

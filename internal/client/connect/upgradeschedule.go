@@ -47,8 +47,8 @@ type ScheduleRequest struct {
 	Mode             string     `json:"mode,omitempty"`  // "" is "hold"
 	At               *time.Time `json:"at,omitempty"`    // by the connection's clock; nil with AfterSends alone
 	WindowMinutes    int        `json:"window_minutes,omitempty"`
-	AfterSends       bool       `json:"after_sends,omitempty"`
-	Anyway           bool       `json:"anyway,omitempty"` // also where scheduled sends would fail
+	AfterSends       *bool      `json:"after_sends,omitempty"` // nil leaves it as it is booked
+	Anyway           bool       `json:"anyway,omitempty"`      // also where scheduled sends would fail
 	EngagementAdmins []string   `json:"engagement_admins,omitempty"`
 	CRMAdmins        []string   `json:"crm_admins,omitempty"`
 	By               string     `json:"by"`

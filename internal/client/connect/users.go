@@ -9,14 +9,14 @@ import (
 
 // User is a user of the org as the connection finds him.
 type User struct {
-	State              string     `json:"state"`   // "not_integrated", "integrated", "mapped", "stale", "broken", "not_reconnected" or "cleared"
+	State              string     `json:"state"`   // "not_integrated", "integrated", "not_mapped", "mapped", "stale", "broken", "not_reconnected" or "cleared"
 	Checked            bool       `json:"checked"` // whether Engagement was asked
 	CRMUserID          string     `json:"crm_user_id"`
 	CRMUsername        string     `json:"crm_username"`
 	EngagementUserID   string     `json:"engagement_user_id,omitempty"`
 	EngagementUsername string     `json:"engagement_username,omitempty"`
 	AccountID          int64      `json:"account_id,omitempty"`
-	TokenStore         string     `json:"token_store,omitempty"` // where it is mapped: "user_field" or "protected_setting"
+	TokenStore         string     `json:"token_store,omitempty"` // where it is mapped: "user_field", "protected_setting" or "vault"
 	MappedAt           *time.Time `json:"mapped_at,omitempty"`
 	GrantedAt          *time.Time `json:"granted_at,omitempty"` // when the permissions that the token carries were taken
 	GrantedBy          string     `json:"granted_by,omitempty"`

@@ -124,22 +124,33 @@ type Request struct {
 	ResponseBody   string      `json:"response_body,omitempty"`
 }
 
-// Requests lists recorded requests, oldest first: of one house, or of all where house is ""; those after the id since.
-func (c *Client) Requests(ctx context.Context, house string, since int64) ([]Request, error) {
+// Filter chooses recorded requests. Empty members choose all.
+type Filter struct {
+	House  string // "crm", "engagement", "connect"
+	Path   string // a part of the path
+	Status string // "404", "4xx", "failed" (4xx and 5xx), "none"
+	Who    string // a part of the name of the user or app that called, or of its client id
+	Since  int64  // only those after this id
+}
+
+// Requests lists recorded requests, oldest first.
+func (c *Client) Requests(ctx context.Context, f Filter) ([]Request, error) {
 	var out struct {
 		Requests []Request `json:"requests"`
 	}
-	err := c.do(ctx, http.MethodGet, "/requests?"+requestQuery(house, since).Encode(), nil, &out)
+	err := c.do(ctx, http.MethodGet, "/requests?"+f.query().Encode(), nil, &out)
 	return out.Requests, err
 }
 
-func requestQuery(house string, since int64) url.Values {
+func (f Filter) query() url.Values {
 	q := url.Values{}
-	if house != "" {
-		q.Set("house", house)
+	for name, value := range map[string]string{"house": f.House, "path": f.Path, "status": f.Status, "who": f.Who} {
+		if value != "" {
+			q.Set(name, value)
+		}
 	}
-	if since > 0 {
-		q.Set("since", strconv.FormatInt(since, 10))
+	if f.Since > 0 {
+		q.Set("since", strconv.FormatInt(f.Since, 10))
 	}
 	return q
 }
@@ -147,10 +158,10 @@ func requestQuery(house string, since int64) url.Values {
 // maxLine bounds one line of a followed stream.
 const maxLine = 4 << 20
 
-// Follow calls each for recorded requests as they come, from the id since on, until ctx ends, the program stops, or
+// Follow calls each for recorded requests as they come, from the filter's id on, until ctx ends, the program stops, or
 // each returns an error. The end of ctx is no error.
-func (c *Client) Follow(ctx context.Context, house string, since int64, each func(Request) error) error {
-	q := requestQuery(house, since)
+func (c *Client) Follow(ctx context.Context, f Filter, each func(Request) error) error {
+	q := f.query()
 	q.Set("follow", "1")
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/requests?"+q.Encode(), nil)
 	if err != nil {
@@ -198,7 +209,7 @@ func (c *Client) do(ctx context.Context, method, target string, in, out any) err
 	if err != nil {
 		return err
 	}
-	if a.Status != http.StatusOK {
+	if a.Status < 200 || a.Status > 299 {
 		var w struct {
 			Error struct{ Code, Message string }
 		}
@@ -206,6 +217,9 @@ func (c *Client) do(ctx context.Context, method, target string, in, out any) err
 			_ = json.Unmarshal(a.Body, &w) // an answer of another shape keeps its status alone
 		}
 		return c.call.Refusal(a.Status, w.Error.Code, w.Error.Message)
+	}
+	if out == nil {
+		return nil
 	}
 	return c.call.JSON(a, out)
 }

@@ -18,6 +18,7 @@ type ConnectedApp struct {
 	ConsumerKey  string
 	CallbackURLs []string
 	Scopes       []string // the Metadata API's words: "Api", "RefreshToken"
+	Certificate  string   // X.509 with which assertions are verified, in PEM; "" where there is none, or it is not told
 
 	// Policies, which an update writes.
 	AdminApproved      bool     // Permitted Users: admin approved users are pre-authorized
@@ -59,7 +60,7 @@ func readApp(e *soap.Element) ConnectedApp {
 		FullName: e.Value("fullName"), Label: e.Value("label"), tree: e,
 		ConsumerKey: e.Value("oauthConfig", "consumerKey"), CallbackURLs: strings.Fields(e.Value("oauthConfig", "callbackUrl")),
 		AdminApproved: e.Value("oauthConfig", "isAdminApproved") == "true",
-		IPRelaxation:  e.Value("oauthPolicy", "ipRelaxation"), RefreshTokenPolicy: e.Value("oauthPolicy", "refreshTokenPolicy"),
+		IPRelaxation:  e.Value("oauthPolicy", "ipRelaxation"), RefreshTokenPolicy: e.Value("oauthPolicy", "refreshTokenPolicy"), Certificate: e.Value("oauthConfig", "certificate"),
 	}
 	for _, sc := range e.Find("oauthConfig").All("scopes") {
 		a.Scopes = append(a.Scopes, strings.TrimSpace(sc.Text))

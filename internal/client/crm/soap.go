@@ -18,6 +18,10 @@ const (
 // invalidSession recognises the fault of a dead session (crm-wire 2.4).
 func invalidSession(code, _ string) bool { return code == "INVALID_SESSION_ID" }
 
+// ClientName is what Login calls itself in CallOptions: the org's Login History shows it as the application, so that a doctor who
+// asks who signs in by SOAP login() can tell Twinspan's own commands from the customer's programs.
+const ClientName = "Twinspan"
+
 // CodePasswordExpired is the code with which Login refuses a user whose password has expired: the login's own answer says
 // it, without a code (crm-wire 2.3).
 const CodePasswordExpired = "passwordExpired"
@@ -26,6 +30,11 @@ const CodePasswordExpired = "passwordExpired"
 // and scope are empty. A user whose password has expired is refused with CodePasswordExpired.
 func (c *Client) Login(ctx context.Context, username string, password vault.Secret) (Token, error) {
 	w := soap.NewWriter(soap.Style{Prefix: "soapenv"})
+	w.OpenHeader()
+	w.Open("CallOptions", "xmlns", partnerSpace)
+	w.Text("client", ClientName)
+	w.Close()
+	w.Close()
 	w.OpenBody()
 	w.Open("login", "xmlns", partnerSpace)
 	w.Text("username", username)

@@ -82,6 +82,9 @@ type Session struct {
 	password vault.Secret
 }
 
+// Endpoints are the tenant's REST and SOAP addresses, without trailing slash, as the token named them.
+func (s *Session) Endpoints() (rest, soap string) { return s.rest, s.soap }
+
 func (s *Session) header() http.Header {
 	return http.Header{"Authorization": {"Bearer " + s.token.Reveal()}, "Accept": {"application/json"}}
 }

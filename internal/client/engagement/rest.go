@@ -183,6 +183,10 @@ type Definition struct {
 	ID     string `json:"definitionId"`
 	Name   string `json:"name"`
 	Status string `json:"status"` // "Active", "Inactive", "Deleted"
+	// Content says what it sends.
+	Content struct {
+		EmailKey string `json:"customerKey"` // customer key of the email
+	} `json:"content"`
 }
 
 // Definitions lists the transactional e-mail definitions of the token's business unit.

@@ -19,6 +19,7 @@ type Package struct {
 	Active        bool     `json:"active"`
 	SecretExpires string   `json:"secret_expires,omitempty"` // RFC 3339
 	Staged        bool     `json:"staged_secret"`
+	Certificate   string   `json:"certificate,omitempty"` // PEM; of a "connect" one, whose assertions are verified with it
 }
 
 // Packages lists the tenant's installed packages.
