@@ -6,22 +6,30 @@
 //	await ann.visit(`${ready.crm.url}/setup/users`);
 //	await ann.row('Integration User').press('Login');
 //
-// Every page that a person comes to is judged (look): no serious violation of axe-core's rules, under 150 kB
-// transferred with an empty cache, nothing that the content security policy refuses, no 5xx; and its picture goes to the
-// folder of the run.
+// Every page that a person comes to is judged (look): under 150 kB transferred with an empty cache, nothing wider than the
+// window, nothing that the content security policy refuses, no 5xx. The first who comes to a page, in any script of the run
+// and at each width, also has it judged by axe-core, with no serious violation, and leaves its picture in the folder of the
+// run: pages that differ in their records alone are one page.
 import { after, before } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { ready } from '../clients/ready.mjs';
+import { kind } from './kinds.mjs';
 import { options } from './options.mjs';
+import { sketch } from './sketch.mjs';
 
-export { control, ready, until, withClock } from '../clients/ready.mjs';
+export { Browser, control, ready, until, withClock } from '../clients/ready.mjs';
 
 /** largest is how many bytes a page may transfer, with what it loads. */
 const largest = 150_000;
+
+const desk = { width: 1280, height: 900 };
+const telephone = { width: 375, height: 740 };
 
 /** patience is how long a person waits for anything, in milliseconds. */
 const patience = 20_000;
@@ -29,6 +37,20 @@ const patience = 20_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const script = basename(process.argv[1]).replace(/\.test\.mjs$/, '');
 const pictures = process.env.TWINSPAN_SCREENSHOTS ?? join(import.meta.dirname, 'screenshots');
+
+/** known is a folder with an empty file for each page that was judged; the scripts of a run share it. */
+const known = process.env.TWINSPAN_JUDGED ?? mkdtempSync(join(tmpdir(), 'judged-'));
+
+/** first reports whether nobody was first there before, whichever script he is in. */
+function first(...page) {
+  try {
+    closeSync(openSync(join(known, createHash('sha256').update(page.join('\n')).digest('hex')), 'wx'));
+    return true;
+  } catch (err) {
+    if (err.code === 'EEXIST') return false;
+    throw err;
+  }
+}
 
 let browser;
 let taken = 0;
@@ -44,31 +66,34 @@ after(async () => {
   for (const line of seen) console.log(line);
 });
 
-/**
- * person sits down at a browser of his own: no cookies, no history. phone gives him a telephone's window; script lets
- * pages run theirs; state is what another's browser kept; judged: false leaves out axe-core, where the same pages are
- * judged elsewhere.
- */
-export async function person(name, { phone = false, script = false, state, judged = true } = {}) {
+/** person sits down at a browser of his own: no cookies, no history. phone gives him a telephone's window; script lets pages run theirs. */
+export async function person(name, more = {}) {
   const context = await browser.newContext({
-    viewport: phone ? { width: 360, height: 740 } : { width: 1280, height: 900 },
-    storageState: state,
+    viewport: more.phone ? telephone : desk,
     locale: 'en-US',
     timezoneId: 'UTC',
   });
   context.setDefaultTimeout(patience);
+  return sits(name, context, more);
+}
+
+/** sits opens a tab in a browser. */
+async function sits(name, context, { phone = false, script = false }) {
   const page = await context.newPage();
   // Not javaScriptEnabled: axe-core needs script for itself, after the page has come to be without.
   const devtools = await context.newCDPSession(page);
   const scripts = (on) => devtools.send('Emulation.setScriptExecutionDisabled', { value: !(on || script) });
   await scripts(false);
-  return new Person(name, context, page, { phone, scripts, judged });
+  return new Person(name, context, page, { phone, scripts });
 }
 
 const escaped = (s) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** labelled matches a label with or without what the page adds to it. */
 const labelled = (label) => new RegExp(`^\\s*\\*?\\s*${escaped(label)}(\\s*\\((optional|required)\\)|\\s*\\*)?\\s*$`);
+
+/** called matches the name of a link or button, with or without the row of a table that it is of: "Edit: Integration User". */
+const called = (label) => (label instanceof RegExp ? label : new RegExp(`^${escaped(label)}(: .*)?$`));
 
 /** Part is a part of a page, or the whole of it, in which a person finds things by what they are called. */
 class Part {
@@ -102,12 +127,12 @@ class Part {
 
   /** press presses the button and waits for the page that answers. */
   press(label) {
-    return this.person.go(this.root.getByRole('button', { name: label, exact: true }));
+    return this.person.go(this.root.getByRole('button', { name: called(label) }));
   }
 
   /** follow follows the link. */
   follow(label) {
-    return this.person.go(this.root.getByRole('link', { name: label, exact: true }));
+    return this.person.go(this.root.getByRole('link', { name: called(label) }));
   }
 
   /** open unfolds the parts of a tree, by their names, unless they are open; walk follows the link at the end too. */
@@ -155,9 +180,8 @@ class Part {
 
 /** Person is somebody at a browser. */
 class Person extends Part {
-  constructor(name, context, page, { phone, scripts, judged }) {
+  constructor(name, context, page, { phone, scripts }) {
     super(null, page);
-    this.judged = judged;
     this.person = this;
     this.name = name;
     this.context = context;
@@ -165,9 +189,12 @@ class Person extends Part {
     this.phone = phone;
     this.scripts = scripts; // lets scripts run, or ends that
     this.status = 0; // of the last answer to a navigation
+    this.passing = false; // that answer goes on by itself
     this.complaints = [];
     page.on('response', (r) => {
-      if (r.request().isNavigationRequest() && r.frame() === page.mainFrame()) this.status = r.status();
+      if (!r.request().isNavigationRequest() || r.frame() !== page.mainFrame()) return;
+      this.status = r.status();
+      this.passing = (r.headers().refresh ?? '').startsWith('0;'); // others wait for the session's end
     });
     page.on('console', (m) => {
       if (m.type() === 'error' && !m.text().startsWith('Failed to load resource')) this.complaints.push(m.text());
@@ -190,15 +217,20 @@ class Person extends Part {
 
   /** visit goes to an address and looks at what is there. */
   async visit(url) {
-    await this.page.goto(new URL(url, this.page.url() === 'about:blank' ? undefined : this.page.url()).href);
+    const arrived = this.arrival();
+    const { href } = new URL(url, this.page.url() === 'about:blank' ? undefined : this.page.url());
+    await this.page.goto(href).catch((err) => {
+      if (!/ERR_ABORTED|interrupted by another navigation/.test(err.message)) throw err;
+      return this.page.goto(href); // the page that was there had just news, and loaded itself anew
+    });
+    await arrived;
     await this.look();
     return this;
   }
 
   /** go presses what leads to a page, waits for it and looks at it. */
   async go(locator) {
-    const arrived = this.page.waitForEvent('framenavigated', (f) => f === this.page.mainFrame());
-    arrived.catch(() => {}); // where the press itself fails, that is told
+    const arrived = this.arrival();
     await locator.click();
     await arrived;
     await this.page.waitForLoadState('load');
@@ -206,35 +238,67 @@ class Person extends Part {
     return this;
   }
 
+  /** arrival waits for a page that stays: those between one origin and another go on by themselves. */
+  arrival() {
+    const arrived = this.page.waitForEvent('framenavigated', (f) => f === this.page.mainFrame() && !this.passing);
+    arrived.catch(() => {}); // where the press itself fails, that is told
+    return arrived;
+  }
+
   /** download presses what answers with a file, and returns the file's name and text. */
   async download(locator) {
     const [file] = await Promise.all([this.page.waitForEvent('download'), locator.click()]);
-    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+    let text = '';
+    for await (const part of (await file.createReadStream()).setEncoding('utf8')) text += part; // the browser may be another process's
+    return { name: file.suggestedFilename(), text };
   }
 
-  /** look judges the page and takes its picture. */
+  /** look judges the page that stays: one that is told news by script gives way to a newer one while it is looked at. */
   async look() {
+    for (let tries = 5; ; tries--) {
+      try {
+        await this.judge();
+        return;
+      } catch (err) {
+        if (tries === 0 || !/because of a navigation/.test(err.message)) throw err;
+        await this.page.waitForLoadState('load');
+      }
+    }
+  }
+
+  /** judge judges the page. */
+  async judge() {
     const { page } = this;
     if (page.url() === 'about:blank') return;
-    const title = await page.title();
+    const { title, bytes, wide, drawn } = await page.evaluate(sketch);
     const where = `${this.name}, ${script}, “${title}” (${page.url()})`;
-    const name = `${script}-${String(++taken).padStart(3, '0')}-${slug(title)}${this.phone ? '-phone' : ''}.png`;
-    await page.screenshot({ path: join(pictures, name), fullPage: true, animations: 'disabled', timeout: 60_000 }); // long pages take long on a busy machine
     assert.ok(this.status < 500, `${where}: ${this.status}`);
     assert.deepEqual(this.complaints.splice(0), [], where);
-    const bytes = await page.evaluate(() =>
-      [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((n, e) => n + (e.encodedBodySize || e.transferSize) + 300, 0));
     assert.ok(bytes < largest, `${where} transfers ${bytes} bytes, of ${largest} at most`);
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(wide <= 0, `${where}: ${wide} pixels wider than the window`);
+    const sort = kind(new URL(page.url()));
+    if (!first(sort, drawn, this.phone)) return;
+    const name = `${script}-${String(++taken).padStart(3, '0')}-${slug(title)}${this.phone ? '-phone' : ''}.jpg`;
+    await page.screenshot({ path: join(pictures, name), type: 'jpeg', quality: 70, fullPage: true, animations: 'disabled', timeout: 60_000 }); // long pages take long on a busy machine
     seen.push(`${name} ${bytes} bytes ${page.url()}`);
-    if (!this.judged) return;
+    const colours = first(sort, drawn); // which are the same at every width
     await this.scripts(true);
     await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const grave = await page.evaluate(async (colours) => {
+      const { violations } = await window.axe.run(document, { resultTypes: ['violations'], preload: false, rules: { 'color-contrast': { enabled: colours } } });
+      return violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.html).join(' | ')}`);
+    }, colours);
     await this.scripts(false);
-    const grave = violations.filter((v) => ['serious', 'critical'].includes(v.impact));
-    assert.deepEqual(grave.map((v) => `${v.id}: ${v.help} ${v.nodes.map((n) => n.html).join(' | ')}`), [], where);
+    assert.deepEqual(grave, [], where);
+  }
+
+  /** looksByPhone looks at the page that is there through a telephone's window, and goes back to the desk. */
+  async looksByPhone() {
+    await this.page.setViewportSize(telephone);
+    this.phone = true;
+    await this.look();
+    this.phone = false;
+    await this.page.setViewportSize(desk);
   }
 
   /** signsInToOrg gives user name and password on the org's page for it, which is shown, or is visited. */
@@ -244,12 +308,31 @@ class Person extends Part {
     return this.press('Log In');
   }
 
+  /** setup opens the org's Setup, by the gear icon where the page has one. */
+  setup() {
+    return this.go(this.page.getByRole('link', { name: 'Setup', exact: true }).first());
+  }
+
+  /** marketingCloud opens the Marketing Cloud tab of the org, which stands on the home page and in the frame of others. */
+  marketingCloud() {
+    return this.go(this.page.getByRole('link', { name: 'Marketing Cloud', exact: true }).first());
+  }
+
   /** signsInToEngagement is the same in the tenant. */
   async signsInToEngagement({ username, password }, { stay = false } = {}) {
     if (!stay) await this.visit(ready.engagement.auth_url);
     await this.field(/^User ?name$/i).fill(username);
     await this.field('Password').fill(password);
     return this.press(/^(Login|Log-in|Log In|Sign in)$/);
+  }
+
+  /** another opens another tab of the same browser; closes closes one. */
+  another() {
+    return sits(this.name, this.context, { phone: this.phone });
+  }
+
+  closes() {
+    return this.page.close();
   }
 
   /** leaves closes the browser. */

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { person, ready } from './browser.mjs';
-import { tenant } from './api.mjs';
+import { connect, tenant } from './api.mjs';
 
 const { admin, api_user: apiUser, users } = ready.engagement;
 
@@ -25,30 +25,6 @@ test('the API user can log in to Engagement with the present credentials', async
   await api.leaves();
 });
 
-// seed:page S001-46 S001-47
-test('closing the tab does not end a session, and the admin ends it for all', async () => {
-  const [user] = users;
-  const ann = await person('a user');
-  await ann.signsInToEngagement(user);
-  const tab = await ann.context.newPage();
-  await ann.page.close();
-  await tab.goto(`${ready.engagement.auth_url}cloud`.replace(/([^:])\/\//, '$1/'));
-  assert.match(await tab.getByRole('banner').innerText(), /Signed in as/);
-  const alma = await person('the Engagement admin');
-  await alma.signsInToEngagement(admin);
-  await alma.main.follow('Setup');
-  await alma.main.follow('Active Sessions');
-  await alma.sees('Closing the tab ends none.');
-  await alma.go(alma.page.getByRole('row').filter({ hasText: user.username }).first().getByRole('button', { name: 'End All' }));
-  await alma.sees('All sessions of the user have ended');
-  await tab.reload();
-  assert.match(await tab.title(), /Sign in/);
-  await alma.press('Sign out');
-  await alma.leaves();
-  await ann.context.close();
-});
-
-// seed:page S000-09
 test('a user is made, gets roles in several units, is changed, integrated and shut out', async () => {
   const alma = await person('the Engagement admin');
   await alma.signsInToEngagement(admin);
@@ -151,5 +127,53 @@ test('what was sent, and packages, in full', async () => {
   await alma.visit(at('/cloud/email/admin/sender-profiles/new'));
   await alma.visit(at('/cloud/nowhere'));
   await alma.sees('There is no such page.');
+  await alma.leaves();
+});
+
+test('a role is made and changed, and My Documents says who turns it on', async () => {
+  const alma = await person('the Engagement admin');
+  await alma.signsInToEngagement(admin);
+  await alma.main.follow('Setup');
+  await alma.main.follow('Roles');
+  await alma.main.follow('Create');
+  await alma.press('Save');
+  await alma.sees('There is a problem');
+  await alma.fill({ Name: 'Night Shift', 'External Key': 'night_shift' });
+  await alma.choose('Email Send', 'Allow');
+  await alma.press('Save');
+  await alma.sees('The role is there.');
+  await alma.follow('Edit');
+  await alma.choose('Email Send', 'Deny');
+  await alma.press('Save');
+  await alma.sees('The role is saved.');
+  const [role] = await tenant('Role', 'CustomerKey', 'night_shift', ['Name']);
+  assert.equal(role.Name, 'Night Shift');
+  await alma.follow('Delete');
+  await alma.press('Delete');
+  await alma.sees('The role is deleted.');
+  await alma.visit('/cloud/email/my-documents');
+  await alma.sees('My Documents in Content is off');
+  await alma.lacks('This did not work');
+  await alma.leaves();
+});
+
+// Last, for it takes the connection down.
+test('the Engagement admin disconnects', async () => {
+  const alma = await person('the Engagement admin');
+  await alma.visit(`${ready.engagement.auth_url}cloud/email/admin/salesforce-integration`);
+  await alma.signsInToEngagement(admin, { stay: true });
+  await alma.sees('Signs in to the org by');
+  await alma.main.follow('Disconnect');
+  await alma.sees('All user mappings are removed');
+  await alma.press('Disconnect');
+  await alma.sees('Say why.');
+  await alma.main.fill({ 'Why; kept on record': 'The account moves to another org.' });
+  await alma.press('Disconnect');
+  await alma.sees('Both spans are down');
+  const users = await connect('GET', '/users');
+  assert.equal(users.users.filter((u) => u.state === 'mapped').length, 0);
+  await alma.main.follow('OK');
+  await alma.main.follow('Connect Account');
+  await alma.sees('log out of any active Sales or Service Cloud sessions');
   await alma.leaves();
 });

@@ -1,14 +1,12 @@
 // Every page that links lead to, in every house, at the width of a desk and of a telephone. fixture: demo
+// minutes: 4
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { person, ready } from './browser.mjs';
+import { control, person, ready, until } from './browser.mjs';
+import { kind, noPage } from './kinds.mjs';
 
 /** enough bounds a walk: no house has this many kinds of pages. */
 const enough = 90;
-
-/** kind is an address without what tells one record from another, so that one page of each kind is walked. */
-const kind = (url) =>
-  url.pathname.replace(/\/(?=[^/]*\d)[A-Za-z0-9._-]{6,}(?=\/|$)/g, '/{id}') + [...url.searchParams.keys()].sort().map((k) => `?${k}`).join('');
 
 /** walk visits one page of each kind that links lead to from where the person is, in the house that he is in. */
 async function walk(who) {
@@ -20,23 +18,64 @@ async function walk(who) {
     for (const href of await who.page.evaluate(() => [...document.querySelectorAll('a[href]')].map((a) => a.href))) {
       const url = new URL(href);
       url.hash = '';
-      // What logs out or gives a file is no page.
-      if (url.host !== house.host || /logout|\.(csv|json|txt|pem)$|\/download/.test(url.pathname) || known.has(kind(url))) continue;
+      if (url.host !== house.host || noPage(url) || known.has(kind(url))) continue;
       known.add(kind(url));
       ways.push(url.href);
     }
   };
   walked.push(house.pathname);
+  await orderly(who);
+  await who.looksByPhone();
   await collect();
   while (ways.length > 0 && walked.length < enough) {
     await who.visit(ways.shift());
     if (new URL(who.page.url()).host !== house.host) continue; // a page of another house, which has a walk of its own
     assert.notEqual(who.status, 404, `${who}: a link leads nowhere`);
-    walked.push(new URL(who.page.url()).pathname + new URL(who.page.url()).search);
+    walked.push(new URL(who.page.url()).pathname);
+    await orderly(who);
+    await who.looksByPhone();
     await collect();
   }
   assert.ok(ways.length === 0, `more than ${enough} kinds of pages: ${ways.slice(0, 5)}`);
   return walked;
+}
+
+/**
+ * orderly says what a page lacks of what no rule of axe-core of weight asks for: a language, a title, one first heading and no gap
+ * below it, names of tables and of all their columns, nothing that the keyboard passes by, and a first stop that leads to the
+ * content.
+ */
+async function orderly(who) {
+  const lacks = await who.page.evaluate(() => {
+    const out = [];
+    if (!/^[a-z]{2}/.test(document.documentElement.lang)) out.push('a language');
+    if (document.title.trim() === '') out.push('a title');
+    const levels = [...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].filter((h) => h.checkVisibility()).map((h) => Number(h.localName[1]));
+    if (levels.filter((n) => n === 1).length !== 1) out.push(`one first heading: ${levels}`);
+    const inMain = [...document.querySelectorAll('main :is(h1,h2,h3,h4,h5,h6)')].map((h) => Number(h.localName[1]));
+    inMain.forEach((n, i) => {
+      if (i > 0 && inMain[i - 1] !== 0 && n > inMain[i - 1] + 1 && inMain.slice(0, i).includes(1)) out.push(`headings in order: ${inMain}`);
+    });
+    for (const table of document.querySelectorAll('table')) {
+      if (!table.caption && !table.closest('[role=region][aria-label]:not([aria-label=Table])')) out.push(`a caption: ${table.outerHTML.slice(0, 100)}`);
+      for (const th of table.querySelectorAll('thead th')) if (th.textContent.trim() === '' || !th.hasAttribute('scope')) out.push(`a name of a column of ${table.caption?.textContent}`);
+    }
+    for (const e of document.querySelectorAll('a[href],button,input:not([type=hidden]),select,textarea,summary')) {
+      if (e.checkVisibility() && e.tabIndex < 0) out.push(`the keyboard's way to ${e.outerHTML.slice(0, 100)}`);
+    }
+    return out;
+  });
+  assert.deepEqual(lacks, [], `${who} lacks`);
+  await who.page.evaluate(() => {
+    document.activeElement?.blur();
+    getSelection()?.removeAllRanges();
+  });
+  if (await who.page.locator('[autofocus]').count()) return; // where the first stop is the field that waits for the person
+  await who.page.keyboard.press('Tab');
+  const first = await who.page.evaluate(() => document.activeElement?.getAttribute('href'));
+  assert.equal(first, '#main', `${who}: the first stop is no link past the navigation`);
+  await who.page.keyboard.press('Enter');
+  await until(`the focus in the content of ${who}`, async () => (await who.page.evaluate(() => document.activeElement?.id)) === 'main');
 }
 
 /** tabs goes through the page by keyboard and says where the focus was: everything that can be used, once, in the order of the page. */
@@ -80,6 +119,18 @@ const houses = {
     await who.signsInToOrg(ready.crm.users[0], { stay: true });
     if (await who.page.getByRole('button', { name: 'Allow', exact: true }).count()) await who.press('Allow');
   },
+  workbench: async (who) => {
+    await who.visit(`${ready.crm.url}/login`);
+    await who.follow('Forgot Your Password?');
+    await who.fill({ Username: ready.crm.users[0].username });
+    await who.press('Continue');
+    await until('the letter', async () => (await control('GET', '/mail')).messages.length);
+    await control('POST', '/faults', { path: '/nowhere', status: 503, latency: '1s' });
+    await control('POST', '/pairs', { fixture: 'new-org' });
+    await who.visit(`${ready.control.url}/workbench`);
+    await who.fill({ 'Control token': ready.control.token });
+    await who.press('Sign in');
+  },
 };
 
 for (const [house, begin] of Object.entries(houses)) {
@@ -89,10 +140,6 @@ for (const [house, begin] of Object.entries(houses)) {
     await tabs(ann);
     const walked = await walk(ann);
     t.diagnostic(`${house}: ${walked.length} pages: ${walked.join(' ')}`);
-    const state = await ann.context.storageState();
-    const phone = await person(`somebody in the ${house}`, { phone: true, state, judged: false });
-    for (const path of [...new Set(walked)]) await phone.visit(new URL(path, ann.page.url()).href);
-    await phone.leaves();
     await ann.leaves();
   });
 }

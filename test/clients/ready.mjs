@@ -8,13 +8,13 @@ if (!path) throw new Error('set TWINSPAN_READY_FILE to the ready file of a runni
 
 export const ready = JSON.parse(readFileSync(path, 'utf8'));
 
-/** control calls the control API and returns its JSON answer. */
-export async function control(method, path, body) {
+/** control calls the control API and returns its JSON answer, for which it waits so many milliseconds. */
+export async function control(method, path, body, patience = 30_000) {
   const res = await fetch(new URL(path, ready.control.url), {
     method,
     headers: { authorization: `Bearer ${ready.control.token}`, 'content-type': 'application/json' },
     body: body && JSON.stringify(body),
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(patience),
   });
   if (!res.ok) throw new Error(`${method} ${path}: ${res.status} ${await res.text()}`);
   return res.json();

@@ -149,10 +149,24 @@ func runImport(t *testing.T, d contract.Deployment, f *faulty, kind string, crow
 		return i
 	}
 	await(first, func(i connect.Import) bool { return i.Mapped > crowd/10 })
-	if _, err := c.CancelImport(ctx, first.ID, "cancel"); err != nil {
+	cancelled := false
+	if _, err := c.CancelImport(ctx, first.ID, "olga", "cancel"); err != nil {
 		t.Fatal(err)
 	}
 	first = await(first, connect.Import.Over)
+	if err := c.Audit(ctx, 0, func(entries []connect.AuditEntry) error {
+		for _, e := range entries {
+			if e.Action != "import.cancelled" {
+				continue
+			}
+			if cancelled = true; e.Subject != first.ID || e.Actor != "API: olga" {
+				t.Errorf("on record is %+v", e)
+			}
+		}
+		return nil
+	}); err != nil || cancelled != (first.State == "cancelled") {
+		t.Errorf("an import that is %s: its end on record: %t, %v", first.State, cancelled, err)
+	}
 	if first.State != "cancelled" && first.State != "done" { // a small crowd may be through before
 		t.Fatalf("ended: %+v", first)
 	}

@@ -94,10 +94,11 @@ func accessToken(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], token.AccessToken.Reveal())
 }
 
-// signin FILE READYFILE USERNAME PASSWORD opens the address in a file with a browser, and signs in to the tenant there.
+// signin FILE READYFILE USERNAME PASSWORD [TEXT] opens the address in a file with a browser, and signs in to the cloud there;
+// the page at its end has the text.
 func signIn(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 4 {
-		ts.Fatalf("usage: signin FILE READYFILE USERNAME PASSWORD")
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: signin FILE READYFILE USERNAME PASSWORD [TEXT]")
 	}
 	jsonValue(ts, false, []string{"AUTH_URL", args[1], "engagement.auth_url"})
 	auth, err := url.Parse(ts.Getenv("AUTH_URL"))
@@ -113,6 +114,9 @@ func signIn(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	if page.Status != http.StatusOK {
 		ts.Fatalf("signing in ended with %d: %s", page.Status, page.Text)
+	}
+	if len(args) == 5 && !strings.Contains(page.Text, args[4]) {
+		ts.Fatalf("no %q at the end of the sign-in: %s", args[4], page.Text)
 	}
 }
 

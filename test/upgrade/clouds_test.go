@@ -29,13 +29,15 @@ import (
 type ledger struct {
 	mu       sync.Mutex
 	signedIn map[string]int // how often a cloud let a user in by key, by "org NAME" or "tenant NAME"
-	messages map[string]int // how often the tenant took a message of this key
+	messages map[string]int // how often the tenant said that it took a message of this key
+	unheard  map[string]int // messages whose sender was killed before the tenant had answered: it may have taken them
 	mails    map[string]int // mails that left the tenant, by recipient
+	silent   map[string]int // messages of which it was kept from their sender what the tenant did with them
 	faults   map[string]int // what went wrong on purpose, by kind
 }
 
 func newLedger() *ledger {
-	return &ledger{signedIn: map[string]int{}, messages: map[string]int{}, mails: map[string]int{}, faults: map[string]int{}}
+	return &ledger{signedIn: map[string]int{}, messages: map[string]int{}, unheard: map[string]int{}, silent: map[string]int{}, mails: map[string]int{}, faults: map[string]int{}}
 }
 
 func (l *ledger) count(in map[string]int, key string) {
@@ -148,6 +150,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.handler == nil {
+		c.spoil(r)
 		panic(http.ErrAbortHandler) // it is being restarted
 	}
 	fate := 100
@@ -155,6 +158,9 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fate = rand.IntN(90)
 		slow := time.NewTimer(time.Duration(rand.IntN(4)) * time.Millisecond)
 		<-slow.C
+	}
+	if fate <= 5 {
+		c.spoil(r)
 	}
 	switch fate {
 	case 0:
@@ -175,6 +181,21 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	default:
 		c.serve(w, r)
+	}
+}
+
+// messageKey is the key of the message that a call to the tenant is about; "" where it is about none.
+func messageKey(r *http.Request) string {
+	if !strings.HasPrefix(strings.ToLower(r.URL.Path), "/messaging/v1/email/messages/") {
+		return ""
+	}
+	return r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+}
+
+// spoil writes down whose answer does not come, where it is to a message.
+func (c *cloud) spoil(r *http.Request) {
+	if key := messageKey(r); key != "" && r.Method == http.MethodPost {
+		c.ledger.count(c.ledger.silent, key)
 	}
 }
 
@@ -200,14 +221,17 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 	a := &answered{ResponseWriter: w, status: http.StatusOK}
 	c.handler.ServeHTTP(a, r)
 	path := strings.ToLower(r.URL.Path)
+	key := messageKey(r)
 	switch {
+	case key != "" && r.Method == http.MethodPost && a.status/100 != 2 && r.Context().Err() != nil:
+		c.ledger.count(c.ledger.unheard, key)
 	case r.Method != http.MethodPost || a.status/100 != 2:
 	case strings.HasSuffix(path, "/token"):
 		if name := subject(body); name != "" {
 			c.ledger.count(c.ledger.signedIn, c.name+" "+name)
 		}
-	case strings.HasPrefix(path, "/messaging/v1/email/messages/"):
-		c.ledger.count(c.ledger.messages, r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
+	case key != "":
+		c.ledger.count(c.ledger.messages, key)
 	}
 }
 

@@ -3,8 +3,10 @@ package upgrade_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -25,18 +27,49 @@ import (
 	"github.com/twinspan/twinspan/internal/web"
 )
 
-// childVariable tells the test's own binary to be Connect: its value is where it answers. The other variables are Connect's
-// database, the file of its keys, and the folder in which it notes the points at which it has killed itself; "" for never.
-const (
-	childVariable  = "TWINSPAN_TEST_CONNECT"
-	dsnVariable    = "TWINSPAN_TEST_CONNECT_DSN"
-	keysVariable   = "TWINSPAN_TEST_CONNECT_KEYS"
-	pointsVariable = "TWINSPAN_TEST_CONNECT_POINTS"
-)
+// childVariable tells the test's own binary to be Connect: its value is a child in JSON.
+const childVariable = "TWINSPAN_TEST_CONNECT"
+
+// child is a process of Connect.
+type child struct {
+	Address string        // where it answers
+	Base    string        // where browsers reach it
+	DSN     string        // its database
+	Keys    string        // the file of its keys
+	Points  string        // folder in which it notes the points at which it has killed itself; "" for never
+	Stops   string        // folder of files that are named for points at which it is to stop; "" for nowhere
+	Lease   time.Duration // how long its work stays with it where it gives no sign of life; 0 for the default
+}
+
+// start runs the child until somebody kills it; ready receives whether it answers, once.
+func (c child) start(stderr io.Writer) (cmd *exec.Cmd, ready <-chan bool, err error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd = exec.Command(os.Args[0]) //nolint:gosec // the test's own binary
+	cmd.Env = append(os.Environ(), childVariable+"="+string(text))
+	cmd.Stderr = stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	answers := make(chan bool, 1)
+	go func() { answers <- bufio.NewScanner(out).Scan() }()
+	return cmd, answers, nil
+}
 
 func TestMain(m *testing.M) {
-	if address := os.Getenv(childVariable); address != "" {
-		fmt.Fprintln(os.Stderr, beConnect(address, os.Getenv(dsnVariable), os.Getenv(keysVariable), os.Getenv(pointsVariable)))
+	if text := os.Getenv(childVariable); text != "" {
+		var c child
+		err := json.Unmarshal([]byte(text), &c)
+		if err == nil {
+			err = c.be()
+		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -45,20 +78,24 @@ func TestMain(m *testing.M) {
 // look is how often an upgrade looks at what it waits for, in the process that is killed.
 const look = 40 * time.Millisecond
 
-// beConnect serves Connect until it is killed, and says when it answers.
-func beConnect(address, dsn, keys, points string) error {
-	sealing, err := vault.Open(keys)
+// be serves Connect until it is killed, and says when it answers.
+func (c child) be() error {
+	sealing, err := vault.Open(c.Keys)
 	if err != nil {
 		return err
 	}
 	b, err := connect.New(context.Background(), connect.Options{
-		DSN: dsn, Relaxed: true, BaseURL: "http://" + address, Vault: sealing, TickEvery: 50 * time.Millisecond, UpgradeLook: look, SweepEvery: -1, LookEvery: -1, TrackEvery: -1,
-		Fail: func(_ context.Context, point string) error { return dieOnce(points, point) },
+		DSN: c.DSN, Relaxed: true, BaseURL: c.Base, Vault: sealing, TickEvery: 50 * time.Millisecond, UpgradeLook: look, SweepEvery: -1, LookEvery: -1, TrackEvery: -1, Lease: c.Lease,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Fail: func(_ context.Context, point string) error {
+			name := strings.ReplaceAll(point, " ", "-")
+			return errors.Join(stopOnce(c.Stops, name), dieOnce(c.Points, name))
+		},
 	})
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", c.Address)
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
@@ -71,7 +108,7 @@ func dieOnce(points, point string) error {
 	if points == "" {
 		return nil
 	}
-	f, err := os.OpenFile(filepath.Join(points, strings.ReplaceAll(point, " ", "-")), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(points, point), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return nil
 	}
@@ -136,18 +173,15 @@ func (k *keeper) life(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(os.Args[0]) //nolint:gosec // the test's own binary
-	cmd.Env = append(os.Environ(), childVariable+"="+address.Host, dsnVariable+"="+k.stage.dsn("connect"), keysVariable+"="+filepath.Join(k.stage.data, "keys.json"), pointsVariable+"="+k.points)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
+	one := child{
+		Address: address.Host, Base: k.stage.ready.Connect.URL, DSN: k.stage.dsn("connect"), Keys: filepath.Join(k.stage.data, "keys.json"), Points: k.points,
+	}
+	cmd, ready, err := one.start(nil)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
 	// It may come to a point before it answers, and be dead.
-	answers := bufio.NewScanner(out).Scan()
+	answers := <-ready
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	var moment <-chan time.Time
