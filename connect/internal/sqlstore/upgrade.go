@@ -243,10 +243,8 @@ func swapUpgrade(tx *sqldb.Tx, u upgrade.Upgrade) error {
 	res, err := tx.Exec(`UPDATE upgrade SET live = $2, kind = $4, step_order = $5, state = $6, step = $7, booked_at = $8, window_ms = $9, mode = $10, actor = $11, created_at = $12,
 			opened_at = $13, ended_at = $14, waiting = $15, findings = $16, failure = $17, cancelled_by = $18, reason = $19, job_id = $20, revision = revision + 1
 		WHERE pair_id = $1 AND upgrade_id = $3 AND revision = $21`, append([]any{u.Pair, flag(u.Live())}, v...)...)
-	if err := swapped(res, err); errors.Is(err, errSwapped) {
-		return fault.New(fault.Conflict, upgrade.CodeChanged, "The upgrade was changed meanwhile.")
-	} else if err != nil {
-		return err
+	if err := swapped(res, err); err != nil {
+		return changedMeanwhile(err)
 	}
 	for i, r := range u.Steps {
 		if _, err := tx.Exec(`UPDATE upgrade_step SET step = $4, owner = $5, status = $6, attempts = $7, told_by = $8, told_at = $9, anyway = $10, began_at = $11, ended_at = $12,
@@ -256,6 +254,14 @@ func swapUpgrade(tx *sqldb.Tx, u upgrade.Upgrade) error {
 		}
 	}
 	return nil
+}
+
+// changedMeanwhile says of an upgrade that was read what errSwapped says of its row.
+func changedMeanwhile(err error) error {
+	if errors.Is(err, errSwapped) {
+		return fault.New(fault.Conflict, upgrade.CodeChanged, "The upgrade was changed meanwhile.")
+	}
+	return err
 }
 
 // effect stores what changes together with an upgrade.

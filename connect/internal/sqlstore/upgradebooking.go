@@ -118,13 +118,18 @@ func (s *Upgrades) AddLetters(ctx context.Context, b upgrade.Schedule, letters [
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		// A booking is changed together with its upgrade, and is not read together with it.
+		res, err := tx.Exec(`UPDATE upgrade SET revision = revision WHERE pair_id = $1 AND upgrade_id = $2 AND revision = $3`, b.Pair, b.ID, b.Revision)
+		if err := swapped(res, err); err != nil {
+			return changedMeanwhile(err)
+		}
 		for _, l := range letters {
 			if _, err := tx.Exec(`INSERT INTO upgrade_mail (pair_id, upgrade_id, event, recipient, made_at, subject, text, mailed, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)
 				ON CONFLICT DO NOTHING`, l.Pair, l.Upgrade, l.Event, l.Recipient, ms(l.MadeAt), l.Subject, l.Text); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Exec(`UPDATE upgrade_booking SET told = $3 WHERE pair_id = $1 AND upgrade_id = $2`, b.Pair, b.ID, flag(last))
+		_, err = tx.Exec(`UPDATE upgrade_booking SET told = $3 WHERE pair_id = $1 AND upgrade_id = $2`, b.Pair, b.ID, flag(last))
 		return err
 	})
 }

@@ -58,7 +58,8 @@ type Bookings interface {
 	Unbooked(ctx context.Context) ([]Upgrade, error)
 	// OpenBookings lists those of all pairs of which somebody is told more, by pair and id of the upgrade.
 	OpenBookings(ctx context.Context) ([]Schedule, error)
-	// AddLetters stores letters, of which those that were stored before stay as they are; last says that no more will come.
+	// AddLetters stores letters, of which those that were stored before stay as they are; last says that no more will come. Where the
+	// upgrade was changed since it was read it stores none: a Conflict fault with CodeChanged.
 	AddLetters(ctx context.Context, s Schedule, letters []Letter, last bool) error
 	// TakeLetters gives letters that are not sent to this process until a machine time, in the order of their making.
 	TakeLetters(ctx context.Context, now, until time.Time, limit int) ([]Letter, error)

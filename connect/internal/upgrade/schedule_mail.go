@@ -73,11 +73,27 @@ func (s *Scheduler) unbooked(ctx context.Context) error {
 	return err
 }
 
-// tell makes the letters of a schedule that are due.
+// tell makes the letters of a schedule that are due, reading it again where it was changed meanwhile.
 func (s *Scheduler) tell(ctx context.Context, b Schedule) error {
 	if s.Sender == nil {
 		return nil
 	}
+	for try := 0; ; try++ {
+		err := s.letters(ctx, b)
+		if fault.CodeOf(err) != CodeChanged || try == 20 {
+			return err
+		}
+		if b.Upgrade, err = s.Upgrades.store.Upgrade(ctx, b.Pair, b.ID); err != nil {
+			return err
+		}
+		if b, err = s.Store.Booking(ctx, b.Upgrade); err != nil {
+			return err
+		}
+	}
+}
+
+// letters makes those of a schedule as it was read.
+func (s *Scheduler) letters(ctx context.Context, b Schedule) error {
 	l, err := s.Links.Link(ctx, b.Pair)
 	if err != nil || l.May(standing.TellUpgrades) != nil {
 		return err

@@ -167,6 +167,32 @@ func TestBookingIsChanged(t *testing.T) {
 	})
 }
 
+// torn gives an upgrade as it was before it was moved, with the booking as it is since: what two reads find that a move comes between.
+type torn struct {
+	upgrade.Bookings
+	old upgrade.Upgrade
+}
+
+func (s torn) OpenBookings(ctx context.Context) ([]upgrade.Schedule, error) {
+	b, err := s.Booking(ctx, s.old)
+	return []upgrade.Schedule{b}, err
+}
+
+// A schedule that is moved while it is looked at is told as it is then: no hour that it had before.
+func TestBookingIsMovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.booking(t)
+		at := w.now().Add(72 * time.Hour).UTC().Truncate(time.Minute)
+		old := b.book(t, "", func(r *upgrade.ScheduleRequest) { r.Kind, r.At = upgrade.TenantOAuth, at })
+		b.told(t, 1, "Booked: outage")
+		w.advance(time.Second)
+		b.book(t, "", func(r *upgrade.ScheduleRequest) { r.At = at.Add(24 * time.Hour) })
+		b.Store = torn{b.Store, old.Upgrade}
+		b.told(t, 1, "from "+at.Add(24*time.Hour).Format("2006-01-02 15:04 UTC"))
+	})
+}
+
 // A cancelled upgrade's outage is over when Connect has put back what it did: both admins are told then, with what is left for whom;
 // once he has put that back, they are told so. The report has the outage's own end.
 func TestOutageOfACancelledUpgradeEnds(t *testing.T) {
