@@ -189,6 +189,22 @@ func audiences(t *testing.T, h *house) {
 		t.Fatalf("a report without people: %+v", bad)
 	}
 
+	// Of a report with more rows than the org's API shows, 2,000, nobody is mailed: which they are was nobody's choice.
+	for n := 0; n < 2001; n += crm.MaxCollection {
+		crowd := make([]map[string]any, min(crm.MaxCollection, 2001-n))
+		for i := range crowd {
+			crowd[i] = map[string]any{"FirstName": "Crowd", "LastName": fmt.Sprint(n + i), "Company": "Crowd"}
+		}
+		if saved := must[[]crm.Saved](t)(h.org.CreateRecords(ctx, "Lead", crowd)); saved[len(saved)-1].Err != nil {
+			t.Fatal(saved[len(saved)-1].Err)
+		}
+	}
+	large := h.create(t, "Report", map[string]any{"Name": "Crowd", "Query": "SELECT Id FROM Lead WHERE FirstName = 'Crowd'"})
+	bad = must[connect.Mailing](t)(h.connect.StartMailing(ctx, h.mailing("report", large), ""))
+	if bad = h.settle(t, bad.ID, "failed"); bad.Reason == nil || bad.Reason.Code != "report_too_large" || bad.Counts.Recipients != 0 {
+		t.Fatalf("a report of 2,001 rows: %+v", bad)
+	}
+
 	// A data extension: ids of both lengths are one person, the address is the row's, consent is the org's.
 	h.extension(t, "Guests", [][2]string{{ann[:15], "ann.other@customer.example"}, {out, "out@customer.example"}, {"guest", "guest@customer.example"}})
 	m, rcpt = h.send(t, h.mailing("data_extension", "Guests"))

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// pageRows is how much of an audience is read at once. One REST query costs one call for it, and calls of the package's
+	// pageRows is how much of an audience is read at once, where nothing else is said. One REST query costs one call for it, and calls of the package's
 	// app do not count; the Bulk API, which does, is not used (connect-facts 6).
 	pageRows = 2000
 	// peopleAtOnce is how many ids one query names.
@@ -32,6 +32,7 @@ type reader struct {
 	audience Audience
 	// owner, where not "", is the user whose records alone are reached.
 	owner  string
+	rows   int // of a page
 	org    func(context.Context, func(*crm.Session) error) error
 	tenant func(context.Context, func(*engagement.Session) error) error
 }
@@ -44,7 +45,7 @@ func (r reader) read(ctx context.Context, cursor string) (page, error) {
 	case Report:
 		return r.report(ctx)
 	case DataExtension:
-		return r.rows(ctx, cursor)
+		return r.extension(ctx, cursor)
 	}
 	found, err := r.people(ctx, r.audience.IDs, nil)
 	return page{recipients: found, last: true}, err
@@ -59,7 +60,7 @@ func (r reader) members(ctx context.Context, cursor string) (page, error) {
 	if r.owner != "" {
 		query += " AND LeadOrContactOwnerId = '" + r.owner + "'"
 	}
-	query += fmt.Sprintf(" ORDER BY Id LIMIT %d", pageRows)
+	query += fmt.Sprintf(" ORDER BY Id LIMIT %d", r.rows)
 	var records []crm.Record
 	err := r.org(ctx, func(org *crm.Session) (err error) {
 		if cursor == "" { // a campaign that is not there has no members either, and must not look like an empty one
@@ -70,7 +71,7 @@ func (r reader) members(ctx context.Context, cursor string) (page, error) {
 		records, err = org.Query(ctx, query)
 		return err
 	})
-	p := page{last: len(records) < pageRows}
+	p := page{last: len(records) < r.rows}
 	for _, m := range records {
 		id, ok := RecordID(m.String("LeadOrContactId"))
 		if !ok {
@@ -143,8 +144,8 @@ func isPerson(id string) bool { return id[:3] == prefixes[Contact] || id[:3] == 
 // (connect-facts 8.4).
 var keyColumns = []string{"contact id", "lead id", "contactid", "leadid", "contact_id", "lead_id", "subscriberkey", "subscriber key", "_subscriberkey", "id"}
 
-// rows reads a page of a data extension. Its rows say whom and to which address; the org, whether he may be mailed.
-func (r reader) rows(ctx context.Context, cursor string) (page, error) {
+// extension reads a page of a data extension. Its rows say whom and to which address; the org, whether he may be mailed.
+func (r reader) extension(ctx context.Context, cursor string) (page, error) {
 	number := 1
 	if cursor != "" {
 		var err error
@@ -160,7 +161,7 @@ func (r reader) rows(ctx context.Context, cursor string) (page, error) {
 		if fields, err = tenant.ExtensionFields(ctx, key); err != nil {
 			return err
 		}
-		rows, more, err = tenant.ExtensionRows(ctx, key, number, pageRows)
+		rows, more, err = tenant.ExtensionRows(ctx, key, number, r.rows)
 		return err
 	})
 	if err != nil {

@@ -51,6 +51,7 @@ type Worker struct {
 	mappings Mappings
 	service  *Service
 	machine  clock.Machine
+	rows     int // of a page of an audience
 }
 
 // NewWorker wires the worker and gives the queue its handler.
@@ -58,8 +59,14 @@ func NewWorker(store Store, work Work, service *Service, links *link.Service, ma
 	if machine == nil {
 		machine = time.Now
 	}
-	w := &Worker{store: store, work: work, links: links, mappings: mappings, service: service, machine: machine}
+	w := &Worker{store: store, work: work, links: links, mappings: mappings, service: service, machine: machine, rows: pageRows}
 	queue.Handle(Job, w.run)
+	return w
+}
+
+// Pages makes it read audiences in pages of rows. It is for tests, and before the queue starts.
+func (w *Worker) Pages(rows int) *Worker {
+	w.rows = rows
 	return w
 }
 
@@ -265,6 +272,7 @@ func (w *Worker) step(ctx context.Context, r *jobs.Run, l link.Link, m Mailing, 
 func (w *Worker) reader(l link.Link, m Mailing, user mapping.Mapping) reader {
 	r := reader{
 		audience: m.Audience,
+		rows:     w.rows,
 		org:      func(ctx context.Context, fn func(*crm.Session) error) error { return w.links.CallOrg(ctx, l, fn) },
 		tenant: func(ctx context.Context, fn func(*engagement.Session) error) error {
 			return w.links.CallTenantAs(ctx, l, user.EngagementUser, user.MID, fn)

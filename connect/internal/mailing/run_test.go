@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,12 @@ type world struct {
 	asked   func() bool        // whether a question for a message is answered
 	left    map[int]bool       // members who have opted out since the campaign was read
 	gone    map[int]bool       // members whose records are gone since
+	pages   int                // how many rows of an audience are read at once; 0 leaves it
+	most    int                // how many rows of a data extension the tenant gives at once; 0 is as many as asked for
+	cut     bool               // whether the report has more rows than it shows
+	grouped bool               // whether the report has groups
+	reads   map[string]int     // how often a page of an audience was asked for, by where it begins
+	reading func(n int) bool   // whether the n-th such question is answered; nil is always
 }
 
 func newWorld(t *testing.T, kind string) *world {
@@ -50,6 +57,7 @@ func newWorld(t *testing.T, kind string) *world {
 	w := &world{
 		org: linktest.NewOrg(t, []linktest.Person{system, user}, system.Username), tenant: linktest.NewTenant(t, []linktest.Person{api, ann}), dsn: sqldbtest.DSN(t, kind),
 		ledger: map[string]int{}, members: 450, fault: func(int) string { return "" }, asked: func() bool { return true }, left: map[int]bool{}, gone: map[int]bool{},
+		reads: map[string]int{},
 	}
 	w.store = sqlstore.New(sqldbtest.Open(t, w.dsn, []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
 	v := linktest.PutKeys(t, w.store)
@@ -82,7 +90,7 @@ func newWorld(t *testing.T, kind string) *world {
 		t.Fatal(err)
 	}
 	w.org.Before(w.campaign)
-	w.tenant.Before(w.messages)
+	w.tenant.Before(func(rw http.ResponseWriter, r *http.Request) bool { return w.extension(rw, r) || w.messages(rw, r) })
 	return w
 }
 
@@ -97,11 +105,18 @@ func (w *world) campaign(rw http.ResponseWriter, r *http.Request) bool {
 		if _, rest, found := strings.Cut(query, "Id > '"); found {
 			after = rest[:18]
 		}
+		limit := 2000
+		if _, rest, found := strings.Cut(query, " LIMIT "); found {
+			limit, _ = strconv.Atoi(rest)
+		}
+		if !w.read(rw, after) {
+			return true
+		}
 		var records []map[string]any
 		for i := range w.members {
 			id, _ := mailing.RecordID(fmt.Sprintf("00v%012d", i))
 			person, _ := mailing.RecordID(fmt.Sprintf("003%012d", i))
-			if id > after && len(records) < 2000 {
+			if id > after && len(records) < limit {
 				records = append(records, map[string]any{"Id": id, "LeadOrContactId": person, "Email": fmt.Sprintf("p%d@x.example", i), "FirstName": "P", "HasOptedOutOfEmail": i == 7})
 			}
 		}
@@ -118,7 +133,7 @@ func (w *world) campaign(rw http.ResponseWriter, r *http.Request) bool {
 		}
 		linktest.Answer(rw, 200, map[string]any{"totalSize": len(records), "done": true, "records": records})
 	default:
-		return false
+		return w.report(rw, r)
 	}
 	return true
 }
@@ -192,6 +207,9 @@ func (w *world) work(t *testing.T) (*mailing.Service, *mailing.Worker, func()) {
 	kept := sqlstore.NewMailings(w.store, queue)
 	service := mailing.NewService(kept, w.links, w.mappings)
 	worker := mailing.NewWorker(kept, kept, service, w.links, w.mappings, queue, fast)
+	if w.pages > 0 {
+		worker.Pages(w.pages)
+	}
 	queue.Start(t.Context())
 	return service, worker, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -213,7 +231,12 @@ func (w *world) link(t *testing.T) link.Link {
 
 func (w *world) start(t *testing.T, s *mailing.Service) mailing.Mailing {
 	t.Helper()
-	m, err := s.Start(t.Context(), w.link(t), mailing.Request{Audience: mailing.Audience{Kind: mailing.Campaign, IDs: []string{campaign}}, DefinitionKey: "welcome", CRMUsername: "ann@org.example", Actor: "test"})
+	return w.startTo(t, s, mailing.Campaign, campaign)
+}
+
+func (w *world) startTo(t *testing.T, s *mailing.Service, kind mailing.Kind, id string) mailing.Mailing {
+	t.Helper()
+	m, err := s.Start(t.Context(), w.link(t), mailing.Request{Audience: mailing.Audience{Kind: kind, IDs: []string{id}}, DefinitionKey: "welcome", CRMUsername: "ann@org.example", Actor: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

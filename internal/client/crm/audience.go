@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // Report is what a report's run shows (crm-wire 3, Analytics API): at most its first 2,000 rows.
@@ -18,23 +20,23 @@ type Report struct {
 	Rows [][]string
 }
 
-// RunReport runs a tabular report and waits for it.
+// RunReport runs a report and waits for it. Of one that has groups it gives the rows of all of them.
 func (s *Session) RunReport(ctx context.Context, id string) (Report, error) {
+	type row struct {
+		Cells []struct {
+			Value any `json:"value"`
+		} `json:"dataCells"`
+	}
 	var w struct {
 		AllData    bool `json:"allData"`
 		Attributes struct {
 			Name string `json:"reportName"`
 		} `json:"attributes"`
 		Metadata struct {
-			Format  string   `json:"reportFormat"`
 			Columns []string `json:"detailColumns"`
 		} `json:"reportMetadata"`
 		Facts map[string]struct {
-			Rows []struct {
-				Cells []struct {
-					Value any `json:"value"`
-				} `json:"dataCells"`
-			} `json:"rows"`
+			Rows []row `json:"rows"`
 		} `json:"factMap"`
 	}
 	if err := s.get(ctx, s.data("/analytics/reports/"+url.PathEscape(id)+"?includeDetails=true"), &w); err != nil {
@@ -44,7 +46,12 @@ func (s *Session) RunReport(ctx context.Context, id string) (Report, error) {
 	if w.Facts == nil || r.Columns == nil {
 		return r, s.c.call.Protocol(http.StatusOK, "it is no report's run")
 	}
-	for _, row := range w.Facts["T!T"].Rows { // a tabular report has one grouping, the grand total
+	// A tabular report has its rows in "T!T", the grand total; one with groups in those of the lowest level, such as "0_1!T".
+	var all []row
+	for _, group := range slices.Sorted(maps.Keys(w.Facts)) {
+		all = append(all, w.Facts[group].Rows...)
+	}
+	for _, row := range all {
 		if len(row.Cells) != len(r.Columns) {
 			return r, s.c.call.Protocol(http.StatusOK, "a row of the report has %d cells for %d columns", len(row.Cells), len(r.Columns))
 		}

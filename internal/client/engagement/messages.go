@@ -112,11 +112,12 @@ func (s *Session) ExtensionFields(ctx context.Context, key string) ([]ExtensionF
 }
 
 // ExtensionRows reads a page of a data extension's rows, from 1 on, by its external key (engagement-wire 4). Names of
-// columns are in lower case. more tells whether rows follow.
+// columns are in lower case. more tells whether rows follow: a tenant may give smaller pages than asked for, and says so.
 func (s *Session) ExtensionRows(ctx context.Context, key string, page, size int) (rows []map[string]string, more bool, err error) {
 	var w struct {
-		Count int `json:"count"`
-		Items []struct {
+		Count    int `json:"count"`
+		PageSize int `json:"pageSize"`
+		Items    []struct {
 			Keys   map[string]string `json:"keys"`
 			Values map[string]string `json:"values"`
 		} `json:"items"`
@@ -133,6 +134,9 @@ func (s *Session) ExtensionRows(ctx context.Context, key string, page, size int)
 				rows[i][strings.ToLower(name)] = value
 			}
 		}
+	}
+	if w.PageSize > 0 && w.PageSize < size {
+		size = w.PageSize
 	}
 	return rows, page*size < w.Count, nil
 }
