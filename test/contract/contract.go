@@ -122,6 +122,10 @@ type suite struct {
 	tenant *engagement.Client
 	calls  connectCalls
 	sites  struct{ org, auth string }
+	// byField: the org's package is older than 5.493, and a mapping is cleared by its User field.
+	byField bool
+	// retell has the stories told once more over the API user's password.
+	retell bool
 }
 
 func newSuite(d Deployment) (*suite, error) {

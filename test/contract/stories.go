@@ -14,13 +14,51 @@ import (
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
+// stories are the three cases of document 000. The member is mapped, the outsider is not and may not send.
+func (s *suite) stories(t *testing.T) {
+	t.Run("credentials story", s.credentialsStory)
+	t.Run("permission story", s.permissionStory)
+	t.Run("denied story", s.deniedStory)
+}
+
+// clear ends a user's mapping as the release of the package has it: from 5.493 on by an administrator with a reason, for
+// one user or for all in a state; below it by the org's administrator, who deletes the value of the field and saves (document 000).
+func (s *suite) clear(t *testing.T, who Person, state, reason string) {
+	t.Helper()
+	if s.byField {
+		admin := s.admin(t)
+		id, value := s.field(t, admin, who)
+		if value == "" {
+			t.Fatalf("the field of %s is empty already", who.Username)
+		}
+		s.setField(t, admin, id, nil)
+		status, found := s.calls.do(t, "POST", "/api/v1/users/check", oauth.NewToken(16), map[string]any{})
+		if list, _ := found["cleared"].([]any); status != 200 || len(list) != 1 {
+			t.Fatalf("after the field of %s was blanked, a look through all answered %d %v", who.Username, status, found)
+		}
+		if a := s.calls.want(t, "GET", "/api/v1/users/"+who.Username, nil, 200, "state", "cleared"); a.text("cleared_by") != "org" {
+			t.Errorf("on record: %v", a)
+		}
+		return
+	}
+	body := map[string]any{"users": []string{who.Username}, "reason": reason}
+	if state != "" {
+		body = map[string]any{"all": true, "state": state, "reason": reason}
+	}
+	a := s.calls.want(t, "POST", "/api/v1/users/clear", body, 200, "next", "")
+	if list, _ := a["cleared"].([]any); len(list) != 1 {
+		t.Fatalf("clearing %s answered %v", who.Username, a)
+	}
+	s.calls.want(t, "GET", "/api/v1/users/"+who.Username, nil, 200, "state", "cleared")
+}
+
 // credentialsStory is the first case of document 000: at the first mapping the API user's credentials are given instead of
 // the person's own. They are recognised before anything is stored; asked once, the person says yes; the mapping works, and
 // is the wrong one; it is cleared, mapped, and the send arrives.
 func (s *suite) credentialsStory(t *testing.T) {
 	tab := s.ConnectURL + "/marketing-cloud"
 	user := "/api/v1/users/" + s.Member.Username
-	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "begin again"}, 200, "next", "")
+	s.clear(t, s.Member, "", "begin again")
 	b := browser.New(s.http.Transport)
 	page := s.visit(t, b, tab, s.Member, s.APIUser)
 	if page.Status != 200 || !strings.Contains(page.Text, "Is this you?") {
@@ -44,7 +82,7 @@ func (s *suite) credentialsStory(t *testing.T) {
 	if a.text("engagement_username") != s.APIUser.Username {
 		t.Errorf("mapped: %v", a)
 	}
-	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "the API user's credentials"}, 200, "next", "")
+	s.clear(t, s.Member, "", "the API user's credentials")
 	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
 	s.map1(t, b)
 	if a := s.calls.want(t, "GET", user, nil, 200, "engagement_username", s.TenantMember.Username); a.text("notice") != "" {
@@ -82,8 +120,7 @@ func (s *suite) deniedStory(t *testing.T) {
 	if page.Status != 403 || !strings.Contains(page.Text, "login denied") {
 		t.Fatalf("the right password got %d: %s", page.Status, page.Text)
 	}
-	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"all": true, "state": "broken", "reason": "login denied"}, 200, "next", "")
-	s.calls.want(t, "GET", user, nil, 200, "state", "cleared")
+	s.clear(t, s.Member, "broken", "login denied")
 	s.map1(t, b)
 	s.sendAs(t)
 }
@@ -128,6 +165,9 @@ func (s *suite) mappingByNames(t *testing.T) {
 	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
 }
 
+// mayPublish is the external key of the role Marketing Cloud Content Editor/Publisher, with the right to send.
+const mayPublish = "SYS_DEF_IMHPUBLISHER"
+
 // permissionStory is the second case of document 000, from symptom to cure: integrated without the right to send, granted
 // it afterwards, still refused, cleared, mapped again, and the send arrives.
 func (s *suite) permissionStory(t *testing.T) {
@@ -144,15 +184,12 @@ func (s *suite) permissionStory(t *testing.T) {
 	if refused.text("reason.message") == "" {
 		t.Errorf("refused without the tenant's reason: %v", refused)
 	}
-	s.giveRole(t, s.TenantOther.Username, "SYS_DEF_IMHPUBLISHER")
+	s.giveRole(t, s.TenantOther.Username, mayPublish)
 	s.calls.want(t, "POST", "/api/v1/sends/test", test, 200, "status", "not_sent")
 	s.calls.want(t, "GET", "/api/v1/users/"+s.Outsider.Username, nil, 200, "state", "stale")
 	wantNames(t, s.usersIn(t, "stale", 1), s.Outsider.Username)
 
-	status, cleared := s.calls.do(t, "POST", "/api/v1/users/clear", "clear-story", map[string]any{"all": true, "state": "stale", "reason": "may send now"})
-	if list, _ := cleared["cleared"].([]any); status != 200 || len(list) != 1 {
-		t.Fatalf("clearing answered %d %v", status, cleared)
-	}
+	s.clear(t, s.Outsider, "stale", "may send now")
 	s.calls.want(t, "POST", "/api/v1/sends/test", test, 409, "error.code", "not_mapped")
 	page = s.visit(t, browser.New(s.http.Transport), tab, s.Outsider, s.TenantOther)
 	if page.Status != 200 || !strings.Contains(page.Text, "Connected as "+s.TenantOther.Username) {
