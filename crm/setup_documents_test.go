@@ -278,7 +278,9 @@ func TestDocument001OnPages(t *testing.T) {
 		p.click("Setup", "Permission Sets", set, "Manage Assignments")
 		p.tick("Uwe Normal", true)
 		p.press("Remove Assignments")
-		p.wants("The assignments are removed", user.Username+" loses access to the app "+app)
+		p.wants("Nothing is saved yet.", user.Username+" loses access to the app "+app)
+		p.press("OK")
+		p.wants("The assignments are removed.")
 	})
 }
 

@@ -19,6 +19,9 @@ func TestWhatIsGoneIsSaid(t *testing.T) {
 	p.press("Save")
 	set := p.at.Path
 	p.press("Delete")
+	p.wants("The permission set Short Lived is deleted for good", "Nothing is saved yet.")
+	p.press("Delete")
+	p.wants("The permission set is deleted.")
 	user := "/setup/users/" + h.one(t, "SELECT Id FROM User LIMIT 1")
 	for path, says := range map[string]string{
 		set:                                     "The requested resource does not exist",

@@ -52,6 +52,8 @@ type Session struct {
 	DryRun bool
 	// proven is the authorized email domain whose ownership DNS has just shown (Deliverability.Prove).
 	proven ID
+	// staked hears what a change may take away, before it is made (Records.Losses); nil drops it.
+	staked func(stake)
 	// Warn hears what the caller should be told although his change is made; nil drops it. It may hear the same twice.
 	Warn func(text string)
 }

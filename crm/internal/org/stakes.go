@@ -1,9 +1,6 @@
 package org
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // stake is an app to which a change in Setup may take access away: from one user, or from any.
 type stake struct {
@@ -83,6 +80,11 @@ func (c *change) telling(deleting bool, write func() error) error {
 	if err != nil {
 		return err
 	}
+	if c.session.staked != nil {
+		for _, s := range stakes {
+			c.session.staked(s)
+		}
+	}
 	if err := write(); err != nil {
 		return err
 	}
@@ -92,15 +94,15 @@ func (c *change) telling(deleting bool, write func() error) error {
 		if err != nil {
 			return err
 		}
-		access := accessChange(s.before, after, true, true)
+		l := Loss{s.app, s.name, accessChange(s.before, after, true, true)}
 		if s.user != "" {
-			access.Allowed = max(access.Allowed, 1) // nobody has asked for the others
+			l.Allowed = max(l.Allowed, 1) // nobody has asked for the others
 		}
-		if len(access.Losing) == 0 {
+		if len(l.Losing) == 0 {
 			continue
 		}
-		c.session.warn(access.warning("the app " + s.name))
-		notes = append(notes, fmt.Sprintf("%d users lose access to %s, %d of whom use it now; ", len(access.Losing), s.name, access.LosingUsing))
+		c.session.warn(l.Warning())
+		notes = append(notes, l.count())
 	}
 	c.note += strings.Join(notes, "")
 	return nil

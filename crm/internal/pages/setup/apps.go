@@ -187,11 +187,8 @@ var carriers = []carrier{
 	},
 }
 
-// Fields of the forms about who carries an app and who loses access.
-const (
-	fieldCarrier = "carrier"
-	fieldOK      = "ok" // the warning was read
-)
+// fieldCarrier are the check boxes of those that may carry an app.
+const fieldCarrier = "carrier"
 
 // showCarriers is Manage Profiles or Manage Permission Sets; p and alerts are of a form that was refused.
 func showCarriers(v *visit, a org.AppRecord, c carrier, p *picked, alerts []ui.Alert) {
@@ -230,58 +227,8 @@ func saveCarriers(v *visit, a org.AppRecord, c carrier) {
 	names := append([]string{}, p.applied(c.of(a))...)
 	var change org.AppChange
 	c.change(&change, &names)
-	again := []ui.Field{p.field()}
-	for _, n := range p.now {
-		again = append(again, hidden(fieldCarrier, n))
-	}
 	v.changeApp(a, change, f.Get(fieldOK) != "", asking{
-		title: c.button, action: appPath(a) + "/" + c.path, again: again, done: appPath(a) + "?done=carriers",
+		title: c.button, action: appPath(a) + "/" + c.path, again: againOf(f), done: appPath(a) + "?done=carriers",
 		refused: func(said string, _ error) { showCarriers(v, a, c, &p, notSaved(said)) },
 	})
-}
-
-// asking is how a change of an app is confirmed.
-type asking struct {
-	title, action string
-	again         []ui.Field // what is sent once more with OK
-	done          string     // address of where it leads when it is saved
-	warning       string     // said in any case; "" for none
-	refused       func(said string, err error)
-}
-
-// changeApp changes an app. Where users lose access by it, or a warning is due, it says so before anything is saved, and saves
-// when OK is clicked.
-func (v *visit) changeApp(a org.AppRecord, c org.AppChange, ok bool, ask asking) {
-	access, err := v.s.Apps.Change(v.ctx(), v.Session, a.FullName(), c, !ok)
-	switch said := refused(err); {
-	case said != "":
-		ask.refused(said, err)
-		return
-	case err != nil:
-		v.fail(err)
-		return
-	}
-	if !ok && access.Warning() == "" && ask.warning == "" {
-		v.changeApp(a, c, true, ask)
-		return
-	}
-	if ok {
-		v.to(ask.done)
-		return
-	}
-	t := ui.Table{Caption: "Users who lose access", Columns: []string{"Username", "Uses the app now"}, Empty: "nobody"}
-	for i, name := range access.Losing {
-		if i == shownUsers {
-			t.Rows = append(t.Rows, ui.Row("and "+strconv.Itoa(len(access.Losing)-shownUsers)+" more", ""))
-			break
-		}
-		t.Rows = append(t.Rows, ui.Row(name, check(i < access.LosingUsing)))
-	}
-	text := strings.TrimSpace(ask.warning + " " + access.Warning())
-	v.showUnder(ask.title, aboveApp(a), []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: text + " Nothing is saved yet. OK saves."}},
-		t,
-		ui.Definitions{{Name: "Users who may use the app afterwards", Value: strconv.Itoa(access.Allowed)}},
-		ui.Form{Action: ask.action, Fields: append(ask.again, hidden(fieldOK, "true")), Submits: []ui.Submit{{Label: "OK"}}},
-		ui.Links{{Text: "Cancel", Href: appPath(a)}},
-	)
 }

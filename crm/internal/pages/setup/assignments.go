@@ -27,6 +27,9 @@ func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 	if !ok {
 		return
 	}
+	if q.Get("done") == "removed" && alerts == nil {
+		alerts = saved("The assignments are removed.")
+	}
 	f := filterOf(q)
 	page, err := v.listed(f, func(f *org.UserFilter) { f.Set = set.id })
 	if err != nil {
@@ -86,17 +89,11 @@ func removeAssignments(v *visit, set permissionSet) {
 	for _, r := range rows {
 		ops = append(ops, org.Op{Action: org.ActionDelete, Object: org.ObjectPermissionSetAssignment, ID: r.text(0)})
 	}
-	lost, err := v.batch(ops)
-	switch said := refused(err); {
-	case said != "":
-		showAssignments(v, set, notSaved(said))
-	case err != nil:
-		v.fail(err)
-	case lost != "":
-		showAssignments(v, set, []ui.Alert{{Kind: ui.Warning, Title: "The assignments are removed", Text: lost}})
-	default:
-		showAssignments(v, set, saved("The assignments are removed."))
-	}
+	path := set.path() + "/assignments"
+	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
+		title: "Remove Assignments", above: append(set.above(), ui.Link{Text: "Manage Assignments", Href: path}), action: path, again: againOf(f), done: path + "?done=removed", cancel: path,
+		refused: func(said string, _ error) { showAssignments(v, set, notSaved(said)) },
+	})
 }
 
 // systemUsers are the users who write back what Engagement did, as far as the org can know them: those with the package's
@@ -271,7 +268,7 @@ func addAssignments(v *visit, set permissionSet) {
 	for _, id := range users {
 		ops = append(ops, assignment(set.id, id))
 	}
-	if _, err = v.batch(ops); refused(err) != "" {
+	if err = v.batch(ops); refused(err) != "" {
 		showAdd(v, set, users, false, []ui.Alert{{Kind: ui.Error, Title: "Nobody was assigned", Text: refused(err)}})
 		return
 	}

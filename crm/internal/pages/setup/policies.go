@@ -186,16 +186,12 @@ func savePolicies(v *visit, a org.AppRecord) {
 		showPolicies(v, a, f, wrong, said)
 		return
 	}
-	var again []ui.Field
-	for _, name := range []string{inputPermitted, inputIP, inputRefresh, inputPeriod, inputUnit, inputTimeout, inputAssurance, inputStart, fieldHad} {
-		again = append(again, hidden(name, f.Get(name)))
-	}
 	warning := ""
 	if c.AdminApproved != nil && *c.AdminApproved && !a.AdminApproved {
 		warning = approvalWarning
 	}
 	v.changeApp(a, c, f.Get(fieldOK) != "", asking{
-		title: "Edit Policies", action: appPath(a) + "/edit", again: again, done: appPath(a) + "?done=policies", warning: warning,
+		title: "Edit Policies", action: appPath(a) + "/edit", again: againOf(f), done: appPath(a) + "?done=policies", warning: warning,
 		refused: func(said string, err error) { showPolicies(v, a, f, policyInputs[fault.Of(err).Field], said) },
 	})
 }

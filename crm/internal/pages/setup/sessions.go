@@ -79,7 +79,7 @@ func removeSessions(v *visit) {
 	for _, id := range ids {
 		ops = append(ops, org.Op{Action: org.ActionDelete, Object: org.ObjectAuthSession, ID: string(id)})
 	}
-	_, err = v.batch(ops)
+	err = v.batch(ops)
 	switch said := refused(err); {
 	case said != "":
 		showSessions(v, []ui.Alert{{Kind: ui.Error, Title: "No session was removed", Text: said}})

@@ -1,8 +1,6 @@
 package setup
 
 import (
-	"strings"
-
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -77,6 +75,10 @@ func (v *visit) withSet(then func(permissionSet)) {
 
 // serveSets is Setup > Users > Permission Sets.
 func serveSets(v *visit) {
+	q, ok := v.query()
+	if !ok {
+		return
+	}
 	rows, err := v.rows("SELECT Id, Label, Name, Description, License.Name, NamespacePrefix FROM PermissionSet WHERE IsOwnedByProfile = false ORDER BY Label")
 	if err != nil {
 		v.fail(err)
@@ -88,11 +90,15 @@ func serveSets(v *visit) {
 	for _, r := range rows {
 		t.Rows = append(t.Rows, append([]ui.Cell{{Text: r.text(1), Href: nodeSets.Path + "/" + r.text(0)}}, ui.Row(r.text(2), r.text(3), r.text(4), r.text(5))...))
 	}
+	var alerts []ui.Alert
+	if q.Get("done") == "deleted" {
+		alerts = saved("The permission set is deleted.")
+	}
 	var blocks []ui.Block
 	if manageSets.MetBy(v.User.Permissions) {
 		blocks = append(blocks, ui.Links{{Text: "New", Href: nodeSets.Path + "/new"}})
 	}
-	v.show(nodeSets.Label, nil, append(blocks, t)...)
+	v.show(nodeSets.Label, alerts, append(blocks, t)...)
 }
 
 // showSetForm is New, and a set's Edit Properties. The API name is generated from the label, to be looked at before it is
@@ -188,51 +194,14 @@ func saveSet(v *visit, set permissionSet) {
 	o := v.Session.Seen().Object(org.ObjectPermissionSet, nil)
 	in, typed := changed(o, setInputs[:4], f, asShown(f, o, setInputs[:4], set.values))
 	typed[fieldHad] = f.Get(fieldHad)
-	session, lost := v.hearing()
-	err := v.s.Records.Update(v.ctx(), session, org.ObjectPermissionSet, string(set.id), in)
-	switch {
-	case refused(err) != "":
-		e := besideFields(err, typed)
-		showSetForm(v, set.id, set.values, typed, e.fields, e.alerts)
-	case err != nil:
-		v.fail(err)
-	case lost() != "":
-		v.withSet(func(set permissionSet) {
-			showSet(v, set, []ui.Alert{{Kind: ui.Warning, Title: "Your changes are saved", Text: lost()}})
-		})
-	default:
-		v.to(set.path() + "?done=saved")
-	}
-}
-
-// hearing is the visitor's session that hears what the rules say about a change that they make: who loses access by it.
-func (v *visit) hearing() (org.Session, func() string) {
-	s := v.Session
-	var said []string
-	s.Warn = func(text string) {
-		if len(said) == 0 || said[len(said)-1] != text {
-			said = append(said, text)
-		}
-	}
-	return s, func() string { return strings.Join(said, " ") }
-}
-
-// batch makes changes, all or none, and tells who lost access by them.
-func (v *visit) batch(ops []org.Op) (lost string, err error) {
-	if len(ops) == 0 {
-		return "", nil
-	}
-	session, heard := v.hearing()
-	out, err := v.s.Records.Batch(v.ctx(), session, ops, true)
-	if err != nil {
-		return "", err
-	}
-	for _, o := range out {
-		if o.Err != nil && fault.CodeOf(o.Err) != org.CodeRolledBack {
-			return "", o.Err
-		}
-	}
-	return heard(), nil
+	op := org.Op{Action: org.ActionUpdate, Object: org.ObjectPermissionSet, ID: string(set.id), Values: in}
+	v.changeRecords([]org.Op{op}, f.Get(fieldOK) != "", asking{
+		title: "Edit Properties", above: set.above(), action: set.path() + "/edit", again: againOf(f), done: set.path() + "?done=saved", cancel: set.path() + "/edit",
+		refused: func(_ string, err error) {
+			e := besideFields(err, typed)
+			showSetForm(v, set.id, set.values, typed, e.fields, e.alerts)
+		},
+	})
 }
 
 // showSet is a permission set's page.
@@ -279,23 +248,24 @@ func showSet(v *visit, set permissionSet, alerts []ui.Alert) {
 	v.showUnder(set.label(), set.above()[:1], alerts, blocks...)
 }
 
+// deleteSet deletes a permission set that is assigned to nobody, and asks first.
 func deleteSet(v *visit, set permissionSet) {
 	f, ok := v.form()
 	if !ok {
 		return
 	}
-	var err error
-	if f.Get(fieldDo) == doDelete {
-		err = v.s.Records.Delete(v.ctx(), v.Session, org.ObjectPermissionSet, string(set.id))
+	if f.Get(fieldDo) != doDelete {
+		showSet(v, set, nil)
+		return
 	}
-	switch said := refused(err); {
-	case said != "":
-		showSet(v, set, []ui.Alert{{Kind: ui.Error, Title: "The permission set was not deleted", Text: said}})
-	case err != nil:
-		v.fail(err)
-	default:
-		v.to(nodeSets.Path)
-	}
+	op := org.Op{Action: org.ActionDelete, Object: org.ObjectPermissionSet, ID: string(set.id)}
+	v.changeRecords([]org.Op{op}, f.Get(fieldOK) != "", asking{
+		title: "Delete Permission Set", above: set.above(), action: set.path(), again: againOf(f), done: nodeSets.Path + "?done=deleted", cancel: set.path(), ok: "Delete",
+		warning: "The permission set " + set.label() + " is deleted for good, with what it permits and the connected apps that it carries.",
+		refused: func(said string, _ error) {
+			showSet(v, set, []ui.Alert{{Kind: ui.Error, Title: "The permission set was not deleted", Text: said}})
+		},
+	})
 }
 
 // fieldApp are the check boxes of connected apps.
@@ -352,15 +322,9 @@ func saveSetApps(v *visit, set permissionSet) {
 		v.fail(err)
 		return
 	}
-	lost, err := v.batch(ops)
-	switch said := refused(err); {
-	case said != "":
-		showSetApps(v, set, &p, notSaved(said))
-	case err != nil:
-		v.fail(err)
-	case lost != "":
-		showSet(v, set, []ui.Alert{{Kind: ui.Warning, Title: "The permission set is saved", Text: lost}})
-	default:
-		v.to(set.path() + "?done=saved")
-	}
+	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
+		title: "Assigned Connected Apps", above: set.above(), action: set.path() + "/assigned-connected-apps", again: againOf(f), done: set.path() + "?done=saved",
+		cancel:  set.path() + "/assigned-connected-apps",
+		refused: func(said string, _ error) { showSetApps(v, set, &p, notSaved(said)) },
+	})
 }

@@ -19,7 +19,6 @@ const (
 var userDone = map[string]string{
 	"created": "The user is created. A link to verify the account and to set a password is on its way to his address.",
 	"saved":   "Your changes are saved.",
-	"bereft":  "Your changes are saved. With his former profile the user has lost access to connected apps that it carries.",
 	"sets":    "The permission sets are assigned.",
 }
 
@@ -256,21 +255,21 @@ func saveUserSets(v *visit) {
 		v.fail(err)
 		return
 	}
+	u, err := v.s.Door.UserNow(v.ctx(), v.Org.ID, id)
+	if err != nil {
+		v.fail(err)
+		return
+	}
 	p := pickedOf(f, fieldSet, idTexts(has))
 	ops, err := p.ops(has, org.ObjectPermissionSetAssignment, func(set org.ID) org.Op { return assignment(set, id) })
 	if err != nil {
 		v.fail(err)
 		return
 	}
-	lost, err := v.batch(ops)
-	switch said := refused(err); {
-	case said != "":
-		showUserSets(v, id, &p, notSaved(said))
-	case err != nil:
-		v.fail(err)
-	case lost != "":
-		showUser(v, id, []ui.Alert{{Kind: ui.Warning, Title: "The permission sets are assigned", Text: lost}})
-	default:
-		v.to(nodeUsers.Path + "/" + string(id) + "?done=sets")
-	}
+	path := nodeUsers.Path + "/" + string(id)
+	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
+		title: "Permission Set Assignments", above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, action: path + "/permission-sets", again: againOf(f),
+		done: path + "?done=sets", cancel: path + "/permission-sets",
+		refused: func(said string, _ error) { showUserSets(v, id, &p, notSaved(said)) },
+	})
 }

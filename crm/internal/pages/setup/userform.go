@@ -190,26 +190,20 @@ func (v *visit) saveUser(id org.ID) {
 		showUserForm(v, id, typed, map[string]string{"ProfileId": wrong}, nil)
 		return
 	}
-	said := "created"
-	if id == "" {
-		id, err = v.s.Records.Create(v.ctx(), v.Session, org.ObjectUser, in)
-	} else {
-		said = "saved"
-		session := v.Session
-		session.Warn = func(string) { said = "bereft" }
-		err = v.s.Records.Update(v.ctx(), session, org.ObjectUser, string(id), in)
-	}
-	if refused(err) != "" {
+	refuse := func(_ string, err error) {
 		e := besideFields(err, typed)
-		if said == "created" {
-			id = ""
-		}
 		showUserForm(v, id, typed, e.fields, e.alerts)
+	}
+	if id != "" {
+		path := nodeUsers.Path + "/" + string(id)
+		v.changeRecords([]org.Op{{Action: org.ActionUpdate, Object: org.ObjectUser, ID: string(id), Values: in}}, sent.Get(fieldOK) != "", asking{
+			title: "User Edit", above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: f.now.Text("Name"), Href: path}}, action: path + "/edit", again: againOf(sent),
+			done: path + "?done=saved", cancel: path, refused: refuse,
+		})
 		return
 	}
-	if err != nil {
-		v.fail(err)
-		return
+	made, err := v.s.Records.Create(v.ctx(), v.Session, org.ObjectUser, in)
+	if v.settled(asking{refused: refuse}, err) {
+		v.to(nodeUsers.Path + "/" + string(made) + "?done=created")
 	}
-	v.to(nodeUsers.Path + "/" + string(id) + "?done=" + said)
 }
