@@ -2,19 +2,15 @@ package connect_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/twinspan/twinspan/connect"
 	"github.com/twinspan/twinspan/connect/internal/linktest"
 	"github.com/twinspan/twinspan/connect/internal/sqlstore"
 	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/sqldb"
-	"github.com/twinspan/twinspan/internal/web"
 )
 
 // entries are the chain's entries: "actor action subject".
@@ -145,40 +141,11 @@ func (w *world) tamper(t *testing.T, statements ...string) {
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "postgres")
-	srv := linktest.NewLate(t)
-	other, err := connect.New(t.Context(), connect.Options{DSN: w.dsn, Relaxed: true, BaseURL: w.url, Vault: w.vault})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := other.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	srv.Serve(web.Front(other.Handler(), w.logger, "connect"))
-	urls := []string{w.url, srv.URL}
+	urls := w.both(t)
 	// Both are told, three times each, at the same moment.
 	atOnce := func(tell func(ctx context.Context, url string) error) {
 		t.Helper()
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		var errs []error
-		begin := make(chan struct{})
-		for n := range 6 {
-			wg.Go(func() {
-				<-begin
-				if err := tell(t.Context(), urls[n%2]); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
-			})
-		}
-		close(begin)
-		wg.Wait()
-		if err := errors.Join(errs...); err != nil {
-			t.Fatal(err)
-		}
+		atOnce(t, 6, func(n int) error { return tell(t.Context(), urls[n%2]) })
 	}
 	call := func(path string, body map[string]any, statuses ...int) func(context.Context, string) error {
 		return func(_ context.Context, url string) error {

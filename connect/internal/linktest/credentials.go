@@ -121,7 +121,7 @@ func strangers(t *testing.T, s Store) {
 	})
 	ok(t, err)
 	m := mapping.Mapping{Pair: "a", CRMUserID: "005A", CRMUsername: "u@x.example", EngagementUserID: "7", EngagementUser: "\u00c4nn.MC", CreatedAt: At(0)}
-	_, err = s.PutMapping(ctx, m, Why)
+	_, _, err = s.PutMapping(ctx, m, Why)
 	ok(t, err)
 	for name, renewed := range map[string]int{"\u00e4nn.mc": 1, "api.user": 1, "carl": 1, "dora": 1, "emil": 9} {
 		ok(t, s.PutUserToken(ctx, link.UserToken{Pair: "a", Username: name, Sealed: []byte("t"), RenewedAt: At(renewed)}))

@@ -45,7 +45,7 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 	ok(t, err)
 	same(t, waiting, []mapping.Line{lines[1], lines[3]})
 
-	_, err = s.PutMapping(ctx, mapping.Mapping{Pair: "a", CRMUserID: "005taken", CRMUsername: "t@x.example", EngagementUserID: "e3", EngagementUser: "t.mc", CreatedAt: At(0)}, Why)
+	_, _, err = s.PutMapping(ctx, mapping.Mapping{Pair: "a", CRMUserID: "005taken", CRMUsername: "t@x.example", EngagementUserID: "e3", EngagementUser: "t.mc", CreatedAt: At(0)}, Why)
 	ok(t, err)
 	done := make(chan *jobs.Run)
 	queue.Handle(mapping.JobImport, func(ctx context.Context, r *jobs.Run) error {
@@ -70,7 +70,10 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 		}
 		mine[1].Status, mine[1].Code, mine[1].Reason = mapping.LinePlanned, "", ""
 		delete(mappings, mine[1].Position)
-		err = imports.Settle(ctx, r, Why, "a", "one", mine, mappings)
+		lost, err := imports.Settle(ctx, r, Why, "a", "one", mine, mappings)
+		if len(lost) != 1 || lost[0].EngagementUserID != "e3" {
+			t.Errorf("lost: %+v", lost)
+		}
 		select {
 		case done <- r:
 		case <-ctx.Done():
@@ -103,7 +106,7 @@ func RunImports(t *testing.T, open func(*testing.T) (Store, mapping.Imports, *jo
 	same(t, got.State, mapping.ImportStopped) // it left lines behind
 	late := lines[1]
 	late.Status = mapping.LineDone
-	if err := imports.Settle(ctx, r, Why, "a", "one", []mapping.Line{late}, map[int]mapping.Mapping{2: {Pair: "a", CRMUserID: "005late", EngagementUserID: "late"}}); err == nil {
+	if _, err := imports.Settle(ctx, r, Why, "a", "one", []mapping.Line{late}, map[int]mapping.Mapping{2: {Pair: "a", CRMUserID: "005late", EngagementUserID: "late"}}); err == nil {
 		t.Error("a run without its job stored an outcome")
 	}
 	_, err = s.MappingTo(ctx, "a", "late")

@@ -41,7 +41,7 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 		if i == n-1 {
 			m.Era = link.JWT // integrated anew already
 		}
-		_, err := s.PutMapping(ctx, m, Why)
+		_, _, err := s.PutMapping(ctx, m, Why)
 		ok(t, err)
 	}
 	earlier, err := migrations.Earlier(ctx, "a")
@@ -137,7 +137,7 @@ func RunMigrations(t *testing.T, open func(*testing.T) (Store, Migrations, *jobs
 	m, err = s.Mapping(ctx, "a", id(2))
 	ok(t, err)
 	m.Era, m.CreatedAt = link.JWT, At(26)
-	_, err = s.PutMapping(ctx, m, Why)
+	_, _, err = s.PutMapping(ctx, m, Why)
 	ok(t, err)
 	for i := range users {
 		users[i].Result, users[i].Attempts = migration.UserReconnected, 1

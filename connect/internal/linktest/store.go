@@ -329,7 +329,7 @@ func mappings(t *testing.T, s Store) {
 		return mapping.Mapping{Pair: pair, CRMUserID: "005" + crm, CRMUsername: crm + "@x.example", CRMName: crm, EngagementUserID: eng, EngagementUser: "eng-" + eng, EngagementName: "E", MID: 7, CreatedAt: At(0), Era: link.JWT}
 	}
 	put := func(m mapping.Mapping) error {
-		_, err := s.PutMapping(ctx, m, Why)
+		_, _, err := s.PutMapping(ctx, m, Why)
 		return err
 	}
 	ok(t, put(m("a", "one", "1")))
@@ -410,9 +410,9 @@ func mappings(t *testing.T, s Store) {
 	ok(t, err)
 	twice := held
 	twice.Handle, twice.CreatedAt = mapping.Handle{7}, At(9)
-	got, err = s.PutMapping(ctx, twice, Why)
+	got, former, err := s.PutMapping(ctx, twice, Why)
 	ok(t, err)
-	same(t, got, held)
+	same(t, []mapping.Mapping{got, former}, []mapping.Mapping{held, held})
 	head, err := s.ChainHead(ctx, "b")
 	ok(t, err)
 	same(t, head, before)

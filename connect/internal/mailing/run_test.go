@@ -83,7 +83,7 @@ func newWorld(t *testing.T, kind string) *world {
 	if _, err := w.links.ConnectTenant(ctx, linktest.Pair, api.Username, 0, "test"); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.store.PutMapping(ctx, mapping.Mapping{
+	_, _, err = w.store.PutMapping(ctx, mapping.Mapping{
 		Pair: linktest.Pair, CRMUserID: user.ID, CRMUsername: user.Username, CRMName: "Ann", EngagementUserID: ann.ID, EngagementUser: ann.Username, EngagementName: "Ann", MID: linktest.EID, CreatedAt: time.Now(),
 	}, linktest.Why)
 	if err != nil {

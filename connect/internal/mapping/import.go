@@ -98,8 +98,9 @@ type Imports interface {
 	Intend(ctx context.Context, r *jobs.Run, pair, id string, lines []Line) error
 	// Settle stores what became of intended lines, and the mappings of those that are done by position, in one
 	// transaction, as long as the run holds its job, with one entry in the audit chain that holds the digest of those that
-	// have an outcome now. An Engagement user who is mapped to another CRM user fails the line.
-	Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []Line, mappings map[int]Mapping) error
+	// have an outcome now. An Engagement user who is mapped to another CRM user fails the line. lost are the mappings of such lines, and
+	// those of other Engagement users in whose place mappings came.
+	Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []Line, mappings map[int]Mapping) (lost []Mapping, err error)
 	// CancelImport ends an import; lines that have an outcome keep it.
 	CancelImport(ctx context.Context, pair, id string, why audit.Change) error
 }

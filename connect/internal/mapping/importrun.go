@@ -199,7 +199,11 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, acto
 		return err // calls were cut off: what came of them is not known, and they are made again
 	}
 	why := audit.Change{At: i.links.Now(l), Actor: actor, Action: audit.UsersImported, Subject: id}
-	return i.store.Settle(ctx, r, why, l.Pair, id, lines, mappings)
+	lost, err := i.store.Settle(ctx, r, why, l.Pair, id, lines, mappings)
+	for _, m := range lost {
+		i.mappings.release(ctx, l, m)
+	}
+	return err
 }
 
 // passing reports whether a failure is one of the moment: the cloud did not answer, failed, or asked to come later; or

@@ -67,8 +67,9 @@ type Store interface {
 	MappingTo(ctx context.Context, pair, engagementUserID string) (Mapping, error)
 	// PutMapping stores the mapping in place of the CRM user's former one, and why in the audit chain. Where the former one
 	// is to the same Engagement user in the same business unit, nothing is stored, and it is the one returned. An
-	// Engagement user who is mapped to another CRM user is a Conflict fault with CodeTaken.
-	PutMapping(ctx context.Context, m Mapping, why audit.Change) (stored Mapping, err error)
+	// Engagement user who is mapped to another CRM user is a Conflict fault with CodeTaken. former is the one in whose place it
+	// came; the zero Mapping where there was none.
+	PutMapping(ctx context.Context, m Mapping, why audit.Change) (stored, former Mapping, err error)
 	// RenameUser stores how the org calls the mapping's CRM user now.
 	RenameUser(ctx context.Context, m Mapping) error
 	// MarkMapping stores since when Engagement refuses the mapped user, zero where it does not, if the mapping still is
@@ -170,14 +171,27 @@ func (s *Service) Consider(ctx context.Context, l link.Link, v signin.Visitor, f
 }
 
 // put stores a mapping that was settled. Where somebody else has stored the same at the same moment, his stays; a handle
-// that only this one left in the User field becomes its.
+// that only this one left in the User field becomes its. Of two that shut each other out one stays, and nothing of the other.
 func (s *Service) put(ctx context.Context, l link.Link, m Mapping, actor string) (Mapping, error) {
-	stored, err := s.store.PutMapping(ctx, m, audit.Change{At: m.CreatedAt, Actor: actor, Action: audit.UserMapped, Subject: m.CRMUsername})
+	stored, former, err := s.store.PutMapping(ctx, m, audit.Change{At: m.CreatedAt, Actor: actor, Action: audit.UserMapped, Subject: m.CRMUsername})
+	switch {
+	case fault.CodeOf(err) == CodeTaken:
+		s.release(ctx, l, m)
+	case err == nil && former.EngagementUserID != "" && former.EngagementUserID != stored.EngagementUserID:
+		s.release(ctx, l, former)
+	}
 	if err != nil || stored.Handle != (Handle{}) || m.Handle == (Handle{}) {
 		return stored, err
 	}
 	stored.Handle = m.Handle
 	return stored, s.store.SetHandle(ctx, stored, m.Handle)
+}
+
+// release takes back what was made for a mapping that is none, as far as nothing else works with it: the grant, and the handle in the User
+// field. What it cannot take back now harms nobody: Leftovers end the grant, and a handle without a mapping means nothing.
+func (s *Service) release(ctx context.Context, l link.Link, m Mapping) {
+	_ = s.GiveBack(ctx, l, m.EngagementUser)
+	_ = s.takeBack(ctx, l, m.CRMUserID)
 }
 
 // Facts are what the audit chain keeps of a mapping before and after a change.

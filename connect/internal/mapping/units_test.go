@@ -37,7 +37,7 @@ func TestClearUnits(t *testing.T) {
 				Pair: l.Pair, CRMUserID: fmt.Sprintf("005%03d", i), CRMUsername: fmt.Sprintf("u%03d@org.example", i), EngagementUserID: fmt.Sprint(i), EngagementUser: fmt.Sprintf("u%03d.mc", i),
 				MID: int64(7 + i%13/12), CreatedAt: linktest.At(0),
 			}
-			if _, err := s.PutMapping(ctx, m, linktest.Why); err != nil {
+			if _, _, err := s.PutMapping(ctx, m, linktest.Why); err != nil {
 				t.Fatal(err)
 			}
 		}

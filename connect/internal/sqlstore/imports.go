@@ -140,11 +140,12 @@ func scanImport(row scanner) (i mapping.Import, job string, err error) {
 	return i, job, found(err, mapping.CodeNotFound, "import")
 }
 
-// state tells how the import's job stands. One that is not known any more finished long ago.
+// state tells how the import's job stands. One that is not known any more finished long ago. An import is done when its job is, and not a
+// moment before: until then another one is refused.
 func (s *Imports) state(ctx context.Context, i mapping.Import, job string) (mapping.Import, error) {
 	info, err := s.queue.Get(ctx, job)
 	switch {
-	case i.Done+i.Failed == i.Total:
+	case i.Done+i.Failed == i.Total && (err != nil || info.State != jobs.Queued && info.State != jobs.Running):
 		i.State = mapping.ImportDone
 	case errors.Is(err, jobs.ErrNotFound), err == nil && (info.State == jobs.Failed || info.State == jobs.Done):
 		i.State = mapping.ImportStopped
@@ -238,24 +239,28 @@ func (s *Imports) Intend(ctx context.Context, r *jobs.Run, pair, id string, line
 var nothing = []byte("null")
 
 // Settle implements mapping.Imports.
-func (s *Imports) Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []mapping.Line, mappings map[int]mapping.Mapping) error {
+func (s *Imports) Settle(ctx context.Context, r *jobs.Run, why audit.Change, pair, id string, lines []mapping.Line, mappings map[int]mapping.Mapping) (lost []mapping.Mapping, err error) {
 	key, err := s.store.auditKey(ctx, pair)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := r.SaveTx(tx, nothing); err != nil { // a run that has lost its job learns it first
 			return err
 		}
+		lost = nil
 		var batch audit.Batch
 		var over []audit.Item
 		for _, l := range lines {
 			if m, ok := mappings[l.Position]; ok {
-				switch _, err := putMapping(tx, m); {
+				switch before, err := putMapping(tx, m); {
 				case fault.CodeOf(err) == mapping.CodeTaken:
+					lost = append(lost, m)
 					l.Status, l.Code, l.Reason = mapping.LineFailed, string(mapping.CodeTaken), fault.Of(err).Message
 				case err != nil:
 					return err
+				case before.EngagementUserID != "" && before.EngagementUserID != m.EngagementUserID:
+					lost = append(lost, before)
 				}
 			}
 			switch l.Status {
@@ -287,6 +292,7 @@ func (s *Imports) Settle(ctx context.Context, r *jobs.Run, why audit.Change, pai
 		}
 		return nil
 	})
+	return lost, err
 }
 
 // CancelImport implements mapping.Imports.
@@ -295,8 +301,8 @@ func (s *Imports) CancelImport(ctx context.Context, pair, id string, why audit.C
 	if err != nil {
 		return err
 	}
-	if i, err = s.state(ctx, i, job); err != nil || i.State != mapping.ImportQueued && i.State != mapping.ImportRunning {
-		return err
+	if i, err = s.state(ctx, i, job); err != nil || i.State != mapping.ImportQueued && i.State != mapping.ImportRunning || i.Done+i.Failed == i.Total {
+		return err // over, or about to be
 	}
 	key, err := s.store.auditKey(ctx, pair)
 	if err != nil {

@@ -119,11 +119,11 @@ func (s *Store) KnownUser(ctx context.Context, pair, crmUsername string) (mappin
 }
 
 // PutMapping implements mapping.Store.
-func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Change) (stored mapping.Mapping, err error) {
+func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Change) (stored, former mapping.Mapping, err error) {
 	m.Era = cmp.Or(m.Era, link.JWT)
 	key, err := s.auditKey(ctx, m.Pair)
 	if err != nil {
-		return mapping.Mapping{}, err
+		return stored, former, err
 	}
 	err = errSwapped
 	for try := 0; try < maxSwaps && errors.Is(err, errSwapped); try++ {
@@ -132,7 +132,7 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Cha
 			if err != nil {
 				return err
 			}
-			if stored = m; same(before, m) {
+			if stored, former = m, before; same(before, m) {
 				stored = before
 				return nil
 			}
@@ -143,7 +143,7 @@ func (s *Store) PutMapping(ctx context.Context, m mapping.Mapping, why audit.Cha
 	if errors.Is(err, errSwapped) {
 		err = mapping.Taken(m.EngagementUser)
 	}
-	return stored, err
+	return stored, former, err
 }
 
 // same reports whether a user is mapped like this already.
