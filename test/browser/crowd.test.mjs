@@ -12,7 +12,7 @@ const many = 10_000;
 
 /** looks is how often a page is opened at first, on each side; a page that seems slow is looked at again, rounds times in all. */
 const looks = 3;
-const rounds = 6;
+const rounds = 10;
 
 /** slowest is how many times as long the page of the crowd may take, at the median. */
 const slowest = 3;

@@ -21,6 +21,9 @@ type object struct {
 	// key is the sort key, unique in the tenant.
 	key     string
 	numeric bool // whether key is a number
+	// sought is a text property of which an index holds the folded values, "" for none: who asks for one value of it is not made to
+	// wait for a walk through all rows in the order of the key. Only a numeric key has that.
+	sought  string
 	columns []column
 }
 
@@ -108,7 +111,7 @@ var stored = map[string]object{
 		name:    "AccountUser",
 		from:    `account_user u WHERE u.eid = $1`,
 		account: `EXISTS (SELECT 1 FROM account_user_business_unit ub WHERE ub.eid = u.eid AND ub.user_id = u.id AND ub.mid IN (%s))`,
-		key:     `u.id`, numeric: true,
+		key:     `u.id`, numeric: true, sought: "UserID",
 		columns: []column{
 			number("Client.ID", `u.eid`), number("Client.ModifiedBy", `u.modified_by`), moment("CreatedDate", `u.created_at`), moment("ModifiedDate", `u.modified_at`), number("ID", `u.id`),
 			text("CustomerKey", `u.customer_key`), number("AccountUserID", `u.id`), text("UserID", `u.username`), hidden("Password"),

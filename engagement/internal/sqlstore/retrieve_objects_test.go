@@ -3,7 +3,55 @@ package sqlstore
 import (
 	"strings"
 	"testing"
+
+	"github.com/twinspan/twinspan/engagement/internal/tenant"
+	"github.com/twinspan/twinspan/internal/sqldb"
+	"github.com/twinspan/twinspan/internal/sqldb/sqldbtest"
 )
+
+// A user who is named is found by the index of the names, also where SQLite has counted nothing yet.
+func TestNamedUserIsFoundByIndex(t *testing.T) {
+	t.Parallel()
+	db := sqldbtest.Open(t, sqldbtest.DSN(t, "sqlite"), []sqldb.Migrations{Migrations()})
+	named := &tenant.Filter{Property: "UserID", Operator: tenant.OpEquals, Values: []string{"Api.User"}}
+	active := &tenant.Filter{Property: "ActiveFlag", Operator: tenant.OpEquals, Values: []string{"true"}}
+	for name, c := range map[string]struct {
+		filter *tenant.Filter
+		index  bool
+	}{
+		"one name":            {named, true},
+		"of two names":        {&tenant.Filter{Property: "UserID", Operator: tenant.OpIn, Values: []string{"a", "b"}}, true},
+		"and more":            {&tenant.Filter{Left: active, Right: named}, true},
+		"or more":             {&tenant.Filter{Or: true, Left: named, Right: active}, false},
+		"everybody, in order": {nil, false},
+	} {
+		o := retrievable["AccountUser"]
+		q := query{args: []any{int64(1)}}
+		text, err := q.render(o, o.columns[:1], tenant.Retrieval{Filter: c.filter, Accounts: []tenant.MID{1}, Limit: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+text, q.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var plan strings.Builder
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan.WriteString(detail + "\n")
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(plan.String(), "account_user_folded (eid=? AND <expr>=?)"); got != c.index {
+			t.Errorf("%s: by the index of the names is %t:\n%s", name, got, plan.String())
+		}
+	}
+}
 
 // TestColumnsStandTogether: results are written in the order of the columns, so members of one object must be neighbours,
 // and what every object begins with must come first.
