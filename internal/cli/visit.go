@@ -36,6 +36,7 @@ type usersVisitCmd struct {
 	User           string `arg:"" help:"User name in the org."`
 	EngagementUser string `help:"User name in Engagement; needed where the user is not mapped." placeholder:"NAME" env:"-"`
 	ForAPIUser     bool   `name:"for-api-user" help:"As an administrator whom the tab asks for the API user's credentials (document 002): give them. --engagement-user is the API user." env:"-"`
+	Yes            bool   `help:"Be mapped to the Marketing Cloud Connect API user all the same, where the tab asks whether he is meant." env:"-"`
 }
 
 // Help is what `twinspan users visit --help` says beneath the flags' summary.
@@ -81,6 +82,9 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 		logins[tenant] = credentials(c.EngagementUser, given["engagement_password"])
 	}
 	press := []string{"Connect to Marketing Cloud", "Yes, connect me"}
+	if c.Yes {
+		press = append([]string{"Map me to " + c.EngagementUser + " all the same"}, press...)
+	}
 	if c.ForAPIUser {
 		press = []string{"Log in as the API user", "Yes, connect"}
 	}

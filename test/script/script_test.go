@@ -55,6 +55,29 @@ func TestScriptsOnPostgres(t *testing.T) {
 	testscript.Run(t, p)
 }
 
+// TestOlderReleases walks documents 001, 000, 004 and 002 with each release of the package before the newest at which
+// something changes; the other scripts have the newest.
+func TestOlderReleases(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"5.400", "5.493", "219"} {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			p := params(func(env *testscript.Env) error {
+				env.Setenv("PACKAGE", release)
+				return nil
+			})
+			p.Dir = "testdata/releases"
+			p.Condition = func(cond string) (bool, error) {
+				if cond != "field" {
+					return false, fmt.Errorf("no condition is called %q", cond)
+				}
+				return release == "5.400", nil
+			}
+			testscript.Run(t, p)
+		})
+	}
+}
+
 func params(also func(*testscript.Env) error) testscript.Params {
 	return testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
