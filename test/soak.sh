@@ -4,7 +4,7 @@
 #   CRASH_COUNT how often each crash test runs (default 20)
 #   UPLOAD_MB   megabytes of a bulk load (default 100)
 #   MAILS       how many messages test/delivery sends (default 100,000)
-#   KILLS       how often a migration of users, and a whole upgrade, is killed (default 100)
+#   KILLS       how often a migration of users, an import of users, and a whole upgrade are killed (default 100)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crash_count=${CRASH_COUNT:-20}
@@ -35,6 +35,9 @@ TWINSPAN_TEST_DOCTOR_PAIRS=${PAIRS:-2000} TWINSPAN_TEST_DOCTOR_SEED=$seed go tes
 
 echo "== a migration of users, killed ${KILLS:-100} times while the clouds spoil calls"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestMigrationIsKilled ./connect
+
+echo "== an import of users, killed ${KILLS:-100} times likewise"
+TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestImportIsKilled ./connect
 
 echo "== whole upgrades, killed ${KILLS:-100} times and at every failpoint while the clouds spoil calls and restart"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestUpgradeIsKilled ./test/upgrade

@@ -258,7 +258,9 @@ func (v *Tenant) clearGrant(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.Grant(name, false)
-	v.DropTokens()
+	v.mu.Lock()
+	maps.DeleteFunc(v.tokens, func(_ string, g grant) bool { return g.username == name })
+	v.mu.Unlock()
 	w.WriteHeader(http.StatusNoContent)
 }
 

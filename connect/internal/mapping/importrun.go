@@ -206,11 +206,11 @@ func (i *Importer) batch(ctx context.Context, r *jobs.Run, l link.Link, id, acto
 	return err
 }
 
-// passing reports whether a failure is one of the moment: the cloud did not answer, failed, or asked to come later; or
-// something of ours did.
+// passing reports whether a failure is one of the moment: the cloud did not answer, failed, or asked to come later, or ended a token that it
+// had just given; or something of ours did.
 func passing(err error) bool {
 	kind := fault.KindOf(err)
-	return kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal
+	return kind == fault.Unavailable || kind == fault.Limited || kind == fault.Internal || fault.CodeOf(err) == client.CodeUnauthorized
 }
 
 // giveUp is the line with its failure as outcome. A grant that was made for it, and that no mapping works with, ends.
