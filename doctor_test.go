@@ -9,6 +9,7 @@ import (
 	"html"
 	mathrand "math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/twinspan/twinspan"
 	"github.com/twinspan/twinspan/internal/cli"
+	"github.com/twinspan/twinspan/internal/client/browser"
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/client/crm"
 	"github.com/twinspan/twinspan/internal/client/engagement"
@@ -43,7 +45,12 @@ type ward struct {
 
 func newWard(t *testing.T) *ward {
 	t.Helper()
-	config := freePorts(t.TempDir())
+	return newWardOf(t, freePorts(t.TempDir()))
+}
+
+// newWardOf is newWard of a program that is configured so.
+func newWardOf(t *testing.T, config twinspan.Config) *ward {
+	t.Helper()
 	config.ReadyFile = filepath.Join(t.TempDir(), "ready.json")
 	r := start(t, config).Ready()
 	w := &ward{t: t, r: r, ready: config.ReadyFile, ids: map[string]string{}}
@@ -218,7 +225,7 @@ func found(d connect.Diagnosis) []string {
 }
 
 // fromOutside are the checks that speak for others where nobody is let in who could tell them apart.
-var fromOutside = map[string]string{"D05": "D06", "T05": "T01", "T17": "T01"}
+var fromOutside = map[string]string{"D05": "D06", "D24": "T01", "T05": "T01", "T17": "T01"}
 
 // unseen reports whether a check could not be made.
 func unseen(d connect.Diagnosis, id string) bool {
@@ -277,7 +284,9 @@ func on() *bool { b := true; return &b }
 
 func text(s string) *string { return &s }
 
-// ailments are what is broken on a connected pair, one at a time.
+// ailments are what is broken on a connected pair, one at a time. Not among them are what no API, page or clock breaks on the embedded
+// clouds and mends again: D01 and D14 (TestTheDoctorOnAnOldPackage); D39, for which an upgrade is made (TestUpgradeOnThePages); D28 and D34, for which two orgs share an enterprise, or one
+// is copied (TestEachCheckFindsItsOwn, TestACopiedConnectionRefusesToRun); and D37, for which a million calls would have to be made.
 func ailments() []ailment {
 	const approval = "Marketing Cloud Connected App"
 	system := func(w *ward) string { return w.r.CRM.SystemUser.Username }
@@ -342,6 +351,9 @@ func ailments() []ailment {
 		{"the system user is no administrator", "D10", func(w *ward) func() {
 			return w.user(system(w), "ProfileId", w.id("Profile", "Name", "Standard User"), w.id("Profile", "Name", "System Administrator"))
 		}},
+		{"the system user has another licence", "D09", func(w *ward) func() {
+			return w.user(system(w), "ProfileId", w.id("Profile", "Name", "Salesforce API Only System Integrations"), w.id("Profile", "Name", "System Administrator"))
+		}},
 		{"Marketing User is off", "D11", func(w *ward) func() { return w.user(maya(w), "UserPermissionsMarketingUser", false, true) }},
 		{"Marketing User is off on the system user", "D11", func(w *ward) func() { return w.user(system(w), "UserPermissionsMarketingUser", false, true) }},
 		{"AppExchange User is off", "D12", func(w *ward) func() { return w.user(maya(w), "et4ae5__ExactTargetForAppExchangeUser__c", false, true) }},
@@ -404,6 +416,16 @@ func ailments() []ailment {
 			return w.member(engagement.UserWrite{Username: api(w), Active: off()}, engagement.UserWrite{Username: api(w), Active: on()})
 		}},
 		{"log-ins expire", "D23", func(w *ward) func() { return w.tenantSetting("inactive_days", 90, 0) }},
+		{"a user is mapped to the API user", "D26", func(w *ward) func() {
+			integrated := w.member(engagement.UserWrite{Username: api(w), SalesforceUsername: text(maya(w))}, engagement.UserWrite{Username: api(w), SalesforceUsername: text("")})
+			w.maps(maya(w), api(w))
+			integrated()
+			return func() { w.t.Helper(); w.maps(maya(w), mayaMC(w)) }
+		}},
+		{"the API allowlist leaves Connect out", "D24", func(w *ward) func() {
+			w.security("api", "192.0.2.1")
+			return func() { w.t.Helper(); w.security("api", "") }
+		}},
 		{"an Engagement user is not integrated", "D27", func(w *ward) func() {
 			return w.member(engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text("")}, engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text(maya(w))})
 		}},
@@ -426,12 +448,7 @@ func ailments() []ailment {
 		}},
 		{"a grant is gone", "D30", func(w *ward) func() {
 			w.must(w.tenant.ClearPackageGrant(bounded(w.t), w.connectPackage().ClientID, mayaMC(w)))
-			return func() {
-				_, err := w.cl.ClearUsers(bounded(w.t), connect.ClearRequest{Users: []string{maya(w)}, By: "test", Reason: "mended"}, oauth.NewToken(8))
-				w.must(err)
-				_, err = w.cl.MapUser(bounded(w.t), connect.MapRequest{CRMUsername: maya(w), EngagementUsername: mayaMC(w), By: "test"}, oauth.NewToken(8))
-				w.must(err)
-			}
+			return func() { w.t.Helper(); w.maps(maya(w), mayaMC(w)) }
 		}},
 		{"a business unit is active no more", "D32", func(w *ward) func() {
 			return w.madeBySystem("et4ae5__Business_Unit__c", map[string]any{
@@ -506,6 +523,36 @@ func ailments() []ailment {
 	}
 }
 
+// maps maps a user of the org to an Engagement user anew.
+func (w *ward) maps(username, engagementUser string) {
+	w.t.Helper()
+	_, err := w.cl.ClearUsers(bounded(w.t), connect.ClearRequest{Users: []string{username}, By: "test", Reason: "mapped anew"}, oauth.NewToken(8))
+	w.must(err)
+	_, err = w.cl.MapUser(bounded(w.t), connect.MapRequest{CRMUsername: username, EngagementUsername: engagementUser, Meant: true, By: "test"}, oauth.NewToken(8))
+	w.must(err)
+}
+
+// security fills one field of Engagement's Security Settings, as its administrator does in a browser: the one way that an
+// allowlist leaves open which shuts out everybody who calls.
+func (w *ward) security(field, value string) {
+	w.t.Helper()
+	address := strings.TrimSuffix(w.r.Engagement.AuthURL, "/")
+	b := browser.New(nil)
+	page, err := b.Visit(bounded(w.t), address+"/cloud/setup/security", browser.Errand{Logins: map[string]browser.Credentials{address: {Username: w.r.Engagement.Admin.Username, Password: w.r.Engagement.Admin.Password}}})
+	w.must(err)
+	for _, f := range page.Forms {
+		if save := f.Button("Save"); save != nil {
+			page, err = b.Send(bounded(w.t), f, url.Values{field: {value}}, save)
+			w.must(err)
+			if page.Status != http.StatusOK {
+				w.t.Fatalf("saving Security Settings: %d %s", page.Status, page.Text)
+			}
+			return
+		}
+	}
+	w.t.Fatalf("no Security Settings: %d %s", page.Status, page.Text)
+}
+
 // strangeCertificate is of a key that nobody else has.
 func (w *ward) strangeCertificate() string {
 	w.t.Helper()
@@ -572,6 +619,38 @@ func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
 		t.Errorf("alone: %v %+v %+v", err, d.Findings, d.Unchecked)
 	}
 	w.signingIn()
+}
+
+// What of the managed package is wrong is found too, which nobody can break and mend again: an older release never follows a newer
+// one, and what is removed takes its app and its records along.
+func TestTheDoctorOnAnOldPackage(t *testing.T) {
+	t.Parallel()
+	c := freePorts(t.TempDir())
+	c.Package = "219"
+	w := newWardOf(t, c)
+	is := func(state string, want ...string) {
+		t.Helper()
+		for eyes, d := range map[string]connect.Diagnosis{"an administrator's": w.look(), "its own": w.alone()} {
+			if got := found(d); !slices.Equal(got, want) {
+				t.Errorf("%s, with %s eyes: found %v: %+v", state, eyes, got, d.Findings)
+			}
+		}
+	}
+	is("an old release", "D14")
+	w.types(w.look().Findings)
+	is("upgraded")
+	all, err := w.admin.InstalledPackages(bounded(t))
+	w.must(err)
+	w.must(w.admin.UninstallPackage(bounded(t), all[0].Version.ID))
+	is("removed", "D01")
+}
+
+// alone asks the doctor as the rounds do.
+func (w *ward) alone() connect.Diagnosis {
+	w.t.Helper()
+	d, err := w.cl.Doctor(bounded(w.t), connect.Question{}, connect.Eyes{})
+	w.must(err)
+	return d
 }
 
 // signingIn leaves rows in Login History, which nobody takes away: who was refused and is approved now, who uses the

@@ -152,9 +152,21 @@ func TestUpgradeOnThePages(t *testing.T) {
 	turn("policies")
 	a.crm(t, "policies")
 	turn("migrate")
+	toReconnect := func() bool {
+		t.Helper()
+		d, err := a.connect(t).Doctor(bounded(t), connect.Question{}, connect.Eyes{})
+		noError(t, err)
+		return slices.Contains(found(d), "D39")
+	}
+	if !toReconnect() {
+		t.Error("the doctor says nothing of the users who are to be reconnected")
+	}
 	p = sees(t, eng.at("/upgrade"), 200, "Migrate Existing Users")
 	eng.sendForm(p, "Connect", nil)
 	turn("verify")
+	if toReconnect() {
+		t.Error("the doctor says that reconnected users are to be reconnected")
+	}
 	sees(t, tenant("/email/my-documents"), 200, "migrationsuccess.csv", "migrationfailures.csv")
 	sees(t, eng.at("/upgrade/report"), 200, "Reconnected 3", "Users who are not reconnected: none")
 	sees(t, eng.at("/upgrade/report?report=success"), 200, r.CRM.Users[0].Username)

@@ -142,6 +142,9 @@ func refusedSpan(subject, where string, d link.Direction, c link.Cause, username
 		f.Click, f.NoCommand = "Setup > Identity > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows", true
 	case ofPassword(c.Code):
 		f.Command = renewOf(d)
+	case c.Code == refusedClient && d == link.IntoTenant:
+		f.Seen += ", said alike where the API allowlist lacks the address that Connect calls from"
+		f.Click, f.NoCommand = "Setup > Settings > Security > Login IP Allowlist: API; then Setup > Platform Tools > Apps > Installed Packages, whether the package is there", true
 	case ofAssertion(c) && audience:
 		f.Seen += "; the connection names another host than the cloud signs in at"
 		f.Command = "twinspan connect --plan"

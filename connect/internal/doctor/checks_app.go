@@ -206,19 +206,23 @@ func appChecks() []Check {
 			Click: "Setup > Apps > Packaging > Installed Packages", Command: "twinspan package install", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				p, why := l.Package.Get()
+				f := Found{Seen: p.String(), Command: "twinspan package upgrade"}
+				app, appWhy := l.App.Get()
 				switch {
 				case why != "":
 					return unread(why)
+				case p == link.Package{} && appWhy == "" && !app.Exists:
+					return unread("The package is not there, and its app neither (D01).")
 				case p == link.Package{}:
 					return Outcome{Found: []Found{{Seen: "none, or the org does not tell the system user", Severity: Error}}}
 				case p.Retired():
-					return Outcome{Found: []Found{{Seen: p.String(), Severity: Error}}}
+					f.Severity = Error
 				case l.MultiOrg && p.Before(link.MultiOrgSince):
-					return Outcome{Found: []Found{{Seen: p.String() + ", and the enterprise has other orgs connected", Expected: link.MultiOrgSince.String() + " or newer", Severity: Error}}}
-				case p.Before(link.TenantOAuthSince):
-					return found(p.String())
+					f.Seen, f.Expected, f.Severity = f.Seen+", and the enterprise has other orgs connected", link.MultiOrgSince.String()+" or newer", Error
+				case !p.Before(link.TenantOAuthSince):
+					return Outcome{}
 				}
-				return Outcome{}
+				return Outcome{Found: []Found{f}}
 			},
 		},
 		{

@@ -203,27 +203,31 @@ func peopleChecks() []Check {
 		{
 			ID: "D09", Name: "Licence of the system user", Severity: Error, Wants: "Salesforce",
 			Why:   "Integration and platform licences do not reach what Marketing Cloud Connect writes.",
-			Click: clickUser + " > User License", Document: docInitial,
-			Look: ofSystem("D09", func(_ *Look, u OrgUser) []Found {
-				if u.Licence != "Salesforce" {
-					return []Found{{Subject: u.Username, Seen: or(u.Licence, "not shown")}}
+			Click: clickUser + " > User License: Salesforce, and with it Profile: System Administrator", Document: docInitial,
+			Look: func(l *Look) Outcome {
+				u, why := l.systemProfile()
+				switch {
+				case why != "":
+					return l.orUnread("D09", why)
+				case u.Username == "" || u.Licence == licence:
+					return Outcome{}
 				}
-				return nil
-			}),
+				return foundAt(u.Username, or(u.Licence, "not shown"))
+			},
 		},
 		{
 			ID: "D10", Name: "Profile of the system user", Severity: Error, Wants: "System Administrator",
 			Why:   "Another profile hides objects and fields from tracking and imports.",
 			Click: clickUser + " > Profile", Document: docInitial,
 			Look: func(l *Look) Outcome {
-				u, why := l.SystemUser.Get()
-				if why != "" && l.SystemProfile != "" {
-					u.Username, u.Profile = l.systemUsername(), l.SystemProfile
-				} else if why != "" {
+				u, why := l.systemProfile()
+				switch {
+				case why != "":
 					return l.orUnread("D10", why)
-				}
-				if u.Username == "" || u.Profile == systemAdministrator {
+				case u.Username == "" || u.Profile == systemAdministrator:
 					return Outcome{}
+				case u.Licence != "" && u.Licence != licence:
+					return Outcome{} // D09: the licence decides which profiles there are
 				}
 				return foundAt(u.Username, or(u.Profile, "not shown"))
 			},
@@ -359,6 +363,18 @@ func always(hours map[string]crm.Hours) string {
 		text += " " + day + "=always"
 	}
 	return text
+}
+
+// licence is the user licence that the documents ask for.
+const licence = "Salesforce"
+
+// systemProfile is the system user with his profile and its licence, which are told also of one who is shown nothing else of himself.
+func (l *Look) systemProfile() (OrgUser, string) {
+	u, why := l.SystemUser.Get()
+	if why != "" && l.SystemProfile != "" {
+		return OrgUser{Username: l.systemUsername(), Profile: l.SystemProfile, Licence: l.SystemLicence}, ""
+	}
+	return u, why
 }
 
 // systemAdministrator is the name of the profile that sees everything.

@@ -157,7 +157,7 @@ func tenantChecks() []Check {
 		{
 			ID: "D24", Name: "API allowlist", Severity: Error, Wants: "off, or with the addresses that Connect calls from",
 			Why:   "From an address that is not on the list every call is refused as if the client were unknown.",
-			Click: "Setup > Settings > Security > Login IP Allowlist", Command: "twinspan tenant settings api_addresses=[]", Document: docSecurity,
+			Click: "Setup > Settings > Security > Login IP Allowlist: API", Document: docSecurity, // on a page: by API it shuts out whoever would change it
 			Look: func(l *Look) Outcome {
 				if l.TenantDown != "" && l.Link.Tenant.State == link.SpanUp {
 					return unread(l.TenantDown)
@@ -166,10 +166,13 @@ func tenantChecks() []Check {
 					return Outcome{} // the calls that were just made were let in
 				}
 				settings, why := l.Tenant.Get()
-				if why != "" {
+				switch {
+				case why != "" && l.LentRefused:
+					return foundAt("api_addresses", "Engagement refuses Connect as a client that it does not know, and the session that was lent too: both call from Connect's address")
+				case why != "":
 					return unread(why)
 				}
-				if list, _ := settings["api_addresses"].([]any); len(list) > 0 && l.Link.Tenant.Cause.Code == "invalid_client" {
+				if list, _ := settings["api_addresses"].([]any); len(list) > 0 && l.Link.Tenant.Cause.Code == refusedClient {
 					return foundAt("api_addresses", "on, and Engagement refuses Connect: "+l.Link.Tenant.Cause.Text)
 				}
 				return Outcome{}
@@ -282,6 +285,10 @@ func tenantChecks() []Check {
 		},
 	}
 }
+
+// refusedClient is the code with which Engagement refuses a package that it does not know or that is off, and whatever calls from an
+// address that is not on the API allowlist (engagement-wire 2.1).
+const refusedClient = "invalid_client"
 
 // alike says of a refused API user what Engagement does not: it has one text for a grant that is gone, a user who is locked and one
 // who is disabled (engagement-wire 2.1), and only who may read users tells them apart.

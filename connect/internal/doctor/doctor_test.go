@@ -236,7 +236,10 @@ func broken() []struct {
 		{"D09", "platform licence", change(systemOf, func(u *doctor.OrgUser) { u.Licence = "Salesforce Integration" })},
 		{"D10", "another profile", change(systemOf, func(u *doctor.OrgUser) { u.Profile = "Clone of System Administrator" })},
 		{"D10", "who hides himself from himself", func(l *doctor.Look) {
-			l.SystemUser, l.SystemProfile = doctor.Lost[doctor.OrgUser]("No such column"), "Standard User"
+			l.SystemUser, l.SystemProfile, l.SystemLicence = doctor.Lost[doctor.OrgUser]("No such column"), "Standard User", "Salesforce"
+		}},
+		{"D09", "who hides himself from himself", func(l *doctor.Look) {
+			l.SystemUser, l.SystemProfile, l.SystemLicence = doctor.Lost[doctor.OrgUser]("No such column"), "Salesforce API Only System Integrations", "Salesforce Integration"
 		}},
 		{"D11", "system user", change(systemOf, func(u *doctor.OrgUser) { u.Marketing = false })},
 		{"D11", "user", mayaIs(func(u *doctor.OrgUser) { u.Marketing = false })},
@@ -278,6 +281,10 @@ func broken() []struct {
 		{"D24", "an allowlist without Connect", func(l *doctor.Look) {
 			tenantRefuses("invalid_client", "Client authentication failed.")(l)
 			l.Tenant = doctor.Got(map[string]any{"api_addresses": []any{"203.0.113.9"}})
+		}},
+		{"D24", "who lent his session is shut out too", func(l *doctor.Look) {
+			tenantRefuses("invalid_client", "Client authentication failed.")(l)
+			l.LentRefused = true
 		}},
 		{"D25", "refused", orgRefuses("invalid_grant", "ip restricted or invalid login hours")},
 		{"D25", "login hours", func(l *doctor.Look) {
@@ -582,8 +589,8 @@ func TestWhatWasNotReadIsNotHealthy(t *testing.T) {
 // behind are the checks behind whose findings another has nothing to say: of an app, a user, a package that is not there, or of a
 // mapping that was replaced.
 var behind = map[string][]string{
-	"D02": {"D01"}, "D03": {"D01"}, "D04": {"D01"}, "D05": {"D01"}, "T17": {"D01"}, "T01": {"D01", "D02", "D06", "D08", "D22", "D23", "D25", "D34", "D35", "T02", "T03"},
-	"D06": {"D08"}, "D09": {"D08"}, "D10": {"D08", "T01"}, "D13": {"D08"}, "D17": {"D08"}, "D36": {"D07", "D08"}, "D15": {"D14"}, "D16": {"D14", "T11"},
+	"D02": {"D01"}, "D03": {"D01"}, "D04": {"D01"}, "D05": {"D01"}, "T17": {"D01"}, "T01": {"D01", "D02", "D06", "D08", "D22", "D23", "D24", "D25", "D34", "D35", "T02", "T03"},
+	"D06": {"D08"}, "D09": {"D08"}, "D10": {"D08", "D09", "T01"}, "D13": {"D08"}, "D17": {"D08"}, "D36": {"D07", "D08"}, "D15": {"D14"}, "D16": {"D14", "T11"},
 	"D07": {"D26"}, "D08": {"D26"}, "D11": {"D08", "D26"}, "D12": {"D08", "D26"}, "D27": {"D26"},
 	"D20": {"D28"}, "D26": {"T01"}, "T05": {"T01"}, "T16": {"T14"}, // what the first said of other orgs, names and the hour
 }

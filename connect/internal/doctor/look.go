@@ -66,9 +66,10 @@ type Look struct {
 	Carriers   Read[[]Carrier]
 	Holders    Read[[]string] // ids of the users who hold refresh tokens of the app, one for each token
 	SystemUser Read[OrgUser]
-	// SystemProfile is the system user's profile, where it is all that he is shown of himself; "" elsewhere.
-	SystemProfile string
-	SystemSets    Read[[]string] // labels of the permission sets that the system user has
+	// SystemProfile and SystemLicence are the system user's profile and its licence, where they are all that he is shown of himself;
+	// "" elsewhere.
+	SystemProfile, SystemLicence string
+	SystemSets                   Read[[]string] // labels of the permission sets that the system user has
 	// SetNames are the API names of the package's permission sets by label, those that the system user has not. Namesakes are
 	// labels of the package's sets under which he has another set, which is not among SystemSets.
 	SetNames    map[string]string
@@ -106,6 +107,8 @@ type Look struct {
 	Packages    Read[[]engagement.Package]
 	Visits      Read[[]engagement.WebSession] // the API user's sessions in browsers
 	Definitions Read[[]Definition]
+	// LentRefused: Engagement refuses Connect as a client that it does not know, and the session that an administrator lent too.
+	LentRefused bool
 
 	// Connect.
 	Mappings    Read[[]mapping.Mapping]

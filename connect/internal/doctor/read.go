@@ -486,6 +486,12 @@ func (r *reader) lentTenant(ctx context.Context, fn func(*engagement.Session)) (
 	if err != nil {
 		return reason(err)
 	}
-	fn(c.Session(engagement.Token{AccessToken: r.eyes.TenantToken, RESTURL: r.eyes.TenantRESTURL, SOAPURL: r.eyes.TenantSOAPURL}))
+	lent := c.Session(engagement.Token{AccessToken: r.eyes.TenantToken, RESTURL: r.eyes.TenantRESTURL, SOAPURL: r.eyes.TenantSOAPURL})
+	if r.link.Tenant.State == link.SpanBroken && r.link.Tenant.Cause.Code == refusedClient {
+		_, err := lent.Settings(ctx)
+		remote := client.Remote(err)
+		r.look.LentRefused = remote != nil && remote.Status == http.StatusUnauthorized
+	}
+	fn(lent)
 	return ""
 }

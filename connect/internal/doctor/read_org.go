@@ -185,8 +185,9 @@ func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 	fetch(&k.SystemUser, func() (OrgUser, error) {
 		rows, err := org.Query(ctx, "SELECT "+r.userFields()+" FROM User WHERE "+who+" LIMIT 1")
 		if err != nil && r.own && client.Remote(err) != nil { // what hides the package's fields from him may be his profile
-			if plain, plainErr := org.Query(ctx, "SELECT Id, Profile.Name FROM User WHERE "+who+" LIMIT 1"); plainErr == nil && len(plain) == 1 {
-				k.SystemProfile = plain[0].Related("Profile").String("Name")
+			if plain, plainErr := org.Query(ctx, "SELECT Id, Profile.Name, Profile.UserLicense.Name FROM User WHERE "+who+" LIMIT 1"); plainErr == nil && len(plain) == 1 {
+				p := plain[0].Related("Profile")
+				k.SystemProfile, k.SystemLicence = p.String("Name"), p.Related("UserLicense").String("Name")
 			}
 		}
 		if err != nil || len(rows) == 0 {
