@@ -31,8 +31,14 @@ func (s *Server) inbox(v *visit) (ui.Page, error) {
 		return ui.Page{Title: "Inbox", Alerts: []ui.Alert{{Title: "There is no inbox here", Text: "Mail goes to the server of --smtp. Start without it, and letters are kept here."}}}, nil
 	}
 	query := v.query.Get("q")
+	find := func(wrong error) ui.Form {
+		return marked(ui.Form{Get: true, Inline: true, Action: inboxPath, Fields: []ui.Field{
+			{Type: ui.SearchField, Name: "q", Label: "Search letters", Value: query, MaxLength: maxQuery, Hint: "Words of the subject or an address."},
+		}, Submits: []ui.Submit{{Label: "Search"}}}, wrong)
+	}
 	if len(query) > maxQuery {
-		return ui.Page{}, fault.New(fault.Invalid, "invalid_search", "A search has %d bytes at most.", maxQuery).In("q")
+		err := fault.New(fault.Invalid, "invalid_search", "A search has %d bytes at most.", maxQuery).In("q")
+		return s.refused(v, err, ui.Page{Title: "Inbox", Blocks: []ui.Block{find(err)}})
 	}
 	all := search(s.Inbox.List(mail.Filter{}), query)
 	from, to := span(all, v.query.Get("before"), v.query.Get("after"))
@@ -43,12 +49,7 @@ func (s *Server) inbox(v *visit) (ui.Page, error) {
 	for _, m := range all[from:to] {
 		t.Rows = append(t.Rows, []ui.Cell{{Text: subject(m), Href: inboxPath + "/" + m.ID}, {Text: strings.Join(m.EnvelopeTo, ", ")}, {Text: m.From}, {Text: timeText(m.Received)}})
 	}
-	p := ui.Page{Title: "Inbox", Blocks: []ui.Block{
-		ui.Form{Get: true, Inline: true, Action: inboxPath, Fields: []ui.Field{
-			{Type: ui.SearchField, Name: "q", Label: "Search letters", Value: query, MaxLength: maxQuery, Hint: "Words of the subject or an address."},
-		}, Submits: []ui.Submit{{Label: "Search"}}},
-		t,
-	}}
+	p := ui.Page{Title: "Inbox", Blocks: []ui.Block{find(nil), t}}
 	if len(all) > lettersPerPage {
 		pages := ui.Pagination{Label: "Letters", Text: fmt.Sprintf("%d to %d of %d", from+1, to, len(all))}
 		if from > 0 {

@@ -8,19 +8,21 @@
 //
 // Every page that a person comes to is judged (look): under 150 kB transferred with an empty cache, nothing wider than the
 // window, nothing that the content security policy refuses, no 5xx. The first who comes to a page, in any script of the run
-// and at each width, also has it judged by axe-core, with no serious violation, and leaves its picture in the folder of the
-// run: pages that differ in their records alone are one page.
+// and at each width, also has it judged by axe-core, with no serious violation, and by what no rule of axe-core asks for: headings in
+// order, names of tables, a focus that can be seen wherever the keyboard leads (orderly.mjs), and a title that no other page of the
+// house has. He leaves its picture in the folder of the run. Pages that differ in their records alone are one page.
 import { after, before } from 'node:test';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, linkSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { ready } from '../clients/ready.mjs';
-import { kind } from './kinds.mjs';
+import { kind, place } from './kinds.mjs';
 import { options } from './options.mjs';
+import { orderly } from './orderly.mjs';
 import { sketch } from './sketch.mjs';
 
 export { Browser, control, ready, until, withClock } from '../clients/ready.mjs';
@@ -50,6 +52,27 @@ function first(...page) {
     if (err.code === 'EEXIST') return false;
     throw err;
   }
+}
+
+/** houseOf is the name of the house whose page an address is of: the addresses differ from script to script. */
+const houses = Object.entries({ org: ready.crm.url, tenant: ready.engagement.auth_url, connect: ready.connect.url, workbench: ready.control.url }).map(([name, url]) => [new URL(url).origin, name]);
+const houseOf = (url) => houses.find(([origin]) => origin === url.origin)?.[1] ?? url.origin;
+
+/** titled is the place of the page that was the first of its house to have the title, in any script of the run. */
+function titled(title, url) {
+  // A sign-in stands wherever somebody wanted to go, and a guide has its document's own title, as the page has that the document
+  // is about; a page that refuses what was typed is the same page.
+  const name = title.replace(/^Error: /, '');
+  if (/^(Log|Sign) in/i.test(name) || /^\/guides\//.test(url.pathname)) return place(url);
+  const file = join(known, createHash('sha256').update(`title\n${houseOf(url)}\n${name}`).digest('hex'));
+  const own = `${file}.${process.pid}`;
+  writeFileSync(own, place(url));
+  try {
+    linkSync(own, file); // all of it or nothing, for other scripts that read it
+  } catch (err) {
+    if (err.code !== 'EEXIST') throw err;
+  }
+  return readFileSync(file, 'utf8');
 }
 
 let browser;
@@ -281,6 +304,9 @@ class Person extends Part {
     const name = `${script}-${String(++taken).padStart(3, '0')}-${slug(title)}${this.phone ? '-phone' : ''}.jpg`;
     await page.screenshot({ path: join(pictures, name), type: 'jpeg', quality: 70, fullPage: true, animations: 'disabled', timeout: 60_000 }); // long pages take long on a busy machine
     seen.push(`${name} ${bytes} bytes ${page.url()}`);
+    const lacks = await page.evaluate(orderly);
+    assert.deepEqual(lacks, [], `${where} lacks`);
+    if (this.status < 400) assert.equal(titled(title, new URL(page.url())), place(new URL(page.url())), `${where} is called as another page is`);
     const colours = first(sort, drawn); // which are the same at every width
     await this.scripts(true);
     await page.evaluate(axe);

@@ -29,7 +29,8 @@ func (s *Server) troubleshoot(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	met, status := strings.TrimSpace(strings.ToValidUTF8(q.Get("met"), "?")), http.StatusOK
+	typed, status := strings.TrimSpace(strings.ToValidUTF8(q.Get("met"), "?")), http.StatusOK
+	met := typed
 	if len(met) > maxMet {
 		met = strings.ToValidUTF8(met[:maxMet], "")
 	}
@@ -49,7 +50,7 @@ func (s *Server) troubleshoot(w http.ResponseWriter, r *http.Request) {
 		p.Blocks = append(p.Blocks, nearTo(met, TroubleshootPath, "met")...)
 	}
 	p.Blocks = append(p.Blocks, asked(TroubleshootPath, "What does this message mean?", "Explain", unknown, ui.Field{
-		Name: "met", Label: "Code or whole message, as it was met", Value: met, Required: true, MaxLength: maxMet, Autocomplete: "off",
+		Name: "met", Label: "Code or whole message, as it was met", Value: typed, Required: true, MaxLength: maxMet, Autocomplete: "off",
 	}), ui.Links{
 		{Text: "Doctor: what is wrong now, for one user or before a change", Href: DoctorPath}, {Text: "What refusals mean", Href: refusalsPath},
 	})

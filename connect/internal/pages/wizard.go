@@ -535,7 +535,7 @@ func planBlocks(p upgrade.Plan) []ui.Block {
 	for _, c := range p.Changes {
 		changes.Rows = append(changes.Rows, ui.Row(c.Name, c.Now, c.Then, ownerText(upgrade.Owner(c.Who))))
 	}
-	found := ui.Table{Caption: "What was found", Columns: []string{"", "Finding"}, Empty: "nothing stands against it"}
+	found := ui.Table{Caption: "What was found", Columns: []string{"Weight", "Finding"}, Empty: "nothing stands against it"}
 	for _, f := range p.Findings {
 		found.Rows = append(found.Rows, ui.Row(string(f.Level), f.Text))
 	}

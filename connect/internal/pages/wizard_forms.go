@@ -191,7 +191,7 @@ func (s *Server) askAccount(w http.ResponseWriter, r *http.Request, v stay) {
 		form = ui.Form{Action: upgradeAccount, Submits: []ui.Submit{{Label: label}}}
 	}
 	s.show(w, r, http.StatusOK, v, ui.Page{
-		Title: "Connect Account", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, FormAction: s.orgSource(r.Context(), v.link), Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: sessionWarning + " " + companyLogin}},
+		Title: "Upgrade: Connect Account", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, FormAction: s.orgSource(r.Context(), v.link), Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: sessionWarning + " " + companyLogin}},
 		Blocks: append(blocks, v.form(form), ui.Links{{Text: "Back", Href: UpgradePath}}),
 	})
 }

@@ -218,7 +218,7 @@ func (s *Server) homePage(v *visit, wrong string) ui.Page {
 	for _, u := range v.Units {
 		units.Options = append(units.Options, ui.Option{Value: strconv.FormatInt(int64(u.MID), 10), Label: fmt.Sprintf("%s (MID %d)", u.Name, u.MID)})
 	}
-	return ui.Page{Title: v.Account.Name, Blocks: []ui.Block{
+	return ui.Page{Title: "Home", Blocks: []ui.Block{
 		ui.Heading{Text: "Applications"},
 		apps,
 		ui.Heading{Text: "You"},

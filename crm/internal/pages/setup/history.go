@@ -119,5 +119,5 @@ func serveOwnHistory(v *visit) {
 		v.fail(err)
 		return
 	}
-	v.show(nodeOwnHistory.Also, nil, logins(rows, nil), pager(nodeOwnHistory.Path, page, more))
+	v.show(nodeOwnHistory.Label, nil, logins(rows, nil), pager(nodeOwnHistory.Path, page, more))
 }

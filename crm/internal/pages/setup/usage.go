@@ -67,7 +67,7 @@ func showAppUsage(v *visit, a org.AppRecord, alerts []ui.Alert) {
 	}
 	path := nodeUsage.Path + "/" + string(a.ID)
 	changes := changeApps.MetBy(v.User.Permissions)
-	t := ui.Table{Caption: "OAuth Usage of " + a.Name, Columns: []string{"Username", "Refresh Tokens", "Access Tokens", "Use Count", "First Used", "Last Used", "Action"}, Empty: "Nobody uses it now."}
+	t := ui.Table{Caption: "Users of " + a.Name, Columns: []string{"Username", "Refresh Tokens", "Access Tokens", "Use Count", "First Used", "Last Used", "Action"}, Empty: "Nobody uses it now."}
 	for i, u := range users {
 		if i == shownUsers {
 			t.Rows = append(t.Rows, ui.Row("and "+strconv.Itoa(len(users)-shownUsers)+" more", "", "", "", "", "", ""))
@@ -88,7 +88,7 @@ func showAppUsage(v *visit, a org.AppRecord, alerts []ui.Alert) {
 	if changes && len(users) > 0 {
 		blocks = append(blocks, *button(path, "Revoke All", doRevokeAll, a.ID).Form)
 	}
-	v.showUnder(a.Name, []ui.Link{{Text: nodeUsage.Label, Href: nodeUsage.Path}}, alerts, blocks...)
+	v.showUnder("OAuth Usage of "+a.Name, []ui.Link{{Text: nodeUsage.Label, Href: nodeUsage.Path}}, alerts, blocks...)
 }
 
 // changeUsage does what a button says, and asks first where users lose access by it.

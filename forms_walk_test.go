@@ -1,0 +1,139 @@
+package twinspan_test
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twinspan/twinspan/internal/ui/uitest"
+)
+
+// record matches what tells one record of a kind of page from another, as test/browser/kinds.mjs does.
+var record = regexp.MustCompile(`/[A-Za-z0-9._-]*\d[A-Za-z0-9._-]*`)
+
+// pageKind is an address without what tells one record from another.
+func pageKind(u *url.URL) string {
+	return record.ReplaceAllStringFunc(u.Path, func(part string) string {
+		if len(part) < 7 && strings.Trim(part[1:], "0123456789") != "" {
+			return part
+		}
+		return "/{id}"
+	}) + strings.Join(slices.Sorted(maps.Keys(u.Query())), "?")
+}
+
+// Forms that the walk does not send: they would end what it walks in, or make much of it.
+var notSent = regexp.MustCompile(`logout|sign-?out|/workbench/pairs|/unit$|/disconnect$`)
+
+// formsOf are the forms of all kinds of pages that links lead to from where the person is, by whom they are told apart.
+func formsOf(t *testing.T, who *uitest.Person) map[string]uitest.Form {
+	t.Helper()
+	begin, err := url.Parse(who.At())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]uitest.Form{}
+	known, ways := map[string]bool{pageKind(begin): true}, []*url.URL{begin}
+	for len(ways) > 0 {
+		at := ways[0]
+		ways = ways[1:]
+		if who.Open(at.String()); who.Status() != http.StatusOK || !strings.Contains(who.Header().Get("Content-Type"), "text/html") {
+			continue
+		}
+		for _, f := range who.Forms() {
+			to, err := url.Parse(f.Action)
+			if err != nil || to.Host != begin.Host || notSent.MatchString(to.Path) || f.Uploads || len(f.Texts)+len(f.Passwords)+len(f.Lists) == 0 {
+				continue
+			}
+			names := slices.Sorted(maps.Keys(f.Values))
+			out[pageKind(to)+" "+f.Button+" "+strings.Join(names, ",")] = f
+		}
+		for _, to := range who.Links() {
+			if kind := pageKind(to); to.Host == begin.Host && !known[kind] && !regexp.MustCompile(`logout|\.(csv|json|txt|pem)$|/download|/html$`).MatchString(to.Path) {
+				known[kind] = true
+				ways = append(ways, to)
+			}
+		}
+	}
+	return out
+}
+
+// TestFormsKeepWhatWasTyped sends each form of each page with nothing, with far too much and with nonsense in each of its
+// fields. What is refused is kept in the form, and the reason stands beside the field or is announced; nothing is an error of
+// the server's.
+func TestFormsKeepWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	conf := freePorts("")
+	conf.Ephemeral = true
+	p := start(t, conf)
+	r := p.Ready()
+	link, err := p.ConsoleLink(bounded(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	houses := []struct {
+		name string
+		who  *uitest.Person
+		in   func(who *uitest.Person)
+	}{
+		{"org", uitest.New(t, r.CRM.URL), func(who *uitest.Person) {
+			who.Open("/login").Fill("Username", r.CRM.Admin.Username).Fill("Password", r.CRM.Admin.Password).Press("Log In").Open("/setup")
+		}},
+		{"tenant", uitest.New(t, strings.TrimSuffix(r.Engagement.AuthURL, "/")), func(who *uitest.Person) {
+			who.Open("/").Fill("User name", r.Engagement.Admin.Username).Fill("Password", r.Engagement.Admin.Password).Press("Login").Open("/cloud")
+		}},
+		{"Connect", uitest.New(t, r.Connect.URL), func(who *uitest.Person) { who.Open(link).Press("Open the console") }},
+		{"workbench", uitest.New(t, r.Control.URL), func(who *uitest.Person) { who.Open(p.WorkbenchLink()).Press("Open the workbench") }},
+	}
+	for _, h := range houses { // one after the other: what is sent to one may be seen in another
+		t.Run(h.name, func(t *testing.T) {
+			h.in(h.who)
+			forms := formsOf(t, h.who)
+			sent, refused := 0, 0
+			for _, key := range slices.Sorted(maps.Keys(forms)) {
+				f := forms[key]
+				for i, field := range slices.Concat(f.Texts, f.Passwords, f.Lists) {
+					tries := map[string]string{"nonsense": `nonsense "<b>' \x; ☃💥`}
+					if !slices.Contains(f.Lists, field) {
+						tries["nothing"], tries["too much"] = "", strings.Repeat("long ", 1000)+"end"
+					}
+					if i == 0 { // what no form is read with
+						tries["NUL"], tries["no UTF-8"] = "a\x00b", "\xff\xfe"
+					}
+					for what, value := range tries {
+						values := maps.Clone(f.Values)
+						values.Set(field, value)
+						h.who.Sends(f, values)
+						sent++
+						status, reason := h.who.Status(), h.who.Refusal()
+						if status >= 500 {
+							t.Errorf("%s: %s in %s: %d %s", key, what, field, status, h.who.Text())
+						}
+						if status < 400 && reason == "" {
+							continue
+						}
+						refused++
+						if reason == "" {
+							t.Errorf("%s: %s in %s is refused with %d and no reason beside a field or announced: %.300s", key, what, field, status, h.who.Text())
+						}
+						if what == "NUL" || what == "no UTF-8" {
+							continue
+						}
+						for _, kept := range f.Texts {
+							if now := values.Get(kept); now != "" && !h.who.Keeps(kept, now) {
+								t.Errorf("%s: %s in %s is refused (%d, %.80q), and %s loses what was in it", key, what, field, status, reason, kept)
+							}
+						}
+					}
+				}
+			}
+			t.Logf("%d forms, sent %d times, refused %d times", len(forms), sent, refused)
+			if len(forms) < 5 || refused == 0 {
+				t.Error("the walk found next to nothing")
+			}
+		})
+	}
+}
