@@ -346,3 +346,73 @@ func TestOwnLinkBesideAnOldPackage(t *testing.T) {
 		stays("cleared")
 	})
 }
+
+// TestTabKeepsToTheStanding: whoever comes to the Marketing Cloud tab, with a session that is left of another standing, without one, or by a button of a page
+// that he has open still, is asked and told the same; nothing is bound, and the org is asked nothing.
+func TestTabKeepsToTheStanding(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		form := func(p *browser.Page, path string) *browser.Form {
+			t.Helper()
+			for _, f := range p.Forms {
+				if f.Button("Sign out of Connect") != nil {
+					elsewhere := *f
+					elsewhere.Action = f.Action.JoinPath("/")
+					elsewhere.Action.Path = path
+					return &elsewhere
+				}
+			}
+			t.Fatalf("no form to sign out: %s", p.Text)
+			return nil
+		}
+		// refused is what each way to the tab answers.
+		refused := func(b *browser.Browser, known *browser.Page, query string, status int, texts ...string) {
+			t.Helper()
+			before := w.org.Calls("GET /services/oauth2/authorize")
+			for _, b := range []*browser.Browser{b, browser.New(nil)} {
+				page, err := b.Open(t.Context(), w.url+"/marketing-cloud"+query)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantPage(t, page, status, texts...)
+			}
+			for _, path := range []string{"/marketing-cloud/other-user", "/marketing-cloud/connect"} {
+				page, err := b.Send(t.Context(), form(known, path), nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantPage(t, page, status, texts...)
+			}
+			if after := w.org.Calls("GET /services/oauth2/authorize"); after != before {
+				t.Errorf("the org was asked %d times", after-before)
+			}
+		}
+		open := func(b *browser.Browser, query string) *browser.Page {
+			t.Helper()
+			page := w.visit(t, b, w.url+"/marketing-cloud"+query, ann, annMC)
+			wantPage(t, page, 200, "Connected as ann.mc.")
+			return page
+		}
+
+		w.connectBoth(t)
+		b := browser.New(nil)
+		known := open(b, "")
+		w.wantCall(t, "/api/v1/outage", "", map[string]any{"mode": "hold", "minutes": 60, "reason": "upgrade"}, 200, "error", "")
+		refused(b, known, "", 503, "unavailable")
+		w.wantCall(t, "/api/v1/outage/end", "", map[string]any{}, 200, "outage", "")
+		open(b, "")
+
+		call := w.real(t)
+		said := call(standingPath, map[string]any{"standing": "own_link", "org_url": w.org.URL, "engagement_auth_url": w.tenant.URL, "consumer_key": "own-key", "eid": linktest.EID}, 200, "standing", "own_link")
+		w.org.ConsumerKey, w.org.Certificate = "own-key", linktest.Text(said, "org_certificate")
+		w.tenant.Server, w.tenant.Web, w.tenant.AppUser = linktest.Client{ID: "server-id", Secret: serverKey}, linktest.Client{ID: "web-id", Secret: webKey}, apiUser.Username
+		call("/api/v1/connection/org", map[string]any{"system_user": system.Username}, 200, "org.state", "connected")
+		call(tenantWebApp, map[string]any{"client_id": "server-id", "client_secret": serverKey, "web_client_id": "web-id", "web_client_secret": webKey}, 200, "engagement.state", "connected")
+		b = browser.New(nil)
+		known = open(b, "?pair="+otherPair)
+
+		call("/api/v1/connection/disconnect", map[string]any{"reason": "the package does it"}, 200, "error.code", "")
+		call(standingPath, map[string]any{"standing": "beside_the_package"}, 200, "standing", "beside_the_package")
+		refused(b, known, "?pair="+otherPair, 409, "Not possible beside the package", "the Marketing Cloud tab, in the package")
+		call("/api/v1/status", nil, 200, "state", "not_connected")
+	})
+}

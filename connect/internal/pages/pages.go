@@ -175,7 +175,7 @@ func (s *Server) tab(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = s.unavailable(r.Context(), l)
+		err = s.admits(r.Context(), l)
 		if interrupted := s.Links.Interrupted(l); err == nil && interrupted != nil {
 			if s.interruptedFor(w, r, l, session.Visitor) {
 				return
@@ -222,10 +222,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 		l, err = s.Links.First(r.Context())
 	}
 	if err == nil {
-		err = l.May(standing.SignInUsers)
-	}
-	if err == nil {
-		err = s.unavailable(r.Context(), l)
+		err = s.admits(r.Context(), l)
 	}
 	if err != nil {
 		s.refuse(w, r, err)
@@ -239,6 +236,18 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, pair string) {
 	redirect(w, r, location)
 }
 
+// admits refuses whoever comes to the tab, with a session or without: where the standing has no tab of Connect's, where people cannot sign in
+// by the org, and in an outage.
+func (s *Server) admits(ctx context.Context, l link.Link) error {
+	if err := l.May(standing.SignInUsers); err != nil {
+		return err
+	}
+	if err := l.MaySignIn(); err != nil {
+		return err
+	}
+	return s.unavailable(ctx, l)
+}
+
 // connect is the button of an unmapped visitor.
 func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 	session, l, err := s.session(r)
@@ -247,7 +256,10 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == nil {
-		err = s.Links.Interrupted(l)
+		err = s.admits(r.Context(), l)
+	}
+	if err == nil {
+		err = s.Links.Interrupted(l) // also where an administrator may look
 	}
 	if err == nil && toBeSetUp(l) {
 		s.beginSetUp(w, r, l, session.Visitor)

@@ -96,6 +96,9 @@ func (s *Server) otherUser(w http.ResponseWriter, r *http.Request) {
 	if fault.KindOf(err) == fault.Unauthenticated {
 		l, err = s.Links.First(r.Context())
 	}
+	if err == nil {
+		err = s.admits(r.Context(), l)
+	}
 	location := ""
 	if err == nil {
 		location, err = s.Signins.BeginVisitAnew(r.Context(), l, s.cookies.browser(w, r))

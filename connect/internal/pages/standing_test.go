@@ -37,7 +37,7 @@ var everywhere = map[string]string{
 	confirmPath:            "the tab's: it answers a sign-in that was begun where that was possible",
 	resetPath:              "the tab's: it clears the visitor's own mapping, which he has where he could sign in",
 	apiUserPath:            "the tab's: the sign-in that it begins asks for connect-api-user",
-	otherUserPath:          "the tab's: it says who visits, and connects nothing",
+	otherUserPath:          "the tab's: it says who visits, and asks what the tab asks",
 	guideSystemPath:        "it says whom a guide looks for",
 	signOutPath:            "the tab's: it signs somebody out of Connect",
 }
