@@ -82,6 +82,8 @@ func TestEveryChangeIsOnRecord(t *testing.T) {
 		{path: "/api/v1/usage/alerts", body: map[string]any{"percents": []int{50}}, action: "usage.alerts", before: true, after: true},
 		{path: "/api/v1/api-user/change/pause", body: map[string]any{}, action: "api_user.paused", before: true, after: true},
 		{path: "/api/v1/api-user/change/resume", body: map[string]any{}, action: "api_user.resumed", before: true, after: true},
+		{path: "/api/v1/api-user/change/pause", body: map[string]any{}, action: "api_user.paused", before: true, after: true},
+		{path: "/api/v1/api-user/change/cancel", body: map[string]any{}, action: "api_user.cancelled", before: true, after: true},
 		{path: "/api/v1/integration-user", body: integration, action: "connection.integration_user", after: true},
 		{path: "/api/v1/integration-user/renew", body: credentials, action: "connection.integration_user", before: true, after: true},
 		{path: "/api/v1/integration-user/remove", body: map[string]any{}, action: "connection.integration_user", before: true},

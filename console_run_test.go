@@ -78,6 +78,11 @@ func TestConsoleRunsTheConnection(t *testing.T) {
 		if plan.Change == nil || plan.Change.Step != "resumed" || len(plan.Active) == 0 {
 			t.Errorf("the change is %+v, active %v", plan.Change, plan.Active)
 		}
+		page = sees(t, me.sendForm(me.at("/console/api-user"), "Pause what sends", nil), 200, "A change is under way")
+		sees(t, me.sendForm(page, "Cancel the change", nil), 200, "The last change was cancelled", "The form for it stands here once what sends is paused.")
+		if plan = must[connect.APIUserPlan](t)(api.APIUserPlan(bounded(t))); plan.Change.Step != "cancelled" || len(plan.Active) == 0 {
+			t.Errorf("the change is %+v, active %v", plan.Change, plan.Active)
+		}
 	})
 	t.Run("integration user", func(t *testing.T) {
 		robot, app := r.CRM.Admin, r.CRM.ConnectedApps["Integration Test"]

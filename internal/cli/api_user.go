@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type apiUserChangeCmd struct {
 	connectFlags
 	Pause   bool   `help:"Pause everything that sends, and say how the credentials are changed then." env:"-"`
 	Resume  bool   `help:"After the change: sign him in anew, verify him, and set going what was paused." env:"-"`
+	Cancel  bool   `help:"Give the change up: set going what was paused, and verify nobody. It is possible in every standing." env:"-"`
 	APIUser string `name:"api-user" help:"With --resume: another API user than before." placeholder:"NAME" env:"-"`
 	MID     int64  `name:"mid" help:"With --resume: business unit in which he works." placeholder:"MID" env:"-"`
 	By      string `help:"Who asks; kept on record. The user of this computer, where not given." placeholder:"NAME" env:"-"`
@@ -36,6 +38,9 @@ func (c *apiUserChangeCmd) Run(ctx context.Context, a *app) error {
 	if c.Pause && c.Resume {
 		return usagef("--pause and --resume cannot go together: the credentials are changed between them")
 	}
+	if c.Cancel && (c.Pause || c.Resume) {
+		return usagef("--cancel goes with neither --pause nor --resume")
+	}
 	if !c.Resume && (c.APIUser != "" || c.MID != 0) {
 		return usagef("--api-user and --mid go with --resume")
 	}
@@ -48,6 +53,8 @@ func (c *apiUserChangeCmd) Run(ctx context.Context, a *app) error {
 		return c.pause(ctx, a, cl)
 	case c.Resume:
 		return c.resume(ctx, a, cl)
+	case c.Cancel:
+		return c.cancel(ctx, a, cl)
 	}
 	p, err := cl.APIUserPlan(ctx)
 	if err != nil {
@@ -133,6 +140,28 @@ func (c *apiUserChangeCmd) pause(ctx context.Context, a *app, cl *connect.Client
 		"  stop by hand what the plan names as clicks\n" +
 		"  change the credentials of " + oneLine(done.APIUser) + " in Engagement, under Setup > Users or at his next sign-in\n" +
 		"  twinspan api-user change --resume\n")
+}
+
+// cancel ends a change; exit code 3 where a person has to start something still.
+func (c *apiUserChangeCmd) cancel(ctx context.Context, a *app, cl *connect.Client) error {
+	done, err := cl.CancelAPIUserChange(ctx, a.who(c.By), oauth.NewToken(24))
+	if err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(done.Items), func(i connect.APIUserItem) bool { return !i.Paused })
+	if a.json {
+		err = a.printJSON(done)
+	} else {
+		text := items("paused still", left) + "cancelled; what was paused is set going\n"
+		if len(left) > 0 {
+			text = items("paused still", left) + "cancelled; start what is paused still by hand: Email Studio > Interactions > Triggered Emails > Start\n"
+		}
+		err = a.print(text)
+	}
+	if err == nil && len(left) > 0 {
+		err = errNo
+	}
+	return err
 }
 
 func (c *apiUserChangeCmd) resume(ctx context.Context, a *app, cl *connect.Client) error {

@@ -90,6 +90,7 @@ func describe(s connect.Status) string {
 		if u.Cause != nil {
 			fmt.Fprintf(&b, "                 %s: %s\n", oneLine(u.Cause.Code), oneLine(u.Cause.Message))
 		}
+		fmt.Fprintf(&b, "better           %s\n", oneLine(u.Advice))
 	}
 	return b.String()
 }

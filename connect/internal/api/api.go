@@ -159,6 +159,7 @@ func Routes() []Route {
 		{http.MethodGet, "/api/v1/api-user/change", (*Server).apiUserPlan, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/pause", (*Server).apiUserPause, 0, false},
 		{http.MethodPost, "/api/v1/api-user/change/resume", (*Server).apiUserResume, 0, true},
+		{http.MethodPost, "/api/v1/api-user/change/cancel", (*Server).apiUserCancel, 0, false},
 		{http.MethodGet, "/api/v1/upgrade/tenant-oauth", (*Server).tenantOAuth, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/tenant-oauth/users", (*Server).moveUsers, 0, false},
 		{http.MethodPost, "/api/v1/upgrade/tenant-oauth/test", (*Server).testTenantOAuth, 0, false},

@@ -70,6 +70,17 @@ func (s *Server) apiUserPause(ctx context.Context, c call) (any, error) {
 	return changeOf(done), err
 }
 
+func (s *Server) apiUserCancel(ctx context.Context, c call) (any, error) {
+	var in struct {
+		By string `json:"by"`
+	}
+	if err := c.decodeChange(&in, &in.By); err != nil {
+		return nil, err
+	}
+	done, err := s.APIUser.Cancel(ctx, c.link, in.By)
+	return changeOf(done), err
+}
+
 type apiUserResumedBody struct {
 	Resumed      bool           `json:"resumed"`
 	AuthorizeURL string         `json:"authorize_url,omitempty"`

@@ -32,6 +32,7 @@ var everywhere = map[string]string{
 	"/api/v1/integration-user/check":                   "it is of one who was connected where that was possible",
 	"/api/v1/integration-user/remove":                  "it forgets one who was connected where that was possible",
 	"/api/v1/outage/end":                               "it ends what was begun where that was possible",
+	"/api/v1/api-user/change/cancel":                   "it ends what was begun where that was possible",
 	"/api/v1/upgrade/cancel":                           "it ends what was begun where that was possible",
 	"/api/v1/upgrade/schedule/withdraw":                "it takes back what was booked where that was possible",
 	"/api/v1/upgrade/migrations/{migration_id}/cancel": "it ends what was begun where that was possible",

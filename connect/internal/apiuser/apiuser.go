@@ -54,6 +54,8 @@ const (
 const (
 	ActionPaused  = "api_user.paused"
 	ActionResumed = "api_user.resumed"
+	// ActionCancelled: it was given up.
+	ActionCancelled = "api_user.cancelled"
 )
 
 // Step is how far a change has come.
@@ -65,6 +67,8 @@ const (
 	Paused   Step = "paused"   // all of it is; the credentials may be changed
 	Resuming Step = "resuming" // verified; what was paused is being set going
 	Resumed  Step = "resumed"  // over
+	// Cancelled: given up, and over. Items that are paused still, nobody may set going from here.
+	Cancelled Step = "cancelled"
 )
 
 // Kind is an API's word for something that sends.
@@ -98,7 +102,7 @@ type Change struct {
 }
 
 // UnderWay reports whether the change was begun and not ended.
-func (c Change) UnderWay() bool { return c.Revision > 0 && c.Step != Resumed }
+func (c Change) UnderWay() bool { return c.Revision > 0 && c.Step != Resumed && c.Step != Cancelled }
 
 // Resume is the change as it begins to set going what it paused. Of a pause that broke off, nobody knows what is off: all of
 // it is set going, which changes nothing where something goes on.

@@ -161,6 +161,44 @@ func (s *Service) Resume(ctx context.Context, l link.Link, username string, mid 
 	return c, proof, err
 }
 
+// Cancel gives a change up: what was paused is set going as the connection is now, and nobody is verified. It is possible in every
+// standing, also where a change may not be begun. What the tenant does not let Connect set going stays paused in Items, for a person to
+// start; a tenant that does not answer is an error, and Cancel is called again.
+func (s *Service) Cancel(ctx context.Context, l link.Link, actor string) (Change, error) {
+	c, err := s.store.APIUserChange(ctx, l.Pair)
+	if err != nil {
+		return c, err
+	}
+	if !c.UnderWay() {
+		return c, fault.New(fault.NotFound, CodeNotPaused, "No change of the API user's credentials is under way.")
+	}
+	if c, err = s.store.PutAPIUserChange(ctx, c.Resume(), audit.Change{}); err != nil {
+		return c, err
+	}
+	for n, i := range c.Items {
+		if !i.Paused {
+			continue
+		}
+		switch err := s.set(ctx, l, i, true); {
+		case err == nil || fault.CodeOf(err) == client.CodeNotFound: // deleted meanwhile
+			c.Items[n].Paused = false
+		case !no(err):
+			return c, fmt.Errorf("resuming %s: %w", i.Name, err)
+		}
+	}
+	c.Step, c.EndedAt = Cancelled, s.links.Now(l)
+	return s.store.PutAPIUserChange(ctx, c, audit.Change{At: c.EndedAt, Actor: actor, Action: ActionCancelled, Subject: c.APIUser})
+}
+
+// no reports whether asking again cannot help: the tenant, or the connection as it stands, said no.
+func no(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Internal, fault.Limited, fault.Unavailable:
+		return false
+	}
+	return true
+}
+
 // Enterprise2 is the tenant's word for Enterprise 2.0, the edition with business units; what does not tell is taken for it.
 const Enterprise2 = "enterprise"
 

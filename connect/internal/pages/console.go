@@ -260,6 +260,7 @@ func (s *Server) mountConsole(mux *web.Mux) {
 	mux.HandleFunc("GET "+apiChangePath, s.inside(s.apiChange))
 	mux.Handle("POST "+apiPausePath, s.act(s.apiPause))
 	mux.Handle("POST "+apiResumePath, s.act(s.apiResume))
+	mux.Handle("POST "+apiCancelPath, s.act(s.apiCancel))
 	mux.HandleFunc("GET "+robotPath, s.inside(s.robot))
 	mux.Handle("POST "+robotPath, s.act(s.connectRobot))
 	mux.Handle("POST "+robotRenewPath, s.act(s.renewRobot))

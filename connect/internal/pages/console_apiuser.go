@@ -19,6 +19,7 @@ const (
 	apiChangePath = ConsolePath + "/api-user"
 	apiPausePath  = apiChangePath + "/pause"
 	apiResumePath = apiChangePath + "/resume"
+	apiCancelPath = apiChangePath + "/cancel"
 )
 
 // apiChange leads through a change of the API user's credentials: what stops, pause, change, verify, resume (connect-facts 3.4).
@@ -51,6 +52,13 @@ func (s *Server) showAPIChange(w http.ResponseWriter, r *http.Request, v stay, i
 	paused, over := c.UnderWay() && c.Step != apiuser.Pausing, c.Revision > 0 && c.Step == apiuser.Resumed
 	if over {
 		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Success, Title: "The last change is over", Text: "It ended on " + stamp(c.EndedAt) + ": what was paused goes on."})
+	}
+	if c.Step == apiuser.Cancelled {
+		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Success, Title: "The last change was cancelled", Text: "It ended on " + stamp(c.EndedAt) + "."})
+		if left := slices.DeleteFunc(slices.Clone(c.Items), func(i apiuser.Item) bool { return !i.Paused }); len(left) > 0 {
+			p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Warning, Title: "Some of it is paused still", Text: "Start it in Email Studio > Interactions > Triggered Emails."})
+			p.Blocks = append(p.Blocks, itemTable("Paused still", left))
+		}
 	}
 	if c.UnderWay() {
 		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Warning, Title: "A change is under way", Text: "Begun by " + c.Actor + " on " + stamp(c.StartedAt) + ". What is paused stays so until it is resumed."})
@@ -85,7 +93,7 @@ func (s *Server) showAPIChange(w http.ResponseWriter, r *http.Request, v stay, i
 		if in.err != nil {
 			fieldError(&f, in.err)
 		}
-		p.Blocks = append(p.Blocks, v.form(f))
+		p.Blocks = append(p.Blocks, v.form(f), v.form(ui.Form{Action: apiCancelPath, Submits: []ui.Submit{{Label: "Cancel the change", Secondary: true}}}))
 	} else {
 		p.Blocks = append(p.Blocks, ui.Text("The form for it stands here once what sends is paused."))
 	}
@@ -127,6 +135,15 @@ func findingTable(caption string, found []apiuser.Finding) ui.Table {
 
 func (s *Server) apiPause(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
 	if _, err := s.APIUser.Pause(r.Context(), v.link, v.actor()); err != nil {
+		s.showAPIChange(w, r, v, apiChangeShown{err: err})
+		return
+	}
+	redirect(w, r, apiChangePath)
+}
+
+// apiCancel gives the change up. Where the page itself has nothing to show in this standing, what is left is told by the command.
+func (s *Server) apiCancel(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
+	if _, err := s.APIUser.Cancel(r.Context(), v.link, v.actor()); err != nil {
 		s.showAPIChange(w, r, v, apiChangeShown{err: err})
 		return
 	}

@@ -32,6 +32,7 @@ var everywhere = map[string]string{
 	doctorFixEndPath:       "it looks; each check knows its standings",
 	disconnectPath:         "it ends what Connect has, which may be nothing",
 	upgradeWithdraw:        "it takes back what was booked where that was possible",
+	apiCancelPath:          "it ends what was begun where that was possible",
 	upgradeCancel:          "it ends what was begun where that was possible",
 	connectPath:            "the tab's: the sign-in that it begins asks for sign-in-users, or for connect-api-user",
 	confirmPath:            "the tab's: it answers a sign-in that was begun where that was possible",

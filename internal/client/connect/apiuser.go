@@ -17,7 +17,7 @@ type APIUserItem struct {
 
 // APIUserChange is a change of the API user's credentials.
 type APIUserChange struct {
-	Step      string        `json:"step"`     // "pausing", "paused", "resuming" or "resumed"
+	Step      string        `json:"step"`     // "pausing", "paused", "resuming", "resumed" or "cancelled"
 	APIUser   string        `json:"api_user"` // when it began
 	Actor     string        `json:"actor"`
 	StartedAt *time.Time    `json:"started_at"`
@@ -26,7 +26,9 @@ type APIUserChange struct {
 }
 
 // UnderWay reports whether a change was begun and not ended.
-func (c *APIUserChange) UnderWay() bool { return c != nil && c.Step != "resumed" }
+func (c *APIUserChange) UnderWay() bool {
+	return c != nil && c.Step != "resumed" && c.Step != "cancelled"
+}
 
 // APIUserPlan is what a change would stop, and how far the last one has come.
 type APIUserPlan struct {
@@ -59,6 +61,14 @@ func (c *Client) APIUserPlan(ctx context.Context) (APIUserPlan, error) {
 func (c *Client) PauseForAPIUser(ctx context.Context, by, key string) (APIUserChange, error) {
 	var out APIUserChange
 	err := c.do(ctx, http.MethodPost, "/api/v1/api-user/change/pause", key, map[string]string{"by": by}, &out)
+	return out, err
+}
+
+// CancelAPIUserChange gives a change up: what was paused is set going, and nobody is verified. Items that are paused still, a person
+// has to start.
+func (c *Client) CancelAPIUserChange(ctx context.Context, by, key string) (APIUserChange, error) {
+	var out APIUserChange
+	err := c.do(ctx, http.MethodPost, "/api/v1/api-user/change/cancel", key, map[string]string{"by": by}, &out)
 	return out, err
 }
 
