@@ -81,7 +81,7 @@ func (s *suite) orgSpan(t *testing.T) {
 
 // tenantSpan: from the org into Engagement (documents 001, 002), the wrong user first.
 func (s *suite) tenantSpan(t *testing.T) {
-	body := map[string]any{"api_user": s.APIUser.Username, "account_id": s.EID}
+	body := map[string]any{"api_user": s.APIUser.Username, "account_id": s.unit()}
 	a := s.calls.want(t, "POST", "/api/v1/connection/engagement", body, 200, "engagement.state", "")
 	page := s.visit(t, browser.New(s.http.Transport), a.text("authorize_url"), Person{}, s.TenantOther)
 	if page.Status != 403 || !strings.Contains(page.Text, s.TenantOther.Username) || !strings.Contains(page.Text, s.APIUser.Username) {
@@ -94,12 +94,15 @@ func (s *suite) tenantSpan(t *testing.T) {
 		t.Fatalf("the API user got %d: %s", page.Status, page.Text)
 	}
 	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "state", "connected")
-	s.calls.want(t, "POST", "/api/v1/connection/engagement", body, 200, "engagement.api_user", s.APIUser.Username)
+	a = s.calls.want(t, "POST", "/api/v1/connection/engagement", body, 200, "engagement.api_user", s.APIUser.Username)
+	if e, _ := a["engagement"].(map[string]any); e["account_id"] != float64(s.unit()) {
+		t.Errorf("connected into business unit %v, want %d", e["account_id"], s.unit())
+	}
 }
 
 // mapping: one sign-in, then none (documents 000, 002).
 func (s *suite) mapping(t *testing.T) {
-	tab := s.ConnectURL + "/marketing-cloud"
+	tab := s.tab()
 	page := s.visit(t, browser.New(s.http.Transport), tab, s.Member, s.APIUser)
 	if page.Status != 200 || !strings.Contains(page.Text, "Is this you?") {
 		t.Fatalf("the API user was not recognised: %d %s", page.Status, page.Text)

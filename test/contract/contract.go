@@ -5,6 +5,7 @@
 package contract
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"net/http"
@@ -49,7 +50,11 @@ type Deployment struct {
 	// PackageApp is the full name of the connected app that holds Connect's certificate.
 	PackageApp string
 
+	// Pair names the connection where Connect has several; "" where it has one.
+	Pair string
+
 	EID          int64
+	MID          int64 // business unit into which the org is connected; 0 is the enterprise's top
 	APIUser      Person
 	TenantMember Person // to whom Member is to be mapped
 	TenantOther  Person // a further user of the tenant, whose Salesforce.com Status names Outsider; he may not send
@@ -147,6 +152,17 @@ func newSuite(d Deployment) (*suite, error) {
 	s.sites.auth, err = origin(d.AuthURL)
 	return s, err
 }
+
+// tab is the address of the Marketing Cloud tab.
+func (s *suite) tab() string {
+	if s.Pair == "" {
+		return s.ConnectURL + "/marketing-cloud"
+	}
+	return s.ConnectURL + "/marketing-cloud?pair=" + url.QueryEscape(s.Pair)
+}
+
+// unit is the business unit into which the org is connected.
+func (s *suite) unit() int64 { return cmp.Or(s.MID, s.EID) }
 
 func origin(base string) (string, error) {
 	u, err := url.Parse(base)

@@ -50,6 +50,7 @@ func TestEmbedded(t *testing.T) {
 // release at which something changes; at 219 over the API user's password, too.
 //
 // seed:api S000-07 S000-09 S000-10 S000-11 S000-12 S000-13 S000-14 S000-15 S000-18 S000-19 S000-20 S000-22 S000-23 S000-24 S000-25 S000-26 S000-33 S000-34 S000-35 S000-36 S000-37 S000-38 S000-39
+// seed:api S001-03 S001-04 S001-12 S001-14 S001-15 S001-16 S002-08 S002-09
 // seed:page S000-07 S000-09 S000-10 S000-11 S000-12 S000-13 S000-14 S000-15
 func TestTokenStore(t *testing.T) {
 	t.Parallel()
@@ -63,6 +64,22 @@ func TestTokenStore(t *testing.T) {
 				noPasswords(t, d, dsn)
 			})
 		}
+	}
+}
+
+// TestSeveralOrgs: a production org and a sandbox on one enterprise, the sandbox in a business unit of its own.
+func TestSeveralOrgs(t *testing.T) {
+	t.Parallel()
+	for _, kind := range sqldbtest.Kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var sandbox contract.Deployment
+			d, dsn := embedded(t, kind, clouds{sandbox: &sandbox})
+			d.Pair = "pair"
+			contract.RunSeveralOrgs(t, d, sandbox)
+			noPasswords(t, d, dsn)
+			noPasswords(t, sandbox, dsn)
+		})
 	}
 }
 
@@ -199,6 +216,8 @@ func dump(t *testing.T, dsn string) []byte {
 type clouds struct {
 	release string // of the managed package; "" is the newest
 	crowd   int    // further users in both clouds, integrated: crmName(n), tenantName(n)
+	// sandbox, where it is not nil, becomes a second org on the same enterprise: a sandbox, to be connected into a business unit of its own.
+	sandbox *contract.Deployment
 	// front stands before both clouds; nil for nothing.
 	front func(http.Handler) http.Handler
 }
@@ -206,6 +225,14 @@ type clouds struct {
 func crmName(kind string, n int) string { return fmt.Sprintf("user%05d@%s.crowd.example", n, kind) }
 
 func tenantName(n int) string { return fmt.Sprintf("user%05d.mc", n) }
+
+// connectPackage is the installed package that holds Connect's certificate for one connection.
+func connectPackage(name, id, certificate, connectURL string) engagement.PackageSpec {
+	return engagement.PackageSpec{
+		Name: name, Type: "connect", ClientID: id, Certificate: certificate, RedirectURIs: []string{connectURL + "/oauth/engagement/callback"},
+		Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"},
+	}
+}
 
 // embedded makes an org, a tenant and Connect as they are when document 001 is done up to its step 32, and gives the DSN
 // of Connect's database.
@@ -289,6 +316,8 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 		},
 		PermissionSets: []crm.PermissionSetSpec{
 			{Label: "Marketing Cloud Connected App", Assignees: []string{d.SystemUser.Username}, Apps: []string{"Salesforce_Marketing_Cloud"}},
+			{Label: "Marketing Cloud Connector", Namespace: "et4ae5", Assignees: []string{d.SystemUser.Username}},
+			{Label: "Marketing Cloud Connector Admin", Namespace: "et4ae5", Assignees: []string{d.SystemUser.Username}},
 			{Label: "Marketing Cloud System User", Namespace: "et4ae5", Assignees: []string{d.SystemUser.Username}},
 			{Label: "JWT", Assignees: []string{d.OrgAdmin.Username}, Apps: []string{"JWT"}},
 		},
@@ -306,13 +335,46 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 	for n := range c.crowd {
 		tenantUsers = append(tenantUsers, engagement.UserSpec{Username: tenantName(n), Email: "crowd@tenant.example", PasswordHash: vaulttest.Hash("Pw1-crowd-password"), Roles: member, SalesforceStatus: crmName(kind, n)})
 	}
+	var units []engagement.BusinessUnitSpec
+	packages := []engagement.PackageSpec{connectPackage("Marketing Cloud Connect", packageClient, tenantPEM, connectSite.url)}
+	if c.sandbox != nil {
+		s := d
+		s.Pair, s.MID, s.ConnectToken, s.ConnectPackage = "sandbox", engagement.NewEID(), vault.Secret(oauth.NewToken(32)), "c"+oauth.NewToken(16)
+		copyOf := func(name string) contract.Person { return person(at(name) + ".sandbox") } // as a real copy names its users
+		s.OrgAdmin, s.SystemUser, s.Member, s.Outsider = copyOf("admin"), copyOf("system"), copyOf("member"), copyOf("outsider")
+		orgPEM, tenantPEM, err := bridge.Certificates(ctx, s.Pair)
+		must(err)
+		key := "sandbox-app-" + oauth.NewToken(16)
+		must(org.CreateOrg(ctx, crm.OrgSpec{
+			ID: crm.NewOrgID(), Name: "Sandbox", MyDomain: "contract-" + suffix + "-sandbox", Sandbox: true,
+			Users: []crm.UserSpec{user(s.OrgAdmin, "System Administrator"), user(s.SystemUser, "System Administrator"), user(s.Member, "Standard User"), user(s.Outsider, "Standard User")},
+			ConnectedApps: []crm.ConnectedAppSpec{{
+				Name: "Salesforce Marketing Cloud", DeveloperName: "Salesforce_Marketing_Cloud", Namespace: "et4ae5", ConsumerKey: key,
+				CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"}, Scopes: []string{"api", "refresh_token", "web"}, Certificate: orgPEM, AdminApproved: true,
+			}, {
+				Name: "Twinspan Console", DeveloperName: "Twinspan_Console", ConsumerKey: key + "-console", CallbackURLs: []string{connectSite.url + "/oauth/crm/callback"},
+				Scopes: []string{"openid", "id"}, PKCERequired: true, SecretOptional: true,
+			}},
+			PermissionSets: []crm.PermissionSetSpec{
+				{Label: "Marketing Cloud Connected App", Assignees: []string{s.SystemUser.Username}, Apps: []string{"Salesforce_Marketing_Cloud"}},
+				{Label: "Marketing Cloud Connector", Namespace: "et4ae5", Assignees: []string{s.SystemUser.Username}},
+				{Label: "Marketing Cloud Connector Admin", Namespace: "et4ae5", Assignees: []string{s.SystemUser.Username}},
+				{Label: "Marketing Cloud System User", Namespace: "et4ae5", Assignees: []string{s.SystemUser.Username}},
+			},
+		}))
+		must(bridge.PutLink(ctx, connect.LinkSpec{
+			Standing: "embedded", PairID: s.Pair, CRMURL: orgSite.url, ConnectedApp: "Salesforce Marketing Cloud", ConsumerKey: key, ConsoleClientID: key + "-console",
+			EngagementAuthURL: tenantSite.url + "/", PackageClientID: s.ConnectPackage, EID: s.EID, APIToken: s.ConnectToken,
+		}))
+		units = []engagement.BusinessUnitSpec{{MID: s.MID, Name: "Trials"}}
+		packages = append(packages, connectPackage("Marketing Cloud Connect of the sandbox", s.ConnectPackage, tenantPEM, connectSite.url))
+		tenantUsers[1].MIDs = []int64{d.EID, s.MID} // he works in both
+		*c.sandbox = s
+	}
 	must(tenant.CreateTenant(ctx, engagement.TenantSpec{
 		EID: d.EID, Name: "Contract", AccountType: "ENTERPRISE_2", Users: tenantUsers,
-		Packages: []engagement.PackageSpec{
-			{
-				Name: "Marketing Cloud Connect", Type: "connect", ClientID: packageClient, Certificate: tenantPEM, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
-				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "data_extensions_read", "offline"},
-			},
+		BusinessUnits: units,
+		Packages: append(packages, []engagement.PackageSpec{
 			{
 				Name: "Web", Type: "web", ClientID: d.WebPackage, Secret: d.WebSecret, RedirectURIs: []string{connectSite.url + "/oauth/engagement/callback"},
 				Scopes: []string{"email_read", "email_send", "offline"},
@@ -321,7 +383,7 @@ func embedded(t *testing.T, kind string, c clouds) (contract.Deployment, string)
 				Name: "Server", Type: "server", ClientID: d.ServerPackage, Secret: d.ServerSecret,
 				Scopes: []string{"email_read", "email_send", "email_write", "list_and_subscribers_read", "list_and_subscribers_write", "users_read", "users_write", "accounts_read", "accounts_write", "marketing_cloud_connect_write"},
 			},
-		},
+		}...),
 		Emails:      []engagement.EmailSpec{{CustomerKey: "welcome-email", Name: "Welcome", Subject: "Welcome, %%First Name%%", HTML: "<p>Dear %%First Name%%</p>", Text: "Dear %%First Name%%"}},
 		Definitions: []engagement.DefinitionSpec{{Key: d.Definition, Name: "Welcome", EmailKey: "welcome-email", FromName: "Twinspan"}},
 	}))

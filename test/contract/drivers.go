@@ -118,7 +118,7 @@ func (s *suite) walk(t *testing.T, w way) {
 	}
 	s.calls.want(t, "POST", "/api/v1/users/clear", map[string]any{"users": []string{s.Member.Username}, "reason": "begin again"}, 200, "next", "")
 	s.calls.want(t, "GET", user, nil, 200, "state", "cleared")
-	page, err := b.Open(bounded(t), s.ConnectURL+"/marketing-cloud")
+	page, err := b.Open(bounded(t), s.tab())
 	ok(t, err)
 	if !strings.Contains(page.Text, "Connect to Marketing Cloud") || strings.Contains(page.Text, "Connected as ") {
 		t.Errorf("cleared, the visit got %d: %s", page.Status, page.Text)

@@ -56,7 +56,7 @@ func (s *suite) clear(t *testing.T, who Person, state, reason string) {
 // the person's own. They are recognised before anything is stored; asked once, the person says yes; the mapping works, and
 // is the wrong one; it is cleared, mapped, and the send arrives.
 func (s *suite) credentialsStory(t *testing.T) {
-	tab := s.ConnectURL + "/marketing-cloud"
+	tab := s.tab()
 	user := "/api/v1/users/" + s.Member.Username
 	s.clear(t, s.Member, "", "begin again")
 	b := browser.New(s.http.Transport)
@@ -97,7 +97,7 @@ func (s *suite) credentialsStory(t *testing.T) {
 // password: what rested on the old one ends (engagement-wire 5). Cleared, mapped, the send arrives.
 func (s *suite) deniedStory(t *testing.T) {
 	ctx := bounded(t)
-	tab := s.ConnectURL + "/marketing-cloud"
+	tab := s.tab()
 	user := "/api/v1/users/" + s.Member.Username
 	b := s.map1(t, browser.New(s.http.Transport))
 	yes := true
@@ -149,7 +149,7 @@ func (s *suite) mappingByNames(t *testing.T) {
 	ask(s.Outsider.Username, s.TenantOther.Username, nil, 200, "mapped_at", a.text("mapped_at")) // left as it is
 	// He is asked for nothing at his first visit.
 	b := browser.New(s.http.Transport)
-	page := s.visit(t, b, s.ConnectURL+"/marketing-cloud", s.Outsider, Person{})
+	page := s.visit(t, b, s.tab(), s.Outsider, Person{})
 	if !strings.Contains(page.Text, "Connected as "+s.TenantOther.Username) {
 		t.Fatalf("the visit got %d: %s", page.Status, page.Text)
 	}
@@ -171,7 +171,7 @@ const mayPublish = "SYS_DEF_IMHPUBLISHER"
 // permissionStory is the second case of document 000, from symptom to cure: integrated without the right to send, granted
 // it afterwards, still refused, cleared, mapped again, and the send arrives.
 func (s *suite) permissionStory(t *testing.T) {
-	tab := s.ConnectURL + "/marketing-cloud"
+	tab := s.tab()
 	address := "story@customer.example"
 	test := map[string]any{"as": s.Outsider.Username, "to": address, "definition_key": s.Definition}
 	s.calls.want(t, "POST", "/api/v1/sends/test", test, 409, "error.code", "not_mapped")

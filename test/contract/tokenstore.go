@@ -19,6 +19,7 @@ func RunTokenStore(t *testing.T, d Deployment, release string) {
 	s, err := newSuite(d)
 	ok(t, err)
 	t.Cleanup(s.http.CloseIdleConnections)
+	s.orgConnectedApp(t)
 	s.orgSpan(t)
 	s.calls.want(t, "GET", "/api/v1/status", nil, 200, "org.package_version", release)
 	s.tenantSpan(t)
@@ -42,7 +43,7 @@ func RunTokenStore(t *testing.T, d Deployment, release string) {
 // map1 maps the member in a browser and returns it.
 func (s *suite) map1(t *testing.T, b *browser.Browser) *browser.Browser {
 	t.Helper()
-	page := s.visit(t, b, s.ConnectURL+"/marketing-cloud", s.Member, s.TenantMember)
+	page := s.visit(t, b, s.tab(), s.Member, s.TenantMember)
 	if page.Status != 200 || !strings.Contains(page.Text, "Connected as "+s.TenantMember.Username) {
 		t.Fatalf("the visit got %d: %s", page.Status, page.Text)
 	}
@@ -53,7 +54,7 @@ func (s *suite) map1(t *testing.T, b *browser.Browser) *browser.Browser {
 func (s *suite) visitUnasked(t *testing.T, b *browser.Browser) {
 	t.Helper()
 	forms := b.Sent()
-	page := s.visit(t, b, s.ConnectURL+"/marketing-cloud", Person{}, Person{})
+	page := s.visit(t, b, s.tab(), Person{}, Person{})
 	if page.Status != 200 || b.Sent() != forms || !strings.Contains(page.Text, "Connected as "+s.TenantMember.Username) {
 		t.Fatalf("the visit got %d after %d forms: %s", page.Status, b.Sent()-forms, page.Text)
 	}
@@ -103,7 +104,7 @@ func (s *suite) clearedInOrg(t *testing.T, b *browser.Browser) {
 	s.visitUnasked(t, b)
 
 	s.setField(t, admin, id, nil)
-	page, err := b.Open(ctx, s.ConnectURL+"/marketing-cloud")
+	page, err := b.Open(ctx, s.tab())
 	ok(t, err)
 	if strings.Contains(page.Text, "Connected as") {
 		t.Fatalf("a cleared user is not asked: %s", page.Text)
@@ -188,7 +189,7 @@ func (s *suite) protected(t *testing.T, b *browser.Browser, release string) {
 		s.visitUnasked(t, b)
 	}
 	check()
-	page, err := b.Visit(bounded(t), s.ConnectURL+"/marketing-cloud", browser.Errand{Press: []string{"Reset my mapping"}})
+	page, err := b.Visit(bounded(t), s.tab(), browser.Errand{Press: []string{"Reset my mapping"}})
 	ok(t, err)
 	if strings.Contains(page.Text, "Connected as") {
 		t.Fatalf("reset and not asked: %s", page.Text)

@@ -99,7 +99,7 @@ type plan struct {
 func (c *Control) plan(ctx context.Context, id org.ID, spec org.Spec) (*plan, error) {
 	p := &plan{
 		control: c, spec: spec,
-		org:      org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow, DailyAPIRequests: spec.DailyAPIRequests}},
+		org:      org.Org{ID: id, Name: spec.Name, MyDomain: spec.MyDomain, Sandbox: spec.Sandbox, Settings: org.Settings{AllowUsernamePasswordFlow: spec.UsernamePasswordFlow, DailyAPIRequests: spec.DailyAPIRequests}},
 		profiles: map[string]org.ID{}, users: map[string]org.ID{}, appIDs: map[string]org.ID{},
 	}
 	for _, profile := range standardProfiles {

@@ -7,6 +7,7 @@ type Spec struct {
 	ID       string // 18 or 15 characters with prefix 00D
 	Name     string
 	MyDomain string // unique on the server; made from the id where it is ""
+	Sandbox  bool   // Organization.IsSandbox
 	// UsernamePasswordFlow: OAuth username-password flow allowed.
 	UsernamePasswordFlow bool
 	// DailyAPIRequests in 24 hours; what the edition and its licences give where it is 0.
