@@ -108,12 +108,35 @@ func TestConsoleSignIn(t *testing.T) {
 		wantPage(t, press(t, bobB, w.console(t, bobB, "/console", "", linktest.Person{}, linktest.Person{}), "Sign out of Connect", nil), 200, "You are signed out of Connect")
 		wantPage(t, w.console(t, bobB, "/console", "", linktest.Person{}, linktest.Person{}), 200, "Sign in to Connect")
 
+		// One button ends both: the tab's the console's session, too, and the console's that of the tab, which asks the org who it is then.
+		for _, from := range []string{"/marketing-cloud", "/console"} {
+			asked := 0
+			b := browser.New(transport(func(r *http.Request) (*http.Response, error) {
+				if strings.HasPrefix(r.URL.String(), w.org.URL) {
+					asked++
+				}
+				return http.DefaultTransport.RoundTrip(r)
+			}))
+			wantPage(t, w.visit(t, b, w.url+"/marketing-cloud", ann, annMC), 200, "Connected as ann.mc.")
+			wantPage(t, w.console(t, b, signInOrg, "", ann, linktest.Person{}), 200, "ann@org.example of Salesforce")
+			wantPage(t, press(t, b, w.console(t, b, from, "", linktest.Person{}, linktest.Person{}), "Sign out of Connect", nil), 200, "the Marketing Cloud tab and of the console", "Open Salesforce, to log out there")
+			wantPage(t, w.console(t, b, "/console", "", linktest.Person{}, linktest.Person{}), 200, "Sign in to Connect")
+			asked = 0
+			if w.visit(t, b, w.url+"/marketing-cloud", linktest.Person{}, linktest.Person{}); asked == 0 {
+				t.Errorf("signed out on %s, the tab did not ask the org who it is", from)
+			}
+		}
+
 		// The expiry is domain time.
 		w.advance(t, access.SessionLife)
 		wantPage(t, w.console(t, annB, "/console", "", linktest.Person{}, linktest.Person{}), 200, "Sign in to Connect")
 		w.noSecrets(t)
 	})
 }
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestConsoleRoleIsReadAgain: who loses his box loses the console within minutes of machine time; who does nothing, his session.
 func TestConsoleRoleIsReadAgain(t *testing.T) {

@@ -117,26 +117,28 @@ type Progress struct {
 	Next *Step
 	// Before are the steps directly before Next that are not visible, in their order: whoever is not sure does them first.
 	Before []Step
+	// Passed are the other steps before Next that are not visible: what follows them is done.
+	Passed []Step
 }
 
 // Progress tells how far a guide has come.
 func (g Guide) Progress() Progress {
 	var p Progress
-	var unseen []Step
+	var unseen, passed []Step
 	for i := range g.Sections {
 		for j := range g.Sections[i].Steps {
 			s := &g.Sections[i].Steps[j]
 			switch s.State {
 			case Done:
 				p.Done++
-				unseen = nil
+				passed, unseen = append(passed, unseen...), nil
 			case NotVisible:
 				p.NotVisible++
 				unseen = append(unseen, *s)
 			default:
 				p.Open++
 				if p.Next == nil {
-					p.Next, p.Before = s, unseen
+					p.Next, p.Before, p.Passed = s, unseen, passed
 				}
 			}
 		}

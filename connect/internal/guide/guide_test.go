@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -339,6 +340,15 @@ func TestNext(t *testing.T) {
 	}
 	p := g.Progress()
 	if p.Next == nil || p.Next.Number != "33" || len(p.Before) != 1 || p.Before[0].ID() != "S001-46" || p.NotVisible != 1 || p.Open != 5 {
+		t.Errorf("%+v", p)
+	}
+	// What cannot be seen is not passed over in silence because something after it is done.
+	var steps []guide.Step
+	for i, state := range []guide.State{guide.NotVisible, guide.Done, guide.NotVisible, guide.Open, guide.NotVisible, guide.Open} {
+		steps = append(steps, guide.Step{Rows: []string{strconv.Itoa(i)}, State: state})
+	}
+	p = guide.Guide{Sections: []guide.Section{{Steps: steps[:2]}, {Steps: steps[2:]}}}.Progress()
+	if p.Next == nil || p.Next.ID() != "3" || len(p.Before) != 1 || p.Before[0].ID() != "2" || len(p.Passed) != 1 || p.Passed[0].ID() != "0" {
 		t.Errorf("%+v", p)
 	}
 	w = connected()

@@ -185,14 +185,13 @@ func (s *Server) enterFirst(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, ConsolePath)
 }
 
-// consoleOut ends the person's session in Connect.
+// consoleOut is [Server.signOut] for the console's button.
 func (s *Server) consoleOut(w http.ResponseWriter, r *http.Request, v stay, _ url.Values) {
-	if err := s.Access.Leave(r.Context(), v.cookie); err != nil {
+	if err := s.endSessions(w, r); err != nil {
 		s.sorry(w, r, v, err)
 		return
 	}
-	s.cookies.drop(w, s.cookies.console)
-	p := signedOut()
+	p := signedOut(v.link)
 	p.Blocks = append(p.Blocks, ui.Links{{Text: "Sign in to Connect", Href: SignInPath}})
 	s.write(w, r, http.StatusOK, p)
 }

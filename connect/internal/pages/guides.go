@@ -108,7 +108,7 @@ func (s *Server) showGuide(w http.ResponseWriter, r *http.Request, v stay, query
 	query.Set("print", "1")
 	p.Blocks = []ui.Block{ui.Links{{Text: "Look again", Href: again}, {Text: "Print this page", Href: here + "?" + query.Encode()}}}
 	if v.Role == access.Nobody {
-		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: noRoleTitle(v), Text: "That is as it should be before the clouds are connected. " + roleAdvice(v)})
+		p.Alerts = append(p.Alerts, ui.Alert{Kind: ui.Notice, Title: noRoleTitle(v), Text: noRoleHere(v) + roleAdvice(v)})
 	}
 	if v.link.Org.Username == "" && eyes.OrgToken == "" && v.link.Standing == link.Embedded {
 		p.Alerts = append(p.Alerts, ui.Alert{
@@ -118,6 +118,14 @@ func (s *Server) showGuide(w http.ResponseWriter, r *http.Request, v stay, query
 	}
 	p.Blocks = append(p.Blocks, guideBlocks(g, ask, guideForm(g, v, query, system)...)...)
 	s.show(w, r, status, v, p)
+}
+
+// noRoleHere says what having no role means for who reads a guide.
+func noRoleHere(v stay) string {
+	if v.link.State() == link.Connected {
+		return "A guide is read without one. "
+	}
+	return "That is as it should be before the clouds are connected. "
 }
 
 // guideForm asks whom the guide is about, where that matters.
@@ -174,16 +182,37 @@ func guideBlocks(g guide.Guide, asked guide.Question, asks ...ui.Block) []ui.Blo
 	return blocks
 }
 
+// numbersOf names steps, each by its number or, where it has none, by its text.
+func numbersOf(steps []guide.Step) string {
+	var all []string
+	for _, one := range steps {
+		all = append(all, cmp.Or(one.Number, one.Text))
+	}
+	return strings.Join(all, ", ")
+}
+
+// afterwards says what is left once a guide is done: setting up ends with users who connect.
+func afterwards(g guide.Guide, end ui.Block) []ui.Block {
+	if g.Name != setUpGuide {
+		return []ui.Block{end}
+	}
+	return []ui.Block{end, ui.Text("Every user now opens the Marketing Cloud tab once and connects with his own Engagement user."), ui.Links{{Text: "Marketing Cloud tab", Href: TabPath}}}
+}
+
 // nextBlocks say what comes next: the step, what has to be sure before it, and what follows it in its part of the document.
 func nextBlocks(g guide.Guide, progress guide.Progress) []ui.Block {
 	next := progress.Next
 	switch {
 	case next == nil && progress.NotVisible > 0:
-		return []ui.Block{ui.Text("No step is open: the guide is followed to its end, as far as it can be seen. Steps that are not visible stand below with the reason.")}
+		return afterwards(g, ui.Text("No step is open: the guide is followed to its end, as far as it can be seen. Steps that are not visible stand below with the reason."))
 	case next == nil:
-		return []ui.Block{ui.Text("Every step is done.")}
+		return afterwards(g, ui.Text("Every step is done."))
 	}
 	var blocks []ui.Block
+	if n := len(progress.Passed); n > 0 {
+		blocks = append(blocks, ui.Text(fmt.Sprintf("Whether %s further up %s done is not visible: %s Look below whether %s yours: %s.",
+			stepsWord(n), map[bool]string{true: "was", false: "were"}[n == 1], progress.Passed[n-1].Why, map[bool]string{true: "it is", false: "they are"}[n == 1], numbersOf(progress.Passed))))
+	}
 	if n := len(progress.Before); n > 0 {
 		blocks = append(blocks, ui.Text(fmt.Sprintf("Whether %s before this one %s done is not visible: %s Do first what you have not done.", stepsWord(n), map[bool]string{true: "was", false: "were"}[n == 1], progress.Before[n-1].Why)))
 		var before ui.Steps

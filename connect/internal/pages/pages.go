@@ -291,15 +291,33 @@ func (s *Server) reset(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, TabPath)
 }
 
+// signOut ends what this browser has in Connect, wherever its button stands: the session of the tab and that of the console.
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
-	if value := s.cookies.get(r, s.cookies.session); value != "" {
-		if err := s.Signins.EndSession(r.Context(), value); err != nil {
-			s.refuse(w, r, err)
-			return
-		}
+	_, l, err := s.session(r)
+	if fault.KindOf(err) == fault.Unauthenticated {
+		l, err = link.Link{}, nil
 	}
-	s.cookies.drop(w, s.cookies.session)
-	s.render(w, r, http.StatusOK, signedOut())
+	if err == nil {
+		err = s.endSessions(w, r)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.render(w, r, http.StatusOK, signedOut(l))
+}
+
+// endSessions ends the sessions of this browser.
+func (s *Server) endSessions(w http.ResponseWriter, r *http.Request) error {
+	for cookie, end := range map[string]func(context.Context, string) error{s.cookies.session: s.Signins.EndSession, s.cookies.console: s.Access.Leave} {
+		if value := s.cookies.get(r, cookie); value != "" {
+			if err := end(r.Context(), value); err != nil {
+				return err
+			}
+		}
+		s.cookies.drop(w, cookie)
+	}
+	return nil
 }
 
 func (s *Server) orgCallback(w http.ResponseWriter, r *http.Request) {

@@ -67,11 +67,13 @@ func setUp(v signin.Visitor, l link.Link, alert ui.Alert) ui.Page {
 		Text: "During this process, the system connects to any active Engagement session to establish the Marketing Cloud Connect API user. To prevent an incorrect connection, " +
 			"log out of all active Engagement sessions. Closing the tab doesn’t end an active session.",
 	})
-	who := "This is done as the Salesforce system user: the one to whom the permission sets of the guide are assigned, " + l.Names().SystemUserSet + " among them. If that is not " + v.Username + ", sign in as another user first."
+	who := "This is done as the Salesforce system user: the one to whom the permission sets of the guide are assigned, " + l.Names().SystemUserSet + " among them. If that is not " + v.Username + ", press Sign in as another Salesforce user first."
 	if l.Org.Username != "" {
 		who = "The Salesforce system user is " + l.Org.Username + "."
 		if link.SameUsername(l.Org.Username, v.Username) {
 			who += " That is you."
+		} else {
+			who += " That is not you: press Sign in as another Salesforce user first."
 		}
 	}
 	p.Blocks = []ui.Block{
@@ -81,7 +83,7 @@ func setUp(v signin.Visitor, l link.Link, alert ui.Alert) ui.Page {
 		ui.Text(who),
 		ui.Text("Connect to Marketing Cloud leads to Engagement’s login page. Enter the user name and password of the Marketing Cloud Connect API User there, not your own, and log in. Who was found is named and asked about before anything is connected."),
 		ui.Form{Action: connectPath, Submits: []ui.Submit{{Label: "Connect to Marketing Cloud"}}},
-		ui.Form{Action: otherUserPath, Submits: []ui.Submit{{Label: "Sign in as another Salesforce user", Secondary: true}}},
+		otherUserForm(),
 		ui.Heading{Text: "Before it"},
 		ui.Text("The steps before this one are done in the org’s Setup. The guide says which are left."),
 		ui.Links{{Text: "Guide: Set Up Connected App Authentication", Href: GuidesPath + "/" + setUpGuide}, {Text: "Troubleshoot Connected App", Href: TroubleshootPath}},

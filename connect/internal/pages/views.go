@@ -18,6 +18,11 @@ func signOutForm() ui.Form {
 	return ui.Form{Action: signOutPath, Submits: []ui.Submit{{Label: "Sign out of Connect", Secondary: true}}}
 }
 
+// otherUserForm has Salesforce ask who the visitor is, also where somebody is logged in there.
+func otherUserForm() ui.Form {
+	return ui.Form{Action: otherUserPath, Submits: []ui.Submit{{Label: "Sign in as another Salesforce user", Secondary: true}}}
+}
+
 // credentials is My Credentials, to which the org leads whose mapping is to be cleared (document 000, from 5.493 on): it clears the
 // visitor's own, and the tab then asks for the user that he wants to be.
 func credentials() []ui.Block {
@@ -79,6 +84,7 @@ func unmapped(v signin.Visitor, l link.Link) ui.Page {
 			ui.Text(what),
 			ui.Form{Action: connectPath, Submits: []ui.Submit{{Label: "Connect to Marketing Cloud"}}},
 			ui.Links{{Text: "All guides", Href: GuidesPath}, {Text: "Troubleshoot Connected App", Href: TroubleshootPath}},
+			otherUserForm(),
 			signOutForm(),
 		},
 	}
@@ -229,10 +235,14 @@ func apiUserConnected(l link.Link) ui.Page {
 	}
 }
 
-func signedOut() ui.Page {
+func signedOut(l link.Link) ui.Page {
+	ways := ui.Links{{Text: "Open the Marketing Cloud tab", Href: TabPath}}
+	if l.CRMURL != "" {
+		ways = append(ways, ui.Link{Text: "Open Salesforce, to log out there", Href: l.CRMURL})
+	}
 	return ui.Page{Title: "Signed out", Brand: brand, Narrow: true, Blocks: []ui.Block{
-		ui.Text("You are signed out of Connect. Sessions in Salesforce and in Engagement go on until you log out there."),
-		ui.Links{{Text: "Open the Marketing Cloud tab", Href: TabPath}},
+		ui.Text("You are signed out of Connect, of the Marketing Cloud tab and of the console. Sessions in Salesforce and in Engagement go on until you log out there: whoever is still logged in to Salesforce is signed in here again by it, without being asked."),
+		ways,
 	}}
 }
 
