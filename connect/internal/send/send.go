@@ -66,7 +66,8 @@ type Send struct {
 	RequestID     string // the tenant's receipt
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Lease         time.Time // machine time until which somebody works on it; zero where nobody does
+	Lease         time.Time // machine time until which somebody works on it, or it is left alone; zero where nobody does
+	Doubts        int       // how often the tenant was handed it while it was held, and nobody could tell whether it has it
 	Revision      int64     // grows with every change; the store compares and swaps on it
 }
 

@@ -21,6 +21,10 @@ const (
 	workTimeout = 60 * time.Second
 	// leaseTime is how long after a crash nobody else takes a send over; longer than workTimeout.
 	leaseTime = 90 * time.Second
+	// heldDoubts is how often a held send is handed the tenant again that does not answer for it; heldPause is before the
+	// first time, and doubles: four minutes in all, in which those behind it wait.
+	heldDoubts = 7
+	heldPause  = 2 * time.Second
 )
 
 // Service fires sends and follows them. It is safe for concurrent use.
@@ -311,6 +315,8 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 	case err == nil && claimed.Status == Refused:
 		return s.release(ctx, l, claimed, try.refusal)
 	case err == nil:
+	case posted && client.Unknown(err) && claimed.Status == Held && claimed.Doubts < heldDoubts:
+		return s.leave(ctx, l, claimed, err)
 	case posted && client.Unknown(err):
 		claimed.Status, claimed.ReasonCode = InDoubt, string(fault.CodeOf(err))
 		claimed.Reason = "The tenant may have the message: " + fault.Of(err).Message
@@ -328,6 +334,21 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 // release gives a claimed send up for the next request and returns cause.
 func (s *Service) release(ctx context.Context, l link.Link, claimed Send, cause error) (Send, error) {
 	stored, err := s.finish(ctx, l, claimed)
+	if err != nil {
+		return stored, err
+	}
+	return stored, cause
+}
+
+// leave keeps a held send that the tenant may have, for a later Release: nobody asks again for it, and its message key makes a
+// repeat harmless. The tenant is asked first then.
+func (s *Service) leave(ctx context.Context, l link.Link, claimed Send, cause error) (Send, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	claimed.Lease, claimed.UpdatedAt = s.machine().Add(heldPause<<claimed.Doubts), s.links.Now(l)
+	claimed.Doubts++
+	claimed.ReasonCode, claimed.Reason = string(fault.CodeOf(cause)), "The tenant may have the message, and is asked again: "+fault.Of(cause).Message
+	stored, _, err := s.store.UpdateSend(ctx, claimed)
 	if err != nil {
 		return stored, err
 	}

@@ -435,6 +435,94 @@ func TestOutageInTheMiddle(t *testing.T) {
 	}
 }
 
+// TestHeldAndNotAnswered: a send that was held, and of which nobody can tell whether the tenant has it, stays held and is handed over
+// again by its key: it arrives once, whether the tenant had it or not. In doubt it is only where the tenant goes on saying nothing.
+func TestHeldAndNotAnswered(t *testing.T) {
+	for name, c := range map[string]struct {
+		took  bool // the tenant had taken the message
+		posts int  // in the end
+	}{"taken": {true, 1}, "not taken": {false, 2}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				v := w.released(t)
+				w.mute(c.took)
+				if err := w.sends.Release(t.Context()); err == nil {
+					t.Error("a tenant that does not answer is no error")
+				}
+				held, err := w.store.Send(t.Context(), linktest.Pair, v.MessageKey)
+				if err != nil || held.Status != send.Held || held.ReasonCode != string(client.CodeNoAnswer) || w.posts(v.MessageKey) != 1 {
+					t.Fatalf("%+v, %v, %d posts", held, err, w.posts(v.MessageKey))
+				}
+				w.tenant.Before(nil)
+				w.ahead.Add(int64(time.Hour))
+				if err := w.sends.Release(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				v, err = w.store.Send(t.Context(), linktest.Pair, v.MessageKey)
+				if err != nil || v.Status != send.Accepted || v.ReasonCode != "" || v.Reason != "" || w.posts(v.MessageKey) != c.posts || len(w.tenant.Messages()) != 1 {
+					t.Fatalf("%+v, %v, %d posts, %d messages", v, err, w.posts(v.MessageKey), len(w.tenant.Messages()))
+				}
+			})
+		})
+	}
+	t.Run("never answered", func(t *testing.T) {
+		each(t, func(t *testing.T, w *world) {
+			v := w.released(t)
+			w.mute(false)
+			var err error
+			tries := 0
+			for ; v.Status == send.Held && tries < 100; tries++ {
+				_ = w.sends.Release(t.Context()) // what came of it is below
+				w.ahead.Add(int64(time.Hour))
+				if v, err = w.store.Send(t.Context(), linktest.Pair, v.MessageKey); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if v.Status != send.InDoubt || v.ReasonCode != string(client.CodeNoAnswer) || tries != 8 || w.posts(v.MessageKey) != 8 {
+				t.Errorf("after %d tries and %d posts: %+v", tries, w.posts(v.MessageKey), v)
+			}
+			if err := w.sends.Release(t.Context()); err != nil || w.posts(v.MessageKey) != 8 {
+				t.Errorf("in doubt it is left alone: %v, %d posts", err, w.posts(v.MessageKey))
+			}
+		})
+	})
+}
+
+// released is a send that was held in an outage which is over.
+func (w *world) released(t *testing.T) send.Send {
+	t.Helper()
+	l, err := w.links.Interrupt(t.Context(), w.link(t), link.Outage{Mode: link.Hold, Until: w.links.Now(w.link(t)).Add(time.Hour), Reason: "upgrade", Actor: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := w.trigger(t, "k")
+	if err != nil || v.Status != send.Held {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if _, err := w.links.Resume(t.Context(), l, "test"); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// mute lets the tenant answer nothing from each post of a message on, to the question after it included.
+func (w *world) mute(took bool) {
+	var posted atomic.Bool
+	w.tenant.Before(func(_ http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case isMessage(r, http.MethodPost):
+			if took {
+				w.tenant.Accept(r)
+			}
+			posted.Store(true)
+			drop()
+		case isMessage(r, http.MethodGet) && posted.Swap(false):
+			drop()
+		}
+		return false
+	})
+}
+
 // TestReleaseIsKilled: a program that dies while it sends what was held leaves it held: the next one goes on, in their order, once it
 // is sure that nobody else does.
 func TestReleaseIsKilled(t *testing.T) {
