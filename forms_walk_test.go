@@ -134,6 +134,31 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 			if len(forms) < 5 || refused == 0 {
 				t.Error("the walk found next to nothing")
 			}
+			typedInVain(t, h.who, forms)
 		})
 	}
+}
+
+// typedInVain sends a form once nobody is signed in any more: what was typed stands on the page that says so, but for secrets.
+func typedInVain(t *testing.T, who *uitest.Person, forms map[string]uitest.Form) {
+	t.Helper()
+	for _, key := range slices.Sorted(maps.Keys(forms)) {
+		f := forms[key]
+		if f.Get || len(f.Texts) == 0 {
+			continue
+		}
+		who.Forgets()
+		values := maps.Clone(f.Values)
+		values.Set(f.Texts[0], "kept <words>")
+		values.Set("password", "of no concern")
+		who.Sends(f, values).Sees("Nothing was saved", "What you typed", f.Texts[0], "kept <words>").SeesNot("of no concern")
+		if who.Status() != http.StatusUnauthorized {
+			t.Errorf("%s: %d", key, who.Status())
+		}
+		if who.Click("Sign in"); who.Status() >= 400 {
+			t.Errorf("%s: the way to sign in leads to %s, %d", key, who.At(), who.Status())
+		}
+		return
+	}
+	t.Error("no form in which something is typed")
 }

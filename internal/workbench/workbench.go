@@ -208,7 +208,12 @@ func (s *Server) admit(v *visit, who reach) bool {
 		if v.r.Method == http.MethodGet {
 			back = v.r.URL.RequestURI()
 		}
-		redirect(v.w, v.r, signInPath+"?"+url.Values{"return": {back}}.Encode())
+		signIn := signInPath + "?" + url.Values{"return": {back}}.Encode()
+		if p := ui.Lapsed(v.form, signIn); p != nil {
+			s.write(v.w, v.r, http.StatusUnauthorized, *p)
+			return false
+		}
+		redirect(v.w, v.r, signIn)
 		return false
 	}
 	v.holder = holder

@@ -90,7 +90,7 @@ func (s *Server) act(h func(http.ResponseWriter, *http.Request, stay, url.Values
 			s.refuse(w, r, err)
 			return
 		}
-		if v, ok := s.admitForm(w, r, form.Get(formToken), roles...); ok {
+		if v, ok := s.admitForm(w, r, form, roles...); ok {
 			h(w, r, v, form)
 		}
 	}, "the console")
@@ -99,13 +99,13 @@ func (s *Server) act(h func(http.ResponseWriter, *http.Request, stay, url.Values
 // fieldChosen is the name of check boxes of which several may be checked.
 const fieldChosen = "chosen"
 
-// admitForm is admit for a form, with the token that it came with.
-func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, token string, roles ...access.Role) (stay, bool) {
-	v, ok := s.admit(w, r, roles...)
+// admitForm is admit for a form. Whoever is not signed in any more is shown what he typed into it.
+func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, form url.Values, roles ...access.Role) (stay, bool) {
+	v, ok := s.admitted(w, r, form, roles...)
 	if !ok {
 		return v, false
 	}
-	if err := access.CheckForm(v.cookie, token); err != nil {
+	if err := access.CheckForm(v.cookie, form.Get(formToken)); err != nil {
 		s.sorry(w, r, v, err)
 		return v, false
 	}
@@ -118,6 +118,10 @@ var everybody = []access.Role{access.Nobody, access.User, access.Engagement}
 // admit finds the session, and sends whoever has none to sign in, and from there back here. It reports whether the person
 // may go on: he has the role, and the connection stands where the page is possible.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.Role) (stay, bool) {
+	return s.admitted(w, r, nil, roles...)
+}
+
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request, form url.Values, roles ...access.Role) (stay, bool) {
 	cookie := s.cookies.get(r, s.cookies.console)
 	find := s.Access.Session
 	if r.Method == http.MethodPost && !slices.Contains(roles, access.Nobody) {
@@ -131,7 +135,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, roles ...access.R
 		if r.Method != http.MethodGet {
 			back = ConsolePath
 		}
-		redirect(w, r, SignInPath+"?"+url.Values{"return": {back}}.Encode())
+		signIn := SignInPath + "?" + url.Values{"return": {back}}.Encode()
+		if p := ui.Lapsed(form, signIn); p != nil {
+			p.Brand = brand
+			s.render(w, r, http.StatusUnauthorized, *p)
+			return v, false
+		}
+		redirect(w, r, signIn)
 		return v, false
 	}
 	if err != nil {

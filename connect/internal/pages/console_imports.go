@@ -67,7 +67,7 @@ func (s *Server) importsPage(r *http.Request, v stay) (ui.Page, error) {
 // startImport takes the file of a form.
 func (s *Server) startImport(w http.ResponseWriter, r *http.Request) {
 	token, file, err := readUpload(w, r)
-	v, ok := s.admitForm(w, r, token)
+	v, ok := s.admitForm(w, r, url.Values{formToken: {token}})
 	if !ok {
 		return
 	}

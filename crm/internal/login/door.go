@@ -34,6 +34,9 @@ type Visit struct {
 func (s *Server) SignedIn(h func(http.ResponseWriter, *http.Request, Visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		sess, u, ok, err := s.visitor(r)
+		if err == nil && !ok && s.showTyped(w, r) {
+			return
+		}
 		if err == nil && !ok {
 			s.showPlainLogin(w, r, localPath(r.URL.RequestURI()))
 			return
@@ -54,6 +57,28 @@ func (s *Server) SignedIn(h func(http.ResponseWriter, *http.Request, Visit)) htt
 		h(w, r, Visit{sess, u, o, apps})
 	}
 }
+
+// showTyped shows whoever is not signed in what he typed into a form, which would be lost otherwise. It reports whether there was any.
+func (s *Server) showTyped(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodPost {
+		return false
+	}
+	f, err := web.ReadFields(w, r, maxForm, maxShown)
+	if err != nil {
+		return false // nothing that can be read is lost
+	}
+	p := ui.Lapsed(f, localPath(r.URL.RequestURI()))
+	if p == nil {
+		return false
+	}
+	frame := pages.Page(p.Title, "")
+	frame.Alerts, frame.Blocks = p.Alerts, p.Blocks
+	s.Rendered(r, ui.Render(w, http.StatusUnauthorized, frame))
+	return true
+}
+
+// maxShown is how many fields of a form are shown to whoever is not signed in any more.
+const maxShown = 2000
 
 // Form guards a handler of a form: one that another site's page sent is refused.
 func (s *Server) Form(h http.HandlerFunc) http.Handler {

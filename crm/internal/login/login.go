@@ -234,7 +234,7 @@ func (s *Server) Mount(m *web.Mux) {
 	m.HandleFunc("GET "+devicePath, s.moved(s.serveConnect))
 	m.Handle("POST "+devicePath, form(s.serveConnectForm))
 	m.HandleFunc("GET "+LogoutPath, s.serveLogout)
-	m.HandleFunc("POST "+LogoutPath, s.serveLogout)
+	m.Handle("POST "+LogoutPath, form(s.serveLogout))
 	m.HandleFunc("GET "+endSessionPath, s.serveLogout)
 	m.HandleFunc("GET "+timeoutPath, s.serveTimeout)
 	s.mountAccounts(m, form)

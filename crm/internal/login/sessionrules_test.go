@@ -198,6 +198,11 @@ func TestRelogin(t *testing.T) {
 	onSQLite(t, func(t *testing.T, h *house) {
 		b := h.loginAs(h.org.user)
 		own := b.cookie("crm-admin")
+		foreign := h.request(http.MethodPost, "/secur/logout.jsp", "", formContent)
+		foreign.Header.Set("Sec-Fetch-Site", "cross-site")
+		if a := b.do(foreign); a.status != 403 || !h.live(own) || b.cookie("crm-admin") != own {
+			t.Errorf("another site's form: %v, own session %t", a, h.live(own))
+		}
 		if a := b.post("/secur/logout.jsp", nil); a.hidden("tx") == "" || h.live(own) || b.cookie("crm-sid") != "" || b.cookie("crm-admin") != "" {
 			t.Errorf("leaving: %v, own session %t", a, h.live(own))
 		}

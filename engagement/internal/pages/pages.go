@@ -149,6 +149,8 @@ func (s *Server) page(h handler) http.HandlerFunc {
 			to := root
 			if r.Method == http.MethodGet || r.Method == http.MethodHead {
 				to = r.URL.RequestURI()
+			} else if s.showTyped(w, r) {
+				return
 			}
 			web.NoStore(w)
 			http.Redirect(w, r, signInPath+"?next="+url.QueryEscape(to), http.StatusSeeOther)
@@ -182,6 +184,24 @@ func (s *Server) page(h handler) http.HandlerFunc {
 			s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
 		}
 	}
+}
+
+// showTyped shows whoever is not signed in any more what he typed into a form, which would be lost otherwise. It reports whether there
+// was any.
+func (s *Server) showTyped(w http.ResponseWriter, r *http.Request) bool {
+	form, err := s.browsers.ReadFields(w, r)
+	if err != nil {
+		return false // another site's, or nothing that can be read
+	}
+	p := ui.Lapsed(form, signInPath+"?next="+url.QueryEscape(r.URL.RequestURI()))
+	if p == nil {
+		return false
+	}
+	web.NoStore(w)
+	if err := ui.Render(w, http.StatusUnauthorized, frame(&visit{r: r}, *p)); err != nil {
+		s.o.Log.LogAttrs(r.Context(), slog.LevelWarn, "page not written", slog.String("pattern", r.Pattern), slog.String("cause", err.Error()))
+	}
+	return true
 }
 
 // answer reads the rest of the request and calls the handler.

@@ -164,3 +164,12 @@ func (p *Person) Blames(name string) bool {
 	}
 	return false
 }
+
+// Forgets takes away his session, as time does: the cookies of the house but for those that guard its forms.
+func (p *Person) Forgets() {
+	for _, c := range p.client.Jar.Cookies(p.house) {
+		if !strings.Contains(c.Name, "form") {
+			p.client.Jar.SetCookies(p.house, []*http.Cookie{{Name: c.Name, Path: "/", MaxAge: -1}})
+		}
+	}
+}
