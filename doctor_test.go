@@ -251,8 +251,11 @@ type ailment struct {
 // print shows more, or is for a person to decide.
 var typed = []string{"D02", "D03", "D04", "D05", "D06", "D07", "D08", "D11", "D12", "D13", "D17", "D19", "D23", "D27", "D31", "D33", "D35", "T15", "T17"}
 
+// taken are the checks whose printed command is taken too, and leaves another state than there was before.
+var taken = []string{"D15", "D16", "D25", "D26", "D29", "D30", "D32", "T04", "T10"}
+
 // undone are ailments of such checks that their command shows, or mends by what is another state than before.
-var undone = []string{"an Engagement user names nobody", "a mapped user is renamed"}
+var undone = []string{"an Engagement user names nobody", "a user of the package is named by no Status", "a mapped user is renamed"}
 
 // types runs the commands that findings print, as an administrator with the ready file would.
 func (w *ward) types(all []connect.Ailment) {
@@ -429,12 +432,32 @@ func ailments() []ailment {
 		{"an Engagement user is not integrated", "D27", func(w *ward) func() {
 			return w.member(engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text("")}, engagement.UserWrite{Username: mayaMC(w), SalesforceUsername: text(maya(w))})
 		}},
+		{"an administrator of Engagement is not integrated", "D27", func(w *ward) func() {
+			name, key := w.r.Engagement.Users[1].Username, w.role("Administrator")
+			undo := w.member(engagement.UserWrite{Username: name, AddRoles: []string{key}}, engagement.UserWrite{Username: name, SalesforceUsername: text(jonas(w)), RemoveRoles: []string{key}})
+			w.maps(jonas(w), name) // so that his token knows of the role
+			w.must(w.chief.UpdateUser(bounded(w.t), engagement.UserWrite{Username: name, SalesforceUsername: text("")}))
+			return func() { w.t.Helper(); undo(); w.maps(jonas(w), name) }
+		}},
 		{"an Engagement user is disabled", "D27", func(w *ward) func() {
 			return w.member(engagement.UserWrite{Username: mayaMC(w), Active: off()}, engagement.UserWrite{Username: mayaMC(w), Active: on()})
 		}},
+		{"a user of the package is named by no Status", "D27", func(w *ward) func() {
+			name := "extra." + strings.ToLower(oauth.NewToken(6)) + "@customer.example"
+			id, err := w.admin.CreateRecord(bounded(w.t), "User", map[string]any{
+				"Username": name, "LastName": "Extra", "Email": "extra@customer.example", "Alias": "extra", "ProfileId": w.id("Profile", "Name", "Standard User"), "TimeZoneSidKey": "America/Los_Angeles", "LocaleSidKey": "en_US",
+				"EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "et4ae5__ExactTargetForAppExchangeUser__c": true,
+			})
+			w.must(err)
+			return func() {
+				w.t.Helper()
+				w.must(w.admin.UpdateRecord(bounded(w.t), "User", id, map[string]any{"et4ae5__ExactTargetForAppExchangeUser__c": false, "IsActive": false}))
+			}
+		}},
 		{"a token knows less than its user may", "D29", func(w *ward) func() {
 			key := w.role("Administrator")
-			return w.member(engagement.UserWrite{Username: mayaMC(w), AddRoles: []string{key}}, engagement.UserWrite{Username: mayaMC(w), RemoveRoles: []string{key}})
+			undo := w.member(engagement.UserWrite{Username: mayaMC(w), AddRoles: []string{key}}, engagement.UserWrite{Username: mayaMC(w), RemoveRoles: []string{key}})
+			return func() { w.t.Helper(); undo(); w.maps(maya(w), mayaMC(w)) }
 		}},
 		{"an Engagement user names nobody", "D27", func(w *ward) func() {
 			name := "named-" + strings.ToLower(oauth.NewToken(6))
@@ -591,6 +614,9 @@ func TestTheDoctorFindsWhatIsBroken(t *testing.T) {
 				t.Errorf("as the rounds look, alone, found %v: %+v", found(alone), alone.Findings)
 			}
 			d := w.look()
+			if slices.Contains(taken, a.want) {
+				w.types(d.Findings)
+			}
 			if slices.Contains(typed, a.want) && !slices.Contains(undone, a.name) { // what it leaves, the next look finds
 				w.types(d.Findings)
 			} else {
@@ -712,9 +738,9 @@ func pairsAtOnce(t *testing.T) (n int, seed uint64) {
 // the other way round.
 func (a ailment) rank() int {
 	switch {
-	case slices.Contains([]string{"D15", "D16", "D21", "D30", "D32", "D33", "D40", "T04"}, a.want):
+	case slices.Contains([]string{"D15", "D16", "D21", "D26", "D29", "D30", "D32", "D33", "D40", "T04"}, a.want), a.name == "an administrator of Engagement is not integrated":
 		return 0
-	case a.want == "T16":
+	case a.want == "T16", a.want == "D24": // behind which nobody changes Engagement by API
 		return 2
 	}
 	return 1
@@ -730,7 +756,7 @@ func TestTheDoctorFindsPairs(t *testing.T) {
 	all := ailments()
 	for i := range n {
 		a, b := all[random.IntN(len(all))], all[random.IntN(len(all))]
-		if a.name == b.name {
+		if a.name == b.name || a.want == "D09" && b.want == "D10" || a.want == "D10" && b.want == "D09" { // a user has one profile
 			continue
 		}
 		if a.rank() > b.rank() {
@@ -747,6 +773,9 @@ func TestTheDoctorFindsPairs(t *testing.T) {
 			because := ""
 			if at := slices.IndexFunc(d.Unchecked, func(u connect.Unchecked) bool { return u.Check == one.want }); at >= 0 {
 				because = d.Unchecked[at].Because
+			}
+			if other.want == "D08" && slices.Contains(got, "D08") && slices.Contains([]string{"D07", "D11", "D12"}, one.want) {
+				continue // of who is inactive nothing else is asked
 			}
 			if !slices.Contains(got, one.want) && (because == "" || !slices.Contains(got, other.want)) {
 				t.Errorf("seed %d, pair %d: %s (%s), beside %s (%s), is not found: found %v, because %q", seed, i, one.name, one.want, other.name, other.want, got, because)

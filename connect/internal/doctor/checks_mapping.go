@@ -93,8 +93,12 @@ func checksOfMappings() []Check {
 					default:
 						continue
 					}
+					if l.administers(m.EngagementUser) {
+						found.Command = or(found.Command, "twinspan tenant user update {subject} --crm-username {value}") + " --as " + quote(l.Link.Tenant.Username)
+					}
 					out.Found = append(out.Found, found)
 				}
+				out.Found = append(out.Found, l.unintegrated(people, members)...)
 				named, why := l.Nobody.Get()
 				for _, m := range members {
 					if !mapped[fold(m.Username)] && slices.Contains(named, fold(m.SalesforceUsername)) {
@@ -242,6 +246,50 @@ func checksOfMappings() []Check {
 			},
 		},
 	}
+}
+
+// administers reports whether an Engagement user has what only another administrator may change: not the package as which commands act.
+func (l *Look) administers(username string) bool {
+	members, _ := l.Members.Get()
+	unnamed, _ := l.Unnamed.Get()
+	admin := func(name string, roles []string) bool {
+		return link.SameUsername(name, username) && (slices.Contains(roles, "Administrator") || slices.Contains(roles, "Marketing Cloud Administrator"))
+	}
+	return slices.ContainsFunc(members, func(m Member) bool { return admin(m.Username, m.Roles) }) ||
+		slices.ContainsFunc(unnamed, func(u engagement.UserDetails) bool { return admin(u.Username, u.Roles) })
+}
+
+// unintegrated are the findings about users of the package who are nobody in Engagement: with its User box, and neither mapped nor
+// named by a Salesforce.com Status. Who has the Admin box too may be one who sets things up alone.
+func (l *Look) unintegrated(people People, members []Member) []Found {
+	somebody := map[string]bool{l.systemID(): true}
+	for _, m := range l.mapped() {
+		somebody[m.CRMUserID] = true
+	}
+	for _, m := range members {
+		somebody[fold(m.SalesforceUsername)] = true
+	}
+	var out []Found
+	for id, u := range people.ByID {
+		if u.Active && u.User && !u.Admin && !somebody[id] && !somebody[fold(u.Username)] && !l.asked(u) {
+			out = append(out, Found{
+				Subject: u.Username, Seen: "ticked for " + l.Link.Names().UserBoxLabel + ", and no Engagement user's Salesforce.com Status names him",
+				Expected: "an Engagement user who names him; or, where he is not to be one, the box off", Command: "twinspan tenant user list",
+				Click: "Email Studio > Admin > My Users > his Engagement user > Salesforce.com Status > Integrate",
+			})
+		}
+	}
+	sortFound(out)
+	return out
+}
+
+// asked reports whether a look is about a user: U02 says of him whether he is integrated.
+func (l *Look) asked(u OrgUser) bool {
+	if l.Patient == nil {
+		return false
+	}
+	one, why := l.Patient.User.Get()
+	return why == "" && one.ID == u.ID
 }
 
 // renamed are the mappings of users who have another name now: in the org, where no Salesforce.com Status says it (D27), and in

@@ -273,18 +273,26 @@ func tenantChecks() []Check {
 					out.Unread = cmp.Or(out.Unread, why)
 				}
 				for _, p := range packages {
-					if p.ClientID == l.Link.UserClientID() && !slices.Contains(p.RedirectURIs, l.Callbacks.Tenant) {
-						out.Found = append(out.Found, Found{
-							Subject: p.Name, Value: l.Callbacks.Tenant, Seen: or(names(p.RedirectURIs), "none"), Expected: l.Callbacks.Tenant,
-							Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package update " + quote(p.ClientID) + each(" --redirect-uri ", p.RedirectURIs, l.Callbacks.Tenant),
-						})
+					if p.ClientID != l.Link.UserClientID() || slices.Contains(p.RedirectURIs, l.Callbacks.Tenant) {
+						continue
 					}
+					f := Found{
+						Subject: p.Name, Value: l.Callbacks.Tenant, Seen: or(names(p.RedirectURIs), "none"), Expected: l.Callbacks.Tenant,
+						Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package update " + quote(p.ClientID) + each(" --redirect-uri ", p.RedirectURIs, l.Callbacks.Tenant),
+					}
+					if p.Type == ofConnect { // whose redirect URIs nobody changes
+						f.NoCommand, f.Click = true, "on the machine that Connect runs on: start it again with `--connect-url` and the address that stands in {subject}"
+					}
+					out.Found = append(out.Found, f)
 				}
 				return out
 			},
 		},
 	}
 }
+
+// ofConnect is the type of the installed package that our own tenant makes for Connect.
+const ofConnect = "connect"
 
 // refusedClient is the code with which Engagement refuses a package that it does not know or that is off, and whatever calls from an
 // address that is not on the API allowlist (engagement-wire 2.1).

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"maps"
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
@@ -320,6 +321,12 @@ func broken() []struct {
 			m.SalesforceUsername = "jonas@org"
 			l.Members = doctor.Got([]doctor.Member{m})
 		}},
+		{"D27", "a user of the package whom no Status names", func(l *doctor.Look) {
+			people, _ := l.People.Get()
+			all := maps.Clone(people.ByID)
+			all["005X"] = doctor.OrgUser{ID: "005X", Username: "extra@org", Active: true, User: true, Marketing: true, Approved: true}
+			l.People = doctor.Got(doctor.People{ByID: all})
+		}},
 		{"D28", "another org's business unit", func(l *doctor.Look) {
 			l.MultiOrg, l.OrgUnits = true, doctor.Got([]doctor.OrgUnit{{MID: childMID, Enabled: true}})
 		}},
@@ -592,7 +599,7 @@ var behind = map[string][]string{
 	"D02": {"D01"}, "D03": {"D01"}, "D04": {"D01"}, "D05": {"D01"}, "T17": {"D01"}, "T01": {"D01", "D02", "D06", "D08", "D22", "D23", "D24", "D25", "D34", "D35", "T02", "T03"},
 	"D06": {"D08"}, "D09": {"D08"}, "D10": {"D08", "D09", "T01"}, "D13": {"D08"}, "D17": {"D08"}, "D36": {"D07", "D08"}, "D15": {"D14"}, "D16": {"D14", "T11"},
 	"D07": {"D26"}, "D08": {"D26"}, "D11": {"D08", "D26"}, "D12": {"D08", "D26"}, "D27": {"D26"},
-	"D20": {"D28"}, "D26": {"T01"}, "T05": {"T01"}, "T16": {"T14"}, // what the first said of other orgs, names and the hour
+	"D20": {"D28"}, "D26": {"T01"}, "T05": {"T01", "T08"}, "T16": {"T14"}, // what the first said of other orgs, names and the hour
 }
 
 // TestPairsOfBrokenThings: of two things that are broken at the same time each is found, or is not checkable, or waits

@@ -98,9 +98,11 @@ type Look struct {
 	APIName string
 
 	// The tenant.
-	APIUser     Read[engagement.UserDetails]
-	Units       Read[[]engagement.BusinessUnit]
-	Members     Read[[]Member] // Engagement users whose Salesforce.com Status is set
+	APIUser Read[engagement.UserDetails]
+	Units   Read[[]engagement.BusinessUnit]
+	Members Read[[]Member] // Engagement users whose Salesforce.com Status is set
+	// Unnamed are mapped Engagement users whose Salesforce.com Status names nobody, as many as findings are told of.
+	Unnamed     Read[[]engagement.UserDetails]
 	Nobody      Read[[]string] // user names, in lower case, that such a status has and no user of the org
 	Grants      Read[map[string]engagement.Grant]
 	Tenant      Read[map[string]any] // security settings

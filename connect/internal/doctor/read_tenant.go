@@ -19,6 +19,7 @@ func (r *reader) readTenant(ctx context.Context, down error) {
 		}
 		fetch(&k.Units, func() ([]engagement.BusinessUnit, error) { return tenant.BusinessUnits(ctx) })
 		fetch(&k.Members, func() ([]Member, error) { return members(ctx, tenant) })
+		fetch(&k.Unnamed, func() ([]engagement.UserDetails, error) { return tenant.DetailsOf(ctx, k.unnamed()) })
 		r.patientOut(ctx, tenant)
 		if l.Tenant.Driver.KeepsSecrets() {
 			lose(&k.Grants, "Users sign in with tokens that Connect keeps for them: whose permissions have changed since shows only when they are used.")
@@ -78,6 +79,7 @@ func (r *reader) lostTenant(why string) {
 	lose(&k.APIUser, why)
 	lose(&k.Units, why)
 	lose(&k.Members, why)
+	lose(&k.Unnamed, why)
 	lose(&k.Grants, why)
 	lose(&k.Tenant, why)
 	lose(&k.Packages, why)
@@ -86,6 +88,25 @@ func (r *reader) lostTenant(why string) {
 	if k.Patient != nil {
 		lose(&k.Patient.Engagement, why)
 	}
+}
+
+// unnamed are the names of Engagement users who are mapped and whose Salesforce.com Status names nobody, at most [maxSubjects].
+func (l *Look) unnamed() []string {
+	members, why := l.Members.Get()
+	if why != "" {
+		return nil
+	}
+	named := make(map[string]bool, len(members))
+	for _, m := range members {
+		named[fold(m.Username)] = true
+	}
+	var out []string
+	for _, m := range l.mapped() {
+		if !named[fold(m.EngagementUser)] && !link.SameUsername(m.EngagementUser, l.Link.Tenant.Username) && len(out) < maxSubjects {
+			out = append(out, m.EngagementUser)
+		}
+	}
+	return out
 }
 
 // members are the Engagement users whose Salesforce.com Status is set, with the roles that they have everywhere.

@@ -59,6 +59,23 @@ func (s *Session) IntegratedDetails(ctx context.Context) ([]UserDetails, error) 
 	return out, nil
 }
 
+// DetailsOf reads those users of the names that there are, in one call: name few.
+func (s *Session) DetailsOf(ctx context.Context, usernames []string) ([]UserDetails, error) {
+	filter := &Filter{Property: "UserID", Operator: "IN", Values: usernames}
+	switch len(usernames) {
+	case 0:
+		return nil, nil
+	case 1: // which IN does not take
+		filter = Equals("UserID", usernames[0])
+	}
+	found, err := s.Retrieve(ctx, RetrieveRequest{ObjectType: "AccountUser", Filter: filter, AllAccounts: true, Properties: detailProperties()})
+	out := make([]UserDetails, len(found))
+	for i, e := range found {
+		out[i] = details(e)
+	}
+	return out, err
+}
+
 // maxAdministrators bounds how many users are looked at for administrators.
 const maxAdministrators = 5000
 
