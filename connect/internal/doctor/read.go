@@ -408,9 +408,24 @@ func callsOf(rows []usage.Row, now time.Time) Calls {
 	return c
 }
 
-// notConnected is why a cloud was not looked at that was never connected.
-func notConnected(cloud, user string) string {
-	return fmt.Sprintf("The %s is not connected: there is no %s to look as.", cloud, user)
+// orgNotConnected is why the org was not looked at that was never connected, and, where it is a real one, what would let it be.
+func orgNotConnected(l link.Link) string {
+	const lend = "An administrator's access token in TWINSPAN_ORG_TOKEN lets `twinspan doctor --org-url URL` look"
+	switch l.Standing {
+	case link.BesidePackage:
+		return "Connect has no app in the org to look by. " + lend + "; an app of your own lets Connect look by itself: `twinspan connect --standing beside-package --consumer-key KEY --system-user NAME --apply`."
+	case link.OwnLink:
+		return "The org is not connected: there is no system user to look as. " + lend + " until `twinspan connect --standing own-link --consumer-key KEY --system-user NAME --apply` has connected it."
+	}
+	return "The org is not connected: there is no system user to look as."
+}
+
+// tenantNotConnected is why the tenant was not looked at that was never connected, and, where it is a real one, what would let it be.
+func tenantNotConnected(l link.Link) string {
+	if l.Standing == link.BesidePackage || l.Standing == link.OwnLink {
+		return "Connect has no installed package in Engagement to look by: `twinspan connect --package-client-id ID --web-client-id ID --apply` connects one of your own."
+	}
+	return "The tenant is not connected: there is no API user to look as."
 }
 
 // ownOrg gives fn a session of the system user.
@@ -420,7 +435,7 @@ func (r *reader) ownOrg(ctx context.Context, down error, fn func(*crm.Session)) 
 	case down != nil:
 		return reason(down)
 	case l.Org.Username == "":
-		return notConnected("org", "system user")
+		return orgNotConnected(l)
 	case l.Org.State == link.SpanBroken:
 		return fmt.Sprintf("The org refuses the system user %s (%s: %s), so nothing in it can be read.", l.Org.Username, l.Org.Cause.Code, trimmed(l.Org.Cause.Text))
 	}
@@ -463,7 +478,7 @@ func (r *reader) ownTenant(ctx context.Context, down error, fn func(*engagement.
 	case down != nil:
 		return reason(down)
 	case l.Tenant.Username == "":
-		return notConnected("tenant", "API user")
+		return tenantNotConnected(l)
 	case l.Tenant.State == link.SpanBroken:
 		return fmt.Sprintf("Engagement refuses the API user %s (%s: %s), so nothing in it can be read.", l.Tenant.Username, l.Tenant.Cause.Code, trimmed(l.Tenant.Cause.Text))
 	}

@@ -67,8 +67,8 @@ func (r *reader) readLogins(ctx context.Context, org *crm.Session) {
 	k := r.look
 	r.patientLogins(ctx, org, func(rest string) ([]LoginRow, error) { return r.loginRows(ctx, org, rest) })
 	if id := k.systemID(); id == "" {
-		lose(&k.Logins, notConnected("org", "system user"))
-		lose(&k.Sessions, notConnected("org", "system user"))
+		lose(&k.Logins, orgNotConnected(r.link))
+		lose(&k.Sessions, orgNotConnected(r.link))
 	} else {
 		fetch(&k.Logins, func() ([]LoginRow, error) {
 			return r.loginRows(ctx, org, "WHERE UserId = "+crm.Literal(id)+" ORDER BY LoginTime DESC LIMIT 100")

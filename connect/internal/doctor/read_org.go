@@ -169,7 +169,7 @@ func (r *reader) orgUser(row crm.Record) OrgUser {
 func (r *reader) readSystemUser(ctx context.Context, org *crm.Session) {
 	l, k := r.link, r.look
 	if l.Org.UserID == "" && k.SystemName == "" {
-		why := notConnected("org", "system user")
+		why := orgNotConnected(l)
 		if l.Standing == link.BesidePackage {
 			why = "Which user of the org the package works as Connect is not told: name him (`twinspan doctor --system-user`)."
 		}

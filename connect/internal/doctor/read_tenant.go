@@ -56,7 +56,7 @@ func (l *Look) apiUsername() (name, why string) {
 	case l.Link.Standing == link.BesidePackage:
 		return "", "Which Engagement user the package works as Connect is not told: name him (`twinspan doctor --api-user`)."
 	case l.Link.Tenant.Username == "":
-		return "", notConnected("tenant", "API user")
+		return "", tenantNotConnected(l.Link)
 	}
 	return l.Link.Tenant.Username, ""
 }
