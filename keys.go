@@ -33,7 +33,7 @@ func (p *Program) openVault() (*vault.Vault, error) {
 		keys = p.folder.file("keys.json")
 	}
 	if _, err := os.Stat(keys); p.seed.Complete && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("--key-file: %s is missing, and what is sealed in the databases opens with no other: put it back, or start with a new folder", keys)
+		return nil, fmt.Errorf("--key-file: %s is missing, and what is sealed in the databases opens with no other: put it back; where the key came from TWINSPAN_KEY or --key-command, give it again; or start with a new folder", keys)
 	}
 	v, err := vault.Open(keys)
 	if err != nil {

@@ -42,7 +42,8 @@ func migrations() fs.FS {
 }
 
 // ErrMaster: the data keys do not open under this master key.
-var ErrMaster error = fault.New(fault.Internal, "credential_corrupt", "The data keys of the database, wrapped under --key-file, do not open under this key: it is another one than theirs, or the database was changed.")
+var ErrMaster error = fault.New(fault.Internal, "credential_corrupt", "The data keys of the database do not open under this key: it is another one than theirs, or the database was changed. "+
+	"Start with the key that they are wrapped under, by --key-file, TWINSPAN_KEY or --key-command, whichever it was.")
 
 // errChanged: another process changed the data keys at the same moment.
 var errChanged = errors.New("datakeys: changed meanwhile")
