@@ -40,6 +40,12 @@ func TestInstalledPackagePages(t *testing.T) {
 			t.Errorf("%d %q", p.Status(), p.Value("Integration type"))
 		}
 		p.Fill("Scope", "email_read").Fill("Redirect URIs", "https://reports.example/back").Press("Save").Sees("Its secret is shown this once.").Click("Done").Sees("https://reports.example/back")
+		made := p.At()
+		p.Open("/cloud/setup/packages/new").Fill("Name", " Reports").Choose("Integration type", "Public App").Fill("Redirect URIs", "https://reports.example/back").Press("Save").Sees("Error: A package of this name is installed already.")
+		if p.Status() != http.StatusConflict || p.Value("Redirect URIs") != "https://reports.example/back" {
+			t.Errorf("the same name again: %d", p.Status())
+		}
+		p.Open(made)
 		p.Click("Edit").Fill("Login Endpoint", "javascript:alert(1)").Press("Save").Sees("no http or https URL").Fill("Login Endpoint", "https://reports.example/").Press("Save").Sees("Component: Marketing Cloud App")
 		p.Click("Remove").Sees("The package goes for good").Press("Remove").Sees("The package is removed").SeesNot("Reports")
 

@@ -1,12 +1,16 @@
 package pages
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/ui"
 )
+
+// codeNameTaken: a form asked for a package of a name that is there.
+const codeNameTaken fault.Code = "package_name_taken"
 
 // packageFields tells beside which field stands what a service says of the field that it names.
 var packageFields = map[string]string{"type": "type", "name": "name", "scopes": "scopes", "redirect_uris": "uris", "login_endpoint": "endpoint"}
@@ -42,9 +46,22 @@ func (s *Server) newPackagePage(v *visit, value func(string) string, refused err
 	return a
 }
 
+// createPackage makes a package, and none of a name that is there: a form that is sent twice makes one.
 func (s *Server) createPackage(v *visit) (answer, error) {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	all, err := s.o.Setup.Packages(v.r.Context(), v.Principal)
+	if err != nil {
+		return answer{}, err
+	}
+	name := strings.TrimSpace(v.form.Get("name"))
+	if slices.ContainsFunc(all, func(k tenant.Package) bool { return k.Name == name }) {
+		return s.newPackagePage(v, v.form.Get, fault.New(fault.Conflict, codeNameTaken,
+			"A package of this name is installed already. If you pressed Save twice, it is yours: open it under Installed Packages, where a new client secret can be made. "+
+				"Otherwise choose another name.").In("name")), nil
+	}
 	k, secret, err := s.o.Setup.CreatePackage(v.r.Context(), v.Principal, tenant.PackageSpec{
-		Name: strings.TrimSpace(v.form.Get("name")), Type: tenant.Integration(v.form.Get("type")), Scopes: strings.Fields(v.form.Get("scopes")),
+		Name: name, Type: tenant.Integration(v.form.Get("type")), Scopes: strings.Fields(v.form.Get("scopes")),
 		RedirectURIs: strings.Fields(v.form.Get("uris")), LoginEndpoint: strings.TrimSpace(v.form.Get("endpoint")),
 	})
 	if told(err) {

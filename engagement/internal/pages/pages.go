@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/browser"
@@ -50,6 +51,7 @@ type Options struct {
 type Server struct {
 	o        Options
 	browsers browser.Browsers
+	creating sync.Mutex // of packages, whose names are looked at first
 }
 
 // New checks the options and returns the server.
