@@ -9,13 +9,13 @@ import (
 
 // packageName names an installed package.
 type packageName struct {
-	administering
+	clientFlags
 	ClientID string `arg:"" name:"client-id" help:"Client id of the package."`
 }
 
 // change changes the package, and says what was done, what ended by it and what stops.
 func (c *packageName) change(ctx context.Context, a *app, what string, change engagement.PackageChange) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ type packageDeleteCmd struct{ packageName }
 
 // Run uninstalls the package.
 func (c *packageDeleteCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 type roleUnitsCmd struct {
-	administering
+	clientFlags
 	BU int64 `arg:"" name:"mid" help:"MID of the business unit."`
 }
 
 // Run lists what is given in a business unit.
 func (c *roleUnitsCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,27 +36,27 @@ type unitRoleFields struct {
 }
 
 type roleGiveCmd struct {
-	administering
+	clientFlags
 	unitRoleFields
 }
 
 // Run gives a role in a business unit.
 func (c *roleGiveCmd) Run(ctx context.Context, a *app) error {
-	return c.change(ctx, a, &c.administering, "given", (*engagement.Session).GiveUnitRole)
+	return c.change(ctx, a, &c.clientFlags, "given", (*engagement.Session).GiveUnitRole)
 }
 
 type roleTakeCmd struct {
-	administering
+	clientFlags
 	unitRoleFields
 }
 
 // Run takes a role of a business unit back.
 func (c *roleTakeCmd) Run(ctx context.Context, a *app) error {
-	return c.change(ctx, a, &c.administering, "taken back", (*engagement.Session).TakeUnitRole)
+	return c.change(ctx, a, &c.clientFlags, "taken back", (*engagement.Session).TakeUnitRole)
 }
 
-func (f unitRoleFields) change(ctx context.Context, a *app, flags *administering, done string, do func(*engagement.Session, context.Context, int64, string, string) error) error {
-	s, err := flags.session(ctx, a)
+func (f unitRoleFields) change(ctx context.Context, a *app, flags *clientFlags, done string, do func(*engagement.Session, context.Context, int64, string, string) error) error {
+	s, err := flags.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (f unitRoleFields) change(ctx context.Context, a *app, flags *administering
 		return err
 	}
 	if err := do(s, ctx, f.BU, keys[0], f.User); err != nil {
-		return flags.explain(err)
+		return err
 	}
 	return a.print(fmt.Sprintf("%s %s in %d: %s\n", keys[0], done, f.BU, cmp.Or(oneLine(f.User), "everybody")))
 }

@@ -21,11 +21,11 @@ type packageCmd struct {
 	ActivateSecret packageActivateCmd `cmd:"" name:"activate-secret" help:"Put the second secret in force; the old one is good no longer."`
 }
 
-type packageListCmd struct{ administering }
+type packageListCmd struct{ clientFlags }
 
 // Run lists the installed packages.
 func (c *packageListCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (c *packageListCmd) Run(ctx context.Context, a *app) error {
 }
 
 type packageCreateCmd struct {
-	administering
+	clientFlags
 	Name        string   `arg:"" help:"Name of the package."`
 	Type        string   `help:"Integration: server, web or public." default:"server" enum:"server,web,public" env:"-"`
 	Scope       []string `help:"Scope such as email_send; may be repeated." env:"-"`
@@ -50,7 +50,7 @@ type packageCreateCmd struct {
 
 // Run installs a package.
 func (c *packageCreateCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,14 +62,14 @@ func (c *packageCreateCmd) Run(ctx context.Context, a *app) error {
 }
 
 type packageStageCmd struct {
-	administering
+	clientFlags
 	ClientID string `arg:"" name:"client-id" help:"Client id of the package."`
 	Replace  bool   `help:"End a secret that is staged already, and the access of clients that have it." env:"-"`
 }
 
 // Run stages a secret.
 func (c *packageStageCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,13 @@ func printSecret(a *app, made engagement.Secret) error {
 }
 
 type packageActivateCmd struct {
-	administering
+	clientFlags
 	ClientID string `arg:"" name:"client-id" help:"Client id of the package."`
 }
 
 // Run activates a staged secret.
 func (c *packageActivateCmd) Run(ctx context.Context, a *app) error {
-	s, err := c.session(ctx, a)
+	s, err := c.tenant(ctx)
 	if err != nil {
 		return err
 	}
