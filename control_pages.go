@@ -39,7 +39,7 @@ func (b benchPairs) Pairs() []workbench.Pair {
 }
 
 func (b benchPairs) Make(ctx context.Context, n workbench.NewPair) (workbench.Made, error) {
-	s, ready, err := b.p.makePair(ctx, wantedPair{n.Fixture, n.Users, n.AccountType, n.Package})
+	s, ready, err := b.p.makePair(ctx, wantedPair{n.Fixture, n.Users, n.AccountType, n.Package, false})
 	if err != nil {
 		return workbench.Made{}, err
 	}

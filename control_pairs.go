@@ -41,13 +41,14 @@ func (c *control) listPairs(w http.ResponseWriter, _ *http.Request) {
 	c.answer(w, http.StatusOK, map[string]any{"pairs": items})
 }
 
-// newPair answers POST /pairs {"fixture","fixture_users","account_type","package"} with a new org, tenant and connection.
+// newPair answers POST /pairs {"fixture","fixture_users","account_type","package","sandbox"} with a new org, tenant and connection.
 func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Fixture      string `json:"fixture"`
 		FixtureUsers int    `json:"fixture_users"`
 		AccountType  string `json:"account_type"`
 		Package      string `json:"package"`
+		Sandbox      bool   `json:"sandbox"`
 	}
 	if r.ContentLength != 0 {
 		if err := web.ReadJSON(w, r, 4<<10, &in, strictjson.KnownKeysOnly()); err != nil {
@@ -59,7 +60,7 @@ func (c *control) newPair(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, err)
 		return
 	}
-	s, ready, err := c.p.makePair(r.Context(), wantedPair{in.Fixture, in.FixtureUsers, in.AccountType, in.Package})
+	s, ready, err := c.p.makePair(r.Context(), wantedPair{in.Fixture, in.FixtureUsers, in.AccountType, in.Package, in.Sandbox})
 	if err != nil {
 		c.refuse(w, err)
 		return

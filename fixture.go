@@ -45,7 +45,7 @@ func redirectURIs() []string {
 func (s *seed) orgSpec(certificate, connectURL string) crm.OrgSpec {
 	demo := s.Fixture != FixtureNewOrg
 	spec := crm.OrgSpec{
-		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, Package: s.Package, UsernamePasswordFlow: s.Fixture == FixtureDemo,
+		ID: s.OrgID, Name: "Twinspan Org", MyDomain: s.MyDomain, Sandbox: s.Sandbox, Package: s.Package, UsernamePasswordFlow: s.Fixture == FixtureDemo,
 		Users: []crm.UserSpec{
 			orgUser(s.OrgAdmin, "Alma", "Admin", "System Administrator", demo, demo),
 			orgUser(s.SystemUser, "System", "User", "System Administrator", demo, demo),

@@ -263,6 +263,7 @@ type wantedPair struct {
 	fixture              string
 	users                int
 	accountType, release string
+	sandbox              bool // the org is one
 }
 
 // makePair makes a pair beside the others. What cannot be made is an Invalid fault in the field of the control API.
@@ -275,7 +276,9 @@ func (p *Program) makePair(ctx context.Context, w wantedPair) (*seed, Ready, err
 		}
 		return nil, Ready{}, fault.Wrap(err, fault.Invalid, codeBadPair, "%s", err.Error()).In(field)
 	}
-	made, ready, err := p.addPair(ctx, conf.pairKind())
+	kind := conf.pairKind()
+	kind.sandbox = w.sandbox
+	made, ready, err := p.addPair(ctx, kind)
 	if fault.KindOf(err) == fault.Invalid && w.release != "" { // all else was looked at; which releases there are the org knows alone
 		err = fault.Of(err).In("package")
 	}

@@ -28,6 +28,8 @@ type seed struct {
 	Package string `json:"package,omitempty"`
 	// AccountType is the tenant's edition; "" is AccountEnterprise2.
 	AccountType string `json:"account_type,omitempty"`
+	// Sandbox says that the org is one.
+	Sandbox bool `json:"sandbox,omitempty"`
 	// BulkUsers are those whom the fixture has beside its three persons.
 	BulkUsers bulkUsers `json:"bulk_users,omitzero"`
 	// Complete says that the fixture was filled in to its end; later starts leave the pair as its users have it.
@@ -78,7 +80,8 @@ const (
 type pairKind struct {
 	clouds                        string
 	fixture, accountType, release string
-	users                         int // beside the three persons
+	users                         int  // beside the three persons
+	sandbox                       bool // the org is one
 }
 
 // loadSeed reads the folder's seed, or makes one and keeps it durably before returning it. What of the kind is "" is as the
@@ -158,7 +161,7 @@ func newSeed(kind pairKind) (*seed, error) {
 	slug := newSlug()
 	host := slug + hostSuffix
 	s := &seed{
-		Version: seedVersion, Fixture: fixture, AccountType: kind.accountType, Package: release, PairID: slug, BulkUsers: bulkUsers{Number: kind.users},
+		Version: seedVersion, Fixture: fixture, AccountType: kind.accountType, Sandbox: kind.sandbox, Package: release, PairID: slug, BulkUsers: bulkUsers{Number: kind.users},
 		OrgID: crm.NewOrgID(), MyDomain: slug,
 		OrgAdmin:     newOrgLogin("admin@" + host),
 		SystemUser:   newOrgLogin("system.user@" + host),

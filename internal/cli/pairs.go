@@ -49,6 +49,7 @@ type pairsCreateCmd struct {
 	Users       int    `help:"Make so many more users in both clouds." name:"fixture-users" placeholder:"N" env:"-"`
 	AccountType string `help:"Edition of the tenant." enum:",enterprise-2,core,lock-publish" default:"" placeholder:"enterprise-2|core|lock-publish" env:"-"`
 	Package     string `help:"Version of the managed package." placeholder:"VERSION" env:"-"`
+	Sandbox     bool   `help:"Make the org a sandbox." env:"-"`
 }
 
 // Run makes the pair. The file is made first, so that nothing is made whose secrets nobody gets.
@@ -71,7 +72,7 @@ func (c *pairsCreateCmd) Run(ctx context.Context, a *app) (err error) {
 			err = errors.Join(err, os.Remove(c.Out))
 		}
 	}()
-	made, err := cl.CreatePair(ctx, control.NewPair{Fixture: c.Fixture, FixtureUsers: c.Users, AccountType: c.AccountType, Package: c.Package})
+	made, err := cl.CreatePair(ctx, control.NewPair{Fixture: c.Fixture, FixtureUsers: c.Users, AccountType: c.AccountType, Package: c.Package, Sandbox: c.Sandbox})
 	if err != nil {
 		return err
 	}

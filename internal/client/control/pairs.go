@@ -31,6 +31,7 @@ type NewPair struct {
 	FixtureUsers int    `json:"fixture_users,omitempty"` // more users than the fixture has
 	AccountType  string `json:"account_type,omitempty"`
 	Package      string `json:"package,omitempty"` // version of the managed package: "220"
+	Sandbox      bool   `json:"sandbox,omitempty"` // the org is one
 }
 
 // MadePair is a pair that was made.
