@@ -3,6 +3,7 @@ package crm_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -252,6 +253,33 @@ func TestWhoIsSignedInAndWhatWasDone(t *testing.T) {
 		p.wants("Salesforce.com Organization ID "+h.spec.ID[:15], "User Licenses", "Salesforce Integration")
 		p.click("Setup", "API Usage Last 7 Days")
 		p.wants("API Requests, Last 24 Hours", "any 24 hours that end now", "do not count", h.spec.Users[0].Username)
+		for _, c := range []struct {
+			title string
+			bars  int
+		}{{"Last 24 hours", 24}, {"Last 7 days", 7}} {
+			for _, figure := range all(p.doc, func(n *html.Node) bool { return n.Data == "figure" && strings.HasPrefix(said(n), c.title) }) {
+				drawn, sum := 0, 0
+				for _, b := range all(figure, func(n *html.Node) bool { return n.Data == "rect" }) {
+					if attr(b, "height") != "0.0" {
+						drawn++
+					}
+					c.bars--
+				}
+				for _, cell := range all(figure, func(n *html.Node) bool { return n.Data == "td" }) {
+					n, err := strconv.Atoi(said(cell))
+					if err != nil {
+						t.Error(err)
+					}
+					sum += n
+				}
+				if sum != used || c.title == "Last 24 hours" && drawn == 0 {
+					t.Errorf("%s: %d bars are drawn, %d calls in their table, want %d", c.title, drawn, sum, used)
+				}
+			}
+			if c.bars != 0 {
+				t.Errorf("%s: %d bars too few", c.title, c.bars)
+			}
+		}
 		if cells := said(p.row("Salesforce Marketing Cloud")); cells != "Salesforce Marketing Cloud 1 3" {
 			t.Errorf("the connector's calls: %s", cells)
 		}

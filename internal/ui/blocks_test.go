@@ -115,3 +115,48 @@ func TestChartsOfAnyNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestChartsAreToScale reads the bars as they are drawn: half of the axis's end is half as high, nothing is no bar, the limit's line
+// is where its number belongs; and whoever does not see them has the same numbers in a table.
+func TestChartsAreToScale(t *testing.T) {
+	t.Parallel()
+	_, doc := render(t, ui.Page{Title: "x", Blocks: []ui.Block{ui.Chart{
+		Title: "Last 24 hours", By: "Hour", Unit: "API requests", Limit: 15, Of: "the org's limit",
+		Points: []ui.Point{{Label: "09:00", Value: 20}, {Label: "10:00", Value: 0}, {Label: "11:00", Value: 10}, {Label: "12:00", Value: 5}},
+	}}})
+	var heights, feet, labels, cells []string
+	var limit, hidden string
+	walk(doc, func(n *html.Node) {
+		attrs := map[string]string{}
+		for _, a := range n.Attr {
+			attrs[a.Key] = a.Val
+		}
+		switch {
+		case n.Data == "svg":
+			hidden = attrs["aria-hidden"]
+		case n.Data == "rect":
+			heights, feet = append(heights, attrs["height"]), append(feet, attrs["y"])
+		case n.Data == "line" && attrs["class"] == "limit":
+			limit = attrs["y1"]
+		case n.Data == "text" && attrs["text-anchor"] == "middle":
+			labels = append(labels, n.FirstChild.Data)
+		case (n.Data == "th" && attrs["scope"] == "row" || n.Data == "td") && n.FirstChild != nil:
+			cells = append(cells, n.FirstChild.Data)
+		}
+	})
+	for what, c := range map[string]struct {
+		got  []string
+		want string
+	}{
+		"heights":    {heights, "186.0 0.0 93.0 46.5"}, // of 186, which are 20
+		"upper ends": {feet, "10.0 196.0 103.0 149.5"},
+		"the limit":  {[]string{limit}, "56"},
+		"labels":     {labels, "09:00 10:00 11:00 12:00"},
+		"the table":  {cells, "09:00 20 10:00 0 11:00 10 12:00 5"},
+		"hidden":     {[]string{hidden}, "true"},
+	} {
+		if got := strings.Join(c.got, " "); got != c.want {
+			t.Errorf("%s: %q, want %q", what, got, c.want)
+		}
+	}
+}
