@@ -102,7 +102,7 @@ func useChecks() []Check {
 		{
 			ID: "D38", Name: "Verified sender", Severity: Warning, Wants: "the org's default no-reply address and its domain are verified",
 			Why:   "The org sends email only from verified domains: until then mails leave from a substitute address, or not at all.",
-			Click: "Setup > Email > Deliverability; Setup > Email > Authorized Email Domains", See: "twinspan org email show", Document: docDomains,
+			Click: "Setup > Email > Deliverability; Setup > Email > Authorized Email Domains, or Setup > Email > DKIM Keys", See: "twinspan org email show", Document: docDomains,
 			Look: func(l *Look) Outcome {
 				senders, why := l.Senders.Get()
 				if why != "" {
@@ -110,16 +110,15 @@ func useChecks() []Check {
 				}
 				var out Outcome
 				for _, s := range senders {
-					if s.Domain || !strings.Contains(strings.ToLower(s.Purpose), "noreply") {
+					if !s.noReply() {
 						continue
 					}
-					_, domain, _ := strings.Cut(s.Name, "@")
-					proven := slices.ContainsFunc(senders, func(d Sender) bool { return d.Domain && d.Verified && strings.EqualFold(d.Name, domain) })
+					domain := s.domain()
 					switch {
 					case !s.Verified:
 						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "the address is not verified"})
-					case !proven:
-						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified", Value: domain, Command: "twinspan org email domain {value} --verify"})
+					case !proven(senders, domain):
+						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified, and no active DKIM key of it is seen", Value: domain, Command: "twinspan org email domain {value} --verify"})
 					}
 				}
 				return out
@@ -193,6 +192,35 @@ func useChecks() []Check {
 			},
 		},
 	}
+}
+
+// noReply reports whether the org mails from an address where nobody else is named.
+func (s Sender) noReply() bool {
+	return !s.Domain && strings.Contains(strings.ToLower(s.Purpose), "noreply")
+}
+
+// domain is that of an address, in lower case.
+func (s Sender) domain() string {
+	_, domain, _ := strings.Cut(s.Name, "@")
+	return strings.ToLower(domain)
+}
+
+// proven reports whether a domain is an authorized one that is verified, or an active DKIM key signs for it (connect-facts 8.5).
+func proven(senders []Sender, domain string) bool {
+	return slices.ContainsFunc(senders, func(d Sender) bool {
+		if !d.Domain || !d.Verified {
+			return false
+		}
+		name := strings.ToLower(d.Name)
+		below := strings.HasSuffix(domain, "."+name)
+		switch d.Purpose {
+		case "SubdomainsOnly":
+			return below
+		case "DomainAndSubdomains":
+			return below || domain == name
+		}
+		return domain == name
+	})
 }
 
 // usedBefore is the use of the limit as the oldest round saw it of those that tell how it goes now: at least a quarter of an hour

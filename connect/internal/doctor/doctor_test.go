@@ -323,7 +323,8 @@ func broken() []struct {
 		}},
 		{"D27", "a user of the package whom no Status names", func(l *doctor.Look) {
 			people, _ := l.People.Get()
-			all := maps.Clone(people.ByID)
+			all := map[string]doctor.OrgUser{}
+			maps.Copy(all, people.ByID)
 			all["005X"] = doctor.OrgUser{ID: "005X", Username: "extra@org", Active: true, User: true, Marketing: true, Approved: true}
 			l.People = doctor.Got(doctor.People{ByID: all})
 		}},
@@ -368,6 +369,9 @@ func broken() []struct {
 		}},
 		{"D38", "domain", func(l *doctor.Look) {
 			l.Senders = doctor.Got([]doctor.Sender{{Name: "no@reply.example", Purpose: "DefaultNoreply", Verified: true}, {Name: "other.example", Domain: true, Verified: true}})
+		}},
+		{"D38", "a DKIM key of the domain above alone", func(l *doctor.Look) {
+			l.Senders = doctor.Got([]doctor.Sender{{Name: "no@mail.reply.example", Purpose: "DefaultNoreply", Verified: true}, {Name: "reply.example", Purpose: "DomainOnly", Domain: true, Verified: true}})
 		}},
 		{"D39", "open", func(l *doctor.Look) {
 			l.Migration = doctor.Got(migration.Offer{Users: 3, UpgradedAt: noon, Until: noon.Add(migration.Window)})
@@ -557,6 +561,20 @@ func TestSteadyUse(t *testing.T) {
 		l.Limits = doctor.Got(crm.Limits{DailyAPIRequests: crm.Limit{Max: 1000, Remaining: 480}})
 		if o := l.Judge("T14"); len(o.Found) > 0 || o.Unread != "" {
 			t.Errorf("%s: %+v", name, o)
+		}
+	}
+}
+
+// TestDKIMKeysProveDomains: an active key proves the domains that it signs for, as an authorized domain proves its own.
+func TestDKIMKeysProveDomains(t *testing.T) {
+	t.Parallel()
+	for match, want := range map[string][2]bool{"DomainOnly": {true, false}, "SubdomainsOnly": {false, true}, "DomainAndSubdomains": {true, true}} {
+		for i, address := range []string{"no@Reply.example", "no@mail.reply.example"} {
+			l := well()
+			l.Senders = doctor.Got([]doctor.Sender{{Name: address, Purpose: "DefaultNoreply", Verified: true}, {Name: "reply.example", Purpose: match, Domain: true, Verified: true}})
+			if o := l.Judge("D38"); len(o.Found) == 0 != want[i] {
+				t.Errorf("%s by a key for %s: %+v", address, match, o.Found)
+			}
 		}
 	}
 }

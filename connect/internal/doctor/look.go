@@ -179,7 +179,8 @@ type Site struct {
 	Active    bool
 }
 
-// Sender is an address or domain that the org mails from.
+// Sender is an address or domain that the org mails from, or a domain of an active DKIM key, whose Purpose is for what it signs
+// ("DomainOnly", "SubdomainsOnly", "DomainAndSubdomains").
 type Sender struct {
 	Name, Purpose    string
 	Domain, Verified bool

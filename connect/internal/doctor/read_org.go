@@ -431,6 +431,16 @@ func (r *reader) readSetup(ctx context.Context, org *crm.Session) {
 		for _, row := range rows {
 			out = append(out, Sender{Name: row.String("DomainName"), Domain: true, Verified: row.Bool("IsDomainOwnershipVerified")})
 		}
+		if err != nil || !slices.ContainsFunc(out, func(s Sender) bool { return s.noReply() && !proven(out, s.domain()) }) {
+			return out, err
+		}
+		rows, err = org.Query(ctx, "SELECT Id, Domain, DomainMatch FROM EmailDomainKey WHERE IsActive = TRUE LIMIT 500")
+		if remote := client.Remote(err); remote != nil && remote.Code == "INVALID_TYPE" { // our own org has no DKIM keys, and who may not see them is told the same
+			return out, nil
+		}
+		for _, row := range rows {
+			out = append(out, Sender{Name: row.String("Domain"), Purpose: row.String("DomainMatch"), Domain: true, Verified: true})
+		}
 		return out, err
 	})
 	fetch(&k.Sandbox, func() (bool, error) {
