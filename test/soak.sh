@@ -36,8 +36,11 @@ TWINSPAN_TEST_DOCTOR_PAIRS=${PAIRS:-2000} TWINSPAN_TEST_DOCTOR_SEED=$seed go tes
 echo "== a migration of users, killed ${KILLS:-100} times while the clouds spoil calls"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestMigrationIsKilled ./connect
 
+echo "== an import of 10,000 users on PostgreSQL, while the clouds spoil calls"
+TWINSPAN_TEST_CROWD=10000 TWINSPAN_TEST_CROWD_DB=postgres go test -count 1 -timeout 30m -v -run 'TestImport$' ./test/contract
+
 echo "== an import of users, killed ${KILLS:-100} times likewise"
-TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestImportIsKilled ./connect
+go test -count $((${KILLS:-100} / 4 + 1)) -timeout 2h -v -run TestImportIsKilled ./connect
 
 echo "== whole upgrades, killed ${KILLS:-100} times and at every failpoint while the clouds spoil calls and restart"
 TWINSPAN_TEST_KILLS=${KILLS:-100} go test -count 1 -timeout 2h -v -run TestUpgradeIsKilled ./test/upgrade

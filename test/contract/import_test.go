@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -81,9 +82,10 @@ func (f *faulty) draw() int {
 // user ends mapped once, or listed as failed with the reason; an import that was ended is finished by a second one.
 func TestImport(t *testing.T) {
 	t.Parallel()
-	sizes := map[string]int{"sqlite": 400, "postgres": 200} // make test also runs 10,000, without the race detector
+	// make test also runs 10,000 on SQLite, without the race detector, and make soak on PostgreSQL.
+	sizes := map[string]int{"sqlite": 400, "postgres": 200}
 	if n, err := strconv.Atoi(os.Getenv("TWINSPAN_TEST_CROWD")); err == nil {
-		sizes["sqlite"] = n
+		sizes[cmp.Or(os.Getenv("TWINSPAN_TEST_CROWD_DB"), "sqlite")] = n
 	}
 	for kind, crowd := range sizes {
 		t.Run(kind, func(t *testing.T) {

@@ -32,7 +32,9 @@ const (
 	importBatch = 50
 	// importCalls is how many lines of a batch call the clouds at the same time.
 	importCalls = 12
-	// importAttempts is how often a line is tried whose clouds fail or do not answer.
+	// importAttempts is how often a line is tried whose clouds fail or do not answer. An import has no bound of age, as the migration of
+	// users has: nothing in it waits for somebody's approval, rounds are at most importPause apart, a start that a kill broke off counts as
+	// an attempt, and the job itself is over ("stopped") after as many starts. Only an outage holds it longer, and ends by itself.
 	importAttempts = 8
 	// importRound is the pause before lines are tried again, doubled each round up to importPause.
 	importRound = 250 * time.Millisecond
