@@ -23,6 +23,7 @@ import (
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
 	"github.com/twinspan/twinspan/internal/probe"
+	"github.com/twinspan/twinspan/internal/quickfind"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -100,6 +101,7 @@ func (s *Server) Mount(mux *web.Mux) {
 	mux.Handle("POST "+linkPath, s.guarded(s.enterByLink))
 	mux.Handle("POST "+signOutPath, s.act(anybody, s.signOut))
 	mux.HandleFunc("GET "+Path, s.inside(anybody, s.home))
+	mux.HandleFunc("GET "+findPath, s.inside(anybody, s.find))
 	mux.HandleFunc("GET "+inboxPath, s.inside(operator, s.inbox))
 	mux.HandleFunc("GET "+inboxPath+"/{id}", s.inside(operator, s.letter))
 	mux.HandleFunc("GET "+inboxPath+"/{id}/html", s.inside(operator, s.letterHTML))
@@ -276,11 +278,10 @@ func (s *Server) show(v *visit, status int, p ui.Page) {
 	}
 	p.SignOut = v.owned(ui.Form{Action: signOutPath, Submits: []ui.Submit{{Label: "Sign out", Secondary: true}}})
 	p.Tree = ui.Tree{Label: "Workbench", Nodes: []ui.Node{{Text: "Overview", Href: Path}}}
-	for _, one := range places {
-		if one.who == anybody || v.holder.All {
-			p.Tree.Nodes = append(p.Tree.Nodes, ui.Node{Text: one.text, Href: one.path})
-		}
+	for _, one := range v.places() {
+		p.Tree.Nodes = append(p.Tree.Nodes, ui.Node{Text: one.text, Href: one.path})
 	}
+	p.Find.Action, p.Find.Name = findPath, quickfind.Name
 	if v.r.URL.Path != Path {
 		p.Crumbs = append([]ui.Link{{Text: "Workbench", Href: Path}}, p.Crumbs...)
 	}
