@@ -185,7 +185,8 @@ func useChecks() []Check {
 				if settings["OauthOidcSettings.isStrict"] == "true" {
 					out.Found = append(out.Found, Found{Subject: "Hold All Connected Apps to RFC 9700", Seen: "on"})
 				}
-				if tenant, why := l.Tenant.Get(); why == "" && tenant["any_sender"] == true {
+				tenant, why := l.Tenant.Get()
+				if out.Unread = why; tenant["any_sender"] == true {
 					out.Found = append(out.Found, Found{Subject: "any_sender", Seen: "on: mail leaves Engagement from addresses that nobody verified", Command: "twinspan tenant settings any_sender=false"})
 				}
 				return out
