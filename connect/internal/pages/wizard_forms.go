@@ -238,7 +238,7 @@ func (s *Server) askAPIUser(w http.ResponseWriter, r *http.Request, v stay) {
 		return
 	}
 	s.show(w, r, http.StatusOK, v, ui.Page{
-		Title: "Connect to Marketing Cloud", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, FormAction: tenantSource(v.link),
+		Title: "Connect to Marketing Cloud as the API user", Crumbs: []ui.Link{{Text: "Upgrade", Href: UpgradePath}}, FormAction: tenantSource(v.link),
 		Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Warning", Text: "Log out of all active Engagement sessions first. Closing the tab doesn’t end an active session."}},
 		Blocks: []ui.Block{
 			ui.Definitions{{Name: "You", Value: v.Person.Shown()}, {Name: "Marketing Cloud Connect API user", Value: v.link.Tenant.Username}, {Name: "Enterprise", Value: fmt.Sprint(v.link.EID)}, {Name: "Org", Value: v.link.Org.OrgID}},
