@@ -223,8 +223,9 @@ func (s *sender) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		// What was begun is asked for until it is answered: Connect may have taken it when the answer was cut off.
-		answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		// What was begun is asked for until it is answered: Connect may have taken it when the answer was cut off. A send that a process
+		// died with nobody takes over for a minute and a half.
+		answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
 		more := s.one(answered)
 		cancel()
 		if !more {
