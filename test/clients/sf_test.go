@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -111,14 +112,23 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	}
 }
 
+// freePort is a port that nobody listens on, below those that the machine itself hands out (32768 on Linux): the CLI
+// takes it many seconds later, and until then no other test's connection may have been given it.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var last error
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			last = err
+			continue
+		}
+		_ = l.Close()
+		return port
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal(last)
+	return 0
 }
 
 // cliAnswer is what a command with --json prints.
@@ -338,7 +348,10 @@ func (c *cli) loginWeb(t *testing.T) {
 	select {
 	case at := <-opened:
 		b := &goClient{ctx: ctx, ready: c.ready, user: who}
-		callback := fmt.Sprintf("http://localhost:%d/OauthRedirect?%s", c.port, b.land(t, at).Encode())
+		query := b.land(t, at)
+		callback := fmt.Sprintf("http://localhost:%d/OauthRedirect", c.port)
+		awaitCallback(ctx, t, callback)
+		callback += "?" + query.Encode()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, callback, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -360,6 +373,32 @@ func (c *cli) loginWeb(t *testing.T) {
 	c.wantLogin(t, a, who.Username)
 	c.connected(t, who.Username)
 	c.wantOutside(t)
+}
+
+// awaitCallback asks as Chromium does before a page may reach a private network (OPTIONS), until the CLI answers. It listens
+// before it opens the browser, and leaves without an answer whatever comes before the browser's process has ended.
+func awaitCallback(ctx context.Context, t *testing.T, at string) {
+	t.Helper()
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodOptions, at, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Access-Control-Request-Method", http.MethodGet)
+		req.Header.Set("Access-Control-Request-Private-Network", "true")
+		res, err := client.Do(req)
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusNoContent {
+				t.Fatalf("the CLI's callback answers a preflight with %d", res.StatusCode)
+			}
+			return
+		}
+		if !os.IsTimeout(err) || ctx.Err() != nil {
+			t.Fatalf("the CLI's callback: %v", err)
+		}
+	}
 }
 
 func (c *cli) loginAccessToken(t *testing.T) {
