@@ -213,7 +213,7 @@ func link(t *testing.T, html, part string) string {
 // visit does what a mail program or its reader does, without following where it leads.
 func visit(ctx context.Context, t *testing.T, method, address, form string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	req := must[*http.Request](t)(http.NewRequestWithContext(ctx, method, address, strings.NewReader(form)))
 	if form != "" {

@@ -481,7 +481,7 @@ func TestBulkLimitsAreNotLifted(t *testing.T) {
 		h.call(t, connector, "PATCH", path, map[string]any{"state": "UploadComplete"})
 		limits := func() string {
 			t.Helper()
-			for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 				_, answer := h.call(t, connector, "GET", data+"/limits", nil) // REST: does not count
 				if strings.Contains(answer, `"DailyBulkApiBatches":{"Max":15000,"Remaining":14999}`) {
 					return answer

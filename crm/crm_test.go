@@ -96,7 +96,7 @@ func schemaOf(t *testing.T, dsn string) string {
 func (h *house) useMails(t *testing.T, mails *outbox) {
 	h.mails = mails
 	mails.settle = func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := h.cloud.Posted(ctx); err != nil {
 			t.Errorf("letters do not leave: %v", err)

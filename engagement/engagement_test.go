@@ -259,7 +259,7 @@ func TestTwoProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for b.alive(t, token) {
-		if time.Since(began) > 5*time.Second { // a second, and what a busy machine takes
+		if time.Since(began) > 30*time.Second { // a second, and what a busy machine takes
 			t.Fatal("the other process does not follow the clock")
 		}
 	}

@@ -28,7 +28,7 @@ func (s site) signInTo(t *testing.T, client, secret, username string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	verifier := oauth.NewVerifier()
 	page := s.url + "/v2/authorize?" + url.Values{
 		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {tenanttest.RedirectURI}, "code_challenge": {oauth.Challenge(verifier)}, "code_challenge_method": {"S256"},

@@ -129,7 +129,7 @@ func TestAFencedSaveSaysSo(t *testing.T) {
 			}
 		}
 		// What the zombie returns changes nothing.
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := first.Stop(ctx); err != nil {
 			t.Fatal(err)

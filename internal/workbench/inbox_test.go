@@ -14,7 +14,7 @@ import (
 // gets sends a letter to the inbox and returns its id.
 func (b *bench) gets(t *testing.T, m mail.Message) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m.From = mail.Address{Name: "The org", Email: "noreply@org.test"}
 	if m.To.Email == "" {

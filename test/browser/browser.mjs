@@ -34,7 +34,7 @@ const desk = { width: 1280, height: 900 };
 const telephone = { width: 375, height: 740 };
 
 /** patience is how long a person waits for anything, in milliseconds. */
-const patience = 20_000;
+const patience = 60_000;
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const script = basename(process.argv[1]).replace(/\.test\.mjs$/, '');

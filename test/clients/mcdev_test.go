@@ -104,7 +104,7 @@ func (m mcdev) customers(t *testing.T) {
 		}
 		r.Header.Set("Content-Type", media)
 		r.Header.Set("SOAPAction", action)
-		res, err := (&http.Client{Timeout: 20 * time.Second}).Do(r)
+		res, err := (&http.Client{Timeout: time.Minute}).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

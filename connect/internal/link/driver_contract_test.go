@@ -47,7 +47,7 @@ func newGround(t *testing.T, db *sqldb.DB) *ground {
 	store := sqlstore.New(db)
 	tr := client.NewTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	g.links = link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: 10 * time.Second}, nil)
+	g.links = link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 	g.links.SignInReturn("http://connect.example/callback")
 	ctx := t.Context()
 	var err error

@@ -55,7 +55,7 @@ func newLegacyWorldAt(t *testing.T, dsn string) *legacyWorld {
 	for i := range w.both {
 		tr := client.NewTransport()
 		t.Cleanup(tr.CloseIdleConnections)
-		w.both[i] = link.NewService(w.store, link.NewKeyring(w.store, w.vault), &http.Client{Transport: tr, Timeout: 10 * time.Second}, nil)
+		w.both[i] = link.NewService(w.store, link.NewKeyring(w.store, w.vault), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 		w.both[i].SignInReturn("http://connect.example/callback")
 	}
 	t.Cleanup(func() {

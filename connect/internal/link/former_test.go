@@ -24,7 +24,7 @@ func TestRefusalOfTheFormerUser(t *testing.T) {
 		store := sqlstore.New(db)
 		tr := client.NewTransport()
 		t.Cleanup(tr.CloseIdleConnections)
-		links := link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: 5 * time.Second}, nil)
+		links := link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 		ctx := t.Context()
 		var err error
 		if _, tenant.Certificate, err = links.Certificates(ctx, linktest.Pair); err != nil {

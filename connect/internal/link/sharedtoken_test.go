@@ -32,7 +32,7 @@ func (w *legacyWorld) replicas(t *testing.T, dsn string, n int) []*link.Service 
 		})
 		tr := client.NewTransport()
 		t.Cleanup(tr.CloseIdleConnections)
-		all[i] = link.NewService(store, link.NewKeyring(store, w.vault), &http.Client{Transport: tr, Timeout: 10 * time.Second}, nil)
+		all[i] = link.NewService(store, link.NewKeyring(store, w.vault), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 		all[i].SignInReturn("http://connect.example/callback")
 	}
 	return all

@@ -63,7 +63,7 @@ func newWorld(t *testing.T, kind string) *world {
 	v := linktest.PutKeys(t, w.store)
 	tr := client.NewTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	w.links = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: 5 * time.Second}, nil)
+	w.links = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 	w.mappings = mapping.NewService(w.store, w.links, nil)
 	ctx := t.Context()
 	var err error

@@ -40,7 +40,7 @@ func newWorld(t *testing.T, db *sqldb.DB) *world {
 	w.org.Now, w.tenant.Now = machine, machine
 	tr := client.NewTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	w.links = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: 5 * time.Second}, machine)
+	w.links = link.NewService(w.store, link.NewKeyring(w.store, v), &http.Client{Transport: tr, Timeout: time.Minute}, machine)
 	w.sends = send.NewService(w.store, w.links, machine)
 	ctx := t.Context()
 	var err error

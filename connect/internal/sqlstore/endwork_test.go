@@ -57,7 +57,7 @@ func newRear(t *testing.T, db *sqldb.DB) *rear {
 	r.store.Signing(chains)
 	tr := client.NewTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	r.links = link.NewService(r.store, link.NewKeyring(r.store, sealing), &http.Client{Transport: tr, Timeout: 5 * time.Second}, nil)
+	r.links = link.NewService(r.store, link.NewKeyring(r.store, sealing), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 	queue := r.store.Queue(jobs.Options{Workers: 1})
 	r.fired, r.kept, r.sends = sqlstore.NewTriggers(r.store), sqlstore.NewMailings(r.store, queue), send.NewService(r.store, r.links, nil)
 	reported := sqlstore.NewTracking(r.store)

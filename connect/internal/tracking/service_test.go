@@ -49,7 +49,7 @@ func newWorld(t *testing.T, kind string) *world {
 	store := sqlstore.New(sqldbtest.Open(t, sqldbtest.DSN(t, kind), []sqldb.Migrations{sqlstore.Migrations(), jobs.Migrations}))
 	tr := client.NewTransport()
 	t.Cleanup(tr.CloseIdleConnections)
-	w.links = link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: 5 * time.Second}, nil)
+	w.links = link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 	w.store = sqlstore.NewTracking(store)
 	w.service = tracking.NewService(w.store, w.store, w.links, func() time.Time { return w.machine })
 	ctx := t.Context()

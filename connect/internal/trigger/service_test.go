@@ -30,7 +30,7 @@ func TestBulkLoad(t *testing.T) {
 		store := sqlstore.New(db)
 		tr := client.NewTransport()
 		t.Cleanup(tr.CloseIdleConnections)
-		links := link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: 5 * time.Second}, nil)
+		links := link.NewService(store, link.NewKeyring(store, linktest.PutKeys(t, store)), &http.Client{Transport: tr, Timeout: time.Minute}, nil)
 		ctx := t.Context()
 		var err error
 		if org.Certificate, tenant.Certificate, err = links.Certificates(ctx, linktest.Pair); err != nil {

@@ -186,7 +186,7 @@ func (w *world) await(t *testing.T, what string, ok func(upgrade.Upgrade) bool) 
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		u, err := w.service.Last(t.Context(), w.link)
 		if err == nil && ok(u) {

@@ -270,7 +270,7 @@ func (h *house) browser() *browser {
 	if err != nil {
 		h.Fatal(err)
 	}
-	return &browser{h, &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{h, &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 func (b *browser) get(path string) answer {
