@@ -1,6 +1,7 @@
 package twinspan_test
 
 import (
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -18,8 +19,11 @@ import (
 
 // The system user's password is changed, his security token is reset, a year passes in which passwords expire, and the
 // program is started again: both spans and every mapping go on, and a mapped user is asked by Engagement for nothing. An
-// integration user, who signs in by password, breaks each time with that cause named. For each release at which the
-// mapping's token lies elsewhere.
+// integration user, made as document 004 says, who signs in by password, breaks each time with that cause named, and is
+// renewed by the token that was mailed to him. For each release of the package at which something changes.
+//
+// seed:api S004-01 S004-03 S004-06 S004-08 S004-09 S004-11 S004-12 S004-13 S004-14 S004-15 S004-16 S004-17
+// seed:api S004-19 S004-20 S004-21 S004-22 S004-23 S004-25 S004-28 S004-29
 func TestSpansOutlivePasswords(t *testing.T) {
 	t.Parallel()
 	for _, release := range []string{"5.400", "5.493", "219", "220"} {
@@ -28,7 +32,7 @@ func TestSpansOutlivePasswords(t *testing.T) {
 			c := freePorts(t.TempDir())
 			c.Package = release
 			e := &endurance{Program: start(t, c)}
-			e.begin(t)
+			e.makeRobot(t)
 			e.goesOn(t, "at first")
 
 			ids := e.ids(t)
@@ -56,8 +60,11 @@ func TestSpansOutlivePasswords(t *testing.T) {
 	}
 }
 
-// endurance is a program with an integration user, the last of the demo's people.
-type endurance struct{ *twinspan.Program }
+// endurance is a program with an integration user.
+type endurance struct {
+	*twinspan.Program
+	robot string // the integration user's name in the org
+}
 
 func noError(t *testing.T, err error) {
 	t.Helper()
@@ -73,8 +80,6 @@ func (e *endurance) connect(t *testing.T) *connect.Client {
 	noError(t, err)
 	return c
 }
-
-func (e *endurance) robot() twinspan.Login { return e.Ready().CRM.Users[2] }
 
 // admin signs the administrator in by key, which no password's end prevents.
 func (e *endurance) admin(t *testing.T) *crm.Session {
@@ -92,30 +97,101 @@ func (e *endurance) admin(t *testing.T) *crm.Session {
 	return org.Session(token)
 }
 
+// begin connects the last of the demo's people as the integration user.
 func (e *endurance) begin(t *testing.T) {
 	t.Helper()
-	admin := e.admin(t)
-	all, err := admin.ReadSettings(bounded(t))
+	e.letAdminsLogIn(t)
+	robot := e.Ready().CRM.Users[2]
+	e.robot = robot.Username
+	_, err := e.giveRobot(t, vault.Secret(robot.Password), vault.Secret(robot.SecurityToken))
 	noError(t, err)
-	for _, s := range all {
-		if strings.HasSuffix(s.Path, "enableAdminLoginAsAnyUser") {
-			s.Value = "true"
-			noError(t, admin.UpdateSettings(bounded(t), []crm.Setting{s}))
-		}
-	}
+}
+
+// giveRobot gives Connect the integration user's credentials.
+func (e *endurance) giveRobot(t *testing.T, password, token vault.Secret) (connect.IntegrationUser, error) {
+	t.Helper()
 	app := e.Ready().CRM.ConnectedApps["Integration Test"]
-	_, err = e.connect(t).ConnectIntegrationUser(bounded(t), connect.IntegrationCredentials{
-		Username: e.robot().Username, Password: vault.Secret(e.robot().Password), SecurityToken: vault.Secret(e.robot().SecurityToken),
-		ClientID: app.ClientID, ClientSecret: vault.Secret(app.ClientSecret),
+	return e.connect(t).ConnectIntegrationUser(bounded(t), connect.IntegrationCredentials{
+		Username: e.robot, Password: password, SecurityToken: token, ClientID: app.ClientID, ClientSecret: vault.Secret(app.ClientSecret),
+	})
+}
+
+// makeRobot makes the integration user as document 004 says: an account of his own, made by an administrator; his password, set by
+// the link that is mailed to him; the flow, which is off, is refused by name and then allowed; and he is connected with user
+// name, password and the security token that was mailed.
+func (e *endurance) makeRobot(t *testing.T) {
+	t.Helper()
+	e.robot = "robot@integration.example"
+	admin := e.admin(t)
+	noError(t, admin.UpdateSettings(bounded(t), []crm.Setting{e.setting(t, "blockOAuthUnPwFlow", "true")}))
+	profiles, err := admin.Query(bounded(t), "SELECT Id FROM Profile WHERE Name = 'System Administrator' AND UserLicense.Name = 'Salesforce'")
+	noError(t, err)
+	id, err := admin.CreateRecord(bounded(t), "User", map[string]any{
+		"Username": e.robot, "LastName": "Salesforce Connector", "Email": "robot@mail.example", "Alias": "robot", "TimeZoneSidKey": "America/Los_Angeles",
+		"LocaleSidKey": "en_US", "EmailEncodingKey": "UTF-8", "LanguageLocaleKey": "en_US", "ProfileId": profiles[0].String("Id"),
 	})
 	noError(t, err)
+	sets, err := admin.Query(bounded(t), "SELECT Id FROM PermissionSet WHERE Label = 'Integration Test Users'")
+	noError(t, err)
+	_, err = admin.CreateRecord(bounded(t), "PermissionSetAssignment", map[string]any{"PermissionSetId": sets[0].String("Id"), "AssigneeId": id})
+	noError(t, err)
+	e.setByLink(t, "robot@mail.example", "robot-pass-1")
+
+	e.withMailedToken(t, e.robot, func(token vault.Secret) error {
+		_, err := e.giveRobot(t, "robot-pass-1", token)
+		wantRefused(t, err, "username_password_flow_off")
+		noError(t, admin.UpdateSettings(bounded(t), []crm.Setting{e.setting(t, "blockOAuthUnPwFlow", "false")}))
+		_, err = e.giveRobot(t, "robot-pass-1", token)
+		return err
+	})
+	u, err := e.connect(t).CheckIntegrationUser(bounded(t), false)
+	noError(t, err)
+	if u.State != "connected" || len(u.Findings) < 3 {
+		t.Errorf("the integration user is %+v", u)
+	}
+	for _, f := range u.Findings { // licence, profile, an account of his own
+		if !f.OK {
+			t.Errorf("%s: %s, want %s", f.Name, f.Got, f.Want)
+		}
+	}
+
+	// Nobody logs in as him before the policy allows it.
+	b, err := e.admin(t).Browser(bounded(t))
+	noError(t, err)
+	if err := b.LoginAs(bounded(t), id); err == nil {
+		t.Error("an administrator logged in as another user while the policy was off")
+	}
+	e.letAdminsLogIn(t)
+}
+
+// setByLink sets a password on the page whose link the org mailed to the address.
+func (e *endurance) setByLink(t *testing.T, address, password string) {
+	t.Helper()
+	mails, err := e.control(t).Mails(bounded(t), control.MailQuery{To: address, Wait: 20 * time.Second})
+	noError(t, err)
+	if len(mails) != 1 {
+		t.Fatalf("%d letters to %s", len(mails), address)
+	}
+	letter, err := e.control(t).Mail(bounded(t), mails[0].ID)
+	noError(t, err)
+	b := browser.New(nil)
+	page, err := b.Open(bounded(t), e.Ready().CRM.URL+mailedLink.FindString(letter.Text))
+	noError(t, err)
+	if len(page.Forms) != 1 {
+		t.Fatalf("the link leads to %d %s", page.Status, page.Text)
+	}
+	page, err = b.Send(bounded(t), page.Forms[0], url.Values{"new_password": {password}, "confirm_password": {password}}, nil)
+	noError(t, err)
+	if page.Status != 200 || !strings.Contains(page.Text, "Your password is set") {
+		t.Fatalf("setting the password: %d %s", page.Status, page.Text)
+	}
 }
 
 // ids are those of the system user and of the integration user.
 func (e *endurance) ids(t *testing.T) []string {
 	t.Helper()
 	var ids []string
-	for _, name := range []string{e.Ready().CRM.SystemUser.Username, e.robot().Username} {
+	for _, name := range []string{e.Ready().CRM.SystemUser.Username, e.robot} {
 		users, err := e.admin(t).Query(bounded(t), "SELECT Id FROM User WHERE Username = '"+name+"'")
 		if err != nil || len(users) != 1 {
 			t.Fatalf("%s: %v %v", name, users, err)
@@ -163,12 +239,15 @@ func (e *endurance) breaks(t *testing.T, cause string, do func()) {
 	}
 }
 
-var mailedToken = regexp.MustCompile(`Security token \(case-sensitive\): (\w+)`)
+var (
+	mailedToken = regexp.MustCompile(`Security token \(case-sensitive\): (\w+)`)
+	mailedLink  = regexp.MustCompile(`/secur/setpassword\.jsp\?code=\S+`)
+)
 
 // renew gives the integration user's new password, with the token that was mailed last.
 func (e *endurance) renew(t *testing.T, password vault.Secret) {
 	t.Helper()
-	e.withMailedToken(t, e.robot().Username, func(token vault.Secret) error {
+	e.withMailedToken(t, e.robot, func(token vault.Secret) error {
 		_, err := e.connect(t).RenewIntegrationUser(bounded(t), password, token, "test")
 		return err
 	})
