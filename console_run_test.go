@@ -72,7 +72,7 @@ func TestConsoleRunsTheConnection(t *testing.T) {
 	t.Run("API user", func(t *testing.T) {
 		page := sees(t, me.at("/console/api-user"), 200, "What stops", "triggered sends fail", "Welcome", "Journey Builder: stop journeys", "as it should be", "The form for it stands here once what sends is paused.")
 		page = sees(t, me.sendForm(page, "Pause what sends", nil), 200, "A change is under way", "done: 2. Pause what sends.", "Paused")
-		sees(t, me.sendForm(page, "Verify and resume", url.Values{"api_user": {"nobody.at.all"}}), 200, "Sign in to let Marketing Cloud Connect act for you.") // who has no grant signs in once
+		sees(t, me.sendForm(page, "Verify and resume", url.Values{"api_user": {"nobody.at.all"}}), 200, "Log in to let Marketing Cloud Connect act for you.", "It asks for the user nobody.at.all.") // who has no grant signs in once
 		sees(t, me.sendForm(page, "Verify and resume", nil), 200, "The last change is over")
 		plan := must[connect.APIUserPlan](t)(api.APIUserPlan(bounded(t)))
 		if plan.Change == nil || plan.Change.Step != "resumed" || len(plan.Active) == 0 {

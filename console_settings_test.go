@@ -72,7 +72,7 @@ func TestConfigurationSettings(t *testing.T) {
 	}
 
 	// The way on: Engagement asks for the API user.
-	sees(t, crm.sendForm(page, "Connect to Marketing Cloud", nil), 200, "Sign in to let Marketing Cloud Connect act for you.")
+	sees(t, crm.sendForm(page, "Connect to Marketing Cloud", nil), 200, "Log in to let Marketing Cloud Connect act for you.")
 	sees(t, eng.at("/console/settings/tenant-oauth"), 200, "to do: the API user credentials converted to tenant-specific OAuth", "as it should be: tenant-specific OAuth Endpoints are enabled")
 
 	// Test sends: what was typed stays, with the reason beside its field.

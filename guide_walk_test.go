@@ -95,7 +95,7 @@ func TestDocument001FromNothing(t *testing.T) {
 	state("not_connected")
 
 	// As the system user: who came back from Engagement is named, and a session that is not the API user's is warned of.
-	login := sees(t, me.sendForm(tab, "Sign in as another Salesforce user", nil), 200, "Log in")
+	login := sees(t, me.sendForm(tab, "Sign in as another Salesforce user", nil), 200, "Log In")
 	tab = sees(t, me.visit(login.URL.String(), r.CRM.SystemUser, twinspan.Login{}, "Allow"), 200, "You are signed in to Salesforce as "+r.CRM.SystemUser.Username)
 	asked := func(who twinspan.Login) *browser.Page {
 		t.Helper()

@@ -76,7 +76,7 @@ func TestDocument004OnPages(t *testing.T) {
 		p.quickFind("Reset Security Token", "Reset Security Token")
 		p.wants("Reset Security Token")
 		p.open("/")
-		p.click("Log out")
+		p.click("Log Out")
 
 		// The other way: the password is changed, and the token with it.
 		robot := h.handsOf(t, username, "first-pass-1")
@@ -257,9 +257,9 @@ func TestDocument001OnPages(t *testing.T) {
 		}
 		p.tick("Ada Admin", true)
 		p.press("Assign")
-		p.wants("Assignment Summary", system.Username, user.Username)
+		p.wants("Assignment Summary: "+set, system.Username, user.Username)
 		p.press("Done")
-		p.wants("Manage Assignments", system.Username, user.Username)
+		p.wants("Manage Assignments: "+set, system.Username, user.Username)
 
 		p.click("Setup", "Connected Apps", app, "Manage Permission Sets")
 		p.tick(set, true)

@@ -162,6 +162,7 @@ func TestConnectedAppsOAuthUsage(t *testing.T) {
 		p.wants("Nobody uses it now.")
 		// Every input of a policy that is refused says so beside it.
 		p.click("Setup", "Connected Apps", app, "Edit Policies")
+		p.wants("Edit Policies: " + app)
 		p.choose("Refresh Token Policy", "Expire refresh token after a time")
 		p.fill("Time of the refresh token", "soon")
 		p.press("Save")

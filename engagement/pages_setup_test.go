@@ -143,10 +143,10 @@ func TestSecurityPages(t *testing.T) {
 		// Sessions: one ends, all of a user's end.
 		one, two, three := s.person(t, h.Sender), s.person(t, h.Sender), s.person(t, h.Analyst)
 		p.Click("Active Sessions").Sees("this session", h.Analyst).PressIn(h.Analyst, "End").Sees("The session has ended")
-		three.Open("/cloud").Sees("Sign in to go on")
+		three.Open("/cloud").Sees("Log in to go on")
 		p.PressIn(h.Sender, "End All").Sees("All sessions of the user have ended").SeesNot(h.Sender + " (")
-		one.Open("/cloud").Sees("Sign in to go on")
-		two.Open("/cloud").Sees("Sign in to go on")
+		one.Open("/cloud").Sees("Log in to go on")
+		two.Open("/cloud").Sees("Log in to go on")
 
 		// Who signed in, and who could not.
 		n := uitest.New(t, s.url)

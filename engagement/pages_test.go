@@ -95,7 +95,7 @@ func TestWaysToSalesforceIntegration(t *testing.T) {
 // TestPagesNeedASession: who is not signed in is led to the form and back; nothing else is told him. Forms of other pages change nothing.
 func TestPagesNeedASession(t *testing.T) {
 	eachWithPages(t, func(t *testing.T, s site, h tenanttest.House) {
-		p := uitest.New(t, s.url).Open("/cloud/email/admin/users?q=a").Sees("Sign in to go on to Marketing Cloud Engagement.")
+		p := uitest.New(t, s.url).Open("/cloud/email/admin/users?q=a").Sees("Log in to go on to Marketing Cloud Engagement.")
 		if signIn(p, h.Admin, tenanttest.Password).Sees("My Users"); !strings.HasSuffix(p.At(), "/cloud/email/admin/users?q=a") {
 			t.Error(p.At())
 		}

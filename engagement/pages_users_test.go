@@ -34,13 +34,13 @@ func TestUserPages(t *testing.T) {
 		p.Fill("Temporary Password", "a temporary one").Fill("Confirm Temporary Password", "a temporary one").Press("Save").Sees("The user is there.", name, "API User Yes", "Must change password Yes", "Roles: none")
 
 		// Several roles at once, in all units, and one more in a single unit.
-		p.Click("Manage Roles").Tick("Administrator", true).Tick("Marketing Cloud Administrator", true).Press("Save").Sees("The roles are saved.", "Administrator All business units the user", "Marketing Cloud Administrator All business units")
+		p.Click("Manage Roles").Sees("Manage Roles: MC API User").Tick("Administrator", true).Tick("Marketing Cloud Administrator", true).Press("Save").Sees("The roles are saved.", "Administrator All business units the user", "Marketing Cloud Administrator All business units")
 		p.Click("Manage Roles").Choose("Business unit", "North (").Press("Show").Tick("Analyst", true).Press("Save").Sees("Analyst North (MID")
 		p.Click("Manage Roles").Tick("Administrator", false).Press("Save").SeesNot("Administrator All business units the user Marketing")
 
 		// He signs in once to replace the password, and is who he is.
 		n := signIn(uitest.New(t, s.url).Open("/"), name, "a temporary one").Sees("Choose a new password")
-		n.Fill("User name", name).Fill("Present password", "a temporary one").Fill("New password", "one of his own").Fill("New password again", "one of his own").Press("Change password and sign in").Sees("Signed in as MC API User")
+		n.Fill("User name", name).Fill("Present password", "a temporary one").Fill("New password", "one of his own").Fill("New password again", "one of his own").Press("Change password and log in").Sees("Signed in as MC API User")
 
 		// Setup > Users finds him by a part of his name; the other place by his address.
 		p.Open("/cloud").Click("Setup").Click("Users").Fill("Search", "mc api").Press("Search").Sees("MC API User", name).SeesNot(h.Analyst)
@@ -67,13 +67,13 @@ func TestUserPages(t *testing.T) {
 		if password == nil {
 			t.Fatal(p.Text())
 		}
-		n.Open("/cloud").Sees("Sign in")
+		n.Open("/cloud").Sees("Log In")
 		signIn(n, name, password[1]).Sees("Choose a new password")
 
 		// Inactive, locked, and back.
 		p.Click("Done").Press("Deactivate").Sees("sends to Sales and Service Cloud audiences fail").Click("Cancel").Sees("Status Active")
 		p.Press("Deactivate").Press("Deactivate").Sees("The user is inactive", "Status Inactive")
-		signIn(n.Open("/v2/signin"), name, password[1]).Sees("You are not signed in")
+		signIn(n.Open("/v2/signin"), name, password[1]).Sees("You are not logged in")
 		p.Press("Activate").Sees("Status Active")
 		for range 5 {
 			signIn(n.Open("/v2/signin"), name, "wrong")

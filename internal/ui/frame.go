@@ -82,7 +82,10 @@ type Pagination struct {
 type Actions []Link
 
 // Index is a row of short links: the letters of a list.
-type Index []Link
+type Index struct {
+	Label string // of what, for who cannot see it: "Users by letter"
+	Items []Link
+}
 
 func (Index) template() string      { return "index" }
 func (Tabs) template() string       { return "tabs" }

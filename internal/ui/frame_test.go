@@ -25,6 +25,7 @@ func TestFrame(t *testing.T) {
 			ui.Tabs{Label: "Views", Current: "/b", Items: []ui.Link{{Text: "A" + payload, Href: "/a"}, {Text: "B", Href: "/b"}}},
 			ui.Actions{{Text: "New" + payload, Href: "javascript:alert(1)"}},
 			ui.Pagination{Label: "Users", Text: "1 to 50" + payload, Next: "?after=x"},
+			ui.Index{Label: "Users by letter", Items: []ui.Link{{Text: "A", Href: "?letter=A"}}},
 		},
 	})
 	open := map[string]bool{}
@@ -54,7 +55,7 @@ func TestFrame(t *testing.T) {
 		t.Errorf("shown as current: %s", got)
 	}
 	body := w.Body.String()
-	for _, want := range []string{"Log out", `name="q"`, "Quick Find", `rel="next"`, `<span aria-disabled="true">Previous</span>`, "Signed in as Ann"} {
+	for _, want := range []string{"Log out", `name="q"`, "Quick Find", `rel="next"`, `<span aria-disabled="true">Previous</span>`, "Signed in as Ann", `<nav aria-label="Users by letter"><ul`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %s", want)
 		}

@@ -56,7 +56,7 @@ const (
 	Error   AlertKind = "error"
 )
 
-// Alert is a message box at the top of a page. Errors are announced at once (role=alert), the others politely
+// Alert is a message box below the title of a page. Errors are announced at once (role=alert), the others politely
 // (role=status). Links stand below the text: for the errors of a form they lead to the fields.
 type Alert struct {
 	Kind  AlertKind // Notice where empty

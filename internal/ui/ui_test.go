@@ -201,6 +201,9 @@ func TestFramedPagesNameTheirAncestors(t *testing.T) {
 func TestTitleTellsOfErrors(t *testing.T) {
 	t.Parallel()
 	w, _ := render(t, ui.Page{Title: "Login", Brand: "Org", Alerts: []ui.Alert{{Kind: ui.Error, Text: "No."}}})
+	if body := w.Body.String(); strings.Index(body, "<h1") > strings.Index(body, `role="alert"`) {
+		t.Error("a notice stands before what the page is called")
+	}
 	if !strings.Contains(w.Body.String(), "<title>Error: Login | Org</title>") {
 		t.Errorf("title: %s", w.Body.String()[:300])
 	}

@@ -138,7 +138,7 @@ func (s *Server) pair(v *visit) (ui.Page, error) {
 		if one.ID != v.r.PathValue("id") || i == 0 {
 			continue
 		}
-		p := ui.Page{Title: "Delete a pair", Crumbs: []ui.Link{{Text: "Pairs", Href: pairsPath}}, Blocks: []ui.Block{ui.Confirm{
+		p := ui.Page{Title: "Delete pair " + one.ID, Crumbs: []ui.Link{{Text: "Pairs", Href: pairsPath}}, Blocks: []ui.Block{ui.Confirm{
 			Action: pairsPath + "/" + one.ID + "/delete", Texts: []string{"Pair " + pairLabel(one) + " goes with everything in it. It does not come back."},
 			LoseTitle: "This is deleted", Lose: []string{"the org " + one.OrgID, "the tenant " + strconv.FormatInt(one.EID, 10), "the connection between them, and its tokens"},
 			Hidden: []ui.Field{v.hidden()}, Submits: []ui.Submit{{Label: "Delete the pair", Danger: true}}, Cancel: ui.Link{Text: "Keep it", Href: pairsPath},

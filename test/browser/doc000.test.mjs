@@ -164,7 +164,7 @@ test('document 000', async () => {
   pete.tenant.password = 'Another-Passw0rd-1';
   await pete.gives({ username: pete.tenant.username, password: temporary });
   await pete.browser.fill({ 'Present password': temporary, 'New password': pete.tenant.password, 'New password again': pete.tenant.password });
-  await pete.browser.press('Change password and sign in');
+  await pete.browser.press('Change password and log in');
   await allows(pete.browser);
   await pete.browser.sees(/login denied/);
   assert.equal(await state(pete.org), 'broken');

@@ -158,8 +158,8 @@ test('document 001', async () => {
   await olga.row(marketer.username).press('End All');
   await olga.sees('All sessions of the user have ended');
   await sam.visit(cloud);
-  assert.equal(await sam.heading(), 'Sign in');
-  await olga.press('Sign out');
+  assert.equal(await sam.heading(), 'Log In');
+  await olga.press('Log Out');
   await olga.leaves();
 
   // seed:page S001-48 S001-49 S001-50 S001-51 S001-52

@@ -197,7 +197,7 @@ func (s *Service) toTenant(ctx context.Context, l link.Link, f Flow, browser str
 	}
 	return tenant.AuthorizeURL(engagement.AuthorizeRequest{
 		ClientID: l.UserClientID(), RedirectURI: s.base + TenantCallbackPath,
-		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: prompt,
+		State: state, Challenge: oauth.Challenge(sec.Verifier), Prompt: prompt, LoginHint: f.Username,
 	}), nil
 }
 

@@ -118,7 +118,7 @@ func (s *Server) serveSetByLink(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.linkError(w, r, err)
 	default:
-		s.render(w, r, pages.Done{Title: "Password set", Text: "Your password is set. Log in with it.", Links: []ui.Link{{Text: "Log in", Href: loginPath}}})
+		s.render(w, r, pages.Done{Title: "Password set", Text: "Your password is set. Log in with it.", Links: []ui.Link{{Text: "Log In", Href: loginPath}}})
 	}
 }
 
@@ -145,7 +145,7 @@ func (s *Server) serveForgot(w http.ResponseWriter, r *http.Request) {
 	s.accounts.Forgot(r.Context(), username)
 	s.render(w, r, pages.Done{
 		Title: "Check Your Email", Text: "If there is an active user of that name, a link to set a new password is on its way to his address.",
-		Links: []ui.Link{{Text: "Log in", Href: loginPath}},
+		Links: []ui.Link{{Text: "Log In", Href: loginPath}},
 	})
 }
 

@@ -122,7 +122,15 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, t *transactio
 			s.pageError(w, r, err)
 			return
 		}
-		p.App = app.Name
+		p.App, p.Asked = app.Name, t.LoginHint
+		if app.Org != "" { // a well-known client is of every org
+			o, err := s.known.OrgByID(r.Context(), app.Org)
+			if err != nil {
+				s.pageError(w, r, err)
+				return
+			}
+			p.Org = o.Name
+		}
 	}
 	var err error
 	if p.Transaction, err = s.seal(t, s.browser(w, r)); err != nil {

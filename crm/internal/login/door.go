@@ -139,7 +139,7 @@ func (s *Server) Banner(ctx context.Context, v Visit) ([]ui.Alert, error) {
 func (s *Server) Frame(v Visit) ui.Frame {
 	f := ui.Frame{
 		Where: v.Org.Name, Menu: append([]ui.Link{{Text: "Home", Href: "/"}, {Text: "Settings", Href: SettingsPath}}, v.Apps...),
-		SignOut: ui.Form{Action: LogoutPath, Submits: []ui.Submit{{Label: "Log out", Secondary: true}}},
+		SignOut: ui.Form{Action: LogoutPath, Submits: []ui.Submit{{Label: "Log Out", Secondary: true}}},
 	}
 	if v.User.Permissions[org.PermViewSetup] {
 		f.Gear = ui.Link{Text: "Setup", Href: SetupPath}

@@ -17,7 +17,7 @@ func TestWebServerFlow(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
 		b := h.browser()
 		page := b.get(h.authorize("login_hint", h.org.user))
-		if page.status != 200 || !strings.Contains(page.body, "Open App") || !strings.Contains(page.body, `value="`+h.org.user+`"`) {
+		if page.status != 200 || !strings.Contains(page.body, "Open App") || !strings.Contains(page.body, `value="`+h.org.user+`"`) || !strings.Contains(page.body, "<dt>Asks for</dt><dd>"+h.org.user) || !strings.Contains(page.body, "<dt>Org</dt>") {
 			t.Fatalf("sign-in page: %v", page)
 		}
 		csp := page.header.Get("Content-Security-Policy")
@@ -500,13 +500,13 @@ func TestBrowserSessions(t *testing.T) {
 		if a := b.get("/secur/logout.jsp"); a.status != 200 || h.live(last) || sid() != "" {
 			t.Errorf("logout: %d live %v cookie %q", a.status, h.live(last), sid())
 		}
-		if a := b.get("/"); !strings.Contains(a.body, "Log in") {
+		if a := b.get("/"); !strings.Contains(a.body, "Log In") {
 			t.Errorf("after logout: %v", a)
 		}
 		// The session's token of an API login is no browser session.
 		token := h.bearerToken()
 		b.jar.SetCookies(u, []*http.Cookie{{Name: "crm-sid", Value: token, Path: "/"}})
-		if a := b.get("/"); !strings.Contains(a.body, "Log in") {
+		if a := b.get("/"); !strings.Contains(a.body, "Log In") {
 			t.Error("an access token works as the browser's cookie")
 		}
 		for _, evil := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "/%2f%2fevil", "javascript:alert(1)", "/\tx", ""} {

@@ -69,7 +69,7 @@ func (p Forgot) Render(w http.ResponseWriter) error {
 				Action: p.Action, Fields: []ui.Field{{Name: FieldUsername, Label: "Username", Required: true, Autocomplete: "username", MaxLength: 80}},
 				Submits: []ui.Submit{{Label: "Continue"}},
 			},
-			ui.Links{{Text: "Log in", Href: p.Login}},
+			ui.Links{{Text: "Log In", Href: p.Login}},
 		},
 	})
 }

@@ -31,6 +31,8 @@ type SignIn struct {
 	Username    string // filled in
 	Error       string // why the last try was refused; "" for the first
 	App         string // label of the app that asks; "" for none
+	Org         string // name of the org whose app it is; "" where that is any org's
+	Asked       string // the user name that the app asks for; "" for none
 	RedirectURI string // where the answer may lead in the end; "" for none
 	Forgot      string // path of the page for who forgot his password; "" for none
 }
@@ -46,12 +48,20 @@ func (p SignIn) Render(w http.ResponseWriter) error {
 		},
 		Submits: []ui.Submit{{Label: "Log In"}},
 	}
-	page := ui.Page{Title: "Log in", Brand: brand, Footer: footer, Narrow: true, FormAction: formAction(p.RedirectURI)}
+	page := ui.Page{Title: "Log In", Brand: brand, Footer: footer, Narrow: true, FormAction: formAction(p.RedirectURI)}
 	if p.Error != "" {
 		page.Alerts = append(page.Alerts, ui.Alert{Kind: ui.Error, Title: "You are not logged in", Text: p.Error})
 	}
 	if p.App != "" {
 		page.Blocks = append(page.Blocks, ui.Text("Log in to go on to "+p.App+"."))
+		facts := ui.Definitions{{Name: "Application", Value: p.App}}
+		if p.Org != "" {
+			facts = append(facts, ui.Definition{Name: "Org", Value: p.Org})
+		}
+		if p.Asked != "" {
+			facts = append(facts, ui.Definition{Name: "Asks for", Value: p.Asked})
+		}
+		page.Blocks = append(page.Blocks, facts)
 	}
 	page.Blocks = append(page.Blocks, form)
 	if p.Forgot != "" {
@@ -156,7 +166,7 @@ func (p Home) Render(w http.ResponseWriter) error {
 		Title: "Home", Brand: brand, Footer: footer, User: p.User, Frame: ui.Frame{Where: p.Org},
 		Blocks: []ui.Block{
 			ui.Definitions{{Name: "Org", Value: p.Org}, {Name: "Username", Value: p.Username}, {Name: "Profile", Value: p.Profile}},
-			ui.Links(append(append([]ui.Link{}, p.Links...), ui.Link{Text: "Log out", Href: p.Logout})),
+			ui.Links(append(append([]ui.Link{}, p.Links...), ui.Link{Text: "Log Out", Href: p.Logout})),
 		},
 	}
 	if p.As != "" {
@@ -173,7 +183,7 @@ type SignedOut struct {
 // Render answers with the page.
 func (p SignedOut) Render(w http.ResponseWriter) error {
 	return ui.Render(w, http.StatusOK, ui.Page{
-		Title: "You are logged out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{ui.Links{{Text: "Log in", Href: p.Login}}},
+		Title: "You are logged out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{ui.Links{{Text: "Log In", Href: p.Login}}},
 	})
 }
 

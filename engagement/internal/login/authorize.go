@@ -3,6 +3,8 @@ package login
 import (
 	"net/http"
 	"net/url"
+	"strings"
+	"unicode"
 
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
@@ -42,6 +44,7 @@ type authorization struct {
 	scopes    []string
 	challenge string
 	prompt    string
+	hint      string // the user name that the application asks for (OpenID Connect's login_hint); "" for none
 	query     string // as it came, for the form's action
 }
 
@@ -92,6 +95,9 @@ func (a *authorization) readRest(q url.Values) (err error) {
 		return fault.New(fault.Invalid, codeResponseType, "The response_type must be code.").In("response_type")
 	}
 	a.prompt = q.Get("prompt")
+	if hint := q.Get("login_hint"); len(hint) <= tenant.MaxUsername && !strings.ContainsFunc(hint, unicode.IsSpace) { // else no user is called so
+		a.hint = hint
+	}
 	a.challenge = q.Get("code_challenge")
 	if err := oauth.CheckChallenge(a.challenge, q.Get("code_challenge_method")); err != nil {
 		return err
@@ -125,7 +131,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	case a.prompt == promptNone:
 		s.refuseAuthorization(w, r, a, true, fault.New(fault.Unauthenticated, codeLoginRequired, "Nobody is signed in."))
 	default:
-		s.signInPage(w, r, http.StatusOK, a.target(), signInForm{})
+		to, err := s.target(r.Context(), a)
+		if err != nil {
+			s.errorPage(w, r, err)
+			return
+		}
+		s.signInPage(w, r, http.StatusOK, to, signInForm{})
 	}
 }
 
@@ -137,7 +148,12 @@ func (s *Server) authorizeForm(w http.ResponseWriter, r *http.Request) {
 		s.refuseAuthorization(w, r, a, back, err)
 		return
 	}
-	user, session, ok := s.signIn(w, r, a.target(), a.pkg.Tenant)
+	to, err := s.target(r.Context(), a)
+	if err != nil {
+		s.errorPage(w, r, err)
+		return
+	}
+	user, session, ok := s.signIn(w, r, to, a.pkg.Tenant)
 	if ok {
 		s.finish(w, r, a, user, session, true)
 	}

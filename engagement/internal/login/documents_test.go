@@ -86,7 +86,7 @@ func TestSignInAlone(t *testing.T) {
 		b := h.browser()
 		const to = "/v2/signin?next=%2Fcloud%2Femail%2Fmy-documents%3Fafter%3Da"
 		page := b.get(to)
-		if page.status != 200 || !strings.Contains(page.text, "Sign in to see your documents.") {
+		if page.status != 200 || !strings.Contains(page.text, "Log in to see your documents.") {
 			t.Fatalf("%d %s", page.status, page.text)
 		}
 		form := func(password string) url.Values {

@@ -33,7 +33,7 @@ func (s *Server) logoutPage(w http.ResponseWriter, r *http.Request) {
 		}
 		table.Rows = append(table.Rows, ui.Row(one.Created.UTC().Format(shownTime), one.Seen.UTC().Format(shownTime), one.UserAgent, mark))
 	}
-	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, User: user.Username, Narrow: true, Blocks: []ui.Block{
+	s.render(w, r, http.StatusOK, ui.Page{Title: "Log Out", Brand: brand, Footer: footer, User: user.Username, Narrow: true, Blocks: []ui.Block{
 		ui.Text("Applications that may work offline keep their access, and the connection to Sales and Service Cloud stays; other applications lose their access."), table, s.logoutForm(w, r),
 	}})
 }
@@ -43,7 +43,7 @@ const shownTime = "2 January 2006, 15:04 MST"
 
 func (s *Server) logoutForm(w http.ResponseWriter, r *http.Request) ui.Form {
 	return ui.Form{Action: "/v2/logout", Fields: []ui.Field{s.browsers.FormField(w, r)}, Submits: []ui.Submit{
-		{Label: "Sign out", Name: "which", Value: "this"}, {Label: "Sign out everywhere", Name: "which", Value: "all", Secondary: true},
+		{Label: "Log Out", Name: "which", Value: "this"}, {Label: "Log Out Everywhere", Name: "which", Value: "all", Secondary: true},
 	}}
 }
 
@@ -59,8 +59,8 @@ func (s *Server) lapsed(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, err)
 		return
 	}
-	s.render(w, r, http.StatusOK, ui.Page{Title: "Sign out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{
-		ui.Text("Your session has not been used for too long. Applications that you signed in to with it may still have access; those that may not work offline lose it when you sign out."),
+	s.render(w, r, http.StatusOK, ui.Page{Title: "Log Out", Brand: brand, Footer: footer, Narrow: true, Blocks: []ui.Block{
+		ui.Text("Your session has not been used for too long. Applications that you logged in to with it may still have access; those that may not work offline lose it when you log out."),
 		s.logoutForm(w, r),
 	}})
 }
@@ -89,7 +89,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) signedOut(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, ui.Page{
-		Title: "You are signed out", Brand: brand, Footer: footer, Narrow: true,
-		Blocks: []ui.Block{ui.Text("Nobody is signed in to " + brand + " in this browser."), ui.Links{{Text: "Sign in", Href: signInPath}}},
+		Title: "You are logged out", Brand: brand, Footer: footer, Narrow: true,
+		Blocks: []ui.Block{ui.Text("Nobody is logged in to " + brand + " in this browser."), ui.Links{{Text: "Log In", Href: signInPath}}},
 	})
 }

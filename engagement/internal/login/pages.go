@@ -2,6 +2,8 @@ package login
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -38,6 +40,9 @@ type signInForm struct {
 type target struct {
 	action string // of the form
 	intro  string // a sentence that says what for
+	who    string // a sentence that says whose user name is wanted; "" where that is anybody's
+	asked  string // the user name that is wanted; "" where none is named
+	facts  ui.Definitions
 	name   string // of what follows
 	origin string // a URL of the origin that answers after the form; "" where that is this one
 	button string // its label; "" is Login
@@ -45,27 +50,42 @@ type target struct {
 
 // target is the application that an authorization is for. The documents spell the label in two ways: Login (S001-51) and, where the
 // API user gives his credentials for tenant-specific OAuth, Log-in (S002-31).
-func (a authorization) target() target {
-	to := target{action: "/v2/authorize?" + a.query, intro: "Sign in to let " + a.pkg.Name + " act for you.", name: a.pkg.Name, origin: a.redirect}
-	if a.pkg.Type == tenant.ConnectIntegration && a.prompt == promptLogin {
+func (s *Server) target(ctx context.Context, a authorization) (target, error) {
+	account, err := s.o.Registry.Tenant(ctx, a.pkg.Tenant)
+	if err != nil {
+		return target{}, err
+	}
+	to := target{
+		action: "/v2/authorize?" + a.query, intro: "Log in to let " + a.pkg.Name + " act for you.", name: a.pkg.Name, origin: a.redirect, asked: a.hint,
+		facts: ui.Definitions{{Name: "Application", Value: a.pkg.Name}, {Name: "Account", Value: fmt.Sprintf("%s, EID %d", account.Name, account.EID)}},
+	}
+	connect := a.pkg.Type == tenant.ConnectIntegration
+	switch {
+	case a.hint != "":
+		to.who = "It asks for the user " + a.hint + "."
+		to.facts = append(to.facts, ui.Definition{Name: "Asks for", Value: a.hint})
+	case connect:
+		to.who = "Where the account is being connected, or its API user converted, it asks for the API user of Marketing Cloud Connect; from a user’s Marketing Cloud tab, for that user’s own name here."
+	}
+	if connect && a.prompt == promptLogin {
 		to.button = "Log-in"
 	}
-	return to
+	return to, nil
 }
 
 // signInPage renders the sign-in form, without or with the fields for a new password.
 func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, a target, in signInForm) {
 	hidden := s.browsers.FormField(w, r)
-	page := ui.Page{Title: "Sign in", Brand: brand, Footer: footer, Narrow: true}
+	page := ui.Page{Title: "Log In", Brand: brand, Footer: footer, Narrow: true}
 	if origin, err := web.CSPSource(a.origin); a.origin != "" && err == nil {
 		page.FormAction = []string{origin}
 	}
 	if in.failed != "" {
-		page.Alerts = []ui.Alert{{Kind: ui.Error, Title: "You are not signed in", Text: in.failed}}
+		page.Alerts = []ui.Alert{{Kind: ui.Error, Title: "You are not logged in", Text: in.failed}}
 	}
 	form := ui.Form{Action: a.action, Fields: []ui.Field{
 		hidden,
-		{Name: "username", Label: "User name", Value: in.username, Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
+		{Name: "username", Label: "User name", Value: cmp.Or(in.username, a.asked), Required: true, Autocomplete: "username", Autofocus: !in.changing, MaxLength: tenant.MaxUsername},
 		{Type: ui.PasswordField, Name: "password", Label: "Password", Required: true, Autocomplete: "current-password", MaxLength: tenant.MaxPassword},
 	}, Submits: []ui.Submit{{Label: cmp.Or(a.button, "Login")}}}
 	intro := a.intro
@@ -79,9 +99,16 @@ func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, 
 				Hint: "At least 8 characters.", Error: in.weak,
 			},
 			ui.Field{Type: ui.PasswordField, Name: "new_password_again", Label: "New password again", Required: true, Autocomplete: "new-password", MaxLength: tenant.MaxPassword})
-		form.Submits[0].Label = "Change password and sign in"
+		form.Submits[0].Label = "Change password and log in"
 	}
-	page.Blocks = []ui.Block{ui.Text(intro), form}
+	page.Blocks = []ui.Block{ui.Text(intro)}
+	if a.who != "" && !in.changing {
+		page.Blocks = append(page.Blocks, ui.Text(a.who))
+	}
+	if a.facts != nil {
+		page.Blocks = append(page.Blocks, a.facts)
+	}
+	page.Blocks = append(page.Blocks, form)
 	s.render(w, r, status, page)
 }
 

@@ -24,6 +24,28 @@ func TestSignInPage(t *testing.T) {
 		if strings.Contains(page.text, "<script") || !strings.Contains(page.text, "Web") {
 			h.Fatalf("page: %s", page.text)
 		}
+		// It says which application asks, of which account, and for whom.
+		for hint, want := range map[string][]string{
+			"":                   {"Log in to let Web act for you.", "EID"},
+			"api user":           {"Log in to let Web act for you."}, // nobody is called so
+			h.Sender:             {"It asks for the user " + h.Sender + ".", `value="` + h.Sender + `"`},
+			`"><script>alert(1)`: {"&lt;script&gt;"},
+		} {
+			asked := h.flow(h.Web)
+			asked.extra = url.Values{"login_hint": {hint}}
+			a := b.get(asked.path())
+			for _, text := range want {
+				if !strings.Contains(a.text, text) {
+					h.Errorf("asked for %q the page does not say %q: %s", hint, text, a.text)
+				}
+			}
+			if strings.Contains(a.text, "<script>") || strings.Contains(a.text, "api user") {
+				h.Errorf("asked for %q: %s", hint, a.text)
+			}
+		}
+		if connect := b.get(h.flow(h.Connect).path()); !strings.Contains(connect.text, "it asks for the API user of Marketing Cloud Connect") {
+			h.Errorf("Connect's: %s", connect.text)
+		}
 		for _, c := range page.header["Set-Cookie"] {
 			if !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Lax") {
 				h.Fatalf("cookie: %s", c)
@@ -46,7 +68,7 @@ func TestSignInPage(t *testing.T) {
 			if a.status != 401 || strings.Contains(a.text, c[1]+`"`) || strings.Contains(a.header.Get("Set-Cookie"), "mce_session") {
 				h.Fatalf("%v: %d %s", c, a.status, a.text)
 			}
-			i := strings.Index(a.text, "You are not signed in")
+			i := strings.Index(a.text, "You are not logged in")
 			texts = append(texts, a.text[i:i+200])
 		}
 		for _, text := range texts {
@@ -381,7 +403,7 @@ func TestLogout(t *testing.T) {
 		if elsewhere.get(f.path()).status != 200 || b.get(f.path()).status != 200 {
 			h.Fatal("signing out everywhere left a session")
 		}
-		if page := b.get("/v2/logout"); page.status != 200 || !strings.Contains(page.text, "signed out") {
+		if page := b.get("/v2/logout"); page.status != 200 || !strings.Contains(page.text, "logged out") {
 			h.Fatalf("%d %s", page.status, page.text)
 		}
 	})
@@ -438,7 +460,7 @@ func TestLogoutAfterIdling(t *testing.T) {
 		if h.alive(old.str("access_token")) || refresh(old) {
 			h.Fatal("the tokens outlive the password")
 		}
-		if page := h.browser().get("/v2/logout"); !strings.Contains(page.text, "signed out") {
+		if page := h.browser().get("/v2/logout"); !strings.Contains(page.text, "logged out") {
 			h.Fatalf("nobody's log-out: %s", page.text)
 		}
 	})

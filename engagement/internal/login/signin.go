@@ -93,9 +93,9 @@ func within(path, root string) bool { return path == root || strings.HasPrefix(p
 
 func alone(r *http.Request) target {
 	to := next(r)
-	a := target{action: signInPath + "?next=" + url.QueryEscape(to), intro: "Sign in to go on to " + brand + ".", name: brand}
+	a := target{action: signInPath + "?next=" + url.QueryEscape(to), intro: "Log in to go on to " + brand + ".", name: brand}
 	if strings.HasPrefix(to, documentsPath) {
-		a.intro, a.name = "Sign in to see your documents.", "your documents"
+		a.intro, a.name = "Log in to see your documents.", "your documents"
 	}
 	return a
 }

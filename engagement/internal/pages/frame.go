@@ -121,7 +121,7 @@ func frame(v *visit, p ui.Page) ui.Page {
 		return p
 	}
 	p.User, p.Where = fmt.Sprintf("%s (%s)", v.User.Name, v.Username), fmt.Sprintf("%s (MID %d)", v.Unit.Name, v.Unit.MID)
-	p.SignOut = ui.Form{Action: signOut, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Sign out", Name: "which", Value: "this", Secondary: true}}}
+	p.SignOut = ui.Form{Action: signOut, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Log Out", Name: "which", Value: "this", Secondary: true}}}
 	p.Find = finder(v)
 	way := wayTo(menus, strings.ToLower(v.r.URL.Path))
 	for _, m := range menus {

@@ -172,7 +172,7 @@ func (s *Server) packageAccess(v *visit) (answer, error) {
 		return answer{}, err
 	}
 	at := packagePath(k.ClientID)
-	page := ui.Page{Title: "Access", Crumbs: packageCrumbs(k), Blocks: []ui.Block{packageTabs(at, at+"/access")}}
+	page := ui.Page{Title: "Access: " + k.Name, Crumbs: packageCrumbs(k), Blocks: []ui.Block{packageTabs(at, at+"/access")}}
 	if k.Type != tenant.ConnectIntegration {
 		page.Blocks = append(page.Blocks, ui.Text(accessOf(k)))
 		return answer{page: page}, nil
@@ -227,7 +227,7 @@ func (s *Server) secretForm(v *visit) (answer, error) {
 		return answer{}, err
 	}
 	form := ui.Form{Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Rotate Secret"}}}
-	page := ui.Page{Title: "Rotate Secret", Crumbs: packageCrumbs(k)}
+	page := ui.Page{Title: "Rotate Secret: " + k.Name, Crumbs: packageCrumbs(k)}
 	text := "A new client secret is made and shown once. Both are good until you activate the new one, so that programs can take it over one by one."
 	if len(k.StagedHash) > 0 {
 		page.Alerts = []ui.Alert{{Kind: ui.Warning, Text: "A new secret is staged already, which programs may use. Another one takes its place at once."}}

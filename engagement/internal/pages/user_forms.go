@@ -197,7 +197,7 @@ func (u userPages) integrateForm(v *visit) (answer, error) {
 
 func (u userPages) integratePage(v *visit, user tenant.User, value string, refused error) answer {
 	fields := []ui.Field{v.token, salesforceField(value)}
-	a := answer{page: ui.Page{Title: "Integrate", Crumbs: u.crumbs(user)}}
+	a := answer{page: ui.Page{Title: "Integrate: " + user.Name, Crumbs: u.crumbs(user)}}
 	if refused != nil {
 		refuse(&a.page, fields, userFields, refused)
 		a.status = fault.KindOf(refused).HTTPStatus()
@@ -258,7 +258,7 @@ func (u userPages) unitsPage(v *visit, user tenant.User, ticked func(tenant.MID)
 		}
 		form.Fields = append(form.Fields, field)
 	}
-	a := answer{page: ui.Page{Title: "Associated Business Units", Crumbs: u.crumbs(user)}}
+	a := answer{page: ui.Page{Title: "Associated Business Units: " + user.Name, Crumbs: u.crumbs(user)}}
 	if refused != nil {
 		refuse(&a.page, nil, nil, refused)
 		a.status = fault.KindOf(refused).HTTPStatus()

@@ -240,7 +240,7 @@ func (u userPages) passwordForm(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	page := ui.Page{Title: "Reset Password", Crumbs: u.crumbs(user), Blocks: []ui.Block{
+	page := ui.Page{Title: "Reset Password: " + user.Name, Crumbs: u.crumbs(user), Blocks: []ui.Block{
 		ui.Text("The user gets a temporary password, which is shown once. He chooses one of his own when he signs in with it. His sessions end."),
 		ui.Form{Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Reset Password"}}},
 		ui.Links{{Text: "Cancel", Href: u.of(user.ID)}},
@@ -260,7 +260,7 @@ func (u userPages) resetPassword(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{page: ui.Page{Title: "Temporary password", Crumbs: u.crumbs(user), Alerts: []ui.Alert{{Kind: ui.Success, Text: "The password of " + user.Username + " is reset. This page shows it once."}}, Blocks: []ui.Block{
+	return answer{page: ui.Page{Title: "Temporary password: " + user.Name, Crumbs: u.crumbs(user), Alerts: []ui.Alert{{Kind: ui.Success, Text: "The password of " + user.Username + " is reset. This page shows it once."}}, Blocks: []ui.Block{
 		ui.Definitions{{Name: "Username", Value: user.Username}, {Name: "Temporary password", Value: password}},
 		ui.Links{{Text: "Done", Href: u.of(user.ID)}},
 	}}}, nil
@@ -310,7 +310,7 @@ func (u userPages) rolesPage(v *visit, user tenant.User, unit tenant.MID, refuse
 		}
 		form.Fields = append(form.Fields, field)
 	}
-	a := answer{page: ui.Page{Title: "Manage Roles", Crumbs: u.crumbs(user), Blocks: []ui.Block{
+	a := answer{page: ui.Page{Title: "Manage Roles: " + user.Name, Crumbs: u.crumbs(user), Blocks: []ui.Block{
 		ui.Definitions{{Name: "User", Value: user.Name + " (" + user.Username + ")"}},
 		ui.Form{Get: true, Fields: []ui.Field{where}, Submits: []ui.Submit{{Label: "Show", Secondary: true}}},
 		form,

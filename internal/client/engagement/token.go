@@ -39,6 +39,7 @@ type AuthorizeRequest struct {
 	State       string
 	Challenge   string // PKCE, S256 of the verifier
 	Prompt      string // "login" asks not to take over a live session; a tenant that does not know it ignores it
+	LoginHint   string // user name that is asked for; likewise
 }
 
 // AuthorizeURL is where to send the browser to sign in and come back to RedirectURI with a code.
@@ -58,6 +59,7 @@ func (c *Client) AuthorizeURL(r AuthorizeRequest) string {
 		set("code_challenge_method", "S256")
 	}
 	set("prompt", r.Prompt)
+	set("login_hint", r.LoginHint)
 	return c.base + "/v2/authorize?" + q.Encode()
 }
 

@@ -214,7 +214,7 @@ func showCarriers(v *visit, a org.AppRecord, c carrier, p *picked, alerts []ui.A
 	if !a.AdminApproved {
 		note = append(note, ui.Text("Permitted Users of this app is “"+selfAuthorize+"”: who carries it decides nothing until that is “"+adminApproved+"”."))
 	}
-	v.showUnder(c.button, aboveApp(a), alerts, append(note, s)...)
+	v.showUnder(c.button+": "+a.Name, aboveApp(a), alerts, append(note, s)...)
 }
 
 // saveCarriers saves who carries the app, and asks first where somebody loses access by it.
@@ -228,7 +228,7 @@ func saveCarriers(v *visit, a org.AppRecord, c carrier) {
 	var change org.AppChange
 	c.change(&change, &names)
 	v.changeApp(a, change, f.Get(fieldOK) != "", asking{
-		title: c.button, action: appPath(a) + "/" + c.path, again: againOf(f), done: appPath(a) + "?done=carriers",
+		title: c.button + ": " + a.Name, action: appPath(a) + "/" + c.path, again: againOf(f), done: appPath(a) + "?done=carriers",
 		refused: func(said string, _ error) { showCarriers(v, a, c, &p, notSaved(said)) },
 	})
 }

@@ -49,7 +49,7 @@ func showAssignments(v *visit, set permissionSet, alerts []ui.Alert) {
 	if assignSets.MetBy(v.User.Permissions) {
 		blocks = append(blocks, ui.Links{{Text: "Add Assignments", Href: path + "/add"}})
 	}
-	v.showUnder("Manage Assignments", set.above(), alerts, append(append(append(blocks, above...), s), next)...)
+	v.showUnder("Manage Assignments: "+set.label(), set.above(), alerts, append(append(append(blocks, above...), s), next)...)
 }
 
 // chosen are the users that were checked.
@@ -91,7 +91,7 @@ func removeAssignments(v *visit, set permissionSet) {
 	}
 	path := set.path() + "/assignments"
 	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
-		title: "Remove Assignments", above: append(set.above(), ui.Link{Text: "Manage Assignments", Href: path}), action: path, again: againOf(f), done: path + "?done=removed", cancel: path,
+		title: "Remove Assignments: " + set.label(), above: append(set.above(), ui.Link{Text: "Manage Assignments", Href: path}), action: path, again: againOf(f), done: path + "?done=removed", cancel: path,
 		refused: func(said string, _ error) { showAssignments(v, set, notSaved(said)) },
 	})
 }
@@ -183,7 +183,7 @@ func showAdd(v *visit, set permissionSet, checked []org.ID, anyway bool, alerts 
 		s.Rows = append(s.Rows, ui.Choice{Value: string(u.ID), Label: u.Name, Checked: slices.Contains(checked, u.ID), Cells: ui.Row(u.Alias, u.Username, u.Profile, note)})
 	}
 	lead := ui.Text("Select the users who need access, typically all users with access to Marketing Cloud Connect. Make sure that the Salesforce system user is selected.")
-	v.showUnder("Add Assignments", append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), alerts,
+	v.showUnder("Add Assignments: "+set.label(), append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), alerts,
 		append(append(append([]ui.Block{lead}, above...), s), append(next, ui.Link{Text: "Cancel", Href: set.path() + "/assignments"}))...)
 }
 
@@ -284,6 +284,6 @@ func addAssignments(v *visit, set permissionSet) {
 	for _, id := range users {
 		t.Rows = append(t.Rows, ui.Row(names[id], "Success"))
 	}
-	v.showUnder("Assignment Summary", append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), saved("The permission set "+set.label()+" is assigned."),
+	v.showUnder("Assignment Summary: "+set.label(), append(set.above(), ui.Link{Text: "Manage Assignments", Href: set.path() + "/assignments"}), saved("The permission set "+set.label()+" is assigned."),
 		t, ui.Form{Get: true, Action: set.path() + "/assignments", Submits: []ui.Submit{{Label: "Done"}}})
 }

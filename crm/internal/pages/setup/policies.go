@@ -74,7 +74,7 @@ func showPolicies(v *visit, a org.AppRecord, now url.Values, wrong, said string)
 	if said != "" && wrong == "" {
 		alerts = notSaved(said)
 	}
-	v.showUnder("Edit Policies", aboveApp(a), alerts, ui.Form{
+	v.showUnder("Edit Policies: "+a.Name, aboveApp(a), alerts, ui.Form{
 		Action: appPath(a) + "/edit", Legend: "Connected App Edit: " + a.Name, Fields: []ui.Field{hidden(fieldHad, now.Get(fieldHad))}, Submits: []ui.Submit{{Label: "Save"}},
 		Sections: []ui.Section{
 			{Legend: "Basic Information", Fields: []ui.Field{field(ui.Field{Name: inputStart, Label: "Start URL", MaxLength: 2000, Autocomplete: "off"})}},
@@ -191,7 +191,7 @@ func savePolicies(v *visit, a org.AppRecord) {
 		warning = approvalWarning
 	}
 	v.changeApp(a, c, f.Get(fieldOK) != "", asking{
-		title: "Edit Policies", action: appPath(a) + "/edit", again: againOf(f), done: appPath(a) + "?done=policies", warning: warning,
+		title: "Edit Policies: " + a.Name, action: appPath(a) + "/edit", again: againOf(f), done: appPath(a) + "?done=policies", warning: warning,
 		refused: func(said string, err error) { showPolicies(v, a, f, policyInputs[fault.Of(err).Field], said) },
 	})
 }

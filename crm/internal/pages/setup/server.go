@@ -153,7 +153,7 @@ func (v *visit) answer(status int, title string, crumbs []ui.Link, alerts []ui.A
 		return
 	}
 	if behind != "" {
-		alerts = append([]ui.Alert{{Kind: ui.Notice, Text: behind, Links: []ui.Link{{Text: "Log out", Href: login.LogoutPath}}}}, alerts...)
+		alerts = append([]ui.Alert{{Kind: ui.Notice, Text: behind, Links: []ui.Link{{Text: "Log Out", Href: login.LogoutPath}}}}, alerts...)
 	}
 	p := pages.Page(title, v.User.Name)
 	p.Crumbs, p.Alerts, p.Blocks = crumbs, alerts, blocks

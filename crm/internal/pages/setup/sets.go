@@ -119,7 +119,7 @@ func showSetForm(v *visit, id org.ID, now org.Values, typed, errors map[string]s
 	}
 	if id != "" {
 		set := permissionSet{id, now}
-		title, action, above = "Edit Properties", set.path()+"/edit", set.above()
+		title, action, above = "Edit Properties: "+set.label(), set.path()+"/edit", set.above()
 		form.Submits = form.Submits[:1]
 		shown, err := shownField(setInputs[:4], now, typed)
 		if err != nil {
@@ -196,7 +196,7 @@ func saveSet(v *visit, set permissionSet) {
 	typed[fieldHad] = f.Get(fieldHad)
 	op := org.Op{Action: org.ActionUpdate, Object: org.ObjectPermissionSet, ID: string(set.id), Values: in}
 	v.changeRecords([]org.Op{op}, f.Get(fieldOK) != "", asking{
-		title: "Edit Properties", above: set.above(), action: set.path() + "/edit", again: againOf(f), done: set.path() + "?done=saved", cancel: set.path() + "/edit",
+		title: "Edit Properties: " + set.label(), above: set.above(), action: set.path() + "/edit", again: againOf(f), done: set.path() + "?done=saved", cancel: set.path() + "/edit",
 		refused: func(_ string, err error) {
 			e := besideFields(err, typed)
 			showSetForm(v, set.id, set.values, typed, e.fields, e.alerts)
@@ -260,7 +260,7 @@ func deleteSet(v *visit, set permissionSet) {
 	}
 	op := org.Op{Action: org.ActionDelete, Object: org.ObjectPermissionSet, ID: string(set.id)}
 	v.changeRecords([]org.Op{op}, f.Get(fieldOK) != "", asking{
-		title: "Delete Permission Set", above: set.above(), action: set.path(), again: againOf(f), done: nodeSets.Path + "?done=deleted", cancel: set.path(), ok: "Delete",
+		title: "Delete Permission Set: " + set.label(), above: set.above(), action: set.path(), again: againOf(f), done: nodeSets.Path + "?done=deleted", cancel: set.path(), ok: "Delete",
 		warning: "The permission set " + set.label() + " is deleted for good, with what it permits and the connected apps that it carries.",
 		refused: func(said string, _ error) {
 			showSet(v, set, []ui.Alert{{Kind: ui.Error, Title: "The permission set was not deleted", Text: said}})
@@ -291,7 +291,7 @@ func showSetApps(v *visit, set permissionSet, p *picked, alerts []ui.Alert) {
 		s.Rows = append(s.Rows, ui.Choice{Value: r.text(0), Label: r.text(1), Checked: has[r.id(0)] != ""})
 	}
 	p.show(&s)
-	v.showUnder("Assigned Connected Apps", set.above(), alerts, s)
+	v.showUnder("Assigned Connected Apps: "+set.label(), set.above(), alerts, s)
 }
 
 // carried are the rows by which a set carries apps, by app.
@@ -323,7 +323,7 @@ func saveSetApps(v *visit, set permissionSet) {
 		return
 	}
 	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
-		title: "Assigned Connected Apps", above: set.above(), action: set.path() + "/assigned-connected-apps", again: againOf(f), done: set.path() + "?done=saved",
+		title: "Assigned Connected Apps: " + set.label(), above: set.above(), action: set.path() + "/assigned-connected-apps", again: againOf(f), done: set.path() + "?done=saved",
 		cancel:  set.path() + "/assigned-connected-apps",
 		refused: func(said string, _ error) { showSetApps(v, set, &p, notSaved(said)) },
 	})

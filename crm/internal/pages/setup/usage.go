@@ -129,7 +129,7 @@ func changeUsage(v *visit, a org.AppRecord) {
 		return
 	}
 	v.changeApp(a, c, f.Get(fieldOK) != "", asking{
-		title: "Connected Apps OAuth Usage", action: path, again: []ui.Field{hidden(fieldDo, do)}, done: path, warning: warning,
+		title: "OAuth Usage of " + a.Name, action: path, again: []ui.Field{hidden(fieldDo, do)}, done: path, warning: warning,
 		refused: func(said string, _ error) { showAppUsage(v, a, notSaved(said)) },
 	})
 }

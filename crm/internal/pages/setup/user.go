@@ -227,7 +227,7 @@ func showUserSets(v *visit, id org.ID, p *picked, alerts []ui.Alert) {
 		s.Rows = append(s.Rows, ui.Choice{Value: r.text(0), Label: r.text(1), Checked: has[r.id(0)] != "", Cells: ui.Row(r.text(2), r.text(3))})
 	}
 	p.show(&s)
-	v.showUnder("Permission Set Assignments", []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, alerts, ui.Text("Which permission sets "+u.Username+" has."), s)
+	v.showUnder("Permission Set Assignments: "+u.Name, []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, alerts, ui.Text("Which permission sets "+u.Username+" has."), s)
 }
 
 // assigned are a user's assignments of permission sets that no profile owns, by set.
@@ -268,7 +268,7 @@ func saveUserSets(v *visit) {
 	}
 	path := nodeUsers.Path + "/" + string(id)
 	v.changeRecords(ops, f.Get(fieldOK) != "", asking{
-		title: "Permission Set Assignments", above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, action: path + "/permission-sets", again: againOf(f),
+		title: "Permission Set Assignments: " + u.Name, above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: u.Name, Href: path}}, action: path + "/permission-sets", again: againOf(f),
 		done: path + "?done=sets", cancel: path + "/permission-sets",
 		refused: func(said string, _ error) { showUserSets(v, id, &p, notSaved(said)) },
 	})

@@ -98,7 +98,7 @@ func showUserForm(v *visit, id org.ID, typed, errors map[string]string, alerts [
 	title, path, above := "New User", nodeUsers.Path+"/new", []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}}
 	lead := ui.Text("The user is mailed a link to verify the account and to set a password.")
 	if id != "" {
-		title, path = "User Edit", nodeUsers.Path+"/"+string(id)+"/edit"
+		title, path = "User Edit: "+f.now.Text("Name"), nodeUsers.Path+"/"+string(id)+"/edit"
 		above = append(above, ui.Link{Text: f.now.Text("Name"), Href: nodeUsers.Path + "/" + string(id)})
 		lead = ui.Text("User: " + f.now.Text("Name"))
 	}
@@ -197,7 +197,7 @@ func (v *visit) saveUser(id org.ID) {
 	if id != "" {
 		path := nodeUsers.Path + "/" + string(id)
 		v.changeRecords([]org.Op{{Action: org.ActionUpdate, Object: org.ObjectUser, ID: string(id), Values: in}}, sent.Get(fieldOK) != "", asking{
-			title: "User Edit", above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: f.now.Text("Name"), Href: path}}, action: path + "/edit", again: againOf(sent),
+			title: "User Edit: " + f.now.Text("Name"), above: []ui.Link{{Text: nodeUsers.Label, Href: nodeUsers.Path}, {Text: f.now.Text("Name"), Href: path}}, action: path + "/edit", again: againOf(sent),
 			done: path + "?done=saved", cancel: path, refused: refuse,
 		})
 		return

@@ -85,11 +85,11 @@ func (v *visit) listed(f userFilter, with func(*org.UserFilter)) (org.UserPage, 
 
 // finder are the blocks above and below a list of users: search, the letters, and the next page.
 func (f userFilter) finder(path string, page org.UserPage) (above []ui.Block, below ui.Links) {
-	letters := ui.Index{}
+	letters := ui.Index{Label: "Users by the first letter of the last name"}
 	for c := 'A'; c <= 'Z'; c++ {
-		letters = append(letters, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
+		letters.Items = append(letters.Items, ui.Link{Text: string(c), Href: path + "?" + paramLetter + "=" + string(c)})
 	}
-	letters = append(letters, ui.Link{Text: "All", Href: path})
+	letters.Items = append(letters.Items, ui.Link{Text: "All", Href: path})
 	above = []ui.Block{ui.Form{
 		Get: true, Inline: true, Action: path, Submits: []ui.Submit{{Label: "Search Users", Secondary: true}},
 		Fields: []ui.Field{{Name: fieldQuery, Label: "Find users by name, user name, email or alias", Value: f.asked, Autocomplete: "off", MaxLength: maxQuery}},
