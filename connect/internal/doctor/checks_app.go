@@ -51,14 +51,14 @@ func appChecks() []Check {
 		{
 			ID: "D02", Name: "Permitted Users", Severity: Error, Wants: c02,
 			Why:   "Where users may self-authorize, Connect signs in only those who once did so on a page, and the system user never does.",
-			Click: clickPolicies + " > Permitted Users", Command: "twinspan org app policies {app} --permitted-users admin-approved", Document: docInitial + "; " + docSetup,
+			Click: clickPolicies + " > Permitted Users", Command: "twinspan org app policies {app} --permitted-users admin-approved", See: "twinspan org app usage {app}", Document: docInitial + "; " + docSetup,
 			Mend: Mend{By: OrgAdmin, Last: true, Effect: "Lets in through the app only who has a permission set or profile that carries it."},
 			Look: func(l *Look) Outcome {
 				app, why := l.App.Get()
 				if why != "" {
 					out := l.orUnread("D02", why)
 					for i := range out.Found { // it may be right, and he renamed or not assigned: nobody looked
-						out.Found[i].Seen += " (said alike of a user name that the org does not know)"
+						out.Found[i].Seen += " (said alike of a user name that the org does not know, and of who authorized the app without refresh_token)"
 						out.Found[i].Expected, out.Found[i].NoCommand = "a user of that name, with a permission set that carries the app, and \""+c02+"\"", true
 					}
 					return out
@@ -68,12 +68,14 @@ func appChecks() []Check {
 				}
 				if !app.AdminApproved {
 					f := Found{Subject: l.Link.ConnectedApp, Seen: "All users may self-authorize"}
-					_, why := l.Holders.Get()
-					if n := l.unapproved(); n > 0 {
-						f.Seen += "; who did so and is not approved holds " + count(n, "refresh tokens") + " that the change ends"
+					who, why := l.SelfAuthorized.Get()
+					switch {
+					case why != "":
+						f.ByHand = true // nobody knows whom it would shut out
+					case len(who) > 0:
+						f.Seen += "; " + count(len(who), "who did so and whom nothing approves are shut out by the change: ") + names(who)
 						f.ByHand = true
 					}
-					f.ByHand = f.ByHand || why != "" // nobody knows whom it would shut out
 					return Outcome{Found: []Found{f}}
 				}
 				return Outcome{}

@@ -173,7 +173,7 @@ func ownChecks() []Check {
 				case why != "":
 					out.Unread = why
 				case len(holders) > 0:
-					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Seen: count(len(holders), "refresh tokens of the app are held by other clients, and end with the policy that the connection wants")})
+					out.Found = append(out.Found, Found{Subject: l.Link.ConnectedApp, Seen: count(len(holders), "authorizations or refresh tokens of the app are others', and their refresh tokens end with the policy that the connection wants")})
 				}
 				return out
 			},

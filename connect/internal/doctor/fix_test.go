@@ -41,7 +41,14 @@ func TestWhatIsSafeToMend(t *testing.T) {
 		how   func(*doctor.Look)
 	}{
 		{"D04", change(theAppOf, func(a *doctor.App) { a.RefreshTokenPolicy = "infinite" })},
-		{"D02", change(theAppOf, func(a *doctor.App) { a.AdminApproved = false })},
+		{"D02", func(l *doctor.Look) {
+			change(theAppOf, func(a *doctor.App) { a.AdminApproved = false })(l)
+			l.SelfAuthorized = doctor.Got([]string{"ann@org"})
+		}},
+		{"D02", func(l *doctor.Look) {
+			change(theAppOf, func(a *doctor.App) { a.AdminApproved = false })(l)
+			l.SelfAuthorized = doctor.Lost[[]string]("More users than are looked at.")
+		}},
 		{"D07", func(l *doctor.Look) {
 			mayaIs(func(u *doctor.OrgUser) { u.Approved = false })(l)
 			l.Carriers = doctor.Got([]doctor.Carrier{{SetID: "0PS2", Label: "A Power Set"}})

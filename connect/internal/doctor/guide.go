@@ -27,6 +27,7 @@ func Chapters() []Chapter {
 		for i := range c.Checks {
 			k := &c.Checks[i]
 			k.Wants, k.Why, k.Click, k.Command = spelled(k.Wants, plain), spelled(k.Why, plain), spelled(k.Click, plain), spelled(k.Command, quote)
+			k.See = spelled(k.See, quote)
 			if onlyLooks(k.Command) {
 				k.Command, k.See = "", k.Command
 			}

@@ -60,12 +60,15 @@ type Look struct {
 	Callbacks Callbacks
 
 	// The org.
-	Package    Read[link.Package] // the version that is installed
-	App        Read[App]
-	AppOfOrg   Read[crm.App] // the policies that no standard API tells
-	Carriers   Read[[]Carrier]
-	Holders    Read[[]string] // ids of the users who hold refresh tokens of the app, one for each token
-	SystemUser Read[OrgUser]
+	Package  Read[link.Package] // the version that is installed
+	App      Read[App]
+	AppOfOrg Read[crm.App] // the policies that no standard API tells
+	Carriers Read[[]Carrier]
+	Holders  Read[[]string] // ids of the users who hold refresh tokens of the app, or have authorized it, one for each time
+	// SelfAuthorized are the active users who come through the app and whom no permission set and no profile approves, by user name,
+	// where the app lets users authorize it themselves.
+	SelfAuthorized Read[[]string]
+	SystemUser     Read[OrgUser]
 	// SystemProfile and SystemLicence are the system user's profile and its licence, where they are all that he is shown of himself;
 	// "" elsewhere.
 	SystemProfile, SystemLicence string
@@ -304,19 +307,6 @@ func (l *Look) approvalSet() (label string, plain bool) {
 	}
 	slices.Sort(labels)
 	return labels[0], false
-}
-
-// unapproved are how many of the app's refresh tokens belong to users whom nothing approves for it, as far as is known.
-func (l *Look) unapproved() int {
-	holders, _ := l.Holders.Get()
-	people, _ := l.People.Get()
-	n := 0
-	for _, id := range holders {
-		if u, known := people.ByID[id]; !known || !u.Approved {
-			n++
-		}
-	}
-	return n
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ func (r *reader) readOrg(ctx context.Context, down error) {
 		r.readHolders(ctx, org)
 		r.readPeople(ctx, org)
 		r.readLogins(ctx, org)
+		r.readSelfAuthorized(ctx, org)
 		r.readSetup(ctx, org)
 		r.readPackage(ctx, org)
 	}
@@ -55,6 +57,7 @@ func (r *reader) lostOrg(why string) {
 	lose(&k.AppOfOrg, why)
 	lose(&k.Carriers, why)
 	lose(&k.Holders, why)
+	lose(&k.SelfAuthorized, why)
 	lose(&k.SystemUser, why)
 	lose(&k.SystemSets, why)
 	lose(&k.People, why)
@@ -316,6 +319,49 @@ func (r *reader) readHolders(ctx context.Context, org *crm.Session) {
 			ids = append(ids, row.String("UserId"))
 		}
 		return ids, err
+	})
+}
+
+// readSelfAuthorized reads who would be shut out if the app asked for an administrator's approval: whoever has authorized it or holds a
+// refresh token, and who signed in through it in the last day, which is all that shows of an authorization without either.
+func (r *reader) readSelfAuthorized(ctx context.Context, org *crm.Session) {
+	k := r.look
+	app, why := k.App.Get()
+	holders, holdersWhy := k.Holders.Get()
+	rows, dayWhy := k.Day.Get()
+	carriers, carriersWhy := k.Carriers.Get()
+	if why == "" && (!app.Exists || app.AdminApproved) {
+		return // nobody asks
+	}
+	if why := cmp.Or(why, holdersWhy, dayWhy, carriersWhy); why != "" {
+		lose(&k.SelfAuthorized, why)
+		return
+	}
+	fetch(&k.SelfAuthorized, func() ([]string, error) {
+		ids := slices.Clone(holders)
+		for _, row := range rows {
+			if row.app(r.link) && row.Status == statusSuccess && row.SubType != subtypeJWT { // by key comes who is approved, or holds a refresh token
+				ids = append(ids, row.UserID)
+			}
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		switch {
+		case len(ids) == 0:
+			return []string{}, nil
+		case len(ids) > atOnce: // who is beyond would not be told of
+			return nil, fault.New(fault.Unavailable, codeNotTold, "More than %d users come through the app.", atOnce)
+		}
+		where := "IsActive = TRUE AND Id IN (" + literals(ids) + ")"
+		if len(carriers) > 0 {
+			where += " AND Id NOT IN (SELECT AssigneeId FROM PermissionSetAssignment WHERE PermissionSetId IN (" + setIDs(carriers) + "))"
+		}
+		found, err := org.Query(ctx, "SELECT Username FROM User WHERE "+where+" ORDER BY Username")
+		names := make([]string, len(found))
+		for i, row := range found {
+			names[i] = row.String("Username")
+		}
+		return names, err
 	})
 }
 
