@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -281,7 +283,7 @@ func tenantChecks() []Check {
 						Click: "Setup > Platform Tools > Apps > Installed Packages > {subject} > Edit > Redirect URIs", Command: "twinspan tenant package update " + quote(p.ClientID) + each(" --redirect-uri ", p.RedirectURIs, l.Callbacks.Tenant),
 					}
 					if p.Type == ofConnect { // whose redirect URIs nobody changes
-						f.NoCommand, f.Click = true, "on the machine that Connect runs on: start it again with `--connect-url` and the address that stands in {subject}"
+						f.NoCommand, f.Click = true, "on the machine that Connect runs on: start it again with "+startedAt(p.RedirectURIs)
 					}
 					out.Found = append(out.Found, f)
 				}
@@ -289,6 +291,21 @@ func tenantChecks() []Check {
 			},
 		},
 	}
+}
+
+// startedAt is how Connect is started so that browsers reach it where redirect URIs send them.
+func startedAt(uris []string) string {
+	for _, uri := range uris {
+		u, err := url.Parse(uri)
+		if err != nil || u.Host == "" {
+			continue
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Port() != "" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) { // no proxy stands before that
+			return "`--connect-addr " + u.Host + "`"
+		}
+		return "`--connect-url " + u.Scheme + "://" + u.Host + "`, and with what leads there"
+	}
+	return "`--connect-url` and the address that stands in {subject}"
 }
 
 // ofConnect is the type of the installed package that our own tenant makes for Connect.
