@@ -19,7 +19,7 @@ type orgCmd struct {
 	User         orgUserCmd         `cmd:"" help:"Users: list, create, show, update, activate, deactivate, freeze, unfreeze, unlock, reset-password."`
 	Settings     orgSettingsCmd     `cmd:"" help:"Settings of the org: show, set."`
 	Email        orgEmailCmd        `cmd:"" help:"What the org mails from: its address, its domains, and whether they are verified."`
-	Site         orgSiteCmd         `cmd:"" help:"Remote Site Settings: list, add, remove."`
+	Site         orgSiteCmd         `cmd:"" help:"Remote Site Settings: list, add, activate, deactivate, remove."`
 	Notification orgNotificationCmd `cmd:"" help:"API usage notifications: list, add, remove."`
 	Token        orgTokenCmd        `cmd:"" help:"Security tokens: reset."`
 	LoginAs      orgLoginAsCmd      `cmd:"" help:"Log in as another user, and out again; the org's policy must allow it."`

@@ -211,9 +211,11 @@ func (c *orgEmailRemoveCmd) Run(ctx context.Context, a *app) error {
 
 // orgSiteCmd is Setup > Security > Remote Site Settings.
 type orgSiteCmd struct {
-	List   orgSiteListCmd   `cmd:"" help:"List the remote sites."`
-	Add    orgSiteAddCmd    `cmd:"" help:"Add a remote site."`
-	Remove orgSiteRemoveCmd `cmd:"" help:"Remove a remote site."`
+	List       orgSiteListCmd       `cmd:"" help:"List the remote sites."`
+	Add        orgSiteAddCmd        `cmd:"" help:"Add a remote site."`
+	Activate   orgSiteActivateCmd   `cmd:"" help:"Let the org's code call a remote site."`
+	Deactivate orgSiteDeactivateCmd `cmd:"" help:"Let the org's code call a remote site no more."`
+	Remove     orgSiteRemoveCmd     `cmd:"" help:"Remove a remote site."`
 }
 
 type remoteSite struct {
@@ -263,26 +265,66 @@ func (c *orgSiteAddCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-type orgSiteRemoveCmd struct {
+// siteArg is a command about one remote site.
+type siteArg struct {
 	orgFlags
 	Name string `arg:"" help:"API name."`
 }
 
-// Run removes a site.
-func (c *orgSiteRemoveCmd) Run(ctx context.Context, a *app) error {
+// find reads the site.
+func (c *siteArg) find(ctx context.Context, s *crm.Session) (remoteSite, error) {
+	sites, err := remoteSites(ctx, s)
+	if err != nil {
+		return remoteSite{}, err
+	}
+	for _, r := range sites {
+		if strings.EqualFold(r.Name, c.Name) {
+			return r, nil
+		}
+	}
+	return remoteSite{}, fmt.Errorf("the org has no remote site %s", c.Name)
+}
+
+// set says whether the org's code may call the site.
+func (c *siteArg) set(ctx context.Context, a *app, active bool) error {
 	return c.session(ctx, a, func(s *crm.Session) error {
-		sites, err := remoteSites(ctx, s)
+		r, err := c.find(ctx, s)
 		if err != nil {
 			return err
 		}
-		for _, r := range sites {
-			if strings.EqualFold(r.Name, c.Name) {
-				if err := s.DeleteToolingRecord(ctx, "RemoteProxy", r.ID); err != nil {
-					return err
-				}
-				return a.printDone(true, map[string]any{"name": r.Name}, "%s is removed", r.Name)
-			}
+		word := map[bool]string{true: "active", false: "not active"}[active]
+		if r.Active == active {
+			return a.printDone(false, map[string]any{"name": r.Name, "active": active}, "%s is %s already", r.Name, word)
 		}
-		return fmt.Errorf("the org has no remote site %s", c.Name)
+		if err := s.UpdateToolingRecord(ctx, "RemoteProxy", r.ID, map[string]any{"IsActive": active}); err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"name": r.Name, "active": active}, "%s is %s", r.Name, word)
+	})
+}
+
+type orgSiteActivateCmd struct{ siteArg }
+
+// Run activates a site.
+func (c *orgSiteActivateCmd) Run(ctx context.Context, a *app) error { return c.set(ctx, a, true) }
+
+type orgSiteDeactivateCmd struct{ siteArg }
+
+// Run deactivates a site.
+func (c *orgSiteDeactivateCmd) Run(ctx context.Context, a *app) error { return c.set(ctx, a, false) }
+
+type orgSiteRemoveCmd struct{ siteArg }
+
+// Run removes a site.
+func (c *orgSiteRemoveCmd) Run(ctx context.Context, a *app) error {
+	return c.session(ctx, a, func(s *crm.Session) error {
+		r, err := c.find(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := s.DeleteToolingRecord(ctx, "RemoteProxy", r.ID); err != nil {
+			return err
+		}
+		return a.printDone(true, map[string]any{"name": r.Name}, "%s is removed", r.Name)
 	})
 }

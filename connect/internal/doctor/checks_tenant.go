@@ -14,7 +14,10 @@ import (
 	"github.com/twinspan/twinspan/internal/client/engagement"
 )
 
-const clickMCUser = "Email Studio > Admin > My Users > {user}"
+const (
+	clickMCUser = "Email Studio > Admin > My Users > {user}"
+	byAdmin     = "as an administrator of Engagement: "
+)
 
 // ofAPIUser makes a check of the API user.
 func ofAPIUser(id string, judge func(*Look, engagement.UserDetails) []Found) func(*Look) Outcome {
@@ -42,7 +45,7 @@ func tenantChecks() []Check {
 		{
 			ID: "D18", Name: "API User", Severity: Error, In: withPackage, Wants: "ticked",
 			Why:   "Only an API user may call Engagement's web services.",
-			Click: "as an administrator of Engagement: " + clickMCUser + " > API User", Document: docAPIUser, // who is no API user changes nobody by API, himself least
+			Click: byAdmin + clickMCUser + " > Edit > API User", Document: docAPIUser, // who is no API user changes nobody by API, himself least
 			Look: ofAPIUser("D18", func(_ *Look, u engagement.UserDetails) []Found {
 				if !u.APIUser {
 					return []Found{{Subject: u.Username, Seen: yes(false)}}
@@ -67,7 +70,7 @@ func tenantChecks() []Check {
 		{
 			ID: "D20", Name: "Default business unit of the API user", Severity: Warning, In: withPackage, Wants: "the top-level business unit; with several orgs, the one that is connected",
 			Why:   "A child as default limits his calls to that child.",
-			Click: "as an administrator of Engagement: " + clickMCUser + " > Default Business Unit", Document: docUnits, // whose calls are a child's changes nothing above
+			Click: byAdmin + clickMCUser + " > Edit > Default Business Unit", Document: docUnits, // whose calls are a child's changes nothing above
 			Look: ofAPIUser("D20", func(l *Look, u engagement.UserDetails) []Found {
 				units, why := l.Units.Get()
 				if why != "" || u.DefaultMID == 0 {
@@ -114,7 +117,7 @@ func tenantChecks() []Check {
 		{
 			ID: "D22", Name: "The API user can log in", Severity: Error, Wants: "active, not locked, no temporary password, his grant alive",
 			Why:   "Nothing goes from the org into Engagement without him.",
-			Click: "as an administrator of Engagement: " + clickMCUser, Command: "twinspan connect --sign-in", Document: docAuth,
+			Click: byAdmin + clickMCUser, Command: "twinspan connect --sign-in", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				u, why := l.APIUser.Get()
 				if why != "" && l.Link.Standing == link.OwnLink && l.tenantIn() {
@@ -126,11 +129,16 @@ func tenantChecks() []Check {
 				var out Outcome
 				switch {
 				case !u.Active:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "disabled", NoCommand: true}}}
+					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "disabled", Expected: "active", Click: byAdmin + clickMCUser + " > Activate", NoCommand: true}}}
 				case u.Locked:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "locked after too many wrong passwords", NoCommand: true}}}
+					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "locked after too many wrong passwords", Expected: "not locked", Click: byAdmin + clickMCUser + " > Unlock", NoCommand: true}}}
 				case u.MustChange:
-					out = Outcome{Found: []Found{{Subject: u.Username, Seen: "his password is temporary", Expected: "he signs in once and sets his own", Severity: Warning, Click: "Engagement's sign-in page, as {user}", NoCommand: true}}}
+					f := Found{Subject: u.Username, Seen: "his password is temporary", Expected: "he signs in once and sets his own", Severity: Warning, Click: "Engagement's sign-in page, as {user}", NoCommand: true}
+					if l.blameTenant() == "D22" { // a new password ends what Connect had of him, and until his own is set nothing else helps
+						f.Seen += ", and " + refusedIn("Engagement", l.Link.Tenant.Cause)
+						f.Severity, f.Click = Error, f.Click+"; then look again"
+					}
+					out = Outcome{Found: []Found{f}}
 				case l.blameTenant() == "D22":
 					return alike(l.orUnread("D22", ""), l.Link.Tenant.Cause)
 				}
@@ -325,7 +333,7 @@ func alike(o Outcome, cause link.Cause) Outcome {
 		}
 		if cause.Code == "invalid_grant" {
 			f.Seen += " (said alike of a user who is locked, is disabled, or has no grant)"
-			f.Click = "as an administrator of Engagement: " + clickMCUser + ", whether he is active and not locked; then Marketing Cloud tab > Connect to Marketing Cloud"
+			f.Click = byAdmin + clickMCUser + ", whether he is active and not locked; then Marketing Cloud tab > Connect to Marketing Cloud"
 		}
 	}
 	return o

@@ -116,9 +116,17 @@ func useChecks() []Check {
 					domain := s.domain()
 					switch {
 					case !s.Verified:
-						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "the address is not verified"})
+						out.Found = append(out.Found, Found{
+							Subject: s.Name, Seen: "the address is not verified", Expected: "verified by the link that the org has mailed to it",
+							Click: "the link in the letter to {subject}; where it is lost, delete the address under Setup > Email > Deliverability and add it again",
+						})
 					case !proven(senders, domain):
-						out.Found = append(out.Found, Found{Subject: s.Name, Seen: "its domain " + domain + " is not verified, and no active DKIM key of it is seen", Value: domain, Command: "twinspan org email domain {value} --verify"})
+						f := Found{Subject: s.Name, Seen: "its domain " + domain + " is not authorized, and no active DKIM key of it is seen", Value: domain, Command: "twinspan org email domain {value}"}
+						if slices.ContainsFunc(senders, func(d Sender) bool { return d.Domain && !d.Verified && strings.EqualFold(d.Name, domain) }) { // which a command does not add twice
+							f.Seen = "its domain " + domain + " is not verified, and no active DKIM key of it is seen"
+							f.Expected, f.Command = "verified: the org finds its TXT record in DNS", "twinspan org email domain {value} --verify"
+						}
+						out.Found = append(out.Found, f)
 					}
 				}
 				return out
@@ -127,21 +135,35 @@ func useChecks() []Check {
 		{
 			ID: "D40", Name: "Remote site of the token service", Severity: Warning, In: withPackage, Wants: "an active remote site for Engagement's token service",
 			Why:   "After a move of the org to another instance the package's own calls are blocked by the org itself.",
-			Click: "Setup > Security > Remote Site Settings", Command: "twinspan org site list", Document: docAuth,
+			Click: "Setup > Security > Remote Site Settings > {subject} > Activate", Command: "twinspan org site activate {subject}", See: "twinspan org site list", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				sites, why := l.Sites.Get()
 				conf, confWhy := l.PackageConf.Get()
 				if why != "" || confWhy != "" {
 					return unread(or(why, confWhy))
 				}
-				known, active := conf.SiteAdded, false
+				off := ""
 				for _, s := range sites {
-					if tokenService(s) {
-						known, active = true, active || s.Active
+					switch {
+					case !tokenService(s):
+					case s.Active:
+						return Outcome{}
+					default:
+						off = or(off, s.Name)
 					}
 				}
-				if known && !active {
-					return foundAt("ET4AE5_MCC_TokenService", "the package had one, and there is none that is active")
+				switch {
+				case off != "":
+					return foundAt(off, "not active, and no other is")
+				case conf.SiteAdded:
+					f := Found{
+						Subject: "ET4AE5_MCC_TokenService", Value: strings.TrimSuffix(l.Link.AuthURL, "/"), Seen: "the package had one, and it is gone",
+						Click: "Setup > Security > Remote Site Settings > New Remote Site: {subject}, {value}", Command: "twinspan org site add {subject} {value}",
+					}
+					if strings.HasPrefix(f.Value, "http://") { // as embedded clouds may speak
+						f.Command += " --plain"
+					}
+					return Outcome{Found: []Found{f}}
 				}
 				return Outcome{}
 			},

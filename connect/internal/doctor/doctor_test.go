@@ -105,7 +105,7 @@ func well() *doctor.Look {
 	l.Package = doctor.Got(link.Package{Major: 220})
 	l.App, l.AppOfOrg = doctor.Got(theApp()), doctor.Got(crm.App{Installed: true})
 	l.Carriers = doctor.Got([]doctor.Carrier{{SetID: "0PS1", Label: setLabel}})
-	l.Holders = doctor.Got([]string{})
+	l.Holders, l.SelfAuthorized = doctor.Got([]string{}), doctor.Got([]string{})
 	l.SystemUser = doctor.Got(systemUser())
 	l.SystemSets = doctor.Got([]string{setLabel, "Marketing Cloud Connector", "Marketing Cloud Connector Admin", "Marketing Cloud System User"})
 	l.People = people(systemUser(), maya())
@@ -184,7 +184,7 @@ func unreadOrg(l *doctor.Look, why string) {
 	l.Sessions = doctor.Lost[[]doctor.OrgSession](why)
 	l.Settings, l.LoginRules, l.Sites = doctor.Lost[map[string]string](why), doctor.Lost[crm.LoginRules](why), doctor.Lost[[]doctor.Site](why)
 	l.Senders, l.OrgUnits, l.PackageConf = doctor.Lost[[]doctor.Sender](why), doctor.Lost[[]doctor.OrgUnit](why), doctor.Lost[doctor.PackageConf](why)
-	l.Sandbox, l.Holders = doctor.Lost[bool](why), doctor.Lost[[]string](why)
+	l.Sandbox, l.Holders, l.SelfAuthorized = doctor.Lost[bool](why), doctor.Lost[[]string](why), doctor.Lost[[]string](why)
 }
 
 // tenantRefuses is orgRefuses for the API user.
@@ -276,6 +276,10 @@ func broken() []struct {
 		{"D22", "disabled", change(apiOf, func(u *engagement.UserDetails) { u.Active = false })},
 		{"D22", "locked", change(apiOf, func(u *engagement.UserDetails) { u.Locked = true })},
 		{"D22", "temporary password", change(apiOf, func(u *engagement.UserDetails) { u.MustChange = true })},
+		{"D22", "reset", func(l *doctor.Look) {
+			change(apiOf, func(u *engagement.UserDetails) { u.MustChange = true })(l)
+			l.Link.Tenant.State, l.Link.Tenant.Cause = link.SpanBroken, link.Cause{Code: "invalid_grant", Text: "The user has not approved this package."}
+		}},
 		{"D22", "refused", tenantRefuses("invalid_grant", "The user has not approved this package.")},
 		{"D23", "after 90 days", func(l *doctor.Look) { l.Tenant = doctor.Got(map[string]any{"inactive_days": 90.0}) }},
 		{"D23", "refused", tenantRefuses("invalid_grant", "The user has not signed in for too long; he must sign in to Engagement once.")},
@@ -369,6 +373,9 @@ func broken() []struct {
 		}},
 		{"D38", "domain", func(l *doctor.Look) {
 			l.Senders = doctor.Got([]doctor.Sender{{Name: "no@reply.example", Purpose: "DefaultNoreply", Verified: true}, {Name: "other.example", Domain: true, Verified: true}})
+		}},
+		{"D38", "a domain that waits for its record", func(l *doctor.Look) {
+			l.Senders = doctor.Got([]doctor.Sender{{Name: "no@Reply.example", Purpose: "DefaultNoreply", Verified: true}, {Name: "reply.example", Domain: true}})
 		}},
 		{"D38", "a DKIM key of the domain above alone", func(l *doctor.Look) {
 			l.Senders = doctor.Got([]doctor.Sender{{Name: "no@mail.reply.example", Purpose: "DefaultNoreply", Verified: true}, {Name: "reply.example", Purpose: "DomainOnly", Domain: true, Verified: true}})
