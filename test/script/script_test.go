@@ -56,22 +56,28 @@ func TestScriptsOnPostgres(t *testing.T) {
 }
 
 // TestOlderReleases walks documents 001, 000, 004 and 002 with each release of the package before the newest at which
-// something changes; the other scripts have the newest.
+// something changes; the other scripts have the newest. Document 002 as a job is tried at the newest too, where nothing is left
+// of it.
 func TestOlderReleases(t *testing.T) {
 	t.Parallel()
-	for _, release := range []string{"5.400", "5.493", "219"} {
+	for _, release := range []string{"5.400", "5.493", "219", "220"} {
 		t.Run(release, func(t *testing.T) {
 			t.Parallel()
 			p := params(func(env *testscript.Env) error {
 				env.Setenv("PACKAGE", release)
 				return nil
 			})
-			p.Dir = "testdata/releases"
+			if p.Dir = "testdata/releases"; release == "220" {
+				p.Dir, p.Files = "", []string{"testdata/releases/upgrade_job.txtar"}
+			}
 			p.Condition = func(cond string) (bool, error) {
-				if cond != "field" {
-					return false, fmt.Errorf("no condition is called %q", cond)
+				switch cond {
+				case "field":
+					return release == "5.400", nil
+				case "newest":
+					return release == "220", nil
 				}
-				return release == "5.400", nil
+				return false, fmt.Errorf("no condition is called %q", cond)
 			}
 			testscript.Run(t, p)
 		})
