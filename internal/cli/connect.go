@@ -57,6 +57,8 @@ type connectUpCmd struct {
 	names orgNames // what things are called in the org, by key
 	given secrets  // of stored credentials; nil before they are read
 
+	signInPassword vault.Secret // of the API user, where it was asked for before it was needed
+
 	own *connect.PackageClient // the package of one's own; nil before it is gathered
 
 	stands string                 // the standing that the connection has, or is to have
@@ -116,6 +118,11 @@ func (c *connectUpCmd) Run(ctx context.Context, a *app) error {
 			return a.printJSON(offer)
 		}
 		return a.print("warning          " + oneLine(offer.Warning) + "\nnext             whoever is signed in there is bound, unasked: " + oneLine(offer.AuthorizeURL) + "\n")
+	}
+	if !c.Plan {
+		if err := c.gather(ctx, a, cl); err != nil {
+			return err
+		}
 	}
 	if c.Plan || c.Apply {
 		return c.plan(ctx, a, cl)
@@ -187,7 +194,7 @@ func (c *connectUpCmd) integrationUser(ctx context.Context, a *app, cl *connect.
 	} else {
 		names = append(names, "client_secret")
 	}
-	s, err := c.read(a, names...)
+	s, err := c.read(ctx, a, names...)
 	if err != nil {
 		return err
 	}
@@ -239,7 +246,7 @@ func (c *connectRenewCmd) Run(ctx context.Context, a *app) error {
 			return a.printStatus(ctx, cl)
 		}
 	}
-	s, err := c.read(a, names...)
+	s, err := c.read(ctx, a, names...)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
+	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/vault"
 )
 
@@ -22,6 +23,34 @@ const (
 // Names of the secrets of stored credentials.
 const systemPassword, systemToken, apiUserPassword = "system_user_password", "system_user_security_token", "api_user_password"
 
+// gather reads, or asks for, every secret that the command will need: whoever lacks one, or stops at a question, has changed
+// nothing yet, in Connect or in a cloud.
+func (c *connectUpCmd) gather(ctx context.Context, a *app, cl *connect.Client) error {
+	if c.OrgAuth == authPassword || c.TenantAuth == authPassword {
+		if _, err := c.spanSecrets(ctx, a); err != nil {
+			return err
+		}
+	}
+	ownPackage := c.TenantAuth == authWebApp && (c.PackageClientID != "" || c.stands == string(standing.Embedded))
+	if !ownPackage && !c.SignIn {
+		return nil
+	}
+	s, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if ownPackage {
+		_, err = c.packageClient(ctx, a, s.Engagement)
+	} else if c.signInPassword == "" && (s.Engagement.State != connect.StateConnected || s.Engagement.Auth == authPassword && c.TenantAuth == authJWT) {
+		var given secrets
+		given, err = c.read(ctx, a, "password")
+		if c.signInPassword = given["password"]; err == nil && c.signInPassword == "" && a.person() != nil {
+			return usagef("%s", noSignIn)
+		}
+	}
+	return err
+}
+
 // intoOrg raises the span into the org as it was asked for.
 func (c *connectUpCmd) intoOrg(ctx context.Context, a *app, cl *connect.Client, by string) error {
 	switch c.OrgAuth {
@@ -31,7 +60,7 @@ func (c *connectUpCmd) intoOrg(ctx context.Context, a *app, cl *connect.Client, 
 	default:
 		return cl.ConnectOrg(ctx, c.SystemUser, by, oauth.NewToken(24))
 	}
-	s, err := c.spanSecrets(a)
+	s, err := c.spanSecrets(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -58,7 +87,7 @@ func (c *connectUpCmd) intoEngagement(ctx context.Context, a *app, cl *connect.C
 	default:
 		return cl.ConnectEngagement(ctx, c.APIUser, c.MID, by, oauth.NewToken(24))
 	}
-	s, err := c.spanSecrets(a)
+	s, err := c.spanSecrets(ctx, a)
 	if err != nil {
 		return connect.EngagementAnswer{}, err
 	}
@@ -70,7 +99,7 @@ func (c *connectUpCmd) intoEngagement(ctx context.Context, a *app, cl *connect.C
 
 // spanSecrets reads what is asked for, once: a file that is standard input can be read no second time. What is given
 // nowhere is the ready file's, where it is of the same user, and asked for at a prompt last.
-func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
+func (c *connectUpCmd) spanSecrets(ctx context.Context, a *app) (secrets, error) {
 	if c.given != nil {
 		return c.given, nil
 	}
@@ -87,7 +116,7 @@ func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
 	}
 	unasked := *a
 	unasked.Terminal = false
-	s, err := c.read(&unasked, known...)
+	s, err := c.read(ctx, &unasked, known...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +139,7 @@ func (c *connectUpCmd) spanSecrets(a *app) (secrets, error) {
 		}
 	}
 	if c.SecretsFile == "" && len(missing) > 0 {
-		asked, err := c.read(a, missing...)
+		asked, err := c.read(ctx, a, missing...)
 		if err != nil {
 			return nil, err
 		}

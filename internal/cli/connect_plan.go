@@ -72,15 +72,6 @@ func (c *connectUpCmd) plan(ctx context.Context, a *app, cl *connect.Client) err
 		return err
 	}
 	c.names = set.Names
-	if c.Apply && c.stands != string(standing.Embedded) && c.TenantAuth == authWebApp && c.PackageClientID != "" {
-		now, err := cl.Status(ctx)
-		if err != nil {
-			return err
-		}
-		if _, err := c.packageClient(a, now.Engagement); err != nil { // a secret that is missing is told before anything is done
-			return err
-		}
-	}
 	return c.orgSession(ctx, a, func(s *crm.Session) error {
 		if err := c.whoIsThere(ctx, s); err != nil {
 			return err

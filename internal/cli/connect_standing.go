@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -38,7 +37,7 @@ func (f standingFlags) wanted() string {
 }
 
 // change is what is to be said, with what a person at a terminal is asked for.
-func (c *connectUpCmd) change(a *app, has connect.Standing) (connect.StandingChange, error) {
+func (c *connectUpCmd) change(ctx context.Context, a *app, has connect.Standing) (connect.StandingChange, error) {
 	s := connect.StandingChange{
 		Standing: c.wanted(), OrgURL: c.OrgURL, EngagementAuthURL: c.EngagementAuthURL, App: c.App, ConsumerKey: c.ConsumerKey, ConsoleClientID: c.ConsoleClientID, EID: c.EID,
 		By: a.who(c.By),
@@ -51,7 +50,7 @@ func (c *connectUpCmd) change(a *app, has connect.Standing) (connect.StandingCha
 			continue
 		}
 		var err error
-		if *one.at, err = a.askFor(strings.ReplaceAll(strings.TrimPrefix(one.flag, "--"), "-", " ")); err != nil {
+		if *one.at, err = a.askFor(ctx, strings.ReplaceAll(strings.TrimPrefix(one.flag, "--"), "-", " ")); err != nil {
 			return s, err
 		}
 		if *one.at == "" {
@@ -62,42 +61,15 @@ func (c *connectUpCmd) change(a *app, has connect.Standing) (connect.StandingCha
 	return s, nil
 }
 
-// askFor asks a person at a terminal for something that is no secret; "" elsewhere. It reads no byte behind the line: what
-// follows may be asked for without an echo.
-func (a *app) askFor(what string) (string, error) {
-	if !a.Terminal || a.Stdin == nil {
-		return "", nil
-	}
-	_, _ = fmt.Fprintf(a.Stderr, "%s: ", what) // the answer counts
-	var line []byte
-	one := make([]byte, 1)
-	for len(line) < maxLine {
-		n, err := a.Stdin.Read(one)
-		if n > 0 && one[0] != '\n' {
-			line = append(line, one[0])
-		}
-		if n > 0 && one[0] == '\n' || err == io.EOF {
-			break
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	return strings.TrimSpace(string(line)), nil
-}
-
-// maxLine bounds an answer at a prompt.
-const maxLine = 4 << 10
-
 // readSecrets reads a secrets file once, for everything that a real cloud may need.
-func (c *connectUpCmd) readSecrets(a *app) error {
+func (c *connectUpCmd) readSecrets(ctx context.Context, a *app) error {
 	if c.SecretsFile == "" {
 		return nil
 	}
 	unasked := *a
 	unasked.Terminal = false
 	var err error
-	c.given, err = c.read(&unasked, orgToken, packageSecret, webSecret, systemPassword, systemToken)
+	c.given, err = c.read(ctx, &unasked, orgToken, packageSecret, webSecret, systemPassword, systemToken)
 	return err
 }
 
@@ -115,7 +87,7 @@ func (c *connectUpCmd) orgSession(ctx context.Context, a *app, do func(*crm.Sess
 	token, from := c.given[orgToken], orgToken+" of --secrets-file"
 	if token == "" {
 		from = "TWINSPAN_ORG_TOKEN"
-		s, err := (&secretFlags{}).read(a, orgToken)
+		s, err := (&secretFlags{}).read(ctx, a, orgToken)
 		if err != nil {
 			return err
 		}
@@ -152,10 +124,10 @@ func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (s
 	}
 	if c.wanted() == "" {
 		c.OrgURL = cmp.Or(c.OrgURL, has.OrgURL)
-	} else if c.say, err = c.change(a, has); err != nil {
+	} else if c.say, err = c.change(ctx, a, has); err != nil {
 		return false, err
 	}
-	if err := c.readSecrets(a); err != nil {
+	if err := c.readSecrets(ctx, a); err != nil {
 		return false, err
 	}
 	if c.TenantAuth == "" {
@@ -167,7 +139,7 @@ func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (s
 			return false, err
 		}
 		if c.SystemUser = s.Org.SystemUser; c.SystemUser == "" {
-			if c.SystemUser, err = a.askFor("system user"); err != nil {
+			if c.SystemUser, err = a.askFor(ctx, "system user"); err != nil {
 				return false, err
 			}
 		}
@@ -177,6 +149,9 @@ func (c *connectUpCmd) stand(ctx context.Context, a *app, cl *connect.Client) (s
 	}
 	if c.Plan || c.Apply || c.wanted() == "" {
 		return false, nil
+	}
+	if err := c.gather(ctx, a, cl); err != nil {
+		return false, err
 	}
 	if c.has, err = cl.SetStanding(ctx, c.say, oauth.NewToken(24)); err != nil {
 		return false, err

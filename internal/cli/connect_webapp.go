@@ -21,7 +21,7 @@ func (c *connectUpCmd) byPackage(ctx context.Context, a *app, cl *connect.Client
 	if err != nil {
 		return connect.EngagementAnswer{}, err
 	}
-	p, err := c.packageClient(a, s.Engagement)
+	p, err := c.packageClient(ctx, a, s.Engagement)
 	if err != nil {
 		return connect.EngagementAnswer{}, err
 	}
@@ -29,18 +29,18 @@ func (c *connectUpCmd) byPackage(ctx context.Context, a *app, cl *connect.Client
 }
 
 // packageClient gathers client ids and secrets, once: whoever is asked for them is not asked again.
-func (c *connectUpCmd) packageClient(a *app, has connect.Span) (connect.PackageClient, error) {
+func (c *connectUpCmd) packageClient(ctx context.Context, a *app, has connect.Span) (connect.PackageClient, error) {
 	if c.own != nil {
 		return *c.own, nil
 	}
-	p, err := c.gatherPackage(a, has)
+	p, err := c.gatherPackage(ctx, a, has)
 	if err == nil {
 		c.own = &p
 	}
 	return p, err
 }
 
-func (c *connectUpCmd) gatherPackage(a *app, has connect.Span) (connect.PackageClient, error) {
+func (c *connectUpCmd) gatherPackage(ctx context.Context, a *app, has connect.Span) (connect.PackageClient, error) {
 	p := connect.PackageClient{ID: c.PackageClientID, WebID: c.WebClientID}
 	known := has.ClientID != "" && (p.ID == "" || p.ID == has.ClientID) && (p.WebID == "" || p.WebID == has.WebClientID)
 	reader := *a
@@ -63,7 +63,7 @@ func (c *connectUpCmd) gatherPackage(a *app, has connect.Span) (connect.PackageC
 	s := c.given // read already, with the other span's
 	if s == nil || c.SecretsFile == "" {
 		var err error
-		if s, err = c.read(&reader, names...); err != nil {
+		if s, err = c.read(ctx, &reader, names...); err != nil {
 			return p, err
 		}
 	}
@@ -79,7 +79,7 @@ func (c *connectRenewCmd) renewPackage(ctx context.Context, a *app, cl *connect.
 	if has.WebClientID != has.ClientID {
 		names = append(names, webSecret)
 	}
-	s, err := c.read(a, names...)
+	s, err := c.read(ctx, a, names...)
 	if err != nil {
 		return err
 	}

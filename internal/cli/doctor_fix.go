@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -145,7 +144,7 @@ func (c *doctorLookCmd) fix(ctx context.Context, a *app, cl *connect.Client, d c
 		}
 	}
 	if !c.Yes {
-		if !a.Terminal || a.json {
+		if a.person() == nil || a.json {
 			if a.json {
 				if err := a.printJSON(map[string]any{"plan": p}); err != nil {
 					return err
@@ -154,10 +153,13 @@ func (c *doctorLookCmd) fix(ctx context.Context, a *app, cl *connect.Client, d c
 			a.errorf("nothing was done; --yes does it")
 			return errNo
 		}
-		yes, err := a.ask(fmt.Sprintf("Make %s? [y/N] ", plural(len(p.Mends), "mend")))
-		if err != nil || !yes {
+		answer, err := a.askFor(ctx, fmt.Sprintf("Make %s? [y/N]", plural(len(p.Mends), "mend")))
+		if err != nil {
+			return err
+		}
+		if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
 			a.errorf("nothing was done")
-			return errors.Join(err, errNo)
+			return errNo
 		}
 	}
 	mends := make([]connect.Mending, len(p.Mends))
@@ -282,17 +284,6 @@ func (a *app) typed(ctx context.Context, args []string) (printed string, err err
 	}
 	err = parsed.Run()
 	return out.String(), err
-}
-
-// ask asks a question on the terminal; whatever is not yes is no.
-func (a *app) ask(question string) (bool, error) {
-	if _, err := fmt.Fprint(a.Stderr, question); err != nil {
-		return false, err
-	}
-	lines := bufio.NewScanner(a.stdin())
-	lines.Scan()
-	answer := strings.ToLower(strings.TrimSpace(lines.Text()))
-	return answer == "y" || answer == "yes", lines.Err()
 }
 
 // mended says what became of each mend, and what is left.

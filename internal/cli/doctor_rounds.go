@@ -88,7 +88,7 @@ func (c *doctorWatchCmd) Run(ctx context.Context, a *app) error {
 		change.Webhook = &c.Webhook
 	}
 	if c.Webhook != "" {
-		s, err := c.read(a, "webhook_secret")
+		s, err := c.read(ctx, a, "webhook_secret")
 		if err != nil {
 			return err
 		}

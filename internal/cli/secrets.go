@@ -2,13 +2,11 @@ package cli
 
 import (
 	"bufio"
-	"fmt"
+	"context"
 	"io"
 	"os"
 	"runtime"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/twinspan/twinspan/internal/vault"
 )
@@ -25,7 +23,7 @@ const maxSecrets = 16 << 10
 type secrets map[string]vault.Secret
 
 // read gathers the named secrets. One that is nowhere is asked for on a terminal, else "".
-func (f *secretFlags) read(a *app, names ...string) (secrets, error) {
+func (f *secretFlags) read(ctx context.Context, a *app, names ...string) (secrets, error) {
 	found := secrets{}
 	if f.SecretsFile != "" {
 		if err := found.file(a, f.SecretsFile, names); err != nil {
@@ -40,13 +38,10 @@ func (f *secretFlags) read(a *app, names ...string) (secrets, error) {
 			found[name] = vault.Secret(v)
 			continue
 		}
-		in, ok := a.Stdin.(*os.File)
-		if f.SecretsFile != "" || !a.Terminal || !ok || !term.IsTerminal(int(in.Fd())) {
+		if f.SecretsFile != "" {
 			continue
 		}
-		_, _ = fmt.Fprintf(a.Stderr, "%s: ", strings.ReplaceAll(name, "_", " ")) // the answer counts
-		line, err := term.ReadPassword(int(in.Fd()))
-		_, _ = fmt.Fprintln(a.Stderr)
+		line, err := a.askSecret(ctx, strings.ReplaceAll(name, "_", " "))
 		if err != nil {
 			return nil, err
 		}

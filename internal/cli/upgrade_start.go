@@ -1,20 +1,16 @@
 package cli
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
-	"golang.org/x/term"
 
 	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/client/browser"
@@ -98,7 +94,7 @@ func (c *upgradeStartCmd) Run(ctx context.Context, a *app) error {
 		if c.Kind == "" { // whoever named none learns which it is before anything is changed
 			a.errorf("this begins the %s", called(kind))
 		}
-		if err := c.acknowledged(a, kind); err != nil {
+		if err := c.acknowledged(ctx, a, kind); err != nil {
 			return err
 		}
 		r := connect.UpgradeStart{
@@ -184,7 +180,7 @@ func (c *upgradeStartCmd) verification() connect.UpgradeVerification {
 }
 
 // acknowledged shows the warnings, and refuses to go on where nobody said that they are read.
-func (c *upgradeStartCmd) acknowledged(a *app, kind string) error {
+func (c *upgradeStartCmd) acknowledged(ctx context.Context, a *app, kind string) error {
 	if c.Yes {
 		return nil
 	}
@@ -195,15 +191,14 @@ func (c *upgradeStartCmd) acknowledged(a *app, kind string) error {
 	if err := a.print(text); err != nil {
 		return err
 	}
-	in, ok := a.Stdin.(*os.File)
-	if !a.Terminal || a.json || !ok || !term.IsTerminal(int(in.Fd())) {
+	if a.json || a.person() == nil {
 		return usagef("nothing was done; say --yes when the warnings are read")
 	}
-	if err := a.print("Type yes to go on: "); err != nil {
+	answer, err := a.askFor(ctx, "Type yes to go on")
+	if err != nil {
 		return err
 	}
-	answer, err := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
-	if err != nil || strings.TrimSpace(answer) != "yes" {
+	if answer != "yes" {
 		return usagef("nothing was done")
 	}
 	c.Yes = true
@@ -276,7 +271,7 @@ func (c *upgradeStartCmd) turn(ctx context.Context, a *app, cl *connect.Client, 
 		}
 		t.Anyway = w.Step == "assignments" && len(c.LeaveOut) > 0 || w.Code == "not_readable"
 	case w.Step == "acknowledge":
-		if err := c.acknowledged(a, u.Kind); err != nil {
+		if err := c.acknowledged(ctx, a, u.Kind); err != nil {
 			return true, err
 		}
 	case allows(w):
@@ -306,7 +301,7 @@ func (c *upgradeStartCmd) allow(ctx context.Context, a *app, cl *connect.Client)
 	if err != nil {
 		return true, err
 	}
-	given, err := c.read(a, systemPassword)
+	given, err := c.read(ctx, a, systemPassword)
 	if err != nil {
 		return true, err
 	}

@@ -90,7 +90,7 @@ func (c *upgradeStartCmd) act(ctx context.Context, a *app, cl *connect.Client, s
 	org := orgFlags{clientFlags: c.clientFlags, OrgURL: c.OrgURL, OrgUser: c.OrgUser}
 	switch step {
 	case "acknowledge":
-		return true, c.acknowledged(a, kindTenantOAuth)
+		return true, c.acknowledged(ctx, a, kindTenantOAuth)
 	case "scheduled_sends":
 		return c.Anyway, nil
 	case "package":
@@ -134,7 +134,7 @@ func (c *upgradeStartCmd) signInForUpgrade(ctx context.Context, a *app, cl *conn
 	user := s.Engagement.APIUser
 	unasked := *a
 	unasked.Terminal = false
-	given, err := c.read(&unasked, "password")
+	given, err := c.read(ctx, &unasked, "password")
 	if err != nil {
 		return false, err
 	}
@@ -145,7 +145,7 @@ func (c *upgradeStartCmd) signInForUpgrade(ctx context.Context, a *app, cl *conn
 		}
 	}
 	if password == "" && a.Terminal {
-		if given, err = c.read(a, "password"); err != nil {
+		if given, err = c.read(ctx, a, "password"); err != nil {
 			return false, err
 		}
 		password = given["password"]

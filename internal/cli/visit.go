@@ -64,7 +64,7 @@ func (c *usersVisitCmd) Run(ctx context.Context, a *app) error {
 	if c.EngagementUser != "" {
 		names = append(names, "engagement_password")
 	}
-	given, err := c.read(a, names...)
+	given, err := c.read(ctx, a, names...)
 	if err != nil {
 		return err
 	}
@@ -125,20 +125,27 @@ func (c *usersVisitCmd) needsNoUser(ctx context.Context, cl *connect.Client) err
 	return err
 }
 
+// noSignIn is what is told where --sign-in has no password.
+const noSignIn = "--sign-in: the API user's password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file"
+
 // signInAPIUser signs the API user in where Connect offered it, and asks again whether the span stands.
 func (c *connectUpCmd) signInAPIUser(ctx context.Context, a *app, cl *connect.Client, offer connect.EngagementAnswer, authURL string) error {
-	given, err := c.read(a, "password")
-	if err != nil {
-		return err
+	password := c.signInPassword
+	if password == "" {
+		given, err := c.read(ctx, a, "password")
+		if err != nil {
+			return err
+		}
+		password = given["password"]
 	}
-	if given["password"] == "" {
-		return usagef("--sign-in: the API user's password is missing: put it in TWINSPAN_PASSWORD, or in a --secrets-file")
+	if password == "" {
+		return usagef("%s", noSignIn)
 	}
 	origin, err := originOf(authURL)
 	if err != nil {
 		return err
 	}
-	page, err := signIn(ctx, offer.AuthorizeURL, map[string]browser.Credentials{origin: credentials(c.APIUser, given["password"])}, "Yes, connect")
+	page, err := signIn(ctx, offer.AuthorizeURL, map[string]browser.Credentials{origin: credentials(c.APIUser, password)}, "Yes, connect")
 	if err != nil {
 		return err
 	}

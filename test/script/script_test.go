@@ -33,6 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"twinspan": func() { os.Exit(cli.Main(os.Args[1:], cli.OS())) },
+		"dialog":   func() { os.Exit(dialog(os.Args[1:])) },
 	})
 }
 
