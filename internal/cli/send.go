@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/twinspan/twinspan/internal/client/connect"
 	"github.com/twinspan/twinspan/internal/oauth"
@@ -82,6 +83,9 @@ func (a *app) printSend(s connect.Send) error {
 		text := "message  " + oneLine(s.MessageKey) + "\nto       " + oneLine(s.Recipient) + "\nstatus   " + oneLine(words(s.Status)) + "\n"
 		if s.Reason != nil {
 			text += "reason   " + oneLine(s.Reason.Code+": "+s.Reason.Message) + "\n"
+		}
+		if s.NextTry != nil {
+			text += "again    " + s.NextTry.Format(time.RFC3339) + "\n"
 		}
 		err = a.print(text)
 	}

@@ -408,6 +408,7 @@ type sendBody struct {
 	Recipient     string      `json:"recipient"`
 	Status        send.Status `json:"status"`
 	Reason        *causeBody  `json:"reason,omitempty"`
+	NextTry       *time.Time  `json:"next_try,omitempty"` // of a held one that could not be handed over; machine time
 	CreatedAt     time.Time   `json:"created_at"`
 	UpdatedAt     time.Time   `json:"updated_at"`
 }
@@ -419,6 +420,9 @@ func sendOf(v send.Send) sendBody {
 	}
 	if v.ReasonCode != "" {
 		b.Reason = &causeBody{v.ReasonCode, v.Reason}
+	}
+	if !v.NextTry.IsZero() {
+		b.NextTry = &v.NextTry
 	}
 	return b
 }

@@ -500,9 +500,10 @@ func sends(t *testing.T, s Store) {
 	same(t, stored, v)
 	// Of two who hold the same revision one wins.
 	v.Status, v.ReasonCode, v.Reason, v.RequestID, v.UpdatedAt, v.Lease = send.InDoubt, "cloud_no_answer", "…", "req", At(5), time.Time{}
+	v.Doubts, v.Tries, v.NextTry = 2, 3, At(7)
 	won, isMine, err := s.UpdateSend(ctx, v)
 	ok(t, err)
-	if !isMine || won.Revision != v.Revision+1 {
+	if !isMine || won.Revision != v.Revision+1 || won.Doubts != 2 || won.Tries != 3 || !won.NextTry.Equal(At(7)) {
 		t.Fatalf("the first update: %+v %v", won, isMine)
 	}
 	v.Status = send.NotSent

@@ -154,6 +154,9 @@ func (s *Server) tried(w http.ResponseWriter, r *http.Request, v stay) {
 	if sent.Reason != "" {
 		facts = append(facts, ui.Definition{Name: "Why", Value: sent.Reason})
 	}
+	if !sent.NextTry.IsZero() {
+		facts = append(facts, ui.Definition{Name: "Tried again", Value: stamp(sent.NextTry)})
+	}
 	p.Blocks = append(p.Blocks, facts, ui.Links{{Text: "Look again", Href: tryPath + "/" + url.PathEscape(sent.MessageKey)}, {Text: "Another test send", Href: tryPath}})
 	s.show(w, r, http.StatusOK, v, p)
 }

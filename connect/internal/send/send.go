@@ -1,7 +1,9 @@
 // Package send fires triggered sends to CRM contacts: it reads the contact from the org, queues one message in the
 // tenant under a key that is the same however often the same send is asked for, and keeps every send with its outcome.
 //
-//	held -> queueing        asked for in an outage of the connection that holds sends; released in order afterwards
+//	held -> accepted        asked for in an outage of the connection that holds sends; released in order afterwards. Where a
+//	                        cloud cannot be asked, later each time
+//	     -> in_doubt        for a day nobody could
 //	refused                 the contact cannot be mailed; nothing left Connect
 //	queueing -> accepted    the tenant queued it -> sent, or not_sent
 //	         -> not_sent    the tenant refused it
@@ -66,8 +68,10 @@ type Send struct {
 	RequestID     string // the tenant's receipt
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
-	Lease         time.Time // machine time until which somebody works on it, or it is left alone; zero where nobody does
+	Lease         time.Time // machine time until which somebody works on it; zero where nobody does
+	NextTry       time.Time // machine time until which a held one is left alone that could not be handed over; zero for none
 	Doubts        int       // how often the tenant was handed it while it was held, and nobody could tell whether it has it
+	Tries         int       // how often the org or the tenant could not be asked about it while it was held
 	Revision      int64     // grows with every change; the store compares and swaps on it
 }
 
@@ -159,7 +163,7 @@ type Store interface {
 	AddSend(ctx context.Context, s Send) (stored Send, added bool, err error)
 	// HeldSends lists the sends of all pairs that are held, at most limit of each pair, the oldest first.
 	HeldSends(ctx context.Context, limit int) ([]Send, error)
-	// UpdateSend stores the contact, recipient, status, reason, request id, time and lease of s if the stored send still has s.Revision. It
+	// UpdateSend stores the contact, recipient, status, reason, request id, time, lease, next try and counts of s if the stored send still has s.Revision. It
 	// returns the stored send either way, and whether it is s.
 	UpdateSend(ctx context.Context, s Send) (stored Send, won bool, err error)
 }

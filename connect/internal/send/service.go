@@ -3,6 +3,7 @@ package send
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,10 @@ const (
 	// first time, and doubles: four minutes in all, in which those behind it wait.
 	heldDoubts = 7
 	heldPause  = 2 * time.Second
+	// heldTries is how often a held send is tried of which the org or the tenant cannot be asked: a second after the first
+	// time, later each time and at most heldLongest after it, for about a day in all, in which those behind it wait.
+	heldTries   = 150
+	heldLongest = 10 * time.Minute
 )
 
 // Service fires sends and follows them. It is safe for concurrent use.
@@ -131,7 +136,7 @@ func (s *Service) hold(ctx context.Context, l link.Link, r Request, why error) (
 const heldAtOnce = 200
 
 // Release sends what was held and is held no more, the oldest first. Where one cannot be tried to the end, that is in the
-// error, and those of its pair after it are left for the next call, so that their order stays.
+// error, it is left alone for a while, and those of its pair after it are left for a later call, so that their order stays.
 func (s *Service) Release(ctx context.Context) error {
 	held, err := s.store.HeldSends(ctx, heldAtOnce)
 	if err != nil {
@@ -139,7 +144,7 @@ func (s *Service) Release(ctx context.Context) error {
 	}
 	waiting := map[string]bool{}
 	var failed error
-	for _, one := range held {
+	for i, one := range held {
 		if waiting[one.Pair] {
 			continue
 		}
@@ -148,18 +153,45 @@ func (s *Service) Release(ctx context.Context) error {
 			waiting[one.Pair], failed = true, errors.Join(failed, err)
 			continue
 		}
-		if s.links.Interrupted(l) != nil || l.May(standing.DeliverSends) != nil {
-			waiting[one.Pair] = true
+		if s.links.Interrupted(l) != nil || l.May(standing.DeliverSends) != nil || s.machine().Before(one.NextTry) || s.machine().Before(one.Lease) {
+			waiting[one.Pair] = true // the last: another process works on it, or one that died with it
 			continue
 		}
-		switch _, err := s.resume(ctx, l, one, nil, s.links.CallTenant); {
-		case fault.CodeOf(err) == CodeInProgress: // by another process, or one that died with it
+		now, err := s.resume(ctx, l, one, nil, s.links.CallTenant)
+		if err == nil && now.Status == InDoubt && now.Tries >= heldTries {
+			err = s.next(ctx, one.Pair, held[i+1:])
+		}
+		switch {
+		case err == nil || now.Status == Refused:
+		case fault.CodeOf(err) == CodeInProgress: // another process was first
 			waiting[one.Pair] = true
-		case fault.KindOf(err) == fault.Unavailable, fault.KindOf(err) == fault.Limited:
+		default:
 			waiting[one.Pair], failed = true, errors.Join(failed, err)
 		}
 	}
 	return failed
+}
+
+// next leaves the send behind one that was tried for long enough a single try: it has waited as long. behind begins with it, unless
+// it is none of those that Release looks at.
+func (s *Service) next(ctx context.Context, pair string, behind []Send) error {
+	of := func(one Send) bool { return one.Pair == pair }
+	i := slices.IndexFunc(behind, of)
+	if i < 0 {
+		var err error
+		if behind, err = s.store.HeldSends(ctx, 1); err != nil {
+			return err
+		}
+		if i = slices.IndexFunc(behind, of); i < 0 {
+			return nil
+		}
+	}
+	behind[i].Tries = max(behind[i].Tries, heldTries-1)
+	stored, _, err := s.store.UpdateSend(ctx, behind[i]) // lost: somebody else has brought it on
+	if err == nil {
+		behind[i] = stored
+	}
+	return err
 }
 
 // messageKey is the request's key: the idempotency key makes the occasion, else the contact's state. With an
@@ -204,7 +236,9 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 			kind = fault.NotFound
 		}
 		return stored, fault.New(kind, fault.Code(stored.ReasonCode), "%s", stored.Reason)
-	case stored.Status.Final() || stored.Status == Accepted || stored.Status == Held && s.links.Interrupted(l) != nil:
+	case stored.Status.Final() || stored.Status == Accepted:
+		return stored, nil
+	case stored.Status == Held && (s.links.Interrupted(l) != nil || s.machine().Before(stored.NextTry)): // Release sees to it
 		return stored, nil
 	case s.machine().Before(stored.Lease):
 		return stored, fault.New(fault.Conflict, CodeInProgress, "This send is being queued by another request.")
@@ -212,7 +246,7 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 	if why := s.links.Interrupted(l); why != nil {
 		return s.wait(ctx, l, stored, why)
 	}
-	stored.Lease = s.machine().Add(leaseTime)
+	stored.Lease, stored.NextTry = s.machine().Add(leaseTime), time.Time{}
 	claimed, won, err := s.store.UpdateSend(ctx, stored)
 	if err != nil {
 		return Send{}, err
@@ -227,7 +261,7 @@ func (s *Service) resume(ctx context.Context, l link.Link, stored Send, contact 
 		if fault.CodeOf(err) == CodeContactNotFound {
 			refusal = fault.Of(err)
 		} else if err != nil {
-			return s.release(ctx, l, claimed, err)
+			return s.putOff(ctx, l, claimed, err)
 		}
 		if claimed.Recipient == "" { // held: nobody has looked at the contact yet
 			if refusal != nil {
@@ -316,7 +350,8 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 		return s.release(ctx, l, claimed, try.refusal)
 	case err == nil:
 	case posted && client.Unknown(err) && claimed.Status == Held && claimed.Doubts < heldDoubts:
-		return s.leave(ctx, l, claimed, err)
+		claimed.Doubts++
+		return s.leave(ctx, l, claimed, heldPause<<(claimed.Doubts-1), "The tenant may have the message, and is asked again: ", err)
 	case posted && client.Unknown(err):
 		claimed.Status, claimed.ReasonCode = InDoubt, string(fault.CodeOf(err))
 		claimed.Reason = "The tenant may have the message: " + fault.Of(err).Message
@@ -326,7 +361,7 @@ func (s *Service) queue(ctx context.Context, l link.Link, claimed Send, c Contac
 			claimed.ReasonCode, claimed.Reason = code, reason
 		}
 	default: // the tenant surely does not have it, or is asked again first: the next request continues
-		return s.release(ctx, l, claimed, err)
+		return s.putOff(ctx, l, claimed, err)
 	}
 	return s.finish(ctx, l, claimed)
 }
@@ -340,19 +375,44 @@ func (s *Service) release(ctx context.Context, l link.Link, claimed Send, cause 
 	return stored, cause
 }
 
-// leave keeps a held send that the tenant may have, for a later Release: nobody asks again for it, and its message key makes a
-// repeat harmless. The tenant is asked first then.
-func (s *Service) leave(ctx context.Context, l link.Link, claimed Send, cause error) (Send, error) {
+// putOff gives a claimed send up whose org or tenant could not be asked to the end, and returns cause. The next request continues;
+// a held one is left for a later Release, and in doubt once that has tried for long enough.
+func (s *Service) putOff(ctx context.Context, l link.Link, claimed Send, cause error) (Send, error) {
+	if claimed.Status != Held || errors.Is(context.Cause(ctx), context.Canceled) { // the program stops, which says nothing of the clouds
+		return s.release(ctx, l, claimed, cause)
+	}
+	claimed.Tries++
+	if claimed.Tries < heldTries {
+		return s.leave(ctx, l, claimed, min(heldLongest, time.Second<<min(claimed.Tries-1, 10)), "It could not be handed over, and is tried again: ", cause)
+	}
+	claimed.Status = InDoubt
+	claimed.ReasonCode, claimed.Reason = said(cause)
+	claimed.Reason = "For a day nobody could ask the tenant whether it has the message, nor hand it over: " + claimed.Reason
+	return s.finish(ctx, l, claimed)
+}
+
+// leave keeps a held send for a later Release, and returns cause: nobody asks again for it, and its message key makes a repeat
+// harmless. The tenant is asked first then.
+func (s *Service) leave(ctx context.Context, l link.Link, claimed Send, pause time.Duration, how string, cause error) (Send, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	claimed.Lease, claimed.UpdatedAt = s.machine().Add(heldPause<<claimed.Doubts), s.links.Now(l)
-	claimed.Doubts++
-	claimed.ReasonCode, claimed.Reason = string(fault.CodeOf(cause)), "The tenant may have the message, and is asked again: "+fault.Of(cause).Message
+	claimed.Lease, claimed.NextTry, claimed.UpdatedAt = time.Time{}, s.machine().Add(pause), s.links.Now(l)
+	claimed.ReasonCode, claimed.Reason = said(cause)
+	claimed.Reason = how + claimed.Reason
 	stored, _, err := s.store.UpdateSend(ctx, claimed)
 	if err != nil {
 		return stored, err
 	}
 	return stored, cause
+}
+
+// said are code and text of what kept a send from being tried to the end.
+func said(cause error) (code, reason string) {
+	f := fault.Of(cause)
+	if f.Kind == fault.Internal {
+		return "internal", "An unexpected error occurred."
+	}
+	return string(f.Code), f.Message
 }
 
 // finish records the outcome, even where the caller has gone away.

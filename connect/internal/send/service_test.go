@@ -362,6 +362,7 @@ func TestOptedOutWhileHeld(t *testing.T) {
 			t.Fatalf("tried once: %+v, %v", v, err)
 		}
 		w.tenant.Before(nil)
+		w.ahead.Add(int64(time.Minute))
 		w.org.PutContact(contact, "ann@customer.example", true)
 		if err := w.sends.Release(t.Context()); err != nil {
 			t.Error(err)
@@ -444,7 +445,7 @@ func TestHeldAndNotAnswered(t *testing.T) {
 	}{"taken": {true, 1}, "not taken": {false, 2}} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
-				v := w.released(t)
+				v := w.released(t, "k")[0]
 				w.mute(c.took)
 				if err := w.sends.Release(t.Context()); err == nil {
 					t.Error("a tenant that does not answer is no error")
@@ -467,7 +468,7 @@ func TestHeldAndNotAnswered(t *testing.T) {
 	}
 	t.Run("never answered", func(t *testing.T) {
 		each(t, func(t *testing.T, w *world) {
-			v := w.released(t)
+			v := w.released(t, "k")[0]
 			w.mute(false)
 			var err error
 			tries := 0
@@ -488,21 +489,120 @@ func TestHeldAndNotAnswered(t *testing.T) {
 	})
 }
 
-// released is a send that was held in an outage which is over.
-func (w *world) released(t *testing.T) send.Send {
+// TestHeldAndNotAsked: a held send of which a cloud cannot be asked is tried again later each time, and says so; those behind it wait.
+// After a day it is in doubt, and so is at once who waited behind it and cannot be asked about either. Asked for again, it arrives once.
+func TestHeldAndNotAsked(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		failing := func(isIt func(*http.Request) bool, status int) func(http.ResponseWriter, *http.Request) bool {
+			return func(rw http.ResponseWriter, r *http.Request) bool {
+				if !isIt(r) {
+					return false
+				}
+				linktest.Answer(rw, status, map[string]any{"errorcode": 1, "message": "x"})
+				return true
+			}
+		}
+		question := func(r *http.Request) bool { return isMessage(r, http.MethodGet) }
+		release := func(fails bool) {
+			t.Helper()
+			if err := w.sends.Release(t.Context()); (err != nil) != fails {
+				t.Errorf("released: %v", err)
+			}
+		}
+		stored := func(v send.Send) send.Send {
+			t.Helper()
+			v, err := w.store.Send(t.Context(), linktest.Pair, v.MessageKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		for name, c := range map[string]struct {
+			org    bool
+			fails  func(first string) func(*http.Request) bool
+			status int
+			code   fault.Code
+			second send.Status // in the end
+		}{
+			"the tenant fails":   {false, func(string) func(*http.Request) bool { return question }, 503, client.CodeFailed, send.InDoubt},
+			"the tenant refuses": {false, func(string) func(*http.Request) bool { return question }, 403, client.CodeRefused, send.InDoubt},
+			"it fails for one alone": {false, func(first string) func(*http.Request) bool {
+				return func(r *http.Request) bool { return question(r) && strings.HasSuffix(r.URL.Path, first) }
+			}, 500, client.CodeFailed, send.Accepted},
+			"the org cannot be asked": {true, func(string) func(*http.Request) bool {
+				return func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/sobjects/") }
+			}, 503, client.CodeFailed, send.InDoubt},
+		} {
+			all := w.released(t, name+" 1", name+" 2")
+			first, second := all[0], all[1]
+			fail := failing(c.fails(first.MessageKey), c.status)
+			if c.org {
+				w.org.Before(fail)
+			} else {
+				w.tenant.Before(fail)
+			}
+			for n := range 12 {
+				now := time.Now().Add(time.Duration(w.ahead.Load()))
+				release(true)
+				first = stored(first)
+				pause, want := first.NextTry.Add(time.Millisecond).Sub(now), min(10*time.Minute, time.Second<<n) // a store keeps milliseconds
+				if first.Status != send.Held || first.ReasonCode != string(c.code) || pause < want || pause > want+time.Minute {
+					t.Fatalf("%s: after try %d: %v later, %+v", name, n+1, pause, first)
+				}
+				if n > 8 { // it takes minutes
+					release(false)
+					if v, err := w.trigger(t, name+" 1"); err != nil || v != first || stored(first) != first {
+						t.Fatalf("%s: before its time: %+v, %v", name, v, err)
+					}
+				}
+				w.ahead.Add(int64(pause + 2*time.Second))
+			}
+			if now := stored(second); now.Status != send.Held || now.Tries != 0 {
+				t.Errorf("%s: who is behind does not wait: %+v", name, now)
+			}
+			first.Tries, first.NextTry = 148, time.Time{} // as after nearly a day
+			if _, won, err := w.store.UpdateSend(t.Context(), first); err != nil || !won {
+				t.Fatalf("%v, %v", won, err)
+			}
+			release(true)
+			w.ahead.Add(int64(time.Hour))
+			release(false)
+			if first, second = stored(first), stored(second); first.Status != send.InDoubt || first.ReasonCode != string(c.code) || !first.NextTry.IsZero() || second.Status != c.second {
+				t.Errorf("%s: in the end: %+v and %+v", name, first, second)
+			}
+			w.org.Before(nil)
+			w.tenant.Before(nil)
+			release(false)
+			for i, v := range []send.Send{first, second} {
+				again, err := w.trigger(t, name+map[int]string{0: " 1", 1: " 2"}[i])
+				if err != nil || again.Status != send.Accepted || w.posts(v.MessageKey) != 1 {
+					t.Errorf("%s: asked for again: %+v, %v, %d posts", name, again, err, w.posts(v.MessageKey))
+				}
+			}
+		}
+	})
+}
+
+// released are sends that were held in an outage which is over.
+func (w *world) released(t *testing.T, keys ...string) []send.Send {
 	t.Helper()
 	l, err := w.links.Interrupt(t.Context(), w.link(t), link.Outage{Mode: link.Hold, Until: w.links.Now(w.link(t)).Add(time.Hour), Reason: "upgrade", Actor: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := w.trigger(t, "k")
-	if err != nil || v.Status != send.Held {
-		t.Fatalf("%+v, %v", v, err)
+	all := make([]send.Send, len(keys))
+	for i, key := range keys {
+		if i > 0 {
+			w.ahead.Add(int64(time.Second)) // they are released in this order
+		}
+		if all[i], err = w.trigger(t, key); err != nil || all[i].Status != send.Held {
+			t.Fatalf("%+v, %v", all[i], err)
+		}
 	}
 	if _, err := w.links.Resume(t.Context(), l, "test"); err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return all
 }
 
 // mute lets the tenant answer nothing from each post of a message on, to the question after it included.

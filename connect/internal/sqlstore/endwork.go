@@ -114,7 +114,7 @@ func endSends(tx *sqldb.Tx, l link.Link, ends *fault.Error, why audit.Change) ([
 		l.Pair, string(ends.Code), ends.Message, ms(why.At)); err != nil {
 		return nil, err
 	}
-	_, err = tx.Exec(`UPDATE send SET status = 'refused', reason_code = $2, reason = $3, updated_at = $4, revision = revision + 1 WHERE pair_id = $1 AND status = 'held' AND lease_until = 0`,
+	_, err = tx.Exec(`UPDATE send SET status = CASE WHEN doubts > 0 THEN 'in_doubt' ELSE 'refused' END, reason_code = $2, reason = $3, updated_at = $4, revision = revision + 1 WHERE pair_id = $1 AND status = 'held' AND lease_until = 0`,
 		l.Pair, string(ends.Code), ends.Message, ms(why.At))
 	return entries, err
 }

@@ -151,8 +151,19 @@ func (r *rear) begin(t *testing.T) (name, tomorrow, due, held string) {
 	if _, _, err := r.store.AddSend(ctx, send.Send{Pair: r.pair, MessageKey: held, DefinitionKey: "welcome", ContactID: endContact, Status: send.Held, CreatedAt: now, UpdatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
+	for n, doubts := range waited { // they wait for their next try
+		_, _, err := r.store.AddSend(ctx, send.Send{
+			Pair: r.pair, MessageKey: fmt.Sprintf("%s%d", held[1:], n), DefinitionKey: "welcome", ContactID: endContact, Status: send.Held, CreatedAt: now, UpdatedAt: now, Tries: 1, Doubts: doubts, NextTry: time.Now().Add(time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return name, ids[0], ids[1], held
 }
+
+// waited are held sends that could not be handed over, by how often the tenant was handed one and nobody could tell whether it has it.
+var waited = []int{0, 2}
 
 // wantEnded holds that what begin began is suspended, or has ended, for the reason.
 func (r *rear) wantEnded(t *testing.T, code string, name, tomorrow, due, held string) {
@@ -179,6 +190,11 @@ func (r *rear) wantEnded(t *testing.T, code string, name, tomorrow, due, held st
 	one, err := r.store.Send(t.Context(), r.pair, held)
 	if err != nil || one.Status != send.Refused || one.ReasonCode != code {
 		t.Errorf("the held send: %+v %v, want refused by %s", one, err, code)
+	}
+	for n, want := range []send.Status{send.Refused, send.InDoubt} {
+		if one, err := r.store.Send(t.Context(), r.pair, fmt.Sprintf("%s%d", held[1:], n)); err != nil || one.Status != want || one.ReasonCode != code {
+			t.Errorf("one that was tried: %+v %v, want %s by %s", one, err, want, code)
+		}
 	}
 }
 

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	sendColumns = `pair_id, message_key, definition_key, contact_id, recipient, status, reason_code, reason, request_id, created_at, updated_at, lease_until, doubts, revision`
+	sendColumns = `pair_id, message_key, definition_key, contact_id, recipient, status, reason_code, reason, request_id, created_at, updated_at, lease_until, doubts, tries, next_try, revision`
 	sendQuery   = `SELECT ` + sendColumns + ` FROM send WHERE pair_id = $1 AND message_key = $2`
 )
 
 func scanSend(row scanner) (send.Send, error) {
 	var v send.Send
-	var created, updated, lease int64
-	err := row.Scan(&v.Pair, &v.MessageKey, &v.DefinitionKey, &v.ContactID, &v.Recipient, &v.Status, &v.ReasonCode, &v.Reason, &v.RequestID, &created, &updated, &lease, &v.Doubts, &v.Revision)
-	v.CreatedAt, v.UpdatedAt, v.Lease = at(created), at(updated), at(lease)
+	var created, updated, lease, next int64
+	err := row.Scan(&v.Pair, &v.MessageKey, &v.DefinitionKey, &v.ContactID, &v.Recipient, &v.Status, &v.ReasonCode, &v.Reason, &v.RequestID, &created, &updated, &lease, &v.Doubts, &v.Tries, &next, &v.Revision)
+	v.CreatedAt, v.UpdatedAt, v.Lease, v.NextTry = at(created), at(updated), at(lease), at(next)
 	return v, found(err, send.CodeNotFound, "send")
 }
 
@@ -39,8 +39,8 @@ func (s *Store) HeldSends(ctx context.Context, limit int) ([]send.Send, error) {
 // AddSend implements send.Store.
 func (s *Store) AddSend(ctx context.Context, v send.Send) (stored send.Send, added bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`INSERT INTO send (`+sendColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1) ON CONFLICT DO NOTHING`,
-			v.Pair, v.MessageKey, v.DefinitionKey, v.ContactID, v.Recipient, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.CreatedAt), ms(v.UpdatedAt), ms(v.Lease), v.Doubts)
+		res, err := tx.Exec(`INSERT INTO send (`+sendColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 1) ON CONFLICT DO NOTHING`,
+			v.Pair, v.MessageKey, v.DefinitionKey, v.ContactID, v.Recipient, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.CreatedAt), ms(v.UpdatedAt), ms(v.Lease), v.Doubts, v.Tries, ms(v.NextTry))
 		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
 			return err
 		}
@@ -54,9 +54,9 @@ func (s *Store) AddSend(ctx context.Context, v send.Send) (stored send.Send, add
 // UpdateSend implements send.Store.
 func (s *Store) UpdateSend(ctx context.Context, v send.Send) (stored send.Send, won bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		res, err := tx.Exec(`UPDATE send SET status = $3, reason_code = $4, reason = $5, request_id = $6, updated_at = $7, lease_until = $8, contact_id = $10, recipient = $11, doubts = $12, revision = revision + 1
+		res, err := tx.Exec(`UPDATE send SET status = $3, reason_code = $4, reason = $5, request_id = $6, updated_at = $7, lease_until = $8, contact_id = $10, recipient = $11, doubts = $12, tries = $13, next_try = $14, revision = revision + 1
 			WHERE pair_id = $1 AND message_key = $2 AND revision = $9`,
-			v.Pair, v.MessageKey, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.UpdatedAt), ms(v.Lease), v.Revision, v.ContactID, v.Recipient, v.Doubts)
+			v.Pair, v.MessageKey, string(v.Status), v.ReasonCode, v.Reason, v.RequestID, ms(v.UpdatedAt), ms(v.Lease), v.Revision, v.ContactID, v.Recipient, v.Doubts, v.Tries, ms(v.NextTry))
 		if err = swapped(res, err); err != nil && !errors.Is(err, errSwapped) {
 			return err
 		}

@@ -273,8 +273,10 @@ func (c *Client) OfferWhoever(ctx context.Context, by, key string) (EngagementAn
 type Send struct {
 	MessageKey string `json:"message_key"`
 	Recipient  string `json:"recipient"`
-	Status     string `json:"status"` // "queueing", "accepted", "sent", "not_sent", "in_doubt" or "refused"
+	Status     string `json:"status"` // "held", "queueing", "accepted", "sent", "not_sent", "in_doubt" or "refused"
 	Reason     *Cause `json:"reason,omitempty"`
+	// NextTry is when a held send is tried again that could not be handed over after the outage.
+	NextTry *time.Time `json:"next_try,omitempty"`
 }
 
 // SendTriggered fires a definition for a contact of the org.
