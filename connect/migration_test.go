@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -211,8 +212,8 @@ func TestMigration(t *testing.T) {
 	})
 }
 
-// Who was renamed in the org is found by his id and reconnected under his name of today; who is gone has failed for that.
-// After the 14 days nobody is retried.
+// Who was renamed in the org is found by his id and reconnected under his name of today, also where the org ends one token after the
+// other while it is asked for him; who is gone has failed for that. After the 14 days nobody is retried.
 func TestMigrationOfRenamedUsers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.upgraded(t)
@@ -220,6 +221,14 @@ func TestMigrationOfRenamedUsers(t *testing.T) {
 		w.org.Rename(ann.ID, "anna@org.example")
 		w.org.Rename(bob.ID, "bob@gone.example")
 		w.org.Forget("bob@gone.example")
+		var asked atomic.Int32 // for who they are; a refused token is replaced once
+		w.org.Before(func(rw http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, "/query") || !strings.Contains(r.URL.Query().Get("q"), "AND Id IN (") || asked.Add(1) > 2 {
+				return false
+			}
+			linktest.Answer(rw, http.StatusUnauthorized, []map[string]any{{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}})
+			return true
+		})
 		m := w.migrate(t, "", "done")
 		w.wantResults(t, m, "anna@org.example reconnected", "bob@org.example failed crm_user_not_found")
 		w.wantCall(t, "/api/v1/audit/verify", "", nil, 200, "problem", "")

@@ -1,9 +1,11 @@
 package migration
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/client"
 	"github.com/twinspan/twinspan/internal/fault"
 )
 
@@ -13,11 +15,15 @@ func TestTriesEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2016, 5, 7, 22, 0, 0, 0, time.UTC)
 	down := fault.New(fault.Unavailable, "down", "The org does not answer.")
+	refused := fault.New(fault.Unauthenticated, client.CodeUnauthorized, "The org refuses the token.") // twice: a fresh one was tried
 	for name, c := range map[string]struct {
 		since, resumed time.Duration // ago; 0 for never
 		attempts       int
 		want           Result
+		err            error // nil for down
 	}{
+		"a token refused":          {since: time.Minute, attempts: 1, want: UserPlanned, err: refused},
+		"a token always refused":   {since: time.Minute, attempts: 8, want: UserFailed, err: refused},
 		"just now":                 {since: time.Minute, attempts: 1, want: UserPlanned},
 		"seven attempts":           {since: time.Hour, attempts: 7, want: UserPlanned},
 		"eight attempts":           {since: time.Hour, attempts: 8, want: UserFailed},
@@ -35,9 +41,10 @@ func TestTriesEnd(t *testing.T) {
 				}
 				return now.Add(-d)
 			}
+			err := cmp.Or[error](c.err, down)
 			u := User{Attempts: c.attempts, Since: ago(c.since)}
-			u = u.after(down, false, Run{ResumedAt: ago(c.resumed)}.old(u, now))
-			if u.Result != c.want || (u.Result == UserFailed) != (u.Reason == "The org does not answer.") {
+			u = u.after(err, false, Run{ResumedAt: ago(c.resumed)}.old(u, now))
+			if u.Result != c.want || (u.Result == UserFailed) != (u.Reason == fault.Of(err).Message) {
 				t.Errorf("he is %s: %s %s", u.Result, u.Code, u.Reason)
 			}
 		})

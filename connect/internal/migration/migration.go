@@ -280,9 +280,12 @@ func adminApproval(err error) bool {
 	return r != nil && r.Cloud == "org" && r.Code == "invalid_app_access"
 }
 
-// passing reports whether a failure is one of the moment: a cloud did not answer, failed, or asked to come later; or
-// something of ours did.
-func passing(err error) bool {
+// passing reports whether a failure is one of the moment: a cloud did not answer, failed, or asked to come later, or ended a token that
+// it had just given; or something of ours did.
+func passing(err error) bool { return down(err) || fault.CodeOf(err) == client.CodeUnauthorized }
+
+// down reports whether a failure may be everybody's: no cloud gave an answer, or something of ours failed.
+func down(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.Unavailable, fault.Limited, fault.Internal:
 		return true

@@ -339,7 +339,7 @@ func (g *progress) finish(ctx context.Context, l link.Link, users []User) error 
 		if fault.CodeOf(err) == link.CodeCopied {
 			return err // of the connection, not of the user
 		}
-		dead = dead && err != nil && passing(err) && !g.run.old(users[n], now)
+		dead = dead && err != nil && down(err) && !g.run.old(users[n], now)
 		if users[n].Attempts++; users[n].Result == UserWaiting {
 			users[n].Attempts = 1
 		}
