@@ -3,6 +3,7 @@ package crm_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,49 @@ func (h *house) trail(t *testing.T, section string) []string {
 		out = append(out, fmt.Sprint(r["Display"]))
 	}
 	return out
+}
+
+// Changes of one millisecond stand on the trail in the order in which they were made, by SOQL and on the page.
+func TestTheTrailKeepsTheOrderOfChanges(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, h *house) {
+		var want []string
+		var all []map[string]any
+		for n := range 60 { // in one transaction, so that most have a millisecond with others
+			name := fmt.Sprintf("Order %02d", n)
+			want = append(want, "Created permission set Order_"+name[6:])
+			all = append(all, map[string]any{"attributes": map[string]any{"type": "PermissionSet"}, "Label": name, "Name": "Order_" + name[6:]})
+		}
+		if status, answer := h.call(t, h.admin, "POST", data+"/composite/sobjects", map[string]any{"allOrNone": true, "records": all}); status != 200 || strings.Contains(answer, `"success":false`) {
+			t.Fatal(status, answer)
+		}
+		of := func(order string) (got []string) {
+			_, rows := h.query(t, h.admin, "SELECT Display FROM SetupAuditTrail WHERE Display LIKE 'Created permission set Order%' ORDER BY "+order)
+			for _, r := range rows {
+				got = append(got, fmt.Sprint(r["Display"]))
+			}
+			return got
+		}
+		for _, order := range []string{"CreatedDate", "CreatedDate, Id", "Id"} {
+			if got := of(order); !slices.Equal(got, want) {
+				t.Errorf("by %s: %q", order, got)
+			}
+		}
+		slices.Reverse(want)
+		if got := of("CreatedDate DESC, Id DESC"); !slices.Equal(got, want) {
+			t.Errorf("the newest first: %q", got)
+		}
+		admin := h.adminAt(t)
+		admin.open("/setup/setup-audit-trail")
+		page, at := admin.text(), -1
+		for _, one := range want[:40] {
+			i := strings.Index(page, one)
+			if i <= at {
+				t.Fatalf("the page has %s at %d, after %d", one, i, at)
+			}
+			at = i
+		}
+	})
 }
 
 // dry makes a REST request that only asks what would happen.

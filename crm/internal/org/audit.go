@@ -12,15 +12,29 @@ const ObjectSetupAuditTrail = "SetupAuditTrail"
 // maxDisplay is how many characters of what happened a row of the trail keeps.
 const maxDisplay = 1000
 
+// trailNumbers are drawn for the rows of the trail.
+var trailNumbers = NewNumbers(time.Now)
+
+// nextTrailID is greater than all that this process drew before it. It has digits and capitals alone, which bytes and the locale of
+// any database sort alike.
+func nextTrailID() ID {
+	id := []byte(PrefixSetupAuditTrail + "000000000000")
+	for i, n := len(id)-1, trailNumbers.Next(); n > 0; i, n = i-1, n/36 { // 36^12 is enough until 2054
+		id[i] = base62[n%36]
+	}
+	return ID(string(id) + checksum(string(id)))
+}
+
 // Audit adds a row to the Setup Audit Trail, in the transaction of the change. Where an administrator is logged in as
-// the session's user, the row names both (SetupAuditTrail.DelegateUser, crm-wire 5.2).
+// the session's user, the row names both (SetupAuditTrail.DelegateUser, crm-wire 5.2). Rows of one moment sort by their ids, which are
+// in the order of the changes.
 func Audit(tx RecordTx, s Session, at time.Time, action, section, display string) error {
 	schema := StandardSchema()
 	if r := []rune(display); len(r) > maxDisplay {
 		display = string(r[:maxDisplay])
 	}
 	v := Values{
-		"Id": string(NewID(PrefixSetupAuditTrail)), "Action": action, "Section": section, "Display": display,
+		"Id": string(nextTrailID()), "Action": action, "Section": section, "Display": display,
 		"CreatedDate": at, "CreatedById": string(s.User),
 	}
 	if s.Delegate != "" {
