@@ -151,8 +151,8 @@ func (w *ward) renewing() {
 	}
 	const own = "One-Of-His-Own-1!"
 	himself := uitest.New(w.t, strings.TrimSuffix(w.r.Engagement.AuthURL, "/")).Open("/").Fill("User name", api.Username).Fill("Password", shown[1]).Press("Login")
-	himself.Fill("Present password", shown[1]).Fill("New password", own).Fill("New password again", own).Press("Change password and sign in").Sees("Signed in as ", api.Username)
-	himself.Press("Sign out")
+	himself.Fill("Present password", shown[1]).Fill("New password", own).Fill("New password again", own).Press("Change password and log in").Sees("Signed in as ", api.Username)
+	himself.Press("Log Out")
 	signsIn(own)
 }
 
