@@ -259,7 +259,7 @@ func New(ctx context.Context, o Options) (*Bridge, error) {
 		TenantOAuth: tenantOAuth,
 		Calls:       b.store, Vault: sealing, Log: o.Log, Machine: leases,
 	})
-	views := pages.New(pages.Options{Sends: sends, Notices: b.notices, APIUser: apiUsers, Integration: b.accounts, Configurer: b.configurer, TenantOAuth: tenantOAuth, Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Mailings: mailings, Triggers: b.triggers, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, Doctor: examining, Rounds: b.rounds, BaseURL: base, WorkbenchURL: o.WorkbenchURL, Log: o.Log, SignInsPerMinute: o.SignInsPerMinute, Machine: o.Machine})
+	views := pages.New(pages.Options{Sends: sends, Notices: b.notices, APIUser: apiUsers, Integration: b.accounts, Configurer: b.configurer, TenantOAuth: tenantOAuth, Links: b.links, Signins: signins, Access: b.access, Mappings: b.mappings, Imports: imports, Mailings: mailings, Triggers: b.triggers, Units: b.units, Usage: b.spent, Audit: records, Upgrades: upgrades, Guides: guides, Planner: planner, Schedule: b.schedule, Migrations: migrations, Doctor: examining, Rounds: b.rounds, Forms: b.store.Forms(shared.Now), BaseURL: base, WorkbenchURL: o.WorkbenchURL, Log: o.Log, SignInsPerMinute: o.SignInsPerMinute, Machine: o.Machine})
 	mux := web.NewMux()
 	mux.NotFound = byPrefix(calls.NotFound, views.NotFound)
 	mux.MethodNotAllowed = byPrefix(calls.MethodNotAllowed, views.MethodNotAllowed)

@@ -175,6 +175,7 @@ func TestConsoleImport(t *testing.T) {
 		var body bytes.Buffer
 		m := multipart.NewWriter(&body)
 		_ = m.WriteField("form_token", token) // a buffer takes everything
+		_ = m.WriteField("form_key", "of one rendering")
 		f, err := m.CreateFormFile("file", "users.csv")
 		if err != nil {
 			t.Fatal(err)
@@ -200,6 +201,9 @@ func TestConsoleImport(t *testing.T) {
 	status, text, path := upload(token, good)
 	if status != 200 || !strings.HasPrefix(path, "/console/imports/") {
 		t.Fatal(status, text)
+	}
+	if status, text, _ := upload(token, good); status != 409 || !strings.Contains(text, "This form was sent before") {
+		t.Errorf("sent again: %d %s", status, text)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -29,6 +29,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/jobs"
 	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -130,7 +131,7 @@ func New(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Resolver == nil {
 		o.Resolver = net.DefaultResolver
 	}
-	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations, datakeys.Migrations}, Log: o.Log, Machine: o.Machine})
+	store, err := sqlstore.Open(ctx, sqlstore.Options{DSN: o.DSN, Relaxed: o.Relaxed, More: []sqldb.Migrations{jobs.Migrations, datakeys.Migrations, once.Migrations}, Log: o.Log, Machine: o.Machine})
 	if err != nil {
 		return nil, fmt.Errorf("engagement: %w", err)
 	}
@@ -204,7 +205,7 @@ func (c *Cloud) wire(ctx context.Context, o Options) error {
 		BaseURL: o.BaseURL, Sessions: sessions, People: people, Users: users, Setup: setup, Roles: roles, UnitRoles: unitRoles, Vouching: vouching,
 		Logins:  &tenant.LoginHistory{People: people, Store: c.store},
 		Reports: &tenant.Reports{Store: sending, Now: clk.Now}, Definitions: definitions, Queues: queues, Subscribers: subscribers, Retrieves: retrieves, Data: data,
-		SendSetup: sendSetup, Verification: verification, Documents: documents, Log: o.Log,
+		SendSetup: sendSetup, Verification: verification, Documents: documents, Forms: once.Stored{DB: c.store.DB(), Now: o.Machine}, Log: o.Log,
 	})
 	if err != nil {
 		return err

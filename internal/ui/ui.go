@@ -7,6 +7,7 @@ package ui
 
 import (
 	"bytes"
+	"crypto/rand"
 	"embed"
 	"fmt"
 	"html/template"
@@ -136,8 +137,22 @@ type Form struct {
 	Sections []Section
 	Submits  []Submit
 	Inline   bool // fields and buttons in one row: filters of a list
+	// Once says that the form makes something, and is done once however often it is sent: each rendering carries a key of its own
+	// in KeyField, which package once looks at.
+	Once bool
 
 	id int
+}
+
+// KeyField is the hidden field of a form that is done once.
+const KeyField = "form_key"
+
+// Key is a key for a rendering of the form; "" where it may be sent as often as one likes.
+func (f Form) Key() string {
+	if !f.Once {
+		return ""
+	}
+	return rand.Text()
 }
 
 // FieldType is the kind of an input.

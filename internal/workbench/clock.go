@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -80,7 +81,7 @@ func (s *Server) clockPage(v *visit, pair string, wrong error) (ui.Page, error) 
 	p.Blocks = append(p.Blocks,
 		ui.Definitions{{Name: "Pair", Value: pair}, {Name: "Domain time", Value: timeText(c.Now)}, {Name: "Ahead of the machine's", Value: aheadText(c.Offset)}},
 		ui.Text("Domain time decides what expires and what is due: sessions, tokens, lockouts, schedules, the rolling 24 hours, the 14 days. One clock is the org's, the tenant's and the connection's."),
-		form(ui.Form{Action: advancePath, Legend: "Move it forward", Fields: []ui.Field{
+		form(ui.Form{Once: true, Action: advancePath, Legend: "Move it forward", Fields: []ui.Field{
 			{Name: fieldBy, Label: "By", Value: v.form.Get(fieldBy), Required: true, Hint: "Hours and minutes: 30m, 12h, 336h (14 days). A minus moves it back."},
 		}, Submits: []ui.Submit{{Label: "Move"}}}),
 		form(ui.Form{Action: setPath, Legend: "Set it", Fields: []ui.Field{
@@ -126,7 +127,8 @@ func (s *Server) advanceClock(v *visit) (ui.Page, error) {
 	if err != nil {
 		return s.moved(v, pair, fault.New(fault.Invalid, codeBadClock, "A duration is written as 336h or 90m.").In(fieldBy))
 	}
-	if err = s.Pairs.Advance(v.r.Context(), pair, by); fault.KindOf(err) == fault.Invalid {
+	err = once.Do(v.r.Context(), s.forms, advancePath, v.form, nil, func() (bool, error) { return false, s.Pairs.Advance(v.r.Context(), pair, by) })
+	if fault.KindOf(err) == fault.Invalid {
 		err = fault.Of(err).In(fieldBy)
 	}
 	return s.moved(v, pair, err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/ui"
 )
@@ -45,7 +46,7 @@ func (s *Server) faultsPage(v *visit, typed url.Values, wrong error) ui.Page {
 	if len(list) > 1 {
 		p.Blocks = append(p.Blocks, *v.button(faultsPath+"/end", "End all faults"))
 	}
-	f := v.owned(ui.Form{Action: faultsPath, Legend: "Set a fault", Fields: []ui.Field{
+	f := v.owned(ui.Form{Once: true, Action: faultsPath, Legend: "Set a fault", Fields: []ui.Field{
 		houseField(typed.Get(paramHouse), "Every house"),
 		{Name: paramPath, Label: "Path", Value: typed.Get(paramPath), Hint: "Exact, or with * for anything: /services/*/query*. Nothing is every path, our pages too."},
 		{Name: fieldGrant, Label: "Grant", Value: typed.Get(fieldGrant), Hint: "Only token requests of this grant_type: password, refresh_token, urn:ietf:params:oauth:grant-type:jwt-bearer."},
@@ -152,7 +153,10 @@ func readFault(form url.Values) (probe.Fault, error) {
 func (s *Server) setFault(v *visit) (ui.Page, error) {
 	f, err := readFault(v.form)
 	if err == nil {
-		_, err = s.Faults.Set(f)
+		err = once.Do(v.r.Context(), s.forms, faultsPath, v.form, nil, func() (bool, error) {
+			_, err := s.Faults.Set(f)
+			return false, err
+		})
 	}
 	if fault.KindOf(err) == fault.Invalid {
 		return s.refused(v, err, s.faultsPage(v, v.form, err))

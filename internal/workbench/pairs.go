@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/ui"
 )
 
@@ -89,7 +90,7 @@ func (s *Server) pairsPage(v *visit, wrong error) ui.Page {
 		}
 		return f
 	}
-	f := v.owned(ui.Form{Action: pairsPath, Legend: "Make a pair", Fields: []ui.Field{
+	f := v.owned(ui.Form{Once: true, Action: pairsPath, Legend: "Make a pair", Fields: []ui.Field{
 		choice(fieldFixture, "Fixture", "What it is filled with.", "demo (connected, with users)", "new-org (nothing connected)", "legacy (of 2016, connected by passwords)"),
 		choice(fieldAccount, "Account type", "The tenant's edition.", "enterprise-2 (Enterprise 2.0)", "core (Core)", "lock-publish (Lock & Publish)"),
 		{Name: fieldPackage, Label: "Managed package", Value: v.form.Get(fieldPackage), Hint: "5.400, 5.493, 5.494, 219 or 220; nothing is the fixture's own."},
@@ -117,7 +118,10 @@ func (s *Server) makePair(v *visit) (ui.Page, error) {
 	if err == nil {
 		// A transport without deadlines has its own way of giving up.
 		_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(makingTime + time.Duration(n.Users)*10*time.Millisecond))
-		made, err = s.Pairs.Make(v.r.Context(), n)
+		err = once.Do(v.r.Context(), s.forms, pairsPath, v.form, nil, func() (_ bool, err error) {
+			made, err = s.Pairs.Make(v.r.Context(), n)
+			return false, err
+		})
 	}
 	if fault.KindOf(err) == fault.Invalid && fault.Of(err).Field != "" {
 		return s.refused(v, err, s.pairsPage(v, err))

@@ -22,6 +22,7 @@ import (
 
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/mail"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/quickfind"
 	"github.com/twinspan/twinspan/internal/ui"
@@ -75,6 +76,7 @@ type Holder struct {
 type Server struct {
 	Options
 	sessions sessions
+	forms    once.Forms // as long as the sessions
 }
 
 // New returns a server.
@@ -88,7 +90,7 @@ func New(o Options) *Server {
 	if o.Live == nil {
 		o.Live = context.Background()
 	}
-	return &Server{Options: o, sessions: newSessions(o.BaseURL)}
+	return &Server{Options: o, sessions: newSessions(o.BaseURL), forms: once.NewHeld(o.Machine)}
 }
 
 // Mount registers the pages, and what they load.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/mapping"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/sheet"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
@@ -34,7 +35,7 @@ const CodeNoFile fault.Code = "no_file"
 
 // uploadForm asks for a list of users.
 func uploadForm() ui.Form {
-	return ui.Form{Action: importsPath, Legend: "Import a list", Fields: []ui.Field{{
+	return ui.Form{Once: true, Action: importsPath, Legend: "Import a list", Fields: []ui.Field{{
 		Type: ui.FileField, Name: "file", Label: "CSV file", Required: true,
 		Hint: "The first line names the columns: crm_username, engagement_username and, where a user does not work in his default business unit, account_id. At most " + strconv.Itoa(mapping.MaxImportLines) + " users.",
 	}}, Submits: []ui.Submit{{Label: "Import"}}}
@@ -66,14 +67,17 @@ func (s *Server) importsPage(r *http.Request, v stay) (ui.Page, error) {
 
 // startImport takes the file of a form.
 func (s *Server) startImport(w http.ResponseWriter, r *http.Request) {
-	token, file, err := readUpload(w, r)
-	v, ok := s.admitForm(w, r, url.Values{formToken: {token}})
+	form, file, err := readUpload(w, r)
+	v, ok := s.admitForm(w, r, form)
 	if !ok {
 		return
 	}
 	var started mapping.Import
 	if err == nil {
-		started, err = s.Imports.Start(r.Context(), v.link, file, v.actor())
+		err = once.Do(r.Context(), s.Forms, r.URL.Path, form, file, func() (_ bool, err error) {
+			started, err = s.Imports.Start(r.Context(), v.link, file, v.actor())
+			return false, err
+		})
 	}
 	if err != nil {
 		p, listErr := s.importsPage(r, v)
@@ -90,39 +94,40 @@ func (s *Server) startImport(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, importsPath+"/"+url.PathEscape(started.ID))
 }
 
-// readUpload reads a form of one file and the session's token.
-func readUpload(w http.ResponseWriter, r *http.Request) (token string, file []byte, err error) {
+// readUpload reads a form of one file, the session's token and the form's key.
+func readUpload(w http.ResponseWriter, r *http.Request) (form url.Values, file []byte, err error) {
+	form = url.Values{}
 	if err := web.CheckContentType(r, "multipart/form-data"); err != nil {
-		return "", nil, err
+		return form, nil, err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, mapping.MaxImport+maxConsoleForm)
 	parts, err := r.MultipartReader()
 	if err != nil {
-		return "", nil, fault.Wrap(err, fault.Invalid, CodeNoFile, "The form cannot be read.")
+		return form, nil, fault.Wrap(err, fault.Invalid, CodeNoFile, "The form cannot be read.")
 	}
-	for range 10 { // the form has two
+	for range 10 { // the form has three
 		part, err := parts.NextPart()
 		if err == io.EOF { //nolint:errorlint // mime/multipart returns exactly this
 			break
 		}
 		if err != nil {
-			return token, nil, web.BodyError(err)
+			return form, nil, web.BodyError(err)
 		}
 		text, err := io.ReadAll(io.LimitReader(part, mapping.MaxImport+1))
 		if err != nil {
-			return token, nil, web.BodyError(err)
+			return form, nil, web.BodyError(err)
 		}
 		switch part.FormName() {
-		case formToken:
-			token = string(text)
+		case formToken, ui.KeyField:
+			form.Set(part.FormName(), string(text))
 		case "file":
 			file = text
 		}
 	}
 	if len(file) == 0 {
-		return token, nil, fault.New(fault.Invalid, CodeNoFile, "Choose a file that is not empty.").In("file")
+		return form, nil, fault.New(fault.Invalid, CodeNoFile, "Choose a file that is not empty.").In("file")
 	}
-	return token, file, nil
+	return form, file, nil
 }
 
 // importOne shows how far an import is and what became of its lines.

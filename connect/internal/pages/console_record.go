@@ -12,6 +12,7 @@ import (
 	"github.com/twinspan/twinspan/connect/internal/access"
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
 )
@@ -166,7 +167,7 @@ func (s *Server) verifyAudit(w http.ResponseWriter, r *http.Request, v stay, for
 
 // tokenForm asks what an API token is for.
 func tokenForm(typed url.Values) ui.Form {
-	return ui.Form{Action: tokensPath, Legend: "New API token", Fields: []ui.Field{
+	return ui.Form{Once: true, Action: tokensPath, Legend: "New API token", Fields: []ui.Field{
 		{Name: "name", Label: "Name", Value: typed.Get("name"), Required: true, MaxLength: 100, Hint: "What it is for."},
 		{Type: ui.SelectField, Name: "role", Label: "Role", Value: typed.Get("role"), Required: true, Options: []ui.Option{
 			{Value: string(access.Reader), Label: "Reader: reads everything, changes nothing"},
@@ -215,8 +216,11 @@ func (s *Server) createToken(w http.ResponseWriter, r *http.Request, v stay, for
 	var value string
 	if err == nil {
 		spec.Life = time.Duration(days) * 24 * time.Hour
-		made, secret, makeErr := s.Access.CreateToken(r.Context(), v.link, spec, v.actor())
-		spec.Name, value, err = made.Name, secret.Reveal(), makeErr
+		err = once.Do(r.Context(), s.Forms, r.URL.Path, form, nil, func() (bool, error) {
+			made, secret, err := s.Access.CreateToken(r.Context(), v.link, spec, v.actor())
+			spec.Name, value = made.Name, secret.Reveal()
+			return false, err
+		})
 	}
 	p, listErr := s.tokensPage(r, v)
 	if listErr != nil {

@@ -52,6 +52,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/explain"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/standing"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/vault"
@@ -100,6 +101,8 @@ type Options struct {
 	// Doctor looks when it is asked, Rounds by themselves.
 	Doctor *doctor.Service
 	Rounds *doctor.Rounds
+	// Forms are those that were sent and are done once.
+	Forms once.Forms
 	// WorkbenchURL leads to the pages of the control surface, for administrators; "" for none.
 	WorkbenchURL string
 	BaseURL      string // without trailing slash; https makes the cookies secure ones

@@ -16,6 +16,7 @@ import (
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/jobs"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 )
@@ -57,7 +58,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if u, err := url.Parse(o.DSN); err == nil && u.Query().Has("search_path") {
 		schema = ""
 	}
-	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations}, Relaxed: o.Relaxed, PageCache: pageCache, Log: o.Log})
+	db, err := sqldb.Open(ctx, sqldb.Options{DSN: o.DSN, Schema: schema, Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations, once.Migrations}, Relaxed: o.Relaxed, PageCache: pageCache, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +72,9 @@ func New(db *sqldb.DB) *Store { return &Store{db: db, maxVisits: maxVisits} }
 func (s *Store) Clock(ctx context.Context, machine clock.Machine) (*sqldb.Clock, error) {
 	return s.db.Clock(ctx, machine)
 }
+
+// Forms are the forms of Connect's pages that were sent and are done once.
+func (s *Store) Forms(machine clock.Machine) once.Forms { return once.Stored{DB: s.db, Now: machine} }
 
 // Close closes the database.
 func (s *Store) Close() error { return s.db.Close() }

@@ -42,14 +42,12 @@ func (s *Server) newPackagePage(v *visit, value func(string) string, refused err
 		refuse(&a.page, fields, packageFields, refused)
 		a.status = fault.KindOf(refused).HTTPStatus()
 	}
-	a.page.Blocks = []ui.Block{ui.Form{Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}, ui.Links{{Text: "Cancel", Href: packagesPath}}}
+	a.page.Blocks = []ui.Block{ui.Form{Once: true, Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}, ui.Links{{Text: "Cancel", Href: packagesPath}}}
 	return a
 }
 
-// createPackage makes a package, and none of a name that is there: a form that is sent twice makes one.
+// createPackage makes a package, and none of a name that is there.
 func (s *Server) createPackage(v *visit) (answer, error) {
-	s.creating.Lock()
-	defer s.creating.Unlock()
 	all, err := s.o.Setup.Packages(v.r.Context(), v.Principal)
 	if err != nil {
 		return answer{}, err

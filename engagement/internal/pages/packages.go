@@ -226,7 +226,7 @@ func (s *Server) secretForm(v *visit) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	form := ui.Form{Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Rotate Secret"}}}
+	form := ui.Form{Once: true, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Rotate Secret"}}}
 	page := ui.Page{Title: "Rotate Secret: " + k.Name, Crumbs: packageCrumbs(k)}
 	text := "A new client secret is made and shown once. Both are good until you activate the new one, so that programs can take it over one by one."
 	if len(k.StagedHash) > 0 {

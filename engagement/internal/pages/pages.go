@@ -12,12 +12,12 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/engagement/internal/browser"
 	"github.com/twinspan/twinspan/engagement/internal/tenant"
 	"github.com/twinspan/twinspan/internal/fault"
+	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/probe"
 	"github.com/twinspan/twinspan/internal/ui"
 	"github.com/twinspan/twinspan/internal/web"
@@ -44,6 +44,7 @@ type Options struct {
 	SendSetup    *tenant.SendSetup
 	Verification *tenant.Verification
 	Documents    *tenant.Documents
+	Forms        once.Forms
 	Log          *slog.Logger // nil discards
 }
 
@@ -51,13 +52,12 @@ type Options struct {
 type Server struct {
 	o        Options
 	browsers browser.Browsers
-	creating sync.Mutex // of packages, whose names are looked at first
 }
 
 // New checks the options and returns the server.
 func New(o Options) (*Server, error) {
 	if o.Sessions == nil || o.People == nil || o.Users == nil || o.Setup == nil || o.Roles == nil || o.UnitRoles == nil || o.Vouching == nil || o.Logins == nil ||
-		o.Reports == nil || o.Definitions == nil || o.Queues == nil || o.Subscribers == nil || o.Retrieves == nil || o.Data == nil || o.SendSetup == nil || o.Verification == nil || o.Documents == nil {
+		o.Reports == nil || o.Definitions == nil || o.Queues == nil || o.Subscribers == nil || o.Retrieves == nil || o.Data == nil || o.SendSetup == nil || o.Verification == nil || o.Documents == nil || o.Forms == nil {
 		return nil, errors.New("pages: a service is missing")
 	}
 	if o.BaseURL == "" || strings.HasSuffix(o.BaseURL, "/") {
@@ -218,7 +218,15 @@ func (s *Server) answer(w http.ResponseWriter, v *visit, h handler) (answer, err
 		}
 	}
 	v.token = s.browsers.FormField(w, v.r)
-	return h(v)
+	if v.form == nil {
+		return h(v)
+	}
+	var a answer
+	err = once.Do(v.r.Context(), s.o.Forms, v.r.URL.Path, v.form, nil, func() (refused bool, err error) {
+		a, err = h(v)
+		return a.status >= http.StatusBadRequest, err
+	})
+	return a, err
 }
 
 // refusal is the page that tells why there is no other.
@@ -240,6 +248,8 @@ func (s *Server) refusal(r *http.Request, err error) answer {
 		text = "An administrator turns it on: Setup > Security Settings, My Documents in Content. Reports of an upgrade are kept there as files."
 	case f.Kind == fault.NotFound:
 		title = "There is nothing here"
+	case f.Code == once.CodeSentTwice:
+		title = "This form was sent before"
 	}
 	return answer{status: status, page: ui.Page{Title: title, Alerts: []ui.Alert{{Kind: ui.Error, Text: text}}, Blocks: []ui.Block{ui.Links{{Text: "Home", Href: root}}}}}
 }

@@ -107,7 +107,7 @@ func (v *visit) roleForm(page *ui.Page, value func(string) string, fresh bool, r
 	if refused != nil {
 		refuse(page, fields, roleFields, refused)
 	}
-	form := ui.Form{Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}
+	form := ui.Form{Once: fresh, Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}
 	for _, set := range tenant.PermissionSets() {
 		section := ui.Section{Legend: set.Name}
 		for _, operation := range set.Operations {

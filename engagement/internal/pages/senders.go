@@ -63,7 +63,7 @@ func (s *Server) profilePage(v *visit, refused error) answer {
 		refuse(&a.page, fields, profileFields, refused)
 		a.status = fault.KindOf(refused).HTTPStatus()
 	}
-	a.page.Blocks = []ui.Block{ui.Form{Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}, ui.Links{{Text: "Cancel", Href: profilesPath}}}
+	a.page.Blocks = []ui.Block{ui.Form{Once: true, Fields: fields, Submits: []ui.Submit{{Label: "Save"}}}, ui.Links{{Text: "Cancel", Href: profilesPath}}}
 	return a
 }
 
@@ -122,7 +122,7 @@ func (s *Server) domainsPage(v *visit, refused error) (answer, error) {
 	}
 	a.page.Blocks = []ui.Block{
 		ui.Text("Mail leaves only from verified domains and addresses."),
-		ui.Form{Action: domainsPath, Legend: "Add Domain", Fields: fields, Submits: []ui.Submit{{Label: "Add"}}},
+		ui.Form{Once: true, Action: domainsPath, Legend: "Add Domain", Fields: fields, Submits: []ui.Submit{{Label: "Add"}}},
 		table, counted("domains", domainsPath, page, listPage, all),
 	}
 	return a, nil

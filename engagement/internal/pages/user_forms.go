@@ -93,7 +93,7 @@ func (u userPages) newPage(v *visit, value func(string) string, checked func(str
 		a.status = fault.KindOf(refused).HTTPStatus()
 	}
 	a.page.Blocks = []ui.Block{
-		ui.Form{Fields: fields, Submits: []ui.Submit{{Label: "Save"}}},
+		ui.Form{Once: true, Fields: fields, Submits: []ui.Submit{{Label: "Save"}}},
 		ui.Links{{Text: "Cancel", Href: u.base}},
 	}
 	return a

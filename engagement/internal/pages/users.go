@@ -242,7 +242,7 @@ func (u userPages) passwordForm(v *visit) (answer, error) {
 	}
 	page := ui.Page{Title: "Reset Password: " + user.Name, Crumbs: u.crumbs(user), Blocks: []ui.Block{
 		ui.Text("The user gets a temporary password, which is shown once. He chooses one of his own when he signs in with it. His sessions end."),
-		ui.Form{Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Reset Password"}}},
+		ui.Form{Once: true, Fields: []ui.Field{v.token}, Submits: []ui.Submit{{Label: "Reset Password"}}},
 		ui.Links{{Text: "Cancel", Href: u.of(user.ID)}},
 	}}
 	if user.APIUser {

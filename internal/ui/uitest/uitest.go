@@ -27,6 +27,7 @@ type Person struct {
 	header http.Header
 	size   int
 	filled map[*html.Node]string // of inputs and selects: the value; of checkboxes "" or "on"
+	sent   func() *Person        // sends what Press sent last
 }
 
 // New is a person who begins at base, the address of a house. He follows redirects within it; one that leads elsewhere is
@@ -290,13 +291,22 @@ func (p *Person) send(button *html.Node) *Person {
 		to.RawQuery = values.Encode()
 		return p.Open(to.String())
 	}
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, to.String(), strings.NewReader(values.Encode()))
-	if err != nil {
-		p.t.Fatal(err)
+	p.sent = func() *Person {
+		r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, to.String(), strings.NewReader(values.Encode()))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		return p.do(r)
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	return p.do(r)
+	return p.sent()
+}
+
+// PressAgain sends the form that he sent last once more, as it was: as a button does that is pressed twice.
+func (p *Person) PressAgain() *Person {
+	p.t.Helper()
+	return p.sent()
 }
 
 // value is what a field would send.
