@@ -101,3 +101,57 @@ test('an administrator runs the connection', async () => {
   await carl.sees('The record is as it was written');
   await carl.leaves();
 });
+
+// The doctor shows what is safe to mend; a person confirms it and mends it by the click that stands there, in a session of his own in the
+// org, and Connect looks again.
+test('an administrator mends what is safe', async () => {
+  const org = await Org.as();
+  const system = ready.crm.system_user.username;
+  const [{ Id: id, Name: name }] = await org.query(`SELECT Id, Name FROM User WHERE Username = '${system}'`);
+  const ticked = async () => (await org.query(`SELECT UserPermissionsMarketingUser FROM User WHERE Id = '${id}'`))[0].UserPermissionsMarketingUser;
+  const words = async () => (await connect('GET', '/audit')).entries.map((e) => e.action);
+  const box = 'Marketing User';
+  const mend = `D11 ${box}: ${system}`;
+  await org.call('PATCH', `/sobjects/User/${id}`, { UserPermissionsMarketingUser: false });
+
+  const carl = await signsIn('');
+  await carl.visit(`${ready.connect.url}/doctor`);
+  await carl.press('Look now');
+  await carl.sees(new RegExp(mend));
+  await carl.part('navigation', 'Breadcrumb').follow('Doctor');
+  await carl.press('Mend what is safe');
+  await carl.uncheck(mend);
+  await carl.press('Confirm the mends chosen');
+  await carl.sees('Choose at least one mend.');
+  assert.ok(!(await words()).includes('doctor.fix'));
+  await carl.check(mend);
+  await carl.press('Confirm the mends chosen');
+  await carl.sees('to be made');
+  assert.ok((await words()).includes('doctor.fix'));
+
+  // Confirming makes nothing, and what counts is what is read back.
+  await carl.press('They are made: look again');
+  await carl.sees('still found');
+  assert.equal(await ticked(), false);
+  await carl.follow('Mend more');
+  await carl.press('Confirm the mends chosen');
+  await carl.sees(`Setup > Users > Users > ${system} > Edit > ${box}`);
+  const alma = await person('the org’s administrator');
+  await alma.signsInToOrg(ready.crm.admin);
+  await alma.setup();
+  await alma.part('navigation', 'Setup').walk('Users', 'Users');
+  await alma.main.follow(name);
+  await alma.main.follow('Edit');
+  await alma.check(box);
+  await alma.press('Save');
+  await alma.sees('Your changes are saved.');
+  assert.equal(await ticked(), true);
+  await carl.press('They are made: look again');
+  await carl.sees('mended');
+  await carl.lacks('still found');
+  assert.ok((await words()).includes('doctor.fixed'));
+  const { findings } = await connect('GET', '/doctor');
+  assert.ok(!findings.some((f) => f.check === 'D11'), JSON.stringify(findings));
+  await alma.leaves();
+  await carl.leaves();
+});
