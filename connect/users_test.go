@@ -385,5 +385,12 @@ func TestRenamedUser(t *testing.T) {
 		w.tenant.Integrate(bobMC.Username, "rob@org.example")
 		w.wantCall(t, "/api/v1/users/map", "", map[string]any{"crm_username": "rob@org.example", "engagement_username": bobMC.Username}, 200, "state", "mapped")
 		w.wantUsers(t, "", "rob@org.example", "mapped")
+		// His name passes to another who is mapped: until the org is asked about him two have it, and no page leaves one of them out.
+		w.tenant.Integrate(annMC.Username, bob.Username)
+		w.wantCall(t, "/api/v1/users/map", "", map[string]any{"crm_username": bob.Username, "engagement_username": annMC.Username}, 200, "state", "mapped")
+		w.org.Rename(bob.ID, renamed)
+		w.org.Rename(ann.ID, "rob@org.example")
+		w.wantCall(t, "/api/v1/users/rob@org.example", "", nil, 200, "state", "mapped")
+		w.wantUsers(t, "?limit=1", "rob@org.example", "mapped", "rob@org.example", "mapped")
 	})
 }

@@ -51,6 +51,9 @@ func (c *usersImportCmd) Run(ctx context.Context, a *app) error {
 	if given > 1 {
 		return usagef("one of FILE, --follow and --cancel")
 	}
+	if c.overwrites() {
+		return usagef("--results: %s is the list itself; the results go to another file", c.Results)
+	}
 	cl, err := c.connect(a)
 	if err != nil {
 		return err
@@ -97,6 +100,16 @@ func (c *usersImportCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("%d of %d users could not be mapped", i.Failed, i.Total)
 	}
 	return nil
+}
+
+// overwrites reports whether the results would take the place of the list.
+func (c *usersImportCmd) overwrites() bool {
+	list, err := os.Stat(c.File)
+	if err != nil {
+		return false
+	}
+	results, err := os.Stat(c.Results)
+	return err == nil && os.SameFile(list, results)
 }
 
 func (c *usersImportCmd) start(ctx context.Context, a *app, cl *connect.Client) (connect.Import, error) {
@@ -183,7 +196,7 @@ func (a *app) follow(ctx context.Context, cl *connect.Client, i connect.Import) 
 		}
 		now, err := cl.Import(ctx, i.ID)
 		if err != nil {
-			return i, err
+			return i, fmt.Errorf("import %s goes on without this command; --follow %s picks it up: %w", i.ID, i.ID, err)
 		}
 		i = now
 		bar.SetValue(int64(i.Mapped + i.Failed))
@@ -198,6 +211,11 @@ func writeResults(ctx context.Context, cl *connect.Client, id, path string) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() { // one that was there already keeps its mode
+		if err := file.Chmod(0o600); err != nil {
+			return err
+		}
+	}
 	buffered := bufio.NewWriter(file)
 	out := csv.NewWriter(buffered)
 	if err := out.Write([]string{"crm_username", "engagement_username", "mid", "result", "code", "reason"}); err != nil {

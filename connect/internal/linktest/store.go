@@ -471,6 +471,22 @@ func mappings(t *testing.T, s Store) {
 	k, err = s.KnownUser(ctx, "a", "deux@x.example")
 	ok(t, err)
 	same(t, k, mapping.Known{Mapping: renamed})
+	// A name that passed to another user stands in two records for a while: no page ends between them.
+	for _, crm := range []string{"p", "q", "r"} {
+		ok(t, put(m("b", crm, "of-"+crm)))
+		named := m("b", crm, "of-"+crm)
+		named.CRMUsername = "passed@x.example"
+		ok(t, s.RenameUser(ctx, named))
+	}
+	ok(t, put(m("b", "z", "of-z"))) // behind them
+	for limit, want := range map[int]int{1: 1, 2: 4, 3: 4, 4: 4, 5: 5} {
+		page, err := s.Known(ctx, "b", "", limit) // one, then the three
+		ok(t, err)
+		same(t, len(page), want)
+	}
+	page, err = s.Known(ctx, "b", "one@x.example", 1)
+	ok(t, err)
+	same(t, len(page), 3)
 }
 
 func sends(t *testing.T, s Store) {

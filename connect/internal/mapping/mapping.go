@@ -59,7 +59,8 @@ type Store interface {
 	// AnyMapping reports whether anybody is mapped.
 	AnyMapping(ctx context.Context, pair string) (bool, error)
 	// Known lists users who are mapped or whose mapping was cleared, by CRM user name, at most limit of them after the
-	// user name given.
+	// user name given, and whoever else has the last one's name: until the org is asked again, a name that passed to another
+	// user stands in two records.
 	Known(ctx context.Context, pair, after string, limit int) ([]Known, error)
 	// KnownUser reads one of them by CRM user name, in letters of any case; a missing one is a NotFound fault with CodeNotFound.
 	KnownUser(ctx context.Context, pair, crmUsername string) (Known, error)

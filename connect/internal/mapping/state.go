@@ -98,10 +98,11 @@ func (s *Service) List(ctx context.Context, l link.Link, f Filter) ([]User, stri
 			return nil, "", err // without the tenant these cannot be told apart
 		}
 		for i, k := range known {
-			if len(users) == f.Limit {
+			namesake := k.Mapping.CRMUsername == after // nobody could go on behind the one and before the other
+			if len(users) >= f.Limit && !namesake {
 				return users, after, nil
 			}
-			if i == f.Limit {
+			if i >= f.Limit && !namesake {
 				break // it only tells that there are more
 			}
 			after = k.Mapping.CRMUsername

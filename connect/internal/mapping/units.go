@@ -64,7 +64,7 @@ func (s *Service) ClearUnits(ctx context.Context, l link.Link, mids []int64, aft
 			return out, nil
 		}
 		for _, k := range known {
-			if len(out.Cleared)+len(out.Failed) == maxClear {
+			if len(out.Cleared)+len(out.Failed) >= maxClear && k.Mapping.CRMUsername != out.Next {
 				return out, nil
 			}
 			out.Next = k.Mapping.CRMUsername

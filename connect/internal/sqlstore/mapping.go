@@ -93,7 +93,18 @@ func (s *Store) AnyMapping(ctx context.Context, pair string) (bool, error) {
 
 // Known implements mapping.Store.
 func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]mapping.Known, error) {
-	rows, err := s.db.Query(ctx, knownMapped+`crm_username > $2`+knownCleared+`crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
+	all, err := s.knownRows(ctx, knownMapped+`crm_username > $2`+knownCleared+`crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
+	if err != nil || len(all) < limit || len(all) == 0 {
+		return all, err
+	}
+	last := all[len(all)-1].Mapping.CRMUsername
+	namesakes, err := s.knownRows(ctx, knownMapped+`crm_username = $2`+knownCleared+`crm_username = $2 ORDER BY crm_user_id`, pair, last)
+	all = slices.DeleteFunc(all, func(k mapping.Known) bool { return k.Mapping.CRMUsername == last })
+	return append(all, namesakes...), err
+}
+
+func (s *Store) knownRows(ctx context.Context, query string, args ...any) ([]mapping.Known, error) {
+	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
