@@ -8,6 +8,7 @@ import (
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
 	"github.com/twinspan/twinspan/connect/internal/mailing"
+	"github.com/twinspan/twinspan/connect/internal/upgrade"
 	"github.com/twinspan/twinspan/internal/jobs"
 )
 
@@ -15,6 +16,7 @@ import (
 type Mailings interface {
 	mailing.Store
 	mailing.Work
+	upgrade.Mailings
 }
 
 // RunMailings holds a store of mailings to its contract: recipients once each, in the order in which they came, and
@@ -64,6 +66,9 @@ func RunMailings(t *testing.T, open func(*testing.T) (Store, Mailings, *jobs.Que
 	same(t, ids(mailings.Mailings(ctx, "a", mailing.Held, 10)), []string(nil))
 	same(t, ids(mailings.Waiting(ctx, "a", mailing.Scheduled, At(59), 10)), []string{"two"})
 	same(t, ids(mailings.Waiting(ctx, "a", mailing.Scheduled, At(60), 10)), []string{"two", "one"})
+	same(t, ids(mailings.Due(ctx, "a", At(0), At(60), 10)), []string{"two"}) // the end is outside
+	same(t, ids(mailings.Due(ctx, "a", At(60), At(61), 10)), []string{"one"})
+	same(t, ids(mailings.Due(ctx, "a", At(0), At(61), 1)), []string{"two"})
 
 	// Nothing is worked on that is not queued; of two who move one, one wins.
 	_, err = mailings.Next(ctx, "a", mailing.LaneMany)

@@ -20,6 +20,11 @@ func (s *Mailings) Waiting(ctx context.Context, pair string, state mailing.State
 	return s.list(ctx, mailingQuery+` AND m.state = $2 AND m.due_at <= $3 ORDER BY m.due_at, m.position LIMIT $4`, pair, string(state), ms(due), limit)
 }
 
+// Due implements upgrade.Mailings.
+func (s *Mailings) Due(ctx context.Context, pair string, from, until time.Time, limit int) ([]mailing.Mailing, error) {
+	return s.list(ctx, mailingQuery+` AND m.state = 'scheduled' AND m.due_at >= $2 AND m.due_at < $3 ORDER BY m.due_at, m.position LIMIT $4`, pair, ms(from), ms(until), limit)
+}
+
 // Next implements mailing.Work.
 func (s *Mailings) Next(ctx context.Context, pair, lane string) (mailing.Mailing, error) {
 	return scanMailing(s.db.QueryRow(ctx, mailingQuery+` AND m.state IN ('running', 'queued') AND m.lane = $2

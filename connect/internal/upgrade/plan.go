@@ -19,7 +19,7 @@ const DefaultWindow = 2 * time.Hour
 
 // Bounds of what a plan reads and tells.
 const (
-	maxLooked   = 10_000 // users who are looked at one by one
+	maxLooked   = 10_000 // users, or sends, who are looked at one by one
 	maxTold     = 200    // users, sessions and sends that are told by name
 	planTimeout = 3 * time.Minute
 	maxLeftOut  = 200
@@ -29,6 +29,8 @@ const (
 type Mailings interface {
 	// Waiting lists a pair's mailings in a state by due time; those due later than due are left out.
 	Waiting(ctx context.Context, pair string, state mailing.State, due time.Time, limit int) ([]mailing.Mailing, error)
+	// Due lists those that are scheduled from one time until before another, by due time.
+	Due(ctx context.Context, pair string, from, until time.Time, limit int) ([]mailing.Mailing, error)
 }
 
 // Users tells how the users stand whom Connect knows.
@@ -329,20 +331,13 @@ func (p *Plan) spans(l link.Link) {
 
 // readSends tells which sends fall into the window.
 func (s *Planner) readSends(ctx context.Context, p *Plan, l link.Link) error {
-	due, err := s.Mailings.Waiting(ctx, l.Pair, mailing.Scheduled, p.Until.Add(-time.Millisecond), maxTold+1)
-	if err != nil {
+	var err error
+	if p.Sends, err = s.Mailings.Due(ctx, l.Pair, p.At, p.Until, maxTold+1); err != nil {
 		return err
 	}
 	before := 0
-	for _, m := range due {
-		if m.DueAt.Before(p.At) {
-			before++
-			continue
-		}
-		p.Sends = append(p.Sends, m)
-	}
-	for _, state := range []mailing.State{mailing.Queued, mailing.Running} {
-		open, err := s.Mailings.Waiting(ctx, l.Pair, state, p.Until, maxTold)
+	for state, until := range map[mailing.State]time.Time{mailing.Scheduled: p.At.Add(-time.Millisecond), mailing.Queued: p.Until, mailing.Running: p.Until} {
+		open, err := s.Mailings.Waiting(ctx, l.Pair, state, until, maxTold)
 		if err != nil {
 			return err
 		}
@@ -350,7 +345,7 @@ func (s *Planner) readSends(ctx context.Context, p *Plan, l link.Link) error {
 	}
 	if len(p.Sends) > 0 {
 		p.find(Warns, "sends_inside_window", "%s of the connection due between %s and %s: %s Let all scheduled sends complete before starting the upgrade, if possible (document 002).",
-			count(len(p.Sends), len(due) > maxTold, "scheduled send is", "scheduled sends are"), clockTime(p.At), clockTime(p.Until), map[bool]string{true: "they fail.", false: "they are held and go out afterwards."}[p.Mode == link.Fail])
+			count(len(p.Sends), len(p.Sends) > maxTold, "scheduled send is", "scheduled sends are"), clockTime(p.At), clockTime(p.Until), map[bool]string{true: "they fail.", false: "they are held and go out afterwards."}[p.Mode == link.Fail])
 	}
 	if before > 0 {
 		p.find(Notes, "sends_before_window", "%s due before the window or under way: let them complete first.", count(before, before >= maxTold, "send is", "sends are"))

@@ -133,7 +133,7 @@ func (s *Scheduler) Book(ctx context.Context, l link.Link, r ScheduleRequest) (S
 	if r.AfterSends != nil {
 		after = *r.AfterSends
 	}
-	inside, err := s.inside(ctx, l, from, until)
+	inside, err := s.Mailings.Due(ctx, l.Pair, from, until, maxTold+1)
 	if err != nil {
 		return Schedule{}, nil, err
 	}
@@ -197,13 +197,6 @@ func (s *Scheduler) Withdraw(ctx context.Context, l link.Link, by, reason string
 		return b.Upgrade, fault.New(fault.Conflict, CodeOver, "The upgrade is under way: cancel it, and what was begun is undone.")
 	}
 	return s.Upgrades.Cancel(ctx, l, by, reason)
-}
-
-// inside lists the sends that are scheduled between two times, maxTold and one more at most.
-func (s *Scheduler) inside(ctx context.Context, l link.Link, from, until time.Time) ([]mailing.Mailing, error) {
-	due, err := s.Mailings.Waiting(ctx, l.Pair, mailing.Scheduled, until.Add(-time.Millisecond), 5*maxTold)
-	due = slices.DeleteFunc(due, func(m mailing.Mailing) bool { return m.DueAt.Before(from) })
-	return due[:min(len(due), maxTold+1)], err
 }
 
 func checkAddresses(field string, all []string) error {

@@ -45,7 +45,7 @@ func (s *Scheduler) Propose(ctx context.Context, l link.Link, window time.Durati
 		return Proposal{}, err
 	}
 	first := now.Truncate(time.Hour).Add(2 * time.Hour)
-	scheduled, err := s.inside(ctx, l, first, first.Add(lookBack+window))
+	scheduled, err := s.Mailings.Due(ctx, l.Pair, first, first.Add(lookBack+window), maxLooked)
 	if err != nil {
 		return Proposal{}, err
 	}

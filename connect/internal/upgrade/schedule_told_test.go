@@ -59,10 +59,39 @@ func (b *box) taken() []mail.Message {
 	return got
 }
 
-type noMailings struct{}
+// calendar are the times of the sends that are scheduled, in their order.
+type calendar []time.Time
 
-func (noMailings) Waiting(context.Context, string, mailing.State, time.Time, int) ([]mailing.Mailing, error) {
-	return nil, nil
+// Waiting implements upgrade.Mailings.
+func (c calendar) Waiting(ctx context.Context, pair string, state mailing.State, due time.Time, limit int) ([]mailing.Mailing, error) {
+	if state != mailing.Scheduled {
+		return nil, nil
+	}
+	return c.Due(ctx, pair, time.Time{}, due.Add(time.Millisecond), limit)
+}
+
+// Due implements upgrade.Mailings.
+func (c calendar) Due(_ context.Context, _ string, from, until time.Time, limit int) (all []mailing.Mailing, _ error) {
+	for _, at := range c {
+		if !at.Before(from) && at.Before(until) && len(all) < limit {
+			all = append(all, mailing.Mailing{State: mailing.Scheduled, DueAt: at})
+		}
+	}
+	return all, nil
+}
+
+// A send that is scheduled inside the outage is seen, and refuses one in which it would fail, however many are due before it.
+func TestASendBehindManyIsInsideTheOutage(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.booking(t)
+		at := b.w.links.Now(b.w.link).Add(24 * time.Hour)
+		b.Mailings = append(slices.Repeat(calendar{at.Add(-time.Hour)}, 5000), at.Add(time.Hour))
+		fails := func(r *upgrade.ScheduleRequest) { r.Kind, r.At, r.Mode = upgrade.TenantOAuth, at, link.Fail }
+		b.book(t, upgrade.CodeSendsInside, fails)
+		b.Mailings = calendar{at.Add(-time.Hour), at.Add(3 * time.Hour)}
+		b.book(t, "", fails)
+	})
 }
 
 // booked asks for bookings and takes the letters about them.
@@ -83,7 +112,7 @@ func (w *world) booking(t *testing.T) *booked {
 	w.link, err = w.links.Link(t.Context(), w.link.Pair)
 	noError(t, err)
 	b := &booked{w: w, mail: &box{}}
-	b.Scheduler = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: w.upgrades, Upgrades: w.service, Links: w.links, Mailings: noMailings{}, Sender: b.mail, Base: "http://connect.example"})
+	b.Scheduler = upgrade.NewScheduler(upgrade.SchedulerOptions{Store: w.upgrades, Upgrades: w.service, Links: w.links, Mailings: calendar{}, Sender: b.mail, Base: "http://connect.example"})
 	b.ScheduleRequest = upgrade.ScheduleRequest{EngagementAdmins: []string{"eve@admin.example"}, CRMAdmins: []string{"carl@admin.example"}}
 	return b
 }
