@@ -70,10 +70,6 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 	conf.Ephemeral = true
 	p := start(t, conf)
 	r := p.Ready()
-	link, err := p.ConsoleLink(bounded(t))
-	if err != nil {
-		t.Fatal(err)
-	}
 	houses := []struct {
 		name string
 		who  *uitest.Person
@@ -85,7 +81,13 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 		{"tenant", uitest.New(t, strings.TrimSuffix(r.Engagement.AuthURL, "/")), func(who *uitest.Person) {
 			who.Open("/").Fill("User name", r.Engagement.Admin.Username).Fill("Password", r.Engagement.Admin.Password).Press("Login").Open("/cloud")
 		}},
-		{"Connect", uitest.New(t, r.Connect.URL), func(who *uitest.Person) { who.Open(link).Press("Open the console") }},
+		{"Connect", uitest.New(t, r.Connect.URL), func(who *uitest.Person) {
+			link, err := p.ConsoleLink(bounded(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			who.Open(link).Press("Open the console")
+		}},
 		{"workbench", uitest.New(t, r.Control.URL), func(who *uitest.Person) { who.Open(p.WorkbenchLink()).Press("Open the workbench") }},
 	}
 	for _, h := range houses { // one after the other: what is sent to one may be seen in another
@@ -134,13 +136,14 @@ func TestFormsKeepWhatWasTyped(t *testing.T) {
 			if len(forms) < 5 || refused == 0 {
 				t.Error("the walk found next to nothing")
 			}
-			typedInVain(t, h.who, forms)
+			typedInVain(t, h.who, h.in, forms)
 		})
 	}
 }
 
-// typedInVain sends a form once nobody is signed in any more: what was typed stands on the page that says so, but for secrets.
-func typedInVain(t *testing.T, who *uitest.Person, forms map[string]uitest.Form) {
+// typedInVain sends a form once nobody is signed in any more: what was typed stands on the page that says so, but for secrets, and is
+// sent from there once he is signed in again.
+func typedInVain(t *testing.T, who *uitest.Person, in func(*uitest.Person), forms map[string]uitest.Form) {
 	t.Helper()
 	for _, key := range slices.Sorted(maps.Keys(forms)) {
 		f := forms[key]
@@ -155,8 +158,32 @@ func typedInVain(t *testing.T, who *uitest.Person, forms map[string]uitest.Form)
 		if who.Status() != http.StatusUnauthorized {
 			t.Errorf("%s: %d", key, who.Status())
 		}
-		if who.Click("Sign in"); who.Status() >= 400 {
+		lapsed := who.Forms()
+		at := slices.IndexFunc(lapsed, func(f uitest.Form) bool { return f.Button == "Send once more" })
+		if at < 0 {
+			t.Fatalf("%s: no way to send it once more: %s", key, who.Text())
+		}
+		if _, kept := lapsed[at].Values["password"]; kept {
+			t.Errorf("%s: the password is kept", key)
+		}
+		way := "Sign in (in a new window)"
+		if !strings.Contains(who.Text(), way) {
+			way = "Log In (in a new window)"
+		}
+		if who.Click(way); who.Status() >= 400 {
 			t.Errorf("%s: the way to sign in leads to %s, %d", key, who.At(), who.Status())
+		}
+		// Signed in again, in another window, he sends it from the first one; where forms are of a session he is asked first.
+		in(who)
+		who.Sends(lapsed[at], lapsed[at].Values)
+		if strings.Contains(who.Text(), "Send this form once more?") {
+			who.Sees("kept <words>").Press("Send once more")
+		}
+		if strings.Contains(who.Text(), "Your session has ended") || strings.Contains(who.Text(), "Send this form once more?") || who.Status() == http.StatusForbidden {
+			t.Errorf("%s: sent once more, it is not taken: %d %s", key, who.Status(), who.Text())
+		}
+		if refused := who.Refusal(); refused != "" && !who.Keeps(f.Texts[0], "kept <words>") {
+			t.Errorf("%s: it is refused (%s) and empty", key, refused)
 		}
 		return
 	}

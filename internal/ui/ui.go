@@ -44,6 +44,8 @@ type Page struct {
 type Link struct {
 	Text string
 	Href string
+	// Window opens it in a window of its own, which Text then says; of Links alone.
+	Window bool
 }
 
 // AlertKind says how an alert looks and how assistive software announces it.

@@ -189,10 +189,23 @@ func (s *Server) act(who reach, h handler) http.Handler {
 			return
 		}
 		if !v.owns(form.Get(formToken)) {
-			s.sorry(v, fault.New(fault.Denied, codeForged, "This form is of another session, or older than yours. Open the page again."))
+			s.formerForm(v, fault.New(fault.Denied, codeForged, "This form is of another session, or older than yours. Open the page again."))
 			return
 		}
 		s.serve(v, h)
+	})
+}
+
+// formerForm answers a form of a session before this one: what it says is shown, and whoever is signed in now sends it or leaves it.
+func (s *Server) formerForm(v *visit, err error) {
+	typed, again := ui.Again(v.form, v.r.URL.RequestURI(), v.hidden())
+	if typed == nil || again == nil {
+		s.sorry(v, err)
+		return
+	}
+	s.show(v, fault.KindOf(err).HTTPStatus(), ui.Page{
+		Title: "Send this form once more?", Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Nothing was done", Text: "This form is of another session, or older than yours. Look at what it says, and send it once more if it is yours."}},
+		Blocks: []ui.Block{ui.Heading{Text: "What you typed"}, typed, *again},
 	})
 }
 
@@ -213,7 +226,7 @@ func (s *Server) admit(v *visit, who reach) bool {
 			back = v.r.URL.RequestURI()
 		}
 		signIn := signInPath + "?" + url.Values{"return": {back}}.Encode()
-		if p := ui.Lapsed(v.form, signIn); p != nil {
+		if p := ui.Lapsed(v.form, v.r.URL.RequestURI(), ui.Link{Text: "Sign in", Href: signIn}); p != nil {
 			s.write(v.w, v.r, http.StatusUnauthorized, *p)
 			return false
 		}

@@ -106,10 +106,25 @@ func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, form url.Valu
 		return v, false
 	}
 	if err := access.CheckForm(v.cookie, form.Get(formToken)); err != nil {
-		s.sorry(w, r, v, err)
+		s.formerForm(w, r, v, form, err)
 		return v, false
 	}
 	return v, true
+}
+
+// formerForm answers a form of a session before this one, which nobody's click in this one stands behind: what it says is shown, and
+// whoever is signed in now sends it or leaves it.
+func (s *Server) formerForm(w http.ResponseWriter, r *http.Request, v stay, form url.Values, err error) {
+	typed, again := ui.Again(form, r.URL.RequestURI(), v.token())
+	if typed == nil || again == nil {
+		s.sorry(w, r, v, err)
+		return
+	}
+	status, _ := s.refusal(r, err)
+	s.show(w, r, status, v, ui.Page{
+		Title: "Send this form once more?", Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Nothing was saved", Text: "This form is of another session, or older than yours. Look at what it says, and send it once more if it is yours."}},
+		Blocks: []ui.Block{ui.Heading{Text: "What you typed"}, typed, *again},
+	})
 }
 
 // everybody are the roles of a page that is for whoever is signed in.
@@ -136,7 +151,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request, form url.Value
 			back = ConsolePath
 		}
 		signIn := SignInPath + "?" + url.Values{"return": {back}}.Encode()
-		if p := ui.Lapsed(form, signIn); p != nil {
+		if p := ui.Lapsed(form, r.URL.RequestURI(), ui.Link{Text: "Sign in", Href: signIn}); p != nil {
 			p.Brand = brand
 			s.render(w, r, http.StatusUnauthorized, *p)
 			return v, false

@@ -67,7 +67,7 @@ func (s *Server) showTyped(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false // nothing that can be read is lost
 	}
-	p := ui.Lapsed(f, localPath(r.URL.RequestURI()))
+	p := ui.Lapsed(f, r.URL.RequestURI(), ui.Link{Text: "Log In", Href: localPath(r.URL.RequestURI())})
 	if p == nil {
 		return false
 	}

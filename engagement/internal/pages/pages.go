@@ -195,7 +195,7 @@ func (s *Server) showTyped(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false // another site's, or nothing that can be read
 	}
-	p := ui.Lapsed(form, signInPath+"?next="+url.QueryEscape(r.URL.RequestURI()))
+	p := ui.Lapsed(form, r.URL.RequestURI(), ui.Link{Text: "Log In", Href: signInPath + "?next=" + url.QueryEscape(r.URL.RequestURI())}, s.browsers.FormField(w, r))
 	if p == nil {
 		return false
 	}
