@@ -201,83 +201,106 @@ func (s *stage) play(ctx context.Context, t *testing.T, args []string, ok func(*
 	}
 }
 
-// sender sends to contact after contact, one at a time, and asks again with the same key until Connect says yes. What it said yes
+// sender sends to contact after contact, and asks again with the same key until Connect says yes. What it said yes
 // to is kept.
 type sender struct {
 	*stage
-	mu    sync.Mutex
-	next  int               // index of a contact
-	acked map[string]string // contact's id by message key
-	held  int               // of those, how many were held
-	jobs  []string          // ids of mailings, whose contacts are in mailed
-	mail  map[string]bool   // ids of contacts that mailings go to
+	next       int // index of a contact
+	mu         sync.Mutex
+	acked      map[string]string // contact's id by message key
+	held       int               // of those, how many were held
+	jobs       []string          // ids of mailings
+	unanswered []string          // what nobody said yes to, and the last error
 }
 
-// run sends until ctx ends, or nobody is left.
+// run sends until ctx ends, or nobody is left. What was begun is asked for until it is answered: Connect may have taken it when the
+// answer was cut off. A send that a process died with nobody takes over for a minute and a half; the next ones do not wait for it.
 func (s *sender) run(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
+	begun, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	var all sync.WaitGroup
+	tick, late := time.NewTicker(100*time.Millisecond), time.NewTimer(0)
 	defer tick.Stop()
-	for {
+	defer late.Stop()
+	for i, mailing, left := s.turn(); left && ctx.Err() == nil; i, mailing, left = s.turn() {
+		answered := make(chan struct{})
+		all.Go(func() {
+			defer close(answered)
+			s.one(begun, i, mailing)
+		})
+		late.Reset(2 * time.Second)
 		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		case <-answered:
+		case <-late.C:
 		}
-		// What was begun is asked for until it is answered: Connect may have taken it when the answer was cut off. A send that a process
-		// died with nobody takes over for a minute and a half.
-		answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Minute)
-		more := s.one(answered)
-		cancel()
-		if !more {
-			return
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 		}
 	}
+	end := time.AfterFunc(3*time.Minute, giveUp)
+	defer end.Stop()
+	all.Wait()
 }
 
-// one sends to the next contact, or, every eighth time, a mailing to the next two. It reports whether anybody is left.
-func (s *sender) one(ctx context.Context) bool {
-	s.mu.Lock()
-	i := s.next
+// turn is the next contact, and, every eighth time, the one after for a mailing to both. It reports whether anybody is left.
+func (s *sender) turn() (i int, mailing, left bool) {
+	i = s.next
 	s.next++
-	mailing := i%8 == 5 && i+1 < len(s.contacts)
-	if mailing {
+	if mailing = i%8 == 5 && i+1 < len(s.contacts); mailing {
 		s.next++
 	}
-	s.mu.Unlock()
-	if i >= len(s.contacts) {
-		return false
-	}
+	return i, mailing, i < len(s.contacts)
+}
+
+// one sends to the contact, or a mailing to him and the next, and keeps what was acknowledged, or that nothing was until ctx ended.
+func (s *sender) one(ctx context.Context, i int, mailing bool) {
 	key := fmt.Sprintf("crowd-%03d-%d", i, rand.Uint64())
 	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
+	var last error
 	for {
-		if mailing {
-			to := s.contacts[i : i+2]
-			m, err := s.connect.StartMailing(ctx, connect.MailingRequest{Kind: "contact", IDs: to, DefinitionKey: "welcome", As: s.ready.CRM.Users[0].Username}, key)
-			if err == nil {
-				s.mu.Lock()
-				s.jobs = append(s.jobs, m.ID)
-				for _, id := range to {
-					s.mail[id] = true
-				}
-				s.mu.Unlock()
-				return true
-			}
-		} else if sent, err := s.connect.SendTriggered(ctx, s.contacts[i], "welcome", key); err == nil {
-			s.mu.Lock()
-			s.acked[sent.MessageKey] = s.contacts[i]
-			if sent.Status == "held" {
-				s.held++
-			}
-			s.mu.Unlock()
-			return true
+		err := s.ask(ctx, i, mailing, key)
+		if err == nil {
+			return
+		}
+		if ctx.Err() == nil {
+			last = err
 		}
 		select {
 		case <-ctx.Done():
-			return false // nobody was told that it is sent
+			s.mu.Lock()
+			s.unanswered = append(s.unanswered, fmt.Sprintf("%s: %v", key, last))
+			s.mu.Unlock()
+			return
 		case <-retry.C:
 		}
 	}
+}
+
+// ask asks Connect once.
+func (s *sender) ask(ctx context.Context, i int, mailing bool, key string) error {
+	if mailing {
+		m, err := s.connect.StartMailing(ctx, connect.MailingRequest{Kind: "contact", IDs: s.contacts[i : i+2], DefinitionKey: "welcome", As: s.ready.CRM.Users[0].Username}, key)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.jobs = append(s.jobs, m.ID)
+		return nil
+	}
+	sent, err := s.connect.SendTriggered(ctx, s.contacts[i], "welcome", key)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acked[sent.MessageKey] = s.contacts[i]
+	if sent.Status == "held" {
+		s.held++
+	}
+	return nil
 }
 
 // handedOver is how many messages a tenant hands to its mail server at the same time, and so how many a restart may leave it in doubt about.
@@ -377,6 +400,9 @@ func (s *sender) settled(ctx context.Context, t *testing.T) {
 	}
 	if restarts := s.ledger.of(s.ledger.faults)["tenant restarted"]; atTenant > handedOver*restarts {
 		t.Errorf("the tenant cannot tell of %d messages, and was restarted %d times", atTenant, restarts)
+	}
+	for _, one := range s.unanswered {
+		t.Errorf("nobody said yes to %s", one)
 	}
 	if s.held == 0 {
 		t.Error("nothing was held: nothing was tested")

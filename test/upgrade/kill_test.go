@@ -63,7 +63,7 @@ func TestUpgradeIsKilled(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
 			s := newStage(t, kind, []string{"core", "lock-publish"}[i%2])
-			sends := &sender{stage: s, acked: map[string]string{}, mail: map[string]bool{}}
+			sends := &sender{stage: s, acked: map[string]string{}}
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			sent := make(chan struct{})

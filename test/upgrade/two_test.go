@@ -145,7 +145,7 @@ func TestTwoConnectsOnOneUpgrade(t *testing.T) {
 		noError(t, os.WriteFile(filepath.Join(stops, point), nil, 0o600))
 	}
 	both, front := s.openReplicas(t, stops)
-	sends := &sender{stage: s, acked: map[string]string{}, mail: map[string]bool{}}
+	sends := &sender{stage: s, acked: map[string]string{}}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	sending, stop := context.WithCancel(ctx)

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	"github.com/twinspan/twinspan/connect/internal/apiuser"
 	"github.com/twinspan/twinspan/connect/internal/doctor"
 	"github.com/twinspan/twinspan/connect/internal/trigger"
@@ -35,3 +37,6 @@ func Help(err error) string {
 	_, body := translate(err)
 	return body.Error.Help
 }
+
+// Renew keeps the lease of a call until rest is called.
+func (s *Server) Renew(ctx context.Context, c Call) (rest func()) { return s.renew(ctx, c) }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/twinspan/twinspan/internal/fault"
@@ -16,9 +17,11 @@ import (
 
 const (
 	maxKey = 255
-	// callLease is how long a call may run before another with the same key may take its place, as after a crash. It is
-	// longer than the server lets any request run.
-	callLease = 5 * time.Minute
+	// callLease is how long after its process died nobody else takes a call's place. While it runs, its lease is renewed each callBeat, for
+	// callMost at most: that is longer than the server lets any request run.
+	callLease = 30 * time.Second
+	callBeat  = callLease / 3
+	callMost  = 5 * time.Minute
 	// CallLife is how long an answer is kept for its key.
 	CallLife = 24 * time.Hour
 )
@@ -44,6 +47,8 @@ type Calls interface {
 	// now, of the same request, passes to this holder. won reports whether the call is this holder's to make; else
 	// stored is the one in its way. Calls made before expired are removed.
 	BeginCall(ctx context.Context, c Call, now, expired time.Time) (stored Call, won bool, err error)
+	// RenewCall moves the end of the lease of a call that still is its holder's, and runs.
+	RenewCall(ctx context.Context, c Call) error
 	// FinishCall stores status and answer of a call that still is its holder's.
 	FinishCall(ctx context.Context, c Call) error
 	// ForgetCall removes a call that still is its holder's, so that its key can be used again.
@@ -87,7 +92,9 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, route Route, c cal
 		s.replay(w, r, stored)
 		return
 	}
+	rest := s.renew(ctx, mine)
 	body, err := route.serve(s, ctx, c)
+	rest()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second) // the outcome counts even where the caller has gone
 	defer cancel()
 	if err != nil {
@@ -102,6 +109,31 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, route Route, c cal
 		return
 	}
 	s.write(w, r, http.StatusOK, body)
+}
+
+// renew keeps the lease of a call until rest is called.
+func (s *Server) renew(ctx context.Context, mine Call) (rest func()) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
+	var beats sync.WaitGroup
+	beats.Go(func() {
+		tick := time.NewTicker(callBeat)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			mine.Lease = s.Machine().Add(callLease)
+			if err := s.Calls.RenewCall(ctx, mine); err != nil && ctx.Err() == nil {
+				s.Log.LogAttrs(ctx, slog.LevelError, "idempotent call not renewed", slog.String("error", err.Error()))
+			}
+		}
+	})
+	return func() {
+		cancel()
+		beats.Wait()
+	}
 }
 
 func (s *Server) keep(ctx context.Context, mine Call, body any) error {

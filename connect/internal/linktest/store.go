@@ -566,8 +566,18 @@ func calls(t *testing.T, s Store) {
 	if stored, won := begin(second, now); won || stored.Holder != "one" || stored.Status != 0 {
 		t.Fatalf("a running call passed on: %+v", stored)
 	}
-	// Its lease over, the call passes to the next holder of the same request, not to another request.
+	// While its lease is renewed it stays its holder's, and nobody else renews it.
 	later := now.Add(2 * time.Minute)
+	c.Lease = later.Add(time.Minute)
+	ok(t, s.RenewCall(ctx, c))
+	later = later.Add(30 * time.Second)
+	if _, won := begin(second, later); won {
+		t.Fatal("a call whose lease was renewed passed on")
+	}
+	second.Lease = later.Add(time.Hour)
+	ok(t, s.RenewCall(ctx, second))
+	// Its lease over, the call passes to the next holder of the same request, not to another request.
+	later = later.Add(2 * time.Minute)
 	second.Lease = later.Add(time.Minute)
 	foreign := second
 	foreign.Request = vault.HashToken("another")

@@ -57,6 +57,14 @@ func (s *Store) beginCall(ctx context.Context, c api.Call, now, expired time.Tim
 	return stored, won, err
 }
 
+// RenewCall implements api.Calls.
+func (s *Store) RenewCall(ctx context.Context, c api.Call) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE idempotent_call SET lease_until = $4 WHERE pair_id = $1 AND key_hash = $2 AND holder = $3 AND status = 0`, c.Pair, c.Key, c.Holder, ms(c.Lease))
+		return err
+	})
+}
+
 // FinishCall implements api.Calls.
 func (s *Store) FinishCall(ctx context.Context, c api.Call) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
