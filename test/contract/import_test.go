@@ -117,6 +117,9 @@ func runImport(t *testing.T, d contract.Deployment, f *faulty, kind string, crow
 	wrong("crm_user_not_found", "nobody@nowhere.example,someone.mc,")
 	wrong("engagement_user_not_found", d.OrgAdmin.Username+",nobody.mc,")
 	wrong("not_integrated", d.Member.Username+","+d.TenantMember.Username+",")
+	for n := range 30 { // together they are longer than an org takes an address
+		wrong("crm_user_not_found", fmt.Sprintf("%s%02d@nowhere.example,long%02d.mc,", strings.Repeat("ü", 100), n, n))
+	}
 	wrong("duplicate_line", strings.ToUpper(crmName(kind, 0))+",another.mc,")
 	wrong("invalid_account_id", "x@y.example,another.mc,seven")
 	wrong("invalid_request", d.Outsider.Username+","+d.TenantOther.Username+",1")

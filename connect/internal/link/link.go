@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/twinspan/twinspan/internal/fault"
 )
@@ -387,7 +388,7 @@ func SameUsername(a, b string) bool { return strings.EqualFold(a, b) }
 
 // CheckUsername refuses what cannot be a user name of either cloud.
 func CheckUsername(name string) error {
-	if name == "" || len(name) > 255 || strings.ContainsAny(name, "\r\n\t\x00") || strings.TrimSpace(name) != name {
+	if name == "" || len(name) > 255 || strings.ContainsFunc(name, unicode.IsControl) || strings.TrimSpace(name) != name {
 		return fault.New(fault.Invalid, CodeUserRequired, "Give the user name, as it is written in the user's record.")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/twinspan/twinspan/connect/internal/audit"
@@ -198,7 +199,7 @@ func (l Line) read(mid string, crmSeen, engagementSeen map[string]int) Line {
 // clipName keeps what cannot be a user name short and printable.
 func clipName(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r

@@ -20,7 +20,8 @@ func TestParseImport(t *testing.T) {
 		",ANN@X.example,other.mc\r\n" +
 		",dan@x.example,Ann.MC\r\n" +
 		",,eve.mc\r\n" +
-		"-3,eve@x.example,eve.mc\r\n"))
+		"-3,eve@x.example,eve.mc\r\n" +
+		",\x1b]0;fay\x07\u0085@x.example,fay.mc\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func TestParseImport(t *testing.T) {
 	want := []string{
 		"ann@x.example ann.mc 7 planned ", "bob@x.example bob.mc 0 planned ", "cid@x.example cid.mc 0 failed invalid_account_id",
 		"ANN@X.example other.mc 0 failed duplicate_line", "dan@x.example Ann.MC 0 failed duplicate_line",
-		" eve.mc 0 failed user_required", "eve@x.example eve.mc 0 failed invalid_account_id",
+		" eve.mc 0 failed user_required", "eve@x.example eve.mc 0 failed invalid_account_id", " ]0;fay  @x.example fay.mc 0 failed user_required",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got\n%s", d)

@@ -245,23 +245,28 @@ func (i *Importer) lookUp(ctx context.Context, l link.Link, lines []Line) (users
 	names := make([]string, len(lines))
 	filter := engagement.Filter{Property: "UserID", Operator: "IN"}
 	for n, line := range lines {
-		names[n] = crm.Literal(line.CRMUsername)
+		names[n] = line.CRMUsername
 		filter.Values = append(filter.Values, line.EngagementUsername)
 	}
 	if len(lines) == 1 { // IN wants more than one
 		filter.Operator = "equals"
 	}
-	err := again(ctx, func() error {
-		people, err := i.mappings.orgUsers(ctx, l, "IsActive = TRUE AND Username IN ("+strings.Join(names, ", ")+")")
-		for _, p := range people {
-			found.crm[fold(p.CRMUsername)] = p
+	for _, part := range client.Parts(names, importBatch) { // one, unless names are longer than people's are
+		for n, name := range part {
+			part[n] = crm.Literal(name)
 		}
-		return err
-	})
-	if err != nil {
-		return found, err
+		err := again(ctx, func() error {
+			people, err := i.mappings.orgUsers(ctx, l, "IsActive = TRUE AND Username IN ("+strings.Join(part, ", ")+")")
+			for _, p := range people {
+				found.crm[fold(p.CRMUsername)] = p
+			}
+			return err
+		})
+		if err != nil {
+			return found, err
+		}
 	}
-	err = again(ctx, func() error {
+	err := again(ctx, func() error {
 		return i.links.CallTenant(ctx, l, func(tenant *engagement.Session) error {
 			people, err := tenant.IntegratedUsers(ctx, &filter)
 			for _, p := range people {

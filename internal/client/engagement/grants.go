@@ -4,8 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
+
+	"github.com/twinspan/twinspan/internal/client"
 )
 
 // Grants are Twinspan's own addition to the auth host (DESIGN 5.2): the standing permissions of users for a connect
@@ -70,7 +71,7 @@ const grantsOf = 50
 // GrantsOf lists the live grants of the users named; who has none is left out.
 func (s *Session) GrantsOf(ctx context.Context, usernames []string) ([]Grant, error) {
 	var all []Grant
-	for names := range slices.Chunk(usernames, grantsOf) {
+	for _, names := range client.Parts(usernames, grantsOf) {
 		var page struct {
 			Items []Grant `json:"items"`
 		}
