@@ -53,6 +53,10 @@ var byHand = map[string]func(w *ward, f connect.Ailment, undo func()){
 		w.types([]connect.Ailment{{Check: "D38", Command: "twinspan org email remove mail.customer.invalid"}, {Check: "D38", Command: "twinspan org email remove " + f.Subject}})
 		w.gone("D38")
 	},
+	"the app asks for a session of high assurance": func(w *ward, f connect.Ailment, _ func()) {
+		w.types([]connect.Ailment{f})
+		w.gone("T01")
+	},
 	"the remote site is gone": func(w *ward, f connect.Ailment, undo func()) {
 		w.types([]connect.Ailment{f})
 		w.gone("D40")

@@ -295,8 +295,9 @@ func on() *bool { b := true; return &b }
 func text(s string) *string { return &s }
 
 // ailments are what is broken on a connected pair, one at a time. Not among them are what no API, page or clock breaks on the embedded
-// clouds and mends again: D01 and D14 (TestTheDoctorOnAnOldPackage); D39, for which an upgrade is made (TestUpgradeOnThePages); D28 and D34, for which two orgs share an enterprise, or one
-// is copied (TestEachCheckFindsItsOwn, TestACopiedConnectionRefusesToRun); and D37, for which a million calls would have to be made.
+// clouds and mends again: D01 and D14 (TestTheDoctorOnAnOldPackage); D39, for which an upgrade is made (TestUpgradeOnThePages); D28 and D34, for which two orgs share an enterprise, as no two
+// pairs do, or one is copied (TestEachCheckFindsItsOwn, TestACopiedConnectionRefusesToRun; no business unit of the tenant is switched off, and from the top
+// one an API user reaches all, whatever he is associated with); and D37, for which a million calls would have to be made.
 func ailments() []ailment {
 	const approval = "Marketing Cloud Connected App"
 	system := func(w *ward) string { return w.r.CRM.SystemUser.Username }
@@ -560,6 +561,9 @@ func ailments() []ailment {
 		}},
 		{"the org is stricter than real ones", "T15", func(w *ward) func() { return w.orgSetting("OauthOidcSettings", "isStrict", "true", "false") }},
 		{"mail leaves from any address", "T15", func(w *ward) func() { return w.tenantSetting("any_sender", true, false) }},
+		{"the app asks for a session of high assurance", "T01", func(w *ward) func() {
+			return w.policies(map[string]any{"highAssurance": "Block"}, map[string]any{"highAssurance": ""})
+		}},
 		{"an outage is open", "T16", func(w *ward) func() {
 			_, err := w.cl.SetOutage(bounded(w.t), connect.Outage{Mode: "hold", Reason: "upgrade in progress", By: "test"}, 60, "test", oauth.NewToken(8))
 			w.must(err)

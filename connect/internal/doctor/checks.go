@@ -142,6 +142,8 @@ func refusedSpan(subject, where string, d link.Direction, c link.Cause, username
 		f.Click, f.NoCommand = "Setup > Identity > OAuth and OpenID Connect Settings > Allow OAuth Username-Password Flows", true
 	case ofPassword(c.Code):
 		f.Command = renewOf(d)
+	case c.Code == "invalid_app_access" && strings.Contains(strings.ToLower(c.Text), "high assurance"): // which no sign-in by key has
+		f.Click, f.Command = clickPolicies+" > High assurance session required: --None--", "twinspan org app policies {app} --high-assurance none"
 	case c.Code == refusedClient && d == link.IntoTenant:
 		f.Seen += ", said alike where the API allowlist lacks the address that Connect calls from"
 		f.Click, f.NoCommand = "Setup > Settings > Security > Login IP Allowlist: API; then Setup > Platform Tools > Apps > Installed Packages, whether the package is there", true

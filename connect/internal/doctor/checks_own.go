@@ -45,7 +45,14 @@ func ownChecks() []Check {
 				case tenant.State == link.SpanDown || tenant.Username == "":
 					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: "not connected"})
 				case tenant.State == link.SpanBroken && !l.explained(l.blameTenant()) && !l.explained("D24") && !late(tenant.Cause, l.TenantDoor) && !l.otherKey(link.IntoTenant, tenant.Cause):
-					out.Found = append(out.Found, refusedSpan("into Engagement", "Engagement", link.IntoTenant, tenant.Cause, tenant.Username))
+					f := refusedSpan("into Engagement", "Engagement", link.IntoTenant, tenant.Cause, tenant.Username)
+					packages, _ := l.Packages.Get()
+					off := func(p engagement.Package) bool { return p.ClientID == l.Link.PackageClientID && !p.Active }
+					if i := slices.IndexFunc(packages, off); i >= 0 && tenant.Cause.Code == refusedClient {
+						f.Seen, f.Expected = "Engagement refuses Connect's package "+packages[i].Name+", which is disabled", "enabled; who was signed in through it signs in anew"
+						f.Click, f.Command, f.NoCommand = "Setup > Platform Tools > Apps > Installed Packages > "+packages[i].Name+" > Enable", "twinspan tenant package enable "+quote(packages[i].ClientID), false
+					}
+					out.Found = append(out.Found, f)
 				case tenant.State == link.SpanUp && l.TenantDown != "" && l.TenantDoor.why == "":
 					out.Found = append(out.Found, Found{Subject: "into Engagement", Seen: "cannot be used now: " + trimmed(l.TenantDown), Command: "twinspan status"})
 				}

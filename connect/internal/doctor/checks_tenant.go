@@ -117,7 +117,7 @@ func tenantChecks() []Check {
 		{
 			ID: "D22", Name: "The API user can log in", Severity: Error, Wants: "active, not locked, no temporary password, his grant alive",
 			Why:   "Nothing goes from the org into Engagement without him.",
-			Click: byAdmin + clickMCUser, Command: "twinspan connect --sign-in", Document: docAuth,
+			Click: byAdmin + clickMCUser, Command: "twinspan connect --sign-in --system-user {system} --api-user {user}", Document: docAuth,
 			Look: func(l *Look) Outcome {
 				u, why := l.APIUser.Get()
 				if why != "" && l.Link.Standing == link.OwnLink && l.tenantIn() {

@@ -13,6 +13,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ type Unchecked struct {
 type Report struct {
 	At        time.Time // domain time
 	Link      link.Link // as the look found it
-	Findings  []Finding // the worst first, then by check
+	Findings  []Finding // the worst first, then the spans, then by check
 	Unchecked []Unchecked
 	Passed    []string // ids of the checks that found nothing
 	// OrgCalls and TenantCalls are how many calls the look made.
@@ -148,6 +149,10 @@ func (r Report) Healthy() bool { return len(r.Findings) == 0 && len(r.Unchecked)
 
 // maxSubjects bounds the findings of one check: the rest is told by number.
 const maxSubjects = 50
+
+// spans are the checks whose findings stand first among those as bad, the last of them at the top: until a cloud lets Connect in, what
+// else is found there cannot be mended.
+var spans = []string{"T01", "T02", "T03"}
 
 // Examine makes the checks on what a look has read.
 func Examine(l *Look, checks []Check) Report { return examine(l, checks, maxSubjects) }
@@ -169,7 +174,7 @@ func examine(l *Look, checks []Check, subjects int) Report {
 		r.Findings = append(r.Findings, c.findings(l, o.Found, subjects)...)
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return slices.Index(Severities(), a.Severity) - slices.Index(Severities(), b.Severity)
+		return cmp.Or(slices.Index(Severities(), a.Severity)-slices.Index(Severities(), b.Severity), slices.Index(spans, b.Check)-slices.Index(spans, a.Check))
 	})
 	return r
 }

@@ -393,6 +393,10 @@ func broken() []struct {
 		{"T01", "never connected", func(l *doctor.Look) { l.Link.Org = link.OrgSpan{State: link.SpanDown} }},
 		{"T01", "refused with words of no check", orgRefuses("invalid_app_access", "this app requires a high assurance session")},
 		{"T01", "Engagement refuses the client", tenantRefuses("invalid_client", "Client authentication failed.")},
+		{"T01", "Connect's package is disabled", func(l *doctor.Look) {
+			packages(func(p *engagement.Package) { p.Active = false })(l)
+			l.Link.Tenant.State, l.Link.Tenant.Cause = link.SpanBroken, link.Cause{Code: "invalid_client", Text: "Client authentication failed."}
+		}},
 		{"T01", "the org's answer is not understood", func(l *doctor.Look) {
 			unreadOrg(l, "userinfo names no user")
 			l.OrgDown = "userinfo names no user"
@@ -552,6 +556,20 @@ func TestATriggerThatWasShutOut(t *testing.T) {
 	})
 	if r := doctor.Examine(l, doctor.Checks()); !r.Healthy() {
 		t.Errorf("the span works again, and of the last look is told: %+v", r.Findings)
+	}
+}
+
+// TestSpansStandFirst: what cannot be mended before a cloud lets Connect in stands below that, and a package that is off is named with
+// what turns it on.
+func TestSpansStandFirst(t *testing.T) {
+	t.Parallel()
+	l := well()
+	packages(func(p *engagement.Package) { p.Active = false })(l)
+	l.Link.Tenant.State, l.Link.Tenant.Cause = link.SpanBroken, link.Cause{Code: "invalid_client", Text: "Client authentication failed."}
+	l.Grants = doctor.Got(map[string]engagement.Grant{})
+	f := doctor.Examine(l, doctor.Checks()).Findings
+	if len(f) != 2 || f[0].Check != "T01" || f[1].Check != "D30" || f[0].Command != "twinspan tenant package enable pkg" || !strings.Contains(f[0].Seen, "disabled") {
+		t.Errorf("%+v", f)
 	}
 }
 

@@ -22,7 +22,7 @@ func TestWhatMendsASpan(t *testing.T) {
 		{tenantRefuses("invalid_grant", "The assertion is invalid."), "", "Installed Packages"},
 		{tenantRefuses("password_changed", "changed"), "twinspan connect renew --kind engagement", ""},
 		{tenantRefuses("credentials_refused", "refused"), "twinspan connect renew --kind engagement", ""},
-		{tenantRefuses("invalid_grant", "The user has not approved this package."), "twinspan connect --sign-in", ""},
+		{tenantRefuses("invalid_grant", "The user has not approved this package."), "twinspan connect --sign-in --system-user system@org --api-user api", ""},
 	} {
 		l := well()
 		c.how(l)
