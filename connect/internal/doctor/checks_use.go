@@ -39,11 +39,17 @@ func useChecks() []Check {
 					i := slices.IndexFunc(definitions, func(d Definition) bool { return strings.EqualFold(d.Key, t.DefinitionKey) })
 					switch {
 					case t.ErrorCode != "" && !shutOut(t):
-						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, NoCommand: true, Seen: "its object " + t.Object + " could not be read: " + trimmed(t.Error)})
+						out.Found = append(out.Found, Found{
+							Subject: t.Name, Value: t.Object, NoCommand: true, Seen: "its object " + t.Object + " could not be read: " + trimmed(t.Error), Expected: "an object that the org has and the system user may read",
+							Click: "Setup > Object Manager > {value}, and what the system user may read; or Connect > Triggered sends > Pause {subject}",
+						})
 					case why != "":
 						out.Unread = why
 					case i < 0:
-						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, NoCommand: true, Seen: "Engagement has no definition " + t.DefinitionKey + " in the API user's business unit"})
+						out.Found = append(out.Found, Found{
+							Subject: t.Name, Value: t.DefinitionKey, NoCommand: true, Seen: "Engagement has no definition " + t.DefinitionKey + " in the API user's business unit", Expected: "a definition with that external key",
+							Click: "Email Studio > Interactions, in the API user's business unit: one with the external key {value}; or Connect > Triggered sends > Pause {subject}",
+						})
 					case definitions[i].Status != "Active":
 						out.Found = append(out.Found, Found{Subject: t.Name, Value: t.DefinitionKey, Seen: "its definition " + t.DefinitionKey + " is " + definitions[i].Status})
 					}

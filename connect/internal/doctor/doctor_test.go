@@ -559,6 +559,22 @@ func TestATriggerThatWasShutOut(t *testing.T) {
 	}
 }
 
+// TestNobodyStartsWhatIsNotThere: of a triggered send whose definition or object is missing no way leads to a button that starts it.
+func TestNobodyStartsWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for name, tr := range map[string]trigger.Trigger{
+		"no definition": {Name: "Hello", Object: "Contact", DefinitionKey: "ghost", Active: true},
+		"no object":     {Name: "Hello", Object: "Gone__c", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_refused", Error: "The org refused: INVALID_TYPE: no such object."},
+	} {
+		l := well()
+		l.Triggers = doctor.Got([]trigger.Trigger{tr})
+		f := doctor.Examine(l, doctor.Checks()).Findings
+		if len(f) != 1 || strings.Contains(f[0].Click, "Start") || !strings.Contains(f[0].Click, "Pause Hello") || f[0].Command != "" {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
 // TestSpansStandFirst: what cannot be mended before a cloud lets Connect in stands below that, and a package that is off is named with
 // what turns it on.
 func TestSpansStandFirst(t *testing.T) {
