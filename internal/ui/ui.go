@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -119,6 +120,17 @@ type Cell struct {
 // Of is what a link or button of the cell is about, where several of a table are called the same: the header of its row. Its
 // accessible name is then "Edit: Integration User", and begins with what stands to be read.
 func (c Cell) Of() string { return c.of }
+
+// moment is a time as pages write it.
+var moment = regexp.MustCompile(`^(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?(?: UTC)?)$`)
+
+// Moment is the date and the time of day of a cell that is a time, neither of which is broken over lines; nil for another.
+func (c Cell) Moment() []string {
+	if parts := moment.FindStringSubmatch(c.Text); parts != nil {
+		return parts[1:]
+	}
+	return nil
+}
 
 // Row makes cells of plain texts.
 func Row(texts ...string) []Cell {

@@ -40,15 +40,16 @@ func showUser(v *visit, id org.ID, alerts []ui.Alert) {
 		return
 	}
 	sections, err := v.userSections(f.layout, f.object, func(field *org.Field, _ org.LayoutItem) ui.Field {
-		value := display(f.now[field.Name])
+		value, label := display(f.now[field.Name]), field.Label
 		if field.Name == "ProfileId" {
+			label = "Profile" // as the form and the documents have it
 			for _, p := range f.profiles {
 				if string(p.id) == value {
 					value = p.name
 				}
 			}
 		}
-		return ui.Field{Label: field.Label, Value: value}
+		return ui.Field{Label: label, Value: value}
 	})
 	if err != nil {
 		v.fail(err)
