@@ -271,8 +271,11 @@ func tokenService(s Site) bool {
 	return strings.Contains(name, "mcc_tokenservice") || strings.Contains(strings.ToLower(s.URL), "auth.exacttargetapis.com") || strings.Contains(strings.ToLower(s.URL), ".auth.marketingcloudapis.com")
 }
 
+// ofSignIn are the codes with which the org refuses a sign-in, or a session, and no object (crm-wire 1.6).
+var ofSignIn = []string{"invalid_grant", "invalid_app_access", "invalid_client_id", "invalid_client", "inactive_user", "app_not_found", "INVALID_SESSION_ID"}
+
 // shutOut reports whether a trigger's object was not read at its last look because the org let Connect not in, or did not answer: the
 // checks of the span tell that, as it is now.
 func shutOut(t trigger.Trigger) bool {
-	return t.ErrorCode == string(client.CodeUnreachable) || strings.Contains(t.Error, "invalid_grant: ")
+	return t.ErrorCode == string(client.CodeUnreachable) || slices.ContainsFunc(ofSignIn, func(code string) bool { return strings.Contains(t.Error, code+": ") })
 }

@@ -553,6 +553,7 @@ func TestATriggerThatWasShutOut(t *testing.T) {
 	l.Triggers = doctor.Got([]trigger.Trigger{
 		{Name: "Hello", Object: "Contact", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_refused", Error: "The org refused: invalid_grant: invalid assertion"},
 		{Name: "Hello again", Object: "Lead", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_unreachable", Error: "The org cannot be reached."},
+		{Name: "Hello once more", Object: "Case", DefinitionKey: "welcome", Active: true, ErrorCode: "cloud_refused", Error: "The org refused: invalid_app_access: this app requires a high assurance session"},
 	})
 	if r := doctor.Examine(l, doctor.Checks()); !r.Healthy() {
 		t.Errorf("the span works again, and of the last look is told: %+v", r.Findings)
