@@ -3,6 +3,12 @@ package sqlstore
 // FoldedQuery finds users by their names in letters of any case.
 const FoldedQuery = foldedQuery
 
+// PageQuery reads a page of users, NamesakeQuery everybody of a name.
+const (
+	PageQuery     = pageQuery
+	NamesakeQuery = namesakeQuery
+)
+
 // LimitVisits sets how many visits of a pair may be under way.
 func LimitVisits(s *Store, n int) { s.maxVisits = n }
 

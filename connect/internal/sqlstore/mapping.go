@@ -30,6 +30,13 @@ const (
 	foldedQuery = knownMapped + folded + knownCleared + folded + ` ORDER BY cleared_at LIMIT 1`
 )
 
+// pageQuery reads a page of users behind a name, namesakeQuery everybody of a name: in no order, for which SQLite would read
+// everybody by id.
+const (
+	pageQuery     = knownMapped + `crm_username > $2` + knownCleared + `crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`
+	namesakeQuery = knownMapped + `crm_username = $2` + knownCleared + `crm_username = $2`
+)
+
 // mappingRow is a mapping as its columns are read.
 type mappingRow struct {
 	mapping.Mapping
@@ -93,12 +100,13 @@ func (s *Store) AnyMapping(ctx context.Context, pair string) (bool, error) {
 
 // Known implements mapping.Store.
 func (s *Store) Known(ctx context.Context, pair, after string, limit int) ([]mapping.Known, error) {
-	all, err := s.knownRows(ctx, knownMapped+`crm_username > $2`+knownCleared+`crm_username > $2 ORDER BY crm_username, crm_user_id LIMIT $3`, pair, after, limit)
+	all, err := s.knownRows(ctx, pageQuery, pair, after, limit)
 	if err != nil || len(all) < limit || len(all) == 0 {
 		return all, err
 	}
 	last := all[len(all)-1].Mapping.CRMUsername
-	namesakes, err := s.knownRows(ctx, knownMapped+`crm_username = $2`+knownCleared+`crm_username = $2 ORDER BY crm_user_id`, pair, last)
+	namesakes, err := s.knownRows(ctx, namesakeQuery, pair, last)
+	slices.SortFunc(namesakes, func(a, b mapping.Known) int { return cmp.Compare(a.Mapping.CRMUserID, b.Mapping.CRMUserID) })
 	all = slices.DeleteFunc(all, func(k mapping.Known) bool { return k.Mapping.CRMUsername == last })
 	return append(all, namesakes...), err
 }

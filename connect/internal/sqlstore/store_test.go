@@ -127,30 +127,40 @@ func TestOpenKeepsTheSchemaOfTheURL(t *testing.T) {
 	}
 }
 
-// A name that is nobody's is looked up by indexes, and no mapping is read.
-func TestNobodyIsFoundByIndex(t *testing.T) {
+// Users are read by indexes that have their names: of 10,000 mappings only those that are asked for.
+func TestUsersAreReadByIndex(t *testing.T) {
 	t.Parallel()
 	db := sqldbtest.Open(t, sqldbtest.DSN(t, "sqlite"), []sqldb.Migrations{sqlstore.Migrations()})
-	rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+sqlstore.FoldedQuery, "pair", "nobody")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var plan strings.Builder
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+	for name, c := range map[string]struct {
+		query   string
+		args    []any
+		indexes []string
+	}{
+		"a name in any case": {sqlstore.FoldedQuery, []any{"pair", "nobody"}, []string{"user_mapping_folded (pair_id=? AND <expr>=?)", "mapping_clear_folded (pair_id=? AND <expr>=?)"}},
+		"a page":             {sqlstore.PageQuery, []any{"pair", "m", 26}, []string{"user_mapping_username (pair_id=? AND crm_username>?)", "mapping_clear_latest (pair_id=? AND latest=? AND crm_username>?)"}},
+		"namesakes":          {sqlstore.NamesakeQuery, []any{"pair", "m"}, []string{"user_mapping_username (pair_id=? AND crm_username=?)", "mapping_clear_latest (pair_id=? AND latest=? AND crm_username=?)"}},
+	} {
+		rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+c.query, c.args...)
+		if err != nil {
 			t.Fatal(err)
 		}
-		plan.WriteString(detail + "\n")
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, index := range []string{"user_mapping_folded (pair_id=? AND <expr>=?)", "mapping_clear_folded (pair_id=? AND <expr>=?)"} {
-		if !strings.Contains(plan.String(), index) {
-			t.Errorf("not by %s:\n%s", index, plan.String())
+		defer rows.Close()
+		var plan strings.Builder
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			plan.WriteString(detail + "\n")
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+		for _, index := range c.indexes {
+			if !strings.Contains(plan.String(), index) {
+				t.Errorf("%s: not by %s:\n%s", name, index, plan.String())
+			}
 		}
 	}
 }
