@@ -140,26 +140,10 @@ func TestUsersAreReadByIndex(t *testing.T) {
 		"a page":             {sqlstore.PageQuery, []any{"pair", "m", 26}, []string{"user_mapping_username (pair_id=? AND crm_username>?)", "mapping_clear_latest (pair_id=? AND latest=? AND crm_username>?)"}},
 		"namesakes":          {sqlstore.NamesakeQuery, []any{"pair", "m"}, []string{"user_mapping_username (pair_id=? AND crm_username=?)", "mapping_clear_latest (pair_id=? AND latest=? AND crm_username=?)"}},
 	} {
-		rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+c.query, c.args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer rows.Close()
-		var plan strings.Builder
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan.WriteString(detail + "\n")
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
+		plan := sqldbtest.Plan(t, db, c.query, c.args...)
 		for _, index := range c.indexes {
-			if !strings.Contains(plan.String(), index) {
-				t.Errorf("%s: not by %s:\n%s", name, index, plan.String())
+			if !strings.Contains(plan, index) {
+				t.Errorf("%s: not by %s:\n%s", name, index, plan)
 			}
 		}
 	}

@@ -31,24 +31,9 @@ func TestNamedUserIsFoundByIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := db.Query(t.Context(), "EXPLAIN QUERY PLAN "+text, q.args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan strings.Builder
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan.WriteString(detail + "\n")
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(plan.String(), "account_user_folded (eid=? AND <expr>=?)"); got != c.index {
-			t.Errorf("%s: by the index of the names is %t:\n%s", name, got, plan.String())
+		plan := sqldbtest.Plan(t, db, text, q.args...)
+		if got := strings.Contains(plan, "account_user_folded (eid=? AND <expr>=?)"); got != c.index {
+			t.Errorf("%s: by the index of the names is %t:\n%s", name, got, plan)
 		}
 	}
 }
