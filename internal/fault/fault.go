@@ -117,7 +117,22 @@ func Of(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
-	return &Error{Kind: Internal, Code: "internal", Message: "An unexpected error occurred.", Err: err}
+	return &Error{Kind: Internal, Code: codeInternal, Message: unexpected, Err: err}
+}
+
+// What is told of an Internal error.
+const (
+	codeInternal Code   = "internal"
+	unexpected   string = "An unexpected error occurred."
+)
+
+// Told are the code and the text of err that may be shown and kept, err being one: an Internal one tells nothing of itself.
+func Told(err error) (code, text string) {
+	e := Of(err)
+	if e.Kind == Internal {
+		return string(codeInternal), unexpected
+	}
+	return string(e.Code), e.Message
 }
 
 // noKind is the kind of no error at all.

@@ -70,3 +70,20 @@ func TestFieldNamesAreFitToShow(t *testing.T) {
 		t.Error("In changed the declared error")
 	}
 }
+
+// TestTold: what is shown and kept of an error names nothing that is nobody's business.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err        error
+		code, text string
+	}{
+		{fault.New(fault.Denied, "no_right", "You may not."), "no_right", "You may not."},
+		{fault.New(fault.Internal, "store", "table send is away"), "internal", "An unexpected error occurred."},
+		{errors.New("table send is away"), "internal", "An unexpected error occurred."},
+	} {
+		if code, text := fault.Told(c.err); code != c.code || text != c.text {
+			t.Errorf("%v is told as %s: %s", c.err, code, text)
+		}
+	}
+}

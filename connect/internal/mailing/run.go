@@ -410,15 +410,11 @@ func final(err error) bool {
 // wordsOf are code and text of an error; what a cloud refused is told in its own words first. definition is what the mailing
 // sends by.
 func wordsOf(err error, definition string) (code, reason string) {
-	f := fault.Of(err)
 	if _, ok := errors.AsType[notTaken](err); !ok {
 		definition = ""
 	}
 	if code, reason, ok := send.Words(err, definition); ok {
 		return code, reason
 	}
-	if f.Kind == fault.Internal {
-		return "internal", "An unexpected error occurred."
-	}
-	return string(f.Code), f.Message
+	return fault.Told(err)
 }

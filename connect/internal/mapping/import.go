@@ -213,13 +213,10 @@ func clipName(s string) string {
 
 // failed is the line with the outcome that err is. What a cloud refused is told in its own words.
 func (l Line) failed(err error) Line {
-	f := fault.Of(err)
-	l.Status, l.Code, l.Reason = LineFailed, string(f.Code), f.Message
-	if r := client.Remote(err); r != nil && r.Code != "" {
+	l.Status = LineFailed
+	l.Code, l.Reason = fault.Told(err)
+	if r := client.Remote(err); r != nil && r.Code != "" && fault.KindOf(err) != fault.Internal {
 		l.Code, l.Reason = r.Code, r.Description
-	}
-	if f.Kind == fault.Internal {
-		l.Code, l.Reason = "internal", "An unexpected error occurred."
 	}
 	return l
 }

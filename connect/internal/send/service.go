@@ -386,7 +386,7 @@ func (s *Service) putOff(ctx context.Context, l link.Link, claimed Send, cause e
 		return s.leave(ctx, l, claimed, min(heldLongest, time.Second<<min(claimed.Tries-1, 10)), "It could not be handed over, and is tried again: ", cause)
 	}
 	claimed.Status = InDoubt
-	claimed.ReasonCode, claimed.Reason = said(cause)
+	claimed.ReasonCode, claimed.Reason = fault.Told(cause)
 	claimed.Reason = "For a day nobody could ask the tenant whether it has the message, nor hand it over: " + claimed.Reason
 	return s.finish(ctx, l, claimed)
 }
@@ -397,22 +397,13 @@ func (s *Service) leave(ctx context.Context, l link.Link, claimed Send, pause ti
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	claimed.Lease, claimed.NextTry, claimed.UpdatedAt = time.Time{}, s.machine().Add(pause), s.links.Now(l)
-	claimed.ReasonCode, claimed.Reason = said(cause)
+	claimed.ReasonCode, claimed.Reason = fault.Told(cause)
 	claimed.Reason = how + claimed.Reason
 	stored, _, err := s.store.UpdateSend(ctx, claimed)
 	if err != nil {
 		return stored, err
 	}
 	return stored, cause
-}
-
-// said are code and text of what kept a send from being tried to the end.
-func said(cause error) (code, reason string) {
-	f := fault.Of(cause)
-	if f.Kind == fault.Internal {
-		return "internal", "An unexpected error occurred."
-	}
-	return string(f.Code), f.Message
 }
 
 // finish records the outcome, even where the caller has gone away.

@@ -352,10 +352,8 @@ func (s *Service) fireOne(ctx context.Context, l link.Link, f Firing) Firing {
 	case (fired.Kind == fault.Unavailable || fired.Kind == fault.Limited || fired.Kind == fault.Unauthenticated || fired.Code == send.CodeInProgress) && f.Attempts < firingAttempts:
 		f.Code, f.Reason = string(fired.Code), fired.Message
 	default:
-		f.Status, f.Code, f.Reason = Failed, string(fired.Code), fired.Message
-		if fired.Kind == fault.Internal {
-			f.Code, f.Reason = "internal", "An unexpected error occurred."
-		}
+		f.Status = Failed
+		f.Code, f.Reason = fault.Told(err)
 	}
 	return f
 }
