@@ -13,8 +13,10 @@ import (
 var (
 	secretNames   = regexp.MustCompile(`(?i)pass|^pw$|secret|token|^again$|confirm`)
 	passwordNames = regexp.MustCompile(`(?i)pass|^pw$|^again$`)
-	formTokens    = regexp.MustCompile(`^form_token$`) // of a session or a browser, which the page has anew
 )
+
+// TokenField is the hidden field by which a form is of a session or a browser; whoever sends one again has it anew.
+const TokenField = "form_token"
 
 // ownNames are fields that the forms of the houses send without anybody having typed them.
 var ownNames = regexp.MustCompile(`^(had|ok|do|id|tx|state|change|flow|answer|pair|which|fields|form_key)$`)
@@ -40,6 +42,20 @@ func Lapsed(form url.Values, action string, signIn Link, hidden ...Field) *Page 
 	return p
 }
 
+// Former is the page for a form of a session before this one, which nobody's click in this one stands behind: what it says is shown,
+// and whoever is signed in now sends it once more to action, where hidden goes with it, or leaves it. nothing is its alert's title. It
+// is nil where there is nothing to be sent once more.
+func Former(form url.Values, action, nothing string, hidden ...Field) *Page {
+	typed, again := Again(form, action, hidden...)
+	if typed == nil || again == nil {
+		return nil
+	}
+	return &Page{
+		Title: "Send this form once more?", Alerts: []Alert{{Kind: Warning, Title: nothing, Text: "This form is of another session, or older than yours. Look at what it says, and send it once more if it is yours."}},
+		Blocks: []Block{Heading{Text: "What you typed"}, typed, *again},
+	}
+}
+
 // Again is a form that was sent, to be sent once more with hidden beside it: what was typed into it, nil for nothing, and the form, nil
 // where it would lack something that is not kept.
 func Again(form url.Values, action string, hidden ...Field) (typed Definitions, again *Form) {
@@ -47,7 +63,7 @@ func Again(form url.Values, action string, hidden ...Field) (typed Definitions, 
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		value := strings.TrimSpace(strings.Join(form[name], ", "))
 		if secretNames.MatchString(name) {
-			if value != "" && !passwordNames.MatchString(name) && !formTokens.MatchString(name) {
+			if value != "" && !passwordNames.MatchString(name) && name != TokenField {
 				again = nil
 			}
 			continue

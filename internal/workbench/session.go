@@ -35,7 +35,7 @@ const maxSessions = 1000
 const secretBytes = 32
 
 // formToken is the name of the hidden field with the session's token.
-const formToken = "form_token"
+const formToken = ui.TokenField
 
 // hash is what is kept of a cookie or a link.
 type hash [sha256.Size]byte

@@ -189,23 +189,15 @@ func (s *Server) act(who reach, h handler) http.Handler {
 			return
 		}
 		if !v.owns(form.Get(formToken)) {
-			s.formerForm(v, fault.New(fault.Denied, codeForged, "This form is of another session, or older than yours. Open the page again."))
+			err := fault.New(fault.Denied, codeForged, "This form is of another session, or older than yours. Open the page again.")
+			if p := ui.Former(v.form, v.r.URL.RequestURI(), "Nothing was done", v.hidden()); p != nil {
+				s.show(v, fault.KindOf(err).HTTPStatus(), *p)
+			} else {
+				s.sorry(v, err)
+			}
 			return
 		}
 		s.serve(v, h)
-	})
-}
-
-// formerForm answers a form of a session before this one: what it says is shown, and whoever is signed in now sends it or leaves it.
-func (s *Server) formerForm(v *visit, err error) {
-	typed, again := ui.Again(v.form, v.r.URL.RequestURI(), v.hidden())
-	if typed == nil || again == nil {
-		s.sorry(v, err)
-		return
-	}
-	s.show(v, fault.KindOf(err).HTTPStatus(), ui.Page{
-		Title: "Send this form once more?", Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Nothing was done", Text: "This form is of another session, or older than yours. Look at what it says, and send it once more if it is yours."}},
-		Blocks: []ui.Block{ui.Heading{Text: "What you typed"}, typed, *again},
 	})
 }
 

@@ -24,7 +24,7 @@ const ConsolePath = "/console"
 const maxConsoleForm = 64 << 10
 
 // formToken is the name of the hidden field with the session's token.
-const formToken = "form_token"
+const formToken = ui.TokenField
 
 // stay is who is in the console, on one request.
 type stay struct {
@@ -106,25 +106,16 @@ func (s *Server) admitForm(w http.ResponseWriter, r *http.Request, form url.Valu
 		return v, false
 	}
 	if err := access.CheckForm(v.cookie, form.Get(formToken)); err != nil {
-		s.formerForm(w, r, v, form, err)
+		p := ui.Former(form, r.URL.RequestURI(), "Nothing was saved", v.token())
+		if p == nil {
+			s.sorry(w, r, v, err)
+			return v, false
+		}
+		status, _ := s.refusal(r, err)
+		s.show(w, r, status, v, *p)
 		return v, false
 	}
 	return v, true
-}
-
-// formerForm answers a form of a session before this one, which nobody's click in this one stands behind: what it says is shown, and
-// whoever is signed in now sends it or leaves it.
-func (s *Server) formerForm(w http.ResponseWriter, r *http.Request, v stay, form url.Values, err error) {
-	typed, again := ui.Again(form, r.URL.RequestURI(), v.token())
-	if typed == nil || again == nil {
-		s.sorry(w, r, v, err)
-		return
-	}
-	status, _ := s.refusal(r, err)
-	s.show(w, r, status, v, ui.Page{
-		Title: "Send this form once more?", Alerts: []ui.Alert{{Kind: ui.Warning, Title: "Nothing was saved", Text: "This form is of another session, or older than yours. Look at what it says, and send it once more if it is yours."}},
-		Blocks: []ui.Block{ui.Heading{Text: "What you typed"}, typed, *again},
-	})
 }
 
 // everybody are the roles of a page that is for whoever is signed in.

@@ -24,7 +24,7 @@ const (
 const CodeForgedForm fault.Code = "forged_form"
 
 // TokenField is the hidden field of every form that changes something.
-const TokenField = "form_token"
+const TokenField = ui.TokenField
 
 // Bounds of forms: maxForm of one that anybody may send, in bytes; maxFields and maxBoxes of one of somebody who is signed in, in
 // bytes and parameters. A form of business units, roles or permissions has a check box for each.
