@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/twinspan/twinspan/internal/background"
 	"github.com/twinspan/twinspan/internal/fault"
 	"github.com/twinspan/twinspan/internal/oauth"
 )
@@ -113,27 +113,17 @@ func (s *Server) once(w http.ResponseWriter, r *http.Request, route Route, c cal
 
 // renew keeps the lease of a call until rest is called.
 func (s *Server) renew(ctx context.Context, mine Call) (rest func()) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callMost)
-	var beats sync.WaitGroup
-	beats.Go(func() {
-		tick := time.NewTicker(callBeat)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
-			mine.Lease = s.Machine().Add(callLease)
-			if err := s.Calls.RenewCall(ctx, mine); err != nil && ctx.Err() == nil {
-				s.Log.LogAttrs(ctx, slog.LevelError, "idempotent call not renewed", slog.String("error", err.Error()))
-			}
+	var beats background.Work
+	end := s.Machine().Add(callMost)
+	beats.Every(ctx, callBeat, s.Log, "idempotent call not renewed", func(ctx context.Context) error {
+		now := s.Machine()
+		if !now.Before(end) {
+			return nil
 		}
+		mine.Lease = now.Add(callLease)
+		return s.Calls.RenewCall(ctx, mine)
 	})
-	return func() {
-		cancel()
-		beats.Wait()
-	}
+	return beats.Stop
 }
 
 func (s *Server) keep(ctx context.Context, mine Call, body any) error {
