@@ -15,7 +15,6 @@ import (
 	"github.com/twinspan/twinspan/crm/internal/org"
 	"github.com/twinspan/twinspan/internal/clock"
 	"github.com/twinspan/twinspan/internal/jobs"
-	"github.com/twinspan/twinspan/internal/once"
 	"github.com/twinspan/twinspan/internal/sqldb"
 	"github.com/twinspan/twinspan/internal/vault/datakeys"
 )
@@ -63,7 +62,7 @@ func (s *Store) now(orgID org.ID) time.Time {
 // Open opens the database and brings its tables up to date. On PostgreSQL the house keeps to its schema.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	db, err := sqldb.Open(ctx, sqldb.Options{
-		DSN: o.DSN, Schema: cmp.Or(o.Schema, "crm"), Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations, once.Migrations}, Relaxed: o.Relaxed, Log: o.Log,
+		DSN: o.DSN, Schema: cmp.Or(o.Schema, "crm"), Migrations: []sqldb.Migrations{Migrations(), jobs.Migrations, datakeys.Migrations}, Relaxed: o.Relaxed, Log: o.Log,
 	})
 	if err != nil {
 		return nil, err
